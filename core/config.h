@@ -1,0 +1,75 @@
+/* A node's settings: one table, read by the core, the config loaders, `--help` and the reports. */
+#ifndef FB_CORE_CONFIG_H
+#define FB_CORE_CONFIG_H
+
+#include "cache.h"
+
+/* What a value is; loaders require the unit, printers show it. */
+enum fb_config_unit { FB_UNIT_COUNT, FB_UNIT_BYTES, FB_UNIT_NS, FB_UNIT_FLAG, FB_UNIT_POLICY };
+
+/* X(name, unit, default, min, max, help) */
+#define FB_CONFIG_FIELDS(X) \
+    X(block_size_bytes, FB_UNIT_BYTES, 16777216, 512, 1073741824, \
+      "largest block; memory and device are cut into chunks of this size, 64 units each") \
+    X(memory_size_bytes, FB_UNIT_BYTES, 1073741824, 512, UINT64_C(1) << 48, \
+      "cache memory of the node") \
+    X(device_size_bytes, FB_UNIT_BYTES, 0, 0, UINT64_C(1) << 52, \
+      "cache space on the node's drives; 0: no device tier") \
+    X(memory_entries_max, FB_UNIT_COUNT, 0, 0, 1u << 28, \
+      "blocks in memory; 0: twice memory_size / block_size, at least 64") \
+    X(device_entries_max, FB_UNIT_COUNT, 0, 0, 1u << 28, \
+      "blocks on the device; 0: twice device_size / block_size") \
+    X(policy, FB_UNIT_POLICY, FB_POLICY_S3FIFO, 0, FB_POLICY_COUNT - 1, "eviction from memory") \
+    X(device_policy, FB_UNIT_POLICY, FB_POLICY_FIFO, 0, FB_POLICY_COUNT - 1, \
+      "eviction from the device") \
+    X(fills_max, FB_UNIT_COUNT, 256, 1, 65535, "blocks being acquired at once; more: BUSY") \
+    X(waiters_max, FB_UNIT_COUNT, 1024, 1, 65535, "requests and asks waiting for fills; more: BUSY") \
+    X(lends_max, FB_UNIT_COUNT, 256, 1, 65535, "loans to peers at once; more: referral or BUSY") \
+    X(matches_max, FB_UNIT_COUNT, 16, 1, 1024, "remote prefix matches at once; more: BUSY") \
+    X(device_writes_max, FB_UNIT_COUNT, 16, 0, 4096, "device writes at once; more: block is skipped") \
+    X(lend_max, FB_UNIT_COUNT, 2, 1, 64, "readers that pull one block from this node at once") \
+    X(replicas, FB_UNIT_COUNT, 2, 1, FB_RANKS_MAX, "owners that a reader tries before the origin") \
+    X(hedge_ns, FB_UNIT_NS, 50000000, 1000, UINT64_C(60000000000), \
+      "silence of a peer after which a second source is tried") \
+    X(wait_ns, FB_UNIT_NS, UINT64_C(2000000000), 1000, UINT64_C(600000000000), \
+      "time a peer that answered WAIT is given") \
+    X(fetch_ns, FB_UNIT_NS, UINT64_C(30000000000), 1000, UINT64_C(600000000000), \
+      "time an origin fetch is given before a second one is begun") \
+    X(lend_ns, FB_UNIT_NS, UINT64_C(10000000000), 1000, UINT64_C(600000000000), \
+      "time after which a loan that was not returned ends") \
+    X(backoff_ns, FB_UNIT_NS, 2000000, 1000, UINT64_C(60000000000), \
+      "first pause after a failure; doubles with jitter") \
+    X(retries_max, FB_UNIT_COUNT, 8, 0, 64, "failures of a fill before its requests fail") \
+    X(keep_peer_blocks, FB_UNIT_FLAG, 1, 0, 1, \
+      "keep blocks pulled from peers (needed for fan-out); 0: only owners keep") \
+    X(use_peers, FB_UNIT_FLAG, 1, 0, 1, "0: local-only, misses go to the origin") \
+    X(check_digest, FB_UNIT_FLAG, 1, 0, 1, "digest blocks from the origin, verify pulled ones")
+
+struct fb_config {
+    uint64_t node; /* this node's id */
+#define FB_CONFIG_FIELD(name, unit, initial, min, max, help) uint64_t name;
+    FB_CONFIG_FIELDS(FB_CONFIG_FIELD)
+#undef FB_CONFIG_FIELD
+};
+
+struct fb_config_entry {
+    const char *name;
+    enum fb_config_unit unit;
+    uint32_t offset; /* of the uint64_t in struct fb_config */
+    uint64_t initial, min, max;
+    const char *help;
+};
+
+/* The table; *count entries, static. */
+const struct fb_config_entry *fb_config_table(uint32_t *count);
+
+/* Every field at its default, node 0. */
+void fb_config_init(struct fb_config *config);
+
+/* The preset for very large simulated clusters: small pools, 256 blocks a tier. */
+void fb_config_init_scale(struct fb_config *config);
+
+/* Name of the first field that is outside its range or contradicts another; NULL: fine. */
+const char *fb_config_fault(const struct fb_config *config);
+
+#endif

@@ -1,0 +1,199 @@
+/* The seam between the cache's core and the world, as data: events in, ops out.
+ *
+ * A driver (the real daemon or the simulator) hands the core one event at a time and carries out the
+ * ops it gets back. The contract that both sides keep; tests cite these numbers:
+ *  R1  The driver calls the core; the core never calls the driver. No function pointer crosses.
+ *  R2  One event per step, at most FB_STEP_OPS_MAX ops out. More work: deadline <= now, driver TICKs.
+ *  R3  Every op from READ on gets exactly one DONE with its op_id, in a later step, also when the
+ *      device or the peer is gone.
+ *  R4  Bytes never cross. Spans are handles into memory that the driver registered once. A span is
+ *      lent from op to DONE.
+ *  R5  Memory is written only by its owner's ops: receivers PULL, nobody pushes. A stale read is
+ *      caught by DIGEST and retried.
+ *  R6  SEND may be lost, duplicated, delayed, reordered; never corrupted. Retries are the core's.
+ *  R7  now_ns never goes back for a node. No other clock. The generator's state is in the node.
+ *  R8  A fb_view is immutable and shared between the nodes of a process; it outlives their use of it.
+ *  R9  Overload is answered BUSY in the same step, never queued without bound.
+ *  R10 A crash is forgetting the node's memory; after init the first deadline is 0.
+ *  R11 Device and network capabilities are config values read by the core and by the fault model.
+ *  R12 A GET's reply lends a span of cache memory; the client gives it back with RELEASE and the
+ *      reply's lease. Keys of a MATCH are borrowed until the step returns; keys of a MATCH_ASK op
+ *      until the node's next step, so a driver that sends later copies them.
+ */
+#ifndef FB_CORE_IO_H
+#define FB_CORE_IO_H
+
+#include "limits.h"
+
+enum fb_status {
+    FB_OK,
+    FB_BUSY,      /* out of slots or memory now; try again later */
+    FB_ABSENT,    /* not cached and there is no origin to take it from */
+    FB_TIMEOUT,   /* no answer in time */
+    FB_IO,        /* the device or the origin failed */
+    FB_CORRUPT,   /* bytes do not match their digest */
+    FB_GONE,      /* peer or device is not there any more */
+    FB_THROTTLED, /* the origin asks to slow down (HTTP 429, 503) */
+    FB_INVALID,   /* the request breaks a limit */
+    FB_FULL,      /* no room, and nothing may be evicted */
+    FB_CONFLICT,  /* compare-and-swap lost */
+    FB_STATUS_COUNT
+};
+
+/* Why a read was answered as it was; one per reply, counted in fb_stats. */
+enum fb_reason {
+    FB_REASON_MEMORY,       /* hit in this node's memory */
+    FB_REASON_COALESCED,    /* joined a fill that another request had begun */
+    FB_REASON_DEVICE,       /* read from this node's device */
+    FB_REASON_PEER,         /* pulled from the block's owner, which held it */
+    FB_REASON_REFERRAL,     /* pulled from another reader, to which the owner referred */
+    FB_REASON_ORIGIN_OWNER, /* this node owns the block and fetched it from the origin */
+    FB_REASON_ORIGIN,       /* this node fetched past the owner: owner silent, gone or busy */
+    FB_REASON_ABSENT,       /* nowhere */
+    FB_REASON_REFUSED,      /* not served: busy, invalid, or every source failed */
+    FB_REASON_COUNT
+};
+
+/* 128-bit block id. Placement uses `high` only: a data block has high = hash(object, block index)
+ * and low = version; a KV block has high = chain hash at its group's start, so that a chain's
+ * group has one owner, and low = its own chain hash. */
+struct fb_key {
+    uint64_t high, low;
+};
+
+enum fb_region { FB_REGION_CLIENT, FB_REGION_MEMORY, FB_REGION_DEVICE };
+
+/* Bytes that the driver of node `peer` holds. */
+struct fb_span {
+    uint32_t region; /* enum fb_region */
+    uint32_t peer;   /* node id */
+    uint64_t offset; /* bytes from the region's start */
+    uint64_t size;   /* bytes */
+};
+
+#define FB_OBJECT_NONE UINT64_MAX
+
+/* A block, and where the origin holds it. */
+struct fb_block {
+    struct fb_key key;
+    uint64_t object; /* the driver's handle of an origin object; FB_OBJECT_NONE: no origin copy */
+    uint64_t offset; /* of the block in the object, bytes */
+    uint32_t size;   /* bytes, 1..block_size_bytes */
+    uint32_t tenant;
+};
+
+enum fb_request_kind {
+    FB_REQUEST_GET,     /* block: reply lends a span (R12) */
+    FB_REQUEST_RELEASE, /* lease: ends the loan; no reply */
+    FB_REQUEST_PUT,     /* block, span: copy of a volatile block into local memory */
+    FB_REQUEST_MATCH,   /* keys: length of the longest prefix that is cached */
+};
+
+struct fb_request {
+    uint32_t kind; /* enum fb_request_kind */
+    uint32_t key_count;
+    uint64_t request_id; /* the client's; comes back in the reply */
+    uint64_t lease;
+    const struct fb_key *keys;
+    struct fb_block block;
+    struct fb_span span;
+};
+
+struct fb_reply {
+    uint64_t request_id;
+    uint32_t status;       /* enum fb_status */
+    uint32_t reason;       /* enum fb_reason */
+    uint32_t source;       /* node that the bytes came from; FB_NONE: the origin */
+    uint32_t match_count;  /* MATCH: keys in the prefix */
+    uint64_t lease;        /* GET: to be given back */
+    struct fb_span span;   /* GET: the lent bytes */
+};
+
+enum fb_message_kind {
+    FB_MESSAGE_ASK,        /* reader -> owner or holder: may I pull this block? */
+    FB_MESSAGE_OFFER,      /* answer: pull from span; digest is what you must find; RETURN it */
+    FB_MESSAGE_REFER,      /* answer: ask node `target` instead */
+    FB_MESSAGE_WAIT,       /* answer: being fetched; an OFFER or REFER follows */
+    FB_MESSAGE_DENY,       /* answer: status says why (ABSENT, BUSY, IO, THROTTLED) */
+    FB_MESSAGE_RETURN,     /* reader -> lender: done with the span; flag KEPT: I can serve it now */
+    FB_MESSAGE_MATCH_ASK,  /* keys: how many from the first on do you hold? */
+    FB_MESSAGE_MATCH_TELL, /* answer: count */
+};
+
+enum {
+    FB_MESSAGE_FLAG_KEPT = 1,     /* RETURN: the returner caches the block */
+    FB_MESSAGE_FLAG_REFERRED = 2, /* ASK: a referral sent me; never fetch from the origin for me */
+    FB_MESSAGE_FLAG_HELD = 4,     /* OFFER: the lender had it cached before the ask came */
+};
+
+struct fb_message {
+    uint8_t kind;   /* enum fb_message_kind */
+    uint8_t status; /* DENY: enum fb_status */
+    uint8_t flags;
+    uint8_t hops;   /* ASK: referrals followed so far */
+    uint32_t source; /* node that sent it */
+    uint64_t ask_id; /* the asker's attempt or match run; answers carry it back */
+    uint64_t lend_id; /* OFFER and RETURN: the lender's loan */
+    uint64_t digest;  /* OFFER */
+    uint32_t target;  /* REFER: node to ask; */
+    uint32_t key_count; /* MATCH_ASK: keys; MATCH_TELL: how many are held */
+    struct fb_block block;
+    struct fb_span span; /* OFFER */
+    const struct fb_key *keys; /* MATCH_ASK: borrowed, see R12 */
+};
+
+enum fb_event_kind { FB_EVENT_REQUEST, FB_EVENT_MESSAGE, FB_EVENT_DONE, FB_EVENT_VIEW, FB_EVENT_TICK };
+
+struct fb_done {
+    uint64_t op_id;
+    uint32_t status; /* enum fb_status */
+    uint32_t reserved;
+    uint64_t digest; /* DIGEST: of the span's bytes */
+};
+
+struct fb_view;
+
+struct fb_event {
+    uint32_t kind; /* enum fb_event_kind */
+    union {
+        struct fb_request request;
+        struct fb_message message;
+        struct fb_done done;
+        const struct fb_view *view; /* R8 */
+    };
+};
+
+enum fb_op_kind {
+    FB_OP_REPLY,   /* reply; fire and forget */
+    FB_OP_SEND,    /* message to node target; fire and forget (R6) */
+    FB_OP_READ,    /* device span -> memory span */
+    FB_OP_WRITE,   /* memory span -> device span */
+    FB_OP_FLUSH,   /* device's volatile cache */
+    FB_OP_DISCARD, /* device span */
+    FB_OP_PULL,    /* source span of a peer (or of the client) -> memory span, one-sided */
+    FB_OP_FETCH,   /* block of an origin object -> memory span */
+    FB_OP_STORE,   /* memory span -> block of an origin object */
+    FB_OP_META_GET,
+    FB_OP_META_PUT,
+    FB_OP_DIGEST,  /* of the memory span; DONE carries it */
+    FB_OP_ENCODE,
+    FB_OP_DECODE,
+    FB_OP_COUNT
+};
+
+struct fb_op {
+    uint32_t kind;   /* enum fb_op_kind */
+    uint32_t target; /* SEND: node id */
+    uint64_t op_id;  /* from READ on */
+    union {
+        struct fb_reply reply;
+        struct fb_message message;
+        struct {
+            struct fb_span span;   /* this node's memory */
+            struct fb_span source; /* READ: device; PULL: peer or client; WRITE: device (target) */
+            struct fb_block block;
+        };
+    };
+};
+
+#endif

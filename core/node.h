@@ -1,0 +1,37 @@
+/* The cache's brain as a step function. See io.h for the contract. */
+#ifndef FB_CORE_NODE_H
+#define FB_CORE_NODE_H
+
+#include "config.h"
+#include "stats.h"
+#include "view.h"
+
+struct fb_node;
+
+/* Bytes of a node with this config. Errors: 0 when fb_config_fault names a field. */
+uint64_t fb_node_size_bytes(const struct fb_config *config);
+
+/* Makes a node in size_bytes of 8-aligned memory, which the caller owns and frees after its last call.
+ * The first deadline is 0 (R10). Errors: FB_INVALID: config or size. */
+enum fb_status fb_node_init(struct fb_node *node, uint64_t size_bytes,
+                            const struct fb_config *config, uint64_t seed);
+
+/* Handles one event, returns the number of ops written. now_ns: not before the last step's (R7). */
+uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_event *event,
+                      struct fb_op ops[FB_STEP_OPS_MAX]);
+
+/* When TICK is due: FB_NEVER_NS: not; <= now: at once. */
+uint64_t fb_node_deadline_ns(const struct fb_node *node);
+
+const struct fb_stats *fb_node_stats(const struct fb_node *node);
+
+/* Bytes of state of a node with the scale preset, for `forebay size --state`. */
+uint64_t fb_node_scale_size_bytes(void);
+
+/* True when nothing is in flight: no fill, loan, waiter, match, write or pinned block. */
+_Bool fb_node_is_idle(const struct fb_node *node);
+
+/* Walks every invariant; asserts. */
+void fb_node_check(const struct fb_node *node);
+
+#endif

@@ -1,0 +1,60 @@
+/* What a node counts. Counters only grow. The list is an X-macro so that the simulator's reports and
+ * the daemon's metrics have the same names. */
+#ifndef FB_CORE_STATS_H
+#define FB_CORE_STATS_H
+
+#include "histogram.h"
+#include "io.h"
+
+/* X(name, unit, help) */
+#define FB_COUNTERS(X) \
+    X(steps, "1", "events handled") \
+    X(gets, "1", "read requests") \
+    X(get_bytes, "B", "bytes of served read requests") \
+    X(puts, "1", "local writes of volatile blocks") \
+    X(matches, "1", "prefix match requests") \
+    X(fills, "1", "blocks acquired: from device, peer or origin") \
+    X(fill_bytes, "B", "bytes of acquired blocks") \
+    X(origin_fetches, "1", "requests sent to the origin") \
+    X(origin_fetch_bytes, "B", "bytes received from the origin") \
+    X(origin_errors, "1", "origin requests that failed or were throttled") \
+    X(device_reads, "1", "device reads") \
+    X(device_read_bytes, "B", "bytes read from the device") \
+    X(device_writes, "1", "device writes") \
+    X(device_write_bytes, "B", "bytes written to the device") \
+    X(device_write_skips, "1", "blocks not written: too many writes in flight or no room") \
+    X(device_errors, "1", "device operations that failed") \
+    X(pulls, "1", "one-sided reads of a peer") \
+    X(pull_bytes, "B", "bytes pulled from peers") \
+    X(pull_errors, "1", "pulls that failed") \
+    X(digest_errors, "1", "blocks whose bytes did not match their digest") \
+    X(asks, "1", "asks sent to peers") \
+    X(asks_served, "1", "asks answered with an offer") \
+    X(serve_bytes, "B", "bytes offered to peers") \
+    X(referrals_given, "1", "asks answered by naming another holder") \
+    X(referrals_followed, "1", "referrals this node followed") \
+    X(waits_given, "1", "asks queued until a fill ends") \
+    X(lends_expired, "1", "loans that were never returned in time") \
+    X(hedges, "1", "second attempts begun because the first was slow") \
+    X(hedges_won, "1", "fills that the second attempt ended") \
+    X(timeouts, "1", "attempts given up for want of an answer") \
+    X(retries, "1", "attempts begun again after a failure") \
+    X(busy_answers, "1", "requests and asks refused: out of slots or memory") \
+    X(evictions, "1", "blocks evicted from memory") \
+    X(device_evictions, "1", "blocks evicted from the device") \
+    X(late_messages, "1", "answers to an attempt that had ended")
+
+struct fb_stats {
+#define FB_COUNTER_FIELD(name, unit, help) uint64_t name;
+    FB_COUNTERS(FB_COUNTER_FIELD)
+#undef FB_COUNTER_FIELD
+    uint64_t replies[FB_REASON_COUNT];     /* read replies by reason */
+    uint64_t reply_bytes[FB_REASON_COUNT]; /* their bytes */
+    struct fb_histogram get_latency_ns;    /* from request to reply, every reason */
+};
+
+/* Name as in reports: memory, coalesced, device, ... */
+const char *fb_reason_name(enum fb_reason reason);
+const char *fb_status_name(enum fb_status status);
+
+#endif

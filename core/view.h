@@ -1,0 +1,48 @@
+/* The cluster as every node sees it: members, failure domains, weights and the partition table.
+ * Immutable once built, shared by all nodes of a process (R8), built deterministically from its members.
+ *
+ * Invariants:
+ *  1. Each of the FB_PARTITIONS partitions lists ranks_count distinct nodes in preference order.
+ *  2. Where there are enough failure domains, the ranks of a partition are in different ones.
+ *  3. Same members, weights and domains: the same table, whatever order they came in.
+ * The table is filled by rendezvous (highest random weight) hashing with weights.
+ * Source: Thaler, Ravishankar, IEEE/ACM ToN 1998; weights: Schindelhauer, Schomaker, SPAA 2005. */
+#ifndef FB_CORE_VIEW_H
+#define FB_CORE_VIEW_H
+
+#include "key.h"
+
+struct fb_member {
+    uint32_t node;   /* id, unique */
+    uint32_t domain; /* failure domain */
+    uint32_t weight; /* 1..65535, share of the keys; 0: member that owns nothing */
+    uint32_t is_up;  /* 0: listed but owns nothing */
+};
+
+struct fb_view;
+
+/* Bytes of a view of `member_count` members. */
+uint64_t fb_view_size_bytes(uint32_t member_count);
+
+/* Builds a view in `view` (fb_view_size_bytes, 8-aligned). ranks_count: 1..FB_RANKS_MAX; fewer are
+ * listed when fewer members can own. Cost O(FB_PARTITIONS * members) for rendezvous.
+ * Errors: FB_INVALID when no member may own, ids repeat, or size_bytes is too small.
+ * Ownership: members are read during the call only. */
+enum fb_status fb_view_build(struct fb_view *view, uint64_t size_bytes, uint64_t version,
+                             const struct fb_member *members, uint32_t member_count,
+                             uint32_t ranks_count);
+
+/* Node at `rank` for a key; FB_NONE when the partition lists fewer. O(1). */
+uint32_t fb_view_owner(const struct fb_view *view, struct fb_key key, uint32_t rank);
+
+uint32_t fb_view_ranks(const struct fb_view *view);
+uint64_t fb_view_version(const struct fb_view *view);
+uint32_t fb_view_member_count(const struct fb_view *view);
+
+/* Partition of a key: the top 16 bits of mix(high). */
+static inline uint32_t fb_view_partition(struct fb_key key)
+{
+    return (uint32_t)(fb_mix(key.high) >> 48);
+}
+
+#endif

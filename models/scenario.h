@@ -1,0 +1,146 @@
+/* A scenario: everything that one run of the simulator needs, resolved from an experiment file, the
+ * component files that it names, and overrides. Plain values; no YAML beyond scenario.c. */
+#ifndef FB_MODELS_SCENARIO_H
+#define FB_MODELS_SCENARIO_H
+
+#include "core/config.h"
+#include "models/document.h"
+
+enum { FB_NAME_MAX = 64, FB_PATH_MAX = 1024 };
+
+struct fb_drive {
+    uint32_t count; /* drives in the node */
+    uint32_t queue_depth;
+    uint64_t size_bytes;
+    uint64_t read_latency_ns, write_latency_ns;
+    uint64_t read_bytes_per_s, write_bytes_per_s;
+    uint64_t read_operations_per_s, write_operations_per_s;
+};
+
+struct fb_nic {
+    uint32_t count; /* ports in the node */
+    uint64_t rate_bytes_per_s; /* of one port: line rate */
+    double efficiency;         /* share of the line rate that payload gets */
+    uint64_t latency_ns;       /* one way, host to host, without switches */
+    uint64_t work_requests_per_s;
+    uint64_t message_bytes_max; /* a transfer is cut into work requests of this size */
+};
+
+struct fb_hardware {
+    char name[FB_NAME_MAX];
+    uint32_t accelerators;
+    uint32_t cpu_cores; /* that the cache may use */
+    uint64_t memory_size_bytes;
+    uint64_t memory_bytes_per_s; /* copies between client and cache */
+    uint64_t core_step_ns;       /* CPU time of one core step */
+    uint64_t submit_ns;          /* CPU time of handing one op to device, NIC or origin client */
+    uint64_t digest_bytes_per_s; /* of one CPU core */
+    struct fb_nic nic;
+    struct fb_drive drive;
+};
+
+struct fb_network {
+    char name[FB_NAME_MAX];
+    uint32_t hosts_per_leaf;
+    uint32_t leaves_max;
+    double oversubscription; /* hosts' port rate over uplink rate; 1: non-blocking */
+    uint64_t leaf_latency_ns; /* added inside a leaf */
+    uint64_t core_latency_ns; /* added between leaves, in place of leaf_latency_ns */
+};
+
+struct fb_origin {
+    char name[FB_NAME_MAX];
+    uint32_t accounts;
+    uint64_t latency_ns;       /* to the first byte */
+    double latency_sigma;      /* of ln(latency): log-normal spread; 0: constant */
+    uint64_t read_bytes_per_s; /* per account */
+    uint64_t write_bytes_per_s;
+    uint64_t requests_per_s;   /* per account */
+    uint64_t stream_bytes_per_s; /* of one request */
+    uint32_t requests_max;     /* at once per account, above: throttled */
+};
+
+enum fb_workload_kind { FB_WORKLOAD_TRAINING, FB_WORKLOAD_KV };
+
+struct fb_training { /* one DLIO / MLPerf Storage workload */
+    char model[FB_NAME_MAX];
+    uint64_t files;            /* in the data set */
+    uint64_t samples_per_file;
+    double record_length_bytes;
+    double record_length_stdev_bytes;
+    uint32_t batch_size;
+    uint32_t read_threads;     /* loader workers per accelerator */
+    uint32_t prefetch_batches; /* per worker */
+    uint32_t epochs;
+    uint64_t computation_ns;   /* per batch */
+    double au_target;          /* 0..1 */
+    bool shuffle_files;
+    bool shuffle_samples;
+};
+
+struct fb_kv {
+    char trace[FB_PATH_MAX];
+    uint32_t block_tokens;
+    uint64_t bytes_per_token;
+    uint64_t requests_max;     /* 0: the whole trace */
+    double speed;              /* arrival times are divided by this */
+};
+
+struct fb_workload {
+    enum fb_workload_kind kind;
+    struct fb_training training;
+    struct fb_kv kv;
+};
+
+enum { FB_GUESSES_MAX = 64 };
+
+struct fb_scenario {
+    char experiment[FB_NAME_MAX];
+    char question[512];
+    char expect[512];  /* what the author expects, in words */
+    char system[FB_NAME_MAX];
+    uint32_t nodes;
+    uint32_t accelerators; /* per node, at most the hardware's; 0 given: the hardware's */
+    uint32_t engine;       /* enum fb_engine_kind */
+    uint32_t flows;        /* enum fb_engine_flows */
+    uint32_t seeds;
+    uint64_t first_seed;
+    struct fb_hardware hardware;
+    struct fb_network network;
+    struct fb_origin origin;
+    struct fb_config core;
+    struct fb_workload workload;
+    char guesses[FB_GUESSES_MAX][160]; /* "nic-400g latency: 1 us to 3 us" */
+    uint32_t guess_count;
+    char *resolved;    /* YAML of everything above, for the manifest; fb_scenario_free */
+    char inputs[16][FB_PATH_MAX]; /* files read, for the manifest's hashes */
+    uint32_t input_count;
+};
+
+/* One point of a sweep: the assignments that make it. */
+struct fb_point_setting {
+    char name[96];  /* dotted key */
+    char value[96];
+};
+
+enum { FB_SWEEP_KEYS_MAX = 6 };
+
+struct fb_sweep_point {
+    struct fb_point_setting settings[FB_SWEEP_KEYS_MAX];
+    uint32_t setting_count;
+};
+
+/* Reads only the sweep of an experiment file: all combinations, first key slowest. One point without
+ * settings when the file has no sweep. *points is the caller's to free. */
+uint32_t fb_sweep_load(const char *path, const char *const *assignments, uint32_t assignment_count,
+                       struct fb_sweep_point **points, struct fb_error *error);
+
+/* Loads an experiment with `assignments` ("key=value") and the settings of `point` (may be NULL).
+ * Component files (hardware, network, origin, workload) are found by name in models/ beside the
+ * program's data, or by path relative to the experiment file. Errors: error set; scenario unusable. */
+void fb_scenario_load(const char *path, const char *const *assignments, uint32_t assignment_count,
+                      const struct fb_sweep_point *point, struct fb_scenario *scenario,
+                      struct fb_error *error);
+void fb_scenario_free(struct fb_scenario *scenario);
+
+#endif

@@ -1,0 +1,120 @@
+/* What runs of an experiment gave, and the folder that it becomes (DESIGN.md section 8):
+ * manifest.json, summary.json, series.csv, per_entity.csv, report.html, and *.gp with *.dat to redraw.
+ *
+ * Everything but wall-clock fields (wall_s, events_per_s, peak_rss_bytes, started_at) is the same for
+ * the same seeds and config, byte for byte. Files are written to a temporary name and renamed, so that
+ * nothing half-written looks whole; manifest.json comes last and says "complete" or "partial". */
+#ifndef FB_RESULTS_RESULTS_H
+#define FB_RESULTS_RESULTS_H
+
+#include "models/document.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fb_metric {
+    const char *name; /* snake_case, static: "throughput_bytes_per_s" */
+    const char *unit; /* "B/s", "ns", "1", static */
+    double value;
+};
+
+/* A line of series.csv: one value of one quantity over simulated time. */
+struct fb_series_row {
+    double time_s;
+    const char *name; /* static: "read_bytes_per_s", "hit_ratio", ... */
+    double value;
+};
+
+/* A line of per_entity.csv: one value of one node, drive, link, ... */
+struct fb_entity_row {
+    char entity[32]; /* "node 3", "origin" */
+    const char *name;
+    double value;
+};
+
+/* Latency distribution: cumulative points for the percentile plot. */
+struct fb_latency_point {
+    double latency_ns;
+    double share; /* of requests at or below, 0..1 */
+};
+
+/* One run: one point, one seed. Arrays are malloc'ed by the run, freed by fb_run_free. */
+struct fb_run {
+    uint64_t seed;
+    struct fb_metric *metrics;
+    uint32_t metric_count;
+    struct fb_series_row *series;
+    uint32_t series_count;
+    struct fb_entity_row *entities;
+    uint32_t entity_count;
+    struct fb_latency_point *latencies;
+    uint32_t latency_count;
+    uint64_t determinism_hash;
+    uint64_t events;
+    double simulated_s;
+    double wall_s;
+    bool is_partial; /* stopped by Ctrl-C */
+};
+
+void fb_run_free(struct fb_run *run);
+
+struct fb_parameter {
+    char name[96], value[96];
+};
+
+/* One point of the sweep with its seeds' runs. */
+struct fb_point {
+    char system[64];
+    struct fb_parameter parameters[8];
+    uint32_t parameter_count;
+    struct fb_run *runs;
+    uint32_t run_count;
+};
+
+struct fb_expectation { /* result of one check of --expect */
+    char text[256];
+    bool is_met;
+};
+
+struct fb_results {
+    char experiment[64];
+    char question[512];
+    char expect[512];
+    char engine[64]; /* name and version */
+    const char *resolved_config; /* YAML of the first point */
+    const char *const *inputs;   /* files to hash into the manifest */
+    uint32_t input_count;
+    const char *const *guesses;
+    uint32_t guess_count;
+    const char *const *warnings;
+    uint32_t warning_count;
+    const struct fb_expectation *expectations;
+    uint32_t expectation_count;
+    struct fb_point *points;
+    uint32_t point_count;
+    bool is_partial;
+    double wall_s;
+};
+
+/* Writes the folder (made if missing). Errors: error set: cannot create, disk full; what was renamed
+ * before stays, and manifest.json is missing or older. */
+void fb_results_write(const struct fb_results *results, const char *folder,
+                      struct fb_error *error);
+
+/* Prints the summary table for a terminal: one line a point, main metrics with confidence intervals. */
+void fb_results_print(const struct fb_results *results);
+
+/* Mean, half-width of the 95% confidence interval (Student's t; 0 when n < 2) over runs. */
+struct fb_estimate {
+    double mean, ci95;
+    uint32_t n;
+};
+struct fb_estimate fb_estimate_of(const double *values, uint32_t count);
+
+/* Progress on stderr: a bar with ETA on a terminal, a line per 10% otherwise; quiet: nothing.
+ * share: 0..1 of all the work. Call as often as you like; it limits itself to 10 draws a second. */
+void fb_progress_begin(const char *title, bool is_quiet);
+void fb_progress_update(double share);
+void fb_progress_end(void);
+
+#endif

@@ -1,4 +1,4 @@
-/* Trace records: what a step was given and what it asked for, 72 bytes each, and their text form.
+/* Trace records: what a step was given and what it asked for, 64 bytes each, and their text form.
  * The world hashes them (determinism), golden tests print them, `record` keeps them. */
 #ifndef FB_CORE_TRACE_H
 #define FB_CORE_TRACE_H
@@ -20,7 +20,7 @@ struct fb_trace_record {
     uint64_t digest;
 };
 
-static_assert(sizeof(struct fb_trace_record) == 72, "the record is stored");
+static_assert(sizeof(struct fb_trace_record) == 64, "the record is stored");
 
 /* Longest text form of a record, with its terminating zero. */
 enum { FB_TRACE_TEXT_MAX = 200 };

@@ -1,0 +1,271 @@
+/* Max-min fair rates: flows start, end and are cancelled; rates are resolved when somebody asks.
+ *
+ * Each link that is full holds some flows at one level and keeps them in a virtual clock, so a
+ * change of level is one multiplication however many flows it holds (fluid_hold.c). With tolerance
+ * 0 each change fills its whole component anew (fluid_fill.c).
+ *
+ * Several changes at one nanosecond are resolved together. Completions are found by date, collected
+ * for one nanosecond, sorted by cookie and handed out one by one.
+ * This file keeps the flows' lives; it does not compute rates. */
+#include "sim/fluid_internal.h"
+
+#include "core/panic.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct fb_fluid *fb_fluid_open(const uint64_t *link_bytes_per_s, uint32_t link_count,
+                               uint32_t flows_max, double tolerance)
+{
+    FB_ASSERT(tolerance >= 0);
+    struct fb_fluid *fluid = calloc(1, sizeof(*fluid));
+    if (fluid == NULL)
+        return NULL;
+    fluid->tolerance = tolerance;
+    fluid->flow_free = FLUID_NONE;
+    fluid->flow_size_bytes = sizeof(struct fluid_flow);
+    fluid->link_count = link_count;
+    fluid->visit = 1;
+    fb_fluid_pool_open(&fluid->members, sizeof(uint32_t));
+    fb_fluid_pool_open(&fluid->finishes, sizeof(struct fluid_finish));
+    for (uint32_t i = 0; i < link_count; i++) {
+        FB_ASSERT(link_bytes_per_s[i] > 0);
+        fb_fluid_link_add(fluid, (double)link_bytes_per_s[i] / 1e9);
+    }
+    fb_fluid_link_add(fluid, INFINITY);
+    fb_fluid_flows_reserve(fluid, flows_max);
+    return fluid;
+}
+
+void fb_fluid_close(struct fb_fluid *fluid)
+{
+    if (fluid == NULL)
+        return;
+    free(fluid->flows);
+    free(fluid->identities);
+    free(fluid->links);
+    free(fluid->members.items);
+    free(fluid->finishes.items);
+    free(fluid->dates);
+    free(fluid->dirty);
+    free(fluid->ended);
+    free(fluid->fill_links);
+    free(fluid->fill_heap);
+    free(fluid->fill_flows);
+    free(fluid->cap_table);
+    free(fluid);
+}
+
+static void link_dirty(struct fb_fluid *fluid, uint32_t link)
+{
+    if (fluid->links[link].is_dirty || link == fluid->link_count)
+        return;
+    fluid->links[link].is_dirty = true;
+    fluid->dirty[fluid->dirty_count++] = link;
+}
+
+static void flow_dirty(struct fb_fluid *fluid, uint32_t flow)
+{
+    const struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    for (uint32_t hop = 0; hop < fluid->hop_count; hop++)
+        link_dirty(fluid, record->links[hop]);
+}
+
+static void rates_resolve(struct fb_fluid *fluid)
+{
+    fb_fluid_fill(fluid);
+}
+
+/* Nothing may be unresolved when time passes. */
+static void time_pass(struct fb_fluid *fluid, uint64_t now_ns)
+{
+    FB_ASSERT(now_ns >= fluid->now_ns);
+    if (now_ns > fluid->now_ns)
+        rates_resolve(fluid);
+    fluid->now_ns = now_ns;
+}
+
+uint32_t fb_fluid_start(struct fb_fluid *fluid, uint64_t now_ns, const uint32_t *links,
+                        uint32_t link_count, uint64_t size_bytes, uint64_t rate_max_bytes_per_s,
+                        uint32_t weight, uint64_t cookie)
+{
+    FB_ASSERT(link_count >= 1 && link_count <= FB_FLUID_LINKS_MAX);
+    FB_ASSERT(weight > 0);
+    time_pass(fluid, now_ns);
+    bool is_capped = rate_max_bytes_per_s > 0;
+    uint32_t flow = fb_fluid_flow_acquire(fluid, link_count + is_capped);
+    struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    record->mark = (double)size_bytes / weight;
+    record->weight = weight;
+    record->stamp |= FLUID_HOP_MASK;
+    fluid->identities[flow].state = FLUID_OPEN;
+    fluid->identities[flow].cookie = cookie;
+    for (uint32_t hop = 0; hop < fluid->hop_count; hop++)
+        record->links[hop] = fluid->link_count;
+    for (uint32_t hop = 0; hop < link_count; hop++) {
+        FB_ASSERT(links[hop] < fluid->link_count);
+        fb_fluid_join(fluid, flow, hop, links[hop]);
+    }
+    if (is_capped) {
+        double level = (double)rate_max_bytes_per_s / 1e9 / weight;
+        fb_fluid_join(fluid, flow, link_count, fb_fluid_cap_class(fluid, level));
+    }
+    flow_dirty(fluid, flow);
+    fluid->open_count++;
+    return flow;
+}
+
+/* Takes an open flow off its links. */
+static void flow_detach(struct fb_fluid *fluid, uint32_t flow)
+{
+    struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    uint32_t holder = record->stamp & FLUID_HOP_MASK;
+    if (holder != FLUID_HOP_MASK) {
+        fb_fluid_clock_advance(fluid, &fluid->links[record->links[holder]]);
+        fb_fluid_let_go(fluid, flow);
+    }
+    fb_fluid_leave(fluid, flow);
+    flow_dirty(fluid, flow);
+}
+
+void fb_fluid_cancel(struct fb_fluid *fluid, uint64_t now_ns, uint32_t flow)
+{
+    FB_ASSERT(flow < fluid->flow_count);
+    enum fluid_state state = fluid->identities[flow].state;
+    FB_ASSERT(state == FLUID_OPEN || state == FLUID_DONE);
+    time_pass(fluid, now_ns);
+    fluid->open_count--;
+    if (state == FLUID_DONE) {
+        /* It stands among those that ended; its place is given back there. */
+        fluid->identities[flow].state = FLUID_DROPPED;
+        return;
+    }
+    flow_detach(fluid, flow);
+    fb_fluid_flow_release(fluid, flow);
+}
+
+void fb_fluid_set_capacity(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link,
+                           uint64_t bytes_per_s)
+{
+    FB_ASSERT(link < fluid->link_count);
+    FB_ASSERT(bytes_per_s > 0);
+    time_pass(fluid, now_ns);
+    fluid->links[link].capacity = (double)bytes_per_s / 1e9;
+    link_dirty(fluid, link);
+}
+
+uint64_t fb_fluid_next_ns(struct fb_fluid *fluid)
+{
+    if (fluid->ended_first < fluid->ended_count)
+        return fluid->now_ns;
+    rates_resolve(fluid);
+    if (fluid->date_count == 0)
+        return UINT64_MAX;
+    uint64_t date_ns = fluid->dates[0].date_ns;
+    return date_ns > fluid->now_ns ? date_ns : fluid->now_ns;
+}
+
+static int ended_compare(const void *left, const void *right)
+{
+    uint64_t a = ((const struct fluid_ended *)left)->cookie;
+    uint64_t b = ((const struct fluid_ended *)right)->cookie;
+    return (a > b) - (a < b);
+}
+
+static void ended_append(struct fb_fluid *fluid, uint32_t flow)
+{
+    if (fluid->ended_count == fluid->ended_count_max) {
+        fluid->ended_count_max += fluid->ended_count_max / 2 + 64;
+        fluid->ended = fb_fluid_grow(fluid->ended, fluid->ended_count_max, sizeof(*fluid->ended));
+    }
+    flow_detach(fluid, flow);
+    fluid->identities[flow].state = FLUID_DONE;
+    fluid->ended[fluid->ended_count++] =
+        (struct fluid_ended){.cookie = fluid->identities[flow].cookie, .flow = flow};
+}
+
+/* Collects the flows that are complete now. */
+static void ended_collect(struct fb_fluid *fluid)
+{
+    fluid->ended_first = 0;
+    fluid->ended_count = 0;
+    rates_resolve(fluid);
+    while (fluid->date_count > 0 && fluid->dates[0].date_ns <= fluid->now_ns) {
+        uint32_t link = fluid->dates[0].link;
+        uint32_t flow;
+        while (fb_fluid_first_finish(fluid, link, &flow) <= fluid->now_ns)
+            ended_append(fluid, flow);
+        fb_fluid_date_update(fluid, link);
+    }
+    if (fluid->ended_count > 1)
+        qsort(fluid->ended, fluid->ended_count, sizeof(*fluid->ended), ended_compare);
+}
+
+int fb_fluid_take(struct fb_fluid *fluid, uint64_t now_ns, uint64_t *cookie)
+{
+    time_pass(fluid, now_ns);
+    if (fluid->ended_first == fluid->ended_count)
+        ended_collect(fluid);
+    while (fluid->ended_first < fluid->ended_count) {
+        struct fluid_ended ended = fluid->ended[fluid->ended_first++];
+        bool is_dropped = fluid->identities[ended.flow].state == FLUID_DROPPED;
+        fb_fluid_flow_release(fluid, ended.flow);
+        if (is_dropped)
+            continue;
+        fluid->open_count--;
+        *cookie = ended.cookie;
+        return 1;
+    }
+    return 0;
+}
+
+uint32_t fb_fluid_flows_on(const struct fb_fluid *fluid, uint32_t link, uint32_t *flows,
+                           uint32_t count_max)
+{
+    FB_ASSERT(link < fluid->link_count);
+    const uint32_t *members = fluid_members(fluid, &fluid->links[link]);
+    uint32_t count = fluid->links[link].members.count;
+    for (uint32_t i = 0; i < count && i < count_max; i++)
+        flows[i] = members[i] >> FLUID_HOP_BITS;
+    return count;
+}
+
+uint64_t fb_fluid_cookie(const struct fb_fluid *fluid, uint32_t flow)
+{
+    FB_ASSERT(flow < fluid->flow_count);
+    return fluid->identities[flow].cookie;
+}
+
+uint32_t fb_fluid_open_flows(const struct fb_fluid *fluid)
+{
+    return fluid->open_count;
+}
+
+static double rate_now(const struct fb_fluid *fluid, uint32_t flow)
+{
+    const struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    uint32_t holder = record->stamp & FLUID_HOP_MASK;
+    if (fluid->identities[flow].state != FLUID_OPEN || holder == FLUID_HOP_MASK)
+        return 0;
+    return fluid->links[record->links[holder]].level * record->weight * 1e9;
+}
+
+double fb_fluid_flow_rate(struct fb_fluid *fluid, uint64_t now_ns, uint32_t flow)
+{
+    FB_ASSERT(flow < fluid->flow_count);
+    time_pass(fluid, now_ns);
+    rates_resolve(fluid);
+    return rate_now(fluid, flow);
+}
+
+double fb_fluid_link_load(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link)
+{
+    FB_ASSERT(link < fluid->link_count);
+    time_pass(fluid, now_ns);
+    rates_resolve(fluid);
+    const uint32_t *members = fluid_members(fluid, &fluid->links[link]);
+    double load = 0;
+    for (uint32_t i = 0; i < fluid->links[link].members.count; i++)
+        load += rate_now(fluid, members[i] >> FLUID_HOP_BITS);
+    return load;
+}

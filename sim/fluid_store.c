@@ -1,0 +1,229 @@
+/* Memory of the fluid network: flow records, links, and the pool of lists whose pieces are powers
+ * of two, each size with its own free list, so that lists grow and shrink without the heap.
+ * Does not know rates. Running out of memory is the end of a simulation: it asserts. */
+#include "sim/fluid_internal.h"
+
+#include "core/panic.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE_CLASS_MIN = 2 };
+
+void *fb_fluid_grow(void *items, uint64_t count, uint64_t item_size_bytes)
+{
+    FB_ASSERT(count > 0);
+    FB_ASSERT(item_size_bytes > 0);
+    void *grown = realloc(items, count * item_size_bytes);
+    FB_ASSERT(grown != NULL);
+    return grown;
+}
+
+void fb_fluid_pool_open(struct fluid_pool *pool, uint32_t item_size_bytes)
+{
+    *pool = (struct fluid_pool){.item_size_bytes = item_size_bytes};
+    for (uint32_t i = 0; i < FLUID_CLASSES; i++)
+        pool->free[i] = FLUID_NONE;
+    pool->count_max = 1u << PIECE_CLASS_MIN;
+    pool->items = fb_fluid_grow(NULL, pool->count_max, item_size_bytes);
+}
+
+static uint32_t piece_acquire(struct fluid_pool *pool, uint32_t size_class)
+{
+    FB_ASSERT(size_class < FLUID_CLASSES);
+    uint32_t offset = pool->free[size_class];
+    if (offset != FLUID_NONE) {
+        memcpy(&pool->free[size_class], pool->items + (uint64_t)offset * pool->item_size_bytes,
+               sizeof(uint32_t));
+        return offset;
+    }
+    uint32_t size = 1u << size_class;
+    FB_ASSERT(pool->count <= FLUID_NONE - size);
+    offset = pool->count;
+    pool->count += size;
+    if (pool->count > pool->count_max) {
+        uint64_t wanted = (uint64_t)pool->count + pool->count / 2 + 1024;
+        pool->count_max = wanted < FLUID_NONE ? (uint32_t)wanted : FLUID_NONE;
+        pool->items = fb_fluid_grow(pool->items, pool->count_max, pool->item_size_bytes);
+    }
+    return offset;
+}
+
+static void piece_release(struct fluid_pool *pool, uint32_t offset, uint32_t size_class)
+{
+    FB_ASSERT(size_class < FLUID_CLASSES);
+    memcpy(pool->items + (uint64_t)offset * pool->item_size_bytes, &pool->free[size_class],
+           sizeof(uint32_t));
+    pool->free[size_class] = offset;
+}
+
+/* Makes room for one more item at the end; the caller writes it and counts it. */
+void fb_fluid_pool_append(struct fluid_pool *pool, struct fluid_piece *piece)
+{
+    if (piece->size_class != FLUID_NONE && piece->count < 1u << piece->size_class)
+        return;
+    uint32_t size_class = piece->size_class == FLUID_NONE ? PIECE_CLASS_MIN : piece->size_class + 1;
+    uint32_t offset = piece_acquire(pool, size_class);
+    if (piece->size_class != FLUID_NONE) {
+        memcpy(pool->items + (uint64_t)offset * pool->item_size_bytes,
+               pool->items + (uint64_t)piece->offset * pool->item_size_bytes,
+               (uint64_t)piece->count * pool->item_size_bytes);
+        piece_release(pool, piece->offset, piece->size_class);
+    }
+    piece->offset = offset;
+    piece->size_class = size_class;
+}
+
+uint32_t fb_fluid_link_add(struct fb_fluid *fluid, double capacity)
+{
+    if (fluid->link_count_all == fluid->link_count_max) {
+        fluid->link_count_max += fluid->link_count_max / 2 + 64;
+        uint64_t count = fluid->link_count_max;
+        fluid->links = fb_fluid_grow(fluid->links, count, sizeof(*fluid->links));
+        fluid->dates = fb_fluid_grow(fluid->dates, count, sizeof(*fluid->dates));
+        fluid->dirty = fb_fluid_grow(fluid->dirty, count, sizeof(*fluid->dirty));
+        fluid->fill_links = fb_fluid_grow(fluid->fill_links, count, sizeof(*fluid->fill_links));
+        fluid->fill_heap = fb_fluid_grow(fluid->fill_heap, count, sizeof(*fluid->fill_heap));
+    }
+    fluid->links[fluid->link_count_all] = (struct fluid_link){
+        .level = INFINITY,
+        .told = INFINITY,
+        .capacity = capacity,
+        .clock_ns = fluid->now_ns,
+        .members = {.size_class = FLUID_NONE},
+        .finishes = {.size_class = FLUID_NONE},
+        .date_place = FLUID_NONE,
+    };
+    return fluid->link_count_all++;
+}
+
+static uint32_t cap_slot(const struct fb_fluid *fluid, double level)
+{
+    uint64_t bits;
+    memcpy(&bits, &level, sizeof(bits));
+    uint32_t mask = fluid->cap_table_size - 1;
+    uint32_t slot = (uint32_t)((bits * 0x9e3779b97f4a7c15u) >> 32) & mask;
+    while (fluid->cap_table[slot] != 0) {
+        /* Equal caps were computed alike, so they are equal bit for bit. */
+        if (memcmp(&fluid->links[fluid->cap_table[slot]].level, &level, sizeof(level)) == 0)
+            break;
+        slot = (slot + 1) & mask;
+    }
+    return slot;
+}
+
+static void cap_table_grow(struct fb_fluid *fluid)
+{
+    uint32_t size = fluid->cap_table_size == 0 ? 64 : fluid->cap_table_size * 2;
+    free(fluid->cap_table);
+    fluid->cap_table = fb_fluid_grow(NULL, size, sizeof(*fluid->cap_table));
+    memset(fluid->cap_table, 0, size * sizeof(*fluid->cap_table));
+    fluid->cap_table_size = size;
+    for (uint32_t i = fluid->link_count + 1; i < fluid->link_count_all; i++)
+        fluid->cap_table[cap_slot(fluid, fluid->links[i].level)] = i;
+}
+
+/* The link that stands for all flows capped to `level`. */
+uint32_t fb_fluid_cap_class(struct fb_fluid *fluid, double level)
+{
+    FB_ASSERT(level > 0);
+    uint32_t classes = fluid->link_count_all - fluid->link_count;
+    if (2 * classes >= fluid->cap_table_size)
+        cap_table_grow(fluid);
+    uint32_t slot = cap_slot(fluid, level);
+    if (fluid->cap_table[slot] == 0) {
+        uint32_t link = fb_fluid_link_add(fluid, INFINITY);
+        fluid->links[link].level = level;
+        fluid->links[link].told = level;
+        fluid->links[link].is_cap = true;
+        fluid->cap_table[slot] = link;
+    }
+    return fluid->cap_table[slot];
+}
+
+/* Widens every record when a longer path than any before comes. */
+static void records_widen(struct fb_fluid *fluid, uint32_t hop_count)
+{
+    uint64_t size = sizeof(struct fluid_flow) + hop_count * sizeof(uint32_t);
+    size = (size + 7) / 8 * 8;
+    uint32_t hops = (uint32_t)((size - sizeof(struct fluid_flow)) / sizeof(uint32_t));
+    unsigned char *records = fb_fluid_grow(NULL, fluid->flow_count_max + 1u, size);
+    for (uint32_t i = 0; i < fluid->flow_count; i++) {
+        struct fluid_flow *flow = (struct fluid_flow *)(void *)(records + i * size);
+        memcpy(flow, fluid_flow_at(fluid, i), fluid->flow_size_bytes);
+        for (uint32_t hop = fluid->hop_count; hop < hops; hop++)
+            flow->links[hop] = fluid->link_count;
+    }
+    free(fluid->flows);
+    fluid->flows = records;
+    fluid->flow_size_bytes = (uint32_t)size;
+    fluid->hop_count = hops;
+}
+
+void fb_fluid_flows_reserve(struct fb_fluid *fluid, uint32_t count)
+{
+    FB_ASSERT(count >= fluid->flow_count);
+    FB_ASSERT(count < FLUID_FLOWS_MAX);
+    if (count == 0)
+        return;
+    fluid->flow_count_max = count;
+    fluid->flows = fb_fluid_grow(fluid->flows, count, fluid->flow_size_bytes);
+    fluid->identities = fb_fluid_grow(fluid->identities, count, sizeof(*fluid->identities));
+    fluid->fill_flows = fb_fluid_grow(fluid->fill_flows, count, sizeof(*fluid->fill_flows));
+}
+
+uint32_t fb_fluid_flow_acquire(struct fb_fluid *fluid, uint32_t hop_count)
+{
+    FB_ASSERT(hop_count <= FLUID_HOPS_MAX);
+    if (hop_count > fluid->hop_count)
+        records_widen(fluid, hop_count);
+    uint32_t index = fluid->flow_free;
+    if (index != FLUID_NONE) {
+        fluid->flow_free = fluid->identities[index].next_free;
+        return index;
+    }
+    if (fluid->flow_count == fluid->flow_count_max)
+        fb_fluid_flows_reserve(fluid, fluid->flow_count_max + fluid->flow_count_max / 2 + 64);
+    index = fluid->flow_count++;
+    memset(fluid_flow_at(fluid, index), 0, fluid->flow_size_bytes);
+    memset(&fluid->identities[index], 0, sizeof(fluid->identities[index]));
+    return index;
+}
+
+void fb_fluid_flow_release(struct fb_fluid *fluid, uint32_t flow)
+{
+    FB_ASSERT(flow < fluid->flow_count);
+    fluid->identities[flow].state = FLUID_FREE;
+    fluid->identities[flow].next_free = fluid->flow_free;
+    fluid->flow_free = flow;
+}
+
+void fb_fluid_join(struct fb_fluid *fluid, uint32_t flow, uint32_t hop, uint32_t link)
+{
+    struct fluid_link *joined = &fluid->links[link];
+    struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    fb_fluid_pool_append(&fluid->members, &joined->members);
+    fluid->identities[flow].places[hop] = joined->members.count;
+    fluid_members(fluid, joined)[joined->members.count++] = flow << FLUID_HOP_BITS | hop;
+    joined->weight += record->weight;
+    record->links[hop] = link;
+}
+
+/* Takes a flow out of its links' lists of members; the last member fills the hole. */
+void fb_fluid_leave(struct fb_fluid *fluid, uint32_t flow)
+{
+    const struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    for (uint32_t hop = 0; hop < fluid->hop_count; hop++) {
+        struct fluid_link *link = &fluid->links[record->links[hop]];
+        if (record->links[hop] == fluid->link_count)
+            continue;
+        uint32_t *members = fluid_members(fluid, link);
+        uint32_t place = fluid->identities[flow].places[hop];
+        FB_ASSERT(members[place] == (flow << FLUID_HOP_BITS | hop));
+        uint32_t last = members[--link->members.count];
+        members[place] = last;
+        fluid->identities[last >> FLUID_HOP_BITS].places[last & FLUID_HOP_MASK] = place;
+        link->weight -= record->weight;
+    }
+}

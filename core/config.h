@@ -27,7 +27,7 @@ enum fb_config_unit { FB_UNIT_COUNT, FB_UNIT_BYTES, FB_UNIT_NS, FB_UNIT_FLAG, FB
     X(lends_max, FB_UNIT_COUNT, 256, 1, 65535, "loans to peers at once; more: referral or BUSY") \
     X(matches_max, FB_UNIT_COUNT, 16, 1, 1024, "remote prefix matches at once; more: BUSY") \
     X(device_writes_max, FB_UNIT_COUNT, 16, 0, 4096, "device writes at once; more: block is skipped") \
-    X(lend_max, FB_UNIT_COUNT, 2, 1, 64, "readers that pull one block from this node at once") \
+    X(lend_max, FB_UNIT_COUNT, 2, 2, 64, "readers that pull one block from this node at once") \
     X(replicas, FB_UNIT_COUNT, 2, 1, FB_RANKS_MAX, "owners that a reader tries before the origin") \
     X(hedge_ns, FB_UNIT_NS, 50000000, 1000, UINT64_C(60000000000), \
       "silence of a peer after which a second source is tried") \

@@ -48,6 +48,7 @@ enum fb_reason {
     FB_REASON_PEER,         /* pulled from the block's owner, which held it */
     FB_REASON_REFERRAL,     /* pulled from another reader, to which the owner referred */
     FB_REASON_ORIGIN_OWNER, /* this node owns the block and fetched it from the origin */
+    FB_REASON_ORIGIN_PEER,  /* the owner fetched it from the origin for this node */
     FB_REASON_ORIGIN,       /* this node fetched past the owner: owner silent, gone or busy */
     FB_REASON_ABSENT,       /* nowhere */
     FB_REASON_REFUSED,      /* not served: busy, invalid, or every source failed */
@@ -123,7 +124,7 @@ enum fb_message_kind {
 enum {
     FB_MESSAGE_FLAG_KEPT = 1,     /* RETURN: the returner caches the block */
     FB_MESSAGE_FLAG_REFERRED = 2, /* ASK: a referral sent me; never fetch from the origin for me */
-    FB_MESSAGE_FLAG_HELD = 4,     /* OFFER: the lender had it cached before the ask came */
+    FB_MESSAGE_FLAG_FETCHED = 4,  /* OFFER: the lender had to fetch it from the origin first */
 };
 
 struct fb_message {

@@ -1,0 +1,141 @@
+/* An attempt's talk with peers: asking, and what the answers mean. Answers that belong to an attempt
+ * which has moved on are late: an OFFER is returned at once, so the lender's slot is not held. */
+#include "state.h"
+
+void ask_send(struct step *step, uint32_t index, uint32_t peer, bool is_referred)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(peer != FB_NONE);
+    FB_ASSERT(peer != node->config.node);
+    attempt->generation++;
+    attempt->peer = peer;
+    attempt->state = ATTEMPT_ASKED;
+    attempt->is_hedged = 0;
+    fb_timer_set(node_timer(node), index, node->now_ns + node->config.hedge_ns);
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = peer;
+    op->message = (struct fb_message){.kind = FB_MESSAGE_ASK,
+                                      .flags = is_referred ? FB_MESSAGE_FLAG_REFERRED : 0,
+                                      .hops = attempt->hops,
+                                      .source = (uint32_t)node->config.node,
+                                      .ask_id = id_make(ID_ATTEMPT, index, attempt->generation),
+                                      .target = FB_NONE,
+                                      .block = node_fills(node)[index / FB_ATTEMPTS_MAX].block};
+    node->stats.asks++;
+}
+
+void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key, bool is_kept)
+{
+    FB_ASSERT(peer != FB_NONE);
+    FB_ASSERT(peer != step->node->config.node);
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = peer;
+    op->message = (struct fb_message){.kind = FB_MESSAGE_RETURN,
+                                      .flags = is_kept ? FB_MESSAGE_FLAG_KEPT : 0,
+                                      .source = (uint32_t)step->node->config.node,
+                                      .lend_id = lend_id,
+                                      .target = FB_NONE,
+                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+}
+
+static void answer_late(struct step *step, const struct fb_message *message, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    const struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(message->kind != FB_MESSAGE_ASK);
+    node->stats.late_messages++;
+    if (message->kind != FB_MESSAGE_OFFER)
+        return;
+    bool is_duplicate = attempt->state == ATTEMPT_PULL && attempt->peer == message->source &&
+                        attempt->lend_id == message->lend_id;
+    if (!is_duplicate)
+        ask_return(step, message->source, message->lend_id, message->block.key, false);
+}
+
+static void answer_offer(struct step *step, const struct fb_message *message, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    struct fill *fill = &node_fills(node)[index / FB_ATTEMPTS_MAX];
+    FB_ASSERT(attempt->first_unit == FB_NONE);
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    bool is_sane = message->span.size == fill->block.size &&
+                   message->span.region == FB_REGION_MEMORY &&
+                   message->span.peer == message->source;
+    if (is_sane)
+        attempt->first_unit = memory_allocate(node, fill->block.size);
+    if (attempt->first_unit == FB_NONE) {
+        ask_return(step, message->source, message->lend_id, message->block.key, false);
+        attempt_fail(step, index, is_sane ? FB_BUSY : FB_INVALID);
+        return;
+    }
+    attempt->generation++;
+    attempt->peer = message->source;
+    attempt->lend_id = message->lend_id;
+    attempt->digest = message->digest;
+    attempt->reason = FB_REASON_PEER;
+    if (message->flags & FB_MESSAGE_FLAG_FETCHED)
+        attempt->reason = FB_REASON_ORIGIN_PEER;
+    if (attempt->hops > 0)
+        attempt->reason = FB_REASON_REFERRAL;
+    struct fb_op *op = step_op(step, FB_OP_PULL);
+    op->op_id = id_make(ID_ATTEMPT, index, attempt->generation);
+    op->span = memory_span(node, attempt->first_unit, fill->block.size);
+    op->source = message->span;
+    op->block = fill->block;
+    attempt->state = ATTEMPT_PULL;
+    attempt->is_hedged = 0;
+    fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
+    node->stats.pulls++;
+    node->stats.pull_bytes += fill->block.size;
+}
+
+static void answer_refer(struct step *step, const struct fb_message *message, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt->state == ATTEMPT_ASKED || attempt->state == ATTEMPT_WAITING);
+    bool is_lost = attempt->hops >= FB_HOPS_MAX || message->target == node->config.node ||
+                   message->target == FB_NONE;
+    if (is_lost) {
+        attempt_fail(step, index, FB_BUSY);
+        return;
+    }
+    attempt->hops++;
+    node->stats.referrals_followed++;
+    ask_send(step, index, message->target, true);
+}
+
+void ask_answer(struct step *step, const struct fb_message *message)
+{
+    struct fb_node *node = step->node;
+    uint32_t index = id_index(message->ask_id);
+    bool is_mine = id_class(message->ask_id) == ID_ATTEMPT &&
+                   index < node->config.fills_max * FB_ATTEMPTS_MAX;
+    if (!is_mine) {
+        node->stats.late_messages++;
+        return;
+    }
+    struct attempt *attempt = &node_attempts(node)[index];
+    bool is_current = attempt->generation == id_generation(message->ask_id) &&
+                      (attempt->state == ATTEMPT_ASKED || attempt->state == ATTEMPT_WAITING) &&
+                      attempt->peer == message->source;
+    if (!is_current) {
+        answer_late(step, message, index);
+        return;
+    }
+    FB_ASSERT(node_fills(node)[index / FB_ATTEMPTS_MAX].state == FILL_ACTIVE);
+    if (message->kind == FB_MESSAGE_OFFER) {
+        answer_offer(step, message, index);
+    } else if (message->kind == FB_MESSAGE_REFER) {
+        answer_refer(step, message, index);
+    } else if (message->kind == FB_MESSAGE_WAIT) {
+        attempt->state = ATTEMPT_WAITING;
+        fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
+    } else {
+        FB_ASSERT(message->kind == FB_MESSAGE_DENY);
+        bool is_error = message->status != FB_OK && message->status < FB_STATUS_COUNT;
+        attempt_fail(step, index, is_error ? (enum fb_status)message->status : FB_INVALID);
+    }
+}

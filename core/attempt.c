@@ -1,0 +1,405 @@
+/* An attempt: one way of acquiring a fill's block. A fill has two, the second is the hedge.
+ *
+ *             ask_send           OFFER          DONE                  DONE
+ *     IDLE ------------> ASKED ---------> PULL ------> DIGEST ----------------> fill_finish
+ *       |                 |  ^ WAIT        ^            ^  ^
+ *       |                 v  |  REFER      |            |  |
+ *       |               WAITING -----------'            |  |
+ *       |-- origin ----------------------> FETCH -------'  |
+ *       |-- own device ------------------> READ -----------'
+ *       '-- client's bytes (put) --------> PULL
+ *     any --attempt_fail--> IDLE, then the next candidate at once, or BACKOFF, or the fill fails
+ *
+ * Candidates in order: own device; the block's owners by rank; the origin. A node that is the owner at
+ * a rank, or that a peer asked, goes straight to the origin, so the origin is read once per cluster.
+ * The hedge begins when the first attempt is silent for hedge_ns (asked), wait_ns (told to wait, or
+ * pulling or reading) or fetch_ns (origin), with the next candidate in order.
+ * Every attempt owns its extent until its op is DONE: a late write can not hit memory of others (R5). */
+#include "state.h"
+
+static struct fill *attempt_fill(struct fb_node *node, uint32_t index)
+{
+    FB_ASSERT(index / FB_ATTEMPTS_MAX < node->config.fills_max);
+    return &node_fills(node)[index / FB_ATTEMPTS_MAX];
+}
+
+static struct attempt *attempt_other(struct fb_node *node, uint32_t index)
+{
+    static_assert(FB_ATTEMPTS_MAX == 2, "an attempt has one sibling");
+    return &node_attempts(node)[index ^ 1u];
+}
+
+bool attempt_has_op(const struct attempt *attempt)
+{
+    switch ((enum attempt_state)attempt->state) {
+    case ATTEMPT_PULL:
+    case ATTEMPT_DIGEST:
+    case ATTEMPT_FETCH:
+    case ATTEMPT_READ:
+        return true;
+    case ATTEMPT_IDLE:
+    case ATTEMPT_ASKED:
+    case ATTEMPT_WAITING:
+    case ATTEMPT_BACKOFF:
+        return false;
+    }
+    FB_ASSERT(false);
+    return false;
+}
+
+static void attempt_set(struct fb_node *node, uint32_t index, enum attempt_state state,
+                        uint64_t patience_ns)
+{
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(state != ATTEMPT_IDLE);
+    FB_ASSERT(patience_ns > 0);
+    attempt->state = (uint8_t)state;
+    attempt->is_hedged = 0;
+    fb_timer_set(node_timer(node), index, node->now_ns + patience_ns);
+}
+
+/* The attempt's next op, on its own extent. */
+static struct fb_op *attempt_op(struct step *step, uint32_t index, enum fb_op_kind kind)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    struct fill *fill = attempt_fill(node, index);
+    FB_ASSERT(attempt->first_unit != FB_NONE);
+    attempt->generation++;
+    struct fb_op *op = step_op(step, kind);
+    op->op_id = id_make(ID_ATTEMPT, index, attempt->generation);
+    op->span = memory_span(node, attempt->first_unit, fill->block.size);
+    op->source = (struct fb_span){.peer = FB_NONE};
+    op->block = fill->block;
+    return op;
+}
+
+static bool attempt_reserve(struct fb_node *node, uint32_t index)
+{
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt->first_unit == FB_NONE);
+    attempt->first_unit = memory_allocate(node, attempt_fill(node, index)->block.size);
+    return attempt->first_unit != FB_NONE;
+}
+
+static enum fb_status start_device(struct step *step, uint32_t index, uint32_t device_slot)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(device_slot != FB_NONE);
+    if (!attempt_reserve(node, index))
+        return FB_BUSY;
+    struct device_entry *entry = &node_device_entries(node)[device_slot];
+    FB_ASSERT(entry->is_resident);
+    entry->pins++;
+    fb_cache_touch(node_device_cache(node), device_slot);
+    attempt->device_slot = device_slot;
+    attempt->digest = entry->digest;
+    attempt->reason = FB_REASON_DEVICE;
+    struct fb_op *op = attempt_op(step, index, FB_OP_READ);
+    op->source = device_span(node, device_slot);
+    attempt_set(node, index, ATTEMPT_READ, node->config.wait_ns);
+    node->stats.device_reads++;
+    node->stats.device_read_bytes += entry->size_bytes;
+    return FB_OK;
+}
+
+static enum fb_status start_origin(struct step *step, uint32_t index, bool is_owner)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt->state == ATTEMPT_IDLE);
+    if (attempt_fill(node, index)->block.object == FB_OBJECT_NONE)
+        return FB_ABSENT;
+    if (!attempt_reserve(node, index))
+        return FB_BUSY;
+    attempt->reason = is_owner ? FB_REASON_ORIGIN_OWNER : FB_REASON_ORIGIN;
+    attempt_op(step, index, FB_OP_FETCH);
+    attempt_set(node, index, ATTEMPT_FETCH, node->config.fetch_ns);
+    node->stats.origin_fetches++;
+    node->stats.origin_fetch_bytes += attempt_fill(node, index)->block.size;
+    return FB_OK;
+}
+
+static enum fb_status start_client(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt_fill(node, index)->flags & FILL_PUT);
+    if (!attempt_reserve(node, index))
+        return FB_BUSY;
+    attempt->reason = FB_REASON_MEMORY;
+    struct fb_op *op = attempt_op(step, index, FB_OP_PULL);
+    op->source = attempt_fill(node, index)->put_source;
+    attempt_set(node, index, ATTEMPT_PULL, node->config.wait_ns);
+    return FB_OK;
+}
+
+/* Asks the next owner in rank order, or goes to the origin when the ranks are used up. */
+static enum fb_status start_remote(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct fill *fill = attempt_fill(node, index);
+    bool is_owner = fill->flags & FILL_AS_OWNER;
+    bool has_peers = node->config.use_peers && node->view != NULL && !is_owner;
+    while (has_peers && !is_owner && fill->candidate < node->config.replicas) {
+        uint32_t peer = fb_view_owner(node->view, fill->block.key, fill->candidate++);
+        if (peer == node->config.node) {
+            is_owner = true;
+        } else if (peer != FB_NONE && peer != attempt_other(node, index)->peer) {
+            ask_send(step, index, peer, false);
+            return FB_OK;
+        }
+    }
+    fill->candidate = (uint8_t)node->config.replicas;
+    return start_origin(step, index, is_owner || !has_peers);
+}
+
+static void attempt_reset(struct fb_node *node, uint32_t index)
+{
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt->state == ATTEMPT_IDLE);
+    FB_ASSERT(attempt->first_unit == FB_NONE);
+    *attempt = (struct attempt){.generation = attempt->generation + 1,
+                                .peer = FB_NONE,
+                                .first_unit = FB_NONE,
+                                .device_slot = FB_NONE};
+}
+
+static void attempt_back_off(struct fb_node *node, uint32_t index)
+{
+    struct fill *fill = attempt_fill(node, index);
+    uint64_t base_ns = node->config.backoff_ns << (fill->failures < 6 ? fill->failures : 6);
+    FB_ASSERT(base_ns > 0);
+    uint64_t pause_ns = base_ns / 2 + fb_random_below(&node->random, base_ns);
+    attempt_set(node, index, ATTEMPT_BACKOFF, pause_ns > 0 ? pause_ns : 1);
+    if (fill->candidate >= node->config.replicas)
+        fill->candidate = 0;
+}
+
+/* Starts the fill's idle attempt with the next candidate. */
+void attempt_start(struct step *step, uint32_t fill_index)
+{
+    struct fb_node *node = step->node;
+    struct fill *fill = &node_fills(node)[fill_index];
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    uint32_t index = fill_index * FB_ATTEMPTS_MAX;
+    if (node_attempts(node)[index].state != ATTEMPT_IDLE)
+        index++;
+    attempt_reset(node, index);
+    bool is_alone = attempt_other(node, index)->state == ATTEMPT_IDLE;
+    uint32_t device_slot = is_alone ? device_find(node, fill->block.key) : FB_NONE;
+    enum fb_status status;
+    if (fill->flags & FILL_PUT)
+        status = start_client(step, index);
+    else if (device_slot != FB_NONE)
+        status = start_device(step, index, device_slot);
+    else
+        status = start_remote(step, index);
+    if (status == FB_OK || !is_alone)
+        return;
+    bool is_final = status == FB_ABSENT || fill->failures >= node->config.retries_max;
+    if (is_final) {
+        fill_fail(node, fill_index, status);
+        return;
+    }
+    fill->failures++;
+    attempt_back_off(node, index);
+}
+
+/* Gives back what the attempt holds; it has no op in flight. */
+static void attempt_release(struct fb_node *node, uint32_t index, bool is_bad)
+{
+    struct attempt *attempt = &node_attempts(node)[index];
+    if (attempt->device_slot != FB_NONE)
+        device_read_end(node, attempt->device_slot, is_bad);
+    attempt->device_slot = FB_NONE;
+    if (attempt->first_unit != FB_NONE)
+        memory_free(node, attempt->first_unit, attempt_fill(node, index)->block.size);
+    attempt->first_unit = FB_NONE;
+    attempt->peer = FB_NONE;
+    attempt->state = ATTEMPT_IDLE;
+    attempt->generation++;
+    fb_timer_cancel(node_timer(node), index);
+}
+
+void attempt_abandon(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    if (attempt->state == ATTEMPT_DIGEST && attempt->first_unit == FB_NONE) {
+        attempt_release(node, index, false); /* the winner: its extent is the entry's now */
+        return;
+    }
+    fb_timer_cancel(node_timer(node), index);
+    if (attempt->state != ATTEMPT_IDLE && !attempt_has_op(attempt))
+        attempt_release(node, index, false);
+    FB_ASSERT(attempt->state == ATTEMPT_IDLE || attempt_has_op(attempt));
+}
+
+/* Should a failure be answered by waiting, or by trying the next candidate at once? */
+static bool status_needs_pause(enum fb_status status, bool is_origin)
+{
+    switch (status) {
+    case FB_BUSY:
+    case FB_THROTTLED:
+    case FB_FULL:
+    case FB_CONFLICT:
+        return true;
+    case FB_ABSENT:
+    case FB_TIMEOUT:
+    case FB_IO:
+    case FB_CORRUPT:
+    case FB_GONE:
+    case FB_INVALID:
+        return is_origin;
+    case FB_OK:
+    case FB_STATUS_COUNT:
+        break;
+    }
+    FB_ASSERT(false);
+    return true;
+}
+
+void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    struct fill *fill = attempt_fill(node, index);
+    FB_ASSERT(status != FB_OK);
+    bool is_origin = attempt->state == ATTEMPT_FETCH;
+    bool is_bad = status == FB_CORRUPT || status == FB_IO;
+    bool was_referred = attempt->hops > 0;
+    attempt_release(node, index, is_bad);
+    if (fill->state != FILL_ACTIVE) {
+        fill_drain(node, index / FB_ATTEMPTS_MAX);
+        return;
+    }
+    if (was_referred && fill->candidate > 0)
+        fill->candidate--; /* the referral was stale: ask the owner again */
+    if (attempt_other(node, index)->state != ATTEMPT_IDLE)
+        return;
+    if (fill->failures >= node->config.retries_max) {
+        fill_fail(node, index / FB_ATTEMPTS_MAX, status);
+        return;
+    }
+    fill->failures++;
+    node->stats.retries++;
+    if (status_needs_pause(status, is_origin))
+        attempt_back_off(node, index);
+    else
+        attempt_start(step, index / FB_ATTEMPTS_MAX);
+}
+
+/* Bytes are in memory: check them, or trust them when digests are off. */
+static void attempt_arrived(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt->first_unit != FB_NONE);
+    if (attempt->state == ATTEMPT_PULL && attempt->peer != FB_NONE)
+        ask_return(step, attempt->peer, attempt->lend_id, attempt_fill(node, index)->block.key,
+                   node->config.keep_peer_blocks);
+    attempt_set(node, index, ATTEMPT_DIGEST, node->config.wait_ns);
+    if (node->config.check_digest)
+        attempt_op(step, index, FB_OP_DIGEST);
+    else
+        fill_finish(step, index / FB_ATTEMPTS_MAX, index);
+}
+
+static void attempt_digested(struct step *step, uint32_t index, uint64_t digest)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt->state == ATTEMPT_DIGEST);
+    bool is_known = attempt->peer != FB_NONE || attempt->device_slot != FB_NONE;
+    if (is_known && digest != attempt->digest) {
+        node->stats.digest_errors++;
+        attempt_fail(step, index, FB_CORRUPT);
+        return;
+    }
+    attempt->digest = digest;
+    fill_finish(step, index / FB_ATTEMPTS_MAX, index);
+}
+
+static void attempt_count_error(struct fb_node *node, const struct attempt *attempt)
+{
+    FB_ASSERT(attempt_has_op(attempt));
+    if (attempt->state == ATTEMPT_FETCH)
+        node->stats.origin_errors++;
+    if (attempt->state == ATTEMPT_READ)
+        node->stats.device_errors++;
+    if (attempt->state == ATTEMPT_PULL)
+        node->stats.pull_errors++;
+}
+
+void attempt_done(struct step *step, uint32_t index, const struct fb_done *done)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(index < node->config.fills_max * FB_ATTEMPTS_MAX);
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt_has_op(attempt)); /* R3: one DONE an op */
+    FB_ASSERT(attempt->generation == id_generation(done->op_id));
+    bool is_pull = attempt->state == ATTEMPT_PULL && attempt->peer != FB_NONE;
+    bool is_wanted = attempt_fill(node, index)->state == FILL_ACTIVE;
+    if (done->status != FB_OK || !is_wanted) {
+        if (is_pull)
+            ask_return(step, attempt->peer, attempt->lend_id, attempt_fill(node, index)->block.key,
+                       false);
+        if (done->status != FB_OK)
+            attempt_count_error(node, attempt);
+        attempt_fail(step, index, done->status != FB_OK ? done->status : FB_TIMEOUT);
+        return;
+    }
+    if (attempt->state == ATTEMPT_DIGEST)
+        attempt_digested(step, index, done->digest);
+    else
+        attempt_arrived(step, index);
+}
+
+/* Patience is over: hedge once, and give up on peers that stay silent after that. */
+void attempt_timer(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    FB_ASSERT(attempt->state != ATTEMPT_IDLE);
+    FB_ASSERT(attempt_fill(node, index)->state == FILL_ACTIVE);
+    if (attempt->state == ATTEMPT_BACKOFF) {
+        attempt_release(node, index, false);
+        attempt_start(step, index / FB_ATTEMPTS_MAX);
+        return;
+    }
+    bool is_alone = attempt_other(node, index)->state == ATTEMPT_IDLE;
+    bool may_hedge = !attempt->is_hedged && is_alone &&
+                     !(attempt_fill(node, index)->flags & FILL_PUT) &&
+                     attempt_fill(node, index)->block.object != FB_OBJECT_NONE;
+    if (may_hedge) {
+        attempt->is_hedged = 1;
+        fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
+        node->stats.hedges++;
+        attempt_start(step, index / FB_ATTEMPTS_MAX);
+        attempt_other(node, index)->is_hedge = 1;
+        return;
+    }
+    if (attempt_has_op(attempt))
+        return; /* DONE will come (R3) */
+    node->stats.timeouts++;
+    attempt_fail(step, index, FB_TIMEOUT);
+}
+
+void attempt_check(struct fb_node *node)
+{
+    for (uint32_t i = 0; i < node->config.fills_max * FB_ATTEMPTS_MAX; i++) {
+        const struct attempt *attempt = &node_attempts(node)[i];
+        const struct fill *fill = attempt_fill(node, i);
+        if (fill->state == FILL_FREE)
+            FB_ASSERT(attempt->state == ATTEMPT_IDLE);
+        if (attempt_has_op(attempt))
+            FB_ASSERT(attempt->first_unit != FB_NONE);
+        else
+            FB_ASSERT(attempt->first_unit == FB_NONE);
+        if (fill->state == FILL_ACTIVE && i % FB_ATTEMPTS_MAX == 0)
+            FB_ASSERT(attempt->state != ATTEMPT_IDLE ||
+                      attempt_other(node, i)->state != ATTEMPT_IDLE);
+    }
+}

@@ -1,0 +1,186 @@
+/* The drive tier: its own index, eviction policy and extents; write-behind of blocks that this node
+ * took from the origin. Bytes on the drive are trusted only through their digest.
+ *
+ * Life of a device entry:
+ *     (none) --write_begin--> writing --write_done OK--> resident --evicted--> (none)
+ *                                |                           |
+ *                                '--write_done error--> (none) <--a read fails or lies--'
+ * A writing entry and one that is being read are pinned and not evicted. */
+#include "state.h"
+
+uint32_t device_find(struct fb_node *node, struct fb_key key)
+{
+    if (node->device_entries_max == 0)
+        return FB_NONE;
+    uint32_t slot = fb_cache_find(node_device_cache(node), key);
+    if (slot == FB_NONE || !node_device_entries(node)[slot].is_resident)
+        return FB_NONE;
+    FB_ASSERT(node_device_entries(node)[slot].first_unit != FB_NONE);
+    FB_ASSERT(node_device_entries(node)[slot].size_bytes > 0);
+    return slot;
+}
+
+struct fb_span device_span(const struct fb_node *node, uint32_t device_slot)
+{
+    FB_ASSERT(device_slot < node->device_entries_max);
+    const struct device_entry *entry =
+        (const struct device_entry *)(const void *)((const unsigned char *)node +
+                                                    node->device_entries_offset) +
+        device_slot;
+    FB_ASSERT(entry->first_unit != FB_NONE);
+    return (struct fb_span){.region = FB_REGION_DEVICE,
+                            .peer = (uint32_t)node->config.node,
+                            .offset = entry->first_unit * node->memory_unit_bytes,
+                            .size = entry->size_bytes};
+}
+
+static void device_free(struct fb_node *node, uint32_t slot)
+{
+    struct device_entry *entry = &node_device_entries(node)[slot];
+    FB_ASSERT(entry->pins == 0);
+    FB_ASSERT(entry->first_unit != FB_NONE);
+    fb_extents_free(node_device_extents(node), entry->first_unit,
+                    memory_units(node, entry->size_bytes));
+    entry->first_unit = FB_NONE;
+    entry->is_resident = 0;
+}
+
+static bool device_evict(struct fb_node *node)
+{
+    struct fb_cache *cache = node_device_cache(node);
+    for (uint32_t i = 0; i < FB_EVICT_TRIES_MAX; i++) {
+        uint32_t slot = fb_cache_victim(cache);
+        if (slot == FB_NONE)
+            return false;
+        FB_ASSERT(slot < node->device_entries_max);
+        if (node_device_entries(node)[slot].pins > 0) {
+            fb_cache_skip(cache, slot);
+            continue;
+        }
+        device_free(node, slot);
+        fb_cache_evict(cache, slot);
+        node->stats.device_evictions++;
+        return true;
+    }
+    return false;
+}
+
+static uint32_t device_allocate(struct fb_node *node, uint32_t units)
+{
+    FB_ASSERT(units > 0);
+    FB_ASSERT(units <= FB_UNITS_PER_CHUNK);
+    for (uint32_t i = 0; i < FB_EVICT_TRIES_MAX; i++) {
+        uint32_t first_unit = fb_extents_allocate(node_device_extents(node), units);
+        if (first_unit != FB_NONE)
+            return first_unit;
+        if (!device_evict(node))
+            return FB_NONE;
+    }
+    return FB_NONE;
+}
+
+/* Reserves a device entry for the block; FB_NONE when there is no room. */
+static uint32_t device_insert(struct fb_node *node, const struct entry *source, struct fb_key key)
+{
+    struct fb_cache *cache = node_device_cache(node);
+    FB_ASSERT(source->state == ENTRY_RESIDENT);
+    if (fb_cache_count(cache) == node->device_entries_max && !device_evict(node))
+        return FB_NONE;
+    uint32_t first_unit = device_allocate(node, memory_units(node, source->size_bytes));
+    if (first_unit == FB_NONE)
+        return FB_NONE;
+    uint32_t slot = fb_cache_insert(cache, key);
+    FB_ASSERT(slot != FB_NONE);
+    node_device_entries(node)[slot] = (struct device_entry){.digest = source->digest,
+                                                            .first_unit = first_unit,
+                                                            .size_bytes = source->size_bytes,
+                                                            .pins = 1};
+    return slot;
+}
+
+void device_write_begin(struct step *step, uint32_t slot, struct fb_key key)
+{
+    struct fb_node *node = step->node;
+    if (node->device_entries_max == 0)
+        return;
+    if (fb_cache_find(node_device_cache(node), key) != FB_NONE)
+        return;
+    FB_ASSERT(step_room(step) > 0);
+    struct entry *entry = &node_entries(node)[slot];
+    uint32_t device_slot = FB_NONE;
+    if (node->write_free != FB_NONE)
+        device_slot = device_insert(node, entry, key);
+    if (device_slot == FB_NONE) {
+        node->stats.device_write_skips++;
+        return;
+    }
+    uint32_t index = node->write_free;
+    struct device_write *write = &node_writes(node)[index];
+    node->write_free = write->next;
+    node->writes_used++;
+    write->slot = slot;
+    write->device_slot = device_slot;
+    memory_pin(node, slot);
+    struct fb_op *op = step_op(step, FB_OP_WRITE);
+    op->op_id = id_make(ID_WRITE, index, write->generation);
+    op->span = memory_span(node, entry->first_unit, entry->size_bytes);
+    op->source = device_span(node, device_slot);
+    op->block = (struct fb_block){.key = key, .object = FB_OBJECT_NONE, .size = entry->size_bytes};
+    node->stats.device_writes++;
+    node->stats.device_write_bytes += entry->size_bytes;
+}
+
+void device_write_done(struct step *step, uint32_t index, uint32_t generation,
+                       enum fb_status status)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(index < node->config.device_writes_max);
+    struct device_write *write = &node_writes(node)[index];
+    FB_ASSERT(write->generation == generation);
+    struct device_entry *entry = &node_device_entries(node)[write->device_slot];
+    FB_ASSERT(entry->pins > 0);
+    entry->pins--;
+    if (status == FB_OK) {
+        entry->is_resident = 1;
+    } else {
+        node->stats.device_errors++;
+        device_free(node, write->device_slot);
+        fb_cache_remove(node_device_cache(node), write->device_slot);
+    }
+    memory_unpin(node, write->slot);
+    memory_settle(node, write->slot);
+    write->generation++;
+    write->next = node->write_free;
+    node->write_free = index;
+    node->writes_used--;
+}
+
+void device_read_end(struct fb_node *node, uint32_t device_slot, bool is_bad)
+{
+    struct device_entry *entry = &node_device_entries(node)[device_slot];
+    FB_ASSERT(entry->pins > 0);
+    entry->pins--;
+    if (is_bad)
+        entry->is_resident = 0; /* found by nobody from now on */
+    if (!entry->is_resident && entry->pins == 0) {
+        device_free(node, device_slot);
+        fb_cache_remove(node_device_cache(node), device_slot);
+    }
+}
+
+void device_check(struct fb_node *node)
+{
+    if (node->device_entries_max == 0)
+        return;
+    fb_cache_check(node_device_cache(node));
+    fb_extents_check(node_device_extents(node));
+    for (uint32_t slot = 0; slot < node->device_entries_max; slot++) {
+        const struct device_entry *entry = &node_device_entries(node)[slot];
+        bool is_used = fb_cache_is_used(node_device_cache(node), slot);
+        FB_ASSERT(is_used == (entry->first_unit != FB_NONE));
+        if (!is_used)
+            FB_ASSERT(entry->pins == 0);
+        if (is_used && !entry->is_resident)
+            FB_ASSERT(entry->pins > 0);
+    }
+}

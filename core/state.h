@@ -1,0 +1,316 @@
+/* A node's state: one contiguous block, private to core/. References inside it are u32 indexes; the
+ * only pointer is the shared view (R8), so a node can be copied, hashed and compared.
+ *
+ * Who owns what:
+ *  entry    what the memory tier knows of a cached block beyond its key; same index as the cache slot
+ *  fill     a block being acquired; holds its entry (FILLING), its waiters, and two attempts
+ *  attempt  one way of acquiring it: from device, peer, origin or client; 2 * fill and 2 * fill + 1
+ *  waiter   a local request or a peer's ask that a fill will answer
+ *  lend     a peer's permission to pull an entry's bytes; pins the entry until RETURN or expiry
+ *  write    a device write in flight; pins its memory entry and its device entry
+ *  match    a remote prefix match in flight */
+#ifndef FB_CORE_STATE_H
+#define FB_CORE_STATE_H
+
+#include "extent.h"
+#include "node.h"
+#include "panic.h"
+#include "random.h"
+#include "timer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum entry_state { ENTRY_FREE, ENTRY_FILLING, ENTRY_RESIDENT };
+
+enum {
+    ENTRY_TRANSIENT = 1, /* goes when nothing pins it: not worth keeping */
+    ENTRY_FETCHED = 2,   /* this node took it from the origin */
+};
+
+struct entry {
+    uint64_t digest;
+    uint32_t first_unit; /* of its extent; FB_NONE while filling */
+    uint32_t size_bytes;
+    uint32_t fill;       /* FILLING, or RESIDENT with waiters still to be answered; else FB_NONE */
+    uint32_t generation; /* of the slot's use; makes leases single-use */
+    uint16_t pins;       /* local leases, device writes, the fill itself */
+    uint16_t lends;
+    uint8_t state; /* enum entry_state */
+    uint8_t flags;
+    uint8_t holder_count;
+    uint8_t holder_next; /* round robin over holders */
+    uint32_t holders[FB_HOLDERS_MAX];
+};
+
+static_assert(sizeof(struct entry) == 64, "one cache line an entry");
+
+struct device_entry {
+    uint64_t digest;
+    uint32_t first_unit;
+    uint32_t size_bytes;
+    uint32_t pins; /* reads and the write in flight */
+    uint32_t is_resident;
+};
+
+enum fill_state { FILL_FREE, FILL_ACTIVE, FILL_ANSWERING, FILL_FAILING, FILL_DRAINING };
+
+enum {
+    FILL_AS_OWNER = 1, /* a peer asked this node: go to the origin, not to other peers */
+    FILL_PUT = 2,      /* bytes come from the client */
+};
+
+struct fill {
+    struct fb_block block;
+    struct fb_span put_source;
+    uint32_t slot;        /* its entry; FB_NONE once it failed */
+    uint32_t waiter_head; /* FB_NONE: none */
+    uint32_t waiter_tail;
+    uint32_t next; /* free list, or work list */
+    uint8_t state; /* enum fill_state */
+    uint8_t flags;
+    uint8_t candidate; /* next rank to try; replicas: the origin */
+    uint8_t failures;
+    uint8_t reason; /* enum fb_reason: where the bytes came from */
+    uint8_t status; /* FAILING: enum fb_status */
+    uint8_t first_is_answered; /* later waiters are COALESCED */
+    uint8_t is_listed;         /* in the work list */
+    uint32_t source;           /* node the bytes came from */
+};
+
+enum attempt_state {
+    ATTEMPT_IDLE,
+    ATTEMPT_ASKED,
+    ATTEMPT_WAITING,
+    ATTEMPT_PULL,
+    ATTEMPT_DIGEST,
+    ATTEMPT_FETCH,
+    ATTEMPT_READ,
+    ATTEMPT_BACKOFF
+};
+
+struct attempt {
+    uint64_t lend_id;
+    uint64_t digest; /* expected; 0 from the origin or the client: not known */
+    uint32_t generation;
+    uint32_t peer;        /* asked or pulled from; FB_NONE: origin, device or client */
+    uint32_t first_unit;  /* own extent; FB_NONE: none */
+    uint32_t device_slot; /* READ: pinned */
+    uint8_t state;        /* enum attempt_state */
+    uint8_t hops;
+    uint8_t is_hedged; /* its slowness has begun a second attempt already */
+    uint8_t reason;
+    uint32_t is_hedge;
+};
+
+enum { WAITER_GET, WAITER_PUT, WAITER_PEER };
+
+struct waiter {
+    uint64_t id; /* request id or the peer's ask id */
+    uint64_t since_ns;
+    uint32_t next;
+    uint32_t peer;
+    uint8_t kind;
+    uint8_t hops;
+    uint8_t reserved[6];
+};
+
+struct lend {
+    uint64_t expires_ns;
+    uint32_t generation;
+    uint32_t slot;
+    uint32_t peer;
+    uint32_t newer, older; /* in order of expiry; free list in `newer` */
+    uint32_t reserved;
+};
+
+struct device_write {
+    uint32_t generation;
+    uint32_t slot;
+    uint32_t device_slot;
+    uint32_t next; /* free list */
+};
+
+struct match_run {
+    uint32_t peer;
+    uint32_t first, count; /* keys */
+    uint32_t held;         /* answer; FB_NONE: none yet */
+};
+
+struct match {
+    uint64_t request_id;
+    uint32_t generation;
+    uint32_t key_count; /* known prefix when every run is held whole */
+    uint32_t run_count; /* 0: free */
+    uint32_t answered;
+    struct match_run runs[FB_MATCH_RUNS_MAX];
+};
+
+struct fb_node {
+    struct fb_config config;
+    const struct fb_view *view; /* shared; NULL: alone */
+    struct fb_random random;
+    uint64_t now_ns;
+    uint64_t memory_unit_bytes;
+    uint64_t size_bytes;
+    uint64_t cache_offset, extents_offset, entries_offset;
+    uint64_t device_cache_offset, device_extents_offset, device_entries_offset;
+    uint64_t fills_offset, attempts_offset, waiters_offset, lends_offset, writes_offset;
+    uint64_t matches_offset, timer_offset;
+    uint32_t memory_entries_max, device_entries_max;
+    uint32_t fill_free, waiter_free, lend_free, write_free;
+    uint32_t work_head, work_tail; /* fills with waiters to answer */
+    uint32_t lend_oldest, lend_newest;
+    uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
+    uint32_t is_started;
+    uint32_t reserved;
+    struct fb_stats stats;
+};
+
+/* What a step has written so far. */
+struct step {
+    struct fb_node *node;
+    struct fb_op *ops;
+    uint32_t count;
+};
+
+#define STATE_ACCESSOR(type, name, field) \
+    static inline type *name(struct fb_node *node) \
+    { \
+        return (type *)(void *)((unsigned char *)node + node->field); \
+    }
+STATE_ACCESSOR(struct fb_cache, node_cache, cache_offset)
+STATE_ACCESSOR(struct fb_extents, node_extents, extents_offset)
+STATE_ACCESSOR(struct entry, node_entries, entries_offset)
+STATE_ACCESSOR(struct fb_cache, node_device_cache, device_cache_offset)
+STATE_ACCESSOR(struct fb_extents, node_device_extents, device_extents_offset)
+STATE_ACCESSOR(struct device_entry, node_device_entries, device_entries_offset)
+STATE_ACCESSOR(struct fill, node_fills, fills_offset)
+STATE_ACCESSOR(struct attempt, node_attempts, attempts_offset)
+STATE_ACCESSOR(struct waiter, node_waiters, waiters_offset)
+STATE_ACCESSOR(struct lend, node_lends, lends_offset)
+STATE_ACCESSOR(struct device_write, node_writes, writes_offset)
+STATE_ACCESSOR(struct match, node_matches, matches_offset)
+STATE_ACCESSOR(struct fb_timer, node_timer, timer_offset)
+#undef STATE_ACCESSOR
+
+/* Timer ids: attempts first, then matches, then the oldest loan. */
+static inline uint32_t timer_of_match(const struct fb_node *node, uint32_t match)
+{
+    return (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX + match;
+}
+
+static inline uint32_t timer_of_lends(const struct fb_node *node)
+{
+    return timer_of_match(node, (uint32_t)node->config.matches_max);
+}
+
+/* Ids that leave the node: class, index, generation. */
+enum id_class { ID_ATTEMPT = 1, ID_WRITE, ID_MATCH };
+
+static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)
+{
+    return (uint64_t)class << 56 | (uint64_t)index << 32 | generation;
+}
+
+static inline uint32_t id_class(uint64_t id)
+{
+    return (uint32_t)(id >> 56);
+}
+
+static inline uint32_t id_index(uint64_t id)
+{
+    return (uint32_t)(id >> 32) & 0xffffffu;
+}
+
+static inline uint32_t id_generation(uint64_t id)
+{
+    return (uint32_t)id;
+}
+
+static inline uint32_t step_room(const struct step *step)
+{
+    return FB_STEP_OPS_MAX - step->count;
+}
+
+/* Adds an op; the caller made sure that there is room (R2). */
+static inline struct fb_op *step_op(struct step *step, enum fb_op_kind kind)
+{
+    FB_ASSERT(step->count < FB_STEP_OPS_MAX);
+    struct fb_op *op = &step->ops[step->count++];
+    op->kind = kind;
+    op->target = FB_NONE;
+    op->op_id = 0;
+    return op;
+}
+
+/* Most ops that one timer or one waiter may cause; the tick stops when less room is left. */
+enum { STEP_ITEM_OPS_MAX = 4 };
+
+/* memory.c: entries and their bytes. */
+uint32_t memory_units(const struct fb_node *node, uint32_t size_bytes);
+struct fb_span memory_span(const struct fb_node *node, uint32_t first_unit, uint64_t size_bytes);
+uint32_t memory_allocate(struct fb_node *node, uint32_t size_bytes); /* FB_NONE: nothing may go */
+void memory_free(struct fb_node *node, uint32_t first_unit, uint32_t size_bytes);
+uint32_t memory_insert(struct fb_node *node, struct fb_key key, uint32_t size_bytes);
+void memory_remove(struct fb_node *node, uint32_t slot);
+void memory_pin(struct fb_node *node, uint32_t slot);
+void memory_unpin(struct fb_node *node, uint32_t slot);
+void memory_settle(struct fb_node *node, uint32_t slot); /* removes a transient one that is unused */
+void memory_check(struct fb_node *node);
+
+/* device.c: the drive tier. */
+uint32_t device_find(struct fb_node *node, struct fb_key key); /* FB_NONE: not there, or no tier */
+void device_write_begin(struct step *step, uint32_t slot, struct fb_key key);
+void device_write_done(struct step *step, uint32_t index, uint32_t generation,
+                       enum fb_status status);
+struct fb_span device_span(const struct fb_node *node, uint32_t device_slot);
+void device_read_end(struct fb_node *node, uint32_t device_slot, bool is_bad);
+void device_check(struct fb_node *node);
+
+/* fill.c: the life of a fill and its waiters. */
+uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t flags);
+bool fill_add_waiter(struct fb_node *node, uint32_t fill, const struct waiter *waiter);
+void fill_finish(struct step *step, uint32_t fill, uint32_t attempt);
+void fill_fail(struct fb_node *node, uint32_t fill, enum fb_status status);
+void fill_work(struct step *step); /* answers waiters while there is room */
+void fill_drain(struct fb_node *node, uint32_t fill);
+void fill_check(struct fb_node *node);
+
+/* attempt.c: one way of acquiring a block. */
+void attempt_start(struct step *step, uint32_t fill);
+void attempt_done(struct step *step, uint32_t attempt, const struct fb_done *done);
+void attempt_timer(struct step *step, uint32_t attempt);
+void attempt_abandon(struct step *step, uint32_t attempt);
+bool attempt_has_op(const struct attempt *attempt);
+void attempt_fail(struct step *step, uint32_t attempt, enum fb_status status);
+void attempt_check(struct fb_node *node);
+
+/* ask.c: an attempt's talk with peers. */
+void ask_send(struct step *step, uint32_t attempt, uint32_t peer, bool is_referred);
+void ask_answer(struct step *step, const struct fb_message *message);
+void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key, bool is_kept);
+
+/* get.c: local requests. */
+void get_request(struct step *step, const struct fb_request *request);
+void get_release(struct step *step, const struct fb_request *request);
+void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot,
+               enum fb_reason reason, uint32_t source);
+void get_refuse(struct step *step, uint64_t request_id, enum fb_status status);
+void put_request(struct step *step, const struct fb_request *request);
+
+/* serve.c: the peer's side. */
+void serve_ask(struct step *step, const struct fb_message *message);
+void serve_waiter(struct step *step, const struct waiter *waiter, uint32_t slot, bool is_fetched);
+void serve_deny(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_status status);
+void serve_return(struct step *step, const struct fb_message *message);
+void serve_expire(struct fb_node *node);
+void serve_check(struct fb_node *node);
+
+/* match.c: longest cached prefix. */
+void match_request(struct step *step, const struct fb_request *request);
+void match_ask(struct step *step, const struct fb_message *message);
+void match_tell(struct step *step, const struct fb_message *message);
+void match_timer(struct step *step, uint32_t match);
+
+#endif

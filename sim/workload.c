@@ -1,0 +1,73 @@
+/* The clients of a run: one switch over the kinds of workload. */
+#include "sim/world_internal.h"
+
+void workload_open(struct world *world)
+{
+    switch (world->scenario->workload.kind) {
+    case FB_WORKLOAD_TRAINING:
+        training_open(world);
+        return;
+    case FB_WORKLOAD_KV:
+        kv_open(world);
+        return;
+    }
+}
+
+void workload_close(struct world *world)
+{
+    switch (world->scenario->workload.kind) {
+    case FB_WORKLOAD_TRAINING:
+        training_close(world);
+        return;
+    case FB_WORKLOAD_KV:
+        kv_close(world);
+        return;
+    }
+}
+
+void workload_start(struct world *world)
+{
+    switch (world->scenario->workload.kind) {
+    case FB_WORKLOAD_TRAINING:
+        training_start(world);
+        return;
+    case FB_WORKLOAD_KV:
+        kv_start(world);
+        return;
+    }
+}
+
+void workload_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
+{
+    switch (world->scenario->workload.kind) {
+    case FB_WORKLOAD_TRAINING:
+        training_reply(world, node, reply);
+        return;
+    case FB_WORKLOAD_KV:
+        kv_reply(world, node, reply);
+        return;
+    }
+}
+
+void workload_timer(struct world *world, uint32_t node, uint64_t detail)
+{
+    switch (world->scenario->workload.kind) {
+    case FB_WORKLOAD_TRAINING:
+        training_timer(world, node, detail);
+        return;
+    case FB_WORKLOAD_KV:
+        kv_timer(world, node, detail);
+        return;
+    }
+}
+
+double workload_progress(const struct world *world)
+{
+    switch (world->scenario->workload.kind) {
+    case FB_WORKLOAD_TRAINING:
+        return training_progress(world);
+    case FB_WORKLOAD_KV:
+        return kv_progress(world);
+    }
+    return 0;
+}

@@ -1,0 +1,139 @@
+/* The simulated world's parts, private to sim/: hosts, pending work, clients, measurements. */
+#ifndef FB_SIM_WORLD_INTERNAL_H
+#define FB_SIM_WORLD_INTERNAL_H
+
+#include "core/node.h"
+#include "sim/engine.h"
+#include "sim/series.h"
+#include "sim/station.h"
+#include "sim/world.h"
+
+#include <gsl/gsl_rng.h>
+
+/* What a cookie of the engine stands for. */
+enum pending_kind {
+    PENDING_EVENT,          /* an event reaches a node */
+    PENDING_TICK,           /* a node's deadline */
+    PENDING_PULL_START,     /* a pull's request reached the peer's NIC: bytes begin to flow */
+    PENDING_PULL_FLOW,      /* the last byte left the network */
+    PENDING_FETCH_ARRIVE,   /* a request reached the origin */
+    PENDING_FETCH_START,    /* the origin has its first byte ready */
+    PENDING_FETCH_FLOW,     /* the last byte left the network */
+    PENDING_REPLY,          /* a reply reaches the node's client */
+    PENDING_CLIENT,         /* a client's own timer */
+};
+
+struct pending {
+    uint32_t kind;
+    uint32_t node;
+    uint32_t next_free;
+    uint32_t account;
+    uint64_t detail; /* CLIENT: the client's own word */
+    uint64_t key_count;
+    struct fb_key *keys; /* copy of a MATCH_ASK's keys; freed on delivery */
+    union {
+        struct fb_event event;
+        struct fb_op op;
+        struct fb_reply reply;
+    };
+};
+
+struct host {
+    struct fb_node *core;
+    struct fb_station *drive, *nic, *memory, *digest;
+    uint64_t *memory_tags; /* content tag of the extent that begins at a unit: the oracle's bytes */
+    uint64_t *device_tags;
+    uint64_t cpu_free_ns; /* the core's thread is busy until then */
+    uint64_t cpu_busy_ns;
+    uint64_t tick_ns;     /* a TICK is scheduled for then; FB_NEVER_NS: none */
+    uint64_t pulled_bytes, served_bytes, fetched_bytes;
+};
+
+struct account { /* one account of the origin */
+    struct fb_station *gate; /* request limit */
+    uint32_t in_flight;
+    uint64_t fetched_bytes;
+    uint64_t throttled;
+};
+
+struct training;
+struct kv;
+
+struct world {
+    const struct fb_scenario *scenario;
+    struct fb_engine *engine;
+    struct host *hosts;
+    struct account *accounts;
+    struct fb_view *view;
+    struct pending *pending;
+    uint32_t pending_count, pending_free;
+    gsl_rng *random; /* of the world: latencies; the workload has its own */
+    uint64_t seed;
+    void *hash; /* XXH3 state over every event and op */
+    const volatile int *should_stop;
+    double progress_from, progress_to;
+    uint64_t events;
+    uint64_t end_ns; /* last moment of useful work */
+    struct fb_series series;
+    struct training *training;
+    struct kv *kv;
+    struct fb_error *error;
+    bool is_stopped;
+};
+
+/* world.c */
+void world_event(struct world *world, uint32_t node, const struct fb_event *event);
+void world_request(struct world *world, uint32_t node, const struct fb_request *request);
+uint32_t world_pending(struct world *world, enum pending_kind kind, uint32_t node);
+void world_timer(struct world *world, uint64_t at_ns, uint32_t pending);
+void world_client_timer(struct world *world, uint32_t node, uint64_t at_ns, uint64_t detail);
+void world_stop(struct world *world);
+void world_fault(struct world *world, const char *text, uint32_t node);
+uint64_t world_now_ns(const struct world *world);
+
+/* world_op.c */
+void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
+void world_pull_start(struct world *world, uint32_t index);
+void world_pull_end(struct world *world, uint32_t index, enum fb_status status);
+void world_fetch_arrive(struct world *world, uint32_t index);
+void world_fetch_start(struct world *world, uint32_t index);
+void world_fetch_end(struct world *world, uint32_t index, enum fb_status status);
+uint64_t world_tag_of(const struct fb_block *block);
+uint64_t world_memory_tag(const struct world *world, const struct fb_span *span);
+uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes); /* done at, ns */
+
+/* world_setup.c */
+void world_open(struct world *world);
+void world_close(struct world *world);
+
+/* workload.c: one switch over the kinds of workload */
+void workload_open(struct world *world);
+void workload_close(struct world *world);
+void workload_start(struct world *world);
+void workload_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
+void workload_timer(struct world *world, uint32_t node, uint64_t detail);
+double workload_progress(const struct world *world);
+
+/* metrics.c: what a finished run gave */
+void metrics_collect(struct world *world, struct fb_run *run);
+void metrics_add(struct fb_run *run, const char *name, const char *unit, double value);
+
+/* training.c */
+void training_open(struct world *world);
+void training_close(struct world *world);
+void training_start(struct world *world);
+void training_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
+void training_timer(struct world *world, uint32_t node, uint64_t detail);
+double training_progress(const struct world *world);
+void training_metrics(const struct world *world, struct fb_run *run);
+
+/* kv.c */
+void kv_open(struct world *world);
+void kv_close(struct world *world);
+void kv_start(struct world *world);
+void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
+void kv_timer(struct world *world, uint32_t node, uint64_t detail);
+double kv_progress(const struct world *world);
+void kv_metrics(const struct world *world, struct fb_run *run);
+
+#endif

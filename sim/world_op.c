@@ -1,0 +1,263 @@
+/* Ops become work: one op, one path through stations and network, one DONE.
+ *
+ *     SEND    NIC work request -> one-way latency -> MESSAGE at the target
+ *     PULL    NIC work requests -> one-way latency -> flow peer to self -> DONE (one-sided read)
+ *             from the client: a memory copy
+ *     FETCH   one-way latency -> request limit of the account -> first-byte latency -> flow -> DONE
+ *     READ, WRITE   the node's drives          DIGEST   the node's CPU cores
+ * Content is an 8-byte tag per extent: READ, PULL, FETCH and WRITE copy it, DIGEST is made from it, so that a
+ * read of bytes that have been overwritten in the meantime shows (R5), and the oracle can compare. */
+#include "sim/world_internal.h"
+
+#include "core/key.h"
+
+#include <gsl/gsl_randist.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MESSAGE_BYTES = 256 }; /* what one SEND occupies on the NIC */
+
+/* Content of a block as the origin or the client holds it; never 0. */
+uint64_t world_tag_of(const struct fb_block *block)
+{
+    return fb_mix(block->key.low ^ fb_mix(block->key.high + block->object)) | 1;
+}
+
+static uint64_t unit_bytes(const struct world *world)
+{
+    uint64_t block = world->scenario->core.block_size_bytes;
+    return (block + FB_UNITS_PER_CHUNK - 1) / FB_UNITS_PER_CHUNK;
+}
+
+static uint64_t *world_tag(const struct world *world, const struct fb_span *span)
+{
+    struct host *host = &world->hosts[span->peer];
+    uint64_t unit = span->offset / unit_bytes(world);
+    return span->region == FB_REGION_DEVICE ? &host->device_tags[unit] : &host->memory_tags[unit];
+}
+
+uint64_t world_memory_tag(const struct world *world, const struct fb_span *span)
+{
+    return *world_tag(world, span);
+}
+
+static uint64_t world_latency_ns(const struct world *world, uint32_t source, uint32_t target)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    uint32_t per_leaf = scenario->network.hosts_per_leaf;
+    bool is_near = source / per_leaf == target / per_leaf;
+    return scenario->hardware.nic.latency_ns + (is_near ? scenario->network.leaf_latency_ns
+                                                        : scenario->network.core_latency_ns);
+}
+
+/* A DONE for op, to be delivered at at_ns. */
+static void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
+                       enum fb_status status, uint64_t digest)
+{
+    uint32_t index = world_pending(world, PENDING_EVENT, node);
+    world->pending[index].event = (struct fb_event){
+        .kind = FB_EVENT_DONE, .done = {.op_id = op_id, .status = status, .digest = digest}};
+    world_timer(world, at_ns, index);
+}
+
+static void op_reply(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
+{
+    uint32_t index = world_pending(world, PENDING_REPLY, node);
+    world->pending[index].reply = op->reply;
+    world_timer(world, at_ns, index);
+}
+
+static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
+{
+    struct host *host = &world->hosts[node];
+    uint64_t sent_ns = fb_station_submit(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES);
+    uint32_t index = world_pending(world, PENDING_EVENT, op->target);
+    struct pending *pending = &world->pending[index];
+    pending->event = (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = op->message};
+    if (op->message.keys != NULL) {
+        size_t bytes = op->message.key_count * sizeof(*pending->keys);
+        pending->keys = malloc(bytes > 0 ? bytes : 1);
+        memcpy(pending->keys, op->message.keys, bytes);
+        pending->event.message.keys = pending->keys;
+    }
+    world_timer(world, sent_ns + world_latency_ns(world, node, op->target), index);
+}
+
+static void op_device(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
+{
+    struct host *host = &world->hosts[node];
+    bool is_read = op->kind == FB_OP_READ;
+    uint64_t end_ns = fb_station_submit(host->drive, at_ns,
+                                        is_read ? FB_STATION_READ : FB_STATION_WRITE,
+                                        op->span.size);
+    if (is_read) {
+        *world_tag(world, &op->span) = *world_tag(world, &op->source);
+        fb_series_add(&world->series, FB_SERIES_DEVICE, end_ns, (double)op->span.size);
+    } else {
+        *world_tag(world, &op->source) = *world_tag(world, &op->span);
+    }
+    world_done(world, node, end_ns, op->op_id, FB_OK, 0);
+}
+
+static void op_digest(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
+{
+    const struct fb_hardware *hardware = &world->scenario->hardware;
+    double seconds = (double)op->span.size / (double)hardware->digest_bytes_per_s;
+    /* One core digests a block; the station's pipe is all cores together. */
+    double extra_ns = seconds * 1e9 * (1.0 - 1.0 / hardware->cpu_cores);
+    uint64_t end_ns = fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ,
+                                        op->span.size);
+    uint64_t digest = fb_mix(*world_tag(world, &op->span) ^ op->span.size);
+    world_done(world, node, end_ns + (uint64_t)llround(extra_ns), op->op_id, FB_OK, digest);
+}
+
+/* A copy between client and cache memory; the date at which it is done. */
+uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes)
+{
+    uint64_t now_ns = world_now_ns(world);
+    uint64_t free_ns = world->hosts[node].cpu_free_ns;
+    return fb_station_submit(world->hosts[node].memory, now_ns > free_ns ? now_ns : free_ns,
+                             FB_STATION_READ, size_bytes);
+}
+
+static void op_pull(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
+{
+    struct host *host = &world->hosts[node];
+    const struct fb_nic *nic = &world->scenario->hardware.nic;
+    if (op->source.region == FB_REGION_CLIENT) {
+        uint64_t end_ns = fb_station_submit(host->memory, at_ns, FB_STATION_WRITE, op->span.size);
+        *world_tag(world, &op->span) = world_tag_of(&op->block);
+        world_done(world, node, end_ns, op->op_id, FB_OK, 0);
+        return;
+    }
+    uint64_t requests = (op->span.size + nic->message_bytes_max - 1) / nic->message_bytes_max;
+    uint64_t sent_ns = at_ns;
+    for (uint64_t i = 0; i < requests; i++)
+        sent_ns = fb_station_submit(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES);
+    uint32_t index = world_pending(world, PENDING_PULL_START, node);
+    world->pending[index].op = *op;
+    world_timer(world, sent_ns + world_latency_ns(world, node, op->source.peer), index);
+}
+
+void world_pull_start(struct world *world, uint32_t index)
+{
+    struct pending *pending = &world->pending[index];
+    pending->kind = PENDING_PULL_FLOW;
+    fb_engine_transfer(world->engine, pending->op.source.peer, pending->node,
+                       pending->op.span.size, 0, (uint64_t)pending->node << 32 | index);
+}
+
+void world_pull_end(struct world *world, uint32_t index, enum fb_status status)
+{
+    struct pending pending = world->pending[index];
+    const struct fb_op *op = &pending.op;
+    uint64_t at_ns = world_now_ns(world) + world_latency_ns(world, op->source.peer, pending.node);
+    if (status == FB_OK) {
+        *world_tag(world, &op->span) = *world_tag(world, &op->source);
+        world->hosts[pending.node].pulled_bytes += op->span.size;
+        world->hosts[op->source.peer].served_bytes += op->span.size;
+        fb_series_add(&world->series, FB_SERIES_PEER, at_ns, (double)op->span.size);
+    }
+    world_done(world, pending.node, at_ns, op->op_id, status, 0);
+}
+
+static void op_fetch(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
+{
+    uint32_t index = world_pending(world, PENDING_FETCH_ARRIVE, node);
+    world->pending[index].op = *op;
+    world->pending[index].account = (uint32_t)(op->block.object %
+                                               world->scenario->origin.accounts);
+    world_timer(world, at_ns + world->scenario->network.core_latency_ns, index);
+}
+
+/* First-byte latency: log-normal around its median (latency_ns). */
+static uint64_t origin_latency_ns(struct world *world)
+{
+    const struct fb_origin *origin = &world->scenario->origin;
+    if (origin->latency_sigma <= 0)
+        return origin->latency_ns;
+    double factor = gsl_ran_lognormal(world->random, 0.0, origin->latency_sigma);
+    return (uint64_t)llround((double)origin->latency_ns * factor);
+}
+
+void world_fetch_arrive(struct world *world, uint32_t index)
+{
+    struct pending *pending = &world->pending[index];
+    const struct fb_origin *origin = &world->scenario->origin;
+    struct account *account = &world->accounts[pending->account];
+    uint64_t now_ns = world_now_ns(world);
+    if (account->in_flight >= origin->requests_max) {
+        account->throttled++;
+        pending->kind = PENDING_EVENT;
+        uint64_t op_id = pending->op.op_id;
+        pending->event = (struct fb_event){.kind = FB_EVENT_DONE,
+                                           .done = {.op_id = op_id, .status = FB_THROTTLED}};
+        world_timer(world, now_ns + origin->latency_ns, index);
+        return;
+    }
+    account->in_flight++;
+    uint64_t admitted_ns = fb_station_submit(account->gate, now_ns, FB_STATION_READ, 0);
+    pending->kind = PENDING_FETCH_START;
+    world_timer(world, admitted_ns + origin_latency_ns(world), index);
+}
+
+void world_fetch_start(struct world *world, uint32_t index)
+{
+    struct pending *pending = &world->pending[index];
+    pending->kind = PENDING_FETCH_FLOW;
+    fb_engine_transfer(world->engine, world->scenario->nodes + pending->account, pending->node,
+                       pending->op.span.size, world->scenario->origin.stream_bytes_per_s,
+                       (uint64_t)pending->node << 32 | index);
+}
+
+void world_fetch_end(struct world *world, uint32_t index, enum fb_status status)
+{
+    struct pending pending = world->pending[index];
+    const struct fb_op *op = &pending.op;
+    struct account *account = &world->accounts[pending.account];
+    uint64_t at_ns = world_now_ns(world) + world->scenario->network.core_latency_ns;
+    account->in_flight--;
+    if (status == FB_OK) {
+        *world_tag(world, &op->span) = world_tag_of(&op->block);
+        account->fetched_bytes += op->span.size;
+        world->hosts[pending.node].fetched_bytes += op->span.size;
+        fb_series_add(&world->series, FB_SERIES_ORIGIN, at_ns, (double)op->span.size);
+    }
+    world_done(world, pending.node, at_ns, op->op_id, status, 0);
+}
+
+void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
+{
+    switch ((enum fb_op_kind)op->kind) {
+    case FB_OP_REPLY:
+        op_reply(world, node, at_ns, op);
+        return;
+    case FB_OP_SEND:
+        op_send(world, node, at_ns, op);
+        return;
+    case FB_OP_READ:
+    case FB_OP_WRITE:
+        op_device(world, node, at_ns, op);
+        return;
+    case FB_OP_PULL:
+        op_pull(world, node, at_ns, op);
+        return;
+    case FB_OP_FETCH:
+        op_fetch(world, node, at_ns, op);
+        return;
+    case FB_OP_DIGEST:
+        op_digest(world, node, at_ns, op);
+        return;
+    case FB_OP_FLUSH:
+    case FB_OP_DISCARD:
+    case FB_OP_STORE:
+    case FB_OP_META_GET:
+    case FB_OP_META_PUT:
+    case FB_OP_ENCODE:
+    case FB_OP_DECODE:
+    case FB_OP_COUNT:
+        world_fault(world, "an op that this world does not carry out", node);
+        return;
+    }
+}

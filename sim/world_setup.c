@@ -1,0 +1,143 @@
+/* Builds the world's hosts from a scenario and takes them down again. */
+#include "sim/world_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *allocate(struct world *world, uint64_t size_bytes)
+{
+    void *memory = calloc(1, size_bytes > 0 ? size_bytes : 1);
+    if (memory == NULL)
+        fb_error_set(world->error, "out of memory: %llu bytes", (unsigned long long)size_bytes);
+    return memory;
+}
+
+static struct fb_station *station_open(struct world *world, const struct fb_station_config *config)
+{
+    struct fb_station *station = allocate(world, fb_station_size_bytes(config));
+    if (station != NULL)
+        fb_station_init(station, config);
+    return station;
+}
+
+static struct fb_station *drive_open(struct world *world)
+{
+    const struct fb_drive *drive = &world->scenario->hardware.drive;
+    uint64_t count = drive->count > 0 ? drive->count : 1;
+    uint64_t depth = drive->queue_depth * count;
+    const struct fb_station_config config = {
+        .latency_ns = {drive->read_latency_ns, drive->write_latency_ns},
+        .bytes_per_s = {drive->read_bytes_per_s * count, drive->write_bytes_per_s * count},
+        .operations_per_s = {drive->read_operations_per_s * count,
+                             drive->write_operations_per_s * count},
+        .parallelism = (uint32_t)(depth < FB_STATION_PARALLELISM_MAX ? depth
+                                                                     : FB_STATION_PARALLELISM_MAX)};
+    return station_open(world, &config);
+}
+
+/* A station that is nothing but a pipe. */
+static struct fb_station *pipe_open(struct world *world, uint64_t bytes_per_s,
+                                    uint64_t operations_per_s)
+{
+    const struct fb_station_config config = {
+        .bytes_per_s = {bytes_per_s, bytes_per_s},
+        .operations_per_s = {operations_per_s, operations_per_s},
+        .parallelism = 1};
+    return station_open(world, &config);
+}
+
+static void host_open(struct world *world, uint32_t index)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    const struct fb_hardware *hardware = &scenario->hardware;
+    struct host *host = &world->hosts[index];
+    struct fb_config config = scenario->core;
+    config.node = index;
+    uint64_t size_bytes = fb_node_size_bytes(&config);
+    host->core = allocate(world, size_bytes);
+    if (host->core == NULL)
+        return;
+    if (fb_node_init(host->core, size_bytes, &config, world->seed * 1000003 + index) != FB_OK) {
+        const char *field = fb_config_fault(&config);
+        fb_error_set(world->error, "core: setting %s is out of range",
+                     field != NULL ? field : "(size)");
+        return;
+    }
+    uint64_t chunks = config.memory_size_bytes / config.block_size_bytes;
+    uint64_t device_chunks = config.device_size_bytes / config.block_size_bytes;
+    host->memory_tags = allocate(world, chunks * FB_UNITS_PER_CHUNK * sizeof(uint64_t));
+    host->device_tags = allocate(world, device_chunks * FB_UNITS_PER_CHUNK * sizeof(uint64_t));
+    host->drive = drive_open(world);
+    host->nic = pipe_open(world, 0, hardware->nic.work_requests_per_s * hardware->nic.count);
+    host->memory = pipe_open(world, hardware->memory_bytes_per_s, 0);
+    host->digest = pipe_open(world, hardware->digest_bytes_per_s * hardware->cpu_cores, 0);
+    host->tick_ns = FB_NEVER_NS;
+}
+
+static void view_open(struct world *world)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    struct fb_member *members = calloc(scenario->nodes, sizeof(*members));
+    uint64_t size_bytes = fb_view_size_bytes(scenario->nodes);
+    world->view = allocate(world, size_bytes);
+    if (members == NULL || world->view == NULL)
+        return;
+    for (uint32_t i = 0; i < scenario->nodes; i++)
+        members[i] = (struct fb_member){.node = i,
+                                        .domain = i / scenario->network.hosts_per_leaf,
+                                        .weight = 1,
+                                        .is_up = 1};
+    uint32_t ranks = (uint32_t)scenario->core.replicas;
+    if (ranks > scenario->nodes)
+        ranks = scenario->nodes;
+    enum fb_status status =
+        fb_view_build(world->view, size_bytes, 1, members, scenario->nodes, ranks);
+    if (status != FB_OK)
+        fb_error_set(world->error, "cluster: no placement for %u nodes", scenario->nodes);
+    free(members);
+}
+
+void world_open(struct world *world)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    world->hosts = allocate(world, scenario->nodes * sizeof(*world->hosts));
+    world->accounts = allocate(world, scenario->origin.accounts * sizeof(*world->accounts));
+    world->random = gsl_rng_alloc(gsl_rng_mt19937);
+    gsl_rng_set(world->random, world->seed);
+    view_open(world);
+    for (uint32_t i = 0; i < scenario->origin.accounts; i++)
+        world->accounts[i].gate = pipe_open(world, 0, scenario->origin.requests_per_s);
+    for (uint32_t i = 0; i < scenario->nodes && !fb_error_is_set(world->error); i++)
+        host_open(world, i);
+    if (fb_error_is_set(world->error))
+        return;
+    const struct fb_event view = {.kind = FB_EVENT_VIEW, .view = world->view};
+    for (uint32_t i = 0; i < scenario->nodes; i++)
+        world_event(world, i, &view);
+}
+
+void world_close(struct world *world)
+{
+    for (uint32_t i = 0; world->hosts != NULL && i < world->scenario->nodes; i++) {
+        struct host *host = &world->hosts[i];
+        free(host->core);
+        free(host->memory_tags);
+        free(host->device_tags);
+        free(host->drive);
+        free(host->nic);
+        free(host->memory);
+        free(host->digest);
+    }
+    for (uint32_t i = 0; world->accounts != NULL && i < world->scenario->origin.accounts; i++)
+        free(world->accounts[i].gate);
+    for (uint32_t i = 0; i < world->pending_count; i++) {
+        if (world->pending[i].keys != NULL)
+            free(world->pending[i].keys);
+    }
+    free(world->hosts);
+    free(world->accounts);
+    free(world->view);
+    free(world->pending);
+    if (world->random != NULL)
+        gsl_rng_free(world->random);
+}

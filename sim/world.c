@@ -12,6 +12,7 @@
 #include "core/trace.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -50,6 +51,7 @@ uint32_t world_pending(struct world *world, enum pending_kind kind, uint32_t nod
         }
         world->pending = grown;
         for (uint32_t i = count; i-- > world->pending_count;) {
+            world->pending[i].keys = NULL;
             world->pending[i].next_free = world->pending_free;
             world->pending_free = i;
         }

@@ -1,0 +1,26 @@
+/* A training data set: files of samples, their lengths, and the order of an epoch. */
+#ifndef FB_SIM_DATASET_H
+#define FB_SIM_DATASET_H
+
+#include "models/scenario.h"
+
+#include <gsl/gsl_rng.h>
+
+struct fb_dataset {
+    uint64_t file_count;
+    uint64_t samples_per_file;
+    uint64_t *sample_bytes; /* of every sample of file i */
+    uint32_t *order;        /* files in this epoch's order */
+};
+
+/* Draws the files' sample lengths: normal around the mean, cut off symmetrically at 0 and twice the
+ * mean, so that the mean is the nominal one. The same seed gives the same files.
+ * Returns false when memory is short. */
+bool fb_dataset_open(struct fb_dataset *dataset, const struct fb_training *training, uint64_t seed);
+void fb_dataset_close(struct fb_dataset *dataset);
+
+/* Shuffles the files for an epoch, when the workload asks for that. */
+void fb_dataset_shuffle(struct fb_dataset *dataset, const struct fb_training *training,
+                        gsl_rng *random);
+
+#endif

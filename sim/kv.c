@@ -1,0 +1,259 @@
+/* KV cache clients: an LLM request trace replayed through the cache.
+ *
+ * Request i goes to node i mod nodes. A node handles its requests one after another, as the trace orders
+ * them: match its block chain, get the matched prefix, put the blocks after it (a block that is
+ * there already is touched), then the next request. That is the trace's own block-level semantics, so the
+ * hit ratio can be compared with an exact replay.
+ *
+ *     IDLE --request arrived--> MATCHING --reply--> MOVING (gets, then puts) --last one done--> IDLE */
+#include "sim/world_internal.h"
+
+#include "core/key.h"
+#include "models/trace_file.h"
+
+#include <stdlib.h>
+
+enum { GROUP_BLOCKS = 64 };  /* consecutive blocks of a chain that share an owner */
+enum { IN_FLIGHT_MAX = 64 }; /* blocks moved at once, below the core's default of fills */
+enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
+
+enum kv_phase { IDLE, MATCHING, MOVING };
+enum { TIMER_ARRIVAL, TIMER_COPIED, TIMER_RETRY };
+
+struct kv_node {
+    enum kv_phase phase;
+    uint64_t request;  /* being handled */
+    uint64_t waiting;  /* next one for this node that has not been handled */
+    uint32_t matched;  /* blocks */
+    uint32_t next;     /* block to move */
+    uint32_t in_flight;
+    uint64_t begun_ns;
+    uint64_t leases[IN_FLIGHT_MAX];
+    uint32_t blocks[IN_FLIGHT_MAX]; /* which block a slot moves */
+    uint64_t slots_used;            /* bitmap of IN_FLIGHT_MAX */
+};
+
+static_assert(IN_FLIGHT_MAX == 64, "slots_used is one word");
+
+struct kv {
+    struct fb_trace_file trace;
+    uint64_t request_count;
+    uint64_t arrived; /* requests whose time has come */
+    uint64_t handled;
+    struct kv_node *nodes;
+    uint64_t references, prefix_hits;
+    double latency_sum_s;
+};
+
+void kv_open(struct world *world)
+{
+    const struct fb_kv *spec = &world->scenario->workload.kv;
+    struct kv *kv = calloc(1, sizeof(*kv));
+    world->kv = kv;
+    kv->nodes = calloc(world->scenario->nodes, sizeof(*kv->nodes));
+    fb_trace_file_load(spec->trace, &kv->trace, world->error);
+    kv->request_count = kv->trace.request_count;
+    if (spec->requests_max > 0 && spec->requests_max < kv->request_count)
+        kv->request_count = spec->requests_max;
+    for (uint32_t i = 0; i < world->scenario->nodes; i++)
+        kv->nodes[i].waiting = i;
+    for (uint64_t i = 0; i < kv->request_count && !fb_error_is_set(world->error); i++) {
+        if (kv->trace.requests[i].block_count > FB_MATCH_KEYS_MAX)
+            fb_error_set(world->error, "%s: request %llu has %u blocks; at most %d are supported",
+                         spec->trace, (unsigned long long)i + 1,
+                         kv->trace.requests[i].block_count, FB_MATCH_KEYS_MAX);
+    }
+}
+
+void kv_close(struct world *world)
+{
+    if (world->kv == NULL)
+        return;
+    fb_trace_file_free(&world->kv->trace);
+    free(world->kv->nodes);
+    free(world->kv);
+}
+
+/* Key of block i of a request. The trace's ids name a block together with all before it. */
+static struct fb_key kv_key(const struct kv *kv, const struct fb_trace_request *request, uint32_t i)
+{
+    uint32_t group = i / GROUP_BLOCKS * GROUP_BLOCKS;
+    return (struct fb_key){.high = fb_mix(kv->trace.blocks[request->first + group] + 1),
+                           .low = fb_mix(kv->trace.blocks[request->first + i] + 2)};
+}
+
+static void kv_arrival_timer(struct world *world)
+{
+    struct kv *kv = world->kv;
+    if (kv->arrived >= kv->request_count)
+        return;
+    double arrival = (double)kv->trace.requests[kv->arrived].arrival_ns /
+                     world->scenario->workload.kv.speed;
+    uint64_t at_ns = (uint64_t)arrival;
+    uint64_t now_ns = world_now_ns(world);
+    world_client_timer(world, (uint32_t)(kv->arrived % world->scenario->nodes),
+                       at_ns > now_ns ? at_ns : now_ns, (uint64_t)TIMER_ARRIVAL << 32);
+}
+
+static void kv_begin(struct world *world, uint32_t node)
+{
+    struct kv *kv = world->kv;
+    struct kv_node *state = &kv->nodes[node];
+    struct fb_key keys[FB_MATCH_KEYS_MAX];
+    if (state->phase != IDLE || state->waiting >= kv->arrived)
+        return;
+    state->request = state->waiting;
+    state->waiting += world->scenario->nodes;
+    state->phase = MATCHING;
+    state->begun_ns = world_now_ns(world);
+    const struct fb_trace_request *request = &kv->trace.requests[state->request];
+    for (uint32_t i = 0; i < request->block_count; i++)
+        keys[i] = kv_key(kv, request, i);
+    const struct fb_request match = {.kind = FB_REQUEST_MATCH,
+                                     .key_count = request->block_count,
+                                     .request_id = state->request,
+                                     .keys = keys};
+    world_request(world, node, &match);
+}
+
+static void kv_ask(struct world *world, uint32_t node, uint32_t slot)
+{
+    struct kv *kv = world->kv;
+    struct kv_node *state = &kv->nodes[node];
+    const struct fb_trace_request *request = &kv->trace.requests[state->request];
+    uint32_t i = state->blocks[slot];
+    uint32_t size = (uint32_t)world->scenario->core.block_size_bytes;
+    struct fb_request ask = {
+        .kind = i < state->matched ? FB_REQUEST_GET : FB_REQUEST_PUT,
+        .request_id = slot,
+        .block = {.key = kv_key(kv, request, i), .object = FB_OBJECT_NONE, .size = size}};
+    ask.span = (struct fb_span){.region = FB_REGION_CLIENT, .peer = node, .size = size};
+    world_request(world, node, &ask);
+}
+
+/* Keeps blocks moving, in order; ends the request when the last one is done. */
+static void kv_move(struct world *world, uint32_t node)
+{
+    struct kv *kv = world->kv;
+    struct kv_node *state = &kv->nodes[node];
+    const struct fb_trace_request *request = &kv->trace.requests[state->request];
+    while (state->next < request->block_count && state->in_flight < IN_FLIGHT_MAX) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(~state->slots_used);
+        state->slots_used |= UINT64_C(1) << slot;
+        state->blocks[slot] = state->next++;
+        state->in_flight++;
+        kv_ask(world, node, slot);
+    }
+    if (state->in_flight > 0)
+        return;
+    kv->handled++;
+    kv->latency_sum_s += (double)(world_now_ns(world) - state->begun_ns) * 1e-9;
+    world->end_ns = world_now_ns(world);
+    state->phase = IDLE;
+    kv_begin(world, node);
+}
+
+void kv_start(struct world *world)
+{
+    kv_arrival_timer(world);
+}
+
+static void kv_slot_end(struct world *world, uint32_t node, uint32_t slot)
+{
+    struct kv_node *state = &world->kv->nodes[node];
+    state->slots_used &= ~(UINT64_C(1) << slot);
+    state->in_flight--;
+    kv_move(world, node);
+}
+
+static void kv_matched(struct world *world, uint32_t node, const struct fb_reply *reply)
+{
+    struct kv *kv = world->kv;
+    struct kv_node *state = &kv->nodes[node];
+    state->phase = MOVING;
+    state->next = 0;
+    state->matched = reply->match_count;
+    kv->references += kv->trace.requests[state->request].block_count;
+    kv->prefix_hits += reply->match_count;
+    kv_move(world, node);
+}
+
+void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
+{
+    struct kv *kv = world->kv;
+    struct kv_node *state = &kv->nodes[node];
+    if (state->phase == MATCHING) {
+        kv_matched(world, node, reply);
+        return;
+    }
+    uint32_t slot = (uint32_t)reply->request_id;
+    bool is_get = state->blocks[slot] < state->matched;
+    if (is_get && reply->status == FB_ABSENT) {
+        state->matched = state->blocks[slot]; /* evicted since the match: recompute and put */
+        kv_ask(world, node, slot);
+        return;
+    }
+    if (reply->status != FB_OK) {
+        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
+                           (uint64_t)TIMER_RETRY << 32 | slot);
+        return;
+    }
+    if (!is_get) {
+        kv_slot_end(world, node, slot);
+        return;
+    }
+    const struct fb_trace_request *request = &kv->trace.requests[state->request];
+    const struct fb_block block = {.key = kv_key(kv, request, state->blocks[slot]),
+                                   .object = FB_OBJECT_NONE};
+    if (world_memory_tag(world, &reply->span) != world_tag_of(&block)) {
+        world_fault(world, "a read returned bytes that are not the block's", node);
+        return;
+    }
+    fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)reply->span.size);
+    fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)reply->span.size);
+    state->leases[slot] = reply->lease;
+    world_client_timer(world, node, world_copy(world, node, reply->span.size),
+                       (uint64_t)TIMER_COPIED << 32 | slot);
+}
+
+void kv_timer(struct world *world, uint32_t node, uint64_t detail)
+{
+    struct kv *kv = world->kv;
+    uint32_t slot = (uint32_t)detail;
+    if (detail >> 32 == TIMER_ARRIVAL) {
+        kv->arrived++;
+        kv_begin(world, node);
+        kv_arrival_timer(world);
+    } else if (detail >> 32 == TIMER_RETRY) {
+        kv_ask(world, node, slot);
+    } else {
+        const struct fb_request release = {.kind = FB_REQUEST_RELEASE,
+                                           .lease = kv->nodes[node].leases[slot]};
+        world_request(world, node, &release);
+        kv_slot_end(world, node, slot);
+    }
+}
+
+double kv_progress(const struct world *world)
+{
+    const struct kv *kv = world->kv;
+    return kv->request_count > 0 ? (double)kv->handled / (double)kv->request_count : 1;
+}
+
+void kv_metrics(const struct world *world, struct fb_run *run)
+{
+    const struct kv *kv = world->kv;
+    metrics_add(run, "requests", "1", (double)kv->handled);
+    metrics_add(run, "block_references", "1", (double)kv->references);
+    metrics_add(run, "prefix_hits", "1", (double)kv->prefix_hits);
+    if (kv->references > 0)
+        metrics_add(run, "prefix_hit_ratio", "1",
+                    (double)kv->prefix_hits / (double)kv->references);
+    if (kv->handled > 0)
+        metrics_add(run, "request_latency_mean_ns", "ns",
+                    kv->latency_sum_s * 1e9 / (double)kv->handled);
+    metrics_add(run, "capacity_tokens", "1",
+                (double)(world->scenario->core.memory_size_bytes /
+                         world->scenario->core.block_size_bytes) *
+                    world->scenario->workload.kv.block_tokens * world->scenario->nodes);
+}

@@ -1,0 +1,350 @@
+/* See script.h. Bytes are 8-byte tags per extent, as in the simulated world, so that a stale or foreign
+ * read shows. */
+#include "tests/script.h"
+
+#include "core/key.h"
+#include "core/trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct script_event {
+    uint64_t at_ns, order;
+    uint32_t node;
+    struct fb_event event;
+    struct fb_op op; /* PULL and others: applied to the tags when the DONE is delivered */
+    bool has_op;
+    struct fb_key keys[64];
+};
+
+struct script {
+    uint32_t nodes;
+    struct fb_config config;
+    struct fb_node *node[SCRIPT_NODES_MAX];
+    uint64_t *tags[SCRIPT_NODES_MAX][2];
+    bool is_dead[SCRIPT_NODES_MAX];
+    struct fb_view *view;
+    struct script_event *queue;
+    uint32_t queued, queue_max;
+    uint64_t order, now_ns, hold_ns;
+    script_fault_function *fault;
+    void *context;
+    struct fb_reply replies[SCRIPT_REPLIES_MAX];
+    uint64_t reply_ns[SCRIPT_REPLIES_MAX];
+    struct fb_block asked[SCRIPT_REPLIES_MAX];
+    char *text;
+    size_t text_size, text_max;
+    uint32_t wrong_reads;
+};
+
+static uint64_t tag_of(const struct fb_block *block)
+{
+    return fb_mix(block->key.high ^ fb_mix(block->key.low)) | 1;
+}
+
+static uint64_t *tag_at(struct script *script, const struct fb_span *span)
+{
+    uint64_t unit = script->config.block_size_bytes / FB_UNITS_PER_CHUNK;
+    uint32_t region = span->region == FB_REGION_DEVICE ? 1 : 0;
+    return &script->tags[span->peer][region][span->offset / unit];
+}
+
+static void script_line(struct script *script, const struct fb_trace_record *record)
+{
+    char line[FB_TRACE_TEXT_MAX];
+    uint32_t length = fb_trace_format(record, line);
+    if (script->text_size + length + 2 > script->text_max) {
+        script->text_max = script->text_max * 2 + 4096;
+        script->text = realloc(script->text, script->text_max);
+    }
+    memcpy(script->text + script->text_size, line, length);
+    script->text_size += length;
+    script->text[script->text_size++] = '\n';
+    script->text[script->text_size] = 0;
+}
+
+static struct script_event *script_push(struct script *script, uint64_t at_ns, uint32_t node)
+{
+    if (script->queued == script->queue_max) {
+        script->queue_max = script->queue_max * 2 + 64;
+        script->queue = realloc(script->queue, script->queue_max * sizeof(*script->queue));
+    }
+    struct script_event *event = &script->queue[script->queued++];
+    memset(event, 0, sizeof(*event));
+    event->at_ns = at_ns;
+    event->order = script->order++;
+    event->node = node;
+    return event;
+}
+
+struct script *script_open(uint32_t nodes, const struct fb_config *config, uint64_t seed)
+{
+    struct script *script = calloc(1, sizeof(*script));
+    struct fb_member members[SCRIPT_NODES_MAX];
+    script->nodes = nodes;
+    script->config = *config;
+    script->text = calloc(1, 1);
+    for (uint32_t i = 0; i < nodes; i++)
+        members[i] = (struct fb_member){.node = i, .domain = i, .weight = 1, .is_up = 1};
+    uint64_t view_bytes = fb_view_size_bytes(nodes);
+    script->view = calloc(1, view_bytes);
+    uint32_t ranks = nodes < config->replicas ? nodes : (uint32_t)config->replicas;
+    if (fb_view_build(script->view, view_bytes, 1, members, nodes, ranks) != FB_OK)
+        abort();
+    for (uint32_t i = 0; i < nodes; i++) {
+        struct fb_config own = *config;
+        own.node = i;
+        uint64_t size_bytes = fb_node_size_bytes(&own);
+        script->node[i] = calloc(1, size_bytes);
+        if (size_bytes == 0 || fb_node_init(script->node[i], size_bytes, &own, seed + i) != FB_OK)
+            abort();
+        uint64_t units = FB_UNITS_PER_CHUNK / config->block_size_bytes + 1;
+        units = config->memory_size_bytes / config->block_size_bytes * FB_UNITS_PER_CHUNK;
+        script->tags[i][0] = calloc(units, 8);
+        units = config->device_size_bytes / config->block_size_bytes * FB_UNITS_PER_CHUNK;
+        script->tags[i][1] = calloc(units + 1, 8);
+        struct script_event *event = script_push(script, 0, i);
+        event->event = (struct fb_event){.kind = FB_EVENT_VIEW, .view = script->view};
+    }
+    return script;
+}
+
+void script_close(struct script *script)
+{
+    for (uint32_t i = 0; i < script->nodes; i++) {
+        free(script->node[i]);
+        free(script->tags[i][0]);
+        free(script->tags[i][1]);
+    }
+    free(script->view);
+    free(script->queue);
+    free(script->text);
+    free(script);
+}
+
+void script_set_fault(struct script *script, script_fault_function *fault, void *context)
+{
+    script->fault = fault;
+    script->context = context;
+}
+
+void *script_context(struct script *script)
+{
+    return script->context;
+}
+
+void script_kill(struct script *script, uint32_t node)
+{
+    script->is_dead[node] = true;
+}
+
+void script_set_hold(struct script *script, uint64_t hold_ns)
+{
+    script->hold_ns = hold_ns;
+}
+
+void script_request(struct script *script, uint64_t at_ns, uint32_t node,
+                    const struct fb_request *request)
+{
+    struct script_event *event = script_push(script, at_ns, node);
+    event->event = (struct fb_event){.kind = FB_EVENT_REQUEST, .request = *request};
+    if (request->keys != NULL)
+        memcpy(event->keys, request->keys, request->key_count * sizeof(*request->keys));
+    if (request->kind != FB_REQUEST_RELEASE)
+        script->asked[request->request_id] = request->block;
+}
+
+void script_get(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
+                const struct fb_block *block)
+{
+    const struct fb_request request = {
+        .kind = FB_REQUEST_GET, .request_id = request_id, .block = *block};
+    script_request(script, at_ns, node, &request);
+}
+
+static void script_reply_take(struct script *script, uint32_t node, const struct fb_reply *reply)
+{
+    script->replies[reply->request_id] = *reply;
+    script->reply_ns[reply->request_id] = script->now_ns;
+    if (reply->status != FB_OK || reply->span.size == 0)
+        return;
+    if (*tag_at(script, &reply->span) != tag_of(&script->asked[reply->request_id]))
+        script->wrong_reads++;
+    if (script->hold_ns == FB_NEVER_NS)
+        return;
+    const struct fb_request release = {.kind = FB_REQUEST_RELEASE, .lease = reply->lease};
+    script_request(script, script->now_ns + script->hold_ns, node, &release);
+}
+
+static void script_send(struct script *script, const struct fb_op *op, uint64_t delay_ns)
+{
+    struct script_event *event = script_push(script, script->now_ns + 10000 + delay_ns, op->target);
+    event->event = (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = op->message};
+    if (op->message.keys != NULL)
+        memcpy(event->keys, op->message.keys, op->message.key_count * sizeof(*event->keys));
+}
+
+static uint64_t op_delay_ns(enum fb_op_kind kind)
+{
+    if (kind == FB_OP_FETCH)
+        return 10000000;
+    if (kind == FB_OP_PULL || kind == FB_OP_READ)
+        return 100000;
+    return kind == FB_OP_WRITE ? 50000 : 5000;
+}
+
+static void script_op(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    struct script_fault fault = {.status = FB_OK};
+    if (op->kind == FB_OP_REPLY) {
+        script_reply_take(script, node, &op->reply);
+        return;
+    }
+    if (script->fault != NULL)
+        fault = script->fault(script, node, op);
+    if (op->kind == FB_OP_SEND) {
+        if (!fault.is_lost)
+            script_send(script, op, fault.delay_ns);
+        if (fault.is_duplicated)
+            script_send(script, op, fault.delay_ns + 1000);
+        return;
+    }
+    uint64_t at_ns = script->now_ns + op_delay_ns((enum fb_op_kind)op->kind) + fault.delay_ns;
+    struct script_event *event = script_push(script, at_ns, node);
+    event->has_op = true;
+    event->op = *op;
+    event->event = (struct fb_event){.kind = FB_EVENT_DONE,
+                                     .done = {.op_id = op->op_id, .status = fault.status}};
+}
+
+/* Moves the op's bytes at the moment of its DONE. */
+static void script_move(struct script *script, struct script_event *event)
+{
+    const struct fb_op *op = &event->op;
+    if (op->kind == FB_OP_PULL && op->source.region == FB_REGION_MEMORY &&
+        script->is_dead[op->source.peer])
+        event->event.done.status = FB_GONE;
+    if (event->event.done.status != FB_OK)
+        return;
+    if (op->kind == FB_OP_FETCH || op->source.region == FB_REGION_CLIENT)
+        *tag_at(script, &op->span) = tag_of(&op->block);
+    else if (op->kind == FB_OP_PULL || op->kind == FB_OP_READ)
+        *tag_at(script, &op->span) = *tag_at(script, &op->source);
+    else if (op->kind == FB_OP_WRITE)
+        *tag_at(script, &op->source) = *tag_at(script, &op->span);
+    if (op->kind == FB_OP_DIGEST)
+        event->event.done.digest = fb_mix(*tag_at(script, &op->span));
+}
+
+static void script_step(struct script *script, uint32_t node, const struct fb_event *event)
+{
+    struct fb_op ops[FB_STEP_OPS_MAX];
+    struct fb_trace_record record;
+    fb_trace_event(&record, script->now_ns, node, event);
+    if (event->kind != FB_EVENT_VIEW)
+        script_line(script, &record);
+    uint32_t count = fb_node_step(script->node[node], script->now_ns, event, ops);
+    for (uint32_t i = 0; i < count; i++) {
+        fb_trace_op(&record, script->now_ns, node, &ops[i]);
+        script_line(script, &record);
+        script_op(script, node, &ops[i]);
+    }
+    fb_node_check(script->node[node]);
+}
+
+/* The earliest queued event, or a node's deadline if that is earlier; false: nothing before until. */
+static bool script_next(struct script *script, uint64_t until_ns, uint32_t *best,
+                        uint32_t *tick_node)
+{
+    uint64_t at_ns = FB_NEVER_NS;
+    *best = FB_NONE;
+    *tick_node = FB_NONE;
+    for (uint32_t i = 0; i < script->queued; i++) {
+        const struct script_event *event = &script->queue[i];
+        bool is_earlier = *best == FB_NONE || event->at_ns < at_ns ||
+                          (event->at_ns == at_ns && event->order < script->queue[*best].order);
+        if (is_earlier) {
+            at_ns = event->at_ns;
+            *best = i;
+        }
+    }
+    for (uint32_t i = 0; i < script->nodes; i++) {
+        uint64_t deadline_ns = fb_node_deadline_ns(script->node[i]);
+        if (!script->is_dead[i] && deadline_ns < at_ns) {
+            at_ns = deadline_ns;
+            *tick_node = i;
+        }
+    }
+    if (at_ns == FB_NEVER_NS || at_ns > until_ns)
+        return false;
+    if (at_ns > script->now_ns)
+        script->now_ns = at_ns;
+    return true;
+}
+
+void script_run(struct script *script, uint64_t until_ns)
+{
+    const struct fb_event tick = {.kind = FB_EVENT_TICK};
+    uint32_t best, tick_node;
+    while (script_next(script, until_ns, &best, &tick_node)) {
+        if (tick_node != FB_NONE) {
+            script_step(script, tick_node, &tick);
+            continue;
+        }
+        struct script_event event = script->queue[best];
+        script->queue[best] = script->queue[--script->queued];
+        if (script->is_dead[event.node])
+            continue;
+        if (event.has_op)
+            script_move(script, &event);
+        if (event.event.kind == FB_EVENT_REQUEST)
+            event.event.request.keys = event.keys;
+        if (event.event.kind == FB_EVENT_MESSAGE)
+            event.event.message.keys = event.keys;
+        script_step(script, event.node, &event.event);
+    }
+}
+
+const struct fb_reply *script_reply(const struct script *script, uint64_t request_id)
+{
+    return script->reply_ns[request_id] > 0 ? &script->replies[request_id] : NULL;
+}
+
+uint64_t script_reply_ns(const struct script *script, uint64_t request_id)
+{
+    return script->reply_ns[request_id];
+}
+
+struct fb_node *script_node(struct script *script, uint32_t node)
+{
+    return script->node[node];
+}
+
+uint64_t script_now_ns(const struct script *script)
+{
+    return script->now_ns;
+}
+
+const char *script_text(const struct script *script)
+{
+    return script->text;
+}
+
+uint32_t script_wrong_reads(const struct script *script)
+{
+    return script->wrong_reads;
+}
+
+struct fb_block script_block(uint64_t object, uint64_t number, uint32_t size, uint64_t version)
+{
+    return (struct fb_block){.key = {.high = fb_mix(object * 1000 + number + 1), .low = version},
+                             .object = object,
+                             .offset = number * size,
+                             .size = size};
+}
+
+uint32_t script_owner(const struct script *script, const struct fb_block *block, uint32_t rank)
+{
+    return fb_view_owner(script->view, block->key, rank);
+}

@@ -1,0 +1,66 @@
+/* A scripted cluster for tests of the core: a handful of nodes, a queue of events in (time, order), fixed
+ * delays per op, and switches for faults. No engine, no models: what a test sees is the core alone.
+ * After every step the node's invariants are checked. Every event and op becomes a line of text. */
+#ifndef FB_TESTS_SCRIPT_H
+#define FB_TESTS_SCRIPT_H
+
+#include "core/node.h"
+
+#include <stdbool.h>
+
+enum { SCRIPT_NODES_MAX = 8, SCRIPT_REPLIES_MAX = 4096 };
+
+/* What happens to an op; decided by the test, asked for each op from READ on and each SEND. */
+struct script_fault {
+    bool is_lost;          /* SEND: dropped; other ops: never used (R3) */
+    bool is_duplicated;    /* SEND */
+    enum fb_status status; /* ops from READ on: status of the DONE */
+    uint64_t delay_ns;     /* on top of the usual */
+};
+
+struct script;
+typedef struct script_fault script_fault_function(struct script *script, uint32_t node,
+                                                  const struct fb_op *op);
+
+struct script *script_open(uint32_t nodes, const struct fb_config *config, uint64_t seed);
+void script_close(struct script *script);
+
+/* Called for each op; NULL: no faults. context is the test's. */
+void script_set_fault(struct script *script, script_fault_function *fault, void *context);
+void *script_context(struct script *script);
+
+/* From then on: messages to the node vanish, pulls from it fail with GONE. */
+void script_kill(struct script *script, uint32_t node);
+
+/* Queues a request at a date. request_id must be below SCRIPT_REPLIES_MAX. */
+void script_get(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
+                const struct fb_block *block);
+void script_request(struct script *script, uint64_t at_ns, uint32_t node,
+                    const struct fb_request *request);
+
+/* Every answered get is released this long after its reply; FB_NEVER_NS: never. Default 0. */
+void script_set_hold(struct script *script, uint64_t hold_ns);
+
+/* Runs until nothing is left, or until until_ns. */
+void script_run(struct script *script, uint64_t until_ns);
+
+/* The reply to a request; NULL: none yet. */
+const struct fb_reply *script_reply(const struct script *script, uint64_t request_id);
+uint64_t script_reply_ns(const struct script *script, uint64_t request_id);
+
+struct fb_node *script_node(struct script *script, uint32_t node);
+uint64_t script_now_ns(const struct script *script);
+
+/* The trace so far, one line an event or op. */
+const char *script_text(const struct script *script);
+
+/* Reads that returned other bytes than the block's. Must stay 0. */
+uint32_t script_wrong_reads(const struct script *script);
+
+/* A block of an object, with the key that belongs to it; version: any number. */
+struct fb_block script_block(uint64_t object, uint64_t number, uint32_t size, uint64_t version);
+
+/* The node that owns the block at rank 0. */
+uint32_t script_owner(const struct script *script, const struct fb_block *block, uint32_t rank);
+
+#endif

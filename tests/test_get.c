@@ -1,0 +1,371 @@
+/* get.c, fill.c and attempt.c: local reads through memory, device, peers and origin, and every error path.
+ * How: clusters of 1 to 4 scripted nodes (script.h); each test looks at replies, counters and origin reads, and
+ * the script checks all invariants after every step and compares every read's bytes. */
+#include "tests/flow.h"
+#include "tests/unit.h"
+
+#include <string.h>
+
+enum { MS = 1000000 };
+
+static void expect_ok(const struct script *script, uint64_t request_id, enum fb_reason reason)
+{
+    const struct fb_reply *reply = script_reply(script, request_id);
+    assert_non_null(reply);
+    assert_int_equal(reply->status, FB_OK);
+    assert_int_equal(reply->reason, reason);
+    assert_int_equal(reply->span.size, FLOW_BLOCK_BYTES);
+    assert_int_equal(script_wrong_reads(script), 0);
+}
+
+static void expect_idle(struct script *script, uint32_t nodes)
+{
+    for (uint32_t i = 0; i < nodes; i++)
+        assert_true(fb_node_is_idle(script_node(script, i)));
+}
+
+static void get_when_absent_fetches_once_then_hits(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    script_get(script, 1000, 0, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 1, FB_REASON_ORIGIN_OWNER);
+    script_get(script, 20 * MS, 0, 2, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 2, FB_REASON_MEMORY);
+    assert_int_equal(script_reply_ns(script, 2), 20 * MS);
+    assert_int_equal(fb_node_stats(script_node(script, 0))->origin_fetches, 1);
+    expect_idle(script, 1);
+    script_close(script);
+}
+
+static void get_when_filling_joins_the_fill(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    for (uint64_t i = 1; i <= 12; i++)
+        script_get(script, 1000 * i, 0, i, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 1, FB_REASON_ORIGIN_OWNER);
+    for (uint64_t i = 2; i <= 12; i++)
+        expect_ok(script, i, FB_REASON_COALESCED);
+    assert_int_equal(fb_node_stats(script_node(script, 0))->origin_fetches, 1);
+    expect_idle(script, 1);
+    script_close(script);
+}
+
+static void get_when_slots_are_out_answers_busy_in_the_same_step(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.fills_max = 2;
+    struct script *script = script_open(1, &config, 1);
+    for (uint64_t i = 1; i <= 3; i++) {
+        struct fb_block block = script_block(7, i, FLOW_BLOCK_BYTES, 1);
+        script_get(script, 1000 + i, 0, i, &block);
+    }
+    script_run(script, 1003);
+    assert_non_null(script_reply(script, 3));
+    assert_int_equal(script_reply(script, 3)->status, FB_BUSY); /* R9 */
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 1, FB_REASON_ORIGIN_OWNER);
+    expect_ok(script, 2, FB_REASON_ORIGIN_OWNER);
+    expect_idle(script, 1);
+    script_close(script);
+}
+
+static void get_when_everything_is_lent_out_answers_busy(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    struct script *script = script_open(1, &config, 1);
+    script_set_hold(script, FB_NEVER_NS);
+    for (uint64_t i = 0; i < FLOW_BLOCKS; i++) {
+        struct fb_block block = script_block(7, i, FLOW_BLOCK_BYTES, 1);
+        script_get(script, 1000 + i * 20 * MS, 0, i, &block);
+    }
+    struct fb_block extra = script_block(8, 0, FLOW_BLOCK_BYTES, 1);
+    script_get(script, (uint64_t)1000 * MS, 0, 100, &extra);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 100)->status, FB_BUSY);
+    assert_int_equal(fb_node_stats(script_node(script, 0))->evictions, 0);
+    script_close(script);
+}
+
+static void get_from_another_node_is_fetched_by_the_owner(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(3, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t owner = script_owner(script, &block, 0);
+    uint32_t reader = (owner + 1) % 3;
+    script_get(script, 1000, reader, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 1, FB_REASON_ORIGIN_PEER);
+    assert_int_equal(script_reply(script, 1)->source, owner);
+    script_get(script, 50 * MS, (owner + 2) % 3, 2, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 2, FB_REASON_PEER);
+    assert_int_equal(fb_node_stats(script_node(script, owner))->origin_fetches, 1);
+    assert_int_equal(fb_node_stats(script_node(script, reader))->origin_fetches, 0);
+    expect_idle(script, 3);
+    script_close(script);
+}
+
+static struct script_fault owner_is_silent(struct script *script, uint32_t node,
+                                           const struct fb_op *op)
+{
+    (void)node;
+    uint32_t silent = *(uint32_t *)script_context(script);
+    struct script_fault fault = {.status = FB_OK};
+    fault.is_lost = op->kind == FB_OP_SEND && op->target == silent;
+    return fault;
+}
+
+static void get_when_owner_is_silent_hedges_to_the_next_owner(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(4, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t owner = script_owner(script, &block, 0), second = script_owner(script, &block, 1);
+    uint32_t reader = 0;
+    while (reader == owner || reader == second)
+        reader++;
+    script_set_fault(script, owner_is_silent, &owner);
+    script_get(script, 1000, reader, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 1, FB_REASON_ORIGIN_PEER);
+    assert_int_equal(script_reply(script, 1)->source, second);
+    assert_int_equal(fb_node_stats(script_node(script, reader))->hedges, 1);
+    assert_int_equal(fb_node_stats(script_node(script, reader))->hedges_won, 1);
+    assert_true(script_reply_ns(script, 1) < 1000 + config.hedge_ns + 12 * MS);
+    expect_idle(script, 4);
+    script_close(script);
+}
+
+static struct script_fault all_peers_are_silent(struct script *script, uint32_t node,
+                                                const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    return (struct script_fault){.status = FB_OK, .is_lost = op->kind == FB_OP_SEND};
+}
+
+static void get_when_all_owners_are_silent_reads_the_origin(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(4, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t reader = 0;
+    while (reader == script_owner(script, &block, 0) || reader == script_owner(script, &block, 1))
+        reader++;
+    script_set_fault(script, all_peers_are_silent, NULL);
+    script_get(script, 1000, reader, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 1, FB_REASON_ORIGIN);
+    expect_idle(script, 4);
+    script_close(script);
+}
+
+/* Fails the first ops of a kind with a status, as many as asked for. */
+struct failing {
+    enum fb_op_kind kind;
+    enum fb_status status;
+    uint32_t left, seen;
+};
+
+static struct script_fault op_fails(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)node;
+    struct failing *failing = script_context(script);
+    struct script_fault fault = {.status = FB_OK};
+    if (op->kind == failing->kind)
+        failing->seen++;
+    if (op->kind == failing->kind && failing->left > 0) {
+        failing->left--;
+        fault.status = failing->status;
+    }
+    return fault;
+}
+
+static void get_when_origin_throttles_backs_off_and_succeeds(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct failing failing = {.kind = FB_OP_FETCH, .status = FB_THROTTLED, .left = 3};
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    script_set_fault(script, op_fails, &failing);
+    script_get(script, 1000, 0, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 1, FB_REASON_ORIGIN_OWNER);
+    assert_int_equal(failing.seen, 4);
+    assert_int_equal(fb_node_stats(script_node(script, 0))->origin_errors, 3);
+    assert_true(script_reply_ns(script, 1) > 40 * MS);
+    script_close(script);
+}
+
+static void get_when_origin_keeps_failing_gives_the_error(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct failing failing = {.kind = FB_OP_FETCH, .status = FB_IO, .left = 1000};
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    script_set_fault(script, op_fails, &failing);
+    script_get(script, 1000, 0, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 1)->status, FB_IO);
+    assert_int_equal(failing.seen, config.retries_max + 1);
+    expect_idle(script, 1);
+    script_close(script);
+}
+
+static void get_when_a_pull_fails_tries_the_next_source(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct failing failing = {.kind = FB_OP_PULL, .status = FB_GONE, .left = 1};
+    struct script *script = script_open(3, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t reader = (script_owner(script, &block, 0) + 1) % 3;
+    script_set_fault(script, op_fails, &failing);
+    script_get(script, 1000, reader, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    assert_int_equal(fb_node_stats(script_node(script, reader))->pull_errors, 1);
+    assert_int_equal(script_wrong_reads(script), 0);
+    expect_idle(script, 3);
+    script_close(script);
+}
+
+static void get_from_device_after_memory_evicted_it(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.device_size_bytes = 4ull * FLOW_BLOCKS * FLOW_BLOCK_BYTES;
+    struct script *script = script_open(1, &config, 1);
+    for (uint64_t i = 0; i < 2 * FLOW_BLOCKS; i++) {
+        struct fb_block block = script_block(7, i, FLOW_BLOCK_BYTES, 1);
+        script_get(script, 1000 + i * 20 * MS, 0, i, &block);
+    }
+    struct fb_block first = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    script_get(script, (uint64_t)2000 * MS, 0, 100, &first);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 100, FB_REASON_DEVICE);
+    assert_int_equal(fb_node_stats(script_node(script, 0))->origin_fetches, 2 * FLOW_BLOCKS);
+    expect_idle(script, 1);
+    script_close(script);
+}
+
+static void get_when_the_device_fails_falls_back_to_the_origin(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.device_size_bytes = 4ull * FLOW_BLOCKS * FLOW_BLOCK_BYTES;
+    struct failing failing = {.kind = FB_OP_READ, .status = FB_IO, .left = 1};
+    struct script *script = script_open(1, &config, 1);
+    script_set_fault(script, op_fails, &failing);
+    for (uint64_t i = 0; i < 2 * FLOW_BLOCKS; i++) {
+        struct fb_block block = script_block(7, i, FLOW_BLOCK_BYTES, 1);
+        script_get(script, 1000 + i * 20 * MS, 0, i, &block);
+    }
+    struct fb_block first = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    script_get(script, (uint64_t)2000 * MS, 0, 100, &first);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 100, FB_REASON_ORIGIN_OWNER);
+    assert_int_equal(fb_node_stats(script_node(script, 0))->device_errors, 1);
+    expect_idle(script, 1);
+    script_close(script);
+}
+
+static void get_with_a_wrong_size_is_invalid(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    script_get(script, 1000, 0, 1, &block);
+    struct fb_block shorter = block, larger = block, empty = block;
+    shorter.size = 100;
+    larger.size = FLOW_BLOCK_BYTES + 1;
+    empty.size = 0;
+    script_get(script, 20 * MS, 0, 2, &shorter);
+    script_get(script, 20 * MS, 0, 3, &larger);
+    script_get(script, 20 * MS, 0, 4, &empty);
+    script_run(script, FB_NEVER_NS);
+    for (uint64_t i = 2; i <= 4; i++)
+        assert_int_equal(script_reply(script, i)->status, FB_INVALID);
+    script_close(script);
+}
+
+static void release_twice_is_ignored(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    script_get(script, 1000, 0, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    struct fb_request again = {.kind = FB_REQUEST_RELEASE,
+                               .lease = script_reply(script, 1)->lease};
+    script_request(script, 30 * MS, 0, &again);
+    again.lease = UINT64_MAX;
+    script_request(script, 31 * MS, 0, &again);
+    script_run(script, FB_NEVER_NS);
+    expect_idle(script, 1);
+    script_close(script);
+}
+
+static void put_then_get_returns_the_bytes(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    block.object = FB_OBJECT_NONE;
+    const struct fb_request put = {.kind = FB_REQUEST_PUT,
+                                   .request_id = 1,
+                                   .block = block,
+                                   .span = {.region = FB_REGION_CLIENT, .size = FLOW_BLOCK_BYTES}};
+    script_get(script, 1000, 0, 2, &block);
+    script_request(script, 2000, 0, &put);
+    script_get(script, 3000, 0, 3, &block);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 2)->status, FB_ABSENT);
+    assert_int_equal(script_reply(script, 2)->reason, FB_REASON_ABSENT);
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    expect_ok(script, 3, FB_REASON_COALESCED);
+    expect_idle(script, 1);
+    script_close(script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(get_when_absent_fetches_once_then_hits),
+        cmocka_unit_test(get_when_filling_joins_the_fill),
+        cmocka_unit_test(get_when_slots_are_out_answers_busy_in_the_same_step),
+        cmocka_unit_test(get_when_everything_is_lent_out_answers_busy),
+        cmocka_unit_test(get_from_another_node_is_fetched_by_the_owner),
+        cmocka_unit_test(get_when_owner_is_silent_hedges_to_the_next_owner),
+        cmocka_unit_test(get_when_all_owners_are_silent_reads_the_origin),
+        cmocka_unit_test(get_when_origin_throttles_backs_off_and_succeeds),
+        cmocka_unit_test(get_when_origin_keeps_failing_gives_the_error),
+        cmocka_unit_test(get_when_a_pull_fails_tries_the_next_source),
+        cmocka_unit_test(get_from_device_after_memory_evicted_it),
+        cmocka_unit_test(get_when_the_device_fails_falls_back_to_the_origin),
+        cmocka_unit_test(get_with_a_wrong_size_is_invalid),
+        cmocka_unit_test(release_twice_is_ignored),
+        cmocka_unit_test(put_then_get_returns_the_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

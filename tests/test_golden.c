@@ -1,0 +1,148 @@
+/* Golden traces: scripts of 3 to 5 nodes whose every event and op is compared with a file in tests/golden.
+ * A difference means that the core behaves differently: the commit that changes a golden file explains why.
+ * FB_GOLDEN_UPDATE=1 writes the files anew. */
+#include "tests/flow.h"
+#include "tests/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MS = 1000000 };
+
+static void expect_golden(struct script *script, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "tests/golden/%s.txt", name);
+    const char *text = script_text(script);
+    if (getenv("FB_GOLDEN_UPDATE") != NULL) {
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fputs(text, file);
+        fclose(file);
+    }
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        fail_msg("%s is missing; FB_GOLDEN_UPDATE=1 writes it", path);
+    char line[512];
+    uint32_t number = 0;
+    while (fgets(line, sizeof(line), file) != NULL) {
+        size_t length = strlen(line);
+        number++;
+        if (strncmp(text, line, length) != 0)
+            fail_msg("%s:%u: expected \"%.*s\", got \"%.*s\"", path, number, (int)length - 1, line,
+                     (int)strcspn(text, "\n"), text);
+        text += length;
+    }
+    fclose(file);
+    assert_true(number > 0);
+    if (*text != 0)
+        fail_msg("%s: the run goes on after line %u: %.100s", path, number, text);
+}
+
+static void golden_cold_read_by_all(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(5, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    for (uint32_t i = 0; i < 5; i++)
+        script_get(script, 1000 + 500 * i, i, 1 + i, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_golden(script, "cold_read_by_all");
+    script_close(script);
+}
+
+static struct script_fault silent_owner(struct script *script, uint32_t node,
+                                        const struct fb_op *op)
+{
+    (void)node;
+    uint32_t silent = *(uint32_t *)script_context(script);
+    bool is_lost = op->kind == FB_OP_SEND && op->target == silent;
+    return (struct script_fault){.status = FB_OK, .is_lost = is_lost};
+}
+
+static void golden_hedge_past_a_silent_owner(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(4, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t owner = script_owner(script, &block, 0), second = script_owner(script, &block, 1);
+    uint32_t reader = 0;
+    while (reader == owner || reader == second)
+        reader++;
+    script_set_fault(script, silent_owner, &owner);
+    script_get(script, 1000, reader, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_golden(script, "hedge_past_a_silent_owner");
+    script_close(script);
+}
+
+static struct script_fault throttled_origin(struct script *script, uint32_t node,
+                                            const struct fb_op *op)
+{
+    (void)node;
+    uint32_t *left = script_context(script);
+    struct script_fault fault = {.status = FB_OK};
+    if (op->kind == FB_OP_FETCH && *left > 0) {
+        (*left)--;
+        fault.status = FB_THROTTLED;
+    }
+    return fault;
+}
+
+static void golden_throttled_origin(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(3, &config, 1);
+    struct fb_block block = script_block(9, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t left = 2;
+    script_set_fault(script, throttled_origin, &left);
+    for (uint32_t i = 0; i < 3; i++)
+        script_get(script, 1000 + 500 * i, i, 1 + i, &block);
+    script_run(script, FB_NEVER_NS);
+    expect_golden(script, "throttled_origin");
+    script_close(script);
+}
+
+static void golden_match_then_read(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(3, &config, 1);
+    struct fb_key keys[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        struct fb_block block = script_block(20 + i / 2, 0, FLOW_BLOCK_BYTES, i);
+        block.object = FB_OBJECT_NONE;
+        keys[i] = block.key;
+        uint32_t owner = script_owner(script, &block, 0);
+        const struct fb_request put = {
+            .kind = FB_REQUEST_PUT,
+            .request_id = 10 + i,
+            .block = block,
+            .span = {.region = FB_REGION_CLIENT, .peer = owner, .size = FLOW_BLOCK_BYTES}};
+        if (i != 3)
+            script_request(script, 1000 + i, owner, &put);
+    }
+    const struct fb_request match = {
+        .kind = FB_REQUEST_MATCH, .request_id = 1, .keys = keys, .key_count = 4};
+    script_request(script, 2 * MS, 0, &match);
+    struct fb_block first = {.key = keys[0], .object = FB_OBJECT_NONE, .size = FLOW_BLOCK_BYTES};
+    script_get(script, 3 * MS, 0, 2, &first);
+    script_run(script, FB_NEVER_NS);
+    expect_golden(script, "match_then_read");
+    script_close(script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_cold_read_by_all),
+        cmocka_unit_test(golden_hedge_past_a_silent_owner),
+        cmocka_unit_test(golden_throttled_origin),
+        cmocka_unit_test(golden_match_then_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

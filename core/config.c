@@ -1,0 +1,78 @@
+/* The table of settings, its defaults, and what makes a config unusable. */
+#include "config.h"
+
+#include "panic.h"
+
+#include <stddef.h>
+
+const struct fb_config_entry *fb_config_table(uint32_t *count)
+{
+    static const struct fb_config_entry table[] = {
+#define ENTRY(field, kind, initial_value, least, most, text) \
+    {.name = #field, .unit = kind, .offset = offsetof(struct fb_config, field), \
+     .initial = initial_value, .min = least, .max = most, .help = text},
+        FB_CONFIG_FIELDS(ENTRY)
+#undef ENTRY
+    };
+    FB_ASSERT(count != NULL);
+    *count = sizeof(table) / sizeof(table[0]);
+    FB_ASSERT(*count > 0);
+    return table;
+}
+
+static uint64_t *config_field(struct fb_config *config, const struct fb_config_entry *entry)
+{
+    FB_ASSERT(entry->offset % 8 == 0);
+    FB_ASSERT(entry->offset < sizeof(*config));
+    return (uint64_t *)(void *)((unsigned char *)config + entry->offset);
+}
+
+void fb_config_init(struct fb_config *config)
+{
+    uint32_t count;
+    const struct fb_config_entry *table = fb_config_table(&count);
+    *config = (struct fb_config){.node = 0};
+    for (uint32_t i = 0; i < count; i++)
+        *config_field(config, &table[i]) = table[i].initial;
+    FB_ASSERT(fb_config_fault(config) == NULL);
+}
+
+void fb_config_init_scale(struct fb_config *config)
+{
+    fb_config_init(config);
+    config->memory_size_bytes = 64 * config->block_size_bytes;
+    config->device_size_bytes = 64 * config->block_size_bytes;
+    config->memory_entries_max = 128;
+    config->device_entries_max = 128;
+    config->fills_max = 48;
+    config->waiters_max = 192;
+    config->lends_max = 96;
+    config->device_writes_max = 16;
+    config->matches_max = 8;
+    FB_ASSERT(fb_config_fault(config) == NULL);
+}
+
+const char *fb_config_fault(const struct fb_config *config)
+{
+    uint32_t count;
+    const struct fb_config_entry *table = fb_config_table(&count);
+    struct fb_config copy = *config;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t value = *config_field(&copy, &table[i]);
+        if (value < table[i].min || value > table[i].max)
+            return table[i].name;
+    }
+    FB_ASSERT(config->block_size_bytes > 0);
+    if (config->node >= FB_NONE)
+        return "node";
+    uint64_t chunks_max = UINT32_MAX / FB_UNITS_PER_CHUNK - 1;
+    if (config->memory_size_bytes < config->block_size_bytes ||
+        config->memory_size_bytes / config->block_size_bytes > chunks_max)
+        return "memory_size_bytes";
+    if (config->device_size_bytes / config->block_size_bytes > chunks_max)
+        return "device_size_bytes";
+    if (config->device_size_bytes > 0 && config->device_size_bytes < config->block_size_bytes)
+        return "device_size_bytes";
+    FB_ASSERT(chunks_max > 0);
+    return NULL;
+}

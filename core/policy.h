@@ -1,0 +1,113 @@
+/* Eviction policies, private to core/: what cache.c tells them and asks of them.
+ *
+ * A policy orders slots in up to three queues, linked through the slots (newer, older), and may keep a byte
+ * of frequency a slot, a hand, a ghost list of evicted keys, or a sketch of frequencies. */
+#ifndef FB_CORE_POLICY_H
+#define FB_CORE_POLICY_H
+
+#include "cache.h"
+#include "panic.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct slot {
+    struct fb_key key;
+    uint32_t chain; /* next slot of the bucket, or of the free list */
+    uint32_t newer, older;
+    uint8_t queue; /* SLOT_FREE, or 0..2 */
+    uint8_t frequency;
+    uint8_t reserved[2];
+};
+
+static_assert(sizeof(struct slot) == 32, "two slots a cache line");
+
+enum { SLOT_FREE = 255 };
+
+struct queue {
+    uint32_t newest, oldest; /* FB_NONE: empty */
+    uint32_t count, count_max;
+};
+
+/* S3-FIFO's memory of evicted keys: a ring of hashes with a chained table. */
+struct ghost {
+    uint64_t hash;
+    uint32_t chain; /* next of the bucket; FB_NONE: end */
+    uint32_t is_used;
+};
+
+struct fb_cache {
+    uint32_t slots_max;
+    uint32_t count;
+    uint32_t free_head;
+    uint32_t policy; /* enum fb_policy */
+    uint32_t bucket_mask;
+    uint32_t hand; /* SIEVE: next slot to look at; FB_NONE: the oldest */
+    uint32_t has_evicted;
+    uint32_t ghost_max, ghost_next, ghost_mask;
+    uint32_t sketch_mask;  /* W-TinyLFU: words of 16 counters */
+    uint32_t sketch_count; /* additions since the last ageing */
+    uint64_t buckets_offset, slots_offset, ghosts_offset, ghost_buckets_offset, sketch_offset;
+    struct queue queues[3];
+};
+
+static inline struct slot *cache_slots(const struct fb_cache *cache)
+{
+    return (struct slot *)(void *)((unsigned char *)(uintptr_t)cache + cache->slots_offset);
+}
+
+static inline struct ghost *cache_ghosts(const struct fb_cache *cache)
+{
+    return (struct ghost *)(void *)((unsigned char *)(uintptr_t)cache + cache->ghosts_offset);
+}
+
+static inline uint32_t *cache_ghost_buckets(const struct fb_cache *cache)
+{
+    return (uint32_t *)(void *)((unsigned char *)(uintptr_t)cache + cache->ghost_buckets_offset);
+}
+
+static inline uint64_t *cache_sketch(const struct fb_cache *cache)
+{
+    return (uint64_t *)(void *)((unsigned char *)(uintptr_t)cache + cache->sketch_offset);
+}
+
+/* queue.c */
+void queue_add_newest(struct fb_cache *cache, uint32_t queue, uint32_t slot);
+void queue_remove(struct fb_cache *cache, uint32_t slot);
+void queue_move_newest(struct fb_cache *cache, uint32_t queue, uint32_t slot);
+void queue_check(const struct fb_cache *cache, uint32_t queue);
+
+/* One set of functions a policy. added: the slot's key is new. victim: which slot next. leaving: before the
+ * slot is unlinked; is_eviction: it may be remembered. */
+void fifo_added(struct fb_cache *cache, uint32_t slot);
+uint32_t fifo_victim(struct fb_cache *cache);
+void lru_touch(struct fb_cache *cache, uint32_t slot);
+void clock_touch(struct fb_cache *cache, uint32_t slot);
+uint32_t clock_victim(struct fb_cache *cache);
+
+uint32_t sieve_victim(struct fb_cache *cache);
+void sieve_skip(struct fb_cache *cache, uint32_t slot);
+void sieve_leaving(struct fb_cache *cache, uint32_t slot);
+
+void s3fifo_init(struct fb_cache *cache);
+void s3fifo_added(struct fb_cache *cache, uint32_t slot);
+void s3fifo_touch(struct fb_cache *cache, uint32_t slot);
+uint32_t s3fifo_victim(struct fb_cache *cache);
+void s3fifo_leaving(struct fb_cache *cache, uint32_t slot, bool is_eviction);
+
+void wtinylfu_init(struct fb_cache *cache);
+void wtinylfu_added(struct fb_cache *cache, uint32_t slot);
+void wtinylfu_touch(struct fb_cache *cache, uint32_t slot);
+uint32_t wtinylfu_victim(struct fb_cache *cache);
+
+/* Smallest power of two that is at least `value`. */
+static inline uint32_t power_of_two(uint32_t value)
+{
+    uint32_t power = 1;
+    FB_ASSERT(value <= UINT32_C(1) << 31);
+    while (power < value)
+        power *= 2;
+    return power;
+}
+
+#endif

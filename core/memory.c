@@ -28,8 +28,6 @@ struct fb_span memory_span(const struct fb_node *node, uint32_t first_unit, uint
 static bool entry_is_free_to_go(const struct entry *entry)
 {
     FB_ASSERT(entry->state != ENTRY_FREE);
-    if (entry->state == ENTRY_FILLING)
-        FB_ASSERT(entry->pins > 0);
     return entry->pins == 0 && entry->lends == 0;
 }
 
@@ -157,8 +155,10 @@ void memory_check(struct fb_node *node)
         pins += entry->pins;
         FB_ASSERT((entry->state == ENTRY_RESIDENT) == (entry->first_unit != FB_NONE));
         FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
-        if (entry->state == ENTRY_FILLING)
+        if (entry->state == ENTRY_FILLING) {
             FB_ASSERT(entry->fill != FB_NONE);
+            FB_ASSERT(entry->pins > 0);
+        }
         if (entry->flags & ENTRY_TRANSIENT)
             FB_ASSERT(!entry_is_free_to_go(entry));
     }

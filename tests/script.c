@@ -227,7 +227,8 @@ static void script_move(struct script *script, struct script_event *event)
         event->event.done.status = FB_GONE;
     if (event->event.done.status != FB_OK)
         return;
-    if (op->kind == FB_OP_FETCH || op->source.region == FB_REGION_CLIENT)
+    bool is_copy_in = op->kind == FB_OP_PULL && op->source.region == FB_REGION_CLIENT;
+    if (op->kind == FB_OP_FETCH || is_copy_in)
         *tag_at(script, &op->span) = tag_of(&op->block);
     else if (op->kind == FB_OP_PULL || op->kind == FB_OP_READ)
         *tag_at(script, &op->span) = *tag_at(script, &op->source);

@@ -113,7 +113,8 @@ static struct script_fault everything_twice(struct script *script, uint32_t node
 static void serve_when_messages_come_twice_nothing_leaks(void **state)
 {
     (void)state;
-    const struct fb_config config = flow_config();
+    struct fb_config config = flow_config();
+    config.waiters_max = 64;
     struct script *script = script_open(8, &config, 5);
     script_set_fault(script, everything_twice, NULL);
     for (uint32_t i = 0; i < 64; i++) {

@@ -23,6 +23,7 @@ struct fb_engine_host {
     uint32_t leaf;
     uint64_t up_bytes_per_s;   /* host to leaf */
     uint64_t down_bytes_per_s; /* leaf to host */
+    uint64_t flow_bytes_per_s; /* cap of each flow out of this host; 0: none */
 };
 
 /* A leaf's uplinks, taken together, to a core that never blocks. 0: unlimited, no link is made. */
@@ -62,9 +63,9 @@ uint64_t fb_engine_now_ns(const struct fb_engine *engine);
 /* at_ns: now or later. */
 void fb_engine_timer(struct fb_engine *engine, uint64_t at_ns, uint64_t cookie);
 
-/* Starts a transfer; rate_max_bytes_per_s caps it, 0: no cap. size_bytes 0 completes now. */
+/* Starts a transfer. size_bytes 0 completes now. */
 void fb_engine_transfer(struct fb_engine *engine, uint32_t source, uint32_t target,
-                        uint64_t size_bytes, uint64_t rate_max_bytes_per_s, uint64_t cookie);
+                        uint64_t size_bytes, uint64_t cookie);
 
 /* Takes a host's port down or up. Down fails what is in flight there. */
 void fb_engine_set_up(struct fb_engine *engine, uint32_t host, bool is_up);

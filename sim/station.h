@@ -6,8 +6,7 @@
  * max(size / bandwidth of its kind at that size, 1 / operations_per_s of its kind), then its latency:
  *     start = max(now, earliest free slot, pipe free)
  *     pipe free = start + occupancy;  completion = start + occupancy + latency;  slot free = completion
- * Reads and writes share the pipe, so they slow each other; write_penalty > 1 adds the extra cost that
- * drives show under mixed loads. */
+ * Reads and writes share the pipe, so they slow each other in proportion to their sizes. */
 #ifndef FB_SIM_STATION_H
 #define FB_SIM_STATION_H
 
@@ -22,7 +21,6 @@ struct fb_station_config {
     uint64_t bytes_per_s[FB_STATION_KINDS];     /* 0: no limit */
     uint64_t operations_per_s[FB_STATION_KINDS]; /* 0: no limit */
     uint32_t parallelism;                       /* 1..FB_STATION_PARALLELISM_MAX */
-    uint32_t queue_max;                         /* operations waiting or in service; 0: no limit */
 };
 
 struct fb_station;
@@ -31,8 +29,7 @@ struct fb_station;
 uint64_t fb_station_size_bytes(const struct fb_station_config *config);
 void fb_station_init(struct fb_station *station, const struct fb_station_config *config);
 
-/* Submits an operation at now_ns (never before the last). Returns its completion date, or UINT64_MAX
- * when queue_max operations are there already (the caller answers throttled). */
+/* Submits an operation at now_ns (never before the last). Returns its completion date. */
 uint64_t fb_station_submit(struct fb_station *station, uint64_t now_ns, enum fb_station_kind kind,
                            uint64_t size_bytes);
 

@@ -238,7 +238,8 @@ static bool world_open_engine(struct world *world)
         hosts[scenario->nodes + i] =
             (struct fb_engine_host){.leaf = leaves + i,
                                     .up_bytes_per_s = scenario->origin.read_bytes_per_s,
-                                    .down_bytes_per_s = scenario->origin.write_bytes_per_s};
+                                    .down_bytes_per_s = scenario->origin.write_bytes_per_s,
+                                    .flow_bytes_per_s = scenario->origin.stream_bytes_per_s};
     const struct fb_engine_network network = {.hosts = hosts,
                                               .leaves = leaf,
                                               .host_count = count,

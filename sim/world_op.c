@@ -145,7 +145,7 @@ void world_pull_start(struct world *world, uint32_t index)
     struct pending *pending = &world->pending[index];
     pending->kind = PENDING_PULL_FLOW;
     fb_engine_transfer(world->engine, pending->op.source.peer, pending->node,
-                       pending->op.span.size, 0, (uint64_t)pending->node << 32 | index);
+                       pending->op.span.size, (uint64_t)pending->node << 32 | index);
 }
 
 void world_pull_end(struct world *world, uint32_t index, enum fb_status status)
@@ -207,8 +207,7 @@ void world_fetch_start(struct world *world, uint32_t index)
     struct pending *pending = &world->pending[index];
     pending->kind = PENDING_FETCH_FLOW;
     fb_engine_transfer(world->engine, world->scenario->nodes + pending->account, pending->node,
-                       pending->op.span.size, world->scenario->origin.stream_bytes_per_s,
-                       (uint64_t)pending->node << 32 | index);
+                       pending->op.span.size, (uint64_t)pending->node << 32 | index);
 }
 
 void world_fetch_end(struct world *world, uint32_t index, enum fb_status status)

@@ -1,0 +1,105 @@
+/* See expect.h. */
+#include "results/expect.h"
+
+#include "results/metric_names.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void check_load(struct fb_map *map, struct fb_check *check)
+{
+    memset(check, 0, sizeof(*check));
+    snprintf(check->metric, sizeof(check->metric), "%s", fb_map_text_or(map, "metric", ""));
+    if (check->metric[0] == 0)
+        fb_map_fault(map, NULL, "a check needs a metric, e.g. metric: accelerator_utilisation");
+    check->min = fb_map_number_or(map, "min", -INFINITY, -INFINITY, INFINITY);
+    check->max = fb_map_number_or(map, "max", INFINITY, -INFINITY, INFINITY);
+    if (isinf(check->min) && isinf(check->max))
+        fb_map_fault(map, NULL, "a check needs min, max, or both");
+    struct fb_map at = fb_map_child(map, "at", false);
+    for (uint32_t i = 0; i < fb_map_key_count(&at) && i < 4; i++) {
+        struct fb_parameter *parameter = &check->at[check->at_count++];
+        const char *key = fb_map_key(&at, i);
+        snprintf(parameter->name, sizeof(parameter->name), "%s", key);
+        snprintf(parameter->value, sizeof(parameter->value), "%s", fb_map_text_or(&at, key, ""));
+    }
+    fb_map_close(map);
+}
+
+uint32_t fb_checks_load(const char *path, struct fb_check checks[FB_CHECKS_MAX],
+                        struct fb_error *error)
+{
+    struct fb_document *document = fb_document_open(path, error);
+    if (document == NULL)
+        return 0;
+    struct fb_map root = fb_document_root(document, error);
+    uint32_t count = fb_map_list_count(&root, "checks");
+    if (count > FB_CHECKS_MAX)
+        count = FB_CHECKS_MAX;
+    for (uint32_t i = 0; i < count && !fb_error_is_set(error); i++) {
+        struct fb_map map = fb_map_list_map(&root, "checks", i);
+        check_load(&map, &checks[i]);
+    }
+    fb_document_close(document);
+    return count;
+}
+
+static bool check_names(const struct fb_check *check, const struct fb_point *point)
+{
+    for (uint32_t a = 0; a < check->at_count; a++) {
+        bool is_there = false;
+        for (uint32_t i = 0; i < point->parameter_count; i++)
+            is_there = is_there || (strcmp(check->at[a].name, point->parameters[i].name) == 0 &&
+                                    strcmp(check->at[a].value, point->parameters[i].value) == 0);
+        if (!is_there)
+            return false;
+    }
+    return true;
+}
+
+static void range_text(const struct fb_check *check, char *text, size_t size)
+{
+    if (isinf(check->min))
+        snprintf(text, size, "at most %.6g", check->max);
+    else if (isinf(check->max))
+        snprintf(text, size, "at least %.6g", check->min);
+    else
+        snprintf(text, size, "%.6g to %.6g", check->min, check->max);
+}
+
+uint32_t fb_check_evaluate(const struct fb_check *check, const struct fb_results *results,
+                           struct fb_expectation *expectations, uint32_t expectations_max)
+{
+    uint32_t count = 0;
+    char range[64];
+    range_text(check, range, sizeof(range));
+    for (uint32_t p = 0; p < results->point_count && count < expectations_max; p++) {
+        const struct fb_point *point = &results->points[p];
+        char name[128] = "";
+        const char *unit;
+        if (!check_names(check, point))
+            continue;
+        size_t at = 0;
+        for (uint32_t i = 0; i < point->parameter_count && at < sizeof(name); i++)
+            at += (size_t)snprintf(name + at, sizeof(name) - at, " %s=%s",
+                                   point->parameters[i].name, point->parameters[i].value);
+        struct fb_estimate estimate = fb_point_estimate(point, check->metric, &unit);
+        struct fb_expectation *expectation = &expectations[count++];
+        expectation->is_met = estimate.n > 0 && estimate.mean >= check->min &&
+                              estimate.mean <= check->max;
+        if (estimate.n > 0)
+            snprintf(expectation->text, sizeof(expectation->text), "%s%s: %.6g, expected %s",
+                     check->metric, name, estimate.mean, range);
+        else
+            snprintf(expectation->text, sizeof(expectation->text), "%s%s: no such metric",
+                     check->metric, name);
+    }
+    if (count == 0 && expectations_max > 0) {
+        expectations[0].is_met = false;
+        snprintf(expectations[0].text, sizeof(expectations[0].text),
+                 "%s: the check names no point of this run", check->metric);
+        count = 1;
+    }
+    return count;
+}

@@ -1,0 +1,28 @@
+/* Checks that an experiment file makes of its own results, for `forebay run --expect`:
+ *     checks:
+ *       - {metric: prefix_hit_ratio, at: {core.memory_blocks: 5859}, min: 0.13545, max: 0.13555}
+ * `at` chooses points by parameter (all points when left out); min and max are inclusive, one may be left out. */
+#ifndef FB_RESULTS_EXPECT_H
+#define FB_RESULTS_EXPECT_H
+
+#include "results/results.h"
+
+enum { FB_CHECKS_MAX = 64 };
+
+struct fb_check {
+    char metric[64];
+    struct fb_parameter at[4];
+    uint32_t at_count;
+    double min, max;
+};
+
+/* Reads `checks` of an experiment; returns how many. Errors: error set. */
+uint32_t fb_checks_load(const char *path, struct fb_check checks[FB_CHECKS_MAX],
+                        struct fb_error *error);
+
+/* Evaluates one check on every point that it names: one expectation a point is appended. A check that names no
+ * point, or a metric that is missing, is not met. */
+uint32_t fb_check_evaluate(const struct fb_check *check, const struct fb_results *results,
+                           struct fb_expectation *expectations, uint32_t expectations_max);
+
+#endif

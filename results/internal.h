@@ -1,0 +1,44 @@
+/* The writers of a results folder, one file each; called by results.c. */
+#ifndef FB_RESULTS_INTERNAL_H
+#define FB_RESULTS_INTERNAL_H
+
+#include "results/file.h"
+#include "results/results.h"
+
+#include <jansson.h>
+
+void fb_summary_write(const struct fb_results *results, const char *folder,
+                      struct fb_error *error);
+void fb_manifest_write(const struct fb_results *results, const char *folder,
+                       struct fb_error *error);
+void fb_csv_write(const struct fb_results *results, const char *folder, struct fb_error *error);
+
+/* A plot of the report: its title, and where its parts are. */
+struct fb_plot {
+    char name[32]; /* NAME.gp, NAME.dat, NAME.svg */
+    char title[160];
+    char *svg; /* malloc'ed; NULL: gnuplot failed */
+};
+
+enum { FB_PLOTS_MAX = 10 };
+
+/* Writes *.dat and *.gp, runs gnuplot, reads the SVG back. Returns how many there are. */
+uint32_t fb_plots_write(const struct fb_results *results, const char *folder,
+                        struct fb_plot plots[FB_PLOTS_MAX], struct fb_error *error);
+
+/* Writes NAME.dat and NAME.gp of a metric over the sweep; false: there is no sweep or no such metric. */
+bool fb_plot_sweep(const struct fb_results *results, const char *folder, const char *name,
+                   const char *metric, struct fb_error *error);
+
+void fb_report_write(const struct fb_results *results, const char *folder,
+                     const struct fb_plot *plots, uint32_t plot_count, struct fb_error *error);
+
+/* Hash over every run's determinism hash, in order. */
+uint64_t fb_results_hash(const struct fb_results *results);
+
+/* "cluster.nodes=8, core.policy=lru", or "(one point)". */
+const char *fb_point_name(const struct fb_point *point, char *text, size_t size);
+
+void fb_json_write(json_t *root, const char *folder, const char *name, struct fb_error *error);
+
+#endif

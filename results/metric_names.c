@@ -1,0 +1,155 @@
+/* See metric_names.h. */
+#include "results/metric_names.h"
+
+#include "models/units.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const fb_metric_headlines[] = {"epoch_1_au",
+                                           "epoch_2_au",
+                                           "accelerator_utilisation",
+                                           "mib_per_s_per_accelerator",
+                                           "prefix_hit_ratio",
+                                           "throughput_bytes_per_s",
+                                           "get_latency_p50_ns",
+                                           "get_latency_p99_ns",
+                                           "origin_fetch_bytes",
+                                           NULL};
+
+static const struct {
+    const char *name, *label;
+} labels[] = {
+    {"accelerator_utilisation", "Accelerator utilisation (AU), mean of epochs"},
+    {"epoch_1_au", "AU, epoch 1 (cold)"},
+    {"epoch_2_au", "AU, epoch 2 (warm)"},
+    {"mib_per_s_per_accelerator", "Throughput per accelerator"},
+    {"demand_mib_per_s_per_accelerator", "Demand per accelerator at AU 100%"},
+    {"throughput_bytes_per_s", "Read throughput, whole cluster"},
+    {"get_latency_p50_ns", "Read latency, median"},
+    {"get_latency_p95_ns", "Read latency, 95th percentile"},
+    {"get_latency_p99_ns", "Read latency, 99th percentile"},
+    {"get_latency_p999_ns", "Read latency, 99.9th percentile"},
+    {"prefix_hit_ratio", "Prefix hit ratio"},
+    {"origin_fetch_bytes", "Read from the origin"},
+    {"pull_bytes", "Pulled from peers"},
+    {"device_read_bytes", "Read from drives"},
+    {"get_bytes", "Given to clients"},
+    {"reads_share_memory", "this node's memory"},
+    {"reads_share_coalesced", "joined another read"},
+    {"reads_share_device", "this node's drive"},
+    {"reads_share_peer", "owner's memory"},
+    {"reads_share_referral", "another reader (referral)"},
+    {"reads_share_origin_owner", "origin, as owner"},
+    {"reads_share_origin_peer", "origin, through the owner"},
+    {"reads_share_origin", "origin, past the owner"},
+    {"reads_share_absent", "absent"},
+    {"reads_share_refused", "refused (busy)"},
+    {"utilisation_origin", "origin bandwidth"},
+    {"utilisation_nic_down", "NIC, receive"},
+    {"utilisation_nic_up", "NIC, send"},
+    {"utilisation_drive", "drives"},
+    {"utilisation_memory", "memory copies"},
+    {"utilisation_digest", "digest cores"},
+    {"utilisation_cpu", "cache thread"},
+};
+
+const char *fb_metric_label(const char *name, char *buffer, size_t size)
+{
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        if (strcmp(labels[i].name, name) == 0)
+            return labels[i].label;
+    }
+    snprintf(buffer, size, "%s", name);
+    for (char *at = buffer; *at != 0; at++) {
+        if (*at == '_')
+            *at = ' ';
+    }
+    return buffer;
+}
+
+bool fb_metric_is_share(const char *name, const char *unit)
+{
+    size_t length = strlen(name);
+    bool is_au = length > 3 && strcmp(name + length - 3, "_au") == 0;
+    return strcmp(unit, "1") == 0 && (is_au || strstr(name, "share") != NULL ||
+                                      strstr(name, "ratio") != NULL ||
+                                      strstr(name, "utilisation") != NULL);
+}
+
+static void format_count(double value, char *text)
+{
+    char digits[40];
+    snprintf(digits, sizeof(digits), "%.0f", fabs(value));
+    size_t length = strlen(digits), at = 0;
+    if (value < 0)
+        text[at++] = '-';
+    for (size_t i = 0; i < length && at < 44; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = 0;
+}
+
+const char *fb_metric_format(const char *name, const char *unit, double value, char *text)
+{
+    if (fb_metric_is_share(name, unit))
+        snprintf(text, 48, "%.2f%%", value * 100);
+    else if (strcmp(unit, "B/s") == 0)
+        fb_format_rate(text, value);
+    else if (strcmp(unit, "B") == 0)
+        fb_format_bytes(text, value);
+    else if (strcmp(unit, "ns") == 0)
+        fb_format_ns(text, value);
+    else if (strcmp(unit, "1") == 0)
+        format_count(value, text);
+    else
+        snprintf(text, 48, "%.4g %s", value, unit);
+    return text;
+}
+
+double fb_metric_axis(const char *name, const char *unit, double largest, const char **axis_unit)
+{
+    static const struct {
+        double step;
+        const char *rate, *size;
+    } steps[] = {{1e12, "TB/s", "TB"}, {1e9, "GB/s", "GB"}, {1e6, "MB/s", "MB"}};
+    bool is_rate = strcmp(unit, "B/s") == 0;
+    if (fb_metric_is_share(name, unit)) {
+        *axis_unit = "%";
+        return 100;
+    }
+    if (strcmp(unit, "ns") == 0) {
+        *axis_unit = "ms";
+        return 1e-6;
+    }
+    for (size_t i = 0; (is_rate || strcmp(unit, "B") == 0) && i < 3; i++) {
+        if (largest < steps[i].step && i < 2)
+            continue;
+        *axis_unit = is_rate ? steps[i].rate : steps[i].size;
+        return 1 / steps[i].step;
+    }
+    *axis_unit = strcmp(unit, "1") == 0 ? "" : unit;
+    return 1;
+}
+
+struct fb_estimate fb_point_estimate(const struct fb_point *point, const char *name,
+                                     const char **unit)
+{
+    double values[1024];
+    uint32_t count = 0;
+    *unit = "";
+    for (uint32_t r = 0; r < point->run_count && count < 1024; r++) {
+        const struct fb_run *run = &point->runs[r];
+        for (uint32_t m = 0; m < run->metric_count; m++) {
+            if (strcmp(run->metrics[m].name, name) != 0)
+                continue;
+            values[count++] = run->metrics[m].value;
+            *unit = run->metrics[m].unit;
+            break;
+        }
+    }
+    return fb_estimate_of(values, count);
+}

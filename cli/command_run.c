@@ -1,0 +1,226 @@
+/* `forebay run`: an experiment becomes a results folder. */
+#include "cli/command.h"
+#include "cli/run_jobs.h"
+#include "cli/run_options.h"
+
+#include "results/expect.h"
+#include "sim/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "Usage: forebay run [options] EXPERIMENT.yaml\n"
+    "Runs an experiment in the simulator and writes a results folder with a report.\n\n"
+    "  --out DIR            results folder (default: results/EXPERIMENT)\n"
+    "  --set KEY=VALUE      overrides a setting, e.g. --set core.policy=lru; may be repeated\n"
+    "  --engine NAME        simgrid or plain\n"
+    "  --seed N             first seed\n"
+    "  --seeds N            how many seeds\n"
+    "  --jobs N             runs side by side (default: number of cores)\n"
+    "  --expect             evaluates the experiment's checks; exit 1 when one is not met\n"
+    "  --quiet              no progress\n\n"
+    "Exit code: 0 fine, 1 the run failed, was stopped or a check was not met, 2 usage or bad input.\n"
+    "Example: forebay run experiments/quickstart.yaml --seeds 1 --out /tmp/quick\n";
+
+enum { EXPECTATIONS_MAX = 256 };
+
+struct session {
+    struct fb_run_options options;
+    struct fb_sweep_point *points;
+    struct fb_scenario *scenarios;
+    uint32_t point_count;
+    struct fb_results results;
+    struct fb_check checks[FB_CHECKS_MAX];
+    uint32_t check_count;
+    struct fb_expectation expectations[EXPECTATIONS_MAX];
+    const char *inputs[16];
+    const char *guesses[FB_GUESSES_MAX];
+};
+
+static void session_load(struct session *session, struct fb_error *error)
+{
+    const struct fb_run_options *options = &session->options;
+    session->point_count = fb_sweep_load(options->experiment, options->assignments,
+                                         options->assignment_count, &session->points, error);
+    if (fb_error_is_set(error))
+        return;
+    session->scenarios = calloc(session->point_count, sizeof(*session->scenarios));
+    session->results.points = calloc(session->point_count, sizeof(*session->results.points));
+    for (uint32_t i = 0; i < session->point_count && !fb_error_is_set(error); i++)
+        fb_scenario_load(options->experiment, options->assignments, options->assignment_count,
+                         &session->points[i], &session->scenarios[i], error);
+    if (!fb_error_is_set(error))
+        session->check_count = fb_checks_load(options->experiment, session->checks, error);
+}
+
+static void results_describe(struct session *session)
+{
+    const struct fb_scenario *first = &session->scenarios[0];
+    struct fb_results *results = &session->results;
+    snprintf(results->experiment, sizeof(results->experiment), "%s", first->experiment);
+    snprintf(results->question, sizeof(results->question), "%s", first->question);
+    snprintf(results->expect, sizeof(results->expect), "%s", first->expect);
+    const char *engine = first->engine == FB_ENGINE_SIMGRID ? "simgrid" : "plain";
+    const char *network = first->flows == FB_FLOWS_LMM ? "lmm" : "fluid";
+    snprintf(results->engine, sizeof(results->engine), "%s, network %s", engine,
+             first->engine == FB_ENGINE_PLAIN ? "fluid" : network);
+    results->resolved_config = first->resolved != NULL ? first->resolved : "";
+    for (uint32_t i = 0; i < first->input_count; i++)
+        session->inputs[i] = first->inputs[i];
+    for (uint32_t i = 0; i < first->guess_count; i++)
+        session->guesses[i] = first->guesses[i];
+    results->inputs = session->inputs;
+    results->input_count = first->input_count;
+    results->guesses = session->guesses;
+    results->guess_count = first->guess_count;
+    results->point_count = session->point_count;
+}
+
+static void point_describe(struct session *session, uint32_t index, uint32_t seeds)
+{
+    struct fb_point *point = &session->results.points[index];
+    const struct fb_sweep_point *sweep = &session->points[index];
+    snprintf(point->system, sizeof(point->system), "%s", session->scenarios[index].system);
+    for (uint32_t i = 0; i < sweep->setting_count; i++) {
+        snprintf(point->parameters[i].name, sizeof(point->parameters[i].name), "%s",
+                 sweep->settings[i].name);
+        snprintf(point->parameters[i].value, sizeof(point->parameters[i].value), "%s",
+                 sweep->settings[i].value);
+    }
+    point->parameter_count = sweep->setting_count;
+    point->runs = calloc(seeds, sizeof(*point->runs));
+    point->run_count = seeds;
+}
+
+/* Drops runs that never ended, so that only figures that exist are reported. */
+static void points_compact(struct session *session, const struct fb_job *jobs, uint32_t seeds)
+{
+    for (uint32_t p = 0; p < session->point_count; p++) {
+        struct fb_point *point = &session->results.points[p];
+        uint32_t kept = 0;
+        for (uint32_t r = 0; r < seeds; r++) {
+            if (!jobs[p * seeds + r].is_done)
+                continue;
+            point->runs[kept] = point->runs[r];
+            session->results.is_partial |= point->runs[kept].is_partial;
+            kept++;
+        }
+        session->results.is_partial |= kept < seeds;
+        point->run_count = kept;
+    }
+}
+
+static void session_simulate(struct session *session, struct fb_error *error)
+{
+    const struct fb_run_options *options = &session->options;
+    uint32_t seeds = options->seeds > 0 ? options->seeds : session->scenarios[0].seeds;
+    uint64_t first = options->seed > 0 ? options->seed : session->scenarios[0].first_seed;
+    uint32_t cores = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t count = session->point_count * seeds;
+    struct fb_job *jobs = calloc(count, sizeof(*jobs));
+    bool is_stopped = false;
+    for (uint32_t p = 0; p < session->point_count; p++) {
+        point_describe(session, p, seeds);
+        for (uint32_t r = 0; r < seeds; r++)
+            jobs[p * seeds + r] = (struct fb_job){.scenario = &session->scenarios[p],
+                                                  .seed = first + r,
+                                                  .point = p,
+                                                  .run = &session->results.points[p].runs[r]};
+    }
+    session->results.jobs = options->jobs > 0 ? options->jobs : cores;
+    fb_jobs_run(jobs, count, session->results.jobs, options->is_quiet,
+                session->results.experiment, &is_stopped, error);
+    points_compact(session, jobs, seeds);
+    session->results.is_partial |= is_stopped;
+    free(jobs);
+}
+
+/* Prints one line a check; false when one is not met. */
+static bool session_expect(struct session *session)
+{
+    uint32_t count = 0;
+    bool is_met = true;
+    for (uint32_t i = 0; i < session->check_count; i++)
+        count += fb_check_evaluate(&session->checks[i], &session->results,
+                                   session->expectations + count, EXPECTATIONS_MAX - count);
+    for (uint32_t i = 0; i < count; i++) {
+        is_met = is_met && session->expectations[i].is_met;
+        if (session->options.does_expect)
+            printf("%s  %s\n", session->expectations[i].is_met ? "met    " : "NOT MET",
+                   session->expectations[i].text);
+    }
+    session->results.expectations = session->expectations;
+    session->results.expectation_count = count;
+    return is_met;
+}
+
+static void session_free(struct session *session)
+{
+    for (uint32_t p = 0; session->results.points != NULL && p < session->point_count; p++) {
+        for (uint32_t r = 0; r < session->results.points[p].run_count; r++)
+            fb_run_free(&session->results.points[p].runs[r]);
+        free(session->results.points[p].runs);
+    }
+    for (uint32_t p = 0; session->scenarios != NULL && p < session->point_count; p++)
+        fb_scenario_free(&session->scenarios[p]);
+    free(session->results.points);
+    free(session->scenarios);
+    free(session->points);
+    free(session);
+}
+
+static int fail(struct session *session, const struct fb_error *error, int code)
+{
+    fprintf(stderr, "forebay: %s\n", error->text);
+    session_free(session);
+    return code;
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+int fb_command_run(int argc, char **argv)
+{
+    struct session *session = calloc(1, sizeof(*session));
+    struct fb_error error = {.text = ""};
+    char folder[FB_PATH_MAX];
+    double begun_s = now_s();
+    fb_run_options_parse(argc, argv, &session->options, &error);
+    if (session->options.is_help && !fb_error_is_set(&error)) {
+        fputs(usage, stdout);
+        session_free(session);
+        return FB_EXIT_FINE;
+    }
+    if (!fb_error_is_set(&error))
+        session_load(session, &error);
+    if (fb_error_is_set(&error))
+        return fail(session, &error, FB_EXIT_USAGE);
+    results_describe(session);
+    session_simulate(session, &error);
+    if (fb_error_is_set(&error))
+        return fail(session, &error, FB_EXIT_FAILED);
+    session->results.wall_s = now_s() - begun_s;
+    bool is_met = session_expect(session);
+    snprintf(folder, sizeof(folder), "results/%s", session->results.experiment);
+    if (session->options.folder != NULL)
+        snprintf(folder, sizeof(folder), "%s", session->options.folder);
+    fb_results_write(&session->results, folder, &error);
+    if (fb_error_is_set(&error))
+        return fail(session, &error, FB_EXIT_FAILED);
+    fb_results_print(&session->results);
+    printf("report: %s/report.html\n", folder);
+    bool is_partial = session->results.is_partial;
+    if (is_partial)
+        fprintf(stderr, "forebay: stopped; %s is marked partial\n", folder);
+    bool is_fine = !is_partial && (is_met || !session->options.does_expect);
+    session_free(session);
+    return is_fine ? FB_EXIT_FINE : FB_EXIT_FAILED;
+}

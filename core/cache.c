@@ -43,17 +43,11 @@ static void cache_lay_out(struct fb_cache *cache)
     offset = align(offset + ((uint64_t)cache->bucket_mask + 1) * sizeof(uint32_t));
     cache->slots_offset = offset;
     offset += (uint64_t)slots * sizeof(struct slot);
-    cache->ghost_max = slots * UINT64_C(9) / 10 > 0 ? (uint32_t)(slots * UINT64_C(9) / 10) : 1;
-    cache->ghost_mask = power_of_two(cache->ghost_max) - 1;
-    cache->ghosts_offset = offset;
-    cache->ghost_buckets_offset = offset + (uint64_t)cache->ghost_max * sizeof(struct ghost);
-    uint64_t ghosts_end = cache->ghost_buckets_offset +
-                          ((uint64_t)cache->ghost_mask + 1) * sizeof(uint32_t);
-    cache->sketch_mask = power_of_two(slots) - 1;
-    cache->sketch_offset = offset;
-    uint64_t sketch_end = offset + ((uint64_t)cache->sketch_mask + 1) * sizeof(uint64_t);
-    FB_ASSERT(ghosts_end <= FB_CACHE_SIZE_BYTES(slots));
-    FB_ASSERT(sketch_end <= FB_CACHE_SIZE_BYTES(slots));
+    if (cache->policy == FB_POLICY_S3FIFO)
+        offset = s3fifo_lay_out(cache, offset);
+    if (cache->policy == FB_POLICY_WTINYLFU)
+        offset = wtinylfu_lay_out(cache, offset);
+    FB_ASSERT(offset <= FB_CACHE_SIZE_BYTES(slots));
 }
 
 void fb_cache_init(struct fb_cache *cache, uint32_t slots_max, enum fb_policy policy)
@@ -255,5 +249,7 @@ void fb_cache_check(const struct fb_cache *cache)
         free_count++;
     FB_ASSERT(chained == cache->count);
     FB_ASSERT(queued == cache->count);
+    if (cache->policy == FB_POLICY_S3FIFO)
+        s3fifo_check(cache);
     FB_ASSERT(free_count == cache->slots_max - cache->count);
 }

@@ -26,15 +26,18 @@ enum { SLOT_FREE = 255 };
 
 struct queue {
     uint32_t newest, oldest; /* FB_NONE: empty */
-    uint32_t count, count_max;
+    uint32_t count;
 };
 
-/* S3-FIFO's memory of evicted keys: a ring of hashes with a chained table. */
+/* S3-FIFO's memory of evicted keys: a FIFO queue of hashes with a chained table. A wrong key is taken for
+ * a known one in a share of ghosts / 2^32 of the look-ups; it then begins in main. */
 struct ghost {
-    uint64_t hash;
-    uint32_t chain; /* next of the bucket; FB_NONE: end */
-    uint32_t is_used;
+    uint32_t hash;
+    uint32_t chain; /* next of the bucket, or of the free list; FB_NONE: end */
+    uint32_t newer, older;
 };
+
+static_assert(sizeof(struct ghost) == 16, "FB_CACHE_SIZE_BYTES counts it");
 
 struct fb_cache {
     uint32_t slots_max;
@@ -44,11 +47,13 @@ struct fb_cache {
     uint32_t bucket_mask;
     uint32_t hand; /* SIEVE: next slot to look at; FB_NONE: the oldest */
     uint32_t has_evicted;
-    uint32_t ghost_max, ghost_next, ghost_mask;
-    uint32_t sketch_mask;  /* W-TinyLFU: words of 16 counters */
-    uint32_t sketch_count; /* additions since the last ageing */
+    uint32_t ghost_max, ghost_mask, ghost_free;
+    uint32_t sketch_mask;  /* W-TinyLFU: lines of 8 words of 16 counters */
+    uint32_t sketch_count; /* additions since the last line was aged */
+    uint32_t sketch_next;  /* line to age next */
     uint64_t buckets_offset, slots_offset, ghosts_offset, ghost_buckets_offset, sketch_offset;
     struct queue queues[3];
+    struct queue ghosts;
 };
 
 static inline struct slot *cache_slots(const struct fb_cache *cache)
@@ -89,12 +94,16 @@ uint32_t sieve_victim(struct fb_cache *cache);
 void sieve_skip(struct fb_cache *cache, uint32_t slot);
 void sieve_leaving(struct fb_cache *cache, uint32_t slot);
 
+/* lay_out: places what the policy needs from `offset` on, returns its end. */
+uint64_t s3fifo_lay_out(struct fb_cache *cache, uint64_t offset);
 void s3fifo_init(struct fb_cache *cache);
 void s3fifo_added(struct fb_cache *cache, uint32_t slot);
 void s3fifo_touch(struct fb_cache *cache, uint32_t slot);
 uint32_t s3fifo_victim(struct fb_cache *cache);
 void s3fifo_leaving(struct fb_cache *cache, uint32_t slot, bool is_eviction);
+void s3fifo_check(const struct fb_cache *cache);
 
+uint64_t wtinylfu_lay_out(struct fb_cache *cache, uint64_t offset);
 void wtinylfu_init(struct fb_cache *cache);
 void wtinylfu_added(struct fb_cache *cache, uint32_t slot);
 void wtinylfu_touch(struct fb_cache *cache, uint32_t slot);

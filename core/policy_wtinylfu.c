@@ -1,37 +1,45 @@
 /* W-TinyLFU: new keys enter a small LRU window; the window's oldest competes with the main cache's
  * oldest by estimated frequency. Main is a segmented LRU: probation, and protected for keys used again.
  * Source: Einziger, Friedman, Manes, "TinyLFU: a highly efficient cache admission policy", ACM TOS 2017:
- * window 1%, protected 80% of main, count-min sketch of 4-bit counters in 4 rows, halved after 10 additions a
- * slot. */
+ * window 1%, protected 80% of main, count-min sketch of 4-bit counters in 4 rows, each halved after 10
+ * additions a slot. All four counters of a key lie in one line of 64 bytes, and lines are halved one after the
+ * other, so that no step pays for the whole sketch. No doorkeeper.
+ *
+ * Shares are of the keys present, not of slots_max: a tier may be full of bytes before its slots are used. */
 #include "key.h"
 #include "policy.h"
 
 enum { WINDOW, PROBATION, PROTECTED };
-enum { ROWS = 4, COUNTER_MAX = 15, SAMPLES_PER_SLOT = 10 };
+enum { ROWS = 4, COUNTER_MAX = 15, SAMPLES_PER_SLOT = 10, LINE_WORDS = 8 };
+
+uint64_t wtinylfu_lay_out(struct fb_cache *cache, uint64_t offset)
+{
+    uint32_t words = power_of_two(cache->slots_max);
+    FB_ASSERT(cache->slots_max > 0);
+    cache->sketch_mask = words > LINE_WORDS ? words / LINE_WORDS - 1 : 0;
+    cache->sketch_offset = offset;
+    FB_ASSERT((cache->sketch_mask & (cache->sketch_mask + 1)) == 0);
+    return offset + ((uint64_t)cache->sketch_mask + 1) * LINE_WORDS * sizeof(uint64_t);
+}
 
 void wtinylfu_init(struct fb_cache *cache)
 {
-    uint32_t window = cache->slots_max / 100;
-    FB_ASSERT(cache->slots_max > 0);
-    window = window > 0 ? window : 1;
-    uint32_t main = cache->slots_max - window;
-    cache->queues[WINDOW].count_max = window;
-    cache->queues[PROTECTED].count_max = (uint32_t)((uint64_t)main * 8 / 10);
-    cache->queues[PROBATION].count_max = main;
-    for (uint32_t i = 0; i <= cache->sketch_mask; i++)
+    FB_ASSERT(cache->sketch_count == 0);
+    FB_ASSERT(cache->sketch_next == 0);
+    for (uint64_t i = 0; i < ((uint64_t)cache->sketch_mask + 1) * LINE_WORDS; i++)
         cache_sketch(cache)[i] = 0;
-    FB_ASSERT(main < cache->slots_max);
 }
 
-/* Word and shift of a key's counter in a row. */
+/* Word and shift of a key's counter in a row: two words of the line belong to each row. */
 static uint64_t *sketch_at(const struct fb_cache *cache, uint64_t hash, uint32_t row,
                            uint32_t *shift)
 {
+    uint64_t *line = &cache_sketch(cache)[(hash >> 32 & cache->sketch_mask) * LINE_WORDS];
+    uint32_t bits = (uint32_t)(hash >> (row * 5)) & 31;
     FB_ASSERT(row < ROWS);
-    uint64_t mixed = fb_mix(hash + row * UINT64_C(0x9e3779b97f4a7c15));
-    *shift = (uint32_t)(mixed >> 60) * 4;
+    *shift = (bits & 15) * 4;
     FB_ASSERT(*shift < 64);
-    return &cache_sketch(cache)[mixed & cache->sketch_mask];
+    return &line[row * 2 + (bits >> 4)];
 }
 
 static uint32_t sketch_estimate(const struct fb_cache *cache, struct fb_key key)
@@ -56,32 +64,29 @@ static void sketch_add(struct fb_cache *cache, struct fb_key key)
         if ((*word >> shift & COUNTER_MAX) < COUNTER_MAX)
             *word += UINT64_C(1) << shift;
     }
-    cache->sketch_count++;
-    if (cache->sketch_count < (uint64_t)cache->slots_max * SAMPLES_PER_SLOT)
+    FB_ASSERT(cache->sketch_next <= cache->sketch_mask);
+    uint64_t lines = (uint64_t)cache->sketch_mask + 1;
+    if (++cache->sketch_count < (uint64_t)cache->slots_max * SAMPLES_PER_SLOT / lines)
         return;
-    for (uint32_t i = 0; i <= cache->sketch_mask; i++)
-        cache_sketch(cache)[i] = cache_sketch(cache)[i] >> 1 & UINT64_C(0x7777777777777777);
-    cache->sketch_count /= 2;
+    uint64_t *line = &cache_sketch(cache)[(uint64_t)cache->sketch_next * LINE_WORDS];
+    for (uint32_t i = 0; i < LINE_WORDS; i++)
+        line[i] = line[i] >> 1 & UINT64_C(0x7777777777777777);
+    cache->sketch_next = (cache->sketch_next + 1) & cache->sketch_mask;
+    cache->sketch_count = 0;
 }
 
-static uint32_t main_count(const struct fb_cache *cache)
-{
-    FB_ASSERT(cache->queues[WINDOW].count <= cache->count);
-    return cache->queues[PROBATION].count + cache->queues[PROTECTED].count;
-}
-
-/* The window's overflow goes to probation while main has room. */
+/* What overflows the window goes to probation. */
 static void window_spill(struct fb_cache *cache)
 {
     const struct queue *window = &cache->queues[WINDOW];
-    while (window->count > window->count_max &&
-           main_count(cache) < cache->queues[PROBATION].count_max) {
+    uint32_t window_max = cache->count / 100 > 0 ? cache->count / 100 : 1;
+    while (window->count > window_max) {
         uint32_t slot = window->oldest;
         FB_ASSERT(slot != FB_NONE);
         queue_remove(cache, slot);
         queue_add_newest(cache, PROBATION, slot);
     }
-    FB_ASSERT(main_count(cache) <= cache->slots_max);
+    FB_ASSERT(window->count <= cache->count);
 }
 
 void wtinylfu_added(struct fb_cache *cache, uint32_t slot)
@@ -96,6 +101,8 @@ void wtinylfu_added(struct fb_cache *cache, uint32_t slot)
 void wtinylfu_touch(struct fb_cache *cache, uint32_t slot)
 {
     uint32_t queue = cache_slots(cache)[slot].queue;
+    const struct queue *probation = &cache->queues[PROBATION];
+    const struct queue *protected = &cache->queues[PROTECTED];
     FB_ASSERT(queue <= PROTECTED);
     sketch_add(cache, cache_slots(cache)[slot].key);
     if (queue != PROBATION) {
@@ -104,8 +111,8 @@ void wtinylfu_touch(struct fb_cache *cache, uint32_t slot)
     }
     queue_remove(cache, slot);
     queue_add_newest(cache, PROTECTED, slot);
-    const struct queue *protected = &cache->queues[PROTECTED];
-    if (protected->count > protected->count_max) {
+    uint64_t main_count = (uint64_t)probation->count + protected->count;
+    if (protected->count * UINT64_C(10) > main_count * 8) {
         uint32_t oldest = protected->oldest;
         FB_ASSERT(oldest != FB_NONE);
         queue_remove(cache, oldest);

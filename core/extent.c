@@ -141,6 +141,7 @@ void fb_extents_free(struct fb_extents *extents, uint32_t first_unit, uint32_t u
 
 uint64_t fb_extents_used_units(const struct fb_extents *extents)
 {
+    FB_ASSERT(extents->used_units <= (uint64_t)extents->chunks * FB_UNITS_PER_CHUNK);
     return extents->used_units;
 }
 
@@ -154,6 +155,7 @@ void fb_extents_check(const struct fb_extents *extents)
     for (uint32_t list = 0; list < LISTS; list++) {
         for (uint32_t i = extents->heads[list]; i != FB_NONE; i = chunk_at(extents, i)->next) {
             FB_ASSERT(chunk_at(extents, i)->run == list);
+            FB_ASSERT(listed < extents->chunks);
             listed++;
         }
         if (list > 0)

@@ -17,6 +17,8 @@ void fb_random_init(struct fb_random *random, uint64_t seed)
 
 static uint64_t rotate_left(uint64_t word, uint32_t bits)
 {
+    FB_ASSERT(bits > 0);
+    FB_ASSERT(bits < 64);
     return word << bits | word >> (64 - bits);
 }
 

@@ -36,11 +36,12 @@ void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t no
         record->id = message->kind == FB_MESSAGE_RETURN ? message->lend_id : message->ask_id;
         record->size = message->block.size;
         record->peer = message->source;
+        record->digest = message->digest;
         record->detail = message->target != FB_NONE ? message->target : message->key_count;
     } else if (event->kind == FB_EVENT_DONE) {
         record->status = (uint8_t)event->done.status;
         record->id = event->done.op_id;
-        record->key_high = event->done.digest;
+        record->digest = event->done.digest;
     }
     FB_ASSERT(record->direction == 0);
 }
@@ -71,6 +72,7 @@ void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
         record->id = message->kind == FB_MESSAGE_RETURN ? message->lend_id : message->ask_id;
         record->size = message->block.size;
         record->peer = op->target;
+        record->digest = message->digest;
         record->detail = message->target != FB_NONE ? message->target : message->key_count;
     } else {
         record->key_high = op->block.key.high;
@@ -191,6 +193,8 @@ uint32_t fb_trace_format(const struct fb_trace_record *record, char characters[F
         put_field(&text, "peer", record->peer, 10);
     if (record->detail != 0)
         put_field(&text, "detail", record->detail, 10);
+    if (record->digest != 0)
+        put_field(&text, "digest", record->digest, 16);
     FB_ASSERT(text.size < FB_TRACE_TEXT_MAX);
     characters[text.size] = 0;
     return text.size;

@@ -17,13 +17,13 @@ struct fb_trace_record {
     uint64_t size;     /* bytes of the block or span */
     uint32_t peer;     /* other node; FB_NONE: none */
     uint32_t detail;   /* reason, hops, target: by kind, see trace.c */
-    uint64_t digest;
+    uint64_t digest;   /* DONE of a DIGEST; OFFER: what the puller must find */
 };
 
 static_assert(sizeof(struct fb_trace_record) == 64, "the record is stored");
 
 /* Longest text form of a record, with its terminating zero. */
-enum { FB_TRACE_TEXT_MAX = 200 };
+enum { FB_TRACE_TEXT_MAX = 240 };
 
 void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
                     const struct fb_event *event);

@@ -5,6 +5,7 @@
 
 #include "results/expect.h"
 #include "sim/engine.h"
+#include "sim/workload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,8 @@ static void session_load(struct session *session, struct fb_error *error)
     for (uint32_t i = 0; i < session->point_count && !fb_error_is_set(error); i++)
         fb_scenario_load(options->experiment, options->assignments, options->assignment_count,
                          &session->points[i], &session->scenarios[i], error);
+    for (uint32_t i = 0; i < session->point_count && !fb_error_is_set(error); i++)
+        fb_workload_check(&session->scenarios[i], error);
     if (!fb_error_is_set(error))
         session->check_count = fb_checks_load(options->experiment, session->checks, error);
 }

@@ -4,6 +4,7 @@
 #include "models/units.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

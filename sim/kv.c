@@ -45,6 +45,22 @@ struct kv {
     double latency_sum_s;
 };
 
+void kv_check(const struct fb_scenario *scenario, struct fb_error *error)
+{
+    struct fb_trace_file trace;
+    const char *path = scenario->workload.kv.trace;
+    fb_trace_file_load(path, &trace, error);
+    if (fb_error_is_set(error))
+        return;
+    for (uint64_t i = 0; i < trace.request_count; i++) {
+        if (trace.requests[i].block_count > FB_MATCH_KEYS_MAX)
+            fb_error_set(error, "%s: request %llu has %u blocks; at most %d are supported", path,
+                         (unsigned long long)i + 1, trace.requests[i].block_count,
+                         FB_MATCH_KEYS_MAX);
+    }
+    fb_trace_file_free(&trace);
+}
+
 void kv_open(struct world *world)
 {
     const struct fb_kv *spec = &world->scenario->workload.kv;
@@ -57,12 +73,6 @@ void kv_open(struct world *world)
         kv->request_count = spec->requests_max;
     for (uint32_t i = 0; i < world->scenario->nodes; i++)
         kv->nodes[i].waiting = i;
-    for (uint64_t i = 0; i < kv->request_count && !fb_error_is_set(world->error); i++) {
-        if (kv->trace.requests[i].block_count > FB_MATCH_KEYS_MAX)
-            fb_error_set(world->error, "%s: request %llu has %u blocks; at most %d are supported",
-                         spec->trace, (unsigned long long)i + 1,
-                         kv->trace.requests[i].block_count, FB_MATCH_KEYS_MAX);
-    }
 }
 
 void kv_close(struct world *world)

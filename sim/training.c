@@ -78,23 +78,32 @@ static uint32_t node_of(const struct world *world, uint32_t accelerator)
     return accelerator / world->scenario->accelerators;
 }
 
+static uint64_t steps_of(const struct fb_scenario *scenario)
+{
+    const struct fb_training *training = &scenario->workload.training;
+    uint64_t ranks = (uint64_t)scenario->nodes * scenario->accelerators;
+    return training->files * training->samples_per_file / (ranks * training->batch_size);
+}
+
+void training_check(const struct fb_scenario *scenario, struct fb_error *error)
+{
+    const struct fb_training *training = &scenario->workload.training;
+    if (steps_of(scenario) == 0)
+        fb_error_set(error,
+                     "workload: %llu samples are fewer than one batch of %u for %u accelerators; "
+                     "set workload.files higher",
+                     (unsigned long long)(training->files * training->samples_per_file),
+                     training->batch_size, scenario->nodes * scenario->accelerators);
+}
+
 void training_open(struct world *world)
 {
     const struct fb_training *training = spec(world);
     struct training *state = calloc(1, sizeof(*state));
     world->training = state;
     state->ranks = world->scenario->nodes * world->scenario->accelerators;
-    state->steps = training->files * training->samples_per_file /
-                   ((uint64_t)state->ranks * training->batch_size);
+    state->steps = steps_of(world->scenario);
     state->window = training->read_threads * training->prefetch_batches;
-    if (state->steps == 0) {
-        fb_error_set(world->error,
-                     "workload: %llu samples are fewer than one batch of %u for %u accelerators; "
-                     "set workload.files higher",
-                     (unsigned long long)(training->files * training->samples_per_file),
-                     training->batch_size, state->ranks);
-        return;
-    }
     state->random = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(state->random, world->seed + 1);
     state->read_free = FB_NONE;

@@ -1,5 +1,19 @@
 /* The clients of a run: one switch over the kinds of workload. */
+#include "sim/workload.h"
+
 #include "sim/world_internal.h"
+
+void fb_workload_check(const struct fb_scenario *scenario, struct fb_error *error)
+{
+    switch (scenario->workload.kind) {
+    case FB_WORKLOAD_TRAINING:
+        training_check(scenario, error);
+        return;
+    case FB_WORKLOAD_KV:
+        kv_check(scenario, error);
+        return;
+    }
+}
 
 void workload_open(struct world *world)
 {

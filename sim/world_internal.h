@@ -119,6 +119,7 @@ void metrics_collect(struct world *world, struct fb_run *run);
 void metrics_add(struct fb_run *run, const char *name, const char *unit, double value);
 
 /* training.c */
+void training_check(const struct fb_scenario *scenario, struct fb_error *error);
 void training_open(struct world *world);
 void training_close(struct world *world);
 void training_start(struct world *world);
@@ -128,6 +129,7 @@ double training_progress(const struct world *world);
 void training_metrics(const struct world *world, struct fb_run *run);
 
 /* kv.c */
+void kv_check(const struct fb_scenario *scenario, struct fb_error *error);
 void kv_open(struct world *world);
 void kv_close(struct world *world);
 void kv_start(struct world *world);

@@ -1,0 +1,241 @@
+/* world.c and its clients: whole runs of small clusters on the plain engine.
+ * How: a scenario built by hand, no files. Checks the closed forms that hold where nothing else binds, that the
+ * same seed gives the same hash, and that both engines agree where flows do not compete. */
+#include "core/key.h"
+#include "sim/engine.h"
+#include "sim/workload.h"
+#include "sim/world.h"
+#include "tests/unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const uint64_t GB = 1000000000;
+
+static void scenario_make(struct fb_scenario *scenario, uint32_t nodes, uint32_t accelerators)
+{
+    memset(scenario, 0, sizeof(*scenario));
+    snprintf(scenario->experiment, sizeof(scenario->experiment), "test");
+    scenario->nodes = nodes;
+    scenario->accelerators = accelerators;
+    scenario->engine = FB_ENGINE_PLAIN;
+    scenario->flows = FB_FLOWS_FLUID;
+    scenario->hardware = (struct fb_hardware){
+        .accelerators = accelerators,
+        .cpu_cores = 4,
+        .memory_size_bytes = 64 * GB,
+        .memory_bytes_per_s = 100 * GB,
+        .core_step_ns = 300,
+        .submit_ns = 200,
+        .digest_bytes_per_s = 20 * GB,
+        .nic = {.count = 1, .rate_bytes_per_s = 50 * GB, .efficiency = 0.96, .latency_ns = 2000,
+                .work_requests_per_s = 1480000, .message_bytes_max = 1048576},
+        .drive = {.count = 1, .queue_depth = 128, .size_bytes = 1000 * GB, .read_latency_ns = 70000,
+                  .write_latency_ns = 12000, .read_bytes_per_s = 14 * GB,
+                  .write_bytes_per_s = 10 * GB, .read_operations_per_s = 3300000,
+                  .write_operations_per_s = 400000}};
+    scenario->network = (struct fb_network){
+        .hosts_per_leaf = 4, .leaves_max = 16, .oversubscription = 1, .leaf_latency_ns = 500,
+        .core_latency_ns = 1500};
+    scenario->origin = (struct fb_origin){.accounts = 1, .latency_ns = 10000000,
+                                          .read_bytes_per_s = 6 * GB, .write_bytes_per_s = 3 * GB,
+                                          .requests_per_s = 20000, .stream_bytes_per_s = GB,
+                                          .requests_max = 1000};
+    fb_config_init(&scenario->core);
+    scenario->core.block_size_bytes = 4194304;
+    scenario->core.memory_size_bytes = 16 * 1073741824ull;
+    scenario->core.hedge_ns = 500000000;
+    scenario->workload.kind = FB_WORKLOAD_TRAINING;
+    scenario->workload.training = (struct fb_training){
+        .files = 64, .samples_per_file = 1, .record_length_bytes = 10000000, .batch_size = 2,
+        .read_threads = 2, .prefetch_batches = 2, .epochs = 2, .computation_ns = 100000000,
+        .au_target = 0.9, .shuffle_files = true};
+}
+
+static double metric(const struct fb_run *run, const char *name)
+{
+    for (uint32_t i = 0; i < run->metric_count; i++) {
+        if (strcmp(run->metrics[i].name, name) == 0)
+            return run->metrics[i].value;
+    }
+    fail_msg("no metric %s", name);
+    return 0;
+}
+
+static void run_fine(const struct fb_scenario *scenario, uint64_t seed, struct fb_run *run)
+{
+    struct fb_error error = {.text = ""};
+    fb_world_run(scenario, seed, NULL, 0, 1, run, &error);
+    if (fb_error_is_set(&error))
+        fail_msg("%s", error.text);
+    assert_false(run->is_partial);
+}
+
+static void world_training_warm_reads_at_demand_and_fetches_each_byte_once(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_run run;
+    scenario_make(scenario, 4, 2);
+    run_fine(scenario, 1, &run);
+    assert_true(metric(&run, "epoch_2_au") > 0.99);
+    double demand = metric(&run, "demand_mib_per_s_per_accelerator");
+    double reached = metric(&run, "epoch_2_mib_per_s_per_accelerator");
+    assert_true(reached > 0.99 * demand && reached <= 1.0001 * demand);
+    assert_true(metric(&run, "origin_fetch_bytes") == 64 * 10000000.0);
+    assert_true(metric(&run, "digest_errors") == 0);
+    fb_run_free(&run);
+    free(scenario);
+}
+
+static void world_training_is_bound_by_the_origin_when_cold(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_run run;
+    scenario_make(scenario, 4, 2);
+    scenario->workload.training.epochs = 1;
+    scenario->workload.training.files = 640;
+    scenario->workload.training.computation_ns = 1000000;
+    scenario->workload.training.read_threads = 8;
+    run_fine(scenario, 1, &run);
+    double bytes_per_s = 640 * 10000000.0 / metric(&run, "epoch_1_s");
+    assert_true(bytes_per_s > 0.90 * 6 * (double)GB && bytes_per_s <= 6 * (double)GB);
+    assert_true(metric(&run, "utilisation_origin") <= 1);
+    fb_run_free(&run);
+    free(scenario);
+}
+
+static void world_with_the_same_seed_gives_the_same_hash(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_run first, second, other;
+    scenario_make(scenario, 4, 2);
+    scenario->workload.training.record_length_stdev_bytes = 3000000;
+    scenario->origin.latency_sigma = 0.5;
+    run_fine(scenario, 1, &first);
+    run_fine(scenario, 1, &second);
+    run_fine(scenario, 2, &other);
+    assert_true(first.determinism_hash == second.determinism_hash);
+    assert_true(first.determinism_hash != other.determinism_hash);
+    assert_int_equal(first.metric_count, second.metric_count);
+    for (uint32_t i = 0; i < first.metric_count; i++)
+        assert_true(first.metrics[i].value == second.metrics[i].value);
+    fb_run_free(&first);
+    fb_run_free(&second);
+    fb_run_free(&other);
+    free(scenario);
+}
+
+static void world_with_too_few_samples_is_refused(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_error error = {.text = ""};
+    scenario_make(scenario, 4, 2);
+    scenario->workload.training.files = 15;
+    fb_workload_check(scenario, &error);
+    assert_non_null(strstr(error.text, "workload.files"));
+    free(scenario);
+}
+
+/* A chain of 3 requests: the second shares 2 blocks with the first, the third repeats the second. */
+static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_run run;
+    char path[] = "/tmp/fb_traceXXXXXX";
+    int file = mkstemp(path);
+    const char text[] = "{\"timestamp\": 0, \"input_length\": 2048, \"output_length\": 1, \"hash_ids\": [0, 1, 2, 3]}\n"
+                        "{\"timestamp\": 5, \"input_length\": 1536, \"output_length\": 1, \"hash_ids\": [0, 1, 9]}\n"
+                        "{\"timestamp\": 9, \"input_length\": 1536, \"output_length\": 1, \"hash_ids\": [0, 1, 9]}\n";
+    assert_int_equal(write(file, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(file);
+    scenario_make(scenario, 1, 1);
+    scenario->workload.kind = FB_WORKLOAD_KV;
+    scenario->workload.kv = (struct fb_kv){.block_tokens = 512, .bytes_per_token = 100, .speed = 1};
+    snprintf(scenario->workload.kv.trace, sizeof(scenario->workload.kv.trace), "%s", path);
+    scenario->core.block_size_bytes = 51200;
+    scenario->core.memory_size_bytes = 16 * 51200;
+    scenario->core.memory_entries_max = 16;
+    run_fine(scenario, 1, &run);
+    assert_true(metric(&run, "block_references") == 10);
+    assert_true(metric(&run, "prefix_hits") == 5);
+    unlink(path);
+    fb_run_free(&run);
+    free(scenario);
+}
+
+static void world_stops_when_told_to(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_run run;
+    struct fb_error error = {.text = ""};
+    volatile int stop = 1;
+    scenario_make(scenario, 4, 2);
+    fb_world_run(scenario, 1, &stop, 0, 1, &run, &error);
+    assert_false(fb_error_is_set(&error));
+    assert_true(run.is_partial);
+    fb_run_free(&run);
+    free(scenario);
+}
+
+/* One reader, one stream: no flows compete, so both engines must give the same dates. */
+static void world_on_both_engines_agrees_on_uncontended_work(void **state)
+{
+    (void)state;
+    if (!fb_engine_kind_is_built(FB_ENGINE_SIMGRID)) {
+        print_message("simgrid is not in this build, left out\n");
+        return;
+    }
+    double seconds[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            struct fb_scenario *scenario = malloc(sizeof(*scenario));
+            struct fb_run run;
+            signal(SIGABRT, SIG_DFL);
+            signal(SIGSEGV, SIG_DFL);
+            scenario_make(scenario, 2, 1);
+            scenario->nodes = 1;
+            scenario->workload.training.read_threads = 1;
+            scenario->workload.training.record_length_bytes = 4000000; /* one block a sample */
+            scenario->engine = i == 0 ? FB_ENGINE_PLAIN : FB_ENGINE_SIMGRID;
+            scenario->flows = i == 0 ? FB_FLOWS_FLUID : FB_FLOWS_LMM;
+            run_fine(scenario, 1, &run);
+            double result = metric(&run, "simulated_s");
+            _exit(write(ends[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
+        }
+        assert_int_equal(read(ends[0], &seconds[i], sizeof(double)), sizeof(double));
+        int status;
+        waitpid(child, &status, 0);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    double difference = seconds[0] - seconds[1];
+    assert_true(difference < 1e-6 && difference > -1e-6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(world_training_warm_reads_at_demand_and_fetches_each_byte_once),
+        cmocka_unit_test(world_training_is_bound_by_the_origin_when_cold),
+        cmocka_unit_test(world_with_the_same_seed_gives_the_same_hash),
+        cmocka_unit_test(world_with_too_few_samples_is_refused),
+        cmocka_unit_test(world_kv_counts_prefix_hits_as_the_trace_has_them),
+        cmocka_unit_test(world_stops_when_told_to),
+        cmocka_unit_test(world_on_both_engines_agrees_on_uncontended_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

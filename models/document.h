@@ -1,9 +1,10 @@
 /* Strict YAML: every key must be known, every quantity has its unit, nothing appears twice.
- * Built on libfyaml, which keeps line and column of each node and reports duplicate keys itself.
  *
- * Usage: open a file, apply overrides, then walk maps with the typed getters. A getter marks its key as
- * known; fb_map_close reports any key that nobody asked for, with the nearest known one. The first
- * error is kept, later ones are ignored, so that callers check once at the end. */
+ * libfyaml gives the parser, the marks, the check for repeated keys and the emitter.
+ *
+ * Usage: open a file, apply overrides, then walk maps with the typed getters. A getter marks its
+ * key as known; fb_map_close reports any key that nobody asked for, with the nearest known one. The
+ * first error is kept, later ones are ignored, so that callers check once at the end. */
 #ifndef FB_MODELS_DOCUMENT_H
 #define FB_MODELS_DOCUMENT_H
 
@@ -22,7 +23,8 @@ void fb_error_set(struct fb_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool fb_error_is_set(const struct fb_error *error);
 
-/* Errors: NULL and error set: file missing or unreadable, not YAML, repeated key, several documents. */
+/* Errors: NULL and error set: file missing or unreadable, not YAML, repeated key, several
+ * documents. */
 struct fb_document *fb_document_open(const char *path, struct fb_error *error);
 void fb_document_close(struct fb_document *document);
 
@@ -34,14 +36,25 @@ void fb_document_set(struct fb_document *document, const char *assignment, struc
 /* The whole document as YAML text with overrides applied; caller frees. */
 char *fb_document_text(const struct fb_document *document);
 
+/* Sets the value of `key` (dotted, as above) to the YAML text `value`. `label` stands in place of
+ * file and line in errors about it: "experiments/a.yaml:14:3: sweep core.policy". */
+void fb_document_set_value(struct fb_document *document, const char *key, const char *value,
+                           const char *label, struct fb_error *error);
+
+const char *fb_document_path(const struct fb_document *document);
+
+enum { FB_MAP_NAMES_MAX = 96, FB_MAP_PATH_MAX = 128, FB_MAP_PLACE_MAX = 384 };
+
 /* A map being read. Lives on the caller's stack; valid while its document is open. */
 struct fb_map {
     struct fb_document *document;
     void *node; /* struct fy_node; NULL: absent map, every optional getter gives its default */
     struct fb_error *error;
-    const char *names[96]; /* keys asked for, for fb_map_close */
+    const char
+        *names[FB_MAP_NAMES_MAX]; /* keys asked for, for fb_map_close; must outlive the map */
     uint32_t name_count;
-    uint32_t depth;
+    char path[FB_MAP_PATH_MAX];   /* "core." for errors; empty for the root */
+    char place[FB_MAP_PLACE_MAX]; /* "FILE:LINE:COLUMN" or "--set KEY" */
 };
 
 struct fb_map fb_document_root(struct fb_document *document, struct fb_error *error);
@@ -49,6 +62,15 @@ struct fb_map fb_map_child(struct fb_map *map, const char *name, bool is_require
 
 /* Is the key there? Also marks it as known. */
 bool fb_map_has(struct fb_map *map, const char *name);
+
+/* Was its value given with `--set`? Paths given so are relative to the current folder. */
+bool fb_map_is_assigned(struct fb_map *map, const char *name);
+
+/* Is its value plain text, no map and no list? */
+bool fb_map_is_plain(struct fb_map *map, const char *name);
+
+/* Where errors about `name` would point; where the map stands when the key is absent. */
+void fb_map_place(struct fb_map *map, const char *name, char *place, uint64_t size);
 
 /* Strings belong to the document. Getters without a default require the key. */
 const char *fb_map_text(struct fb_map *map, const char *name);
@@ -70,11 +92,12 @@ uint64_t fb_map_ns_or(struct fb_map *map, const char *name, uint64_t fallback, u
 uint64_t fb_map_rate(struct fb_map *map, const char *name, uint64_t min, uint64_t max);
 uint64_t fb_map_rate_or(struct fb_map *map, const char *name, uint64_t fallback, uint64_t min,
                         uint64_t max);
-/* One of names[0..count-1]; returns its index. */
+/* One of names[0..count-1]; returns its index. fallback UINT32_MAX: the key is required. */
 uint32_t fb_map_choice(struct fb_map *map, const char *name, const char *const *names,
                        uint32_t count, uint32_t fallback);
 
-/* Lists: count of elements (0 when absent); element i as text ("16", "lru"), or as a map. */
+/* Lists: count of elements (0 when absent); element i as text ("16", "lru"), or as a map. A value
+ * that is no list counts as a list of one. */
 uint32_t fb_map_list_count(struct fb_map *map, const char *name);
 const char *fb_map_list_text(struct fb_map *map, const char *name, uint32_t i);
 struct fb_map fb_map_list_map(struct fb_map *map, const char *name, uint32_t i);

@@ -1,5 +1,6 @@
-/* LLM request traces: Mooncake's JSON lines (timestamp in ms, input_length, output_length, hash_ids) and
- * the plain form, one key a line. Loaded whole into memory: all hash ids in one array. */
+/* LLM request traces: Mooncake's JSON lines (timestamp in ms, input_length, output_length,
+ * hash_ids) and the plain form, one key a line. Loaded whole into memory: all hash ids in one
+ * array. */
 #ifndef FB_MODELS_TRACE_FILE_H
 #define FB_MODELS_TRACE_FILE_H
 
@@ -19,7 +20,8 @@ struct fb_trace_file {
     uint64_t block_count;
 };
 
-/* The form is told from the first non-blank byte: '{' is JSON lines. Errors: file, line number, what. */
+/* The form is told from the first non-blank byte: '{' is JSON lines. Errors: file, line number,
+ * what. */
 void fb_trace_file_load(const char *path, struct fb_trace_file *trace, struct fb_error *error);
 void fb_trace_file_free(struct fb_trace_file *trace);
 

@@ -18,7 +18,7 @@ struct fb_drive {
 };
 
 struct fb_nic {
-    uint32_t count; /* ports in the node */
+    uint32_t count;            /* ports in the node */
     uint64_t rate_bytes_per_s; /* of one port: line rate */
     double efficiency;         /* share of the line rate that payload gets */
     uint64_t latency_ns;       /* one way, host to host, without switches */
@@ -43,7 +43,7 @@ struct fb_network {
     char name[FB_NAME_MAX];
     uint32_t hosts_per_leaf;
     uint32_t leaves_max;
-    double oversubscription; /* hosts' port rate over uplink rate; 1: non-blocking */
+    double oversubscription;  /* hosts' port rate over uplink rate; 1: non-blocking */
     uint64_t leaf_latency_ns; /* added inside a leaf */
     uint64_t core_latency_ns; /* added between leaves, in place of leaf_latency_ns */
 };
@@ -55,25 +55,25 @@ struct fb_origin {
     double latency_sigma;      /* of ln(latency): log-normal spread; 0: constant */
     uint64_t read_bytes_per_s; /* per account */
     uint64_t write_bytes_per_s;
-    uint64_t requests_per_s;   /* per account */
+    uint64_t requests_per_s;     /* per account */
     uint64_t stream_bytes_per_s; /* of one request */
-    uint32_t requests_max;     /* at once per account, above: throttled */
+    uint32_t requests_max;       /* at once per account, above: throttled */
 };
 
 enum fb_workload_kind { FB_WORKLOAD_TRAINING, FB_WORKLOAD_KV };
 
 struct fb_training { /* one DLIO / MLPerf Storage workload */
     char model[FB_NAME_MAX];
-    uint64_t files;            /* in the data set */
+    uint64_t files; /* in the data set */
     uint64_t samples_per_file;
     double record_length_bytes;
     double record_length_stdev_bytes;
     uint32_t batch_size;
     uint32_t read_threads;     /* loader workers per accelerator */
-    uint32_t prefetch_batches; /* per worker */
+    uint32_t prefetch_batches; /* per worker: ceil(DLIO's prefetch_size / read_threads) */
     uint32_t epochs;
-    uint64_t computation_ns;   /* per batch */
-    double au_target;          /* 0..1 */
+    uint64_t computation_ns; /* per batch */
+    double au_target;        /* 0..1 */
     bool shuffle_files;
     bool shuffle_samples;
 };
@@ -82,8 +82,8 @@ struct fb_kv {
     char trace[FB_PATH_MAX];
     uint32_t block_tokens;
     uint64_t bytes_per_token;
-    uint64_t requests_max;     /* 0: the whole trace */
-    double speed;              /* arrival times are divided by this */
+    uint64_t requests_max; /* 0: the whole trace */
+    double speed;          /* arrival times are divided by this */
 };
 
 struct fb_workload {
@@ -92,12 +92,12 @@ struct fb_workload {
     struct fb_kv kv;
 };
 
-enum { FB_GUESSES_MAX = 64 };
+enum { FB_GUESSES_MAX = 64, FB_GUESS_SIZE = 240, FB_INPUTS_MAX = 16 };
 
 struct fb_scenario {
     char experiment[FB_NAME_MAX];
     char question[512];
-    char expect[512];  /* what the author expects, in words */
+    char expect[512]; /* what the author expects, in words */
     char system[FB_NAME_MAX];
     uint32_t nodes;
     uint32_t accelerators; /* per node, at most the hardware's; 0 given: the hardware's */
@@ -110,34 +110,38 @@ struct fb_scenario {
     struct fb_origin origin;
     struct fb_config core;
     struct fb_workload workload;
-    char guesses[FB_GUESSES_MAX][160]; /* "nic-400g latency: 1 us to 3 us" */
+    char workload_file[FB_PATH_MAX]; /* the DLIO file or trace, as the experiment names it */
+    /* "nic-400g latency: 2 us (1 us to 3 us; measure with ib_write_lat)" */
+    char guesses[FB_GUESSES_MAX][FB_GUESS_SIZE];
     uint32_t guess_count;
-    char *resolved;    /* YAML of everything above, for the manifest; fb_scenario_free */
-    char inputs[16][FB_PATH_MAX]; /* files read, for the manifest's hashes */
+    char *resolved; /* YAML of everything above, for the manifest; fb_scenario_free */
+    char inputs[FB_INPUTS_MAX][FB_PATH_MAX]; /* files read, for the manifest's hashes */
     uint32_t input_count;
 };
 
 /* One point of a sweep: the assignments that make it. */
 struct fb_point_setting {
-    char name[96];  /* dotted key */
+    char name[96]; /* dotted key */
     char value[96];
 };
 
-enum { FB_SWEEP_KEYS_MAX = 6 };
+enum { FB_SWEEP_KEYS_MAX = 6, FB_SWEEP_POINTS_MAX = 10000 };
 
 struct fb_sweep_point {
     struct fb_point_setting settings[FB_SWEEP_KEYS_MAX];
     uint32_t setting_count;
 };
 
-/* Reads only the sweep of an experiment file: all combinations, first key slowest. One point without
- * settings when the file has no sweep. *points is the caller's to free. */
+/* Reads only the sweep of an experiment file: all combinations, first key slowest. One point
+ * without settings when the file has no sweep. An assignment to a swept key pins it: the key is
+ * then no part of the points. *points is the caller's to free. Errors: 0 and error set. */
 uint32_t fb_sweep_load(const char *path, const char *const *assignments, uint32_t assignment_count,
                        struct fb_sweep_point **points, struct fb_error *error);
 
 /* Loads an experiment with `assignments` ("key=value") and the settings of `point` (may be NULL).
  * Component files (hardware, network, origin, workload) are found by name in models/ beside the
- * program's data, or by path relative to the experiment file. Errors: error set; scenario unusable. */
+ * program's data, or by path relative to the experiment file. Errors: error set; scenario unusable.
+ */
 void fb_scenario_load(const char *path, const char *const *assignments, uint32_t assignment_count,
                       const struct fb_sweep_point *point, struct fb_scenario *scenario,
                       struct fb_error *error);

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Not there yet. */
+#pragma weak fb_command_size
+#pragma weak fb_command_replay
+
 struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -68,12 +72,11 @@ int main(int argc, char **argv)
         return finish(FB_EXIT_FINE);
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("forebay %s (git %.12s%s)\n", FB_VERSION, FB_GIT_SHA,
-               strchr(FB_GIT_SHA, '+') != NULL ? "+changes" : "");
+        printf("forebay %s (git %s)\n", FB_VERSION, FB_GIT_SHA);
         return finish(FB_EXIT_FINE);
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(argv[1], commands[i].name) != 0)
+        if (strcmp(argv[1], commands[i].name) != 0 || commands[i].run == NULL)
             continue;
         if (wants_help(argc - 1, argv + 1)) {
             fb_help_print(argv[1]);

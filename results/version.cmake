@@ -1,10 +1,10 @@
 # Writes version.h when the version or the commit changed; called at each build.
-execute_process(COMMAND git -C ${SOURCE} rev-parse --short=12 HEAD
+execute_process(COMMAND git -c safe.directory=* -C ${SOURCE} rev-parse --short=12 HEAD
                 OUTPUT_VARIABLE SHA OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 if(NOT SHA)
   set(SHA "unknown")
 else()
-  execute_process(COMMAND git -C ${SOURCE} status --porcelain --untracked-files=no
+  execute_process(COMMAND git -c safe.directory=* -C ${SOURCE} status --porcelain --untracked-files=no
                   OUTPUT_VARIABLE CHANGES ERROR_QUIET)
   if(CHANGES)
     set(SHA "${SHA}-dirty")

@@ -1,7 +1,8 @@
-/* The index: a chained hash table over slots, and the switch to the policies. See cache.h and policy.h.
+/* The index: a chained hash table over slots, and the switch to the policies. See cache.h and
+ * policy.h.
  *
- * Layout: header, buckets (u32), slots (32 bytes), then what the policy needs: ghosts or the sketch.
- * Invariants:
+ * Layout: header, buckets (u32), slots (32 bytes), then what the policy needs: ghosts or the
+ * sketch. Invariants:
  *  1. A slot is in exactly one of: a bucket chain and a policy queue, or the free list.
  *  2. A key appears once. */
 #include "key.h"
@@ -19,8 +20,8 @@ static uint32_t *cache_buckets(const struct fb_cache *cache)
 const char *fb_policy_name(enum fb_policy policy)
 {
     static const char *const names[FB_POLICY_COUNT] = {
-        [FB_POLICY_FIFO] = "fifo",   [FB_POLICY_LRU] = "lru",
-        [FB_POLICY_CLOCK] = "clock", [FB_POLICY_SIEVE] = "sieve",
+        [FB_POLICY_FIFO] = "fifo",     [FB_POLICY_LRU] = "lru",
+        [FB_POLICY_CLOCK] = "clock",   [FB_POLICY_SIEVE] = "sieve",
         [FB_POLICY_S3FIFO] = "s3fifo", [FB_POLICY_WTINYLFU] = "wtinylfu"};
     FB_ASSERT(policy < FB_POLICY_COUNT);
     FB_ASSERT(names[policy] != NULL);

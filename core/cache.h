@@ -1,9 +1,9 @@
 /* A cache's index and its eviction policy in one contiguous block: which keys are here, and which
  * should go next. Knows nothing of bytes, sizes or time; tiers and `forebay replay` both use it.
  *
- * Slots are numbered 0..slots_max-1; a slot of 32 bytes holds key, hash chain and the policy's links,
- * so that a hit touches one bucket and one or two slots. Callers keep what else they know of a block
- * in arrays of their own, indexed by slot. */
+ * Slots are numbered 0..slots_max-1; a slot of 32 bytes holds key, hash chain and the policy's
+ * links, so that a hit touches one bucket and one or two slots. Callers keep what else they know of
+ * a block in arrays of their own, indexed by slot. */
 #ifndef FB_CORE_CACHE_H
 #define FB_CORE_CACHE_H
 
@@ -22,7 +22,7 @@ enum fb_policy {
 struct fb_cache;
 
 /* Upper bound for every policy (ghosts and sketch included); usable in static_assert. */
-#define FB_CACHE_SIZE_BYTES(slots_max) (512u + (uint64_t)(slots_max) * 64u)
+#define FB_CACHE_SIZE_BYTES(slots_max) (512u + (uint64_t)(slots_max)*64u)
 
 /* Name as in configs: fifo, lru, clock, sieve, s3fifo, wtinylfu. */
 const char *fb_policy_name(enum fb_policy policy);

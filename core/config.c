@@ -9,8 +9,13 @@ const struct fb_config_entry *fb_config_table(uint32_t *count)
 {
     static const struct fb_config_entry table[] = {
 #define ENTRY(field, kind, initial_value, least, most, text) \
-    {.name = #field, .unit = kind, .offset = offsetof(struct fb_config, field), \
-     .initial = initial_value, .min = least, .max = most, .help = text},
+    {.name = #field, \
+     .unit = kind, \
+     .offset = offsetof(struct fb_config, field), \
+     .initial = initial_value, \
+     .min = least, \
+     .max = most, \
+     .help = text},
         FB_CONFIG_FIELDS(ENTRY)
 #undef ENTRY
     };

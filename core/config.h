@@ -23,10 +23,12 @@ enum fb_config_unit { FB_UNIT_COUNT, FB_UNIT_BYTES, FB_UNIT_NS, FB_UNIT_FLAG, FB
     X(device_policy, FB_UNIT_POLICY, FB_POLICY_FIFO, 0, FB_POLICY_COUNT - 1, \
       "eviction from the device") \
     X(fills_max, FB_UNIT_COUNT, 256, 1, 65535, "blocks being acquired at once; more: BUSY") \
-    X(waiters_max, FB_UNIT_COUNT, 1024, 1, 65535, "requests and asks waiting for fills; more: BUSY") \
+    X(waiters_max, FB_UNIT_COUNT, 1024, 1, 65535, \
+      "requests and asks waiting for fills; more: BUSY") \
     X(lends_max, FB_UNIT_COUNT, 256, 1, 65535, "loans to peers at once; more: referral or BUSY") \
     X(matches_max, FB_UNIT_COUNT, 16, 1, 1024, "remote prefix matches at once; more: BUSY") \
-    X(device_writes_max, FB_UNIT_COUNT, 16, 0, 4096, "device writes at once; more: block is skipped") \
+    X(device_writes_max, FB_UNIT_COUNT, 16, 0, 4096, \
+      "device writes at once; more: block is skipped") \
     X(lend_max, FB_UNIT_COUNT, 2, 2, 64, "readers that pull one block from this node at once") \
     X(replicas, FB_UNIT_COUNT, 2, 1, FB_RANKS_MAX, "owners that a reader tries before the origin") \
     X(hedge_ns, FB_UNIT_NS, 50000000, 1000, UINT64_C(60000000000), \
@@ -66,7 +68,8 @@ const struct fb_config_entry *fb_config_table(uint32_t *count);
 /* Every field at its default, node 0. */
 void fb_config_init(struct fb_config *config);
 
-/* The preset for very large simulated clusters: small pools, 256 blocks a tier. */
+/* The preset for very large simulated clusters: small pools, 64 full-sized blocks a tier, 128
+ * entries. */
 void fb_config_init_scale(struct fb_config *config);
 
 /* Name of the first field that is outside its range or contradicts another; NULL: fine. */

@@ -2,9 +2,9 @@
  *
  * Invariants:
  *  1. A chunk has one uint64_t: bit set = unit free. An extent lies inside one chunk.
- *  2. Chunks hang in one of 65 lists by their longest free run (0..64); a uint64_t tells which lists
- *     of length 1..64 are not empty. Allocation takes the shortest run that is long enough, and in it
- *     the lowest run of sufficient length: best fit, deterministic.
+ *  2. Chunks hang in one of 65 lists by their longest free run (0..64); a uint64_t tells which
+ * lists of length 1..64 are not empty. Allocation takes the shortest run that is long enough, and
+ * in it the lowest run of sufficient length: best fit, deterministic.
  *  3. Freeing gives back exactly what was allocated; double frees assert.
  * No pointers inside; lives in the caller's memory. */
 #ifndef FB_CORE_EXTENT_H
@@ -14,7 +14,7 @@
 
 struct fb_extents;
 
-#define FB_EXTENTS_SIZE_BYTES(chunks) (320u + (uint64_t)(chunks) * 24u)
+#define FB_EXTENTS_SIZE_BYTES(chunks) (320u + (uint64_t)(chunks)*24u)
 
 void fb_extents_init(struct fb_extents *extents, uint32_t chunks);
 

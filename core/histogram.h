@@ -13,8 +13,8 @@ struct fb_histogram {
 
 void fb_histogram_add(struct fb_histogram *histogram, uint64_t value_ns);
 
-/* Bucket of a value, and the smallest value of a bucket (bucket may be FB_HISTOGRAM_BUCKETS: the end
- * of the last one). */
+/* Bucket of a value, and the smallest value of a bucket (bucket may be FB_HISTOGRAM_BUCKETS: the
+ * end of the last one). */
 uint32_t fb_histogram_bucket(uint64_t value_ns);
 uint64_t fb_histogram_bucket_start_ns(uint32_t bucket);
 

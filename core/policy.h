@@ -1,7 +1,8 @@
 /* Eviction policies, private to core/: what cache.c tells them and asks of them.
  *
- * A policy orders slots in up to three queues, linked through the slots (newer, older), and may keep a byte
- * of frequency a slot, a hand, a ghost list of evicted keys, or a sketch of frequencies. */
+ * A policy orders slots in up to three queues, linked through the slots (newer, older), and may
+ * keep a byte of frequency a slot, a hand, a ghost list of evicted keys, or a sketch of
+ * frequencies. */
 #ifndef FB_CORE_POLICY_H
 #define FB_CORE_POLICY_H
 
@@ -29,8 +30,8 @@ struct queue {
     uint32_t count;
 };
 
-/* S3-FIFO's memory of evicted keys: a FIFO queue of hashes with a chained table. A wrong key is taken for
- * a known one in a share of ghosts / 2^32 of the look-ups; it then begins in main. */
+/* S3-FIFO's memory of evicted keys: a FIFO queue of hashes with a chained table. A wrong key is
+ * taken for a known one in a share of ghosts / 2^32 of the look-ups; it then begins in main. */
 struct ghost {
     uint32_t hash;
     uint32_t chain; /* next of the bucket, or of the free list; FB_NONE: end */
@@ -76,14 +77,58 @@ static inline uint64_t *cache_sketch(const struct fb_cache *cache)
     return (uint64_t *)(void *)((unsigned char *)(uintptr_t)cache + cache->sketch_offset);
 }
 
+/* The queues are doubly linked through the slots, oldest to newest. Inline: every hit and miss is
+ * here. */
+static inline void queue_add_newest(struct fb_cache *cache, uint32_t index, uint32_t slot)
+{
+    struct queue *queue = &cache->queues[index];
+    struct slot *slots = cache_slots(cache);
+    FB_ASSERT(slots[slot].queue == SLOT_FREE);
+    slots[slot].queue = (uint8_t)index;
+    slots[slot].newer = FB_NONE;
+    slots[slot].older = queue->newest;
+    if (queue->newest != FB_NONE)
+        slots[queue->newest].newer = slot;
+    else
+        queue->oldest = slot;
+    queue->newest = slot;
+    queue->count++;
+    FB_ASSERT(queue->count <= cache->slots_max);
+}
+
+static inline void queue_remove(struct fb_cache *cache, uint32_t slot)
+{
+    struct slot *slots = cache_slots(cache);
+    FB_ASSERT(slots[slot].queue < 3);
+    struct queue *queue = &cache->queues[slots[slot].queue];
+    FB_ASSERT(queue->count > 0);
+    if (slots[slot].newer != FB_NONE)
+        slots[slots[slot].newer].older = slots[slot].older;
+    else
+        queue->newest = slots[slot].older;
+    if (slots[slot].older != FB_NONE)
+        slots[slots[slot].older].newer = slots[slot].newer;
+    else
+        queue->oldest = slots[slot].newer;
+    queue->count--;
+    slots[slot].queue = SLOT_FREE;
+}
+
+static inline void queue_move_newest(struct fb_cache *cache, uint32_t queue, uint32_t slot)
+{
+    FB_ASSERT(queue < 3);
+    if (cache->queues[queue].newest == slot)
+        return;
+    queue_remove(cache, slot);
+    queue_add_newest(cache, queue, slot);
+    FB_ASSERT(cache->queues[queue].newest == slot);
+}
+
 /* queue.c */
-void queue_add_newest(struct fb_cache *cache, uint32_t queue, uint32_t slot);
-void queue_remove(struct fb_cache *cache, uint32_t slot);
-void queue_move_newest(struct fb_cache *cache, uint32_t queue, uint32_t slot);
 void queue_check(const struct fb_cache *cache, uint32_t queue);
 
-/* One set of functions a policy. added: the slot's key is new. victim: which slot next. leaving: before the
- * slot is unlinked; is_eviction: it may be remembered. */
+/* One set of functions a policy. added: the slot's key is new. victim: which slot next. leaving:
+ * before the slot is unlinked; is_eviction: it may be remembered. */
 void fifo_added(struct fb_cache *cache, uint32_t slot);
 uint32_t fifo_victim(struct fb_cache *cache);
 void lru_touch(struct fb_cache *cache, uint32_t slot);

@@ -1,20 +1,21 @@
-/* S3-FIFO: a small queue that new keys pass through, a main queue for those used again, and ghosts of those
- * that the small queue dropped; a key whose ghost is remembered goes straight to main.
- * Source: Yang, Zhang, Qiu, Yue, Vinayak, "FIFO queues are all you need for cache eviction", SOSP 2023;
- * parameters as in its reference simulator (libCacheSim 0.3): small 10%, ghosts 90%, promotion from small
- * at 2 hits, frequency capped at 3 and cleared by a promotion; until the first eviction keys that do not
- * fit small go to main.
+/* S3-FIFO: a small queue that new keys pass through, a main queue for those used again, and ghosts
+ * of those that the small queue dropped; a key whose ghost is remembered goes straight to main.
+ * Source: Yang, Zhang, Qiu, Yue, Vinayak, "FIFO queues are all you need for cache eviction", SOSP
+ * 2023; parameters as in its reference simulator (libCacheSim 0.3): small 10%, ghosts 90%,
+ * promotion from small at 2 hits, frequency capped at 3 and cleared by a promotion; until the first
+ * eviction keys that do not fit small go to main.
  *
- * Shares are of the keys that are present at an eviction, not of slots_max: a tier may be full of bytes long
- * before its slots are used up, and main would then starve small. */
+ * Shares are of the keys that are present at an eviction, not of slots_max: a tier may be full of
+ * bytes long before its slots are used up, and main would then starve small. */
 #include "key.h"
 #include "policy.h"
 
 enum { SMALL, MAIN };
 enum { PROMOTE_HITS = 2, FREQUENCY_MAX = 3 };
 
-/* The paper's ghosts stand for as many keys as main holds. One is kept beyond that between an eviction
- * and the insertion it makes room for, so that the new key's own ghost is not the one that goes. */
+/* The paper's ghosts stand for as many keys as main holds. One is kept beyond that between an
+ * eviction and the insertion it makes room for, so that the new key's own ghost is not the one that
+ * goes. */
 static uint32_t ghosts_wanted(uint32_t count)
 {
     uint32_t wanted = (uint32_t)((uint64_t)count * 9 / 10);
@@ -40,7 +41,8 @@ void s3fifo_init(struct fb_cache *cache)
     for (uint32_t i = 0; i <= cache->ghost_mask; i++)
         cache_ghost_buckets(cache)[i] = FB_NONE;
     for (uint32_t i = 0; i < cache->ghost_max; i++)
-        cache_ghosts(cache)[i] = (struct ghost){.chain = i + 1 < cache->ghost_max ? i + 1 : FB_NONE};
+        cache_ghosts(cache)[i] =
+            (struct ghost){.chain = i + 1 < cache->ghost_max ? i + 1 : FB_NONE};
     cache->ghost_free = 0;
     FB_ASSERT(cache->ghosts.count == 0);
 }
@@ -94,8 +96,8 @@ static void ghost_add(struct fb_cache *cache, uint32_t hash)
     uint32_t index = cache->ghost_free, *bucket = ghost_bucket(cache, hash);
     FB_ASSERT(index < cache->ghost_max);
     cache->ghost_free = ghosts[index].chain;
-    ghosts[index] = (struct ghost){
-        .hash = hash, .chain = *bucket, .newer = FB_NONE, .older = queue->newest};
+    ghosts[index] =
+        (struct ghost){.hash = hash, .chain = *bucket, .newer = FB_NONE, .older = queue->newest};
     *bucket = index;
     *(queue->newest != FB_NONE ? &ghosts[queue->newest].newer : &queue->oldest) = index;
     queue->newest = index;

@@ -1,11 +1,13 @@
 /* W-TinyLFU: new keys enter a small LRU window; the window's oldest competes with the main cache's
- * oldest by estimated frequency. Main is a segmented LRU: probation, and protected for keys used again.
- * Source: Einziger, Friedman, Manes, "TinyLFU: a highly efficient cache admission policy", ACM TOS 2017:
- * window 1%, protected 80% of main, count-min sketch of 4-bit counters in 4 rows, each halved after 10
- * additions a slot. All four counters of a key lie in one line of 64 bytes, and lines are halved one after the
- * other, so that no step pays for the whole sketch. No doorkeeper.
+ * oldest by estimated frequency. Main is a segmented LRU: probation, and protected for keys used
+ * again. Source: Einziger, Friedman, Manes, "TinyLFU: a highly efficient cache admission policy",
+ * ACM TOS 2017: window 1%, protected 80% of main, count-min sketch of 4-bit counters in 4 rows,
+ * each halved after 10 additions a slot. All four counters of a key lie in one line of 64 bytes,
+ * and lines are halved one after the other, so that no step pays for the whole sketch. No
+ * doorkeeper.
  *
- * Shares are of the keys present, not of slots_max: a tier may be full of bytes before its slots are used. */
+ * Shares are of the keys present, not of slots_max: a tier may be full of bytes before its slots
+ * are used. */
 #include "key.h"
 #include "policy.h"
 

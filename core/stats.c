@@ -6,16 +6,11 @@
 const char *fb_reason_name(enum fb_reason reason)
 {
     static const char *const names[FB_REASON_COUNT] = {
-        [FB_REASON_MEMORY] = "memory",
-        [FB_REASON_COALESCED] = "coalesced",
-        [FB_REASON_DEVICE] = "device",
-        [FB_REASON_PEER] = "peer",
-        [FB_REASON_REFERRAL] = "referral",
-        [FB_REASON_ORIGIN_OWNER] = "origin_owner",
-        [FB_REASON_ORIGIN_PEER] = "origin_peer",
-        [FB_REASON_ORIGIN] = "origin",
-        [FB_REASON_ABSENT] = "absent",
-        [FB_REASON_REFUSED] = "refused",
+        [FB_REASON_MEMORY] = "memory",           [FB_REASON_COALESCED] = "coalesced",
+        [FB_REASON_DEVICE] = "device",           [FB_REASON_PEER] = "peer",
+        [FB_REASON_REFERRAL] = "referral",       [FB_REASON_ORIGIN_OWNER] = "origin_owner",
+        [FB_REASON_ORIGIN_PEER] = "origin_peer", [FB_REASON_ORIGIN] = "origin",
+        [FB_REASON_ABSENT] = "absent",           [FB_REASON_REFUSED] = "refused",
     };
     FB_ASSERT(reason < FB_REASON_COUNT);
     FB_ASSERT(names[reason] != 0);
@@ -25,10 +20,17 @@ const char *fb_reason_name(enum fb_reason reason)
 const char *fb_status_name(enum fb_status status)
 {
     static const char *const names[FB_STATUS_COUNT] = {
-        [FB_OK] = "ok",           [FB_BUSY] = "busy",           [FB_ABSENT] = "absent",
-        [FB_TIMEOUT] = "timeout", [FB_IO] = "io",               [FB_CORRUPT] = "corrupt",
-        [FB_GONE] = "gone",       [FB_THROTTLED] = "throttled", [FB_INVALID] = "invalid",
-        [FB_FULL] = "full",       [FB_CONFLICT] = "conflict",
+        [FB_OK] = "ok",
+        [FB_BUSY] = "busy",
+        [FB_ABSENT] = "absent",
+        [FB_TIMEOUT] = "timeout",
+        [FB_IO] = "io",
+        [FB_CORRUPT] = "corrupt",
+        [FB_GONE] = "gone",
+        [FB_THROTTLED] = "throttled",
+        [FB_INVALID] = "invalid",
+        [FB_FULL] = "full",
+        [FB_CONFLICT] = "conflict",
     };
     FB_ASSERT(status < FB_STATUS_COUNT);
     FB_ASSERT(names[status] != 0);

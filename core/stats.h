@@ -1,5 +1,5 @@
-/* What a node counts. Counters only grow. The list is an X-macro so that the simulator's reports and
- * the daemon's metrics have the same names. */
+/* What a node counts. Counters only grow. The list is an X-macro so that the simulator's reports
+ * and the daemon's metrics have the same names. */
 #ifndef FB_CORE_STATS_H
 #define FB_CORE_STATS_H
 

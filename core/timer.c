@@ -3,7 +3,8 @@
  * Layout: header, then node[ids_max] of {deadline, id}, then position[ids_max].
  * Invariants:
  *  1. A parent is not later than its children, by (deadline, id).
- *  2. position[node[i].id] == i for every node; position[id] == FB_NONE for ids without a deadline. */
+ *  2. position[node[i].id] == i for every node; position[id] == FB_NONE for ids without a deadline.
+ */
 #include "timer.h"
 
 #include "panic.h"

@@ -1,5 +1,5 @@
-/* Deadlines of a node: an indexed 4-ary heap of (deadline, id), ids 0..ids_max-1, one deadline per id.
- * Lives inside the caller's memory; no pointers inside. Ties: the lower id first. */
+/* Deadlines of a node: an indexed 4-ary heap of (deadline, id), ids 0..ids_max-1, one deadline per
+ * id. Lives inside the caller's memory; no pointers inside. Ties: the lower id first. */
 #ifndef FB_CORE_TIMER_H
 #define FB_CORE_TIMER_H
 
@@ -8,7 +8,7 @@
 struct fb_timer; /* header, then the heap and the positions, contiguous */
 
 /* Bytes to reserve, 8-aligned; usable in static_assert. */
-#define FB_TIMER_SIZE_BYTES(ids_max) (16u + (((uint64_t)(ids_max) * 20u + 7u) & ~UINT64_C(7)))
+#define FB_TIMER_SIZE_BYTES(ids_max) (16u + (((uint64_t)(ids_max)*20u + 7u) & ~UINT64_C(7)))
 
 void fb_timer_init(struct fb_timer *timer, uint32_t ids_max);
 

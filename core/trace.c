@@ -150,8 +150,8 @@ static const char *subkind_name(const struct fb_trace_record *record)
     static const char *const messages[] = {"ask",  "offer",  "refer",     "wait",
                                            "deny", "return", "match_ask", "match_tell"};
     static const char *const requests[] = {"get", "release", "put", "match"};
-    bool is_message = record->direction == 1 ? record->kind == FB_OP_SEND
-                                             : record->kind == FB_EVENT_MESSAGE;
+    bool is_message =
+        record->direction == 1 ? record->kind == FB_OP_SEND : record->kind == FB_EVENT_MESSAGE;
     if (is_message)
         return record->subkind < 8 ? messages[record->subkind] : "?";
     if (record->direction == 0 && record->kind == FB_EVENT_REQUEST)

@@ -13,11 +13,11 @@ struct fb_trace_record {
     uint8_t subkind;   /* request kind, message kind, or 0 */
     uint8_t status;    /* enum fb_status; for replies and read answers */
     uint64_t key_high, key_low;
-    uint64_t id;       /* request id, op id or ask id */
-    uint64_t size;     /* bytes of the block or span */
-    uint32_t peer;     /* other node; FB_NONE: none */
-    uint32_t detail;   /* reason, hops, target: by kind, see trace.c */
-    uint64_t digest;   /* DONE of a DIGEST; OFFER: what the puller must find */
+    uint64_t id;     /* request id, op id or ask id */
+    uint64_t size;   /* bytes of the block or span */
+    uint32_t peer;   /* other node; FB_NONE: none */
+    uint32_t detail; /* reason, hops, target: by kind, see trace.c */
+    uint64_t digest; /* DONE of a DIGEST; OFFER: what the puller must find */
 };
 
 static_assert(sizeof(struct fb_trace_record) == 64, "the record is stored");

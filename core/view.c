@@ -1,15 +1,15 @@
 /* Placement: which nodes own a partition. See view.h for the invariants.
  *
- * Rendezvous with weights: every (node, partition) pair has a score, exponentially distributed with the
- * node's weight as its rate, and the lowest scores own. A score depends on nothing but the node's id,
- * its weight and the partition, so a node that leaves moves only what it owned.
+ * Rendezvous with weights: every (node, partition) pair has a score, exponentially distributed with
+ * the node's weight as its rate, and the lowest scores own. A score depends on nothing but the
+ * node's id, its weight and the partition, so a node that leaves moves only what it owned.
  *
- * The build does not look at every pair. A node's scores are made in ascending order: it prefers the partitions
- * in the order of a pseudo-random permutation, and the gap before its k-th preference is
- * exponential / (partitions - k); such sums are the order statistics of independent exponential scores
- * (Renyi 1953). Every node is asked for its scores up to a limit at which about 24 nodes have named
- * each partition, and for more only while a partition misses a rank. So 100,000 nodes cost some
- * million scores instead of 6.5 billion, and few nodes cost each 65,536.
+ * The build does not look at every pair. A node's scores are made in ascending order: it prefers
+ * the partitions in the order of a pseudo-random permutation, and the gap before its k-th
+ * preference is exponential / (partitions - k); such sums are the order statistics of independent
+ * exponential scores (Renyi 1953). Every node is asked for its scores up to a limit at which about
+ * 24 nodes have named each partition, and for more only while a partition misses a rank. So 100,000
+ * nodes cost some million scores instead of 6.5 billion, and few nodes cost each 65,536.
  *
  * Does not: weigh domains against each other, or keep the scores for the next build. */
 #include "view.h"
@@ -20,9 +20,9 @@
 #include <string.h>
 
 enum {
-    NAMES_WANTED = 24,   /* Poisson: 1e-8 of the partitions have fewer than three names */
-    ROUNDS_MAX = 64,     /* the limit doubles each round */
-    LOG_BITS = 24,       /* fractional bits of negative_log2 */
+    NAMES_WANTED = 24, /* Poisson: 1e-8 of the partitions have fewer than three names */
+    ROUNDS_MAX = 64,   /* the limit doubles each round */
+    LOG_BITS = 24,     /* fractional bits of negative_log2 */
 };
 
 /* A node that named a partition. */
@@ -139,8 +139,9 @@ static bool choice_is_first(const struct choice *row, uint32_t index)
     return true;
 }
 
-/* Puts a candidate into the partition's row. An overfull row loses the costliest that is not the first
- * of its domain, or else the costliest: so it always holds the best of the candidates so far. */
+/* Puts a candidate into the partition's row. An overfull row loses the costliest that is not the
+ * first of its domain, or else the costliest: so it always holds the best of the candidates so far.
+ */
 static void row_offer(struct choice *row, uint32_t ranks_count, const struct choice *candidate)
 {
     uint32_t last = ranks_count - 1;
@@ -174,7 +175,8 @@ static void row_offer(struct choice *row, uint32_t ranks_count, const struct cho
             row[to++] = list[from];
 }
 
-/* A member's scores in [floor, limit), into the rows. Returns whether there are more from limit on. */
+/* A member's scores in [floor, limit), into the rows. Returns whether there are more from limit on.
+ */
 static bool member_name_partitions(struct fb_view *view, uint32_t index, uint64_t floor,
                                    uint64_t limit)
 {
@@ -197,8 +199,8 @@ static bool member_name_partitions(struct fb_view *view, uint32_t index, uint64_
     return false;
 }
 
-/* Writes a partition's ranks: the firsts of their domains, then the others. Returns whether there are as
- * many ranks and domains as there can be. */
+/* Writes a partition's ranks: the firsts of their domains, then the others. Returns whether there
+ * are as many ranks and domains as there can be. */
 static bool row_finish(struct fb_view *view, uint32_t partition, uint32_t ranks, uint32_t domains)
 {
     const struct choice *row = view->choices[partition];

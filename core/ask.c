@@ -2,19 +2,17 @@
  * which has moved on are late: an OFFER is returned at once, so the lender's slot is not held. */
 #include "state.h"
 
-void ask_send(struct step *step, uint32_t index, uint32_t peer, bool is_referred)
+/* The ask itself; sent again with the same id when a waiting reader wants to know whether its peer lives. */
+static void ask_message(struct step *step, uint32_t index, bool is_referred)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
-    FB_ASSERT(peer != FB_NONE);
-    FB_ASSERT(peer != node->config.node);
-    attempt->generation++;
-    attempt->peer = peer;
+    FB_ASSERT(attempt->peer != FB_NONE);
+    FB_ASSERT(attempt->peer != node->config.node);
     attempt->state = ATTEMPT_ASKED;
-    attempt->is_hedged = 0;
     fb_timer_set(node_timer(node), index, node->now_ns + node->config.hedge_ns);
     struct fb_op *op = step_op(step, FB_OP_SEND);
-    op->target = peer;
+    op->target = attempt->peer;
     op->message = (struct fb_message){.kind = FB_MESSAGE_ASK,
                                       .flags = is_referred ? FB_MESSAGE_FLAG_REFERRED : 0,
                                       .hops = attempt->hops,
@@ -23,6 +21,25 @@ void ask_send(struct step *step, uint32_t index, uint32_t peer, bool is_referred
                                       .target = FB_NONE,
                                       .block = node_fills(node)[index / FB_ATTEMPTS_MAX].block};
     node->stats.asks++;
+}
+
+void ask_send(struct step *step, uint32_t index, uint32_t peer, bool is_referred)
+{
+    struct attempt *attempt = &node_attempts(step->node)[index];
+    FB_ASSERT(peer != FB_NONE);
+    attempt->generation++;
+    attempt->peer = peer;
+    attempt->is_hedged = 0;
+    ask_message(step, index, is_referred);
+    FB_ASSERT(attempt->state == ATTEMPT_ASKED);
+}
+
+void ask_again(struct step *step, uint32_t index)
+{
+    const struct attempt *attempt = &node_attempts(step->node)[index];
+    FB_ASSERT(attempt->state == ATTEMPT_WAITING);
+    ask_message(step, index, attempt->hops > 0);
+    FB_ASSERT(attempt->state == ATTEMPT_ASKED);
 }
 
 void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key, bool is_kept)

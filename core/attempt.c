@@ -4,7 +4,7 @@
  *     IDLE ------------> ASKED ---------> PULL ------> DIGEST ----------------> fill_finish
  *       |                 |  ^ WAIT        ^            ^  ^
  *       |                 v  |  REFER      |            |  |
- *       |               WAITING -----------'            |  |
+ *       |               WAITING -----------'            |  |     (asks again every wait_ns)
  *       |-- origin ----------------------> FETCH -------'  |
  *       |-- own device ------------------> READ -----------'
  *       '-- client's bytes (put) --------> PULL
@@ -12,8 +12,9 @@
  *
  * Candidates in order: own device; the block's owners by rank; the origin. A node that is the owner at
  * a rank, or that a peer asked, goes straight to the origin, so the origin is read once per cluster.
- * The hedge begins when the first attempt is silent for hedge_ns (asked), wait_ns (told to wait, or
- * pulling or reading) or fetch_ns (origin), with the next candidate in order.
+ * The hedge begins with the next candidate when the peer is silent for hedge_ns, when a pull or a read
+ * takes wait_ns, or a fetch fetch_ns. A peer that answers WAIT is not hurried: it is asked again every
+ * wait_ns and must only show that it lives, so a slow origin is not asked twice for one block.
  * Every attempt owns its extent until its op is DONE: a late write can not hit memory of others (R5). */
 #include "state.h"
 
@@ -367,6 +368,10 @@ void attempt_timer(struct step *step, uint32_t index)
     if (attempt->state == ATTEMPT_BACKOFF) {
         attempt_release(node, index, false);
         attempt_start(step, index / FB_ATTEMPTS_MAX);
+        return;
+    }
+    if (attempt->state == ATTEMPT_WAITING) {
+        ask_again(step, index);
         return;
     }
     bool is_alone = attempt_other(node, index)->state == ATTEMPT_IDLE;

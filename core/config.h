@@ -34,7 +34,7 @@ enum fb_config_unit { FB_UNIT_COUNT, FB_UNIT_BYTES, FB_UNIT_NS, FB_UNIT_FLAG, FB
     X(hedge_ns, FB_UNIT_NS, 50000000, 1000, UINT64_C(60000000000), \
       "silence of a peer after which a second source is tried") \
     X(wait_ns, FB_UNIT_NS, UINT64_C(2000000000), 1000, UINT64_C(600000000000), \
-      "time a peer that answered WAIT is given") \
+      "interval at which a peer that answered WAIT is asked again; patience with pulls and reads") \
     X(fetch_ns, FB_UNIT_NS, UINT64_C(30000000000), 1000, UINT64_C(600000000000), \
       "time an origin fetch is given before a second one is begun") \
     X(lend_ns, FB_UNIT_NS, UINT64_C(10000000000), 1000, UINT64_C(600000000000), \

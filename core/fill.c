@@ -64,6 +64,19 @@ uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t 
     return index;
 }
 
+/* Does this peer's ask wait already? It asks again to learn whether this node lives. */
+bool fill_has_peer(struct fb_node *node, uint32_t index, uint32_t peer, uint64_t ask_id)
+{
+    const struct waiter *waiters = node_waiters(node);
+    FB_ASSERT(index < node->config.fills_max);
+    FB_ASSERT(peer != FB_NONE);
+    for (uint32_t i = node_fills(node)[index].waiter_head; i != FB_NONE; i = waiters[i].next) {
+        if (waiters[i].kind == WAITER_PEER && waiters[i].peer == peer && waiters[i].id == ask_id)
+            return true;
+    }
+    return false;
+}
+
 bool fill_add_waiter(struct fb_node *node, uint32_t index, const struct waiter *waiter)
 {
     struct fill *fill = &node_fills(node)[index];

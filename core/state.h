@@ -270,6 +270,7 @@ void device_check(struct fb_node *node);
 
 /* fill.c: the life of a fill and its waiters. */
 uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t flags);
+bool fill_has_peer(struct fb_node *node, uint32_t fill, uint32_t peer, uint64_t ask_id);
 bool fill_add_waiter(struct fb_node *node, uint32_t fill, const struct waiter *waiter);
 void fill_finish(struct step *step, uint32_t fill, uint32_t attempt);
 void fill_fail(struct fb_node *node, uint32_t fill, enum fb_status status);
@@ -288,6 +289,7 @@ void attempt_check(struct fb_node *node);
 
 /* ask.c: an attempt's talk with peers. */
 void ask_send(struct step *step, uint32_t attempt, uint32_t peer, bool is_referred);
+void ask_again(struct step *step, uint32_t attempt); /* does the peer still work on it? */
 void ask_answer(struct step *step, const struct fb_message *message);
 void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key, bool is_kept);
 

@@ -1,5 +1,5 @@
-/* Benchmarks of `forebay bench`. Each gets argv from its own name on, prints its figures and returns the exit code.
- * All take --json, which prints one JSON object instead of text. */
+/* Benchmarks of `forebay bench`. Each gets argv from its own name on, prints its figures and
+ * returns the exit code. All take --json, which prints one JSON object instead of text. */
 #ifndef FB_CLI_BENCH_H
 #define FB_CLI_BENCH_H
 

@@ -3,11 +3,13 @@
  * A node is filled with blocks and then driven with batches of events of one kind, in three rounds:
  *     hit     GET of a resident block -> REPLY; RELEASE
  *     serve   ASK of a peer for a resident block -> OFFER; RETURN
- *     miss    GET of an absent block that this node owns -> FETCH; its DONE -> DIGEST; its DONE -> REPLY
- * each round with few blocks (state stays in the processor's caches) and with a million (almost none of it does). Blocks are
- * visited in a scattered order. Time is taken around a batch, so that reading the clock costs each step under a
- * nanosecond; the median over batches is printed. The miss comes last because it changes what is resident.
- * The node has the default settings, but one block size: no byte is moved here. */
+ *     miss    GET of an absent block that this node owns -> FETCH; its DONE -> DIGEST;
+ *             its DONE -> REPLY; RELEASE
+ * with few blocks (state stays in the processor's caches) and with a million (almost none of it
+ * does). Blocks are visited in a scattered order. Time is taken around a batch, so that reading the
+ * clock costs each step under a nanosecond; the median over batches is printed. The miss comes last
+ * because it changes what is resident. The node has the default settings but for its size; no byte
+ * is moved here. */
 #include "cli/bench.h"
 #include "cli/command.h"
 #include "cli/counter.h"
@@ -80,7 +82,8 @@ static uint64_t bench_new_key(struct bench *bench)
     return key.high;
 }
 
-/* The next key of those filled in: a full-period congruential sequence, so that no key comes twice in a batch. */
+/* The next key of those filled in: a full-period congruential sequence, so that no key comes twice
+ * in a batch. */
 static uint64_t bench_old_key(struct bench *bench)
 {
     bench->at = (bench->at * 1664525u + 1013904223u) & (bench->key_count - 1);
@@ -101,9 +104,8 @@ static struct fb_event get_event(uint64_t high)
 
 static struct fb_event release_event(const struct answer *answer)
 {
-    return (struct fb_event){
-        .kind = FB_EVENT_REQUEST,
-        .request = {.kind = FB_REQUEST_RELEASE, .lease = answer->lease}};
+    return (struct fb_event){.kind = FB_EVENT_REQUEST,
+                             .request = {.kind = FB_REQUEST_RELEASE, .lease = answer->lease}};
 }
 
 static struct fb_event done_event(const struct answer *answer)
@@ -150,7 +152,7 @@ static bool is_expected(enum phase phase, uint32_t count, const struct fb_op *op
     return op->kind != FB_OP_SEND || op->message.kind == FB_MESSAGE_OFFER;
 }
 
-/* Steps through the events that are ready and keeps the cost of a step as sample `batch` of `phase`. */
+/* Steps through the events that are ready; the cost of a step is sample `batch` of `phase`. */
 static void bench_run(struct bench *bench, enum phase phase, uint32_t batch)
 {
     struct fb_op ops[FB_STEP_OPS_MAX];
@@ -209,7 +211,7 @@ static void round_of_misses(struct bench *bench, uint32_t batch)
     bench_run(bench, PHASE_MISS_RELEASE, batch);
 }
 
-/* On huge pages where the system gives them: a hit of a cold block is mostly page walks otherwise. */
+/* On huge pages where the system gives them: else a cold hit is mostly page walks. */
 static void *allocate(uint64_t size_bytes)
 {
     const uint64_t page_bytes = 2 << 20;

@@ -1,5 +1,6 @@
 /* Subcommands of `forebay`. Each gets argv from its own name on and returns the exit code:
- * 0 fine, 1 failed, 2 usage. `--help` anywhere in argv is answered by main.c before they are called. */
+ * 0 fine, 1 failed, 2 usage. `--help` anywhere in argv is answered by main.c before they are
+ * called. */
 #ifndef FB_CLI_COMMAND_H
 #define FB_CLI_COMMAND_H
 

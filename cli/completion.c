@@ -1,5 +1,6 @@
-/* `forebay completion bash|zsh`: a script that completes subcommands, their options and the choices of an option, made
- * from the help table. What is no option and no choice completes to file names. zsh runs the same script. */
+/* `forebay completion bash|zsh`: a script that completes subcommands, their options and the choices
+ * of an option, made from the help table. What is no option and no choice completes to file names.
+ * zsh runs the same script. */
 #include "cli/command.h"
 #include "cli/help.h"
 
@@ -77,7 +78,8 @@ int fb_command_completion(int argc, char **argv)
         return FB_EXIT_USAGE;
     }
     if (is_zsh)
-        printf("autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n");
+        printf("autoload -U +X compinit && compinit\n"
+               "autoload -U +X bashcompinit && bashcompinit\n");
     print_bash();
     return FB_EXIT_FINE;
 }

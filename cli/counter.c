@@ -1,5 +1,5 @@
-/* The clock and, through perf_event_open, the processor's count of instructions. The clock is read inside of the
- * instruction counter's system calls, so that their cost is not in the time. */
+/* The clock and, through perf_event_open, the processor's count of instructions. The clock is read
+ * inside of the instruction counter's system calls, so that their cost is not in the time. */
 #include "cli/counter.h"
 
 #include <linux/perf_event.h>

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct fb_counter {
-    int file;           /* perf event; -1: not available (virtual machine, container, paranoid kernel) */
+    int file; /* perf event; -1: not available (virtual machine, container, paranoid kernel) */
     uint64_t begin_ns;
     uint64_t begin_instructions;
     uint64_t ns;           /* set by fb_counter_end */

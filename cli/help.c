@@ -1,5 +1,6 @@
-/* Help texts for a terminal, made from the table: the overview, one subcommand, and the nearest name to a misspelt
- * one. Lines are broken at 80 columns. The man page is in help_man.c, completion in completion.c. */
+/* Help texts for a terminal, made from the table: the overview, one subcommand, and the nearest
+ * name to a misspelt one. Lines are broken at 80 columns. The man page is in help_man.c, completion
+ * in completion.c. */
 #include "cli/help.h"
 
 #include "cli/command.h"

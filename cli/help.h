@@ -1,5 +1,5 @@
-/* What the program says about itself: one table (help_data.c) from which the help texts, the man page and the shell
- * completion are made. */
+/* What the program says about itself: one table (help_data.c) from which the help texts, the man
+ * page and the shell completion are made. */
 #ifndef FB_CLI_HELP_H
 #define FB_CLI_HELP_H
 
@@ -24,7 +24,8 @@ struct fb_help {
     const char *arguments; /* after the name in its usage line */
     const char *summary;   /* one line, for the list of subcommands */
     const char *text;      /* one paragraph; may be NULL */
-    const char *words;     /* what its first argument may be, separated by '|'; NULL: a file or nothing */
+    const char
+        *words; /* what its first argument may be, separated by '|'; NULL: a file or nothing */
     struct fb_help_option options[FB_HELP_OPTIONS_MAX];
     struct fb_help_example examples[FB_HELP_EXAMPLES_MAX];
 };

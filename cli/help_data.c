@@ -1,5 +1,6 @@
-/* The table behind every help text: one entry a subcommand, with its options and examples. An option that a subcommand
- * understands and that is missing here is a fault, and so is the reverse; tests/test_cli.py compares them. */
+/* The table behind every help text: one entry a subcommand, with its options and examples. An
+ * option that a subcommand understands and that is missing here is a fault, and so is the reverse;
+ * tests/test_cli.py compares them. */
 #include "cli/help.h"
 
 static const struct fb_help table[] = {
@@ -7,18 +8,20 @@ static const struct fb_help table[] = {
         .name = "run",
         .arguments = "EXPERIMENT.yaml [OPTION]...",
         .summary = "run an experiment in the simulator and write its report",
-        .text = "Runs every point of the experiment's sweep with every seed and writes a folder with "
-                "manifest.json, summary.json, series.csv, per_entity.csv and report.html. Ctrl-C ends "
-                "early and writes what there is, marked partial.",
+        .text = "Runs every point of the experiment's sweep with every seed and writes a folder "
+                "with manifest.json, summary.json, series.csv, per_entity.csv and report.html. "
+                "Ctrl-C ends early and writes what there is, marked partial.",
         .options =
             {
-                {"--out DIR", "folder for the results; default: results/ and the experiment's name"},
+                {"--out DIR",
+                 "folder for the results; default: results/ and the experiment's name"},
                 {"--set KEY=VALUE", "overrides a key of the experiment; may be given many times"},
                 {"--seed N", "first seed; default: the experiment's"},
                 {"--seeds N", "seeds per point; default: the experiment's"},
                 {"--jobs N", "runs at once; default: the number of cores"},
                 {"--engine simgrid|plain", "what keeps simulated time; default: the experiment's"},
-                {"--expect", "checks what the experiment expects; exit code 1 if something is not met"},
+                {"--expect",
+                 "checks what the experiment expects; exit code 1 if something is not met"},
                 {"--quiet", "no progress and no summary"},
             },
         .examples =
@@ -34,7 +37,8 @@ static const struct fb_help table[] = {
         .summary = "print what a node's state takes",
         .options =
             {
-                {"--state", "bytes of core state of one idle node, with the scale preset and the default"},
+                {"--state",
+                 "bytes of core state of one idle node, with the scale preset and the default"},
             },
         .examples = {{"forebay size --state", "The memory that a simulated node costs."}},
     },
@@ -42,9 +46,10 @@ static const struct fb_help table[] = {
         .name = "replay",
         .arguments = "--policy NAME --capacity-blocks N [--json] TRACE",
         .summary = "feed a trace of blocks to an eviction policy",
-        .text = "Index and policy only, without simulated time. A request's blocks are taken in order and a "
-                "missing one is inserted; prefix hits are the blocks before a request's first miss. TRACE is "
-                "JSON lines with hash_ids, or text with one key a line.",
+        .text = "Index and policy only, without simulated time. A request's blocks are taken in "
+                "order and a missing one is inserted; prefix hits are the blocks before a "
+                "request's first miss. TRACE is JSON lines with hash_ids, or text with one key a "
+                "line.",
         .options =
             {
                 {"--policy fifo|lru|clock|sieve|s3fifo|wtinylfu", "which policy"},
@@ -61,9 +66,10 @@ static const struct fb_help table[] = {
         .name = "bench",
         .arguments = "step|cache|engine|fluid [OPTION]...",
         .summary = "measure the parts that speed depends on",
-        .text = "step: nanoseconds and instructions of one step of the core, for a hit, a miss and a served "
-                "peer read. cache: references a second of each eviction policy. engine: timers, transfers and "
-                "compute of both engines. fluid: many coupled flows.",
+        .text = "step: nanoseconds and instructions of one step of the core, for a hit, a miss "
+                "and a served peer read. cache: references a second of each eviction policy. "
+                "engine: timers, transfers and compute of both engines. fluid: many coupled "
+                "flows.",
         .words = "step|cache|engine|fluid",
         .options =
             {
@@ -98,7 +104,8 @@ static const struct fb_help table[] = {
         .arguments = "bash|zsh",
         .summary = "print a script that completes subcommands and options",
         .words = "bash|zsh",
-        .examples = {{"eval \"$(forebay completion bash)\"", "In ~/.bashrc; for zsh: in ~/.zshrc."}},
+        .examples = {{"eval \"$(forebay completion bash)\"",
+                      "In ~/.bashrc; for zsh: in ~/.zshrc."}},
     },
 };
 

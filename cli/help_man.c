@@ -1,5 +1,6 @@
-/* The man page forebay(1) in roff, made from the table. Text is escaped: a backslash and a minus are written as such,
- * and no line of text begins with a character that roff takes for a request. */
+/* The man page forebay(1) in roff, made from the table. Text is escaped: a backslash and a minus
+ * are written as such, and no line of text begins with a character that roff takes for a request.
+ */
 #include "cli/help.h"
 
 #include "version.h"
@@ -51,7 +52,8 @@ void fb_help_print_man(void)
     uint32_t count;
     const struct fb_help *table = fb_help_table(&count);
     printf(".TH FOREBAY 1 \"\" \"forebay %s\" \"User Commands\"\n"
-           ".SH NAME\nforebay \\- one cache for training data, checkpoints and KV blocks, and its simulator\n"
+           ".SH NAME\nforebay \\- one cache for training data, checkpoints and KV blocks, and its "
+           "simulator\n"
            ".SH SYNOPSIS\n.B forebay\n.I SUBCOMMAND\n[\\fIOPTION\\fR]...\n"
            ".SH SUBCOMMANDS\n",
            FB_VERSION);

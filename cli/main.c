@@ -1,4 +1,5 @@
-/* The program's entry: finds the subcommand and hands it its arguments. Knows no options but --help and --version. */
+/* The program's entry: finds the subcommand and hands it its arguments. Knows no options but --help
+ * and --version. */
 #include "cli/command.h"
 #include "cli/help.h"
 #include "version.h"
@@ -16,12 +17,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"run", fb_command_run},
-    {"size", fb_command_size},
-    {"replay", fb_command_replay},
-    {"bench", fb_command_bench},
-    {"help", fb_command_help},
-    {"completion", fb_command_completion},
+    {"run", fb_command_run},     {"size", fb_command_size}, {"replay", fb_command_replay},
+    {"bench", fb_command_bench}, {"help", fb_command_help}, {"completion", fb_command_completion},
 };
 
 static bool is_help(const char *argument)
@@ -42,7 +39,8 @@ static int unknown_command(const char *name)
 {
     const char *nearest = fb_help_nearest(name);
     if (strcmp(name, "test") == 0)
-        fprintf(stderr, "forebay: the tests are run by the script in the source folder: ./forebay test\n");
+        fprintf(stderr,
+                "forebay: the tests are run by the script in the source folder: ./forebay test\n");
     else if (nearest != NULL)
         fprintf(stderr, "forebay: unknown %s '%s': did you mean '%s'?\n",
                 name[0] == '-' ? "option" : "subcommand", name, nearest);

@@ -1,5 +1,6 @@
-/* fb_panic for the program: an assertion of the core failed, so its state cannot be trusted any more. Prints where
- * and what, and aborts. Does not flush or finish result files: those of a failed run must not look whole. */
+/* fb_panic for the program: an assertion of the core failed, so its state cannot be trusted any
+ * more. Prints where and what, and aborts. Does not flush or finish result files: those of a failed
+ * run must not look whole. */
 #include "core/panic.h"
 
 #include <stdio.h>

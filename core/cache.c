@@ -141,6 +141,7 @@ uint32_t fb_cache_insert(struct fb_cache *cache, struct fb_key key)
     record->frequency = 0;
     *bucket = slot;
     cache->count++;
+    cache->skips = 0;
     policy_added(cache, slot);
     return slot;
 }
@@ -174,6 +175,7 @@ void fb_cache_skip(struct fb_cache *cache, uint32_t slot)
         sieve_skip(cache, slot);
     else
         queue_move_newest(cache, cache_slots(cache)[slot].queue, slot);
+    cache->skips++;
 }
 
 static void cache_leave(struct fb_cache *cache, uint32_t slot, bool is_eviction)
@@ -195,6 +197,7 @@ static void cache_leave(struct fb_cache *cache, uint32_t slot, bool is_eviction)
     record->chain = cache->free_head;
     cache->free_head = slot;
     cache->count--;
+    cache->skips = 0;
 }
 
 void fb_cache_evict(struct fb_cache *cache, uint32_t slot)

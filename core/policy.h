@@ -48,6 +48,7 @@ struct fb_cache {
     uint32_t bucket_mask;
     uint32_t hand; /* SIEVE: next slot to look at; FB_NONE: the oldest */
     uint32_t has_evicted;
+    uint32_t skips; /* victims refused since the last slot came or went */
     uint32_t ghost_max, ghost_mask, ghost_free;
     uint32_t sketch_mask;  /* W-TinyLFU: lines of 8 words of 16 counters */
     uint32_t sketch_count; /* additions since the last line was aged */

@@ -5,6 +5,9 @@
  * promotion from small at 2 hits, frequency capped at 3 and cleared by a promotion; until the first
  * eviction keys that do not fit small go to main.
  *
+ * A victim that may not go moves to the newest end of its queue, and the next one comes from the
+ * other queue: small may hold nothing but blocks that are being filled.
+ *
  * Shares are of the keys that are present at an eviction, not of slots_max: a tier may be full of
  * bytes long before its slots are used up, and main would then starve small. */
 #include "key.h"
@@ -134,6 +137,8 @@ uint32_t s3fifo_victim(struct fb_cache *cache)
     /* Every round moves a slot to main or lowers a frequency: at most (cap + 1) rounds a slot. */
     for (uint64_t i = 0; i <= (uint64_t)cache->count * (FREQUENCY_MAX + 2); i++) {
         bool is_main = main->count > main_max || small->count == 0;
+        if (cache->skips % 2 == 1 && small->count > 0 && main->count > 0)
+            is_main = !is_main;
         uint32_t slot = is_main ? main->oldest : small->oldest;
         if (slot == FB_NONE)
             return FB_NONE;

@@ -122,9 +122,27 @@ void wtinylfu_touch(struct fb_cache *cache, uint32_t slot)
     }
 }
 
+/* After a refusal the other queues have their turn, so that a queue of pinned blocks hides nothing.
+ */
+static uint32_t turn_victim(const struct fb_cache *cache)
+{
+    static const uint8_t turns[3][3] = {{WINDOW, PROBATION, PROTECTED},
+                                        {PROBATION, PROTECTED, WINDOW},
+                                        {PROTECTED, WINDOW, PROBATION}};
+    const uint8_t *turn = turns[cache->skips % 3];
+    FB_ASSERT(cache->skips > 0);
+    for (uint32_t i = 0; i < 3; i++)
+        if (cache->queues[turn[i]].oldest != FB_NONE)
+            return cache->queues[turn[i]].oldest;
+    FB_ASSERT(cache->count == 0);
+    return FB_NONE;
+}
+
 uint32_t wtinylfu_victim(struct fb_cache *cache)
 {
     window_spill(cache);
+    if (cache->skips > 0)
+        return turn_victim(cache);
     uint32_t candidate = cache->queues[WINDOW].oldest;
     uint32_t victim = cache->queues[PROBATION].oldest;
     if (victim == FB_NONE)

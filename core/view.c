@@ -128,7 +128,7 @@ static bool choice_is_before(const struct choice *a, const struct choice *b)
     return a->cost < b->cost || (a->cost == b->cost && a->member < b->member);
 }
 
-/* Is row[index] the first of its domain? */
+/* Is row[index] the first of its domain? row[0] always is. */
 static bool choice_is_first(const struct choice *row, uint32_t index)
 {
     FB_ASSERT(index <= FB_RANKS_MAX);
@@ -139,16 +139,38 @@ static bool choice_is_first(const struct choice *row, uint32_t index)
     return true;
 }
 
-/* Puts a candidate into the partition's row. An overfull row loses the costliest that is not the
- * first of its domain, or else the costliest: so it always holds the best of the candidates so far.
- */
+/* What an overfull list loses: the costliest that is not the first of its domain, or else the
+ * costliest. So a row always holds the best of the candidates so far. */
+static uint32_t list_worst(const struct choice *list, uint32_t count)
+{
+    uint32_t worst = count - 1;
+    FB_ASSERT(count > 1);
+    while (worst > 0 && choice_is_first(list, worst))
+        worst--;
+    FB_ASSERT(worst < count);
+    return worst > 0 ? worst : count - 1;
+}
+
+/* Nearly all candidates end here: dearer than the last of a full row of different domains. */
+static bool row_is_beyond(const struct choice *row, uint32_t ranks_count,
+                          const struct choice *candidate)
+{
+    const struct choice *last = &row[ranks_count - 1];
+    FB_ASSERT(candidate->member != FB_NONE);
+    if (last->member == FB_NONE || choice_is_before(candidate, last))
+        return false;
+    for (uint32_t i = 1; i < ranks_count; i++)
+        if (!choice_is_first(row, i))
+            return false;
+    return true;
+}
+
+/* Puts a candidate into the partition's row. */
 static void row_offer(struct choice *row, uint32_t ranks_count, const struct choice *candidate)
 {
-    uint32_t last = ranks_count - 1;
     FB_ASSERT(ranks_count >= 1);
     FB_ASSERT(ranks_count <= FB_RANKS_MAX);
-    if (row[last].member != FB_NONE && !choice_is_before(candidate, &row[last]) &&
-        choice_is_first(row, last))
+    if (row_is_beyond(row, ranks_count, candidate))
         return;
     struct choice list[FB_RANKS_MAX + 1];
     uint32_t count = 0;
@@ -162,14 +184,7 @@ static void row_offer(struct choice *row, uint32_t ranks_count, const struct cho
     }
     if (!is_placed)
         list[count++] = *candidate;
-    uint32_t dropped = count;
-    if (count > ranks_count) {
-        dropped = count - 1;
-        for (uint32_t i = count; i-- > 1 && dropped == count - 1;)
-            dropped = choice_is_first(list, i) ? dropped : i;
-        if (choice_is_first(list, dropped))
-            dropped = count - 1;
-    }
+    uint32_t dropped = count > ranks_count ? list_worst(list, count) : count;
     for (uint32_t from = 0, to = 0; from < count; from++)
         if (from != dropped)
             row[to++] = list[from];

@@ -78,9 +78,6 @@ const char *fb_config_fault(const struct fb_config *config)
         return "device_size_bytes";
     if (config->device_size_bytes > 0 && config->device_size_bytes < config->block_size_bytes)
         return "device_size_bytes";
-    if (config->lends_max <
-        config->lend_max) /* one block alone could not be lent as often as said */
-        return "lends_max";
     FB_ASSERT(chunks_max > 0);
     return NULL;
 }

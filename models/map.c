@@ -181,20 +181,30 @@ const char *fb_map_key(struct fb_map *map, uint32_t i)
     return text == NULL ? "" : text;
 }
 
-/* Near enough for a typing error: two letters, or a third of a long name. */
+/* One is the other with an ending: memory_size_bytes, memory_size. */
+static bool is_extension(const char *key, const char *name)
+{
+    size_t shorter = strlen(key) < strlen(name) ? strlen(key) : strlen(name);
+    return shorter >= 4 && strncmp(key, name, shorter) == 0;
+}
+
+/* Near enough for a typing error: two letters, a third of a long name, or an ending. */
 static const char *name_nearest(const struct fb_map *map, const char *key)
 {
     uint32_t length = (uint32_t)strnlen(key, 63);
     uint32_t least = length / 3 > 2 ? length / 3 : 2;
     const char *nearest = NULL;
+    const char *extension = NULL;
     for (uint32_t i = 0; i < map->name_count; i++) {
         uint32_t distance = fb_edit_distance(key, map->names[i]);
+        if (extension == NULL && is_extension(key, map->names[i]))
+            extension = map->names[i];
         if (distance > least || (nearest != NULL && distance == least))
             continue;
         least = distance;
         nearest = map->names[i];
     }
-    return nearest;
+    return nearest != NULL ? nearest : extension;
 }
 
 static void unknown_report(struct fb_map *map, struct fy_node_pair *pair, const char *key)

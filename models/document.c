@@ -103,6 +103,21 @@ static struct fy_diag *diagnostics_create(void)
     return diagnostics;
 }
 
+/* Nothing but white space and comments. */
+static bool text_is_blank(const char *text, size_t size)
+{
+    bool is_comment = false;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\n')
+            is_comment = false;
+        else if (text[i] == '#')
+            is_comment = true;
+        else if (!is_comment && text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+            return false;
+    }
+    return true;
+}
+
 /* Parses `text` (malloc'ed, taken over) as exactly one document with a map at its root. */
 static struct fy_document *tree_parse(const char *path, char *text, size_t size,
                                       struct fy_diag *diagnostics, struct fb_error *error)
@@ -111,6 +126,7 @@ static struct fy_document *tree_parse(const char *path, char *text, size_t size,
         .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2,
         .diag = diagnostics,
     };
+    bool is_blank = text_is_blank(text, size);
     struct fy_parser *parser = fy_parser_create(&config);
     if (parser == NULL || fy_parser_set_malloc_string(parser, text, size) != 0) {
         fb_error_set(error, "%s: out of memory", path);
@@ -126,6 +142,9 @@ static struct fy_document *tree_parse(const char *path, char *text, size_t size,
         fb_error_set(error, "%s: several documents in one file: remove the line '---'", path);
         fy_parse_document_destroy(parser, second);
     }
+    /* Bytes that are no characters at all can end the stream without a message. */
+    if (tree == NULL && !is_blank)
+        fb_error_set(error, "%s: not YAML: the text cannot be read: is it the right file?", path);
     struct fy_node *root = tree == NULL ? NULL : fy_document_root(tree);
     if (root == NULL || fb_node_is_empty(root))
         fb_error_set(error, "%s: the file is empty: write keys and values", path);

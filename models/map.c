@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PREFIX_MAX = FB_MAP_PLACE_MAX + FB_MAP_PATH_MAX + 80 };
+
 static void name_remember(struct fb_map *map, const char *name)
 {
     for (uint32_t i = 0; i < map->name_count; i++)
@@ -76,21 +78,34 @@ void fb_map_place(struct fb_map *map, const char *name, char *place, uint64_t si
         pair_place(map, pair, place, size);
 }
 
+/* "PLACE: KEY: ", or just "PLACE: " where the place is an assignment to that very key. */
+static void prefix_write(const struct fb_map *map, const char *place, const char *name,
+                         char prefix[PREFIX_MAX])
+{
+    char assigned[FB_MAP_PATH_MAX + 96];
+    snprintf(assigned, sizeof(assigned), "--set %s%.64s", map->path, name);
+    if (strcmp(place, assigned) == 0)
+        snprintf(prefix, PREFIX_MAX, "%s: ", place);
+    else
+        snprintf(prefix, PREFIX_MAX, "%s: %s%.64s: ", place, map->path, name);
+}
+
 void fb_map_fault(struct fb_map *map, const char *name, const char *format, ...)
 {
     if (fb_error_is_set(map->error))
         return;
     char place[sizeof(map->place)];
+    char prefix[PREFIX_MAX];
     char text[sizeof(map->error->text)];
     fb_map_place(map, name, place, sizeof(place));
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    snprintf(prefix, sizeof(prefix), "%s: ", place);
     if (name != NULL)
-        fb_error_set(map->error, "%s: %s%s: %s", place, map->path, name, text);
-    else
-        fb_error_set(map->error, "%s: %s", place, text);
+        prefix_write(map, place, name, prefix);
+    fb_error_set(map->error, "%s%s", prefix, text);
 }
 
 /* A map for `node`, which must be a map; `name` is what errors call it. */
@@ -210,11 +225,12 @@ static const char *name_nearest(const struct fb_map *map, const char *key)
 static void unknown_report(struct fb_map *map, struct fy_node_pair *pair, const char *key)
 {
     char place[sizeof(map->place)];
+    char prefix[PREFIX_MAX];
     pair_place(map, pair, place, sizeof(place));
+    prefix_write(map, place, key, prefix);
     const char *nearest = name_nearest(map, key);
     if (nearest != NULL) {
-        fb_error_set(map->error, "%s: %s%.64s: unknown key: did you mean %s?", place, map->path,
-                     key, nearest);
+        fb_error_set(map->error, "%sunknown key: did you mean %s?", prefix, nearest);
         return;
     }
     char list[320] = "";
@@ -222,8 +238,7 @@ static void unknown_report(struct fb_map *map, struct fy_node_pair *pair, const 
     for (uint32_t i = 0; i < map->name_count && length < sizeof(list) - 72; i++)
         length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%.64s",
                                    i == 0 ? "" : ", ", map->names[i]);
-    fb_error_set(map->error, "%s: %s%.64s: unknown key: known here: %s", place, map->path, key,
-                 list);
+    fb_error_set(map->error, "%sunknown key: known here: %s", prefix, list);
 }
 
 void fb_map_close(struct fb_map *map)

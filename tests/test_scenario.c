@@ -318,11 +318,10 @@ static void load_with_assignments_changes_values_and_names_them(void **state)
     assert_int_equal(scenario.core.memory_size_bytes, UINT64_C(1) << 40);
     assert_int_equal(scenario.origin.accounts, 3);
     static const char *const mistakes[][2] = {
-        {"core.memory_size=64",
-         "--set core.memory_size: core.memory_size: \"64\" needs a unit, e.g. 64 GiB"},
-        {"core.polcy=lru", "--set core.polcy: core.polcy: unknown key: did you mean policy?"},
-        {"cluster.nodes=0", "--set cluster.nodes: cluster.nodes: \"0\" is too small"},
-        {"workload.dlio=nothing.yaml", "--set workload.dlio: workload.dlio: \"nothing.yaml\": no "
+        {"core.memory_size=64", "--set core.memory_size: \"64\" needs a unit, e.g. 64 GiB"},
+        {"core.polcy=lru", "--set core.polcy: unknown key: did you mean policy?"},
+        {"cluster.nodes=0", "--set cluster.nodes: \"0\" is too small"},
+        {"workload.dlio=nothing.yaml", "--set workload.dlio: \"nothing.yaml\": no "
                                        "such file, neither in the current"},
         {"nonsense", "--set nonsense: not an assignment: write key=value"},
     };

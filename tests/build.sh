@@ -1,0 +1,9 @@
+#!/bin/sh
+# Builds everything with other settings in a folder of its own; keeps it, so that the next time is short.
+# usage: build.sh SOURCE FOLDER [CMAKE_ARGUMENT]...
+set -eu
+source=$1
+folder=$2
+shift 2
+cmake -G Ninja -S "$source" -B "$folder" "$@"
+ninja -C "$folder" all

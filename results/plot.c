@@ -57,6 +57,20 @@ static double series_largest(const struct fb_run *run, const char *const *names,
     return largest;
 }
 
+/* Mean of a series: where the largest value is far above it, only a log scale shows both. */
+static double series_mean(const struct fb_run *run, const char *name)
+{
+    double sum = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->series_count; i++) {
+        if (strcmp(run->series[i].name, name) != 0)
+            continue;
+        sum += run->series[i].value;
+        count++;
+    }
+    return count > 0 ? sum / count : 0;
+}
+
 static const struct fb_run *first_run(const struct fb_results *results)
 {
     for (uint32_t p = 0; p < results->point_count; p++) {
@@ -78,7 +92,9 @@ static bool plot_time(const struct fb_results *results, const char *folder, stru
     const char *unit;
     if (run == NULL || run->series_count == 0)
         return false;
-    double factor = fb_metric_axis("rate", "B/s", series_largest(run, names, 4), &unit);
+    double largest = series_largest(run, names, 4);
+    double factor = fb_metric_axis("rate", "B/s", largest, &unit);
+    bool is_wide = largest > 20 * series_mean(run, names[0]);
     if (!sheet_open(&sheet, folder, "throughput", 300, error))
         return false;
     for (uint32_t n = 0; n < 4; n++) {
@@ -90,8 +106,10 @@ static bool plot_time(const struct fb_results *results, const char *folder, stru
         }
         fputs("\n\n", sheet.data.stream);
     }
-    fprintf(sheet.script.stream, "set xlabel 'simulated time, s'\nset ylabel '%s'\n"
-                                 "set yrange [0:*]\nset xrange [0:*]\nplot ", unit);
+    fprintf(sheet.script.stream, "set xlabel 'simulated time, s'\nset ylabel '%s%s'\n"
+                                 "set xrange [0:*]\n%splot ", unit,
+            is_wide ? ", log scale" : "",
+            is_wide ? "set logscale y\nset format y '%g'\n" : "set yrange [0:*]\n");
     for (uint32_t n = 0; n < 4; n++)
         fprintf(sheet.script.stream, "%s'throughput.dat' index %u with steps lw 2 lc rgb '%s' "
                                      "title '%s'", n > 0 ? ", " : "", n, colours[n], titles[n]);
@@ -132,7 +150,7 @@ static bool plot_latency(const struct fb_results *results, const char *folder,
         return false;
     if (!sheet_open(&sheet, folder, "latency", 300, error))
         return false;
-    fputs("set logscale x\nset xlabel 'read latency, ms (log scale)'\nset ylabel '%% of reads'\n"
+    fputs("set logscale x\nset xlabel 'read latency, ms (log scale)'\nset ylabel '% of reads'\n"
           "set yrange [0:102]\nset grid xtics ytics lc rgb '#e4e4e4' lw 1\n"
           "set format x '%g'\nplot ", sheet.script.stream);
     for (uint32_t p = 0; p < results->point_count && p < COLOURS; p++) {

@@ -60,7 +60,7 @@ struct fb_origin {
     uint32_t requests_max;       /* at once per account, above: throttled */
 };
 
-enum fb_workload_kind { FB_WORKLOAD_TRAINING, FB_WORKLOAD_KV };
+enum fb_workload_kind { FB_WORKLOAD_TRAINING, FB_WORKLOAD_KV, FB_WORKLOAD_FAN_OUT };
 
 struct fb_training { /* one DLIO / MLPerf Storage workload */
     char model[FB_NAME_MAX];
@@ -86,10 +86,17 @@ struct fb_kv {
     double speed;          /* arrival times are divided by this */
 };
 
+struct fb_fanout { /* every node reads one object */
+    uint64_t object_size_bytes;
+    uint32_t window;     /* blocks in flight a node */
+    uint64_t stagger_ns; /* readers start evenly over this time */
+};
+
 struct fb_workload {
     enum fb_workload_kind kind;
     struct fb_training training;
     struct fb_kv kv;
+    struct fb_fanout fanout;
 };
 
 enum { FB_GUESSES_MAX = 64, FB_GUESS_SIZE = 240, FB_INPUTS_MAX = 16 };

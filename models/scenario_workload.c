@@ -1,4 +1,4 @@
-/* The workload: training reads from a DLIO file with overrides, or a KV trace. */
+/* The workload: training reads from a DLIO file with overrides, a KV trace, or a fan-out read. */
 #include "models/scenario_internal.h"
 
 #include "models/dlio.h"
@@ -70,21 +70,33 @@ static void kv_load(struct fb_loader *loader, struct fb_map *map)
         kv->requests_max = fb_map_count(map, "requests", 1, UINT64_C(1) << 40);
 }
 
+static void fanout_load(struct fb_loader *loader, struct fb_map *map)
+{
+    struct fb_fanout *fanout = &loader->scenario->workload.fanout;
+    fanout->object_size_bytes = fb_map_bytes(map, "object_size", 1, UINT64_C(1) << 50);
+    fanout->window = (uint32_t)fb_map_count_or(map, "window", 16, 1, 4096);
+    fanout->stagger_ns = fb_map_ns_or(map, "stagger", 0, 0, UINT64_C(86400000000000));
+}
+
 void fb_workload_load(struct fb_loader *loader, struct fb_map *root)
 {
     static const char *const kinds[] = {
         [FB_WORKLOAD_TRAINING] = "training",
         [FB_WORKLOAD_KV] = "kv",
+        [FB_WORKLOAD_FAN_OUT] = "fan-out",
     };
     struct fb_workload *workload = &loader->scenario->workload;
     struct fb_map map = fb_map_child(root, "workload", true);
-    workload->kind = (enum fb_workload_kind)fb_map_choice(&map, "kind", kinds, 2, UINT32_MAX);
+    workload->kind = (enum fb_workload_kind)fb_map_choice(&map, "kind", kinds, 3, UINT32_MAX);
     switch (workload->kind) {
     case FB_WORKLOAD_TRAINING:
         training_load(loader, &map);
         break;
     case FB_WORKLOAD_KV:
         kv_load(loader, &map);
+        break;
+    case FB_WORKLOAD_FAN_OUT:
+        fanout_load(loader, &map);
         break;
     }
     fb_map_close(&map);

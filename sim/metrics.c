@@ -191,10 +191,7 @@ void metrics_collect(struct world *world, struct fb_run *run)
     if (world->end_ns > 0)
         metrics_add(run, "throughput_bytes_per_s", "B/s",
                     (double)totals->stats.get_bytes / run->simulated_s);
-    if (world->scenario->workload.kind == FB_WORKLOAD_TRAINING)
-        training_metrics(world, run);
-    else
-        kv_metrics(world, run);
+    workload_metrics(world, run);
     add_reasons(totals, run);
     add_latencies(totals, run);
     add_utilisation(world, run);

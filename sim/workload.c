@@ -12,6 +12,8 @@ void fb_workload_check(const struct fb_scenario *scenario, struct fb_error *erro
     case FB_WORKLOAD_KV:
         kv_check(scenario, error);
         return;
+    case FB_WORKLOAD_FAN_OUT:
+        return;
     }
 }
 
@@ -23,6 +25,9 @@ void workload_open(struct world *world)
         return;
     case FB_WORKLOAD_KV:
         kv_open(world);
+        return;
+    case FB_WORKLOAD_FAN_OUT:
+        fanout_open(world);
         return;
     }
 }
@@ -36,6 +41,9 @@ void workload_close(struct world *world)
     case FB_WORKLOAD_KV:
         kv_close(world);
         return;
+    case FB_WORKLOAD_FAN_OUT:
+        fanout_close(world);
+        return;
     }
 }
 
@@ -47,6 +55,9 @@ void workload_start(struct world *world)
         return;
     case FB_WORKLOAD_KV:
         kv_start(world);
+        return;
+    case FB_WORKLOAD_FAN_OUT:
+        fanout_start(world);
         return;
     }
 }
@@ -60,6 +71,9 @@ void workload_reply(struct world *world, uint32_t node, const struct fb_reply *r
     case FB_WORKLOAD_KV:
         kv_reply(world, node, reply);
         return;
+    case FB_WORKLOAD_FAN_OUT:
+        fanout_reply(world, node, reply);
+        return;
     }
 }
 
@@ -72,6 +86,9 @@ void workload_timer(struct world *world, uint32_t node, uint64_t detail)
     case FB_WORKLOAD_KV:
         kv_timer(world, node, detail);
         return;
+    case FB_WORKLOAD_FAN_OUT:
+        fanout_timer(world, node, detail);
+        return;
     }
 }
 
@@ -82,6 +99,23 @@ double workload_progress(const struct world *world)
         return training_progress(world);
     case FB_WORKLOAD_KV:
         return kv_progress(world);
+    case FB_WORKLOAD_FAN_OUT:
+        return fanout_progress(world);
     }
     return 0;
+}
+
+void workload_metrics(const struct world *world, struct fb_run *run)
+{
+    switch (world->scenario->workload.kind) {
+    case FB_WORKLOAD_TRAINING:
+        training_metrics(world, run);
+        return;
+    case FB_WORKLOAD_KV:
+        kv_metrics(world, run);
+        return;
+    case FB_WORKLOAD_FAN_OUT:
+        fanout_metrics(world, run);
+        return;
+    }
 }

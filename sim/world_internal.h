@@ -58,6 +58,7 @@ struct account { /* one account of the origin */
 
 struct training;
 struct kv;
+struct fanout;
 
 struct world {
     const struct fb_scenario *scenario;
@@ -77,6 +78,7 @@ struct world {
     struct fb_series series;
     struct training *training;
     struct kv *kv;
+    struct fanout *fanout;
     struct fb_error *error;
     bool is_stopped;
 };
@@ -113,6 +115,7 @@ void workload_start(struct world *world);
 void workload_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
 void workload_timer(struct world *world, uint32_t node, uint64_t detail);
 double workload_progress(const struct world *world);
+void workload_metrics(const struct world *world, struct fb_run *run);
 
 /* metrics.c: what a finished run gave */
 void metrics_collect(struct world *world, struct fb_run *run);
@@ -137,5 +140,14 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
 void kv_timer(struct world *world, uint32_t node, uint64_t detail);
 double kv_progress(const struct world *world);
 void kv_metrics(const struct world *world, struct fb_run *run);
+
+/* fanout.c */
+void fanout_open(struct world *world);
+void fanout_close(struct world *world);
+void fanout_start(struct world *world);
+void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
+void fanout_timer(struct world *world, uint32_t node, uint64_t detail);
+double fanout_progress(const struct world *world);
+void fanout_metrics(const struct world *world, struct fb_run *run);
 
 #endif

@@ -1,0 +1,211 @@
+/* Fan-out read: every node reads the same object (weights, an image) as fast as it can.
+ *
+ * A node keeps `window` blocks in flight, in the object's order, beginning at a place of its own (a stride over the
+ * object), so that not all ask the same owner at the same moment; it is done when it has every block.
+ * The bound that a result is held to: object / NIC rate + log2(nodes) block times.
+ * Source: a binary tree of holders doubles each block time; DESIGN.md section 4. */
+#include "sim/world_internal.h"
+
+#include "core/key.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
+enum { TIMER_START, TIMER_COPIED, TIMER_RETRY };
+
+struct fanout_read {
+    uint64_t lease;
+    uint32_t block; /* number in the object */
+};
+
+struct fanout_node {
+    uint64_t begun_ns, ended_ns; /* ended 0: not yet */
+    uint32_t asked, got;         /* blocks */
+    uint32_t first;              /* block it begins with */
+};
+
+struct fanout {
+    uint32_t blocks, window;
+    uint32_t nodes_done;
+    uint64_t blocks_done;
+    struct fanout_node *nodes;
+    struct fanout_read *reads; /* window a node */
+};
+
+static const struct fb_fanout *spec(const struct world *world)
+{
+    return &world->scenario->workload.fanout;
+}
+
+static uint32_t blocks_of(const struct fb_scenario *scenario)
+{
+    uint64_t block = scenario->core.block_size_bytes;
+    return (uint32_t)((scenario->workload.fanout.object_size_bytes + block - 1) / block);
+}
+
+void fanout_open(struct world *world)
+{
+    struct fanout *state = calloc(1, sizeof(*state));
+    world->fanout = state;
+    state->blocks = blocks_of(world->scenario);
+    state->window = spec(world)->window < state->blocks ? spec(world)->window : state->blocks;
+    state->nodes = calloc(world->scenario->nodes, sizeof(*state->nodes));
+    state->reads = calloc((size_t)world->scenario->nodes * state->window, sizeof(*state->reads));
+    if (state->nodes == NULL || state->reads == NULL)
+        fb_error_set(world->error, "out of memory for %u readers", world->scenario->nodes);
+}
+
+void fanout_close(struct world *world)
+{
+    if (world->fanout == NULL)
+        return;
+    free(world->fanout->nodes);
+    free(world->fanout->reads);
+    free(world->fanout);
+}
+
+static struct fb_block fanout_block(const struct world *world, uint32_t number)
+{
+    uint64_t block = world->scenario->core.block_size_bytes;
+    uint64_t offset = number * block, left = spec(world)->object_size_bytes - offset;
+    return (struct fb_block){.key = {.high = fb_mix(fb_mix(1) + number), .low = 1},
+                             .object = number % 1024, /* spreads over the origin's accounts */
+                             .offset = offset,
+                             .size = (uint32_t)(left < block ? left : block)};
+}
+
+static void read_ask(struct world *world, uint32_t node, uint32_t slot)
+{
+    const struct fanout *state = world->fanout;
+    uint32_t number = state->reads[(size_t)node * state->window + slot].block;
+    const struct fb_request request = {.kind = FB_REQUEST_GET,
+                                       .request_id = slot,
+                                       .block = fanout_block(world, number)};
+    world_request(world, node, &request);
+}
+
+static void read_next(struct world *world, uint32_t node, uint32_t slot)
+{
+    struct fanout *state = world->fanout;
+    struct fanout_node *reader = &state->nodes[node];
+    if (reader->asked == state->blocks)
+        return;
+    uint32_t number = (reader->first + reader->asked++) % state->blocks;
+    state->reads[(size_t)node * state->window + slot].block = number;
+    read_ask(world, node, slot);
+}
+
+static uint64_t timer_word(uint32_t kind, uint32_t slot)
+{
+    return (uint64_t)kind << 32 | slot;
+}
+
+void fanout_start(struct world *world)
+{
+    struct fanout *state = world->fanout;
+    for (uint32_t i = 0; i < world->scenario->nodes; i++) {
+        state->nodes[i].first =
+            (uint32_t)((uint64_t)i * state->blocks / world->scenario->nodes);
+        uint64_t at_ns = spec(world)->stagger_ns * i / world->scenario->nodes;
+        world_client_timer(world, i, at_ns, timer_word(TIMER_START, 0));
+    }
+}
+
+void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
+{
+    struct fanout *state = world->fanout;
+    uint32_t slot = (uint32_t)reply->request_id;
+    struct fanout_read *read = &state->reads[(size_t)node * state->window + slot];
+    if (reply->status != FB_OK) {
+        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
+                           timer_word(TIMER_RETRY, slot));
+        return;
+    }
+    const struct fb_block block = fanout_block(world, read->block);
+    if (world_memory_tag(world, &reply->span) != world_tag_of(&block)) {
+        world_fault(world, "a read returned bytes that are not the block's", node);
+        return;
+    }
+    read->lease = reply->lease;
+    bool is_hit = reply->source != FB_NONE && reply->reason != FB_REASON_ORIGIN_PEER;
+    fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)block.size);
+    if (is_hit)
+        fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)block.size);
+    world_client_timer(world, node, world_copy(world, node, block.size),
+                       timer_word(TIMER_COPIED, slot));
+}
+
+static void read_end(struct world *world, uint32_t node, uint32_t slot)
+{
+    struct fanout *state = world->fanout;
+    struct fanout_node *reader = &state->nodes[node];
+    const struct fb_request release = {
+        .kind = FB_REQUEST_RELEASE,
+        .lease = state->reads[(size_t)node * state->window + slot].lease};
+    world_request(world, node, &release);
+    reader->got++;
+    state->blocks_done++;
+    if (reader->got == state->blocks) {
+        reader->ended_ns = world_now_ns(world);
+        world->end_ns = reader->ended_ns;
+        state->nodes_done++;
+        return;
+    }
+    read_next(world, node, slot);
+}
+
+void fanout_timer(struct world *world, uint32_t node, uint64_t detail)
+{
+    uint32_t slot = (uint32_t)detail;
+    if (detail >> 32 == TIMER_COPIED) {
+        read_end(world, node, slot);
+    } else if (detail >> 32 == TIMER_RETRY) {
+        read_ask(world, node, slot);
+    } else {
+        world->fanout->nodes[node].begun_ns = world_now_ns(world);
+        for (uint32_t i = 0; i < world->fanout->window; i++)
+            read_next(world, node, i);
+    }
+}
+
+double fanout_progress(const struct world *world)
+{
+    const struct fanout *state = world->fanout;
+    return (double)state->blocks_done / ((double)state->blocks * world->scenario->nodes);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return left < right ? -1 : left > right;
+}
+
+void fanout_metrics(const struct world *world, struct fb_run *run)
+{
+    const struct fanout *state = world->fanout;
+    const struct fb_scenario *scenario = world->scenario;
+    uint32_t nodes = scenario->nodes, count = 0;
+    double *times = calloc(nodes, sizeof(*times));
+    uint64_t fetched = 0;
+    for (uint32_t i = 0; i < nodes && times != NULL; i++) {
+        if (state->nodes[i].ended_ns > 0)
+            times[count++] = (double)(state->nodes[i].ended_ns - state->nodes[i].begun_ns) * 1e-9;
+        fetched += world->hosts[i].fetched_bytes;
+    }
+    if (count > 0) {
+        double port = (double)scenario->hardware.nic.rate_bytes_per_s *
+                      scenario->hardware.nic.efficiency * scenario->hardware.nic.count;
+        double size = (double)spec(world)->object_size_bytes;
+        double bound_s = size / port +
+                         log2(nodes) * (double)scenario->core.block_size_bytes / port;
+        qsort(times, count, sizeof(*times), compare);
+        metrics_add(run, "fan_out_p50_s", "s", times[count / 2]);
+        metrics_add(run, "fan_out_p99_s", "s", times[(count - 1) * 99 / 100]);
+        metrics_add(run, "fan_out_max_s", "s", times[count - 1]);
+        metrics_add(run, "fan_out_bound_s", "s", bound_s);
+        metrics_add(run, "fan_out_max_over_bound", "x", times[count - 1] / bound_s);
+        metrics_add(run, "origin_over_object", "x", (double)fetched / size);
+    }
+    free(times);
+}

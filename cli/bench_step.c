@@ -1,7 +1,8 @@
 /* `forebay bench step`: what one step of the core costs, by the event it handles.
  *
  * A node is filled with blocks and then driven with batches of events of one kind, in three rounds:
- *     hit     GET of a resident block -> REPLY; RELEASE
+ *     hit     GET of a resident block -> REPLY; RELEASE. Once event by event, and once with
+ *             fb_node_prefetch before every 16 events, its cost included
  *     serve   ASK of a peer for a resident block -> OFFER; RETURN
  *     miss    GET of an absent block that this node owns -> FETCH; its DONE -> DIGEST;
  *             its DONE -> REPLY; RELEASE
@@ -12,25 +13,29 @@
  * is moved here. */
 #include "cli/bench.h"
 #include "cli/command.h"
-#include "cli/counter.h"
+#include "cli/instructions.h"
 #include "core/node.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 enum {
     BATCH = 64,
     BATCHES = 2001,
     BLOCK_SIZE_BYTES = 4096,
     MEMBERS = 16,
+    AHEAD = 16,    /* events that a driver takes from its queues at once */
     STEP_NS = 100, /* simulated time between steps; no timer comes due */
 };
 
 enum phase {
     PHASE_HIT,
     PHASE_RELEASE,
+    PHASE_HIT_AHEAD,
+    PHASE_RELEASE_AHEAD,
     PHASE_ASK,
     PHASE_RETURN,
     PHASE_MISS,
@@ -46,6 +51,8 @@ static const struct {
 } phases[PHASE_COUNT] = {
     [PHASE_HIT] = {"hit", "hit: GET to REPLY", FB_OP_REPLY},
     [PHASE_RELEASE] = {"hit_release", "hit: RELEASE", FB_OP_COUNT},
+    [PHASE_HIT_AHEAD] = {"hit_prefetched", "hit, 16 prefetched: GET to REPLY", FB_OP_REPLY},
+    [PHASE_RELEASE_AHEAD] = {"hit_prefetched_release", "hit, 16 prefetched: RELEASE", FB_OP_COUNT},
     [PHASE_ASK] = {"serve", "served peer read: ASK to OFFER", FB_OP_SEND},
     [PHASE_RETURN] = {"serve_return", "served peer read: RETURN", FB_OP_COUNT},
     [PHASE_MISS] = {"miss", "miss: GET to FETCH", FB_OP_FETCH},
@@ -66,10 +73,12 @@ struct bench {
     uint32_t at;          /* place in the scattered order */
     uint64_t next_number; /* from which the next new key is made */
     uint64_t now_ns;
-    struct fb_counter counter;
+    enum phase phase; /* of the batch that runs */
+    uint32_t wrong;   /* answers in it that are not what the phase expects */
     struct fb_event events[BATCH];
     struct answer answers[BATCH];
-    double ns[PHASE_COUNT][BATCHES], instructions[PHASE_COUNT][BATCHES];
+    double ns[PHASE_COUNT][BATCHES];
+    double instructions[PHASE_COUNT]; /* 0: not available */
 };
 
 /* The next key that this node owns. */
@@ -152,26 +161,44 @@ static bool is_expected(enum phase phase, uint32_t count, const struct fb_op *op
     return op->kind != FB_OP_SEND || op->message.kind == FB_MESSAGE_OFFER;
 }
 
-/* Steps through the events that are ready; the cost of a step is sample `batch` of `phase`. */
-static void bench_run(struct bench *bench, enum phase phase, uint32_t batch)
+static uint64_t clock_now_ns(void)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* Steps through the events that are ready, of which bench->phase says the kind. */
+static void batch_step(void *argument)
+{
+    struct bench *bench = argument;
     struct fb_op ops[FB_STEP_OPS_MAX];
-    uint32_t wrong = 0;
-    fb_counter_begin(&bench->counter);
+    bench->wrong = 0;
     for (uint32_t i = 0; i < BATCH; i++) {
+        if (bench->phase == PHASE_HIT_AHEAD && i % AHEAD == 0)
+            fb_node_prefetch(bench->node, &bench->events[i], AHEAD);
         bench->now_ns += STEP_NS;
         uint32_t count = fb_node_step(bench->node, bench->now_ns, &bench->events[i], ops);
-        wrong += !is_expected(phase, count, ops);
+        bench->wrong += !is_expected(bench->phase, count, ops);
         bench->answers[i] = answer_of(ops);
     }
-    fb_counter_end(&bench->counter);
-    if (wrong > 0) {
+}
+
+/* Runs a batch; the cost of a step is sample `batch` of `phase`. In the last batch the instructions
+ * are counted too, before it runs. */
+static void bench_run(struct bench *bench, enum phase phase, uint32_t batch)
+{
+    bench->phase = phase;
+    if (batch == BATCHES - 1)
+        bench->instructions[phase] = (double)fb_instructions_count(batch_step, bench) / BATCH;
+    uint64_t begin_ns = clock_now_ns();
+    batch_step(bench);
+    bench->ns[phase][batch] = (double)(clock_now_ns() - begin_ns) / BATCH;
+    if (bench->wrong > 0) {
         fprintf(stderr, "forebay bench step: %s: the core answered something else\n",
                 phases[phase].text);
         exit(FB_EXIT_FAILED);
     }
-    bench->ns[phase][batch] = (double)bench->counter.ns / BATCH;
-    bench->instructions[phase][batch] = (double)bench->counter.instructions / BATCH;
 }
 
 static void bench_follow(struct bench *bench, struct fb_event (*event)(const struct answer *))
@@ -180,13 +207,13 @@ static void bench_follow(struct bench *bench, struct fb_event (*event)(const str
         bench->events[i] = event(&bench->answers[i]);
 }
 
-static void round_of_hits(struct bench *bench, uint32_t batch)
+static void round_of_hits(struct bench *bench, uint32_t batch, enum phase hit, enum phase release)
 {
     for (uint32_t i = 0; i < BATCH; i++)
         bench->events[i] = get_event(bench_old_key(bench));
-    bench_run(bench, PHASE_HIT, batch);
+    bench_run(bench, hit, batch);
     bench_follow(bench, release_event);
-    bench_run(bench, PHASE_RELEASE, batch);
+    bench_run(bench, release, batch);
 }
 
 static void round_of_serves(struct bench *bench, uint32_t batch)
@@ -258,7 +285,6 @@ static struct bench *bench_open(uint32_t key_count)
     const struct fb_event tick = {.kind = FB_EVENT_TICK};
     fb_node_step(bench->node, ++bench->now_ns, &view, ops);
     fb_node_step(bench->node, ++bench->now_ns, &tick, ops);
-    fb_counter_open(&bench->counter);
     bench->highs = allocate(key_count * sizeof(bench->highs[0]));
     uint64_t first_number = bench->next_number;
     for (uint32_t i = 0; i < key_count; i++)
@@ -272,7 +298,6 @@ static struct bench *bench_open(uint32_t key_count)
 static void bench_close(struct bench *bench)
 {
     fb_node_check(bench->node);
-    fb_counter_close(&bench->counter);
     free(bench->node);
     free(bench->view);
     free(bench->highs);
@@ -288,15 +313,15 @@ static int compare_doubles(const void *left, const void *right)
 static void bench_measure(struct bench *bench)
 {
     for (uint32_t i = 0; i < BATCHES; i++)
-        round_of_hits(bench, i);
+        round_of_hits(bench, i, PHASE_HIT, PHASE_RELEASE);
+    for (uint32_t i = 0; i < BATCHES; i++)
+        round_of_hits(bench, i, PHASE_HIT_AHEAD, PHASE_RELEASE_AHEAD);
     for (uint32_t i = 0; i < BATCHES; i++)
         round_of_serves(bench, i);
     for (uint32_t i = 0; i < BATCHES; i++)
         round_of_misses(bench, i);
-    for (uint32_t i = 0; i < PHASE_COUNT; i++) {
+    for (uint32_t i = 0; i < PHASE_COUNT; i++)
         qsort(bench->ns[i], BATCHES, sizeof(double), compare_doubles);
-        qsort(bench->instructions[i], BATCHES, sizeof(double), compare_doubles);
-    }
 }
 
 static double quantile(const double sorted[BATCHES], double share)
@@ -308,22 +333,22 @@ static double quantile(const double sorted[BATCHES], double share)
 static const char *instructions_text(const struct bench *bench, enum phase phase, char text[32],
                                      const char *none)
 {
-    if (!fb_counter_has_instructions(&bench->counter))
+    if (bench->instructions[phase] == 0)
         return none;
-    snprintf(text, 32, "%.0f", quantile(bench->instructions[phase], 0.5));
+    snprintf(text, 32, "%.0f", bench->instructions[phase]);
     return text;
 }
 
 static void print_text(const struct bench *bench)
 {
     char text[32];
-    printf("%u blocks\n  %-32s %9s %9s %9s  instructions\n", bench->key_count, "step", "median",
+    printf("%u blocks\n  %-34s %9s %9s %9s  instructions\n", bench->key_count, "step", "median",
            "p10", "p90");
     for (uint32_t i = 0; i < PHASE_COUNT; i++)
-        printf("  %-32s %6.1f ns %6.1f ns %6.1f ns  %s\n", phases[i].text,
+        printf("  %-34s %6.1f ns %6.1f ns %6.1f ns  %s\n", phases[i].text,
                quantile(bench->ns[i], 0.5), quantile(bench->ns[i], 0.1),
                quantile(bench->ns[i], 0.9), instructions_text(bench, i, text, "not available"));
-    printf("  %-32s %6.1f ns\n", "miss: all of it",
+    printf("  %-34s %6.1f ns\n", "miss: all of it",
            quantile(bench->ns[PHASE_MISS], 0.5) + quantile(bench->ns[PHASE_FETCHED], 0.5) +
                quantile(bench->ns[PHASE_DIGESTED], 0.5) +
                quantile(bench->ns[PHASE_MISS_RELEASE], 0.5));

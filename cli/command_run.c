@@ -24,7 +24,8 @@ static const char usage[] =
     "  --jobs N             runs side by side (default: number of cores)\n"
     "  --expect             evaluates the experiment's checks; exit 1 when one is not met\n"
     "  --quiet              no progress\n\n"
-    "Exit code: 0 fine, 1 the run failed, was stopped or a check was not met, 2 usage or bad input.\n"
+    "Exit code: 0 fine, 1 the run failed, was stopped or a check was not met, 2 usage or bad "
+    "input.\n"
     "Example: forebay run experiments/quickstart.yaml --seeds 1 --out /tmp/quick\n";
 
 enum { EXPECTATIONS_MAX = 256 };
@@ -135,8 +136,8 @@ static void session_simulate(struct session *session, struct fb_error *error)
                                                   .run = &session->results.points[p].runs[r]};
     }
     session->results.jobs = options->jobs > 0 ? options->jobs : cores;
-    fb_jobs_run(jobs, count, session->results.jobs, options->is_quiet,
-                session->results.experiment, &is_stopped, error);
+    fb_jobs_run(jobs, count, session->results.jobs, options->is_quiet, session->results.experiment,
+                &is_stopped, error);
     points_compact(session, jobs, seeds);
     session->results.is_partial |= is_stopped;
     free(jobs);

@@ -1,5 +1,6 @@
-/* See run_jobs.h. SimGrid allows one engine a process, so every job is a child; its figures come back through a
- * temporary file (pipes would have to be drained while others run), its progress through shared memory. */
+/* See run_jobs.h. SimGrid allows one engine a process, so every job is a child; its figures come
+ * back through a temporary file (pipes would have to be drained while others run), its progress
+ * through shared memory. */
 #include "cli/run_jobs.h"
 
 #include "results/transport.h"

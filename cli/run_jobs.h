@@ -13,8 +13,8 @@ struct fb_job {
     bool is_done;
 };
 
-/* Runs all jobs, at most `side_by_side` at a time. Ctrl-C ends them early: *is_stopped, runs marked partial; a
- * second one kills. Errors: error set with the point's and seed's own line. */
+/* Runs all jobs, at most `side_by_side` at a time. Ctrl-C ends them early: *is_stopped, runs
+ * marked partial; a second one kills. Errors: error set with the point's and seed's own line. */
 void fb_jobs_run(struct fb_job *jobs, uint32_t count, uint32_t side_by_side, bool is_quiet,
                  const char *title, bool *is_stopped, struct fb_error *error);
 

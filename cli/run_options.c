@@ -9,11 +9,11 @@
 #include <string.h>
 
 static const struct option table[] = {
-    {"out", required_argument, NULL, 'o'},   {"seed", required_argument, NULL, 's'},
-    {"seeds", required_argument, NULL, 'n'}, {"jobs", required_argument, NULL, 'j'},
+    {"out", required_argument, NULL, 'o'},    {"seed", required_argument, NULL, 's'},
+    {"seeds", required_argument, NULL, 'n'},  {"jobs", required_argument, NULL, 'j'},
     {"engine", required_argument, NULL, 'e'}, {"set", required_argument, NULL, 'k'},
-    {"expect", no_argument, NULL, 'x'},      {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
+    {"expect", no_argument, NULL, 'x'},       {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
 
 static uint64_t parse_count(const char *name, const char *text, uint64_t max,
                             struct fb_error *error)

@@ -1,8 +1,10 @@
-/* An attempt's talk with peers: asking, and what the answers mean. Answers that belong to an attempt
- * which has moved on are late: an OFFER is returned at once, so the lender's slot is not held. */
+/* An attempt's talk with peers: asking, and what the answers mean. Answers that belong to an
+ * attempt which has moved on are late: an OFFER is returned at once, so the lender's slot is not
+ * held. */
 #include "state.h"
 
-/* The ask itself; sent again with the same id when a waiting reader wants to know whether its peer lives. */
+/* The ask itself; sent again with the same id when a waiting reader wants to know whether its
+ * peer lives. */
 static void ask_message(struct step *step, uint32_t index, bool is_referred)
 {
     struct fb_node *node = step->node;
@@ -128,8 +130,8 @@ void ask_answer(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
     uint32_t index = id_index(message->ask_id);
-    bool is_mine = id_class(message->ask_id) == ID_ATTEMPT &&
-                   index < node->config.fills_max * FB_ATTEMPTS_MAX;
+    bool is_mine =
+        id_class(message->ask_id) == ID_ATTEMPT && index < node->config.fills_max * FB_ATTEMPTS_MAX;
     if (!is_mine) {
         node->stats.late_messages++;
         return;

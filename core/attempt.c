@@ -10,12 +10,13 @@
  *       '-- client's bytes (put) --------> PULL
  *     any --attempt_fail--> IDLE, then the next candidate at once, or BACKOFF, or the fill fails
  *
- * Candidates in order: own device; the block's owners by rank; the origin. A node that is the owner at
- * a rank, or that a peer asked, goes straight to the origin, so the origin is read once per cluster.
- * The hedge begins with the next candidate when the peer is silent for hedge_ns, when a pull or a read
- * takes wait_ns, or a fetch fetch_ns. A peer that answers WAIT is not hurried: it is asked again every
- * wait_ns and must only show that it lives, so a slow origin is not asked twice for one block.
- * Every attempt owns its extent until its op is DONE: a late write can not hit memory of others (R5). */
+ * Candidates in order: own device; the block's owners by rank; the origin. A node that is the
+ * owner at a rank, or that a peer asked, goes straight to the origin, so the origin is read once
+ * per cluster. The hedge begins with the next candidate when the peer is silent for hedge_ns,
+ * when a pull or a read takes wait_ns, or a fetch fetch_ns. A peer that answers WAIT is not
+ * hurried: it is asked again every wait_ns and must only show that it lives, so a slow origin is
+ * not asked twice for one block. Every attempt owns its extent until its op is DONE: a late
+ * write can not hit memory of others (R5). */
 #include "state.h"
 
 static struct fill *attempt_fill(struct fb_node *node, uint32_t index)

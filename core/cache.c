@@ -39,7 +39,7 @@ static void cache_lay_out(struct fb_cache *cache)
     uint32_t slots = cache->slots_max;
     uint64_t offset = align(sizeof(*cache));
     FB_ASSERT(slots > 0);
-    cache->bucket_mask = power_of_two(slots) - 1;
+    cache->bucket_mask = 2 * power_of_two(slots) - 1; /* few chains longer than one */
     cache->buckets_offset = offset;
     offset = align(offset + ((uint64_t)cache->bucket_mask + 1) * sizeof(uint32_t));
     cache->slots_offset = offset;
@@ -78,6 +78,19 @@ uint32_t fb_cache_find(const struct fb_cache *cache, struct fb_key key)
     uint32_t slot = cache_buckets(cache)[fb_key_hash(key) & cache->bucket_mask];
     while (slot != FB_NONE && !fb_key_equal(slots[slot].key, key))
         slot = slots[slot].chain;
+    return slot;
+}
+
+void fb_cache_prefetch_bucket(const struct fb_cache *cache, struct fb_key key)
+{
+    __builtin_prefetch(&cache_buckets(cache)[fb_key_hash(key) & cache->bucket_mask]);
+}
+
+uint32_t fb_cache_prefetch_slot(const struct fb_cache *cache, struct fb_key key)
+{
+    uint32_t slot = cache_buckets(cache)[fb_key_hash(key) & cache->bucket_mask];
+    if (slot != FB_NONE)
+        __builtin_prefetch(&cache_slots(cache)[slot], 1);
     return slot;
 }
 

@@ -22,7 +22,7 @@ enum fb_policy {
 struct fb_cache;
 
 /* Upper bound for every policy (ghosts and sketch included); usable in static_assert. */
-#define FB_CACHE_SIZE_BYTES(slots_max) (512u + (uint64_t)(slots_max)*64u)
+#define FB_CACHE_SIZE_BYTES(slots_max) (512u + (uint64_t)(slots_max)*72u)
 
 /* Name as in configs: fifo, lru, clock, sieve, s3fifo, wtinylfu. */
 const char *fb_policy_name(enum fb_policy policy);
@@ -32,6 +32,11 @@ void fb_cache_init(struct fb_cache *cache, uint32_t slots_max, enum fb_policy po
 
 /* Slot of `key` or FB_NONE. Tells the policy nothing. */
 uint32_t fb_cache_find(const struct fb_cache *cache, struct fb_key key);
+
+/* Hints that fb_cache_find(key) comes soon. First call the one for all keys, then the other, which
+ * returns the slot where the search will begin, or FB_NONE. Neither changes anything. */
+void fb_cache_prefetch_bucket(const struct fb_cache *cache, struct fb_key key);
+uint32_t fb_cache_prefetch_slot(const struct fb_cache *cache, struct fb_key key);
 
 /* Tells the policy that `slot` was used. */
 void fb_cache_touch(struct fb_cache *cache, uint32_t slot);

@@ -1,7 +1,7 @@
 /* Local requests for blocks: get, release and the copy-in of volatile blocks.
  *
- * A get that hits memory is answered in its own step. A miss joins the block's fill, or begins one; the
- * fill answers it. Every answered get lends a span of cache memory under a lease:
+ * A get that hits memory is answered in its own step. A miss joins the block's fill, or begins
+ * one; the fill answers it. Every answered get lends a span of cache memory under a lease:
  *     get_request --hit--------------> get_reply --client reads--> get_release
  *         '------miss--> fill ... ---> get_reply
  *         '------no slots, no memory-> get_refuse BUSY (R9) */
@@ -18,10 +18,8 @@ void get_refuse(struct step *step, uint64_t request_id, enum fb_status status)
     struct fb_stats *stats = &step->node->stats;
     enum fb_reason reason = status == FB_ABSENT ? FB_REASON_ABSENT : FB_REASON_REFUSED;
     struct fb_op *op = step_op(step, FB_OP_REPLY);
-    op->reply = (struct fb_reply){.request_id = request_id,
-                                  .status = status,
-                                  .reason = reason,
-                                  .source = FB_NONE};
+    op->reply = (struct fb_reply){
+        .request_id = request_id, .status = status, .reason = reason, .source = FB_NONE};
     stats->replies[reason]++;
     if (status == FB_BUSY)
         stats->busy_answers++;
@@ -29,18 +27,16 @@ void get_refuse(struct step *step, uint64_t request_id, enum fb_status status)
 }
 
 /* Answers a local waiter from its resident entry; a get takes a lease, a put does not. */
-void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot,
-               enum fb_reason reason, uint32_t source)
+void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, enum fb_reason reason,
+               uint32_t source)
 {
     struct fb_node *node = step->node;
     const struct entry *entry = &node_entries(node)[slot];
     FB_ASSERT(entry->state == ENTRY_RESIDENT);
     FB_ASSERT(waiter->kind != WAITER_PEER);
     struct fb_op *op = step_op(step, FB_OP_REPLY);
-    op->reply = (struct fb_reply){.request_id = waiter->id,
-                                  .status = FB_OK,
-                                  .reason = reason,
-                                  .source = source};
+    op->reply = (struct fb_reply){
+        .request_id = waiter->id, .status = FB_OK, .reason = reason, .source = source};
     if (waiter->kind == WAITER_PUT)
         return;
     memory_pin(node, slot);

@@ -1,9 +1,9 @@
 /* The seam between the cache's core and the world, as data: events in, ops out.
  *
- * A driver (the real daemon or the simulator) hands the core one event at a time and carries out the
- * ops it gets back. The contract that both sides keep; tests cite these numbers:
+ * A driver (the real daemon or the simulator) hands the core one event at a time and carries out
+ * the ops it gets back. The contract that both sides keep; tests cite these numbers:
  *  R1  The driver calls the core; the core never calls the driver. No function pointer crosses.
- *  R2  One event per step, at most FB_STEP_OPS_MAX ops out. More work: deadline <= now, driver TICKs.
+ *  R2  One event per step, at most FB_STEP_OPS_MAX ops out. More work: deadline <= now, then TICK.
  *  R3  Every op from READ on gets exactly one DONE with its op_id, in a later step, also when the
  *      device or the peer is gone.
  *  R4  Bytes never cross. Spans are handles into memory that the driver registered once. A span is
@@ -12,7 +12,7 @@
  *      caught by DIGEST and retried.
  *  R6  SEND may be lost, duplicated, delayed, reordered; never corrupted. Retries are the core's.
  *  R7  now_ns never goes back for a node. No other clock. The generator's state is in the node.
- *  R8  A fb_view is immutable and shared between the nodes of a process; it outlives their use of it.
+ *  R8  A fb_view is immutable and shared between the nodes of a process; it outlives their use.
  *  R9  Overload is answered BUSY in the same step, never queued without bound.
  *  R10 A crash is forgetting the node's memory; after init the first deadline is 0.
  *  R11 Device and network capabilities are config values read by the core and by the fault model.
@@ -102,12 +102,12 @@ struct fb_request {
 
 struct fb_reply {
     uint64_t request_id;
-    uint32_t status;       /* enum fb_status */
-    uint32_t reason;       /* enum fb_reason */
-    uint32_t source;       /* node that the bytes came from; FB_NONE: the origin */
-    uint32_t match_count;  /* MATCH: keys in the prefix */
-    uint64_t lease;        /* GET: to be given back */
-    struct fb_span span;   /* GET: the lent bytes */
+    uint32_t status;      /* enum fb_status */
+    uint32_t reason;      /* enum fb_reason */
+    uint32_t source;      /* node that the bytes came from; FB_NONE: the origin */
+    uint32_t match_count; /* MATCH: keys in the prefix */
+    uint64_t lease;       /* GET: to be given back */
+    struct fb_span span;  /* GET: the lent bytes */
 };
 
 enum fb_message_kind {
@@ -131,19 +131,25 @@ struct fb_message {
     uint8_t kind;   /* enum fb_message_kind */
     uint8_t status; /* DENY: enum fb_status */
     uint8_t flags;
-    uint8_t hops;   /* ASK: referrals followed so far */
-    uint32_t source; /* node that sent it */
-    uint64_t ask_id; /* the asker's attempt or match run; answers carry it back */
-    uint64_t lend_id; /* OFFER and RETURN: the lender's loan */
-    uint64_t digest;  /* OFFER */
-    uint32_t target;  /* REFER: node to ask; */
+    uint8_t hops;       /* ASK: referrals followed so far */
+    uint32_t source;    /* node that sent it */
+    uint64_t ask_id;    /* the asker's attempt or match run; answers carry it back */
+    uint64_t lend_id;   /* OFFER and RETURN: the lender's loan */
+    uint64_t digest;    /* OFFER */
+    uint32_t target;    /* REFER: node to ask; */
     uint32_t key_count; /* MATCH_ASK: keys; MATCH_TELL: how many are held */
     struct fb_block block;
-    struct fb_span span; /* OFFER */
+    struct fb_span span;       /* OFFER */
     const struct fb_key *keys; /* MATCH_ASK: borrowed, see R12 */
 };
 
-enum fb_event_kind { FB_EVENT_REQUEST, FB_EVENT_MESSAGE, FB_EVENT_DONE, FB_EVENT_VIEW, FB_EVENT_TICK };
+enum fb_event_kind {
+    FB_EVENT_REQUEST,
+    FB_EVENT_MESSAGE,
+    FB_EVENT_DONE,
+    FB_EVENT_VIEW,
+    FB_EVENT_TICK
+};
 
 struct fb_done {
     uint64_t op_id;
@@ -176,7 +182,7 @@ enum fb_op_kind {
     FB_OP_STORE,   /* memory span -> block of an origin object */
     FB_OP_META_GET,
     FB_OP_META_PUT,
-    FB_OP_DIGEST,  /* of the memory span; DONE carries it */
+    FB_OP_DIGEST, /* of the memory span; DONE carries it */
     FB_OP_ENCODE,
     FB_OP_DECODE,
     FB_OP_COUNT

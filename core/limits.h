@@ -5,20 +5,20 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define FB_NONE UINT32_MAX         /* no index, no node */
-#define FB_NEVER_NS UINT64_MAX     /* no deadline */
+#define FB_NONE UINT32_MAX     /* no index, no node */
+#define FB_NEVER_NS UINT64_MAX /* no deadline */
 
 enum {
-    FB_STEP_OPS_MAX = 8,           /* R2; more work: deadline <= now and a TICK */
-    FB_PARTITIONS = 65536,         /* of the key space, in a view */
-    FB_RANKS_MAX = 3,              /* nodes a partition lists, in preference order */
-    FB_ATTEMPTS_MAX = 2,           /* a fill's attempts at once: the first and its hedge */
-    FB_HOLDERS_MAX = 8,            /* readers an owner remembers per block; oldest replaced */
-    FB_HOPS_MAX = 32,              /* referrals one ask follows before it goes back to the owner */
-    FB_MATCH_KEYS_MAX = 1024,      /* keys in one match request; more: INVALID */
-    FB_MATCH_RUNS_MAX = 7,         /* owners one match asks at once; keys beyond are not counted */
-    FB_EVICT_TRIES_MAX = 64,       /* victims looked at for one extent; then BUSY */
-    FB_UNITS_PER_CHUNK = 64,       /* granularity of an extent: block size / 64 */
+    FB_STEP_OPS_MAX = 8,      /* R2; more work: deadline <= now and a TICK */
+    FB_PARTITIONS = 65536,    /* of the key space, in a view */
+    FB_RANKS_MAX = 3,         /* nodes a partition lists, in preference order */
+    FB_ATTEMPTS_MAX = 2,      /* a fill's attempts at once: the first and its hedge */
+    FB_HOLDERS_MAX = 8,       /* readers an owner remembers per block; oldest replaced */
+    FB_HOPS_MAX = 32,         /* referrals one ask follows before it goes back to the owner */
+    FB_MATCH_KEYS_MAX = 1024, /* keys in one match request; more: INVALID */
+    FB_MATCH_RUNS_MAX = 7,    /* owners one match asks at once; keys beyond are not counted */
+    FB_EVICT_TRIES_MAX = 64,  /* victims looked at for one extent; then BUSY */
+    FB_UNITS_PER_CHUNK = 64,  /* granularity of an extent: block size / 64 */
 };
 
 static_assert((FB_PARTITIONS & (FB_PARTITIONS - 1)) == 0, "partition index is a mask of the key");

@@ -1,8 +1,9 @@
 /* The longest prefix of a chain of keys that is cached, in one round trip.
  *
  * Keys that this node holds count at once. The rest is split into runs of consecutive keys with one
- * owner; every run's owner is asked at the same time, at most FB_MATCH_RUNS_MAX of them. The answer is
- * the keys before the first that is missing. A match does not touch the eviction policy.
+ * owner; every run's owner is asked at the same time, at most FB_MATCH_RUNS_MAX of them. The
+ * answer is the keys before the first that is missing. A match does not touch the eviction
+ * policy.
  *
  *     (free) --match_request, remote runs--> asked --last match_tell | match_timer--> reply, (free)
  *

@@ -9,15 +9,15 @@
                         waiters, lends, writes, matches) \
     (sizeof(struct fb_node) + FB_CACHE_SIZE_BYTES(memory_entries) + \
      FB_EXTENTS_SIZE_BYTES(memory_chunks) + (uint64_t)(memory_entries) * sizeof(struct entry) + \
-     ((device_entries) > 0 ? FB_CACHE_SIZE_BYTES(device_entries) + \
-                                 FB_EXTENTS_SIZE_BYTES(device_chunks) + \
-                                 (uint64_t)(device_entries) * sizeof(struct device_entry) \
-                           : 0) + \
+     ((device_entries) > 0 \
+          ? FB_CACHE_SIZE_BYTES(device_entries) + FB_EXTENTS_SIZE_BYTES(device_chunks) + \
+                (uint64_t)(device_entries) * sizeof(struct device_entry) \
+          : 0) + \
      (uint64_t)(fills) * (sizeof(struct fill) + FB_ATTEMPTS_MAX * sizeof(struct attempt)) + \
      (uint64_t)(waiters) * sizeof(struct waiter) + (uint64_t)(lends) * sizeof(struct lend) + \
      (uint64_t)(writes) * sizeof(struct device_write) + \
      (uint64_t)(matches) * sizeof(struct match) + \
-     FB_TIMER_SIZE_BYTES((uint64_t)(fills) * FB_ATTEMPTS_MAX + (matches) + 1))
+     FB_TIMER_SIZE_BYTES((uint64_t)(fills)*FB_ATTEMPTS_MAX + (matches) + 1))
 
 /* The scale preset (fb_config_init_scale): 64 chunks and 128 blocks a tier. */
 enum {
@@ -121,14 +121,14 @@ static void node_lay_out(struct fb_node *node, const struct node_shape *shape)
             part_take(&offset, shape->device_entries * sizeof(struct device_entry));
     }
     node->fills_offset = part_take(&offset, fills * sizeof(struct fill));
-    node->attempts_offset =
-        part_take(&offset, fills * FB_ATTEMPTS_MAX * sizeof(struct attempt));
+    node->attempts_offset = part_take(&offset, fills * FB_ATTEMPTS_MAX * sizeof(struct attempt));
     node->waiters_offset = part_take(&offset, config->waiters_max * sizeof(struct waiter));
     node->lends_offset = part_take(&offset, config->lends_max * sizeof(struct lend));
-    node->writes_offset = part_take(&offset, config->device_writes_max * sizeof(struct device_write));
+    node->writes_offset =
+        part_take(&offset, config->device_writes_max * sizeof(struct device_write));
     node->matches_offset = part_take(&offset, config->matches_max * sizeof(struct match));
-    node->timer_offset = part_take(
-        &offset, FB_TIMER_SIZE_BYTES(fills * FB_ATTEMPTS_MAX + config->matches_max + 1));
+    node->timer_offset =
+        part_take(&offset, FB_TIMER_SIZE_BYTES(fills * FB_ATTEMPTS_MAX + config->matches_max + 1));
     FB_ASSERT(offset == node->size_bytes);
 }
 
@@ -138,13 +138,13 @@ static void node_init_pools(struct fb_node *node)
     for (uint32_t i = 0; i < config->fills_max; i++)
         node_fills(node)[i].next = i + 1 < config->fills_max ? i + 1 : FB_NONE;
     for (uint32_t i = 0; i < config->fills_max * FB_ATTEMPTS_MAX; i++)
-        node_attempts(node)[i] = (struct attempt){
-            .peer = FB_NONE, .first_unit = FB_NONE, .device_slot = FB_NONE};
+        node_attempts(node)[i] =
+            (struct attempt){.peer = FB_NONE, .first_unit = FB_NONE, .device_slot = FB_NONE};
     for (uint32_t i = 0; i < config->waiters_max; i++)
         node_waiters(node)[i].next = i + 1 < config->waiters_max ? i + 1 : FB_NONE;
     for (uint32_t i = 0; i < config->lends_max; i++)
-        node_lends(node)[i] = (struct lend){
-            .slot = FB_NONE, .newer = i + 1 < config->lends_max ? i + 1 : FB_NONE};
+        node_lends(node)[i] =
+            (struct lend){.slot = FB_NONE, .newer = i + 1 < config->lends_max ? i + 1 : FB_NONE};
     for (uint32_t i = 0; i < config->device_writes_max; i++)
         node_writes(node)[i].next = i + 1 < config->device_writes_max ? i + 1 : FB_NONE;
     node->fill_free = 0;
@@ -170,8 +170,8 @@ enum fb_status fb_node_init(struct fb_node *node, uint64_t size_bytes,
     memset(node, 0, needed_bytes);
     node->config = *config;
     node->size_bytes = needed_bytes;
-    node->memory_unit_bytes = (config->block_size_bytes + FB_UNITS_PER_CHUNK - 1) /
-                              FB_UNITS_PER_CHUNK;
+    node->memory_unit_bytes =
+        (config->block_size_bytes + FB_UNITS_PER_CHUNK - 1) / FB_UNITS_PER_CHUNK;
     node_lay_out(node, &shape);
     fb_random_init(&node->random, seed);
     fb_cache_init(node_cache(node), shape.memory_entries, (enum fb_policy)config->policy);
@@ -265,6 +265,34 @@ static void node_tick(struct step *step)
     }
 }
 
+/* The key that an event looks up first, or NULL. */
+static const struct fb_key *event_key(const struct fb_event *event)
+{
+    if (event->kind == FB_EVENT_REQUEST && event->request.kind == FB_REQUEST_GET)
+        return &event->request.block.key;
+    if (event->kind == FB_EVENT_MESSAGE && event->message.kind == FB_MESSAGE_ASK)
+        return &event->message.block.key;
+    return NULL;
+}
+
+void fb_node_prefetch(const struct fb_node *node, const struct fb_event *events, uint32_t count)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(count == 0 || events != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct fb_key *key = event_key(&events[i]);
+        if (key != NULL)
+            fb_cache_prefetch_bucket(node_cache(state), *key);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct fb_key *key = event_key(&events[i]);
+        uint32_t slot = key != NULL ? fb_cache_prefetch_slot(node_cache(state), *key) : FB_NONE;
+        FB_ASSERT(slot == FB_NONE || slot < node->memory_entries_max);
+        if (slot != FB_NONE)
+            __builtin_prefetch(&node_entries(state)[slot], 1);
+    }
+}
+
 uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_event *event,
                       struct fb_op ops[FB_STEP_OPS_MAX])
 {
@@ -321,7 +349,8 @@ bool fb_node_is_idle(const struct fb_node *node)
 
 void fb_node_check(const struct fb_node *node)
 {
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const; it is only read */
+    struct fb_node *state =
+        (struct fb_node *)(uintptr_t)node; /* accessors are not const; it is only read */
     FB_ASSERT(fb_config_fault(&state->config) == NULL);
     memory_check(state);
     device_check(state);

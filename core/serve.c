@@ -2,8 +2,8 @@
  *
  * An ask for a block that is
  *   resident, fewer than lend_max loans of it   -> OFFER: a loan, pinned until RETURN or expiry
- *   resident, lent out                          -> REFER to one of the readers it was lent to; each of
- *                                                  those lends in turn, so sources multiply (tree)
+ *   resident, lent out                          -> REFER to one of the readers it was lent to:
+ *                                                  those lend in turn, so sources multiply (tree)
  *   being filled                                -> WAIT: queued with the fill (coalescing)
  *   elsewhere, asked by the reader itself       -> WAIT: this node fetches it as its owner
  *   elsewhere, asked through a referral         -> DENY ABSENT: the reader goes back to the owner
@@ -112,8 +112,7 @@ static void lend_unlink(struct fb_node *node, uint32_t index)
     if (node->lend_oldest == FB_NONE)
         fb_timer_cancel(node_timer(node), timer_of_lends(node));
     else
-        fb_timer_set(node_timer(node), timer_of_lends(node),
-                     lends[node->lend_oldest].expires_ns);
+        fb_timer_set(node_timer(node), timer_of_lends(node), lends[node->lend_oldest].expires_ns);
 }
 
 static void lend_end(struct fb_node *node, uint32_t index)
@@ -212,7 +211,8 @@ void serve_ask(struct step *step, const struct fb_message *message)
                                   .peer = message->source,
                                   .kind = WAITER_PEER,
                                   .hops = message->hops};
-    bool is_sane = message->block.size > 0 && message->block.size <= node->config.block_size_bytes &&
+    bool is_sane = message->block.size > 0 &&
+                   message->block.size <= node->config.block_size_bytes &&
                    message->source != node->config.node;
     uint32_t slot = is_sane ? fb_cache_find(node_cache(node), message->block.key) : FB_NONE;
     struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
@@ -244,8 +244,7 @@ void serve_return(struct step *step, const struct fb_message *message)
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_RETURN);
     uint32_t index = id_index(message->lend_id);
-    bool is_mine = index < node->config.lends_max &&
-                   node_lends(node)[index].slot != FB_NONE &&
+    bool is_mine = index < node->config.lends_max && node_lends(node)[index].slot != FB_NONE &&
                    node_lends(node)[index].generation == id_generation(message->lend_id) &&
                    node_lends(node)[index].peer == message->source;
     if (!is_mine) {

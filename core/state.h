@@ -2,7 +2,7 @@
  * only pointer is the shared view (R8), so a node can be copied, hashed and compared.
  *
  * Who owns what:
- *  entry    what the memory tier knows of a cached block beyond its key; same index as the cache slot
+ *  entry    what the memory tier knows of a cached block beyond its key; index: its cache slot
  *  fill     a block being acquired; holds its entry (FILLING), its waiters, and two attempts
  *  attempt  one way of acquiring it: from device, peer, origin or client; 2 * fill and 2 * fill + 1
  *  waiter   a local request or a peer's ask that a fill will answer
@@ -71,8 +71,8 @@ struct fill {
     uint8_t flags;
     uint8_t candidate; /* next rank to try; replicas: the origin */
     uint8_t failures;
-    uint8_t reason; /* enum fb_reason: where the bytes came from */
-    uint8_t status; /* FAILING: enum fb_status */
+    uint8_t reason;            /* enum fb_reason: where the bytes came from */
+    uint8_t status;            /* FAILING: enum fb_status */
     uint8_t first_is_answered; /* later waiters are COALESCED */
     uint8_t is_listed;         /* in the work list */
     uint32_t source;           /* node the bytes came from */
@@ -210,7 +210,7 @@ enum id_class { ID_ATTEMPT = 1, ID_WRITE, ID_MATCH };
 
 static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)
 {
-    return (uint64_t)class << 56 | (uint64_t)index << 32 | generation;
+    return (uint64_t) class << 56 | (uint64_t)index << 32 | generation;
 }
 
 static inline uint32_t id_class(uint64_t id)
@@ -256,7 +256,8 @@ uint32_t memory_insert(struct fb_node *node, struct fb_key key, uint32_t size_by
 void memory_remove(struct fb_node *node, uint32_t slot);
 void memory_pin(struct fb_node *node, uint32_t slot);
 void memory_unpin(struct fb_node *node, uint32_t slot);
-void memory_settle(struct fb_node *node, uint32_t slot); /* removes a transient one that is unused */
+/* Removes a transient one that is unused. */
+void memory_settle(struct fb_node *node, uint32_t slot);
 void memory_check(struct fb_node *node);
 
 /* device.c: the drive tier. */
@@ -291,13 +292,14 @@ void attempt_check(struct fb_node *node);
 void ask_send(struct step *step, uint32_t attempt, uint32_t peer, bool is_referred);
 void ask_again(struct step *step, uint32_t attempt); /* does the peer still work on it? */
 void ask_answer(struct step *step, const struct fb_message *message);
-void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key, bool is_kept);
+void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key,
+                bool is_kept);
 
 /* get.c: local requests. */
 void get_request(struct step *step, const struct fb_request *request);
 void get_release(struct step *step, const struct fb_request *request);
-void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot,
-               enum fb_reason reason, uint32_t source);
+void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, enum fb_reason reason,
+               uint32_t source);
 void get_refuse(struct step *step, uint64_t request_id, enum fb_status status);
 void put_request(struct step *step, const struct fb_request *request);
 

@@ -86,8 +86,8 @@ uint32_t fb_check_evaluate(const struct fb_check *check, const struct fb_results
                                    point->parameters[i].name, point->parameters[i].value);
         struct fb_estimate estimate = fb_point_estimate(point, check->metric, &unit);
         struct fb_expectation *expectation = &expectations[count++];
-        expectation->is_met = estimate.n > 0 && estimate.mean >= check->min &&
-                              estimate.mean <= check->max;
+        expectation->is_met =
+            estimate.n > 0 && estimate.mean >= check->min && estimate.mean <= check->max;
         if (estimate.n > 0)
             snprintf(expectation->text, sizeof(expectation->text), "%s%s: %.6g, expected %s",
                      check->metric, name, estimate.mean, range);

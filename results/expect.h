@@ -1,7 +1,8 @@
 /* Checks that an experiment file makes of its own results, for `forebay run --expect`:
  *     checks:
  *       - {metric: prefix_hit_ratio, at: {core.memory_blocks: 5859}, min: 0.13545, max: 0.13555}
- * `at` chooses points by parameter (all points when left out); min and max are inclusive, one may be left out. */
+ * `at` chooses points by parameter (all points when left out); min and max are inclusive, one
+ * may be left out. */
 #ifndef FB_RESULTS_EXPECT_H
 #define FB_RESULTS_EXPECT_H
 
@@ -20,8 +21,8 @@ struct fb_check {
 uint32_t fb_checks_load(const char *path, struct fb_check checks[FB_CHECKS_MAX],
                         struct fb_error *error);
 
-/* Evaluates one check on every point that it names: one expectation a point is appended. A check that names no
- * point, or a metric that is missing, is not met. */
+/* Evaluates one check on every point that it names: one expectation a point is appended. A check
+ * that names no point, or a metric that is missing, is not met. */
 uint32_t fb_check_evaluate(const struct fb_check *check, const struct fb_results *results,
                            struct fb_expectation *expectations, uint32_t expectations_max);
 

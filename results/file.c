@@ -23,8 +23,8 @@ void fb_file_commit(struct fb_file *file, struct fb_error *error)
     if (file->stream == NULL)
         return;
     errno = 0;
-    bool is_bad = fflush(file->stream) != 0 || ferror(file->stream) ||
-                  fsync(fileno(file->stream)) != 0;
+    bool is_bad =
+        fflush(file->stream) != 0 || ferror(file->stream) || fsync(fileno(file->stream)) != 0;
     int reason = errno;
     if (fclose(file->stream) != 0 && !is_bad) {
         is_bad = true;

@@ -7,8 +7,7 @@
 
 #include <jansson.h>
 
-void fb_summary_write(const struct fb_results *results, const char *folder,
-                      struct fb_error *error);
+void fb_summary_write(const struct fb_results *results, const char *folder, struct fb_error *error);
 void fb_manifest_write(const struct fb_results *results, const char *folder,
                        struct fb_error *error);
 void fb_csv_write(const struct fb_results *results, const char *folder, struct fb_error *error);
@@ -26,7 +25,8 @@ enum { FB_PLOTS_MAX = 10 };
 uint32_t fb_plots_write(const struct fb_results *results, const char *folder,
                         struct fb_plot plots[FB_PLOTS_MAX], struct fb_error *error);
 
-/* Writes NAME.dat and NAME.gp of a metric over the sweep; false: there is no sweep or no such metric. */
+/* Writes NAME.dat and NAME.gp of a metric over the sweep; false: there is no sweep or no such
+ * metric. */
 bool fb_plot_sweep(const struct fb_results *results, const char *folder, const char *name,
                    const char *metric, struct fb_error *error);
 

@@ -1,5 +1,6 @@
-/* summary.json and manifest.json. Keys keep their order and numbers 12 digits, so that equal results are
- * equal bytes; whatever depends on the wall clock stands in the manifest's object wall_clock alone. */
+/* summary.json and manifest.json. Keys keep their order and numbers 12 digits, so that equal
+ * results are equal bytes; whatever depends on the wall clock stands in the manifest's object
+ * wall_clock alone. */
 #include "results/internal.h"
 
 #include "version.h"
@@ -68,13 +69,12 @@ void fb_summary_write(const struct fb_results *results, const char *folder, stru
         for (uint32_t i = 0; i < point->parameter_count; i++)
             json_object_set_new(parameters, point->parameters[i].name,
                                 json_string(point->parameters[i].value));
-        json_array_append_new(points,
-                              json_pack("{s:o,s:s,s:o}", "parameters", parameters, "system",
-                                        point->system, "metrics", metrics_json(point)));
+        json_array_append_new(points, json_pack("{s:o,s:s,s:o}", "parameters", parameters, "system",
+                                                point->system, "metrics", metrics_json(point)));
     }
-    json_t *root = json_pack("{s:i,s:s,s:b,s:o}", "schema_version", SCHEMA_VERSION, "experiment",
-                             results->experiment, "is_partial", results->is_partial, "points",
-                             points);
+    json_t *root =
+        json_pack("{s:i,s:s,s:b,s:o}", "schema_version", SCHEMA_VERSION, "experiment",
+                  results->experiment, "is_partial", results->is_partial, "points", points);
     fb_json_write(root, folder, "summary.json", error);
 }
 
@@ -157,18 +157,17 @@ static json_t *expectations_json(const struct fb_results *results)
     return array;
 }
 
-void fb_manifest_write(const struct fb_results *results, const char *folder,
-                       struct fb_error *error)
+void fb_manifest_write(const struct fb_results *results, const char *folder, struct fb_error *error)
 {
     char config_hash[65];
     uint64_t events;
     const char *config = results->resolved_config != NULL ? results->resolved_config : "";
     fb_sha256(config, strlen(config), config_hash);
     json_t *runs = runs_json(results, &events);
-    json_t *root = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "schema_version", SCHEMA_VERSION, "state",
-                             results->is_partial ? "partial" : "complete", "experiment",
-                             results->experiment, "version", FB_VERSION, "git_sha", FB_GIT_SHA,
-                             "engine", results->engine);
+    json_t *root =
+        json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "schema_version", SCHEMA_VERSION, "state",
+                  results->is_partial ? "partial" : "complete", "experiment", results->experiment,
+                  "version", FB_VERSION, "git_sha", FB_GIT_SHA, "engine", results->engine);
     json_object_set_new(root, "config_sha256", json_string(config_hash));
     json_object_set_new(root, "determinism_hash", hex_json(fb_results_hash(results)));
     json_object_set_new(root, "events", json_integer((json_int_t)events));

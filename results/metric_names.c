@@ -79,9 +79,9 @@ bool fb_metric_is_share(const char *name, const char *unit)
 {
     size_t length = strlen(name);
     bool is_au = length > 3 && strcmp(name + length - 3, "_au") == 0;
-    return strcmp(unit, "1") == 0 && (is_au || strstr(name, "share") != NULL ||
-                                      strstr(name, "ratio") != NULL ||
-                                      strstr(name, "utilisation") != NULL);
+    return strcmp(unit, "1") == 0 &&
+           (is_au || strstr(name, "share") != NULL || strstr(name, "ratio") != NULL ||
+            strstr(name, "utilisation") != NULL);
 }
 
 static void format_count(double value, char *text)

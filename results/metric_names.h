@@ -4,7 +4,8 @@
 
 #include "results/results.h"
 
-/* Label of a metric, e.g. "Accelerator utilisation (AU)"; the name itself with blanks when unknown. */
+/* Label of a metric, e.g. "Accelerator utilisation (AU)"; the name itself with blanks when
+ * unknown. */
 const char *fb_metric_label(const char *name, char *buffer, size_t size);
 
 /* Value with unit: "97.3%", "48.2 GB/s", "1.23 ms", "1,024". text holds 48 bytes. */

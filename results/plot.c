@@ -1,6 +1,6 @@
-/* The report's plots. Each is NAME.dat and NAME.gp in the results folder, so that anybody can redraw it, and
- * is drawn by gnuplot into an SVG that the report takes in. Colours are Okabe and Ito's, safe for the
- * colour-blind; every axis names its unit. */
+/* The report's plots. Each is NAME.dat and NAME.gp in the results folder, so that anybody can
+ * redraw it, and is drawn by gnuplot into an SVG that the report takes in. Colours are Okabe and
+ * Ito's, safe for the colour-blind; every axis names its unit. */
 #include "results/internal.h"
 #include "results/metric_names.h"
 
@@ -106,13 +106,16 @@ static bool plot_time(const struct fb_results *results, const char *folder, stru
         }
         fputs("\n\n", sheet.data.stream);
     }
-    fprintf(sheet.script.stream, "set xlabel 'simulated time, s'\nset ylabel '%s%s'\n"
-                                 "set xrange [0:*]\n%splot ", unit,
-            is_wide ? ", log scale" : "",
+    fprintf(sheet.script.stream,
+            "set xlabel 'simulated time, s'\nset ylabel '%s%s'\n"
+            "set xrange [0:*]\n%splot ",
+            unit, is_wide ? ", log scale" : "",
             is_wide ? "set logscale y\nset format y '%g'\n" : "set yrange [0:*]\n");
     for (uint32_t n = 0; n < 4; n++)
-        fprintf(sheet.script.stream, "%s'throughput.dat' index %u with steps lw 2 lc rgb '%s' "
-                                     "title '%s'", n > 0 ? ", " : "", n, colours[n], titles[n]);
+        fprintf(sheet.script.stream,
+                "%s'throughput.dat' index %u with steps lw 2 lc rgb '%s' "
+                "title '%s'",
+                n > 0 ? ", " : "", n, colours[n], titles[n]);
     fputs("\n", sheet.script.stream);
     sheet_close(&sheet, error);
     return true;
@@ -152,7 +155,8 @@ static bool plot_latency(const struct fb_results *results, const char *folder,
         return false;
     fputs("set logscale x\nset xlabel 'read latency, ms (log scale)'\nset ylabel '% of reads'\n"
           "set yrange [0:102]\nset grid xtics ytics lc rgb '#e4e4e4' lw 1\n"
-          "set format x '%g'\nplot ", sheet.script.stream);
+          "set format x '%g'\nplot ",
+          sheet.script.stream);
     for (uint32_t p = 0; p < results->point_count && p < COLOURS; p++) {
         const struct fb_point *point = &results->points[p];
         char name[256];
@@ -178,8 +182,8 @@ struct bar {
     double value;
 };
 
-static uint32_t bars_with_prefix(const struct fb_point *point, const char *prefix,
-                                 struct bar *bars, uint32_t bars_max)
+static uint32_t bars_with_prefix(const struct fb_point *point, const char *prefix, struct bar *bars,
+                                 uint32_t bars_max)
 {
     uint32_t count = 0;
     const struct fb_run *run = &point->runs[0];
@@ -231,8 +235,7 @@ static bool plot_bars(const struct fb_results *results, const char *folder, cons
     return true;
 }
 
-static bool plot_tiers(const struct fb_results *results, const char *folder,
-                       struct fb_error *error)
+static bool plot_tiers(const struct fb_results *results, const char *folder, struct fb_error *error)
 {
     static const char *const names[] = {"get_bytes", "device_read_bytes", "pull_bytes",
                                         "origin_fetch_bytes", "device_write_bytes"};
@@ -281,7 +284,6 @@ static char *draw(const char *folder, const char *name)
     return svg;
 }
 
-
 static void plot_add(struct fb_plot *plots, uint32_t *count, const char *folder, const char *name,
                      const char *title)
 {
@@ -292,8 +294,8 @@ static void plot_add(struct fb_plot *plots, uint32_t *count, const char *folder,
 }
 
 /* One sweep plot for each of the first two headline metrics that the experiment has. */
-static void plot_sweeps(const struct fb_results *results, const char *folder,
-                        struct fb_plot *plots, uint32_t *count, struct fb_error *error)
+static void plot_sweeps(const struct fb_results *results, const char *folder, struct fb_plot *plots,
+                        uint32_t *count, struct fb_error *error)
 {
     uint32_t drawn = 0;
     for (uint32_t i = 0; fb_metric_headlines[i] != NULL && drawn < 2; i++) {

@@ -1,5 +1,6 @@
-/* A metric over a sweep: x is the numeric parameter with the most values, one curve for each combination of
- * the others; bars when no parameter is numeric. Error bars are 95% confidence intervals. */
+/* A metric over a sweep: x is the numeric parameter with the most values, one curve for each
+ * combination of the others; bars when no parameter is numeric. Error bars are 95% confidence
+ * intervals. */
 #include "results/internal.h"
 #include "results/metric_names.h"
 
@@ -8,7 +9,6 @@
 #include <string.h>
 
 enum { CURVES_MAX = 7 };
-
 
 static bool is_number(const char *text)
 {
@@ -143,11 +143,12 @@ static void write_curves(struct sweep_sheet *sheet, const struct fb_results *res
                            results->points[p].parameters[axis].value);
         }
         fputs("\n\n", sheet->data.stream);
-        fprintf(sheet->script.stream,
-                "%s'%s.dat' index %u using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '%s' %s%s%s, "
-                "'' index %u using 1:2:3 with yerrorbars pt 7 ps 0.5 lc rgb '%s' notitle",
-                c > 0 ? ", " : "", name, c, colours[c], names[c][0] ? "title '" : "notitle",
-                names[c], names[c][0] ? "'" : "", c, colours[c]);
+        fprintf(
+            sheet->script.stream,
+            "%s'%s.dat' index %u using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '%s' %s%s%s, "
+            "'' index %u using 1:2:3 with yerrorbars pt 7 ps 0.5 lc rgb '%s' notitle",
+            c > 0 ? ", " : "", name, c, colours[c], names[c][0] ? "title '" : "notitle", names[c],
+            names[c][0] ? "'" : "", c, colours[c]);
     }
     fputs("\n", sheet->script.stream);
 }
@@ -164,7 +165,8 @@ static void write_bars(struct sweep_sheet *sheet, const struct fb_results *resul
     fprintf(sheet->script.stream,
             "set style fill solid 1 noborder\nset boxwidth 0.6\nset xtics noenhanced\n"
             "plot '%s.dat' using 1:3:xtic(2) with boxes lc rgb '#0072B2' notitle, "
-            "'' using 1:3:4 with yerrorbars pt 0 lc rgb '#333333' notitle\n", name);
+            "'' using 1:3:4 with yerrorbars pt 0 lc rgb '#333333' notitle\n",
+            name);
 }
 
 bool fb_plot_sweep(const struct fb_results *results, const char *folder, const char *name,

@@ -19,7 +19,8 @@ static const char style[] =
     ".tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:12px;"
     "margin:20px 0}.tile{border:1px solid var(--line);border-radius:8px;padding:12px 14px}"
     ".tile b{display:block;font-size:22px;font-weight:600;letter-spacing:-.01em;"
-    "font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:13px;line-height:1.35;"
+    "font-variant-numeric:tabular-nums}.tile "
+    "span{color:var(--soft);font-size:13px;line-height:1.35;"
     "display:block}.tile i{font-style:normal;color:var(--soft);font-size:13px}"
     "figure{margin:20px 0 8px;break-inside:avoid}figcaption{font-weight:600;margin:0 0 4px}"
     "figure svg{max-width:100%;height:auto;display:block}"
@@ -69,8 +70,8 @@ static void put_estimate(FILE *stream, const char *name, const char *unit,
     }
     fputs(fb_metric_format(name, unit, estimate.mean, text), stream);
     if (estimate.n > 1)
-        fprintf(stream, " <%s>± %s</%s>", tag,
-                fb_metric_format(name, unit, estimate.ci95, text), tag);
+        fprintf(stream, " <%s>± %s</%s>", tag, fb_metric_format(name, unit, estimate.ci95, text),
+                tag);
 }
 
 static void put_tiles(FILE *stream, const struct fb_point *point)
@@ -151,8 +152,10 @@ static void put_plots(FILE *stream, const struct fb_plot *plots, uint32_t count)
         if (svg != NULL)
             fputs(svg, stream);
         else
-            fprintf(stream, "<p class=\"soft\">Not drawn: gnuplot failed or is missing; "
-                            "<code>gnuplot %s.gp</code> draws it.</p>", plots[i].name);
+            fprintf(stream,
+                    "<p class=\"soft\">Not drawn: gnuplot failed or is missing; "
+                    "<code>gnuplot %s.gp</code> draws it.</p>",
+                    plots[i].name);
         fputs("</figure>\n", stream);
     }
 }
@@ -194,16 +197,18 @@ static void put_reproduction(FILE *stream, const struct fb_results *results)
     const struct fb_point *point = &results->points[0];
     char hex[65];
     fb_sha256(results->resolved_config, strlen(results->resolved_config), hex);
-    fprintf(stream, "<footer>forebay %s, source %s, engine %s, %u point%s, %u seed%s from %llu. "
-                    "Determinism hash <code>%016llx</code>, config SHA-256 <code>%.16s</code>. "
-                    "The same version, config and seeds give this file again, byte for byte.",
+    fprintf(stream,
+            "<footer>forebay %s, source %s, engine %s, %u point%s, %u seed%s from %llu. "
+            "Determinism hash <code>%016llx</code>, config SHA-256 <code>%.16s</code>. "
+            "The same version, config and seeds give this file again, byte for byte.",
             FB_VERSION, FB_GIT_SHA, results->engine, results->point_count,
             results->point_count == 1 ? "" : "s", point->run_count,
             point->run_count == 1 ? "" : "s",
             (unsigned long long)(point->run_count > 0 ? point->runs[0].seed : 0),
             (unsigned long long)fb_results_hash(results), hex);
     fputs(" Data: <code>summary.json</code>, <code>series.csv</code>, "
-          "<code>per_entity.csv</code>; redraw: <code>gnuplot NAME.gp</code>.</footer>\n", stream);
+          "<code>per_entity.csv</code>; redraw: <code>gnuplot NAME.gp</code>.</footer>\n",
+          stream);
 }
 
 static void put_body(FILE *stream, const struct fb_results *results, const struct fb_plot *plots,
@@ -215,7 +220,8 @@ static void put_body(FILE *stream, const struct fb_results *results, const struc
     put_paragraph(stream, "question", results->question);
     if (results->is_partial)
         fputs("<div class=\"banner\">Partial: the run was stopped before its end. Figures cover "
-              "only what was simulated.</div>\n", stream);
+              "only what was simulated.</div>\n",
+              stream);
     if (results->point_count == 1)
         put_tiles(stream, &results->points[0]);
     put_expectations(stream, results);
@@ -242,7 +248,8 @@ void fb_report_write(const struct fb_results *results, const char *folder,
     fb_file_open(&file, folder, "report.html", error);
     if (file.stream != NULL) {
         fputs("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-              "<meta name=\"viewport\" content=\"width=device-width\"><title>", file.stream);
+              "<meta name=\"viewport\" content=\"width=device-width\"><title>",
+              file.stream);
         put_escaped(file.stream, results->experiment);
         fprintf(file.stream, " - Forebay</title>%s</head><body>\n", style);
         put_body(file.stream, results, plots, plot_count);

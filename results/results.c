@@ -1,5 +1,5 @@
-/* Writes a results folder and prints the summary. The manifest comes last: a folder without a manifest of its
- * own run is not a result. */
+/* Writes a results folder and prints the summary. The manifest comes last: a folder without a
+ * manifest of its own run is not a result. */
 #include "results/internal.h"
 #include "results/metric_names.h"
 

@@ -1,9 +1,11 @@
 /* What runs of an experiment gave, and the folder that it becomes (DESIGN.md section 8):
- * manifest.json, summary.json, series.csv, per_entity.csv, report.html, and *.gp with *.dat to redraw.
+ * manifest.json, summary.json, series.csv, per_entity.csv, report.html, and *.gp with *.dat to
+ * redraw.
  *
- * Everything but wall-clock fields (wall_s, events_per_s, peak_rss_bytes, started_at) is the same for
- * the same seeds and config, byte for byte. Files are written to a temporary name and renamed, so that
- * nothing half-written looks whole; manifest.json comes last and says "complete" or "partial". */
+ * Everything but wall-clock fields (wall_s, events_per_s, peak_rss_bytes, started_at) is the
+ * same for the same seeds and config, byte for byte. Files are written to a temporary name and
+ * renamed, so that nothing half-written looks whole; manifest.json comes last and says
+ * "complete" or "partial". */
 #ifndef FB_RESULTS_RESULTS_H
 #define FB_RESULTS_RESULTS_H
 
@@ -81,7 +83,7 @@ struct fb_results {
     char experiment[64];
     char question[512];
     char expect[512];
-    char engine[64]; /* name and version */
+    char engine[64];             /* name and version */
     const char *resolved_config; /* YAML of the first point */
     const char *const *inputs;   /* files to hash into the manifest */
     uint32_t input_count;
@@ -98,12 +100,12 @@ struct fb_results {
     uint32_t jobs;
 };
 
-/* Writes the folder (made if missing). Errors: error set: cannot create, disk full; what was renamed
- * before stays, and manifest.json is missing or older. */
-void fb_results_write(const struct fb_results *results, const char *folder,
-                      struct fb_error *error);
+/* Writes the folder (made if missing). Errors: error set: cannot create, disk full; what was
+ * renamed before stays, and manifest.json is missing or older. */
+void fb_results_write(const struct fb_results *results, const char *folder, struct fb_error *error);
 
-/* Prints the summary table for a terminal: one line a point, main metrics with confidence intervals. */
+/* Prints the summary table for a terminal: one line a point, main metrics with confidence
+ * intervals. */
 void fb_results_print(const struct fb_results *results);
 
 /* Mean, half-width of the 95% confidence interval (Student's t; 0 when n < 2) over runs. */

@@ -1,4 +1,5 @@
-/* See transport.h. Same program on both sides, so numbers go as they are; names as length and bytes. */
+/* See transport.h. Same program on both sides, so numbers go as they are; names as length and
+ * bytes. */
 #include "results/transport.h"
 
 #include <stdlib.h>

@@ -4,13 +4,15 @@ execute_process(COMMAND git -c safe.directory=* -C ${SOURCE} rev-parse --short=1
 if(NOT SHA)
   set(SHA "unknown")
 else()
-  execute_process(COMMAND git -c safe.directory=* -C ${SOURCE} status --porcelain --untracked-files=no
+  execute_process(
+    COMMAND git -c safe.directory=* -C ${SOURCE} status --porcelain --untracked-files=no
                   OUTPUT_VARIABLE CHANGES ERROR_QUIET)
   if(CHANGES)
     set(SHA "${SHA}-dirty")
   endif()
 endif()
-set(TEXT "/* Made by results/version.cmake. */\n#ifndef FB_VERSION\n#define FB_VERSION \"${VERSION}\"\n#define FB_GIT_SHA \"${SHA}\"\n#endif\n")
+string(CONCAT TEXT "/* Made by results/version.cmake. */\n#ifndef FB_VERSION\n"
+  "#define FB_VERSION \"${VERSION}\"\n#define FB_GIT_SHA \"${SHA}\"\n#endif\n")
 set(OLD "")
 if(EXISTS ${OUTPUT})
   file(READ ${OUTPUT} OLD)

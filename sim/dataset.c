@@ -1,5 +1,5 @@
-/* See dataset.h. Lengths and orders are drawn with GSL, one generator per purpose, so that a change of the
- * workload's size does not shift what others draw (common random numbers). */
+/* See dataset.h. Lengths and orders are drawn with GSL, one generator per purpose, so that a
+ * change of the workload's size does not shift what others draw (common random numbers). */
 #include "sim/dataset.h"
 
 #include <gsl/gsl_randist.h>

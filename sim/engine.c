@@ -1,8 +1,9 @@
-/* The part of an engine that does not depend on the backend: timers, fluid flows, up and down, and the
- * delivery of what is due in (date, cookie) order.
+/* The part of an engine that does not depend on the backend: timers, fluid flows, up and down,
+ * and the delivery of what is due in (date, cookie) order.
  *
- * Timers live in one heap for both engines: with SimGrid as the clock, one SimGrid timer stands for the
- * earliest date, because SimGrid's own timer queue slows down to 0.5 M timers/s with 400,000 pending. */
+ * Timers live in one heap for both engines: with SimGrid as the clock, one SimGrid timer stands
+ * for the earliest date, because SimGrid's own timer queue slows down to 0.5 M timers/s with
+ * 400,000 pending. */
 #include "sim/engine_internal.h"
 
 #include "core/panic.h"

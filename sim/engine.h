@@ -3,7 +3,8 @@
  * engine_plain.c (an event heap and the fluid network; needs no SimGrid).
  *
  * Contract:
- *  1. Every cookie given to timer or transfer comes back through the callback exactly once, unless it
+ * 1. Every cookie given to timer or transfer comes back through the callback exactly once,
+ * unless it
  *     is a timer that was cancelled.
  *  2. Time is integer nanoseconds and never goes back. What comes back at the same nanosecond comes
  *     sorted by cookie: the world puts (kind, node, op) into the cookie.
@@ -33,7 +34,8 @@ struct fb_engine_leaf {
 };
 
 /* Hosts 0..host_count-1. A route is: source's up, leaf's up, leaf's down, target's down; the leaf's
- * links only where the leaves differ. Traffic of a host with itself takes no time on the network. */
+ * links only where the leaves differ. Traffic of a host with itself takes no time on the
+ * network. */
 struct fb_engine_network {
     const struct fb_engine_host *hosts;
     const struct fb_engine_leaf *leaves;
@@ -42,7 +44,10 @@ struct fb_engine_network {
 };
 
 enum fb_engine_kind { FB_ENGINE_SIMGRID, FB_ENGINE_PLAIN };
-enum fb_engine_flows { FB_FLOWS_LMM, FB_FLOWS_FLUID }; /* lmm: SimGrid's own; plain has fluid only */
+enum fb_engine_flows {
+    FB_FLOWS_LMM,
+    FB_FLOWS_FLUID
+}; /* lmm: SimGrid's own; plain has fluid only */
 
 /* status: FB_OK or FB_GONE. */
 typedef void fb_engine_callback(void *context, uint64_t cookie, enum fb_status status);

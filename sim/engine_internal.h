@@ -1,5 +1,6 @@
-/* What the two engines have in common. Timers are always in the event heap; flows are either the fluid
- * solver's or SimGrid's. engine.c holds the loop; a backend is its clock and, with lmm, its flows. */
+/* What the two engines have in common. Timers are always in the event heap; flows are either the
+ * fluid solver's or SimGrid's. engine.c holds the loop; a backend is its clock and, with lmm,
+ * its flows. */
 #ifndef FB_SIM_ENGINE_INTERNAL_H
 #define FB_SIM_ENGINE_INTERNAL_H
 
@@ -26,11 +27,11 @@ struct fb_engine {
     struct fb_event_heap timers;
     struct fb_event_heap failures; /* cookies that fail at a date */
     struct fb_fluid *fluid;        /* NULL with lmm */
-    void *simgrid; /* engine_simgrid.cpp's own */
+    void *simgrid;                 /* engine_simgrid.cpp's own */
 };
 
-/* Delivers everything that is due at now_ns, sorted by cookie. extra: completions that the backend saw.
- * Used by the backends' loops. */
+/* Delivers everything that is due at now_ns, sorted by cookie. extra: completions that the
+ * backend saw. Used by the backends' loops. */
 void fb_engine_deliver_due(struct fb_engine *engine, uint64_t *extra, uint32_t extra_count);
 
 /* The next date at which something is due; UINT64_MAX: nothing. */
@@ -47,8 +48,8 @@ void fb_simgrid_set_capacity(struct fb_engine *engine, uint32_t host, uint64_t u
 void fb_simgrid_run(struct fb_engine *engine);
 const char *fb_simgrid_version(const struct fb_engine *engine);
 
-/* Date, in seconds, at which SimGrid's own disk model ends `count` reads of size_bytes that start together:
- * the cross-check of station.c. */
+/* Date, in seconds, at which SimGrid's own disk model ends `count` reads of size_bytes that
+ * start together: the cross-check of station.c. */
 double fb_simgrid_disk_read_s(uint64_t bytes_per_s, uint64_t size_bytes, uint32_t count);
 
 #ifdef __cplusplus

@@ -1,16 +1,18 @@
-/* SimGrid as the clock, the platform and, with network lmm, the flows. The one C++ file: SimGrid's C API has
- * no host-to-host send, no timers and no platform building.
+/* SimGrid as the clock, the platform and, with network lmm, the flows. The one C++ file:
+ * SimGrid's C API has no host-to-host send, no timers and no platform building.
  *
- * No actor runs. One kernel timer stands for the earliest date of the engine's own heap (engine.c), because
- * the kernel's queue falls to 0.5 M timers/s with 400,000 pending. Flows are Comm activities; their
- * completions of one date are collected and delivered together, sorted by cookie: the first one sets a
- * kernel timer for now, which runs after SimGrid has reported all that ended at that date.
+ * No actor runs. One kernel timer stands for the earliest date of the engine's own heap
+ * (engine.c), because the kernel's queue falls to 0.5 M timers/s with 400,000 pending. Flows are
+ * Comm activities; their completions of one date are collected and delivered together, sorted by
+ * cookie: the first one sets a kernel timer for now, which runs after SimGrid has reported all
+ * that ended at that date.
  *
- * Pinned model options (FACTS measured them): CM02 without cross-traffic and without TCP's window, so that a
- * flow gets exactly its max-min share; link latencies are 0, the world charges latency with timers, because
- * CM02 would share a saturated link in inverse proportion to latency.
- * Hosts that are down are in the engine's own table: a Comm started on a dead link never calls back, and one to a
- * dead host aborts. A cancelled Comm calls back twice: what is not in `flows` any more is ignored. */
+ * Pinned model options (FACTS measured them): CM02 without cross-traffic and without TCP's
+ * window, so that a flow gets exactly its max-min share; link latencies are 0, the world charges
+ * latency with timers, because CM02 would share a saturated link in inverse proportion to
+ * latency. Hosts that are down are in the engine's own table: a Comm started on a dead link
+ * never calls back, and one to a dead host aborts. A cancelled Comm calls back twice: what is
+ * not in `flows` any more is ignored. */
 #include "sim/engine_internal.h"
 
 #include <simgrid/kernel/Timer.hpp>
@@ -26,7 +28,8 @@
 namespace sg4 = simgrid::s4u;
 using simgrid::kernel::timer::Timer;
 
-namespace {
+namespace
+{
 
 struct Flow {
     sg4::CommPtr comm;
@@ -39,7 +42,7 @@ struct SimgridState {
     std::vector<sg4::Link *> up, down;
     std::unordered_map<const sg4::Activity *, Flow> flows;
     std::vector<sg4::CommPtr> cancelled; /* their second callback must find them alive */
-    std::vector<uint64_t> ended; /* cookies of flows that ended at this date */
+    std::vector<uint64_t> ended;         /* cookies of flows that ended at this date */
     Timer *armed = nullptr;
     uint64_t armed_ns = UINT64_MAX;
 };
@@ -140,7 +143,8 @@ void add_host(SimgridState *state, sg4::NetZone *zone, const fb_engine_host &hos
     state->down[index] = down;
 }
 
-/* A leaf with limited uplinks is a zone of its own; other hosts hang on the core, which never blocks. */
+/* A leaf with limited uplinks is a zone of its own; other hosts hang on the core, which never
+ * blocks. */
 sg4::NetZone *add_leaf(sg4::NetZone *root, const fb_engine_leaf &leaf, uint32_t index)
 {
     std::string name = "leaf" + std::to_string(index);
@@ -181,7 +185,8 @@ sg4::Engine *open_simgrid()
 {
     static int argc = 6;
     static char name[] = "forebay", quiet[] = "--log=root.thres:critical",
-                model[] = "--cfg=network/model:CM02", crosstraffic[] = "--cfg=network/crosstraffic:0",
+                model[] = "--cfg=network/model:CM02",
+                crosstraffic[] = "--cfg=network/crosstraffic:0",
                 window[] = "--cfg=network/TCP-gamma:1e30", none[] = "--cfg=debug/clean-atexit:no";
     static char *argv[] = {name, quiet, model, crosstraffic, window, none, nullptr};
     return new sg4::Engine(&argc, argv);
@@ -284,8 +289,8 @@ extern "C" double fb_simgrid_disk_read_s(uint64_t bytes_per_s, uint64_t size_byt
     sg4::Engine *engine = open_simgrid();
     sg4::NetZone *zone = sg4::create_star_zone("root");
     sg4::Host *host = zone->create_host("h", 1e9);
-    sg4::Disk *disk = host->create_disk("d", static_cast<double>(bytes_per_s),
-                                        static_cast<double>(bytes_per_s));
+    sg4::Disk *disk =
+        host->create_disk("d", static_cast<double>(bytes_per_s), static_cast<double>(bytes_per_s));
     disk->seal();
     host->seal();
     zone->seal();

@@ -1,9 +1,9 @@
 /* Fan-out read: every node reads the same object (weights, an image) as fast as it can.
  *
- * A node keeps `window` blocks in flight, in the object's order, beginning at a place of its own (a stride over the
- * object), so that not all ask the same owner at the same moment; it is done when it has every block.
- * The bound that a result is held to: object / NIC rate + log2(nodes) block times.
- * Source: a binary tree of holders doubles each block time; DESIGN.md section 4. */
+ * A node keeps `window` blocks in flight, in the object's order, beginning at a place of its own
+ * (a stride over the object), so that not all ask the same owner at the same moment; it is done
+ * when it has every block. The bound that a result is held to: object / NIC rate + log2(nodes)
+ * block times. Source: a binary tree of holders doubles each block time; DESIGN.md section 4. */
 #include "sim/world_internal.h"
 
 #include "core/key.h"
@@ -79,9 +79,8 @@ static void read_ask(struct world *world, uint32_t node, uint32_t slot)
 {
     const struct fanout *state = world->fanout;
     uint32_t number = state->reads[(size_t)node * state->window + slot].block;
-    const struct fb_request request = {.kind = FB_REQUEST_GET,
-                                       .request_id = slot,
-                                       .block = fanout_block(world, number)};
+    const struct fb_request request = {
+        .kind = FB_REQUEST_GET, .request_id = slot, .block = fanout_block(world, number)};
     world_request(world, node, &request);
 }
 
@@ -105,8 +104,7 @@ void fanout_start(struct world *world)
 {
     struct fanout *state = world->fanout;
     for (uint32_t i = 0; i < world->scenario->nodes; i++) {
-        state->nodes[i].first =
-            (uint32_t)((uint64_t)i * state->blocks / world->scenario->nodes);
+        state->nodes[i].first = (uint32_t)((uint64_t)i * state->blocks / world->scenario->nodes);
         uint64_t at_ns = spec(world)->stagger_ns * i / world->scenario->nodes;
         world_client_timer(world, i, at_ns, timer_word(TIMER_START, 0));
     }
@@ -140,9 +138,9 @@ static void read_end(struct world *world, uint32_t node, uint32_t slot)
 {
     struct fanout *state = world->fanout;
     struct fanout_node *reader = &state->nodes[node];
-    const struct fb_request release = {
-        .kind = FB_REQUEST_RELEASE,
-        .lease = state->reads[(size_t)node * state->window + slot].lease};
+    const struct fb_request release = {.kind = FB_REQUEST_RELEASE,
+                                       .lease =
+                                           state->reads[(size_t)node * state->window + slot].lease};
     world_request(world, node, &release);
     reader->got++;
     state->blocks_done++;
@@ -197,8 +195,7 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
         double port = (double)scenario->hardware.nic.rate_bytes_per_s *
                       scenario->hardware.nic.efficiency * scenario->hardware.nic.count;
         double size = (double)spec(world)->object_size_bytes;
-        double bound_s = size / port +
-                         log2(nodes) * (double)scenario->core.block_size_bytes / port;
+        double bound_s = size / port + log2(nodes) * (double)scenario->core.block_size_bytes / port;
         qsort(times, count, sizeof(*times), compare);
         metrics_add(run, "fan_out_p50_s", "s", times[count / 2]);
         metrics_add(run, "fan_out_p99_s", "s", times[(count - 1) * 99 / 100]);

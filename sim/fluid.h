@@ -10,15 +10,16 @@ enum { FB_FLUID_LINKS_MAX = 8 }; /* links of one flow's path */
 
 struct fb_fluid;
 
-/* link_bytes_per_s: capacity of each link, > 0. tolerance: relative error of rates that is accepted,
- * 0: exact. flows_max: a hint for the first allocation; it grows. Errors: NULL: out of memory. */
+/* link_bytes_per_s: capacity of each link, > 0. tolerance: relative error of rates that is
+ * accepted, 0: exact. flows_max: a hint for the first allocation; it grows. Errors: NULL: out of
+ * memory. */
 struct fb_fluid *fb_fluid_open(const uint64_t *link_bytes_per_s, uint32_t link_count,
                                uint32_t flows_max, double tolerance);
 void fb_fluid_close(struct fb_fluid *fluid);
 
-/* Starts a flow at now_ns (never before the last call's). links: link_count distinct indexes, 1..MAX.
- * rate_max_bytes_per_s 0: no cap. cookie: the caller's, unique among open flows of the same instant.
- * Returns the flow's id, valid until its completion is taken or it is cancelled. */
+/* Starts a flow at now_ns (never before the last call's). links: link_count distinct indexes,
+ * 1..MAX. rate_max_bytes_per_s 0: no cap. cookie: the caller's, unique among open flows of the
+ * same instant. Returns the flow's id, valid until its completion is taken or it is cancelled. */
 uint32_t fb_fluid_start(struct fb_fluid *fluid, uint64_t now_ns, const uint32_t *links,
                         uint32_t link_count, uint64_t size_bytes, uint64_t rate_max_bytes_per_s,
                         uint32_t weight, uint64_t cookie);
@@ -36,14 +37,16 @@ uint64_t fb_fluid_next_ns(struct fb_fluid *fluid);
  * Flows of one nanosecond come sorted by cookie. */
 int fb_fluid_take(struct fb_fluid *fluid, uint64_t now_ns, uint64_t *cookie);
 
-/* Visits the open flows that cross `link`: writes up to count_max ids, returns how many there are. */
+/* Visits the open flows that cross `link`: writes up to count_max ids, returns how many there
+ * are. */
 uint32_t fb_fluid_flows_on(const struct fb_fluid *fluid, uint32_t link, uint32_t *flows,
                            uint32_t count_max);
 uint64_t fb_fluid_cookie(const struct fb_fluid *fluid, uint32_t flow);
 
 uint32_t fb_fluid_open_flows(const struct fb_fluid *fluid);
 
-/* Present rate of a flow and load of a link, bytes a second, as resolved now. For tests and reports. */
+/* Present rate of a flow and load of a link, bytes a second, as resolved now. For tests and
+ * reports. */
 double fb_fluid_flow_rate(struct fb_fluid *fluid, uint64_t now_ns, uint32_t flow);
 double fb_fluid_link_load(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link);
 

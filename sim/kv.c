@@ -1,11 +1,11 @@
 /* KV cache clients: an LLM request trace replayed through the cache.
  *
- * Request i goes to node i mod nodes. A node handles its requests one after another, as the trace orders
- * them: match its block chain, get the matched prefix, put the blocks after it (a block that is
- * there already is touched), then the next request. That is the trace's own block-level semantics, so the
- * hit ratio can be compared with an exact replay.
+ * Request i goes to node i mod nodes. A node handles its requests one after another, as the
+ * trace orders them: match its block chain, get the matched prefix, put the blocks after it (a
+ * block that is there already is touched), then the next request. That is the trace's own
+ * block-level semantics, so the hit ratio can be compared with an exact replay.
  *
- *     IDLE --request arrived--> MATCHING --reply--> MOVING (gets, then puts) --last one done--> IDLE */
+ * IDLE --request arrived--> MATCHING --reply--> MOVING (gets, then puts) --last one done--> IDLE */
 #include "sim/world_internal.h"
 
 #include "core/key.h"
@@ -22,10 +22,10 @@ enum { TIMER_ARRIVAL, TIMER_COPIED, TIMER_RETRY };
 
 struct kv_node {
     enum kv_phase phase;
-    uint64_t request;  /* being handled */
-    uint64_t waiting;  /* next one for this node that has not been handled */
-    uint32_t matched;  /* blocks */
-    uint32_t next;     /* block to move */
+    uint64_t request; /* being handled */
+    uint64_t waiting; /* next one for this node that has not been handled */
+    uint32_t matched; /* blocks */
+    uint32_t next;    /* block to move */
     uint32_t in_flight;
     uint64_t begun_ns;
     uint64_t leases[IN_FLIGHT_MAX];
@@ -97,8 +97,8 @@ static void kv_arrival_timer(struct world *world)
     struct kv *kv = world->kv;
     if (kv->arrived >= kv->request_count)
         return;
-    double arrival = (double)kv->trace.requests[kv->arrived].arrival_ns /
-                     world->scenario->workload.kv.speed;
+    double arrival =
+        (double)kv->trace.requests[kv->arrived].arrival_ns / world->scenario->workload.kv.speed;
     uint64_t at_ns = (uint64_t)arrival;
     uint64_t now_ns = world_now_ns(world);
     world_client_timer(world, (uint32_t)(kv->arrived % world->scenario->nodes),
@@ -257,13 +257,12 @@ void kv_metrics(const struct world *world, struct fb_run *run)
     metrics_add(run, "block_references", "1", (double)kv->references);
     metrics_add(run, "prefix_hits", "1", (double)kv->prefix_hits);
     if (kv->references > 0)
-        metrics_add(run, "prefix_hit_ratio", "1",
-                    (double)kv->prefix_hits / (double)kv->references);
+        metrics_add(run, "prefix_hit_ratio", "1", (double)kv->prefix_hits / (double)kv->references);
     if (kv->handled > 0)
         metrics_add(run, "request_latency_mean_ns", "ns",
                     kv->latency_sum_s * 1e9 / (double)kv->handled);
-    metrics_add(run, "capacity_tokens", "1",
-                (double)(world->scenario->core.memory_size_bytes /
-                         world->scenario->core.block_size_bytes) *
-                    world->scenario->workload.kv.block_tokens * world->scenario->nodes);
+    metrics_add(
+        run, "capacity_tokens", "1",
+        (double)(world->scenario->core.memory_size_bytes / world->scenario->core.block_size_bytes) *
+            world->scenario->workload.kv.block_tokens * world->scenario->nodes);
 }

@@ -143,8 +143,8 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
 static void add_entities(const struct world *world, struct fb_run *run)
 {
     uint32_t nodes = world->scenario->nodes < ENTITIES_MAX ? world->scenario->nodes : ENTITIES_MAX;
-    run->entities = calloc((size_t)nodes * 5 + 2 * world->scenario->origin.accounts,
-                           sizeof(*run->entities));
+    run->entities =
+        calloc((size_t)nodes * 5 + 2 * world->scenario->origin.accounts, sizeof(*run->entities));
     for (uint32_t i = 0; i < nodes && run->entities != NULL; i++) {
         const struct host *host = &world->hosts[i];
         const struct fb_stats *stats = fb_node_stats(host->core);

@@ -1,5 +1,6 @@
 /* Quantities over simulated time in at most FB_SERIES_BINS bins: when time runs past the last one,
- * neighbours are merged and bins become twice as wide. Memory stays constant whatever the run's length. */
+ * neighbours are merged and bins become twice as wide. Memory stays constant whatever the run's
+ * length. */
 #ifndef FB_SIM_SERIES_H
 #define FB_SIM_SERIES_H
 

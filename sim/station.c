@@ -11,9 +11,9 @@ struct fb_station {
     uint64_t pipe_free_ns;
     uint64_t busy_ns;
     uint64_t remainder[FB_STATION_KINDS][2]; /* of size / bandwidth and of 1 / operations */
-    uint32_t slots_used;  /* of the heap, until every slot was used once */
+    uint32_t slots_used;                     /* of the heap, until every slot was used once */
     uint32_t reserved;
-    uint64_t slots[];     /* min-heap of dates at which the slots become free */
+    uint64_t slots[]; /* min-heap of dates at which the slots become free */
 };
 
 enum { BY_BANDWIDTH, BY_OPERATIONS };
@@ -86,10 +86,10 @@ uint64_t fb_station_submit(struct fb_station *station, uint64_t now_ns, enum fb_
         start_ns = slot_free_ns(station);
     if (station->pipe_free_ns > start_ns)
         start_ns = station->pipe_free_ns;
-    uint64_t bytes_ns = divide(size_bytes, config->bytes_per_s[kind],
-                               &station->remainder[kind][BY_BANDWIDTH]);
-    uint64_t operation_ns = divide(1, config->operations_per_s[kind],
-                                   &station->remainder[kind][BY_OPERATIONS]);
+    uint64_t bytes_ns =
+        divide(size_bytes, config->bytes_per_s[kind], &station->remainder[kind][BY_BANDWIDTH]);
+    uint64_t operation_ns =
+        divide(1, config->operations_per_s[kind], &station->remainder[kind][BY_OPERATIONS]);
     uint64_t occupancy_ns = bytes_ns > operation_ns ? bytes_ns : operation_ns;
     uint64_t end_ns = start_ns + occupancy_ns + config->latency_ns[kind];
     station->pipe_free_ns = start_ns + occupancy_ns;

@@ -2,11 +2,13 @@
  * requests, CPU cores, a DPU, origin gateways. Completion times are computed at submission, O(log
  * parallelism), so a device costs the simulation one timer an operation.
  *
- * An operation takes one of `parallelism` slots (the device's queue depth), then the shared pipe for
- * max(size / bandwidth of its kind at that size, 1 / operations_per_s of its kind), then its latency:
+ * An operation takes one of `parallelism` slots (the device's queue depth), then the shared pipe
+ * for max(size / bandwidth of its kind at that size, 1 / operations_per_s of its kind), then its
+ * latency:
  *     start = max(now, earliest free slot, pipe free)
- *     pipe free = start + occupancy;  completion = start + occupancy + latency;  slot free = completion
- * Reads and writes share the pipe, so they slow each other in proportion to their sizes. */
+ * pipe free = start + occupancy;  completion = start + occupancy + latency;  slot free =
+ * completion Reads and writes share the pipe, so they slow each other in proportion to their
+ * sizes. */
 #ifndef FB_SIM_STATION_H
 #define FB_SIM_STATION_H
 
@@ -17,10 +19,10 @@ enum { FB_STATION_PARALLELISM_MAX = 1024 };
 enum fb_station_kind { FB_STATION_READ, FB_STATION_WRITE, FB_STATION_KINDS };
 
 struct fb_station_config {
-    uint64_t latency_ns[FB_STATION_KINDS];      /* of an idle device, without the transfer */
-    uint64_t bytes_per_s[FB_STATION_KINDS];     /* 0: no limit */
+    uint64_t latency_ns[FB_STATION_KINDS];       /* of an idle device, without the transfer */
+    uint64_t bytes_per_s[FB_STATION_KINDS];      /* 0: no limit */
     uint64_t operations_per_s[FB_STATION_KINDS]; /* 0: no limit */
-    uint32_t parallelism;                       /* 1..FB_STATION_PARALLELISM_MAX */
+    uint32_t parallelism;                        /* 1..FB_STATION_PARALLELISM_MAX */
 };
 
 struct fb_station;

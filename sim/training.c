@@ -1,16 +1,18 @@
 /* Training readers as DLIO and MLPerf Storage model them.
  *
  * Each accelerator has a loader of read_threads workers. A worker loads whole batches: it reads a
- * sample's blocks with a small read-ahead window, sample after sample. At most read_threads * prefetch
- * batches are loaded but not yet taken. The accelerator takes batch s, computes for computation_ns, and
- * waits for all others (the allreduce of data-parallel training) before batch s + 1.
+ * sample's blocks with a small read-ahead window, sample after sample. At most read_threads *
+ * prefetch batches are loaded but not yet taken. The accelerator takes batch s, computes for
+ * computation_ns, and waits for all others (the allreduce of data-parallel training) before
+ * batch s + 1.
  *
  *     accelerator: WAITING --batch loaded--> COMPUTING --timer--> AT_BARRIER --all there--> WAITING
  *
  * Loaders start empty at each epoch. Accelerator utilisation (AU) of an epoch is
  *     steps * computation time / (end of the last step - start of the first step's computation)
  * that is, the first batch's loading does not count.
- * Source: MLPerf Storage rules v1.0, "Accelerator utilization"; DLIO main loop (barrier after each step). */
+ * Source: MLPerf Storage rules v1.0, "Accelerator utilization"; DLIO main loop (barrier after
+ * each step). */
 #include "sim/dataset.h"
 #include "sim/world_internal.h"
 
@@ -37,10 +39,10 @@ struct read {
 };
 
 struct worker {
-    uint64_t batch;      /* being loaded, or the next one */
+    uint64_t batch; /* being loaded, or the next one */
     bool is_loading;
-    uint32_t sample;     /* in the batch */
-    uint32_t in_flight;  /* reads */
+    uint32_t sample;            /* in the batch */
+    uint32_t in_flight;         /* reads */
     uint64_t file, offset, end; /* of the sample's bytes still to be asked for */
 };
 
@@ -169,8 +171,8 @@ static void sample_begin(struct world *world, uint32_t accelerator, struct worke
     struct training *state = world->training;
     const struct fb_training *training = spec(world);
     uint64_t per_rank = state->steps * training->batch_size;
-    uint64_t sample = accelerator * per_rank + worker->batch * training->batch_size +
-                      worker->sample;
+    uint64_t sample =
+        accelerator * per_rank + worker->batch * training->batch_size + worker->sample;
     uint64_t file = state->dataset.order[sample / training->samples_per_file];
     uint64_t length = state->dataset.sample_bytes[file];
     worker->file = file;
@@ -188,11 +190,11 @@ static void read_fill_in(struct world *world, struct worker *worker, struct read
     uint64_t start = number * block_bytes;
     uint64_t size = file_bytes - start < block_bytes ? file_bytes - start : block_bytes;
     uint64_t stop = start + size < worker->end ? start + size : worker->end;
-    read->block = (struct fb_block){
-        .key = {.high = fb_mix(fb_mix(worker->file + 1) + number), .low = 1},
-        .object = worker->file,
-        .offset = start,
-        .size = (uint32_t)size};
+    read->block =
+        (struct fb_block){.key = {.high = fb_mix(fb_mix(worker->file + 1) + number), .low = 1},
+                          .object = worker->file,
+                          .offset = start,
+                          .size = (uint32_t)size};
     read->bytes = stop - worker->offset;
     worker->offset = stop;
 }
@@ -371,8 +373,8 @@ void training_metrics(const struct world *world, struct fb_run *run)
     const struct fb_training *training = spec(world);
     uint32_t epochs = state->epoch < EPOCHS_MAX ? state->epoch : EPOCHS_MAX;
     double au_sum = 0, mib_sum = 0;
-    double nominal_bytes = (double)state->steps * training->batch_size *
-                           training->record_length_bytes;
+    double nominal_bytes =
+        (double)state->steps * training->batch_size * training->record_length_bytes;
     for (uint32_t i = 0; i < epochs; i++) {
         const struct epoch *epoch = &state->epochs[i];
         double running_s = (double)(epoch->end_ns - epoch->first_compute_ns) * 1e-9;

@@ -1,12 +1,12 @@
 /* The world's loop: events reach nodes, nodes give ops, ops become work on engine and stations.
  *
  * CPU time: the core of a node is one thread. An event that arrives at t is handled at
- * start = max(t, thread free); the step costs core_step_ns, each op submit_ns more, and the ops begin
- * when that time is over. The step runs with now = start at once: nothing that arrives in between can
- * come before it, since the thread is first come, first served.
+ * start = max(t, thread free); the step costs core_step_ns, each op submit_ns more, and the ops
+ * begin when that time is over. The step runs with now = start at once: nothing that arrives in
+ * between can come before it, since the thread is first come, first served.
  *
- * Determinism: the engine delivers by (date, cookie); cookies are (node, pending index), and pending
- * indexes are given out in the order of the run. Every event and op is hashed. */
+ * Determinism: the engine delivers by (date, cookie); cookies are (node, pending index), and
+ * pending indexes are given out in the order of the run. Every event and op is hashed. */
 #include "sim/world_internal.h"
 
 #include "core/trace.h"
@@ -165,8 +165,7 @@ static void world_tick(struct world *world, uint32_t node)
 static void world_poll(struct world *world)
 {
     double share = workload_progress(world);
-    fb_progress_update(world->progress_from +
-                       (world->progress_to - world->progress_from) * share);
+    fb_progress_update(world->progress_from + (world->progress_to - world->progress_from) * share);
     if (world->should_stop != NULL && *world->should_stop)
         world_stop(world);
 }
@@ -219,8 +218,8 @@ static bool world_open_engine(struct world *world)
     const struct fb_scenario *scenario = world->scenario;
     char text[256] = "";
     uint32_t count = scenario->nodes + scenario->origin.accounts;
-    uint32_t leaves = (scenario->nodes + scenario->network.hosts_per_leaf - 1) /
-                      scenario->network.hosts_per_leaf;
+    uint32_t leaves =
+        (scenario->nodes + scenario->network.hosts_per_leaf - 1) / scenario->network.hosts_per_leaf;
     struct fb_engine_host *hosts = calloc(count, sizeof(*hosts));
     struct fb_engine_leaf *leaf = calloc(leaves + scenario->origin.accounts, sizeof(*leaf));
     uint64_t port = (uint64_t)((double)scenario->hardware.nic.rate_bytes_per_s *
@@ -244,9 +243,9 @@ static bool world_open_engine(struct world *world)
                                               .leaves = leaf,
                                               .host_count = count,
                                               .leaf_count = leaves + scenario->origin.accounts};
-    world->engine = fb_engine_open((enum fb_engine_kind)scenario->engine,
-                                   (enum fb_engine_flows)scenario->flows, &network, world_deliver,
-                                   world, text, sizeof(text));
+    world->engine =
+        fb_engine_open((enum fb_engine_kind)scenario->engine, (enum fb_engine_flows)scenario->flows,
+                       &network, world_deliver, world, text, sizeof(text));
     if (world->engine == NULL)
         fb_error_set(world->error, "%s", text);
     free(hosts);

@@ -1,5 +1,6 @@
 /* The simulated world: N nodes of the core, their devices, NICs, origin and clients, on an engine.
- * Ops become engine and station work, completions become events; CPU time of each step is charged. */
+ * Ops become engine and station work, completions become events; CPU time of each step is
+ * charged. */
 #ifndef FB_SIM_WORLD_H
 #define FB_SIM_WORLD_H
 

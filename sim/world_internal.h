@@ -12,15 +12,15 @@
 
 /* What a cookie of the engine stands for. */
 enum pending_kind {
-    PENDING_EVENT,          /* an event reaches a node */
-    PENDING_TICK,           /* a node's deadline */
-    PENDING_PULL_START,     /* a pull's request reached the peer's NIC: bytes begin to flow */
-    PENDING_PULL_FLOW,      /* the last byte left the network */
-    PENDING_FETCH_ARRIVE,   /* a request reached the origin */
-    PENDING_FETCH_START,    /* the origin has its first byte ready */
-    PENDING_FETCH_FLOW,     /* the last byte left the network */
-    PENDING_REPLY,          /* a reply reaches the node's client */
-    PENDING_CLIENT,         /* a client's own timer */
+    PENDING_EVENT,        /* an event reaches a node */
+    PENDING_TICK,         /* a node's deadline */
+    PENDING_PULL_START,   /* a pull's request reached the peer's NIC: bytes begin to flow */
+    PENDING_PULL_FLOW,    /* the last byte left the network */
+    PENDING_FETCH_ARRIVE, /* a request reached the origin */
+    PENDING_FETCH_START,  /* the origin has its first byte ready */
+    PENDING_FETCH_FLOW,   /* the last byte left the network */
+    PENDING_REPLY,        /* a reply reaches the node's client */
+    PENDING_CLIENT,       /* a client's own timer */
 };
 
 struct pending {
@@ -45,11 +45,11 @@ struct host {
     uint64_t *device_tags;
     uint64_t cpu_free_ns; /* the core's thread is busy until then */
     uint64_t cpu_busy_ns;
-    uint64_t tick_ns;     /* a TICK is scheduled for then; FB_NEVER_NS: none */
+    uint64_t tick_ns; /* a TICK is scheduled for then; FB_NEVER_NS: none */
     uint64_t pulled_bytes, served_bytes, fetched_bytes;
 };
 
-struct account { /* one account of the origin */
+struct account {             /* one account of the origin */
     struct fb_station *gate; /* request limit */
     uint32_t in_flight;
     uint64_t fetched_bytes;

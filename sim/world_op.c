@@ -5,8 +5,9 @@
  *             from the client: a memory copy
  *     FETCH   one-way latency -> request limit of the account -> first-byte latency -> flow -> DONE
  *     READ, WRITE   the node's drives          DIGEST   the node's CPU cores
- * Content is an 8-byte tag per extent: READ, PULL, FETCH and WRITE copy it, DIGEST is made from it, so that a
- * read of bytes that have been overwritten in the meantime shows (R5), and the oracle can compare. */
+ * Content is an 8-byte tag per extent: READ, PULL, FETCH and WRITE copy it, DIGEST is made from
+ * it, so that a read of bytes that have been overwritten in the meantime shows (R5), and the
+ * oracle can compare. */
 #include "sim/world_internal.h"
 
 #include "core/key.h"
@@ -47,8 +48,8 @@ static uint64_t world_latency_ns(const struct world *world, uint32_t source, uin
     const struct fb_scenario *scenario = world->scenario;
     uint32_t per_leaf = scenario->network.hosts_per_leaf;
     bool is_near = source / per_leaf == target / per_leaf;
-    return scenario->hardware.nic.latency_ns + (is_near ? scenario->network.leaf_latency_ns
-                                                        : scenario->network.core_latency_ns);
+    return scenario->hardware.nic.latency_ns +
+           (is_near ? scenario->network.leaf_latency_ns : scenario->network.core_latency_ns);
 }
 
 /* A DONE for op, to be delivered at at_ns. */
@@ -88,9 +89,8 @@ static void op_device(struct world *world, uint32_t node, uint64_t at_ns, const 
 {
     struct host *host = &world->hosts[node];
     bool is_read = op->kind == FB_OP_READ;
-    uint64_t end_ns = fb_station_submit(host->drive, at_ns,
-                                        is_read ? FB_STATION_READ : FB_STATION_WRITE,
-                                        op->span.size);
+    uint64_t end_ns = fb_station_submit(
+        host->drive, at_ns, is_read ? FB_STATION_READ : FB_STATION_WRITE, op->span.size);
     if (is_read) {
         *world_tag(world, &op->span) = *world_tag(world, &op->source);
         fb_series_add(&world->series, FB_SERIES_DEVICE, end_ns, (double)op->span.size);
@@ -106,8 +106,8 @@ static void op_digest(struct world *world, uint32_t node, uint64_t at_ns, const 
     double seconds = (double)op->span.size / (double)hardware->digest_bytes_per_s;
     /* One core digests a block; the station's pipe is all cores together. */
     double extra_ns = seconds * 1e9 * (1.0 - 1.0 / hardware->cpu_cores);
-    uint64_t end_ns = fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ,
-                                        op->span.size);
+    uint64_t end_ns =
+        fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, op->span.size);
     uint64_t digest = fb_mix(*world_tag(world, &op->span) ^ op->span.size);
     world_done(world, node, end_ns + (uint64_t)llround(extra_ns), op->op_id, FB_OK, digest);
 }
@@ -144,8 +144,8 @@ void world_pull_start(struct world *world, uint32_t index)
 {
     struct pending *pending = &world->pending[index];
     pending->kind = PENDING_PULL_FLOW;
-    fb_engine_transfer(world->engine, pending->op.source.peer, pending->node,
-                       pending->op.span.size, (uint64_t)pending->node << 32 | index);
+    fb_engine_transfer(world->engine, pending->op.source.peer, pending->node, pending->op.span.size,
+                       (uint64_t)pending->node << 32 | index);
 }
 
 void world_pull_end(struct world *world, uint32_t index, enum fb_status status)
@@ -166,8 +166,7 @@ static void op_fetch(struct world *world, uint32_t node, uint64_t at_ns, const s
 {
     uint32_t index = world_pending(world, PENDING_FETCH_ARRIVE, node);
     world->pending[index].op = *op;
-    world->pending[index].account = (uint32_t)(op->block.object %
-                                               world->scenario->origin.accounts);
+    world->pending[index].account = (uint32_t)(op->block.object % world->scenario->origin.accounts);
     world_timer(world, at_ns + world->scenario->network.core_latency_ns, index);
 }
 

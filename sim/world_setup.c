@@ -30,8 +30,8 @@ static struct fb_station *drive_open(struct world *world)
         .bytes_per_s = {drive->read_bytes_per_s * count, drive->write_bytes_per_s * count},
         .operations_per_s = {drive->read_operations_per_s * count,
                              drive->write_operations_per_s * count},
-        .parallelism = (uint32_t)(depth < FB_STATION_PARALLELISM_MAX ? depth
-                                                                     : FB_STATION_PARALLELISM_MAX)};
+        .parallelism =
+            (uint32_t)(depth < FB_STATION_PARALLELISM_MAX ? depth : FB_STATION_PARALLELISM_MAX)};
     return station_open(world, &config);
 }
 
@@ -83,10 +83,8 @@ static void view_open(struct world *world)
     if (members == NULL || world->view == NULL)
         return;
     for (uint32_t i = 0; i < scenario->nodes; i++)
-        members[i] = (struct fb_member){.node = i,
-                                        .domain = i / scenario->network.hosts_per_leaf,
-                                        .weight = 1,
-                                        .is_up = 1};
+        members[i] = (struct fb_member){
+            .node = i, .domain = i / scenario->network.hosts_per_leaf, .weight = 1, .is_up = 1};
     uint32_t ranks = (uint32_t)scenario->core.replicas;
     if (ranks > scenario->nodes)
         ranks = scenario->nodes;

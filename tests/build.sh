@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds everything with other settings in a folder of its own; keeps it, so that the next time is short.
+# Builds everything with other settings in a folder of its own; keeps it: the next time is short.
 # usage: build.sh SOURCE FOLDER [CMAKE_ARGUMENT]...
 set -eu
 source=$1

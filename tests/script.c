@@ -1,5 +1,5 @@
-/* See script.h. Bytes are 8-byte tags per extent, as in the simulated world, so that a stale or foreign
- * read shows. */
+/* See script.h. Bytes are 8-byte tags per extent, as in the simulated world, so that a stale or
+ * foreign read shows. */
 #include "tests/script.h"
 
 #include "core/key.h"
@@ -254,7 +254,8 @@ static void script_step(struct script *script, uint32_t node, const struct fb_ev
     fb_node_check(script->node[node]);
 }
 
-/* The earliest queued event, or a node's deadline if that is earlier; false: nothing before until. */
+/* The earliest queued event, or a node's deadline if that is earlier; false: nothing before
+ * until. */
 static bool script_next(struct script *script, uint64_t until_ns, uint32_t *best,
                         uint32_t *tick_node)
 {

@@ -1,6 +1,7 @@
-/* A scripted cluster for tests of the core: a handful of nodes, a queue of events in (time, order), fixed
- * delays per op, and switches for faults. No engine, no models: what a test sees is the core alone.
- * After every step the node's invariants are checked. Every event and op becomes a line of text. */
+/* A scripted cluster for tests of the core: a handful of nodes, a queue of events in (time,
+ * order), fixed delays per op, and switches for faults. No engine, no models: what a test sees
+ * is the core alone. After every step the node's invariants are checked. Every event and op
+ * becomes a line of text. */
 #ifndef FB_TESTS_SCRIPT_H
 #define FB_TESTS_SCRIPT_H
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Proves that the core depends on nothing: every undefined symbol of libcore.a is one of its own, one
-# of the mem functions or fb_panic; and that it keeps no state of its own: no writable data.
+# Proves that the core depends on nothing: every undefined symbol of libcore.a is one of its own,
+# one of the mem functions or fb_panic; and that it keeps no state of its own: no writable data.
 # usage: symbols.sh LIBCORE.a
 set -eu
 export LC_ALL=C

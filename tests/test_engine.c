@@ -1,6 +1,7 @@
 /* engine_plain.c and engine_simgrid.cpp against closed forms, and against each other.
- * How: each case runs in a forked child (SimGrid allows one engine a process), once per engine and kind of
- * flows; the child checks dates against what the capacities say, within 0.1% (SimGrid) of exact. */
+ * How: each case runs in a forked child (SimGrid allows one engine a process), once per engine
+ * and kind of flows; the child checks dates against what the capacities say, within 0.1%
+ * (SimGrid) of exact. */
 #include "sim/engine_internal.h"
 #include "tests/unit.h"
 

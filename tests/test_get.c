@@ -1,6 +1,7 @@
-/* get.c, fill.c and attempt.c: local reads through memory, device, peers and origin, and every error path.
- * How: clusters of 1 to 4 scripted nodes (script.h); each test looks at replies, counters and origin reads, and
- * the script checks all invariants after every step and compares every read's bytes. */
+/* get.c, fill.c and attempt.c: local reads through memory, device, peers and origin, and every
+ * error path. How: clusters of 1 to 4 scripted nodes (script.h); each test looks at replies,
+ * counters and origin reads, and the script checks all invariants after every step and compares
+ * every read's bytes. */
 #include "tests/flow.h"
 #include "tests/unit.h"
 
@@ -315,8 +316,7 @@ static void release_twice_is_ignored(void **state)
     struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
     script_get(script, 1000, 0, 1, &block);
     script_run(script, FB_NEVER_NS);
-    struct fb_request again = {.kind = FB_REQUEST_RELEASE,
-                               .lease = script_reply(script, 1)->lease};
+    struct fb_request again = {.kind = FB_REQUEST_RELEASE, .lease = script_reply(script, 1)->lease};
     script_request(script, 30 * MS, 0, &again);
     again.lease = UINT64_MAX;
     script_request(script, 31 * MS, 0, &again);

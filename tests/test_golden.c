@@ -1,6 +1,6 @@
-/* Golden traces: scripts of 3 to 5 nodes whose every event and op is compared with a file in tests/golden.
- * A difference means that the core behaves differently: the commit that changes a golden file explains why.
- * FB_GOLDEN_UPDATE=1 writes the files anew. */
+/* Golden traces: scripts of 3 to 5 nodes whose every event and op is compared with a file in
+ * tests/golden. A difference means that the core behaves differently: the commit that changes a
+ * golden file explains why. FB_GOLDEN_UPDATE=1 writes the files anew. */
 #include "tests/flow.h"
 #include "tests/unit.h"
 

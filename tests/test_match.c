@@ -26,10 +26,8 @@ static void put_key(struct script *script, uint64_t at_ns, uint32_t node, uint64
 static uint32_t match(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
                       const struct fb_key *keys, uint32_t count)
 {
-    const struct fb_request request = {.kind = FB_REQUEST_MATCH,
-                                       .request_id = request_id,
-                                       .keys = keys,
-                                       .key_count = count};
+    const struct fb_request request = {
+        .kind = FB_REQUEST_MATCH, .request_id = request_id, .keys = keys, .key_count = count};
     script_request(script, at_ns, node, &request);
     script_run(script, FB_NEVER_NS);
     assert_non_null(script_reply(script, request_id));
@@ -143,10 +141,9 @@ static void match_of_too_many_keys_is_invalid(void **state)
     struct fb_node *node = test_malloc(size_bytes);
     assert_int_equal(fb_node_init(node, size_bytes, &config, 1), FB_OK);
     static struct fb_key keys[FB_MATCH_KEYS_MAX + 1];
-    const struct fb_event event = {.kind = FB_EVENT_REQUEST,
-                                   .request = {.kind = FB_REQUEST_MATCH,
-                                               .keys = keys,
-                                               .key_count = FB_MATCH_KEYS_MAX + 1}};
+    const struct fb_event event = {
+        .kind = FB_EVENT_REQUEST,
+        .request = {.kind = FB_REQUEST_MATCH, .keys = keys, .key_count = FB_MATCH_KEYS_MAX + 1}};
     struct fb_op ops[FB_STEP_OPS_MAX];
     assert_int_equal(fb_node_step(node, 1, &event, ops), 1);
     assert_int_equal(ops[0].reply.status, FB_INVALID);

@@ -1,7 +1,8 @@
 /* node.c and the contract of the seam (R1 to R12), on random scripts.
- * How: clusters of 1 to 8 nodes with a random mix of requests and message faults (lost, twice, late) and op
- * errors, seed printed and accepted as argument. The script checks the invariants after every step and the bytes
- * of every read; at the end every request has exactly one reply and every node is idle. */
+ * How: clusters of 1 to 8 nodes with a random mix of requests and message faults (lost, twice,
+ * late) and op errors, seed printed and accepted as argument. The script checks the invariants
+ * after every step and the bytes of every read; at the end every request has exactly one reply
+ * and every node is idle. */
 #include "tests/flow.h"
 #include "tests/unit.h"
 

@@ -1,6 +1,7 @@
 /* serve.c: loans, referrals, waiting, and what happens when readers die or messages misbehave.
- * How: scripted clusters (script.h). The referral tree is shown by many readers of one block: the origin is
- * read once, no node lends more than lend_max at a time, and everybody gets the right bytes. */
+ * How: scripted clusters (script.h). The referral tree is shown by many readers of one block:
+ * the origin is read once, no node lends more than lend_max at a time, and everybody gets the
+ * right bytes. */
 #include "tests/flow.h"
 #include "tests/unit.h"
 
@@ -46,12 +47,11 @@ struct lends {
     uint32_t open, open_max, lender;
 };
 
-static struct script_fault count_lends(struct script *script, uint32_t node,
-                                       const struct fb_op *op)
+static struct script_fault count_lends(struct script *script, uint32_t node, const struct fb_op *op)
 {
     struct lends *lends = script_context(script);
-    if (op->kind == FB_OP_SEND && node == lends->lender &&
-        op->message.kind == FB_MESSAGE_OFFER && ++lends->open > lends->open_max)
+    if (op->kind == FB_OP_SEND && node == lends->lender && op->message.kind == FB_MESSAGE_OFFER &&
+        ++lends->open > lends->open_max)
         lends->open_max = lends->open;
     if (op->kind == FB_OP_SEND && op->target == lends->lender &&
         op->message.kind == FB_MESSAGE_RETURN)
@@ -154,8 +154,8 @@ static void serve_when_the_borrower_dies_others_still_read(void **state)
     script_close(script);
 }
 
-/* A block that is lent, evicted after the loan expired, and overwritten while a slow pull is under way: the
- * reader must notice by the digest (R5). */
+/* A block that is lent, evicted after the loan expired, and overwritten while a slow pull is
+ * under way: the reader must notice by the digest (R5). */
 static struct script_fault first_pull_is_slow(struct script *script, uint32_t node,
                                               const struct fb_op *op)
 {

@@ -1,5 +1,6 @@
-/* station.c against closed forms: latency, bandwidth, operation rate, queue depth, mixed reads and writes.
- * How: every date is computed by hand; a random run is compared with a naive model with a list of slots. */
+/* station.c against closed forms: latency, bandwidth, operation rate, queue depth, mixed reads
+ * and writes. How: every date is computed by hand; a random run is compared with a naive model
+ * with a list of slots. */
 #include "core/random.h"
 #include "sim/station.h"
 #include "tests/unit.h"
@@ -22,7 +23,8 @@ static void submit_alone_takes_latency_and_transfer(void **state)
     const struct fb_station_config config = {
         .latency_ns = {70000, 12000}, .bytes_per_s = {14000000000, 10000000000}, .parallelism = 8};
     struct fb_station *station = station_open(&config);
-    assert_int_equal(fb_station_submit(station, 1000, FB_STATION_READ, 14000000), 1000 + 1000000 + 70000);
+    assert_int_equal(fb_station_submit(station, 1000, FB_STATION_READ, 14000000),
+                     1000 + 1000000 + 70000);
     assert_int_equal(fb_station_submit(station, 5000000, FB_STATION_WRITE, 10000000),
                      5000000 + 1000000 + 12000);
     assert_int_equal(fb_station_busy_ns(station), 2000000);

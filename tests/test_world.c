@@ -1,6 +1,7 @@
 /* world.c and its clients: whole runs of small clusters on the plain engine.
- * How: a scenario built by hand, no files. Checks the closed forms that hold where nothing else binds, that the
- * same seed gives the same hash, and that both engines agree where flows do not compete. */
+ * How: a scenario built by hand, no files. Checks the closed forms that hold where nothing else
+ * binds, that the same seed gives the same hash, and that both engines agree where flows do not
+ * compete. */
 #include "core/key.h"
 #include "sim/engine.h"
 #include "sim/workload.h"
@@ -24,36 +25,55 @@ static void scenario_make(struct fb_scenario *scenario, uint32_t nodes, uint32_t
     scenario->accelerators = accelerators;
     scenario->engine = FB_ENGINE_PLAIN;
     scenario->flows = FB_FLOWS_FLUID;
-    scenario->hardware = (struct fb_hardware){
-        .accelerators = accelerators,
-        .cpu_cores = 4,
-        .memory_size_bytes = 64 * GB,
-        .memory_bytes_per_s = 100 * GB,
-        .core_step_ns = 300,
-        .submit_ns = 200,
-        .digest_bytes_per_s = 20 * GB,
-        .nic = {.count = 1, .rate_bytes_per_s = 50 * GB, .efficiency = 0.96, .latency_ns = 2000,
-                .work_requests_per_s = 1480000, .message_bytes_max = 1048576},
-        .drive = {.count = 1, .queue_depth = 128, .size_bytes = 1000 * GB, .read_latency_ns = 70000,
-                  .write_latency_ns = 12000, .read_bytes_per_s = 14 * GB,
-                  .write_bytes_per_s = 10 * GB, .read_operations_per_s = 3300000,
-                  .write_operations_per_s = 400000}};
-    scenario->network = (struct fb_network){
-        .hosts_per_leaf = 4, .leaves_max = 16, .oversubscription = 1, .leaf_latency_ns = 500,
-        .core_latency_ns = 1500};
-    scenario->origin = (struct fb_origin){.accounts = 1, .latency_ns = 10000000,
-                                          .read_bytes_per_s = 6 * GB, .write_bytes_per_s = 3 * GB,
-                                          .requests_per_s = 20000, .stream_bytes_per_s = GB,
+    scenario->hardware = (struct fb_hardware){.accelerators = accelerators,
+                                              .cpu_cores = 4,
+                                              .memory_size_bytes = 64 * GB,
+                                              .memory_bytes_per_s = 100 * GB,
+                                              .core_step_ns = 300,
+                                              .submit_ns = 200,
+                                              .digest_bytes_per_s = 20 * GB,
+                                              .nic = {.count = 1,
+                                                      .rate_bytes_per_s = 50 * GB,
+                                                      .efficiency = 0.96,
+                                                      .latency_ns = 2000,
+                                                      .work_requests_per_s = 1480000,
+                                                      .message_bytes_max = 1048576},
+                                              .drive = {.count = 1,
+                                                        .queue_depth = 128,
+                                                        .size_bytes = 1000 * GB,
+                                                        .read_latency_ns = 70000,
+                                                        .write_latency_ns = 12000,
+                                                        .read_bytes_per_s = 14 * GB,
+                                                        .write_bytes_per_s = 10 * GB,
+                                                        .read_operations_per_s = 3300000,
+                                                        .write_operations_per_s = 400000}};
+    scenario->network = (struct fb_network){.hosts_per_leaf = 4,
+                                            .leaves_max = 16,
+                                            .oversubscription = 1,
+                                            .leaf_latency_ns = 500,
+                                            .core_latency_ns = 1500};
+    scenario->origin = (struct fb_origin){.accounts = 1,
+                                          .latency_ns = 10000000,
+                                          .read_bytes_per_s = 6 * GB,
+                                          .write_bytes_per_s = 3 * GB,
+                                          .requests_per_s = 20000,
+                                          .stream_bytes_per_s = GB,
                                           .requests_max = 1000};
     fb_config_init(&scenario->core);
     scenario->core.block_size_bytes = 4194304;
     scenario->core.memory_size_bytes = 16 * 1073741824ull;
     scenario->core.hedge_ns = 500000000;
     scenario->workload.kind = FB_WORKLOAD_TRAINING;
-    scenario->workload.training = (struct fb_training){
-        .files = 64, .samples_per_file = 1, .record_length_bytes = 10000000, .batch_size = 2,
-        .read_threads = 2, .prefetch_batches = 2, .epochs = 2, .computation_ns = 100000000,
-        .au_target = 0.9, .shuffle_files = true};
+    scenario->workload.training = (struct fb_training){.files = 64,
+                                                       .samples_per_file = 1,
+                                                       .record_length_bytes = 10000000,
+                                                       .batch_size = 2,
+                                                       .read_threads = 2,
+                                                       .prefetch_batches = 2,
+                                                       .epochs = 2,
+                                                       .computation_ns = 100000000,
+                                                       .au_target = 0.9,
+                                                       .shuffle_files = true};
 }
 
 static double metric(const struct fb_run *run, const char *name)
@@ -144,7 +164,8 @@ static void world_with_too_few_samples_is_refused(void **state)
     free(scenario);
 }
 
-/* A chain of 3 requests: the second shares 2 blocks with the first, the third repeats the second. */
+/* A chain of 3 requests: the second shares 2 blocks with the first, the third repeats the
+ * second. */
 static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
 {
     (void)state;
@@ -152,9 +173,12 @@ static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
     struct fb_run run;
     char path[] = "/tmp/fb_traceXXXXXX";
     int file = mkstemp(path);
-    const char text[] = "{\"timestamp\": 0, \"input_length\": 2048, \"output_length\": 1, \"hash_ids\": [0, 1, 2, 3]}\n"
-                        "{\"timestamp\": 5, \"input_length\": 1536, \"output_length\": 1, \"hash_ids\": [0, 1, 9]}\n"
-                        "{\"timestamp\": 9, \"input_length\": 1536, \"output_length\": 1, \"hash_ids\": [0, 1, 9]}\n";
+    const char text[] = "{\"timestamp\": 0, \"input_length\": 2048, \"output_length\": 1, "
+                        "\"hash_ids\": [0, 1, 2, 3]}\n"
+                        "{\"timestamp\": 5, \"input_length\": 1536, \"output_length\": 1, "
+                        "\"hash_ids\": [0, 1, 9]}\n"
+                        "{\"timestamp\": 9, \"input_length\": 1536, \"output_length\": 1, "
+                        "\"hash_ids\": [0, 1, 9]}\n";
     assert_int_equal(write(file, text, sizeof(text) - 1), sizeof(text) - 1);
     close(file);
     scenario_make(scenario, 1, 1);

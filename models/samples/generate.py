@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes the two sample traces beside this file, always the same bytes.
 
-conversation-small.jsonl: requests of a chat service in Mooncake's form. Sessions share one of a few system
-prompts; each turn sends the whole conversation so far and appends to it. A block is 512 tokens; its id
-stands for the block and everything before it, so that equal ids mean equal prefixes. Ids are numbered in
-order of first appearance.
+conversation-small.jsonl: requests of a chat service in Mooncake's form. Sessions share one of a few
+system prompts; each turn sends the whole conversation so far and appends to it. A block is 512
+tokens; its id stands for the block and everything before it, so that equal ids mean equal prefixes.
+Ids are numbered in order of first appearance.
 
 keys-small.txt: one key a line, popularity by Zipf's law, with a scan in the middle.
 
@@ -39,7 +39,7 @@ def session_turn(generator, session):
     for _ in range(1 + int(exponential(generator, MEAN_NEW_BLOCKS))):
         session["blocks"].append(("session", session["number"], session["grown"]))
         session["grown"] += 1
-    # The last block is partly filled; it is sent again, complete and under another id, in the next turn.
+    # The last block is partly filled; the next turn sends it complete, under another id.
     tail = int(generator.random() * BLOCK_TOKENS)
     return (len(session["blocks"]) - 1) * BLOCK_TOKENS + tail + 1
 

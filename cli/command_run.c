@@ -4,6 +4,7 @@
 #include "cli/run_options.h"
 
 #include "results/expect.h"
+#include "results/file.h"
 #include "sim/engine.h"
 #include "sim/workload.h"
 
@@ -12,21 +13,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static const char usage[] =
-    "Usage: forebay run [options] EXPERIMENT.yaml\n"
-    "Runs an experiment in the simulator and writes a results folder with a report.\n\n"
-    "  --out DIR            results folder (default: results/EXPERIMENT)\n"
-    "  --set KEY=VALUE      overrides a setting, e.g. --set core.policy=lru; may be repeated\n"
-    "  --engine NAME        simgrid or plain\n"
-    "  --seed N             first seed\n"
-    "  --seeds N            how many seeds\n"
-    "  --jobs N             runs side by side (default: number of cores)\n"
-    "  --expect             evaluates the experiment's checks; exit 1 when one is not met\n"
-    "  --quiet              no progress\n\n"
-    "Exit code: 0 fine, 1 the run failed, was stopped or a check was not met, 2 usage or bad "
-    "input.\n"
-    "Example: forebay run experiments/quickstart.yaml --seeds 1 --out /tmp/quick\n";
 
 enum { EXPECTATIONS_MAX = 256 };
 
@@ -198,13 +184,14 @@ int fb_command_run(int argc, char **argv)
     char folder[FB_PATH_MAX];
     double begun_s = now_s();
     fb_run_options_parse(argc, argv, &session->options, &error);
-    if (session->options.is_help && !fb_error_is_set(&error)) {
-        fputs(usage, stdout);
-        session_free(session);
-        return FB_EXIT_FINE;
-    }
     if (!fb_error_is_set(&error))
         session_load(session, &error);
+    if (fb_error_is_set(&error))
+        return fail(session, &error, FB_EXIT_USAGE);
+    snprintf(folder, sizeof(folder), "results/%s", session->scenarios[0].experiment);
+    if (session->options.folder != NULL)
+        snprintf(folder, sizeof(folder), "%s", session->options.folder);
+    fb_folder_make(folder, &error); /* before the work, which may be long */
     if (fb_error_is_set(&error))
         return fail(session, &error, FB_EXIT_USAGE);
     results_describe(session);
@@ -213,14 +200,13 @@ int fb_command_run(int argc, char **argv)
         return fail(session, &error, FB_EXIT_FAILED);
     session->results.wall_s = now_s() - begun_s;
     bool is_met = session_expect(session);
-    snprintf(folder, sizeof(folder), "results/%s", session->results.experiment);
-    if (session->options.folder != NULL)
-        snprintf(folder, sizeof(folder), "%s", session->options.folder);
     fb_results_write(&session->results, folder, &error);
     if (fb_error_is_set(&error))
         return fail(session, &error, FB_EXIT_FAILED);
-    fb_results_print(&session->results);
-    printf("report: %s/report.html\n", folder);
+    if (!session->options.is_quiet) {
+        fb_results_print(&session->results);
+        printf("report: %s/report.html\n", folder);
+    }
     bool is_partial = session->results.is_partial;
     if (is_partial)
         fprintf(stderr, "forebay: stopped; %s is marked partial\n", folder);

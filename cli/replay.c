@@ -101,7 +101,7 @@ void fb_replay_run(const struct fb_trace_file *trace, uint64_t unique_blocks, en
                      (unsigned long long)slots, (unsigned long long)(size_bytes >> 20));
         return;
     }
-    double seconds[PASSES_MAX], sum = 0;
+    double seconds[PASSES_MAX] = {0}, sum = 0;
     while (replay->passes < PASSES_MAX && sum < seconds_max &&
            (replay->passes < PASSES_MIN || sum < seconds_min)) {
         fb_cache_init(cache, (uint32_t)slots, policy);

@@ -8,12 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option table[] = {
-    {"out", required_argument, NULL, 'o'},    {"seed", required_argument, NULL, 's'},
-    {"seeds", required_argument, NULL, 'n'},  {"jobs", required_argument, NULL, 'j'},
-    {"engine", required_argument, NULL, 'e'}, {"set", required_argument, NULL, 'k'},
-    {"expect", no_argument, NULL, 'x'},       {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+static const struct option table[] = {{"out", required_argument, NULL, 'o'},
+                                      {"seed", required_argument, NULL, 's'},
+                                      {"seeds", required_argument, NULL, 'n'},
+                                      {"jobs", required_argument, NULL, 'j'},
+                                      {"engine", required_argument, NULL, 'e'},
+                                      {"set", required_argument, NULL, 'k'},
+                                      {"expect", no_argument, NULL, 'x'},
+                                      {"quiet", no_argument, NULL, 'q'},
+                                      {NULL, 0, NULL, 0}};
 
 static uint64_t parse_count(const char *name, const char *text, uint64_t max,
                             struct fb_error *error)
@@ -92,8 +95,6 @@ void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
             options->does_expect = true;
         else if (option == 'q')
             options->is_quiet = true;
-        else if (option == 'h')
-            options->is_help = true;
         else
             unknown_option(argv[at], error);
     }
@@ -101,6 +102,6 @@ void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
         options->experiment = argv[optind];
     if (optind + 1 < argc)
         fb_error_set(error, "%s: only one experiment a run", argv[optind + 1]);
-    if (options->experiment == NULL && !options->is_help)
+    if (options->experiment == NULL)
         fb_error_set(error, "which experiment? e.g. forebay run experiments/quickstart.yaml");
 }

@@ -17,7 +17,7 @@ struct fb_run_options {
     uint64_t seed; /* 0: the experiment's */
     uint32_t seeds;
     uint32_t jobs; /* 0: as many as there are cores */
-    bool does_expect, is_quiet, is_help;
+    bool does_expect, is_quiet;
 };
 
 /* Errors: error set, exit code 2. */

@@ -14,6 +14,7 @@ const char *const fb_metric_headlines[] = {"epoch_1_au",
                                            "epoch_1_mib_per_s_per_accelerator",
                                            "epoch_2_mib_per_s_per_accelerator",
                                            "prefix_hit_ratio",
+                                           "request_latency_mean_ns",
                                            "throughput_bytes_per_s",
                                            "get_latency_p50_ns",
                                            "get_latency_p99_ns",
@@ -38,6 +39,7 @@ static const struct {
     {"get_latency_p99_ns", "Read latency, 99th percentile"},
     {"get_latency_p999_ns", "Read latency, 99.9th percentile"},
     {"prefix_hit_ratio", "Prefix hit ratio"},
+    {"request_latency_mean_ns", "KV request: match and copies, mean"},
     {"origin_fetch_bytes", "Read from the origin"},
     {"pull_bytes", "Pulled from peers"},
     {"device_read_bytes", "Read from drives"},
@@ -132,7 +134,7 @@ double fb_metric_axis(const char *name, const char *unit, double largest, const 
         return 1e-6;
     }
     for (size_t i = 0; (is_rate || strcmp(unit, "B") == 0) && i < 3; i++) {
-        if (largest < steps[i].step && i < 2)
+        if (i < 2 && largest < steps[i].step)
             continue;
         *axis_unit = is_rate ? steps[i].rate : steps[i].size;
         return 1 / steps[i].step;

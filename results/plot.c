@@ -239,7 +239,7 @@ static bool plot_tiers(const struct fb_results *results, const char *folder, str
 {
     static const char *const names[] = {"get_bytes", "device_read_bytes", "pull_bytes",
                                         "origin_fetch_bytes", "device_write_bytes"};
-    struct bar bars[5];
+    struct bar bars[5] = {{.value = 0}};
     struct sheet sheet;
     uint32_t count = 0;
     double largest = 0;

@@ -49,6 +49,8 @@ static double latency_quantile_ns(const struct totals *totals, double share)
         if (count > 0 && below + count >= rank) {
             double start = (double)fb_histogram_bucket_start_ns(b);
             double end = (double)fb_histogram_bucket_start_ns(b + 1);
+            if (end - start <= 1)
+                return start; /* such a bucket holds one value */
             return start + (end - start) * (rank - below) / count;
         }
         below += count;

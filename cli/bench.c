@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Not there yet. */
-#pragma weak fb_bench_cache
-#pragma weak fb_bench_engine
-#pragma weak fb_bench_fluid
-
 int fb_command_bench(int argc, char **argv)
 {
     static const struct {
@@ -19,17 +14,15 @@ int fb_command_bench(int argc, char **argv)
     } benches[] = {
         {"step", fb_bench_step},
         {"cache", fb_bench_cache},
-        {"engine", fb_bench_engine},
-        {"fluid", fb_bench_fluid},
     };
     for (size_t i = 0; argc > 1 && i < sizeof(benches) / sizeof(benches[0]); i++) {
-        if (strcmp(argv[1], benches[i].name) == 0 && benches[i].run != NULL)
+        if (strcmp(argv[1], benches[i].name) == 0)
             return benches[i].run(argc - 1, argv + 1);
     }
     if (argc > 1)
         fprintf(stderr, "forebay bench: unknown benchmark '%s': ", argv[1]);
     else
         fprintf(stderr, "forebay bench: which one? ");
-    fprintf(stderr, "it is one of step, cache, engine, fluid\n");
+    fprintf(stderr, "it is one of step, cache\n");
     return FB_EXIT_USAGE;
 }

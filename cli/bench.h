@@ -3,9 +3,7 @@
 #ifndef FB_CLI_BENCH_H
 #define FB_CLI_BENCH_H
 
-int fb_bench_step(int argc, char **argv);   /* cost of one step of the core */
-int fb_bench_cache(int argc, char **argv);  /* index and eviction policies on a trace */
-int fb_bench_engine(int argc, char **argv); /* timers, transfers and compute of both engines */
-int fb_bench_fluid(int argc, char **argv);  /* many coupled flows */
+int fb_bench_step(int argc, char **argv);  /* cost of one step of the core */
+int fb_bench_cache(int argc, char **argv); /* index and eviction policies on a trace */
 
 #endif

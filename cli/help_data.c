@@ -64,13 +64,11 @@ static const struct fb_help table[] = {
     },
     {
         .name = "bench",
-        .arguments = "step|cache|engine|fluid [OPTION]...",
+        .arguments = "step|cache [OPTION]...",
         .summary = "measure the parts that speed depends on",
         .text = "step: nanoseconds and instructions of one step of the core, for a hit, a miss "
-                "and a served peer read. cache: references a second of each eviction policy. "
-                "engine: timers, transfers and compute of both engines. fluid: many coupled "
-                "flows.",
-        .words = "step|cache|engine|fluid",
+                "and a served peer read. cache: references a second of each eviction policy.",
+        .words = "step|cache",
         .options =
             {
                 {"--json", "one JSON object instead of text"},

@@ -190,6 +190,12 @@ static void workload_write(FILE *out, const struct fb_scenario *scenario)
         text_write(out, "  trace", scenario->workload_file);
         kv_write(out, &workload->kv);
         break;
+    case FB_WORKLOAD_FAN_OUT:
+        fputs("  kind: fan-out\n", out);
+        bytes_write(out, "  object_size", workload->fanout.object_size_bytes);
+        count_write(out, "  window", workload->fanout.window);
+        ns_write(out, "  stagger", workload->fanout.stagger_ns);
+        break;
     }
 }
 

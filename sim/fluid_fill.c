@@ -25,7 +25,7 @@ static void link_visit(struct filling *filling, uint32_t index)
 {
     struct fb_fluid *fluid = filling->fluid;
     struct fluid_link *link = &fluid->links[index];
-    if (link->visit == fluid->visit || index == fluid->link_count)
+    if (link->visit == fluid->visit)
         return;
     link->visit = fluid->visit;
     fluid->fill_links[filling->link_count++] = index;
@@ -36,27 +36,24 @@ static void component_collect(struct filling *filling)
 {
     struct fb_fluid *fluid = filling->fluid;
     fluid->visit++;
-    for (uint32_t i = 0; i < fluid->dirty_count; i++) {
-        fluid->links[fluid->dirty[i]].is_dirty = false;
-        link_visit(filling, fluid->dirty[i]);
-    }
-    fluid->dirty_count = 0;
+    while (fluid->dirty_count > 0)
+        link_visit(filling, fb_fluid_dirty_take(fluid));
     for (uint32_t i = 0; i < filling->link_count; i++) {
         struct fluid_link *link = &fluid->links[fluid->fill_links[i]];
         fb_fluid_clock_advance(fluid, link);
         /* Flows that share nothing but an equal cap are not coupled. */
         if (link->is_cap)
             continue;
-        const uint32_t *members = fluid_members(fluid, link);
+        const struct fluid_member *members = fluid_members(fluid, link);
         for (uint32_t j = 0; j < link->members.count; j++) {
-            uint32_t flow = members[j] >> FLUID_HOP_BITS;
-            if (fluid->identities[flow].visit == fluid->visit)
+            uint32_t flow = members[j].id >> FLUID_HOP_BITS;
+            if (fluid->fill_visits[flow] == fluid->visit)
                 continue;
-            fluid->identities[flow].visit = fluid->visit;
+            fluid->fill_visits[flow] = fluid->visit;
             fluid->fill_flows[filling->flow_count++] = flow;
             const struct fluid_flow *record = fluid_flow_at(fluid, flow);
-            for (uint32_t hop = 0; hop < fluid->hop_count; hop++)
-                link_visit(filling, record->links[hop]);
+            for (uint32_t hop = 0; hop < record->hop_count; hop++)
+                link_visit(filling, record->hops[hop].link);
         }
     }
 }
@@ -92,25 +89,25 @@ static struct fluid_share share_pop(struct filling *filling)
     return top;
 }
 
-/* While filling, a link's `told` is what is left of its capacity, `fixed` the weights not fixed. */
-static double share_of(const struct fluid_link *link)
+static double share_of(const struct fb_fluid *fluid, uint32_t link)
 {
-    return link->is_cap ? link->level : link->told / link->fixed;
+    const struct fluid_room *room = &fluid->fill_rooms[link];
+    return fluid->links[link].is_cap ? fluid->links[link].level : room->capacity / room->weight;
 }
 
 static void flow_fix(struct filling *filling, uint32_t flow, uint32_t hop, double level)
 {
     struct fb_fluid *fluid = filling->fluid;
-    struct fluid_flow *record = fluid_flow_at(fluid, flow);
-    if ((record->stamp & FLUID_HOP_MASK) != hop) {
-        if ((record->stamp & FLUID_HOP_MASK) != FLUID_HOP_MASK)
+    const struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    if (fluid_holder(record) != hop) {
+        if (fluid_is_held(record))
             fb_fluid_let_go(fluid, flow);
         fb_fluid_hold(fluid, flow, hop);
     }
-    for (uint32_t i = 0; i < fluid->hop_count; i++) {
-        struct fluid_link *link = &fluid->links[record->links[i]];
-        link->told -= level * record->weight;
-        link->fixed -= record->weight;
+    for (uint32_t i = 0; i < record->hop_count; i++) {
+        struct fluid_room *room = &fluid->fill_rooms[record->hops[i].link];
+        room->capacity -= level * record->weight;
+        room->weight -= record->weight;
     }
 }
 
@@ -118,22 +115,18 @@ static void shares_open(struct filling *filling)
 {
     struct fb_fluid *fluid = filling->fluid;
     for (uint32_t i = 0; i < filling->link_count; i++) {
-        struct fluid_link *link = &fluid->links[fluid->fill_links[i]];
-        link->told = link->capacity;
-        link->fixed = (double)link->weight;
-        if (link->is_cap)
-            continue;
-        link->level = INFINITY;
+        uint32_t index = fluid->fill_links[i];
+        struct fluid_link *link = &fluid->links[index];
+        fluid->fill_rooms[index] = (struct fluid_room){
+            .capacity = link->capacity,
+            .weight = (double)link->weight,
+        };
+        /* A cap's level stands, and other components' flows under it stay as they are. */
+        if (!link->is_cap)
+            link->level = INFINITY;
         if (link->weight > 0)
             share_push(filling,
-                       (struct fluid_share){.level = share_of(link), .link = fluid->fill_links[i]});
-    }
-    /* A cap holds the component's flows only; other components' stay as they are. */
-    for (uint32_t i = 0; i < filling->link_count; i++) {
-        uint32_t index = fluid->fill_links[i];
-        if (fluid->links[index].is_cap)
-            share_push(filling,
-                       (struct fluid_share){.level = fluid->links[index].level, .link = index});
+                       (struct fluid_share){.level = share_of(fluid, index), .link = index});
     }
 }
 
@@ -144,9 +137,9 @@ static void shares_fix(struct filling *filling)
     while (filling->share_count > 0) {
         struct fluid_share share = share_pop(filling);
         struct fluid_link *link = &fluid->links[share.link];
-        if (link->fixed <= 0)
+        if (fluid->fill_rooms[share.link].weight <= 0)
             continue;
-        double level = share_of(link);
+        double level = share_of(fluid, share.link);
         if (level > share.level && filling->share_count > 0 && level > fluid->fill_heap[0].level) {
             share.level = level;
             share_push(filling, share);
@@ -156,46 +149,48 @@ static void shares_fix(struct filling *filling)
         level = level < level_min ? level_min : level;
         level_min = level;
         link->level = level;
+        /* One that is held now changes places with one among the held, which was seen before. */
         for (uint32_t i = 0; i < link->members.count; i++) {
-            uint32_t member = fluid_members(fluid, link)[i];
-            struct fluid_identity *identity = &fluid->identities[member >> FLUID_HOP_BITS];
-            if (identity->visit != fluid->visit)
+            uint32_t id = fluid_members(fluid, link)[i].id;
+            uint32_t *visit = &fluid->fill_visits[id >> FLUID_HOP_BITS];
+            if (*visit != fluid->visit)
                 continue;
-            identity->visit = fluid->visit - 1;
-            flow_fix(filling, member >> FLUID_HOP_BITS, member & FLUID_HOP_MASK, level);
+            *visit = fluid->visit - 1;
+            flow_fix(filling, id >> FLUID_HOP_BITS, id & FLUID_HOP_MASK, level);
         }
     }
 }
 
-/* Sums that the fixing used as scratch get their meaning back. */
-static void sums_restore(struct filling *filling)
+static void sums_set(struct filling *filling)
 {
     struct fb_fluid *fluid = filling->fluid;
     for (uint32_t i = 0; i < filling->link_count; i++) {
         struct fluid_link *link = &fluid->links[fluid->fill_links[i]];
-        link->fixed = 0;
-        link->told = link->level;
+        link->must_weigh = false;
+        fluid->faces[fluid->fill_links[i]].told = (float)link->level;
     }
-    for (uint32_t i = 0; i < filling->flow_count; i++) {
-        uint32_t flow = fluid->fill_flows[i];
-        const struct fluid_flow *record = fluid_flow_at(fluid, flow);
-        uint32_t holder = record->stamp & FLUID_HOP_MASK;
-        double rate = fluid->links[record->links[holder]].level * record->weight;
-        for (uint32_t hop = 0; hop < fluid->hop_count; hop++)
-            if (hop != holder)
-                fluid->links[record->links[hop]].fixed += rate;
-    }
+    if (fluid->tolerance > 0)
+        fb_fluid_slack_rebuild(fluid);
     for (uint32_t i = 0; i < filling->link_count; i++)
         fb_fluid_date_update(fluid, fluid->fill_links[i]);
 }
 
 void fb_fluid_fill(struct fb_fluid *fluid)
 {
+    fluid->fresh_count = 0;
     if (fluid->dirty_count == 0)
         return;
     struct filling filling = {.fluid = fluid};
     component_collect(&filling);
     shares_open(&filling);
     shares_fix(&filling);
-    sums_restore(&filling);
+    sums_set(&filling);
+}
+
+void fb_fluid_fill_all(struct fb_fluid *fluid)
+{
+    for (uint32_t i = 0; i < fluid->link_count; i++)
+        if (fluid->links[i].members.count > 0 || fluid->links[i].date_place != FLUID_NONE)
+            fb_fluid_dirty_add(fluid, i, INFINITY);
+    fb_fluid_fill(fluid);
 }

@@ -8,15 +8,27 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { PIECE_CLASS_MIN = 2 };
+enum { PIECE_CLASS_MIN = 2, LINE_BYTES = 64, PAGE_HUGE_BYTES = 2 << 20 };
 
-void *fb_fluid_grow(void *items, uint64_t count, uint64_t item_size_bytes)
+void *fb_fluid_grow(void *items, uint64_t count_before, uint64_t count, uint64_t item_size_bytes)
 {
     FB_ASSERT(count > 0);
-    FB_ASSERT(item_size_bytes > 0);
-    void *grown = realloc(items, count * item_size_bytes);
+    FB_ASSERT(count_before <= count);
+    uint64_t size_bytes = count * item_size_bytes;
+    uint64_t alignment = size_bytes < PAGE_HUGE_BYTES ? LINE_BYTES : PAGE_HUGE_BYTES;
+    size_bytes = (size_bytes + alignment - 1) / alignment * alignment;
+    void *grown = aligned_alloc(alignment, size_bytes);
     FB_ASSERT(grown != NULL);
+#ifdef MADV_HUGEPAGE
+    /* Access is random: with small pages most of the time goes into address translation. */
+    if (alignment == PAGE_HUGE_BYTES)
+        madvise(grown, size_bytes, MADV_HUGEPAGE);
+#endif
+    if (count_before > 0)
+        memcpy(grown, items, count_before * item_size_bytes);
+    free(items);
     return grown;
 }
 
@@ -26,7 +38,7 @@ void fb_fluid_pool_open(struct fluid_pool *pool, uint32_t item_size_bytes)
     for (uint32_t i = 0; i < FLUID_CLASSES; i++)
         pool->free[i] = FLUID_NONE;
     pool->count_max = 1u << PIECE_CLASS_MIN;
-    pool->items = fb_fluid_grow(NULL, pool->count_max, item_size_bytes);
+    pool->items = fb_fluid_grow(NULL, 0, pool->count_max, item_size_bytes);
 }
 
 static uint32_t piece_acquire(struct fluid_pool *pool, uint32_t size_class)
@@ -41,11 +53,13 @@ static uint32_t piece_acquire(struct fluid_pool *pool, uint32_t size_class)
     uint32_t size = 1u << size_class;
     FB_ASSERT(pool->count <= FLUID_NONE - size);
     offset = pool->count;
+    uint32_t count_before = pool->count;
     pool->count += size;
     if (pool->count > pool->count_max) {
         uint64_t wanted = (uint64_t)pool->count + pool->count / 2 + 1024;
         pool->count_max = wanted < FLUID_NONE ? (uint32_t)wanted : FLUID_NONE;
-        pool->items = fb_fluid_grow(pool->items, pool->count_max, pool->item_size_bytes);
+        pool->items =
+            fb_fluid_grow(pool->items, count_before, pool->count_max, pool->item_size_bytes);
     }
     return offset;
 }
@@ -78,23 +92,29 @@ void fb_fluid_pool_append(struct fluid_pool *pool, struct fluid_piece *piece)
 uint32_t fb_fluid_link_add(struct fb_fluid *fluid, double capacity)
 {
     if (fluid->link_count_all == fluid->link_count_max) {
-        fluid->link_count_max += fluid->link_count_max / 2 + 64;
-        uint64_t count = fluid->link_count_max;
-        fluid->links = fb_fluid_grow(fluid->links, count, sizeof(*fluid->links));
-        fluid->dates = fb_fluid_grow(fluid->dates, count, sizeof(*fluid->dates));
-        fluid->dirty = fb_fluid_grow(fluid->dirty, count, sizeof(*fluid->dirty));
-        fluid->fill_links = fb_fluid_grow(fluid->fill_links, count, sizeof(*fluid->fill_links));
-        fluid->fill_heap = fb_fluid_grow(fluid->fill_heap, count, sizeof(*fluid->fill_heap));
+        uint32_t before = fluid->link_count_all;
+        uint64_t count = (uint64_t)fluid->link_count_max + fluid->link_count_max / 2 + 64;
+        fluid->faces = fb_fluid_grow(fluid->faces, before, count, sizeof(*fluid->faces));
+        fluid->links = fb_fluid_grow(fluid->links, before, count, sizeof(*fluid->links));
+        fluid->dates = fb_fluid_grow(fluid->dates, before, count, sizeof(*fluid->dates));
+        fluid->fill_links =
+            fb_fluid_grow(fluid->fill_links, before, count, sizeof(*fluid->fill_links));
+        fluid->fill_rooms =
+            fb_fluid_grow(fluid->fill_rooms, before, count, sizeof(*fluid->fill_rooms));
+        fluid->fill_heap =
+            fb_fluid_grow(fluid->fill_heap, before, count, sizeof(*fluid->fill_heap));
+        fluid->link_count_max = (uint32_t)count;
     }
     fluid->links[fluid->link_count_all] = (struct fluid_link){
         .level = INFINITY,
-        .told = INFINITY,
         .capacity = capacity,
         .clock_ns = fluid->now_ns,
         .members = {.size_class = FLUID_NONE},
         .finishes = {.size_class = FLUID_NONE},
         .date_place = FLUID_NONE,
     };
+    fluid->faces[fluid->link_count_all] =
+        (struct fluid_face){.low = -INFINITY, .high = INFINITY, .told = INFINITY};
     return fluid->link_count_all++;
 }
 
@@ -117,7 +137,7 @@ static void cap_table_grow(struct fb_fluid *fluid)
 {
     uint32_t size = fluid->cap_table_size == 0 ? 64 : fluid->cap_table_size * 2;
     free(fluid->cap_table);
-    fluid->cap_table = fb_fluid_grow(NULL, size, sizeof(*fluid->cap_table));
+    fluid->cap_table = fb_fluid_grow(NULL, 0, size, sizeof(*fluid->cap_table));
     memset(fluid->cap_table, 0, size * sizeof(*fluid->cap_table));
     fluid->cap_table_size = size;
     for (uint32_t i = fluid->link_count + 1; i < fluid->link_count_all; i++)
@@ -135,95 +155,62 @@ uint32_t fb_fluid_cap_class(struct fb_fluid *fluid, double level)
     if (fluid->cap_table[slot] == 0) {
         uint32_t link = fb_fluid_link_add(fluid, INFINITY);
         fluid->links[link].level = level;
-        fluid->links[link].told = level;
+        fluid->faces[link].told = (float)level;
         fluid->links[link].is_cap = true;
         fluid->cap_table[slot] = link;
     }
     return fluid->cap_table[slot];
 }
 
-/* Widens every record when a longer path than any before comes. */
-static void records_widen(struct fb_fluid *fluid, uint32_t hop_count)
+/* Lays the records out anew, for more of them or for longer paths. */
+static void flows_lay_out(struct fb_fluid *fluid, uint32_t count_max, uint32_t hop_count_max)
 {
-    uint64_t size = sizeof(struct fluid_flow) + hop_count * sizeof(uint32_t);
-    size = (size + 7) / 8 * 8;
-    uint32_t hops = (uint32_t)((size - sizeof(struct fluid_flow)) / sizeof(uint32_t));
-    unsigned char *records = fb_fluid_grow(NULL, fluid->flow_count_max + 1u, size);
-    for (uint32_t i = 0; i < fluid->flow_count; i++) {
-        struct fluid_flow *flow = (struct fluid_flow *)(void *)(records + i * size);
-        memcpy(flow, fluid_flow_at(fluid, i), fluid->flow_size_bytes);
-        for (uint32_t hop = fluid->hop_count; hop < hops; hop++)
-            flow->links[hop] = fluid->link_count;
-    }
+    uint64_t size = sizeof(struct fluid_flow) + hop_count_max * sizeof(struct fluid_hop);
+    unsigned char *flows = fb_fluid_grow(NULL, 0, count_max, size);
+    for (uint32_t i = 0; i < fluid->flow_count; i++)
+        memcpy(flows + i * size, fluid_flow_at(fluid, i), fluid->flow_size_bytes);
     free(fluid->flows);
-    fluid->flows = records;
+    fluid->flows = flows;
     fluid->flow_size_bytes = (uint32_t)size;
-    fluid->hop_count = hops;
+    fluid->hop_count_max = hop_count_max;
 }
 
 void fb_fluid_flows_reserve(struct fb_fluid *fluid, uint32_t count)
 {
     FB_ASSERT(count >= fluid->flow_count);
     FB_ASSERT(count < FLUID_FLOWS_MAX);
-    if (count == 0)
-        return;
+    uint32_t before = fluid->flow_count;
+    flows_lay_out(fluid, count, fluid->hop_count_max);
+    fluid->fill_visits =
+        fb_fluid_grow(fluid->fill_visits, before, count, sizeof(*fluid->fill_visits));
+    fluid->fill_flows = fb_fluid_grow(fluid->fill_flows, 0, count, sizeof(*fluid->fill_flows));
     fluid->flow_count_max = count;
-    fluid->flows = fb_fluid_grow(fluid->flows, count, fluid->flow_size_bytes);
-    fluid->identities = fb_fluid_grow(fluid->identities, count, sizeof(*fluid->identities));
-    fluid->fill_flows = fb_fluid_grow(fluid->fill_flows, count, sizeof(*fluid->fill_flows));
 }
 
 uint32_t fb_fluid_flow_acquire(struct fb_fluid *fluid, uint32_t hop_count)
 {
     FB_ASSERT(hop_count <= FLUID_HOPS_MAX);
-    if (hop_count > fluid->hop_count)
-        records_widen(fluid, hop_count);
-    uint32_t index = fluid->flow_free;
-    if (index != FLUID_NONE) {
-        fluid->flow_free = fluid->identities[index].next_free;
-        return index;
+    if (hop_count > fluid->hop_count_max)
+        flows_lay_out(fluid, fluid->flow_count_max + 1, hop_count);
+    uint32_t flow = fluid->flow_free;
+    if (flow != FLUID_NONE) {
+        fluid->flow_free = fluid_flow_at(fluid, flow)->weight;
+        return flow;
     }
     if (fluid->flow_count == fluid->flow_count_max)
         fb_fluid_flows_reserve(fluid, fluid->flow_count_max + fluid->flow_count_max / 2 + 64);
-    index = fluid->flow_count++;
-    memset(fluid_flow_at(fluid, index), 0, fluid->flow_size_bytes);
-    memset(&fluid->identities[index], 0, sizeof(fluid->identities[index]));
-    return index;
+    flow = fluid->flow_count++;
+    memset(fluid_flow_at(fluid, flow), 0, fluid->flow_size_bytes);
+    fluid->fill_visits[flow] = 0;
+    return flow;
 }
 
+/* The list of free ones goes through their weights. */
 void fb_fluid_flow_release(struct fb_fluid *fluid, uint32_t flow)
 {
     FB_ASSERT(flow < fluid->flow_count);
-    fluid->identities[flow].state = FLUID_FREE;
-    fluid->identities[flow].next_free = fluid->flow_free;
-    fluid->flow_free = flow;
-}
-
-void fb_fluid_join(struct fb_fluid *fluid, uint32_t flow, uint32_t hop, uint32_t link)
-{
-    struct fluid_link *joined = &fluid->links[link];
     struct fluid_flow *record = fluid_flow_at(fluid, flow);
-    fb_fluid_pool_append(&fluid->members, &joined->members);
-    fluid->identities[flow].places[hop] = joined->members.count;
-    fluid_members(fluid, joined)[joined->members.count++] = flow << FLUID_HOP_BITS | hop;
-    joined->weight += record->weight;
-    record->links[hop] = link;
-}
-
-/* Takes a flow out of its links' lists of members; the last member fills the hole. */
-void fb_fluid_leave(struct fb_fluid *fluid, uint32_t flow)
-{
-    const struct fluid_flow *record = fluid_flow_at(fluid, flow);
-    for (uint32_t hop = 0; hop < fluid->hop_count; hop++) {
-        struct fluid_link *link = &fluid->links[record->links[hop]];
-        if (record->links[hop] == fluid->link_count)
-            continue;
-        uint32_t *members = fluid_members(fluid, link);
-        uint32_t place = fluid->identities[flow].places[hop];
-        FB_ASSERT(members[place] == (flow << FLUID_HOP_BITS | hop));
-        uint32_t last = members[--link->members.count];
-        members[place] = last;
-        fluid->identities[last >> FLUID_HOP_BITS].places[last & FLUID_HOP_MASK] = place;
-        link->weight -= record->weight;
-    }
+    record->state = FLUID_FREE;
+    record->weight = fluid->flow_free;
+    fluid->flow_free = flow;
 }

@@ -7,12 +7,14 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 
 #include "tests/fluid_script.h"
 
 static uint64_t first_seed = 1;
 
+static const double TOLERANCE = 0.001; /* the engine's, sim/engine.c */
 static const uint64_t GB = 1000000000;
 
 static void fluid_one_flow_takes_size_over_capacity(void **state)
@@ -183,6 +185,69 @@ static void fluid_exact_equals_the_naive_reference(void **state)
     }
 }
 
+static int compare_errors(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Relative error of each flow's time in the network, against the naive reference. */
+static void tolerant_check(const struct script_options *options, double *mean, double *p99)
+{
+    struct script script;
+    script_make(options, &script);
+    uint64_t *expected = calloc(script.flow_count, sizeof(*expected));
+    uint64_t *found = calloc(script.flow_count, sizeof(*found));
+    uint64_t *begun = calloc(script.flow_count, sizeof(*begun));
+    double *errors = calloc(script.flow_count, sizeof(*errors));
+    uint32_t count = 0;
+    reference_play(&script, expected);
+    script_play(&script, TOLERANCE, found, NULL);
+    for (uint32_t i = 0; i < script.event_count; i++) {
+        if (script.events[i].kind == SCRIPT_START)
+            begun[script.events[i].target] = script.events[i].date_ns;
+    }
+    *mean = 0;
+    for (uint32_t i = 0; i < script.flow_count; i++) {
+        assert_int_equal(expected[i] == 0, found[i] == 0); /* the same ones were cancelled */
+        if (expected[i] == 0)
+            continue;
+        double took = (double)(expected[i] - begun[i]);
+        errors[count] = fabs((double)found[i] - (double)expected[i]) / took;
+        *mean += errors[count++];
+    }
+    *mean /= count;
+    qsort(errors, count, sizeof(*errors), compare_errors);
+    *p99 = errors[count * 99 / 100];
+    free(expected);
+    free(found);
+    free(begun);
+    free(errors);
+    script_free(&script);
+}
+
+static void fluid_tolerant_is_near_the_naive_reference(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 24; i++) {
+        struct script_options options = {
+            .seed = first_seed + 100 + i,
+            .host_count = 64u << i % 2,
+            .flows_per_host = 1 + i % 8,
+            .oversubscription = 1u << i % 3,
+            .pattern = (enum script_pattern)(i % 4),
+            .has_failures = i / 4 % 2 == 1,
+            .has_caps = i / 8 % 2 == 1,
+            .has_weights = i >= 12,
+        };
+        double mean, p99;
+        tolerant_check(&options, &mean, &p99);
+        if (mean > 0.01 || p99 > 0.05)
+            fail_msg("seed %llu: mean error %.4f, 99th percentile %.4f",
+                     (unsigned long long)options.seed, mean, p99);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -196,6 +261,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(fluid_flows_on_lists_who_crosses_a_link),
         cmocka_unit_test(fluid_capacity_change_stretches_what_is_left),
         cmocka_unit_test(fluid_exact_equals_the_naive_reference),
+        cmocka_unit_test(fluid_tolerant_is_near_the_naive_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

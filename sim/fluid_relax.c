@@ -1,0 +1,433 @@
+/* Max-min rates within a tolerance, link by link. */
+#include "sim/fluid_internal.h"
+
+#include "core/panic.h"
+
+#include <math.h>
+
+#ifdef STATS
+#include <stdio.h>
+static uint64_t n_resolve, n_relax, n_weigh, n_visit, n_move, n_fill, n_newton, n_bound, n_told,
+    n_sat, n_raise;
+void fb_fluid_stats_print(struct fb_fluid *fluid, uint64_t done);
+void fb_fluid_stats_print(struct fb_fluid *fluid, uint64_t done)
+{
+    (void)fluid;
+    double d = (double)done;
+    printf("per done: resolves %.2f relax %.2f weigh %.2f visits %.1f moves %.2f newton %.2f tells "
+           "%.1f fills %lu bound %lu sat %.2f raise %.2f\n",
+           (double)n_resolve / d, (double)n_relax / d, (double)n_weigh / d, (double)n_visit / d,
+           (double)n_move / d, (double)n_newton / d, (double)n_told / d, n_fill, n_bound,
+           (double)n_sat / d, (double)n_raise / d);
+}
+#define COUNT(x, n) ((x) += (n))
+#else
+#define COUNT(x, n) ((void)0)
+#endif
+
+#ifndef KAPPA
+#define KAPPA 0.25
+#endif
+#ifndef KAPPA2
+#define KAPPA2 0.25
+#endif
+#ifndef LAGX
+#define LAGX 4
+#endif
+#ifndef UPX
+#define UPX 1
+#endif
+#ifndef E_BAND
+#define E_BAND 0.3
+#endif
+#ifndef E_TOLD
+#define E_TOLD 0.7
+#endif
+#ifndef E_MOVE
+#define E_MOVE 0.25
+#endif
+
+/* Sets the sums between which a link's level is near enough. */
+void fb_fluid_band_set(struct fb_fluid *fluid, uint32_t index)
+{
+    const struct fluid_link *link = &fluid->links[index];
+    struct fluid_face *face = &fluid->faces[index];
+    double slack = fluid->tolerance * E_BAND;
+    face->low = -INFINITY;
+    if (face->is_slack) {
+        face->high = (float)link->capacity;
+    } else if (link->held_weight == 0) {
+        face->high = (float)(link->capacity * (1 + slack));
+    } else {
+        double held = link->level * (double)link->held_weight;
+        double apart = slack * (held > link->capacity * KAPPA ? held : link->capacity * KAPPA);
+        face->low = (float)(link->capacity - held - apart);
+        face->high = (float)(link->capacity - held + apart);
+    }
+}
+
+/* Adds to what a link is told of flows held elsewhere; wakes it when its level is too far off. */
+static inline void link_tell(struct fb_fluid *fluid, uint32_t index, double change, float told)
+{
+    struct fluid_face *face = &fluid->faces[index];
+    fluid_tell(face, change, told);
+    if (face->fixed < (double)face->low || face->fixed > (double)face->high)
+        fb_fluid_dirty_add(fluid, index, told);
+}
+
+/* A flow is about to leave: its other links no longer count it. */
+void fb_fluid_untell(struct fb_fluid *fluid, uint32_t flow)
+{
+    const struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    uint32_t holder = fluid_holder(record);
+    double rate = (double)fluid_flow_told(fluid, record) * record->weight;
+    double kept = (double)record->ceiling * record->weight;
+    for (uint32_t hop = 0; hop < record->hop_count; hop++)
+        if (hop != holder)
+            fluid->faces[record->hops[hop].link].fixed -=
+                (record->tight >> hop & 1) != 0 ? rate : kept;
+}
+
+/* The lowest of what a member is told by others, where they are too many for its entry. */
+static float offer_by_flow(const struct fb_fluid *fluid, uint32_t id)
+{
+    const struct fluid_flow *record = fluid_flow_at(fluid, id >> FLUID_HOP_BITS);
+    float lowest = INFINITY;
+    for (uint32_t hop = 0; hop < record->hop_count; hop++) {
+        float told = fluid->faces[record->hops[hop].link].told;
+        if (hop != (id & FLUID_HOP_MASK) && told < lowest)
+            lowest = told;
+    }
+    return lowest;
+}
+
+/* What a member is told elsewhere: by its other tight links, or by its holder. */
+static inline float member_offer(const struct fb_fluid *fluid, const struct fluid_member *member)
+{
+    if (member->others[0] == FLUID_NONE)
+        return offer_by_flow(fluid, member->id);
+    float lowest = fluid->faces[member->others[0]].told;
+    for (uint32_t i = 1; i < FLUID_OTHERS; i++) {
+        float told = fluid->faces[member->others[i]].told;
+        lowest = told < lowest ? told : lowest;
+    }
+    return lowest;
+}
+
+/* Asks every member what it is told elsewhere. Returns how many do not belong where they are. */
+static uint32_t offers_gather(struct fb_fluid *fluid, const struct fluid_link *link, double level)
+{
+    uint32_t count = link->members.count;
+    if (count > fluid->offer_count_max) {
+        fluid->offer_count_max = count + count / 2 + 64;
+        fluid->offers =
+            fb_fluid_grow(fluid->offers, 0, fluid->offer_count_max, sizeof(*fluid->offers));
+    }
+    float stay = (float)(level * (1 - fluid->tolerance * E_MOVE));
+    float come = (float)(level * (1 + fluid->tolerance * E_MOVE));
+    const struct fluid_member *members = fluid_members(fluid, link);
+    uint32_t misplaced = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        float offer = member_offer(fluid, &members[i]);
+        bool is_held = i < link->held_count;
+        misplaced += is_held ? offer < stay : offer > come;
+        fluid->offers[i] = (struct fluid_offer){.level = offer,
+                                                .weight = members[i].weight,
+                                                .id = members[i].id,
+                                                .will_be_held = is_held};
+    }
+    COUNT(n_visit, count);
+    return misplaced;
+}
+
+/* The level at which the members, each taking no more than its offer elsewhere, fill the link.
+ * The sum is concave in the level, so Newton's steps from below never pass the answer. */
+static double level_solve(const struct fb_fluid *fluid, const struct fluid_link *link, double level)
+{
+    const struct fluid_offer *offers = fluid->offers;
+    double sum = 0;
+    for (uint32_t i = 0; i < link->members.count; i++)
+        sum += (double)offers[i].level * offers[i].weight;
+    if (sum <= link->capacity)
+        return INFINITY;
+    double lowest = link->capacity / (double)link->weight;
+    if (!(level > lowest))
+        level = lowest;
+    bool is_below = level == lowest;
+    for (;;) {
+        double fixed = 0;
+        double weight = 0;
+        COUNT(n_newton, 1);
+        for (uint32_t i = 0; i < link->members.count; i++) {
+            if ((double)offers[i].level < level)
+                fixed += (double)offers[i].level * offers[i].weight;
+            else
+                weight += offers[i].weight;
+        }
+        double next = weight > 0 ? (link->capacity - fixed) / weight : lowest;
+        next = next < lowest ? lowest : next;
+        if (is_below && !(next > level * (1 + 1e-9)))
+            return level;
+        level = next;
+        is_below = true;
+    }
+}
+
+/* Moves a flow from hop to hop and tells its other links. `other` is the link not being weighed. */
+static void flow_move(struct fb_fluid *fluid, uint32_t flow, uint32_t to, uint32_t other)
+{
+    struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    uint32_t from = fluid_holder(record);
+    uint32_t source = record->hops[from].link;
+    uint32_t target = record->hops[to].link;
+    COUNT(n_move, 1);
+    fb_fluid_clock_advance(fluid, &fluid->links[source]);
+    fb_fluid_clock_advance(fluid, &fluid->links[target]);
+    float told = fluid->faces[target].told;
+    double before = (double)fluid->faces[source].told * record->weight;
+    double after = (double)told * record->weight;
+    fb_fluid_let_go(fluid, flow);
+    fb_fluid_hold(fluid, flow, to);
+    if (record->ceiling < fluid->links[target].ceiling_min)
+        fluid->links[target].ceiling_min = record->ceiling;
+    fluid_tell(&fluid->faces[source], after, told);
+    fluid->faces[target].fixed -= before;
+    fb_fluid_dirty_add(fluid, other, told);
+    for (uint32_t hop = 0; hop < record->hop_count; hop++)
+        if (hop != from && hop != to && (record->tight >> hop & 1) != 0)
+            link_tell(fluid, record->hops[hop].link, after - before, told);
+    fb_fluid_ceiling_follow(fluid, flow);
+    fb_fluid_name_others(fluid, flow);
+}
+
+static uint32_t hop_lowest(const struct fb_fluid *fluid, uint32_t id)
+{
+    const struct fluid_flow *record = fluid_flow_at(fluid, id >> FLUID_HOP_BITS);
+    uint32_t lowest = FLUID_NONE;
+    for (uint32_t hop = 0; hop < record->hop_count; hop++) {
+        if (hop == (id & FLUID_HOP_MASK) || (record->tight >> hop & 1) == 0)
+            continue;
+        if (lowest == FLUID_NONE || fluid->faces[record->hops[hop].link].told <
+                                        fluid->faces[record->hops[lowest].link].told)
+            lowest = hop;
+    }
+    return lowest;
+}
+
+/* Decides who will be held at the solved level. Returns the level that this gives. */
+static double offers_decide(struct fb_fluid *fluid, const struct fluid_link *link, double solved,
+                            double *fixed_out)
+{
+    double slack = fluid->tolerance * E_MOVE;
+    double weight = 0;
+    double fixed = 0;
+    for (uint32_t i = 0; i < link->members.count; i++) {
+        struct fluid_offer *offer = &fluid->offers[i];
+        double bar = solved * (i < link->held_count ? 1 - slack : 1 + slack);
+        offer->will_be_held = !isinf(solved) && (double)offer->level > bar;
+        if (offer->will_be_held)
+            weight += offer->weight;
+        else
+            fixed += (double)offer->level * offer->weight;
+    }
+    *fixed_out = fixed;
+    if (weight == 0)
+        return INFINITY;
+    double level = (link->capacity - fixed) / weight;
+    return level > solved / 2 ? level : solved;
+}
+
+static void member_tell_by_flow(struct fb_fluid *fluid, uint32_t id, double change, float told)
+{
+    const struct fluid_flow *record = fluid_flow_at(fluid, id >> FLUID_HOP_BITS);
+    for (uint32_t hop = 0; hop < record->hop_count; hop++)
+        if (hop != (id & FLUID_HOP_MASK) && (record->tight >> hop & 1) != 0)
+            link_tell(fluid, record->hops[hop].link, change * record->weight, told);
+}
+
+/* Gives all held flows a new level, and tells their other links. */
+static void level_tell(struct fb_fluid *fluid, uint32_t index, double level)
+{
+    struct fluid_link *link = &fluid->links[index];
+    struct fluid_face *face = &fluid->faces[index];
+    double change = (double)(float)level - (double)face->told;
+    link->level = level;
+    face->told = (float)level;
+    const struct fluid_member *members = fluid_members(fluid, link);
+    for (uint32_t i = 0; i < link->held_count; i++) {
+        const struct fluid_member *member = &members[i];
+        COUNT(n_told, 1);
+        if (member->others[0] == FLUID_NONE) {
+            member_tell_by_flow(fluid, member->id, change, face->told);
+            continue;
+        }
+        for (uint32_t j = 0; j < FLUID_OTHERS; j++)
+            link_tell(fluid, member->others[j], change * member->weight, face->told);
+    }
+    if (face->told > link->ceiling_min)
+        fb_fluid_ceilings_follow(fluid, index);
+}
+
+/* Looks at every member: who should be held here, and at what level. */
+static void link_weigh(struct fb_fluid *fluid, uint32_t index, double level)
+{
+    struct fluid_link *link = &fluid->links[index];
+    struct fluid_face *face = &fluid->faces[index];
+    uint32_t count = link->members.count;
+    uint32_t held_count = link->held_count;
+    COUNT(n_weigh, 1);
+    link->must_weigh = false;
+    if (!(level > 0) || isinf(level))
+        level = 0;
+    uint32_t misplaced = offers_gather(fluid, link, level);
+    double fixed = face->fixed;
+    bool has_moves = misplaced > 0 || level == 0;
+    if (has_moves) {
+        COUNT(n_sat, 1);
+        double solved = level_solve(fluid, link, level);
+        level = offers_decide(fluid, link, solved, &fixed);
+        /* Those that leave go while the old level is told, those that come see the new one. */
+        for (uint32_t i = 0; i < held_count; i++) {
+            if (fluid->offers[i].will_be_held)
+                continue;
+            uint32_t flow = fluid->offers[i].id >> FLUID_HOP_BITS;
+            uint32_t hop = hop_lowest(fluid, fluid->offers[i].id);
+            flow_move(fluid, flow, hop, fluid_flow_at(fluid, flow)->hops[hop].link);
+        }
+    }
+    level_tell(fluid, index, level);
+    float peak = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct fluid_offer *offer = &fluid->offers[i];
+        if (!offer->will_be_held) {
+            peak = offer->level > peak ? offer->level : peak;
+        } else if (i >= held_count) {
+            const struct fluid_flow *record = fluid_flow_at(fluid, offer->id >> FLUID_HOP_BITS);
+            flow_move(fluid, offer->id >> FLUID_HOP_BITS, offer->id & FLUID_HOP_MASK,
+                      record->hops[fluid_holder(record)].link);
+        }
+    }
+    face->fixed = fixed;
+    face->peak = peak;
+}
+
+/* Gives the held flows a new level, if all of them stay and no other comes. */
+static bool level_shift(struct fb_fluid *fluid, uint32_t index, double level)
+{
+    struct fluid_link *link = &fluid->links[index];
+    if (!(level * (1 + fluid->tolerance * E_MOVE) >= (double)fluid->faces[index].peak))
+        return false;
+    const struct fluid_member *members = fluid_members(fluid, link);
+    float stay = (float)(level * (1 - fluid->tolerance * E_MOVE));
+    COUNT(n_visit, link->held_count);
+    float lowest = INFINITY;
+    for (uint32_t i = 0; i < link->held_count; i++) {
+        float offer = member_offer(fluid, &members[i]);
+        lowest = offer < lowest ? offer : lowest;
+    }
+    if (lowest < stay)
+        return false;
+    COUNT(n_raise, 1);
+    level_tell(fluid, index, level);
+    return true;
+}
+
+static void link_relax(struct fb_fluid *fluid, uint32_t index)
+{
+    struct fluid_link *link = &fluid->links[index];
+    struct fluid_face *face = &fluid->faces[index];
+    COUNT(n_relax, 1);
+    fb_fluid_clock_advance(fluid, link);
+    if (face->is_slack && face->fixed > link->capacity)
+        fb_fluid_slack_leave(fluid, index);
+    if (!link->is_cap && !face->is_slack) {
+        double told = (double)face->told;
+        double level = INFINITY;
+        if (link->held_weight > 0) {
+            level = (link->capacity - face->fixed) / (double)link->held_weight;
+            double lag = fluid->tolerance * E_TOLD * told;
+            double wide =
+                fluid->tolerance * E_TOLD * KAPPA2 * link->capacity / (double)link->held_weight;
+            if (wide > lag)
+                lag = wide > lag * LAGX ? lag * LAGX : wide;
+            if (!(level - told <= lag * UPX && told - level <= lag))
+                link->must_weigh = link->must_weigh || !level_shift(fluid, index, level);
+        } else if (face->fixed > link->capacity * (1 + fluid->tolerance * E_BAND)) {
+            link->must_weigh = true;
+        }
+        if (link->must_weigh) {
+            link_weigh(fluid, index, level);
+        } else {
+            link->level = level;
+            if (link->held_weight == 0) {
+                face->told = INFINITY;
+                fb_fluid_slack_enter(fluid, index);
+            }
+        }
+    }
+    if (!link->is_cap)
+        fb_fluid_band_set(fluid, index);
+    fb_fluid_date_update(fluid, index);
+}
+
+/* Puts a new flow under the hop that can give it least. */
+static void fresh_hold(struct fb_fluid *fluid, uint32_t flow)
+{
+    struct fluid_flow *record = fluid_flow_at(fluid, flow);
+    if (record->state != FLUID_OPEN || fluid_is_held(record))
+        return;
+    double lowest = INFINITY;
+    uint32_t holder = 0;
+    for (uint32_t hop = 0; hop < record->hop_count; hop++) {
+        uint32_t index = record->hops[hop].link;
+        const struct fluid_link *link = &fluid->links[index];
+        double level = link->level;
+        if (!link->is_cap) {
+            double least = link->capacity / (double)link->weight;
+            level = (link->capacity - fluid->faces[index].fixed) /
+                    (double)(link->held_weight + record->weight);
+            level = level < least ? least : level;
+        }
+        if (level < lowest) {
+            lowest = level;
+            holder = hop;
+        }
+    }
+    uint32_t index = record->hops[holder].link;
+    struct fluid_link *link = &fluid->links[index];
+    struct fluid_face *face = &fluid->faces[index];
+    fb_fluid_clock_advance(fluid, link);
+    if (link->held_weight == 0 && !link->is_cap) {
+        if (face->is_slack)
+            fb_fluid_slack_leave(fluid, index);
+        face->told = (float)lowest;
+        link->level = lowest;
+        link->ceiling_min = INFINITY;
+        link->must_weigh = true;
+    }
+    fb_fluid_hold(fluid, flow, holder);
+    fb_fluid_slack_join(fluid, flow);
+    for (uint32_t hop = 0; hop < record->hop_count; hop++)
+        if ((record->tight >> hop & 1) != 0)
+            fb_fluid_dirty_add(fluid, record->hops[hop].link, (float)lowest);
+}
+
+void fb_fluid_relax(struct fb_fluid *fluid)
+{
+    if (fluid->dirty_count + fluid->fresh_count == 0)
+        return;
+    COUNT(n_resolve, 1);
+    if (fluid->fresh_count > fluid->open_count / 8 && fluid->fresh_count > 100) {
+        COUNT(n_fill, 1);
+        fb_fluid_fill_all(fluid);
+        return;
+    }
+    for (uint32_t i = 0; i < fluid->fresh_count; i++)
+        fresh_hold(fluid, fluid->fresh[i]);
+    fluid->fresh_count = 0;
+    uint32_t budget = 10000;
+    while (fluid->dirty_count > 0 && budget-- > 0)
+        link_relax(fluid, fb_fluid_dirty_take(fluid));
+    if (fluid->dirty_count > 0)
+        COUNT(n_bound, 1);
+}

@@ -10,7 +10,13 @@ int fb_command_run(int argc, char **argv);
 int fb_command_size(int argc, char **argv);
 int fb_command_replay(int argc, char **argv);
 int fb_command_bench(int argc, char **argv);
+int fb_command_get(int argc, char **argv);
+int fb_command_stat(int argc, char **argv);
+int fb_command_status(int argc, char **argv);
 int fb_command_help(int argc, char **argv);
 int fb_command_completion(int argc, char **argv);
+
+/* Says that the daemon cannot be reached, and what to do; returns the exit code. */
+int fb_no_daemon(const char *command, int code);
 
 #endif

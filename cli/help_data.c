@@ -76,6 +76,41 @@ static const struct fb_help table[] = {
         .examples = {{"forebay bench step", "Is a hit still under 300 ns?"}},
     },
     {
+        .name = "get",
+        .arguments = "[OPTION]... NAME [TARGET]",
+        .summary = "read a file through this machine's daemon",
+        .text = "NAME is the origin's, relative. Without TARGET the bytes go to standard output; "
+                "TARGET appears under its name when it is whole.",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket; default: $FOREBAY_SOCKET, "
+                                  "else /run/forebay/forebay.sock"},
+                {"--verbose", "says how fast it was and where the blocks came from"},
+            },
+        .examples = {{"forebay get --verbose weights/layer-01.safetensors /tmp/layer-01",
+                      "The second time, the blocks come from memory."}},
+    },
+    {
+        .name = "stat",
+        .arguments = "[--socket PATH] NAME",
+        .summary = "print the size and version of a file at the origin",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+            },
+        .examples = {{"forebay stat weights/layer-01.safetensors", "Is it there?"}},
+    },
+    {
+        .name = "status",
+        .arguments = "[--socket PATH]",
+        .summary = "print the counters of this machine's daemon",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+            },
+        .examples = {{"forebay status | grep replies_", "Where do the reads come from?"}},
+    },
+    {
         .name = "test",
         .arguments = "[--quick] [--filter REGEX] [--jobs N]",
         .summary = "build and run the tests (in the source folder: ./forebay test)",

@@ -7,4 +7,4 @@ command -v cppcheck >/dev/null || {
 }
 cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -I . -j "$(nproc)" \
     --enable=warning,portability,performance --suppress=missingIncludeSystem \
-    --suppress=unknownMacro core sim/*.c models results cli
+    --suppress=unknownMacro core sim/*.c models results cli hw

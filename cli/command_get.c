@@ -1,0 +1,147 @@
+/* `forebay get`: reads a file through this machine's daemon and writes it to a file or to standard
+ * output. The target appears under its name only when it is whole. */
+#include "cli/command.h"
+#include "hw/forebay.h"
+#include "models/units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PART_BYTES = 64 << 20, PATH_BYTES = 4096 };
+
+struct get_options {
+    const char *socket, *name, *target;
+    bool is_verbose;
+};
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int fail(const char *what, int code)
+{
+    fprintf(stderr, "forebay get: %s: %s%s\n", what, strerror(-code),
+            code == -ESTALE ? "; it changed meanwhile: try again" : "");
+    return FB_EXIT_FAILED;
+}
+
+static int write_all(int file, const unsigned char *bytes, uint64_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(file, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        bytes += written;
+        size -= (uint64_t)written;
+    }
+    return 0;
+}
+
+static void print_sources(const struct forebay_file *file, double seconds)
+{
+    char size[32], rate[32];
+    double bytes = (double)forebay_file_size_bytes(file);
+    fprintf(stderr, "%s in %.3f s, %s; blocks from", fb_format_bytes(size, bytes), seconds,
+            fb_format_rate(rate, seconds > 0 ? bytes / seconds : 0));
+    for (uint32_t i = 0; i < FOREBAY_SOURCES; i++) {
+        uint64_t blocks = forebay_file_source_blocks(file, i);
+        if (blocks > 0)
+            fprintf(stderr, " %s: %" PRIu64, forebay_source_name(i), blocks);
+    }
+    fprintf(stderr, "\n");
+}
+
+static int copy(struct forebay_file *from, int to, const char *name)
+{
+    unsigned char *bytes = malloc(PART_BYTES);
+    uint64_t size = forebay_file_size_bytes(from);
+    int code = bytes == NULL ? -ENOMEM : 0;
+    bool is_reading = true;
+    for (uint64_t at = 0; at < size && code == 0;) {
+        int64_t part = forebay_file_read(from, at, bytes, PART_BYTES);
+        is_reading = part < 0;
+        code = part < 0 ? (int)part : write_all(to, bytes, (uint64_t)part);
+        at += part > 0 ? (uint64_t)part : 0;
+    }
+    free(bytes);
+    return code == 0 ? FB_EXIT_FINE : fail(is_reading ? name : "cannot write", code);
+}
+
+/* Writes beside the target first. */
+static int copy_to_file(struct forebay_file *from, const struct get_options *options)
+{
+    enum { MODE = 0666 };
+    char path[PATH_BYTES];
+    if (snprintf(path, sizeof(path), "%s.%ld.part", options->target, (long)getpid()) >= PATH_BYTES)
+        return fail(options->target, -ENAMETOOLONG);
+    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
+    if (to < 0)
+        return fail(path, -errno);
+    int code = copy(from, to, options->name);
+    if (close(to) != 0 && code == FB_EXIT_FINE)
+        code = fail(path, -errno);
+    if (code == FB_EXIT_FINE && rename(path, options->target) != 0)
+        code = fail(options->target, -errno);
+    if (code != FB_EXIT_FINE)
+        unlink(path);
+    return code;
+}
+
+static int get(const struct get_options *options)
+{
+    struct forebay_client *client;
+    struct forebay_file *file;
+    int code = forebay_client_open(options->socket, &client);
+    if (code != 0)
+        return fb_no_daemon("get", code);
+    double began = seconds_now();
+    code = forebay_file_open(client, options->name, &file);
+    if (code != 0) {
+        forebay_client_close(client);
+        return fail(options->name, code);
+    }
+    int exit_code = options->target != NULL ? copy_to_file(file, options)
+                                            : copy(file, STDOUT_FILENO, options->name);
+    if (options->is_verbose && exit_code == FB_EXIT_FINE)
+        print_sources(file, seconds_now() - began);
+    forebay_file_close(file);
+    forebay_client_close(client);
+    return exit_code;
+}
+
+int fb_command_get(int argc, char **argv)
+{
+    static const struct option table[] = {{"socket", required_argument, NULL, 's'},
+                                          {"verbose", no_argument, NULL, 'v'},
+                                          {NULL, 0, NULL, 0}};
+    struct get_options options = {.socket = NULL};
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (option == 's')
+            options.socket = optarg;
+        else if (option == 'v')
+            options.is_verbose = true;
+        else
+            return FB_EXIT_USAGE; /* getopt has said why */
+    }
+    if (argc - optind < 1 || argc - optind > 2) {
+        fprintf(stderr, "forebay get: which file? forebay get NAME [TARGET]\n");
+        return FB_EXIT_USAGE;
+    }
+    options.name = argv[optind];
+    options.target = optind + 1 < argc ? argv[optind + 1] : NULL;
+    return get(&options);
+}

@@ -1,0 +1,120 @@
+/* forebayd: reads its config, opens one node and runs it until SIGTERM. */
+#include "hw/log.h"
+#include "hw/loop.h"
+#include "hw/settings.h"
+#include "version.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, ASSIGNMENTS_MAX = 64 };
+
+static const char usage[] =
+    "usage: forebayd --config FILE [--set KEY=VALUE]... [--check]\n\n"
+    "Runs one node of a cluster: serves the clients of this machine and the other nodes.\n\n"
+    "  --config FILE      settings as YAML; hw/examples/ has two to begin with\n"
+    "  --set KEY=VALUE    overrides a key of the config; may be given many times\n"
+    "  --check            only checks the config: exit code 0 when it is fine\n"
+    "  --version          prints the version\n\n"
+    "SIGTERM and SIGINT end it cleanly. Exit code: 0 fine, 1 failed, 2 usage or bad config.\n"
+    "Example: forebayd --config hw/examples/single.yaml --set core.memory_size='4 GiB'\n";
+
+struct options {
+    const char *config;
+    const char *assignments[ASSIGNMENTS_MAX];
+    uint32_t assignment_count;
+    bool is_check;
+};
+
+/* Returns the exit code, or -1 to go on. */
+static int options_parse(int argc, char **argv, struct options *options)
+{
+    static const struct option table[] = {
+        {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
+        {"check", no_argument, NULL, 'k'},        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
+    for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return EXIT_FINE;
+        }
+        if (option == 'v') {
+            printf("forebayd %s (git %s)\n", FB_VERSION, FB_GIT_SHA);
+            return EXIT_FINE;
+        }
+        if (option == 'c')
+            options->config = optarg;
+        else if (option == 'k')
+            options->is_check = true;
+        else if (option == 's' && options->assignment_count < ASSIGNMENTS_MAX)
+            options->assignments[options->assignment_count++] = optarg;
+        else
+            return EXIT_USAGE; /* getopt has said why */
+    }
+    if (options->config != NULL && optind == argc)
+        return -1;
+    fprintf(stderr, "forebayd: %s: see forebayd --help\n",
+            optind < argc ? "only options are taken" : "which config? --config FILE");
+    return EXIT_USAGE;
+}
+
+/* Signals become readable in the loop; a client that goes must not end the daemon. */
+static void signals_block(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+static int run(const struct fb_settings *settings)
+{
+    struct fb_error error = {.text = ""};
+    fb_log_open((enum fb_log_level)settings->log_level, settings->node);
+    signals_block();
+    struct fb_loop *loop = fb_loop_open(settings, &error);
+    if (loop != NULL) {
+        fb_log(FB_LOG_INFO, "ready",
+               "version=%s cluster=%s members=%u memory=%" PRIu64 " device=%" PRIu64
+               " block=%" PRIu64 " listen=%s",
+               FB_VERSION, settings->cluster, settings->member_count,
+               settings->core.memory_size_bytes, settings->core.device_size_bytes,
+               settings->core.block_size_bytes,
+               settings->member_count > 1 ? settings->listen : "none");
+        fb_loop_run(loop, &error);
+        fb_loop_close(loop);
+    }
+    if (!fb_error_is_set(&error)) {
+        fb_log(FB_LOG_INFO, "stopped", "clean=true");
+        return EXIT_FINE;
+    }
+    fprintf(stderr, "forebayd: %s\n", error.text);
+    return EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.config = NULL};
+    struct fb_error error = {.text = ""};
+    struct fb_settings settings;
+    int code = options_parse(argc, argv, &options);
+    if (code >= 0)
+        return code;
+    fb_settings_load(options.config, options.assignments, options.assignment_count, &settings,
+                     &error);
+    if (fb_error_is_set(&error)) {
+        fprintf(stderr, "forebayd: %s\n", error.text);
+        return EXIT_USAGE;
+    }
+    if (options.is_check)
+        printf("forebayd: %s is fine: node %u of %u in cluster %s\n", options.config, settings.node,
+               settings.member_count, settings.cluster);
+    code = options.is_check ? EXIT_FINE : run(&settings);
+    fb_settings_free(&settings);
+    return code;
+}

@@ -1,0 +1,43 @@
+/* The daemon's side of its clients on this machine; see local_protocol.h.
+ *
+ *  1. A client that goes, however it goes, gives back its leases and open objects.
+ *  2. What one client can hold is bounded: requests, leases, open objects.
+ *  3. Clients see the cache memory read-only. Who may connect is decided by the socket's mode. */
+#ifndef FB_HW_LOCAL_H
+#define FB_HW_LOCAL_H
+
+#include "hw/local_protocol.h"
+#include "hw/origin.h"
+#include "hw/settings.h"
+#include "hw/uring.h"
+
+enum {
+    FB_LOCAL_SESSIONS_MAX = 128,
+    FB_LOCAL_OPENS_MAX = 16384, /* objects of one client at once; more: BUSY */
+};
+
+/* A core entry counts its pins in 16 bits. */
+static_assert(FB_LOCAL_SESSIONS_MAX * FB_LOCAL_LEASES_MAX < 60000, "no client can overflow them");
+
+struct fb_loop;
+struct local_session;
+
+struct fb_local {
+    struct local_session *sessions;
+    int listener; /* -1: no socket */
+    struct fb_io accept;
+    uint32_t session_count;
+    bool is_bound; /* the socket is this daemon's, to be removed */
+};
+
+/* Errors: error set. */
+void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error);
+void fb_local_close(struct fb_local *local, const struct fb_settings *settings);
+
+/* The core's answer to a client's request. */
+void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply);
+
+/* Accepts again when that failed. */
+void fb_local_sweep(struct fb_loop *loop);
+
+#endif

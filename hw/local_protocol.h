@@ -1,0 +1,73 @@
+/* What a client on this machine and its daemon say over the daemon's Unix socket (SOCK_SEQPACKET:
+ * one packet a request or reply). Both are of one machine, so the structs are sent as they are.
+ *
+ *     client: HELLO  ------------------>  daemon: HELLO, with the descriptor of the cache memory,
+ *                                         which the client maps for reading
+ *     client: OPEN name  -------------->  size, version, handle
+ *     client: GET handle, index  ------>  where in the cache memory the block stands, and a lease
+ *     client: RELEASE lease                (no reply): the bytes may go
+ * Replies may come in another order than the requests. */
+#ifndef FB_HW_LOCAL_PROTOCOL_H
+#define FB_HW_LOCAL_PROTOCOL_H
+
+#include "core/io.h"
+#include "hw/object.h"
+
+#include <stddef.h>
+
+enum {
+    FB_LOCAL_VERSION = 1,
+    FB_LOCAL_REQUESTS_MAX = 64, /* of one client at once; more: BUSY */
+    FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
+    FB_LOCAL_PAGE_BYTES = 60 * 1024,
+};
+
+enum fb_local_kind {
+    FB_LOCAL_HELLO = 1,
+    FB_LOCAL_OPEN,    /* name: the object is remembered until CLOSE */
+    FB_LOCAL_CLOSE,   /* object; no reply */
+    FB_LOCAL_STAT,    /* name */
+    FB_LOCAL_GET,     /* object, index */
+    FB_LOCAL_RELEASE, /* lease; no reply */
+    FB_LOCAL_LIST,    /* name: folder, may be empty; index: entries to skip */
+    FB_LOCAL_STATUS,  /* the daemon's state as text */
+};
+
+struct fb_local_request {
+    uint32_t version;
+    uint32_t kind; /* enum fb_local_kind */
+    uint64_t id;   /* the client's; the reply carries it back */
+    uint64_t object;
+    uint64_t index;
+    uint64_t lease;
+    uint32_t name_length;
+    uint32_t reserved;
+    char name[FB_OBJECT_NAME_MAX]; /* only name_length bytes are sent */
+};
+
+struct fb_local_reply {
+    uint32_t version;
+    uint32_t kind;
+    uint64_t id;
+    uint32_t status;    /* enum fb_status */
+    uint32_t reason;    /* GET: enum fb_reason */
+    uint32_t source;    /* GET: node that the bytes came from; HELLO: this node */
+    uint32_t page_size; /* LIST, STATUS: bytes that follow */
+    uint64_t object;    /* OPEN: handle */
+    uint64_t version_of_object;
+    uint64_t size; /* OPEN, STAT: of the object; GET: of the block; HELLO: of the cache memory */
+    uint64_t block_size;
+    uint64_t lease;  /* GET */
+    uint64_t offset; /* GET: in the cache memory; LIST: entries to skip next time, 0: no more */
+};
+
+enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, name) };
+
+/* An entry of a LIST page; its name follows, then the next entry, 8-aligned. */
+struct fb_local_entry {
+    uint64_t size;
+    uint32_t name_length;
+    uint32_t is_folder;
+};
+
+#endif

@@ -1,0 +1,259 @@
+/* See loop.h and loop_internal.h. Order of a round: what the workers ended, ticks that are due,
+ * then waiting for completions, each of which is handled at once. */
+#include "core/panic.h"
+#include "hw/loop_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { RING_ENTRIES = 4096, TICKS_AT_ONCE_MAX = 1000000, SWEEPS_PER_TIMEOUT = 8 };
+
+static const uint64_t slice_bytes_max = UINT64_C(1) << 30; /* of one registered buffer */
+
+uint64_t loop_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void loop_event(struct fb_loop *loop, const struct fb_event *event)
+{
+    struct fb_op ops[FB_STEP_OPS_MAX];
+    loop->now_ns = loop_clock_ns();
+    uint32_t count = fb_node_step(loop->node, loop->now_ns, event, ops);
+    for (uint32_t i = 0; i < count; i++)
+        loop_op(loop, &ops[i]);
+}
+
+/* Every TICK that is due (R2). */
+static void loop_tick(struct fb_loop *loop)
+{
+    const struct fb_event tick = {.kind = FB_EVENT_TICK};
+    for (uint32_t i = 0; fb_node_deadline_ns(loop->node) <= loop_clock_ns(); i++) {
+        FB_ASSERT(i < TICKS_AT_ONCE_MAX);
+        loop_event(loop, &tick);
+    }
+}
+
+static void loop_sweep(struct fb_loop *loop)
+{
+    loop->now_ns = loop_clock_ns();
+    if (loop->now_ns < loop->sweep_ns)
+        return;
+    loop->sweep_ns = loop->now_ns + loop->settings->peer_timeout_ns / SWEEPS_PER_TIMEOUT;
+    fb_tcp_sweep(loop);
+    fb_local_sweep(loop);
+}
+
+void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
+{
+    while (!loop->is_stopping) {
+        uint32_t finished = fb_offload_finish(&loop->offload);
+        loop_sweep(loop);
+        loop_tick(loop);
+        uint64_t deadline_ns = fb_node_deadline_ns(loop->node);
+        uint64_t now_ns = loop_clock_ns();
+        if (deadline_ns > loop->sweep_ns)
+            deadline_ns = loop->sweep_ns;
+        bool is_due = deadline_ns <= now_ns || finished > 0 || loop->offload.own.head != NULL;
+        int code = fb_uring_wait(&loop->uring, is_due ? 0 : deadline_ns - now_ns);
+        if (code < 0) {
+            fb_error_set(error, "io_uring: %s", strerror(-code));
+            return;
+        }
+    }
+}
+
+static void signal_done(struct fb_io *io, int32_t result)
+{
+    struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, signal);
+    struct signalfd_siginfo info;
+    if (result < 0)
+        return;
+    if (read(loop->signal_file, &info, sizeof(info)) == sizeof(info)) {
+        fb_log(FB_LOG_INFO, "stopping", "signal=%u", info.ssi_signo);
+        loop->is_stopping = true;
+    }
+    fb_uring_poll(&loop->uring, &loop->signal, loop->signal_file);
+}
+
+static void signal_open(struct fb_loop *loop, struct fb_error *error)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    loop->signal_file = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (loop->signal_file < 0) {
+        fb_error_set(error, "signalfd: %s", strerror(errno));
+        return;
+    }
+    fb_io_init(&loop->signal, signal_done);
+    fb_uring_poll(&loop->uring, &loop->signal, loop->signal_file);
+}
+
+static void view_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_settings *settings = loop->settings;
+    uint32_t count = settings->member_count;
+    uint64_t size_bytes = fb_view_size_bytes(count);
+    struct fb_member *members = calloc(count, sizeof(*members));
+    loop->view = aligned_alloc(8, (size_bytes + 7) / 8 * 8);
+    if (members == NULL || loop->view == NULL) {
+        fb_error_set(error, "out of memory for the view of %u members", count);
+        free(members);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        members[i] = settings->members[i].member;
+    uint32_t ranks = settings->core.replicas < count ? (uint32_t)settings->core.replicas : count;
+    if (fb_view_build(loop->view, size_bytes, 1, members, count, ranks) != FB_OK)
+        fb_error_set(error, "members: no placement can be made of them");
+    free(members);
+}
+
+static void node_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_config *config = &loop->settings->core;
+    uint64_t size_bytes = fb_node_size_bytes(config), seed = 0;
+    loop->node = aligned_alloc(64, (size_bytes + 63) / 64 * 64);
+    if (loop->node == NULL) {
+        fb_error_set(error, "out of memory for %llu bytes of state",
+                     (unsigned long long)size_bytes);
+        return;
+    }
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        seed = loop_clock_ns();
+    if (fb_node_init(loop->node, size_bytes, config, seed) != FB_OK)
+        fb_error_set(error, "core: its settings contradict each other");
+}
+
+static void works_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_config *config = &loop->settings->core;
+    loop->work_count = (uint32_t)(config->fills_max * FB_ATTEMPTS_MAX + config->device_writes_max);
+    loop->works = calloc(loop->work_count, sizeof(*loop->works));
+    if (loop->works == NULL) {
+        fb_error_set(error, "out of memory for %u operations", loop->work_count);
+        return;
+    }
+    for (uint32_t i = loop->work_count; i-- > 0;) {
+        loop->works[i].loop = loop;
+        loop->works[i].next = loop->work_free;
+        loop->work_free = &loop->works[i];
+    }
+}
+
+/* The cache memory; registered with the ring where the limit on locked memory allows. */
+static void memory_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_config *config = &loop->settings->core;
+    uint64_t block = config->block_size_bytes;
+    uint64_t size_bytes = config->memory_size_bytes / block * block;
+    int code = fb_mapping_open(&loop->memory, "forebay-cache", size_bytes, true);
+    if (code != 0) {
+        fb_error_set(error, "core.memory_size: cannot map %llu bytes: %s: lower it",
+                     (unsigned long long)size_bytes, strerror(-code));
+        return;
+    }
+    code = fb_uring_register(&loop->uring, loop->memory.bytes, slice_bytes_max / block * block);
+    if (code != 0)
+        fb_log(FB_LOG_WARNING, "memory_not_registered",
+               "reason=\"%s\" remedy=\"raise the limit on locked memory (LimitMEMLOCK=infinity)\"",
+               strerror(-code));
+}
+
+static void limit_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void parts_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_settings *settings = loop->settings;
+    int code = fb_uring_open(&loop->uring, RING_ENTRIES);
+    if (code != 0) {
+        fb_error_set(error, "io_uring: %s: a kernel from 5.19 on with io_uring enabled is needed",
+                     strerror(-code));
+        return;
+    }
+    loop->has_ring = true;
+    memory_open(loop, error);
+    if (!fb_error_is_set(error) && !fb_objects_open(&loop->objects, settings->objects_max))
+        fb_error_set(error, "out of memory for %u objects", settings->objects_max);
+    if (!fb_error_is_set(error) &&
+        fb_offload_open(&loop->offload, &loop->uring, settings->workers) != 0)
+        fb_error_set(error, "workers: cannot start %u threads", settings->workers);
+    if (!fb_error_is_set(error))
+        works_open(loop, error);
+    if (!fb_error_is_set(error))
+        node_open(loop, error);
+    if (!fb_error_is_set(error))
+        view_open(loop, error);
+    if (!fb_error_is_set(error))
+        fb_drive_open(&loop->drive, settings, error);
+    if (!fb_error_is_set(error))
+        fb_origin_open(&loop->origin, loop, settings, error);
+    if (!fb_error_is_set(error))
+        signal_open(loop, error);
+    if (!fb_error_is_set(error))
+        fb_tcp_open(&loop->tcp, loop, error);
+    if (!fb_error_is_set(error))
+        fb_local_open(&loop->local, loop, error);
+}
+
+struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error *error)
+{
+    struct fb_loop *loop = calloc(1, sizeof(*loop));
+    if (loop == NULL) {
+        fb_error_set(error, "out of memory");
+        return NULL;
+    }
+    loop->settings = settings;
+    loop->memory.file = -1;
+    loop->drive.file = -1;
+    loop->tcp.listener = -1;
+    loop->local.listener = -1;
+    loop->signal_file = -1;
+    loop->now_ns = loop_clock_ns();
+    limit_files();
+    parts_open(loop, error);
+    if (fb_error_is_set(error)) {
+        fb_loop_close(loop);
+        return NULL;
+    }
+    const struct fb_event view = {.kind = FB_EVENT_VIEW, .view = loop->view};
+    loop_event(loop, &view);
+    return loop;
+}
+
+void fb_loop_close(struct fb_loop *loop)
+{
+    fb_offload_close(&loop->offload);
+    if (loop->has_ring)
+        fb_uring_close(&loop->uring); /* waits for what is in flight */
+    fb_local_close(&loop->local, loop->settings);
+    fb_tcp_close(&loop->tcp);
+    fb_origin_close(&loop->origin);
+    fb_drive_close(&loop->drive);
+    if (loop->signal_file >= 0)
+        close(loop->signal_file);
+    fb_objects_close(&loop->objects);
+    fb_mapping_close(&loop->memory);
+    free(loop->works);
+    free(loop->node);
+    free(loop->view);
+    free(loop);
+}

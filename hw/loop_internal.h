@@ -1,0 +1,95 @@
+/* The daemon's one node and everything that its thread owns; private to hw/.
+ *
+ * The loop waits for completions, each of which may become an event; a step of the core gives ops,
+ * each of which becomes one operation here, whose completion is the event DONE. Nothing here
+ * decides anything: that is the core's. */
+#ifndef FB_HW_LOOP_INTERNAL_H
+#define FB_HW_LOOP_INTERNAL_H
+
+#include "core/node.h"
+#include "hw/container.h"
+#include "hw/drive.h"
+#include "hw/local.h"
+#include "hw/log.h"
+#include "hw/loop.h"
+#include "hw/object.h"
+#include "hw/offload.h"
+#include "hw/origin.h"
+#include "hw/mapping.h"
+#include "hw/tcp.h"
+#include "hw/uring.h"
+
+/* An op from READ on, until its DONE. */
+struct work {
+    struct fb_loop *loop;
+    struct work *next; /* free list; queue of a connection */
+    struct fb_op op;
+    struct fb_bytes bytes; /* of op.span */
+    uint64_t moved;        /* bytes */
+    enum fb_status status; /* of one that has ended already */
+    struct fb_io io;
+    struct fb_offload_task offload;
+    struct fb_origin_task origin;
+};
+
+struct fb_loop {
+    const struct fb_settings *settings;
+    struct fb_uring uring;
+    struct fb_mapping memory;
+    struct fb_node *node;
+    struct fb_view *view;
+    struct fb_objects objects;
+    struct fb_offload offload;
+    struct fb_origin origin;
+    struct fb_drive_file drive;
+    struct fb_tcp tcp;
+    struct fb_local local;
+    struct work *works;
+    struct work *work_free;
+    uint32_t work_count;
+    uint64_t now_ns;   /* of the last event */
+    uint64_t sweep_ns; /* when to look for dead connections again */
+    struct fb_io signal;
+    int signal_file;
+    bool has_ring;
+    bool is_stopping;
+};
+
+/* loop.c */
+uint64_t loop_clock_ns(void);
+void loop_event(struct fb_loop *loop, const struct fb_event *event);
+
+/* loop_op.c */
+void loop_op(struct fb_loop *loop, const struct fb_op *op);
+void work_end(struct work *work, enum fb_status status, uint64_t digest);
+/* Ends it in the next round of the loop. */
+void work_end_later(struct work *work, enum fb_status status);
+
+/* tcp_connection.c: one connection. */
+struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket);
+void connection_fail(struct fb_tcp_connection *connection, const char *reason);
+void connection_receive(struct fb_tcp_connection *connection);
+void connection_flush(struct fb_tcp_connection *connection);
+/* Room for a frame to be sent; NULL: none. Then connection_put_end with its size. */
+unsigned char *connection_put(struct fb_tcp_connection *connection);
+void connection_put_end(struct fb_tcp_connection *connection, uint32_t size);
+void connection_greet(struct fb_tcp_connection *connection);
+
+/* tcp_pull.c: both sides of a pull. */
+void pull_ask(struct fb_tcp_connection *connection, struct work *work);
+const char *pull_answered(struct fb_tcp_connection *connection,
+                          const struct fb_wire_header *header);
+uint32_t pull_body(struct fb_tcp_connection *connection, const unsigned char *bytes, uint32_t size);
+bool pull_receive(struct fb_tcp_connection *connection);
+void pull_received(struct fb_tcp_connection *connection, uint32_t size);
+void pull_lost(struct fb_tcp_connection *connection);
+const char *pull_asked(struct fb_tcp_connection *connection, const struct fb_wire_frame *frame);
+bool pull_send(struct fb_tcp_connection *connection);
+void pull_sent(struct fb_tcp_connection *connection, uint32_t size);
+
+/* tcp.c */
+struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node);
+void tcp_connection_ended(struct fb_tcp_connection *connection);
+void tcp_pull_next(struct fb_tcp_connection *connection);
+
+#endif

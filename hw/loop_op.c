@@ -1,0 +1,194 @@
+/* Ops become operations: one op, one of these, one DONE. See io.h for what each means. */
+#include "core/panic.h"
+#include "hw/loop_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void work_free(struct work *work)
+{
+    struct fb_loop *loop = work->loop;
+    work->next = loop->work_free;
+    loop->work_free = work;
+}
+
+void work_end(struct work *work, enum fb_status status, uint64_t digest)
+{
+    const struct fb_event event = {
+        .kind = FB_EVENT_DONE,
+        .done = {.op_id = work->op.op_id, .status = status, .digest = digest}};
+    struct fb_loop *loop = work->loop;
+    work_free(work);
+    loop_event(loop, &event);
+}
+
+static void later_done(struct fb_io *io, int32_t result)
+{
+    struct work *work = FB_CONTAINER(io, struct work, io);
+    if (result != -ECANCELED)
+        work_end(work, work->status, 0);
+}
+
+void work_end_later(struct work *work, enum fb_status status)
+{
+    work->status = status;
+    fb_io_init(&work->io, later_done);
+    fb_uring_nothing(&work->loop->uring, &work->io);
+}
+
+static enum fb_status device_status(int32_t result)
+{
+    return result == -ENOSPC ? FB_FULL : result == -ENODEV || result == -ENXIO ? FB_GONE : FB_IO;
+}
+
+static void device_start(struct work *work);
+
+static void device_done(struct fb_io *io, int32_t result)
+{
+    struct work *work = FB_CONTAINER(io, struct work, io);
+    bool is_transfer = work->op.kind == FB_OP_READ || work->op.kind == FB_OP_WRITE;
+    if (result == -EINTR || result == -EAGAIN) {
+        device_start(work);
+        return;
+    }
+    if (result < 0) {
+        fb_log(FB_LOG_WARNING, "device_error", "op=%s offset=%llu reason=\"%s\"",
+               work->op.kind == FB_OP_READ ? "read" : "write",
+               (unsigned long long)work->op.source.offset, strerror(-result));
+        work_end(work, device_status(result), 0);
+        return;
+    }
+    work->moved += (uint64_t)result;
+    if (!is_transfer || work->moved >= work->op.span.size)
+        work_end(work, FB_OK, 0);
+    else if (result == 0)
+        work_end(work, FB_IO, 0); /* the device is shorter than it was */
+    else
+        device_start(work);
+}
+
+/* The op's memory and device spans, whole pages; after a short transfer the rest of them. */
+static void device_start(struct work *work)
+{
+    struct fb_loop *loop = work->loop;
+    uint64_t size = fb_drive_round(work->op.span.size);
+    const struct fb_bytes part = {.at = work->bytes.at + work->moved, .size = size - work->moved};
+    uint64_t offset = work->op.source.offset + work->moved;
+    fb_io_init(&work->io, device_done);
+    if (work->op.kind == FB_OP_READ)
+        fb_uring_read(&loop->uring, &work->io, loop->drive.file, part, offset);
+    else if (work->op.kind == FB_OP_WRITE)
+        fb_uring_write(&loop->uring, &work->io, loop->drive.file, part, offset);
+    else if (work->op.kind == FB_OP_DISCARD)
+        fb_uring_discard(&loop->uring, &work->io, loop->drive.file, work->op.source.offset, size);
+    else
+        fb_uring_sync(&loop->uring, &work->io, loop->drive.file);
+}
+
+static void origin_done(struct fb_origin_task *task, enum fb_status status)
+{
+    struct work *work = FB_CONTAINER(task, struct work, origin);
+    if (status != FB_OK) {
+        char name[FB_LOG_QUOTE_MAX];
+        fb_log(FB_LOG_WARNING, "origin_error", "status=%s object=%s offset=%llu",
+               fb_status_name(status), fb_log_quote(task->object.name, name),
+               (unsigned long long)task->offset);
+    }
+    work_end(work, status, 0);
+}
+
+static void origin_fetch(struct work *work)
+{
+    struct fb_loop *loop = work->loop;
+    const struct fb_object *object = fb_objects_find(&loop->objects, work->op.block.object);
+    if (object == NULL) { /* named too long ago */
+        work_end_later(work, FB_CONFLICT);
+        return;
+    }
+    work->origin.verb = FB_ORIGIN_FETCH;
+    work->origin.done = origin_done;
+    work->origin.object = *object;
+    work->origin.offset = work->op.block.offset;
+    work->origin.bytes = work->bytes;
+    fb_origin_start(&loop->origin, &work->origin);
+}
+
+static void offload_done(struct fb_offload_task *task)
+{
+    struct work *work = FB_CONTAINER(task, struct work, offload);
+    work_end(work, FB_OK, task->digest);
+}
+
+static void offload_start(struct work *work, const unsigned char *source)
+{
+    work->offload =
+        (struct fb_offload_task){.done = offload_done, .bytes = work->bytes, .source = source};
+    fb_offload_start(&work->loop->offload, &work->offload);
+}
+
+static void work_start(struct work *work)
+{
+    switch ((enum fb_op_kind)work->op.kind) {
+    case FB_OP_READ:
+    case FB_OP_WRITE:
+    case FB_OP_FLUSH:
+    case FB_OP_DISCARD:
+        device_start(work);
+        return;
+    case FB_OP_PULL:
+        if (work->op.source.region == FB_REGION_CLIENT)
+            work_end_later(work, FB_INVALID);
+        else
+            fb_tcp_pull(work->loop, work);
+        return;
+    case FB_OP_FETCH:
+        origin_fetch(work);
+        return;
+    case FB_OP_DIGEST:
+        offload_start(work, NULL);
+        return;
+    case FB_OP_REPLY:
+    case FB_OP_SEND:
+    case FB_OP_STORE:
+    case FB_OP_META_GET:
+    case FB_OP_META_PUT:
+    case FB_OP_ENCODE:
+    case FB_OP_DECODE:
+    case FB_OP_COUNT:
+        break;
+    }
+    work_end_later(work, FB_INVALID);
+}
+
+static void op_send(struct fb_loop *loop, const struct fb_op *op)
+{
+    const struct fb_message *message = &op->message;
+    const struct fb_object *object = NULL;
+    if (message->kind == FB_MESSAGE_ASK && message->block.object != FB_OBJECT_NONE)
+        object = fb_objects_find(&loop->objects, message->block.object);
+    fb_tcp_send(loop, op->target, message, object);
+}
+
+void loop_op(struct fb_loop *loop, const struct fb_op *op)
+{
+    if (op->kind == FB_OP_REPLY) {
+        fb_local_reply(loop, &op->reply);
+        return;
+    }
+    if (op->kind == FB_OP_SEND) {
+        op_send(loop, op);
+        return;
+    }
+    struct work *work = loop->work_free;
+    FB_ASSERT(work != NULL); /* as many as the core can have in flight */
+    loop->work_free = work->next;
+    work->next = NULL;
+    work->op = *op;
+    work->moved = 0;
+    work->bytes =
+        (struct fb_bytes){.at = loop->memory.bytes.at + op->span.offset, .size = op->span.size};
+    if (op->span.size > 0)
+        FB_ASSERT(op->span.region == FB_REGION_MEMORY &&
+                  op->span.offset + op->span.size <= loop->memory.bytes.size);
+    work_start(work);
+}

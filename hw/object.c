@@ -1,0 +1,121 @@
+/* See object.h. The index is the core's own cache of keys with the policy LRU. */
+#include "hw/object.h"
+
+#include "core/key.h"
+#include "core/panic.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { TRIES_MAX = 64 };
+
+static struct fb_key index_key(uint64_t handle)
+{
+    return (struct fb_key){.high = handle, .low = 0};
+}
+
+bool fb_objects_open(struct fb_objects *objects, uint32_t objects_max)
+{
+    objects->index = calloc(1, FB_CACHE_SIZE_BYTES(objects_max));
+    objects->slots = calloc(objects_max, sizeof(*objects->slots));
+    if (objects->index == NULL || objects->slots == NULL) {
+        fb_objects_close(objects);
+        return false;
+    }
+    fb_cache_init(objects->index, objects_max, FB_POLICY_LRU);
+    return true;
+}
+
+void fb_objects_close(struct fb_objects *objects)
+{
+    free(objects->index);
+    free(objects->slots);
+    *objects = (struct fb_objects){.index = NULL};
+}
+
+void fb_object_identify(struct fb_object *object)
+{
+    FB_ASSERT(object->name_length <= FB_OBJECT_NAME_MAX);
+    uint64_t name = XXH3_64bits(object->name, object->name_length);
+    uint64_t handle = fb_mix(name ^ fb_mix(object->version ^ fb_mix(object->size)));
+    object->handle = handle == FB_OBJECT_NONE ? 0 : handle;
+}
+
+struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle)
+{
+    uint32_t slot = fb_cache_find(objects->index, index_key(handle));
+    if (slot == FB_NONE)
+        return NULL;
+    fb_cache_touch(objects->index, slot);
+    FB_ASSERT(objects->slots[slot].handle == handle);
+    return &objects->slots[slot];
+}
+
+static bool objects_make_room(struct fb_objects *objects)
+{
+    struct fb_cache *index = objects->index;
+    if (fb_cache_count(index) < fb_cache_slots_max(index))
+        return true;
+    for (uint32_t i = 0; i < TRIES_MAX; i++) {
+        uint32_t slot = fb_cache_victim(index);
+        if (objects->slots[slot].opens == 0) {
+            fb_cache_evict(index, slot);
+            return true;
+        }
+        fb_cache_skip(index, slot);
+    }
+    return false;
+}
+
+struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_object *object)
+{
+    struct fb_object *known = fb_objects_find(objects, object->handle);
+    if (known != NULL) {
+        bool is_same = known->name_length == object->name_length && known->size == object->size &&
+                       known->version == object->version &&
+                       memcmp(known->name, object->name, object->name_length) == 0;
+        return is_same ? known : NULL;
+    }
+    if (!objects_make_room(objects))
+        return NULL;
+    uint32_t slot = fb_cache_insert(objects->index, index_key(object->handle));
+    FB_ASSERT(slot != FB_NONE);
+    objects->slots[slot] = *object;
+    objects->slots[slot].opens = 0;
+    return &objects->slots[slot];
+}
+
+bool fb_object_name_is_fine(const char *name, uint32_t length)
+{
+    if (length == 0 || length > FB_OBJECT_NAME_MAX || memchr(name, '\0', length) != NULL)
+        return false;
+    for (uint32_t from = 0; from <= length;) {
+        const char *slash = memchr(name + from, '/', length - from);
+        uint32_t part = slash != NULL ? (uint32_t)(slash - name) - from : length - from;
+        if (part == 0 || (part == 1 && name[from] == '.') ||
+            (part == 2 && name[from] == '.' && name[from + 1] == '.'))
+            return false;
+        from += part + 1;
+    }
+    return true;
+}
+
+uint64_t fb_object_blocks(const struct fb_object *object, uint64_t block_size_bytes)
+{
+    FB_ASSERT(block_size_bytes > 0);
+    return object->size / block_size_bytes + (object->size % block_size_bytes > 0);
+}
+
+struct fb_block fb_object_block(const struct fb_object *object, uint64_t block_size_bytes,
+                                uint64_t index)
+{
+    FB_ASSERT(index < fb_object_blocks(object, block_size_bytes));
+    uint64_t offset = index * block_size_bytes;
+    uint64_t left = object->size - offset;
+    uint64_t name = XXH3_64bits(object->name, object->name_length);
+    return (struct fb_block){.key = {.high = fb_mix(name ^ fb_mix(index)), .low = object->handle},
+                             .object = object->handle,
+                             .offset = offset,
+                             .size = (uint32_t)(left < block_size_bytes ? left : block_size_bytes)};
+}

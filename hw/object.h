@@ -1,0 +1,55 @@
+/* Origin objects that this node knows by name. The core knows them by a 64-bit handle, which is
+ * made of name and version and so is the same on every node; a node that asks a peer for a block
+ * sends the name along, so that the peer can fetch it.
+ *
+ *  1. A handle stands for one name, size and version; a changed object is another one.
+ *  2. The table holds the objects that were named last; those that clients have open stay.
+ *  3. A block's key: high = hash(name, index), low = hash(name, size, version): both together are
+ *     128 bits of identity. */
+#ifndef FB_HW_OBJECT_H
+#define FB_HW_OBJECT_H
+
+#include "core/cache.h"
+
+#include <stdbool.h>
+
+enum { FB_OBJECT_NAME_MAX = 1024 }; /* bytes; what S3 and Azure Blob allow */
+
+struct fb_object {
+    uint64_t handle;
+    uint64_t size;    /* bytes */
+    uint64_t version; /* the origin's: of its etag or its time of change */
+    uint32_t name_length;
+    uint32_t opens; /* by clients */
+    char name[FB_OBJECT_NAME_MAX + 1];
+};
+
+struct fb_objects {
+    struct fb_cache *index; /* handle -> slot, LRU */
+    struct fb_object *slots;
+};
+
+/* Errors: false: out of memory. */
+bool fb_objects_open(struct fb_objects *objects, uint32_t objects_max);
+void fb_objects_close(struct fb_objects *objects);
+
+/* Fills in the handle from name, size and version. */
+void fb_object_identify(struct fb_object *object);
+
+/* The known object; NULL: never named, or forgotten. Valid until the next fb_objects_add. */
+struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle);
+
+/* Remembers a copy of the object, whose handle is filled in. NULL when all slots are open, or when
+ * another object has this handle. */
+struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_object *object);
+
+/* Is this a name that may be sent to an origin? Relative, without "." and ".." and empty parts,
+ * 1 to FB_OBJECT_NAME_MAX bytes, no zero byte. */
+bool fb_object_name_is_fine(const char *name, uint32_t length);
+
+/* Blocks of the object: count, and the one at index < count. */
+uint64_t fb_object_blocks(const struct fb_object *object, uint64_t block_size_bytes);
+struct fb_block fb_object_block(const struct fb_object *object, uint64_t block_size_bytes,
+                                uint64_t index);
+
+#endif

@@ -1,0 +1,55 @@
+/* Work that takes CPU time away from the loop: digests and copies, done by worker threads. A plug
+ * for other providers would stand here.
+ *
+ *  1. A task belongs to the workers from start until its done is called, on the loop's thread.
+ *  2. Small ones and all when there are no workers are done by the loop's own thread, but their
+ *     done is called later all the same. */
+#ifndef FB_HW_OFFLOAD_H
+#define FB_HW_OFFLOAD_H
+
+#include "hw/uring.h"
+
+#include <pthread.h>
+
+struct fb_offload_task;
+
+typedef void fb_offload_done(struct fb_offload_task *task);
+
+struct fb_offload_task {
+    struct fb_offload_task *next;
+    fb_offload_done *done;
+    struct fb_bytes bytes;       /* DIGEST: of these; COPY: to these */
+    const unsigned char *source; /* COPY: from here; NULL: digest */
+    uint64_t digest;             /* result */
+};
+
+struct fb_offload_list {
+    struct fb_offload_task *head, *tail;
+};
+
+struct fb_offload {
+    pthread_mutex_t mutex;
+    pthread_cond_t has_work;
+    struct fb_offload_list todo, ended; /* under the mutex */
+    struct fb_offload_list own;         /* ended on the loop's thread */
+    pthread_t *threads;
+    uint32_t thread_count;
+    bool is_stopping;
+    int event; /* eventfd: something ended */
+    struct fb_io io;
+    struct fb_uring *uring;
+};
+
+/* The digest that the whole cluster uses: XXH3, 64 bits. */
+uint64_t fb_digest(const unsigned char *bytes, uint64_t size);
+
+/* Errors: -errno. */
+int fb_offload_open(struct fb_offload *offload, struct fb_uring *uring, uint32_t workers);
+/* Tasks that are not done by then are forgotten. */
+void fb_offload_close(struct fb_offload *offload);
+void fb_offload_start(struct fb_offload *offload, struct fb_offload_task *task);
+
+/* Calls done of the loop's own tasks; returns how many. */
+uint32_t fb_offload_finish(struct fb_offload *offload);
+
+#endif

@@ -1,0 +1,70 @@
+/* Chooses the backend. Without an origin every object is absent. */
+#include "hw/origin.h"
+
+#include "core/panic.h"
+#include "hw/loop_internal.h"
+
+#include <errno.h>
+
+enum fb_status fb_origin_status(int32_t result)
+{
+    switch (-result) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+    case EXDEV: /* a link that leads out of the folder */
+        return FB_ABSENT;
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return FB_BUSY;
+    case ESTALE:
+        return FB_CONFLICT;
+    case ENOSPC:
+    case EDQUOT:
+        return FB_FULL;
+    default:
+        return FB_IO;
+    }
+}
+
+static void none_done(struct fb_io *io, int32_t result)
+{
+    struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
+    FB_ASSERT(result == 0 || result == -ECANCELED);
+    task->done(task, FB_ABSENT);
+}
+
+static void none_start(struct fb_origin *origin, struct fb_origin_task *task)
+{
+    fb_io_init(&task->io, none_done);
+    fb_uring_nothing(&origin->loop->uring, &task->io);
+}
+
+void fb_origin_open(struct fb_origin *origin, struct fb_loop *loop,
+                    const struct fb_settings *settings, struct fb_error *error)
+{
+    *origin = (struct fb_origin){.loop = loop, .folder = -1, .start = none_start};
+    switch (settings->origin_kind) {
+    case FB_ORIGIN_NONE:
+        return;
+    case FB_ORIGIN_POSIX:
+        fb_origin_posix_open(origin, settings, error);
+        return;
+    }
+}
+
+void fb_origin_close(struct fb_origin *origin)
+{
+    if (origin->close != NULL)
+        origin->close(origin);
+}
+
+void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
+{
+    task->loop = origin->loop;
+    task->moved = 0;
+    origin->start(origin, task);
+}

@@ -1,0 +1,65 @@
+/* Where the objects come from: a folder, an S3 bucket, an Azure container. A backend turns one task
+ * into requests of its own kind and calls done exactly once, on the loop's thread, never from
+ * within start.
+ *
+ * Names are relative paths with "/"; the version of an object is a 64-bit word that changes when
+ * the object does. A fetch of another version than the task names is answered FB_CONFLICT. */
+#ifndef FB_HW_ORIGIN_H
+#define FB_HW_ORIGIN_H
+
+#include "hw/object.h"
+#include "hw/settings.h"
+#include "hw/uring.h"
+
+struct fb_loop;
+struct fb_origin_task;
+
+enum fb_origin_verb {
+    FB_ORIGIN_FETCH, /* object, offset, bytes: reads exactly bytes.size bytes */
+    FB_ORIGIN_STAT,  /* object.name: fills in size and version */
+};
+
+typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
+
+struct fb_origin_task {
+    enum fb_origin_verb verb;
+    fb_origin_done *done;
+    struct fb_object object;
+    uint64_t offset; /* in the object */
+    struct fb_bytes bytes;
+    /* The backend's from here on. */
+    struct fb_io io;
+    struct fb_loop *loop;
+    uint64_t moved;
+    int file;
+    uint32_t stage;
+    struct open_how how;
+    struct statx facts;
+    struct fb_origin_task *next;
+};
+
+struct fb_origin {
+    void (*start)(struct fb_origin *origin, struct fb_origin_task *task);
+    void (*close)(struct fb_origin *origin);
+    struct fb_loop *loop;
+    int folder;     /* posix */
+    void *internal; /* the backend's */
+};
+
+/* Errors: error set when the origin's own settings are wrong. An origin that cannot be reached is
+ * no error here: tasks fail until it can. */
+void fb_origin_open(struct fb_origin *origin, struct fb_loop *loop,
+                    const struct fb_settings *settings, struct fb_error *error);
+void fb_origin_close(struct fb_origin *origin);
+
+/* The caller owns the task, which must live until done. */
+void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task);
+
+/* Backends. */
+void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *settings,
+                          struct fb_error *error);
+
+/* Status of a failed system call, from its -errno. */
+enum fb_status fb_origin_status(int32_t result);
+
+#endif

@@ -1,0 +1,133 @@
+/* A folder as blob store: names are paths below it. The version is made of the time of change, so
+ * that every node that mounts the same file system sees the same one.
+ *
+ *     OPEN --> STAT --> (version differs: CONFLICT) --> READ ... READ --> done, file closed
+ *
+ * Opening is RESOLVE_BENEATH: neither ".." nor a symbolic link leads out of the folder. */
+#include "hw/origin.h"
+
+#include "core/key.h"
+#include "core/panic.h"
+#include "hw/loop_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum stage { STAGE_OPEN, STAGE_STAT, STAGE_READ };
+
+static uint64_t version_of(const struct statx *facts)
+{
+    uint64_t time_ns = (uint64_t)facts->stx_mtime.tv_sec * 1000000000u + facts->stx_mtime.tv_nsec;
+    return fb_mix(time_ns);
+}
+
+static void task_end(struct fb_origin_task *task, enum fb_status status)
+{
+    if (task->file >= 0)
+        fb_uring_close_file(&task->loop->uring, task->file);
+    task->file = -1;
+    task->done(task, status);
+}
+
+static void task_read(struct fb_origin_task *task)
+{
+    enum { READ_BYTES_MAX = 1 << 30 };
+    uint64_t left = task->bytes.size - task->moved;
+    const struct fb_bytes part = {.at = task->bytes.at + task->moved,
+                                  .size = left < READ_BYTES_MAX ? left : READ_BYTES_MAX};
+    task->stage = STAGE_READ;
+    fb_uring_read(&task->loop->uring, &task->io, task->file, part, task->offset + task->moved);
+}
+
+/* The facts are there: what is asked for, or what was asked for still? */
+static void task_facts(struct fb_origin_task *task)
+{
+    const struct statx *facts = &task->facts;
+    if (!S_ISREG(facts->stx_mode)) {
+        task_end(task, FB_ABSENT);
+        return;
+    }
+    if (task->verb == FB_ORIGIN_STAT) {
+        task->object.size = facts->stx_size;
+        task->object.version = version_of(facts);
+        task_end(task, FB_OK);
+        return;
+    }
+    if (task->object.size != facts->stx_size || task->object.version != version_of(facts))
+        task_end(task, FB_CONFLICT);
+    else
+        task_read(task);
+}
+
+static void task_moved(struct fb_origin_task *task, int32_t result)
+{
+    if (result == 0) {
+        task_end(task, FB_CONFLICT); /* it became shorter meanwhile */
+        return;
+    }
+    task->moved += (uint64_t)result;
+    if (task->moved < task->bytes.size)
+        task_read(task);
+    else
+        task_end(task, FB_OK);
+}
+
+static void task_done(struct fb_io *io, int32_t result)
+{
+    struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
+    if (result == -EINTR && task->stage == STAGE_READ) {
+        task_read(task);
+        return;
+    }
+    if (result < 0) {
+        task_end(task, fb_origin_status(result));
+        return;
+    }
+    switch ((enum stage)task->stage) {
+    case STAGE_OPEN:
+        task->file = result;
+        task->stage = STAGE_STAT;
+        fb_uring_stat(&task->loop->uring, &task->io, task->file, &task->facts);
+        return;
+    case STAGE_STAT:
+        task_facts(task);
+        return;
+    case STAGE_READ:
+        task_moved(task, result);
+        return;
+    }
+}
+
+static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
+{
+    FB_ASSERT(fb_object_name_is_fine(task->object.name, task->object.name_length));
+    fb_io_init(&task->io, task_done);
+    task->file = -1;
+    task->stage = STAGE_OPEN;
+    task->how = (struct open_how){.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                                  .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    fb_uring_open_below(&origin->loop->uring, &task->io, origin->folder, task->object.name,
+                        &task->how);
+}
+
+static void posix_close(struct fb_origin *origin)
+{
+    close(origin->folder);
+}
+
+void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *settings,
+                          struct fb_error *error)
+{
+    origin->folder = open(settings->origin_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (origin->folder < 0) {
+        fb_error_set(error, "origin.path %s: %s: make the folder, or mount what should be there",
+                     settings->origin_path, strerror(errno));
+        return;
+    }
+    origin->start = posix_start;
+    origin->close = posix_close;
+}

@@ -1,0 +1,230 @@
+/* See settings.h. The keys of `core` are those of the core's own table without their unit suffix,
+ * as in experiments, so that a cluster and its simulation share them. */
+#include "hw/settings.h"
+
+#include "core/panic.h"
+#include "hw/log.h"
+#include "models/scenario_internal.h"
+#include "models/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CORE_FIELDS_MAX = 64, DEVICE_ALIGNMENT_BYTES = 4096 };
+
+static void text_copy(struct fb_map *map, const char *key, char *text, uint64_t size)
+{
+    const char *value = fb_map_text_or(map, key, "");
+    size_t length = strlen(value);
+    if (length >= size) {
+        fb_map_fault(map, key, "is longer than %llu bytes: shorten it",
+                     (unsigned long long)size - 1);
+        return;
+    }
+    memcpy(text, value, length + 1);
+}
+
+static void text_require(struct fb_map *map, const char *key, char *text, uint64_t size)
+{
+    (void)fb_map_text(map, key);
+    text_copy(map, key, text, size);
+    if (text[0] == '\0')
+        fb_map_fault(map, key, "is empty: give it a value");
+}
+
+/* HOST:PORT, [HOST]:PORT for IPv6. */
+static void address_require(struct fb_map *map, const char *key, char *address)
+{
+    text_require(map, key, address, FB_ADDRESS_MAX);
+    const char *colon = strrchr(address, ':');
+    char *end = NULL;
+    unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
+    if (colon == NULL || colon == address || *end != '\0' || port == 0 || port > 65535)
+        fb_map_fault(map, key, "\"%.64s\" is no address: write HOST:PORT, e.g. 10.0.0.1:7700",
+                     address);
+}
+
+static uint64_t policy_read(struct fb_map *map, const char *key, uint64_t fallback)
+{
+    const char *names[FB_POLICY_COUNT];
+    for (uint32_t i = 0; i < FB_POLICY_COUNT; i++)
+        names[i] = fb_policy_name((enum fb_policy)i);
+    return fb_map_choice(map, key, names, FB_POLICY_COUNT, (uint32_t)fallback);
+}
+
+static uint64_t field_read(struct fb_map *map, const char *key, const struct fb_config_entry *entry,
+                           uint64_t fallback)
+{
+    switch (entry->unit) {
+    case FB_UNIT_COUNT:
+        return fb_map_count_or(map, key, fallback, entry->min, entry->max);
+    case FB_UNIT_BYTES:
+        return fb_map_bytes_or(map, key, fallback, entry->min, entry->max);
+    case FB_UNIT_NS:
+        return fb_map_ns_or(map, key, fallback, entry->min, entry->max);
+    case FB_UNIT_FLAG:
+        return fb_map_flag_or(map, key, fallback != 0);
+    case FB_UNIT_POLICY:
+        return policy_read(map, key, fallback);
+    }
+    return fallback;
+}
+
+static void core_load(struct fb_map *root, struct fb_config *core)
+{
+    char keys[CORE_FIELDS_MAX][FB_NAME_MAX];
+    uint32_t count;
+    const struct fb_config_entry *table = fb_config_table(&count);
+    struct fb_map map = fb_map_child(root, "core", false);
+    FB_ASSERT(count <= CORE_FIELDS_MAX);
+    fb_config_init(core);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t *field = (uint64_t *)(void *)((unsigned char *)core + table[i].offset);
+        fb_core_key(table[i].name, keys[i]);
+        *field = field_read(&map, keys[i], &table[i], *field);
+    }
+    const char *fault = fb_error_is_set(root->error) ? NULL : fb_config_fault(core);
+    if (fault != NULL) {
+        char key[FB_NAME_MAX];
+        fb_core_key(fault, key);
+        fb_map_fault(&map, NULL, "core.%s contradicts the other settings of core", key);
+    }
+    fb_map_close(&map);
+}
+
+static void member_load(struct fb_map *list, uint32_t i, struct fb_settings *settings)
+{
+    struct fb_member_settings *member = &settings->members[i];
+    struct fb_map map = fb_map_list_map(list, "members", i);
+    member->member =
+        (struct fb_member){.node = (uint32_t)fb_map_count(&map, "id", 0, FB_NONE - 1),
+                           .domain = (uint32_t)fb_map_count_or(&map, "domain", i, 0, UINT32_MAX),
+                           .weight = (uint32_t)fb_map_count_or(&map, "weight", 1, 0, 65535),
+                           .is_up = 1};
+    address_require(&map, "address", member->address);
+    for (uint32_t k = 0; k < i; k++) {
+        const struct fb_member_settings *other = &settings->members[k];
+        if (other->member.node == member->member.node)
+            fb_map_fault(&map, "id", "member %u is there twice: give each node its own id",
+                         member->member.node);
+        if (strcmp(other->address, member->address) == 0)
+            fb_map_fault(&map, "address", "member %u has the same: give each node its own",
+                         other->member.node);
+    }
+    fb_map_close(&map);
+}
+
+/* Without a list the node is a cluster of its own. */
+static void members_load(struct fb_map *root, struct fb_settings *settings)
+{
+    uint32_t count = fb_map_list_count(root, "members");
+    if (count > FB_MEMBERS_MAX) {
+        fb_map_fault(root, "members", "are more than %d", FB_MEMBERS_MAX);
+        return;
+    }
+    settings->member_count = count > 0 ? count : 1;
+    settings->members = calloc(settings->member_count, sizeof(*settings->members));
+    FB_ASSERT(settings->members != NULL);
+    bool is_here = count == 0, has_weight = count == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        member_load(root, i, settings);
+        is_here = is_here || settings->members[i].member.node == settings->node;
+        has_weight = has_weight || settings->members[i].member.weight > 0;
+    }
+    if (count == 0)
+        settings->members[0].member =
+            (struct fb_member){.node = settings->node, .weight = 1, .is_up = 1};
+    if (!is_here)
+        fb_map_fault(root, "members", "this node, %u, is not among them: add it or change node",
+                     settings->node);
+    if (!has_weight)
+        fb_map_fault(root, "members", "no member has a weight: raise one");
+}
+
+static void origin_load(struct fb_map *root, struct fb_settings *settings)
+{
+    static const char *const kinds[] = {"none", "posix"};
+    struct fb_map map = fb_map_child(root, "origin", false);
+    settings->origin_kind =
+        (enum fb_origin_kind)fb_map_choice(&map, "kind", kinds, 2, FB_ORIGIN_NONE);
+    if (settings->origin_kind == FB_ORIGIN_POSIX)
+        text_require(&map, "path", settings->origin_path, sizeof(settings->origin_path));
+    fb_map_close(&map);
+}
+
+/* A drive is read and written past the page cache, which wants everything aligned. */
+static void device_load(struct fb_map *root, struct fb_settings *settings)
+{
+    const struct fb_config *core = &settings->core;
+    struct fb_map map = fb_map_child(root, "device", false);
+    char size[32], want[32];
+    text_copy(&map, "path", settings->device_path, sizeof(settings->device_path));
+    uint64_t alignment = (uint64_t)FB_UNITS_PER_CHUNK * DEVICE_ALIGNMENT_BYTES;
+    if (core->device_size_bytes > 0 && settings->device_path[0] == '\0')
+        fb_map_fault(root, "device", "core.device_size is %s, but device.path is missing: add it",
+                     fb_format_bytes(size, (double)core->device_size_bytes));
+    if (core->device_size_bytes == 0 && settings->device_path[0] != '\0')
+        fb_map_fault(&map, "path", "core.device_size is missing: say how much of it to use");
+    if (core->device_size_bytes > 0 && core->block_size_bytes % alignment != 0)
+        fb_map_fault(&map, "path", "core.block_size is %s: with a device, a multiple of %s",
+                     fb_format_bytes(size, (double)core->block_size_bytes),
+                     fb_format_bytes(want, (double)alignment));
+    fb_map_close(&map);
+}
+
+static void client_load(struct fb_map *root, struct fb_settings *settings)
+{
+    struct fb_map map = fb_map_child(root, "client", false);
+    text_copy(&map, "socket", settings->socket_path, sizeof(settings->socket_path));
+    fb_map_close(&map);
+}
+
+static void root_load(struct fb_map *root, struct fb_settings *settings)
+{
+    static const uint64_t second_ns = 1000000000;
+    if (fb_map_count(root, "schema_version", 1, UINT32_MAX) != 1)
+        fb_map_fault(root, "schema_version", "this program knows version 1 only");
+    text_require(root, "cluster", settings->cluster, sizeof(settings->cluster));
+    settings->node = (uint32_t)fb_map_count(root, "node", 0, FB_NONE - 1);
+    settings->log_level =
+        fb_map_choice(root, "log", fb_log_level_names(), FB_LOG_COUNT, FB_LOG_INFO);
+    members_load(root, settings);
+    text_copy(root, "listen", settings->listen, sizeof(settings->listen));
+    for (uint32_t i = 0; i < settings->member_count && settings->listen[0] == '\0'; i++) {
+        if (settings->members[i].member.node == settings->node)
+            memcpy(settings->listen, settings->members[i].address, FB_ADDRESS_MAX);
+    }
+    settings->peer_timeout_ns =
+        fb_map_ns_or(root, "peer_timeout", 10 * second_ns, second_ns / 10, 600 * second_ns);
+    settings->pull_connections = (uint32_t)fb_map_count_or(root, "pull_connections", 2, 1, 16);
+    settings->objects_max = (uint32_t)fb_map_count_or(root, "objects_max", 65536, 16, 1u << 24);
+    settings->workers = (uint32_t)fb_map_count_or(root, "workers", 1, 0, 64);
+    core_load(root, &settings->core);
+    settings->core.node = settings->node;
+    origin_load(root, settings);
+    device_load(root, settings);
+    client_load(root, settings);
+}
+
+void fb_settings_load(const char *path, const char *const *assignments, uint32_t assignment_count,
+                      struct fb_settings *settings, struct fb_error *error)
+{
+    *settings = (struct fb_settings){.node = 0};
+    struct fb_document *document = fb_document_open(path, error);
+    if (document == NULL)
+        return;
+    for (uint32_t i = 0; i < assignment_count; i++)
+        fb_document_set(document, assignments[i], error);
+    struct fb_map root = fb_document_root(document, error);
+    root_load(&root, settings);
+    fb_map_close(&root);
+    fb_document_close(document);
+    if (fb_error_is_set(error))
+        fb_settings_free(settings);
+}
+
+void fb_settings_free(struct fb_settings *settings)
+{
+    free(settings->members);
+    settings->members = NULL;
+}

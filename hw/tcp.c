@@ -1,0 +1,325 @@
+/* Peers and connections: who is connected, to whom a message or pull goes. See tcp.h. */
+#include "hw/tcp.h"
+
+#include "core/panic.h"
+#include "hw/loop_internal.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint64_t retry_first_ns = 100000000;
+enum { RETRY_DOUBLINGS_MAX = 6, BACKLOG = 1024 };
+
+static void socket_set_up(int socket, uint64_t timeout_ns)
+{
+    const int yes = 1, seconds = timeout_ns < 2000000000u ? 1 : (int)(timeout_ns / 2000000000u);
+    const int probes = 2;
+    const unsigned timeout_ms = (unsigned)(timeout_ns / 1000000u);
+    /* Each of these only makes it faster, or a dead peer known sooner. */
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    (void)setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}
+
+/* HOST:PORT into an address. what: for the error text. */
+static void address_resolve(const char *text, bool is_own, struct sockaddr_storage *address,
+                            struct fb_error *error)
+{
+    char host[FB_ADDRESS_MAX];
+    const char *colon = strrchr(text, ':');
+    FB_ASSERT(colon != NULL && strlen(text) < sizeof(host));
+    size_t length = (size_t)(colon - text);
+    bool has_brackets = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    memcpy(host, text + has_brackets, length - 2 * (size_t)has_brackets);
+    host[length - 2 * (size_t)has_brackets] = '\0';
+    const struct addrinfo wish = {.ai_family = AF_UNSPEC,
+                                  .ai_socktype = SOCK_STREAM,
+                                  .ai_flags = AI_NUMERICSERV | (is_own ? AI_PASSIVE : 0)};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(host[0] != '\0' ? host : NULL, colon + 1, &wish, &found);
+    if (code != 0) {
+        fb_error_set(error,
+                     "address %s: %s: write an address, or a name that this host can look up", text,
+                     gai_strerror(code));
+        return;
+    }
+    memset(address, 0, sizeof(*address));
+    memcpy(address, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+}
+
+static int peer_compare(const void *a, const void *b)
+{
+    uint32_t first = ((const struct fb_tcp_peer *)a)->node;
+    uint32_t second = ((const struct fb_tcp_peer *)b)->node;
+    return first < second ? -1 : first > second;
+}
+
+struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node)
+{
+    const struct fb_tcp_peer wanted = {.node = node};
+    return bsearch(&wanted, tcp->peers, tcp->peer_count, sizeof(wanted), peer_compare);
+}
+
+static void accept_done(struct fb_io *io, int32_t result)
+{
+    struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, tcp.accept);
+    if (result == -ECANCELED)
+        return;
+    if (result < 0) {
+        fb_log(FB_LOG_WARNING, "accept_failed", "reason=\"%s\"", strerror(-result));
+        return; /* the next sweep listens again */
+    }
+    struct fb_tcp_connection *connection = connection_take(loop, FB_TCP_ACCEPTED, result);
+    if (connection == NULL) {
+        fb_log(FB_LOG_WARNING, "accept_refused", "reason=\"too many connections\"");
+        close(result);
+    } else {
+        socket_set_up(result, loop->settings->peer_timeout_ns);
+        connection_receive(connection);
+    }
+    fb_uring_accept(&loop->uring, &loop->tcp.accept, loop->tcp.listener);
+}
+
+static void listener_open(struct fb_loop *loop, struct fb_error *error)
+{
+    struct fb_tcp *tcp = &loop->tcp;
+    const char *text = loop->settings->listen;
+    const int yes = 1;
+    struct sockaddr_storage address;
+    address_resolve(text, true, &address, error);
+    if (fb_error_is_set(error))
+        return;
+    tcp->listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_fine = tcp->listener >= 0;
+    if (is_fine)
+        (void)setsockopt(tcp->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    is_fine = is_fine &&
+              bind(tcp->listener, (struct sockaddr *)&address,
+                   address.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                 : sizeof(struct sockaddr_in)) == 0 &&
+              listen(tcp->listener, BACKLOG) == 0;
+    if (!is_fine) {
+        fb_error_set(error,
+                     "listen %s: %s: is another forebayd running, is the address this host's?",
+                     text, strerror(errno));
+        return;
+    }
+    fb_io_init(&tcp->accept, accept_done);
+    fb_uring_accept(&loop->uring, &tcp->accept, tcp->listener);
+}
+
+static void connections_open(struct fb_tcp *tcp, uint32_t pull_connections, struct fb_error *error)
+{
+    /* Both directions to each peer, and some of strangers. */
+    tcp->connection_count = tcp->peer_count * 2 * (1 + pull_connections) + FB_TCP_ACCEPTED_EXTRA;
+    tcp->connections = calloc(tcp->connection_count, sizeof(*tcp->connections));
+    if (tcp->connections == NULL) {
+        fb_error_set(error, "out of memory for %u connections", tcp->connection_count);
+        return;
+    }
+    for (uint32_t i = tcp->connection_count; i-- > 0;) {
+        tcp->connections[i].next = tcp->free;
+        tcp->free = &tcp->connections[i];
+    }
+}
+
+void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_settings *settings = loop->settings;
+    *tcp = (struct fb_tcp){.listener = -1};
+    tcp->peers = calloc(settings->member_count, sizeof(*tcp->peers));
+    if (tcp->peers == NULL) {
+        fb_error_set(error, "out of memory for %u members", settings->member_count);
+        return;
+    }
+    for (uint32_t i = 0; i < settings->member_count && !fb_error_is_set(error); i++) {
+        const struct fb_member_settings *member = &settings->members[i];
+        if (member->member.node == settings->node)
+            continue;
+        struct fb_tcp_peer *peer = &tcp->peers[tcp->peer_count++];
+        peer->node = member->member.node;
+        address_resolve(member->address, false, &peer->address, error);
+    }
+    qsort(tcp->peers, tcp->peer_count, sizeof(*tcp->peers), peer_compare);
+    if (tcp->peer_count == 0 || fb_error_is_set(error))
+        return;
+    connections_open(tcp, settings->pull_connections, error);
+    if (!fb_error_is_set(error))
+        listener_open(loop, error);
+}
+
+void fb_tcp_close(struct fb_tcp *tcp)
+{
+    for (uint32_t i = 0; i < tcp->connection_count && tcp->connections != NULL; i++) {
+        if (tcp->connections[i].state != FB_TCP_FREE)
+            close(tcp->connections[i].socket);
+    }
+    if (tcp->listener >= 0)
+        close(tcp->listener);
+    free(tcp->connections);
+    free(tcp->peers);
+    *tcp = (struct fb_tcp){.listener = -1};
+}
+
+static struct fb_tcp_connection *peer_connect(struct fb_loop *loop, struct fb_tcp_peer *peer,
+                                              enum fb_tcp_role role)
+{
+    if (loop->now_ns < peer->retry_ns)
+        return NULL;
+    int file = socket(peer->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (file < 0)
+        return NULL;
+    struct fb_tcp_connection *connection = connection_take(loop, role, file);
+    if (connection == NULL) {
+        close(file);
+        return NULL;
+    }
+    socket_set_up(file, loop->settings->peer_timeout_ns);
+    connection->peer = peer->node;
+    connection_greet(connection);
+    fb_uring_connect(&loop->uring, &connection->send, file, &peer->address);
+    return connection;
+}
+
+void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message *message,
+                 const struct fb_object *object)
+{
+    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, target);
+    unsigned char *room = NULL;
+    if (peer != NULL && peer->messages == NULL)
+        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+    if (peer != NULL && peer->messages != NULL)
+        room = connection_put(peer->messages);
+    if (room == NULL) {
+        loop->tcp.messages_dropped++;
+        return;
+    }
+    connection_put_end(peer->messages, fb_wire_put_message(room, message, object));
+}
+
+/* The pull connection that has least to do; a new one rather than a busy one. */
+static struct fb_tcp_connection *pull_connection(struct fb_loop *loop, struct fb_tcp_peer *peer)
+{
+    struct fb_tcp_connection *best = NULL;
+    for (uint32_t i = 0; i < loop->settings->pull_connections; i++) {
+        if (best != NULL && best->pull_count == 0)
+            break;
+        if (peer->pulls[i] == NULL)
+            peer->pulls[i] = peer_connect(loop, peer, FB_TCP_PULLS);
+        struct fb_tcp_connection *connection = peer->pulls[i];
+        bool is_usable = connection != NULL && connection->state != FB_TCP_CLOSING;
+        if (is_usable && (best == NULL || connection->pull_count < best->pull_count))
+            best = connection;
+    }
+    return best;
+}
+
+void fb_tcp_pull(struct fb_loop *loop, struct work *work)
+{
+    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, work->op.source.peer);
+    struct fb_tcp_connection *connection = peer != NULL ? pull_connection(loop, peer) : NULL;
+    if (connection == NULL) {
+        work_end_later(work, FB_GONE);
+        return;
+    }
+    if (connection->pull_count < FB_TCP_PULLS_MAX) {
+        pull_ask(connection, work);
+        return;
+    }
+    work->next = NULL;
+    if (peer->waiting_tail != NULL)
+        peer->waiting_tail->next = work;
+    else
+        peer->waiting_head = work;
+    peer->waiting_tail = work;
+}
+
+static struct work *waiting_take(struct fb_tcp_peer *peer)
+{
+    struct work *work = peer->waiting_head;
+    if (work == NULL)
+        return NULL;
+    peer->waiting_head = work->next;
+    if (peer->waiting_head == NULL)
+        peer->waiting_tail = NULL;
+    return work;
+}
+
+void tcp_pull_next(struct fb_tcp_connection *connection)
+{
+    struct fb_tcp_peer *peer = tcp_peer(&connection->loop->tcp, connection->peer);
+    bool has_room = connection->state == FB_TCP_OPEN && connection->pull_count < FB_TCP_PULLS_MAX;
+    struct work *work = has_room ? waiting_take(peer) : NULL;
+    if (work != NULL)
+        pull_ask(connection, work);
+}
+
+/* The peer loses a connection: it is not tried again at once, and longer each time. */
+static void peer_lose(struct fb_loop *loop, struct fb_tcp_peer *peer,
+                      const struct fb_tcp_connection *connection)
+{
+    bool is_alone = true;
+    bool was_good = connection->opened_ns > 0 &&
+                    loop->now_ns - connection->opened_ns > loop->settings->peer_timeout_ns;
+    peer->failures = was_good ? 0 : peer->failures + 1;
+    uint32_t doublings =
+        peer->failures < RETRY_DOUBLINGS_MAX ? peer->failures : RETRY_DOUBLINGS_MAX;
+    peer->retry_ns = loop->now_ns + (retry_first_ns << doublings);
+    if (peer->messages == connection)
+        peer->messages = NULL;
+    for (uint32_t i = 0; i < FB_TCP_PULL_CONNECTIONS_MAX; i++) {
+        if (peer->pulls[i] == connection)
+            peer->pulls[i] = NULL;
+        is_alone = is_alone && peer->pulls[i] == NULL;
+    }
+    struct work *work = is_alone ? waiting_take(peer) : NULL;
+    for (; work != NULL; work = waiting_take(peer))
+        work_end_later(work, FB_GONE);
+}
+
+void tcp_connection_ended(struct fb_tcp_connection *connection)
+{
+    struct fb_loop *loop = connection->loop;
+    FB_ASSERT(connection->state == FB_TCP_CLOSING);
+    pull_lost(connection);
+    if (connection->role != FB_TCP_ACCEPTED)
+        peer_lose(loop, tcp_peer(&loop->tcp, connection->peer), connection);
+    close(connection->socket);
+    connection->state = FB_TCP_FREE;
+    connection->next = loop->tcp.free;
+    loop->tcp.free = connection;
+    loop->tcp.connections_lost++;
+}
+
+void fb_tcp_sweep(struct fb_loop *loop)
+{
+    struct fb_tcp *tcp = &loop->tcp;
+    uint64_t timeout_ns = loop->settings->peer_timeout_ns;
+    for (uint32_t i = 0; i < tcp->connection_count; i++) {
+        struct fb_tcp_connection *connection = &tcp->connections[i];
+        bool is_waiting = connection->state == FB_TCP_CONNECTING ||
+                          (connection->state == FB_TCP_OPEN &&
+                           (connection->peer == FB_NONE || connection->pull_count > 0));
+        if (is_waiting && loop->now_ns - connection->alive_ns > timeout_ns)
+            connection_fail(connection, "silent for too long");
+    }
+    if (tcp->listener >= 0 && !tcp->accept.is_pending)
+        fb_uring_accept(&loop->uring, &tcp->accept, tcp->listener);
+}
+
+uint32_t fb_tcp_connected(const struct fb_tcp *tcp)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < tcp->peer_count; i++)
+        count += tcp->peers[i].messages != NULL && tcp->peers[i].messages->state == FB_TCP_OPEN;
+    return count;
+}

@@ -1,0 +1,109 @@
+/* Talk with peers over TCP: messages that may get lost (R6), and pulls, each one request and one
+ * response whose body is received straight into cache memory (R4, R5).
+ *
+ *  1. To each peer this node opens one connection for messages and a few for pulls, when they are
+ *     first needed. A peer's connections to this node are others.
+ *  2. A message that finds no connection and no room is dropped. A pull that finds none ends GONE.
+ *  3. A connection that shows no life for peer_timeout ends; its pulls end GONE after the kernel
+ *     has let go of their memory.
+ *  4. A peer is who its greeting says; the greeting must fit this cluster. */
+#ifndef FB_HW_TCP_H
+#define FB_HW_TCP_H
+
+#include "hw/settings.h"
+#include "hw/uring.h"
+#include "hw/wire.h"
+
+enum {
+    FB_TCP_PULLS_MAX = 64, /* of one connection in flight; more wait */
+    FB_TCP_IN_BYTES = 32 * 1024,
+    FB_TCP_OUT_BYTES = 128 * 1024,
+    FB_TCP_PULL_CONNECTIONS_MAX = 16,
+    FB_TCP_ACCEPTED_EXTRA = 64, /* connections that have not greeted yet */
+};
+
+static_assert((int)FB_TCP_IN_BYTES >= (int)FB_WIRE_FRAME_MAX,
+              "a frame fits the buffer it is received in");
+
+struct fb_loop;
+struct work;
+
+enum fb_tcp_role { FB_TCP_MESSAGES, FB_TCP_PULLS, FB_TCP_ACCEPTED };
+enum fb_tcp_state { FB_TCP_FREE, FB_TCP_CONNECTING, FB_TCP_OPEN, FB_TCP_CLOSING };
+
+/* A peer's pull that this node has to answer. */
+struct fb_tcp_answer {
+    uint64_t id;
+    struct fb_wire_pull pull;
+    uint32_t is_refused;
+};
+
+struct fb_tcp_connection {
+    struct fb_loop *loop;
+    struct fb_tcp_connection *next; /* free list */
+    struct fb_io receive, send;     /* send also connects */
+    enum fb_tcp_state state;
+    enum fb_tcp_role role;
+    int socket;
+    uint32_t peer;      /* node; FB_NONE: has not greeted yet */
+    uint64_t opened_ns; /* 0: not yet */
+    uint64_t alive_ns;  /* something arrived */
+    uint32_t is_direct; /* what is being received goes to the pull's memory */
+    uint32_t in_size;
+    uint32_t out_size[2]; /* bytes in the buffer being filled, and in the one being sent */
+    uint32_t out_index;   /* the one being filled */
+    uint32_t out_sent;    /* of the other one */
+    struct work *pull_head, *pull_tail; /* PULLS: asked for, in this order */
+    uint32_t pull_count;
+    uint32_t is_body; /* PULLS: the head's body is arriving */
+    struct fb_tcp_answer answers[FB_TCP_PULLS_MAX];
+    uint32_t answer_first, answer_count;
+    uint64_t answer_sent; /* bytes of header and body of the first answer */
+    unsigned char answer_header[FB_WIRE_HEADER_BYTES];
+    struct iovec answer_parts[2];
+    struct msghdr answer_message;
+    unsigned char in[FB_TCP_IN_BYTES];
+    unsigned char out[2][FB_TCP_OUT_BYTES];
+};
+
+struct fb_tcp_peer {
+    uint32_t node;
+    uint32_t failures; /* in a row */
+    uint64_t retry_ns; /* not connected again before then */
+    struct sockaddr_storage address;
+    struct fb_tcp_connection *messages;
+    struct fb_tcp_connection *pulls[FB_TCP_PULL_CONNECTIONS_MAX];
+    struct work *waiting_head, *waiting_tail; /* pulls that found all connections full */
+};
+
+struct fb_tcp {
+    struct fb_tcp_peer *peers; /* by node id */
+    uint32_t peer_count;
+    struct fb_tcp_connection *connections;
+    uint32_t connection_count;
+    struct fb_tcp_connection *free;
+    int listener; /* -1: a cluster of one */
+    struct fb_io accept;
+    struct fb_wire_frame frame; /* the one being looked at */
+    uint64_t messages_dropped;
+    uint64_t connections_lost;
+};
+
+/* Resolves the members' addresses and listens. Errors: error set. */
+void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *error);
+void fb_tcp_close(struct fb_tcp *tcp);
+
+/* Sends, or drops. object: the one that the message's block belongs to; NULL: none. */
+void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message *message,
+                 const struct fb_object *object);
+
+/* Begins a pull; work_end follows, never from within. */
+void fb_tcp_pull(struct fb_loop *loop, struct work *work);
+
+/* Ends connections that show no life. To be called a few times per peer_timeout. */
+void fb_tcp_sweep(struct fb_loop *loop);
+
+/* Peers to which a connection for messages is open now. */
+uint32_t fb_tcp_connected(const struct fb_tcp *tcp);
+
+#endif

@@ -1,0 +1,269 @@
+/* One TCP connection: bytes in and out, frames, greeting, end.
+ *
+ *     CONNECTING --connected--> OPEN --connection_fail--> CLOSING --no operation pending--> FREE
+ *         '------------------connection_fail-----------------^
+ *
+ * A receive is always pending while OPEN, so the peer's end shows at once. CLOSING waits for the
+ * kernel to let go of all memory before anything is given back. */
+#include "core/panic.h"
+#include "hw/loop_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <xxhash.h>
+
+static void connection_settle(struct fb_tcp_connection *connection)
+{
+    if (connection->state == FB_TCP_CLOSING && !connection->receive.is_pending &&
+        !connection->send.is_pending)
+        tcp_connection_ended(connection);
+}
+
+void connection_fail(struct fb_tcp_connection *connection, const char *reason)
+{
+    if (connection->state == FB_TCP_CLOSING)
+        return;
+    FB_ASSERT(connection->state != FB_TCP_FREE);
+    enum fb_log_level level = connection->loop->is_stopping ? FB_LOG_DEBUG : FB_LOG_INFO;
+    if (connection->peer != FB_NONE)
+        fb_log(level, "connection_lost", "peer=%u role=%s pulls=%u reason=\"%s\"", connection->peer,
+               connection->role == FB_TCP_MESSAGES ? "messages"
+               : connection->role == FB_TCP_PULLS  ? "pulls"
+                                                   : "accepted",
+               connection->pull_count, reason);
+    else
+        fb_log(FB_LOG_WARNING, "connection_refused", "reason=\"%s\"", reason);
+    if (connection->state == FB_TCP_CONNECTING && connection->send.is_pending)
+        fb_uring_cancel(&connection->loop->uring, &connection->send);
+    connection->state = FB_TCP_CLOSING;
+    (void)shutdown(connection->socket, SHUT_RDWR); /* ends what is pending */
+    connection_settle(connection);
+}
+
+unsigned char *connection_put(struct fb_tcp_connection *connection)
+{
+    uint32_t *size = &connection->out_size[connection->out_index];
+    bool has_room =
+        connection->state != FB_TCP_CLOSING && *size + FB_WIRE_FRAME_MAX <= FB_TCP_OUT_BYTES;
+    return has_room ? connection->out[connection->out_index] + *size : NULL;
+}
+
+void connection_put_end(struct fb_tcp_connection *connection, uint32_t size)
+{
+    connection->out_size[connection->out_index] += size;
+    FB_ASSERT(connection->out_size[connection->out_index] <= FB_TCP_OUT_BYTES);
+    connection_flush(connection);
+}
+
+/* Starts the next send, if there is something to send and none is pending. */
+void connection_flush(struct fb_tcp_connection *connection)
+{
+    if (connection->state != FB_TCP_OPEN || connection->send.is_pending)
+        return;
+    if (connection->role == FB_TCP_ACCEPTED) {
+        pull_send(connection);
+        return;
+    }
+    uint32_t sending = connection->out_index ^ 1;
+    if (connection->out_size[sending] == 0) {
+        if (connection->out_size[connection->out_index] == 0)
+            return;
+        sending = connection->out_index;
+        connection->out_index ^= 1;
+        connection->out_sent = 0;
+    }
+    const struct fb_bytes bytes = {.at = connection->out[sending] + connection->out_sent,
+                                   .size = connection->out_size[sending] - connection->out_sent};
+    fb_uring_send(&connection->loop->uring, &connection->send, connection->socket, bytes,
+                  MSG_WAITALL);
+}
+
+void connection_greet(struct fb_tcp_connection *connection)
+{
+    const struct fb_settings *settings = connection->loop->settings;
+    unsigned char *room = connection_put(connection);
+    FB_ASSERT(room != NULL);
+    const struct fb_wire_hello hello = {
+        .cluster = XXH3_64bits(settings->cluster, strlen(settings->cluster)),
+        .block_size_bytes = settings->core.block_size_bytes,
+        .target = connection->peer,
+        .is_for_pulls = connection->role == FB_TCP_PULLS};
+    connection_put_end(connection, fb_wire_put_hello(room, settings->node, &hello));
+}
+
+static const char *hello_fault(struct fb_tcp_connection *connection,
+                               const struct fb_wire_frame *frame)
+{
+    struct fb_loop *loop = connection->loop;
+    const struct fb_settings *settings = loop->settings;
+    if (frame->header.kind != FB_WIRE_HELLO)
+        return "the connection does not begin with a greeting";
+    if (frame->hello.cluster != XXH3_64bits(settings->cluster, strlen(settings->cluster)))
+        return "it belongs to another cluster";
+    if (frame->header.source == settings->node)
+        return "another daemon has this node's id";
+    if (frame->hello.target != settings->node)
+        return "it means another node: do the member lists differ?";
+    if (frame->hello.block_size_bytes != settings->core.block_size_bytes)
+        return "its core.block_size differs";
+    if (tcp_peer(&loop->tcp, frame->header.source) == NULL)
+        return "it is no member";
+    connection->peer = frame->header.source;
+    fb_log(FB_LOG_DEBUG, "peer_greeted", "peer=%u pulls=%u", connection->peer,
+           frame->hello.is_for_pulls);
+    return NULL;
+}
+
+static void message_deliver(struct fb_loop *loop, const struct fb_wire_frame *frame)
+{
+    bool has_object = frame->object.name_length > 0;
+    if (has_object && fb_objects_add(&loop->objects, &frame->object) == NULL) {
+        loop->tcp.messages_dropped++;
+        return;
+    }
+    const struct fb_event event = {.kind = FB_EVENT_MESSAGE, .message = frame->message};
+    loop_event(loop, &event);
+}
+
+/* Handles one frame; returns what is wrong with it. */
+static const char *frame_handle(struct fb_tcp_connection *connection,
+                                const struct fb_wire_frame *frame)
+{
+    enum fb_wire_kind kind = frame->header.kind;
+    if (connection->peer == FB_NONE)
+        return hello_fault(connection, frame);
+    if (frame->header.source != connection->peer)
+        return "a frame names another sender";
+    bool is_answer = kind == FB_WIRE_BYTES || kind == FB_WIRE_FAIL;
+    if (connection->role == FB_TCP_PULLS && is_answer)
+        return pull_answered(connection, &frame->header);
+    if (connection->role == FB_TCP_ACCEPTED && kind == FB_WIRE_PULL)
+        return pull_asked(connection, frame);
+    if (connection->role != FB_TCP_ACCEPTED || kind != FB_WIRE_MESSAGE)
+        return "a frame has no place here";
+    message_deliver(connection->loop, frame);
+    return NULL;
+}
+
+/* Takes whole frames and bodies out of what was received. */
+static void frames_take(struct fb_tcp_connection *connection)
+{
+    struct fb_wire_frame *frame = &connection->loop->tcp.frame;
+    const char *fault = NULL;
+    uint32_t at = 0;
+    while (at < connection->in_size && fault == NULL && connection->state == FB_TCP_OPEN) {
+        const unsigned char *bytes = connection->in + at;
+        uint32_t size = connection->in_size - at;
+        if (connection->is_body) {
+            at += pull_body(connection, bytes, size);
+            continue;
+        }
+        int32_t taken = fb_wire_take(bytes, size, frame, &fault);
+        if (taken == 0)
+            break;
+        if (taken > 0) {
+            at += (uint32_t)taken;
+            fault = frame_handle(connection, frame);
+        }
+    }
+    if (fault != NULL) {
+        connection_fail(connection, fault);
+        return;
+    }
+    connection->in_size -= at;
+    memmove(connection->in, connection->in + at, connection->in_size);
+}
+
+void connection_receive(struct fb_tcp_connection *connection)
+{
+    if (connection->state != FB_TCP_OPEN)
+        return;
+    connection->is_direct = pull_receive(connection);
+    if (connection->is_direct)
+        return;
+    const struct fb_bytes room = {.at = connection->in + connection->in_size,
+                                  .size = FB_TCP_IN_BYTES - connection->in_size};
+    fb_uring_receive(&connection->loop->uring, &connection->receive, connection->socket, room, 0);
+}
+
+static void receive_done(struct fb_io *io, int32_t result)
+{
+    struct fb_tcp_connection *connection = FB_CONTAINER(io, struct fb_tcp_connection, receive);
+    if (connection->state == FB_TCP_CLOSING) {
+        connection_settle(connection);
+        return;
+    }
+    if (result <= 0 && result != -EINTR) {
+        connection_fail(connection, result == 0 ? "closed by the peer" : strerror(-result));
+        return;
+    }
+    connection->alive_ns = connection->loop->now_ns;
+    if (result > 0 && connection->is_direct) {
+        pull_received(connection, (uint32_t)result);
+    } else if (result > 0) {
+        connection->in_size += (uint32_t)result;
+        frames_take(connection);
+    }
+    connection_receive(connection);
+    connection_settle(connection);
+}
+
+static void connected(struct fb_tcp_connection *connection, int32_t result)
+{
+    if (result < 0) {
+        connection_fail(connection, strerror(-result));
+        return;
+    }
+    connection->state = FB_TCP_OPEN;
+    connection->opened_ns = connection->loop->now_ns;
+    connection->alive_ns = connection->loop->now_ns;
+    fb_log(FB_LOG_DEBUG, "peer_connected", "peer=%u", connection->peer);
+    connection_receive(connection);
+    connection_flush(connection);
+}
+
+static void send_done(struct fb_io *io, int32_t result)
+{
+    struct fb_tcp_connection *connection = FB_CONTAINER(io, struct fb_tcp_connection, send);
+    if (connection->state == FB_TCP_CLOSING) {
+        connection_settle(connection);
+        return;
+    }
+    if (connection->state == FB_TCP_CONNECTING) {
+        connected(connection, result);
+        return;
+    }
+    if (result <= 0 && result != -EINTR) {
+        connection_fail(connection, strerror(-result));
+        return;
+    }
+    uint32_t sent = result > 0 ? (uint32_t)result : 0;
+    if (connection->role == FB_TCP_ACCEPTED) {
+        pull_sent(connection, sent);
+    } else {
+        uint32_t sending = connection->out_index ^ 1;
+        connection->out_sent += sent;
+        if (connection->out_sent == connection->out_size[sending])
+            connection->out_size[sending] = 0;
+    }
+    connection_flush(connection);
+}
+
+struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket)
+{
+    struct fb_tcp_connection *connection = loop->tcp.free;
+    if (connection == NULL)
+        return NULL;
+    loop->tcp.free = connection->next;
+    memset(connection, 0, offsetof(struct fb_tcp_connection, in));
+    connection->loop = loop;
+    connection->role = role;
+    connection->socket = socket;
+    connection->peer = FB_NONE;
+    connection->alive_ns = loop->now_ns;
+    connection->state = role == FB_TCP_ACCEPTED ? FB_TCP_OPEN : FB_TCP_CONNECTING;
+    connection->opened_ns = role == FB_TCP_ACCEPTED ? loop->now_ns : 0;
+    fb_io_init(&connection->receive, receive_done);
+    fb_io_init(&connection->send, send_done);
+    return connection;
+}

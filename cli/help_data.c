@@ -91,6 +91,17 @@ static const struct fb_help table[] = {
                       "The second time, the blocks come from memory."}},
     },
     {
+        .name = "ls",
+        .arguments = "[OPTION]... [FOLDER]",
+        .summary = "list a folder of the origin",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+                {"--long", "with sizes in bytes"},
+            },
+        .examples = {{"forebay ls --long weights", "What is there, and how large?"}},
+    },
+    {
         .name = "stat",
         .arguments = "[--socket PATH] NAME",
         .summary = "print the size and version of a file at the origin",

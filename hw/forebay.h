@@ -1,4 +1,4 @@
-/* libforebay: reads files through the forebayd of this machine.
+/* libforebay: reads files, and keeps KV blocks, through the forebayd of this machine.
  *
  *     struct forebay_client *client;
  *     struct forebay_file *file;
@@ -6,10 +6,10 @@
  *     if (code == 0)
  *         code = forebay_file_open(client, "weights/layer-01.safetensors", &file);
  *     if (code == 0)
- *         code = (int)forebay_file_read(file, 0, bytes, forebay_file_size_bytes(file));
+ *         count = forebay_file_read(file, 0, bytes, forebay_file_size_bytes(file));
  *
  * Every function that can fail returns a negative errno value. A client and its files belong to one
- * thread at a time; several clients in one process are fine. Names are relative paths as the origin
+ * thread at a time; a process may have several clients. Names are relative paths as the origin
  * knows them. */
 #ifndef FOREBAY_H
 #define FOREBAY_H
@@ -43,6 +43,19 @@ struct forebay_facts {
 int forebay_client_stat(struct forebay_client *client, const char *name,
                         struct forebay_facts *facts);
 
+/* An entry of a folder; name: until the call returns. Returning other than 0 ends the listing. */
+struct forebay_entry {
+    const char *name;
+    uint64_t size_bytes;
+    int is_folder;
+};
+typedef int forebay_entry_call(void *context, const struct forebay_entry *entry);
+
+/* Calls `call` for each entry of a folder, in the order of their bytes. folder: "" for the root.
+ * Returns what the last call returned. Errors: as forebay_client_stat. */
+int forebay_client_list(struct forebay_client *client, const char *folder, forebay_entry_call *call,
+                        void *context);
+
 /* The daemon's state as lines "name value"; text is the caller's to free. Errors: -EBUSY. */
 int forebay_client_status(struct forebay_client *client, char **text);
 
@@ -60,11 +73,50 @@ uint64_t forebay_file_size_bytes(const struct forebay_file *file);
  * went. Bytes before the error may have been written. */
 int64_t forebay_file_read(struct forebay_file *file, uint64_t offset, void *bytes, uint64_t size);
 
-/* Blocks that forebay_file_read was answered with, by where they came from; source: below
- * FOREBAY_SOURCES. */
+/* A read that is not waited for. The caller fills in the first five and keeps the struct and bytes
+ * until it is returned by forebay_client_wait. */
+struct forebay_read {
+    struct forebay_file *file;
+    uint64_t offset;
+    void *bytes;
+    uint64_t size;
+    void *context;        /* the caller's own */
+    int64_t result;       /* as forebay_file_read; once it is returned */
+    uint64_t internal[6]; /* the library's */
+    struct forebay_read *next;
+};
+
+/* Begins a read. Any number may be in progress; they end in any order. */
+void forebay_read_start(struct forebay_read *read);
+
+/* The next read that has ended; NULL: none is in progress, or none has ended and is_waiting is 0.
+ */
+struct forebay_read *forebay_client_wait(struct forebay_client *client, int is_waiting);
+
+/* Blocks that reads were answered with, by where they came from; source: below FOREBAY_SOURCES. */
 enum { FOREBAY_SOURCES = 10 };
 const char *forebay_source_name(uint32_t source);
 uint64_t forebay_file_source_blocks(const struct forebay_file *file, uint32_t source);
+
+/* KV blocks: volatile, named by 128 bits. high: chain hash at the block's group, which decides
+ * where it lives; low: its own chain hash. */
+struct forebay_key {
+    uint64_t high, low;
+};
+
+/* Copies a block into the cache of this node. size: 1 to the daemon's block size.
+ * Errors: -EINVAL: size; -EBUSY, -ENOSPC: no room now. */
+int forebay_kv_put(struct forebay_client *client, struct forebay_key key, const void *bytes,
+                   uint32_t size);
+
+/* Copies a block of `size` bytes out of the cache, from wherever it is.
+ * Errors: -ENOENT: evicted, or never there; -EINVAL: it has another size. */
+int forebay_kv_get(struct forebay_client *client, struct forebay_key key, void *bytes,
+                   uint32_t size);
+
+/* How many of the keys, from the first on, are cached in the cluster: returns the number. count: 0
+ * to 1,024. Errors: -EINVAL, -EBUSY. */
+int forebay_kv_match(struct forebay_client *client, const struct forebay_key *keys, uint32_t count);
 
 #ifdef __cplusplus
 }

@@ -3,9 +3,8 @@
  *     FREE --accept--> GREETING --HELLO--> OPEN --the client goes, or breaks a rule--> CLOSING
  *     FREE <--no request at core or origin, nothing pending on the socket-----------------'
  *
- * A request takes a slot until its reply is made; the id that the core sees is session, slot and
- * the slot's generation. Replies wait in a ring as large as there are slots and leave one by one.
- * One LIST or STATUS at a time has the session's page. */
+ * A request over the socket takes a slot until its reply is made. Replies wait in a ring as large
+ * as there are slots and leave one by one. One LIST or STATUS at a time has the session's page. */
 #include "hw/local.h"
 
 #include "core/panic.h"
@@ -15,43 +14,30 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-static void session_settle(struct local_session *session)
+void local_session_settle(struct local_session *session)
 {
     struct fb_local *local = &session->loop->local;
     bool is_over = session->state == LOCAL_CLOSING && !session->receive.is_pending &&
-                   !session->send.is_pending && session->requests_used == 0;
+                   !session->send.is_pending && session->requests_used == 0 &&
+                   session->slots_used == 0;
     if (!is_over)
         return;
     close(session->socket);
     free(session->opens);
     session->opens = NULL;
+    fb_mapping_close(&session->shared);
+    session->ring = NULL;
     session->state = LOCAL_FREE;
-    local->session_count--;
-}
-
-static void lease_release(struct local_session *session, struct local_lease *lease)
-{
-    const struct fb_event event = {
-        .kind = FB_EVENT_REQUEST,
-        .request = {.kind = FB_REQUEST_RELEASE, .lease = lease->core_lease}};
-    lease->is_used = 0;
-    lease->generation++;
-    lease->next = session->lease_free;
-    session->lease_free = (uint32_t)(lease - session->leases);
-    session->leases_used--;
-    loop_event(session->loop, &event);
-}
-
-void local_lease_end(struct local_session *session, uint64_t lease_id)
-{
-    uint32_t index = (uint32_t)(lease_id >> 32);
-    struct local_lease *lease = index < FB_LOCAL_LEASES_MAX ? &session->leases[index] : NULL;
-    if (lease != NULL && lease->is_used && lease->generation == (uint32_t)lease_id)
-        lease_release(session, lease);
+    uint32_t index = (uint32_t)(session - local->sessions), at = 0;
+    while (local->active[at] != index)
+        at++;
+    FB_ASSERT(at < local->session_count);
+    local->active[at] = local->active[--local->session_count];
 }
 
 /* Gives back everything that the client holds. */
@@ -64,17 +50,28 @@ void local_session_end(struct local_session *session, const char *reason)
         fb_log(FB_LOG_WARNING, "client_refused", "reason=\"%s\"", reason);
     session->state = LOCAL_CLOSING;
     (void)shutdown(session->socket, SHUT_RDWR);
-    for (uint32_t i = 0; i < FB_LOCAL_LEASES_MAX; i++) {
-        if (session->leases[i].is_used)
-            lease_release(session, &session->leases[i]);
-    }
+    local_ring_end(session);
     for (uint32_t i = 0; i < session->open_count; i++) {
         struct fb_object *object = fb_objects_find(&loop->objects, session->opens[i]);
         FB_ASSERT(object != NULL && object->opens > 0);
         object->opens--;
     }
     session->open_count = 0;
-    session_settle(session);
+    local_session_settle(session);
+}
+
+/* The descriptors that a client maps and rings. */
+static void control_fill(struct local_session *session)
+{
+    const int files[FB_LOCAL_FILES] = {session->loop->memory.file, session->shared.file,
+                                       session->loop->local.doorbell};
+    static_assert(CMSG_SPACE(sizeof(files)) <= sizeof(session->control), "they fit");
+    session->message.msg_control = session->control;
+    session->message.msg_controllen = CMSG_SPACE(sizeof(files));
+    struct cmsghdr *header = CMSG_FIRSTHDR(&session->message);
+    *header = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(files))};
+    memcpy(CMSG_DATA(header), files, sizeof(files));
 }
 
 /* Sends the oldest reply that waits. */
@@ -82,20 +79,13 @@ static void session_flush(struct local_session *session)
 {
     if (session->state == LOCAL_CLOSING || session->send.is_pending || session->reply_count == 0)
         return;
-    const struct fb_local_reply *reply = &session->replies[session->reply_first];
-    session->parts[0] =
-        (struct iovec){.iov_base = (void *)(uintptr_t)reply, .iov_len = sizeof(*reply)};
+    struct fb_local_reply *reply = &session->replies[session->reply_first];
+    session->parts[0] = (struct iovec){.iov_base = reply, .iov_len = sizeof(*reply)};
     session->parts[1] = (struct iovec){.iov_base = session->page, .iov_len = reply->page_size};
     session->message =
         (struct msghdr){.msg_iov = session->parts, .msg_iovlen = reply->page_size > 0 ? 2 : 1};
-    if (reply->kind == FB_LOCAL_HELLO) {
-        session->message.msg_control = session->control;
-        session->message.msg_controllen = CMSG_SPACE(sizeof(int));
-        struct cmsghdr *header = CMSG_FIRSTHDR(&session->message);
-        *header = (struct cmsghdr){
-            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-        memcpy(CMSG_DATA(header), &session->loop->memory.file, sizeof(int));
-    }
+    if (reply->kind == FB_LOCAL_HELLO)
+        control_fill(session);
     fb_uring_send_parts(&session->loop->uring, &session->send, session->socket, &session->message);
 }
 
@@ -104,7 +94,7 @@ static void send_done(struct fb_io *io, int32_t result)
     struct local_session *session = FB_CONTAINER(io, struct local_session, send);
     if (session->state == LOCAL_CLOSING || result < 0) {
         local_session_end(session, NULL);
-        session_settle(session);
+        local_session_settle(session);
         return;
     }
     if (session->replies[session->reply_first].page_size > 0)
@@ -121,12 +111,11 @@ void local_request_end(struct local_request *request, const struct fb_local_repl
     uint32_t last = (session->reply_first + session->reply_count) % FB_LOCAL_REQUESTS_MAX;
     FB_ASSERT(request->is_used);
     request->is_used = 0;
-    request->generation++;
     request->next = session->request_free;
     session->request_free = (uint32_t)(request - session->requests);
     session->requests_used--;
     if (session->state == LOCAL_CLOSING) {
-        session_settle(session);
+        local_session_settle(session);
         return;
     }
     FB_ASSERT(session->reply_count < FB_LOCAL_REQUESTS_MAX);
@@ -149,6 +138,7 @@ static struct local_request *request_take(struct local_session *session,
     request->is_used = 1;
     request->client_id = from->id;
     request->kind = from->kind;
+    request->skip = from->index;
     return request;
 }
 
@@ -169,15 +159,11 @@ static const char *packet_fault(const struct local_session *session, uint32_t si
 static void packet_handle(struct local_session *session)
 {
     const struct fb_local_request *from = &session->incoming;
-    if (from->kind == FB_LOCAL_RELEASE) {
-        local_lease_end(session, from->lease);
-        return;
-    }
     if (from->kind == FB_LOCAL_CLOSE) {
         local_close_object(session, from->object);
         return;
     }
-    /* Replies that wait keep their place, so that the ring never overflows. */
+    /* Replies that wait keep their place, so that they never overflow. */
     if (session->requests_used + session->reply_count >= FB_LOCAL_REQUESTS_MAX) {
         local_session_end(session, "more requests at once than agreed");
         return;
@@ -200,7 +186,7 @@ static void receive_done(struct fb_io *io, int32_t result)
     struct local_session *session = FB_CONTAINER(io, struct local_session, receive);
     if (session->state == LOCAL_CLOSING || result <= 0) {
         local_session_end(session, NULL);
-        session_settle(session);
+        local_session_settle(session);
         return;
     }
     const char *fault = packet_fault(session, (uint32_t)result);
@@ -212,26 +198,60 @@ static void receive_done(struct fb_io *io, int32_t result)
     session_receive(session);
 }
 
-static void session_open(struct fb_loop *loop, int socket)
+static void requests_init(struct local_session *session)
+{
+    for (uint32_t i = 0; i < FB_LOCAL_REQUESTS_MAX; i++) {
+        session->requests[i].session = session;
+        session->requests[i].next = i + 1 < FB_LOCAL_REQUESTS_MAX ? i + 1 : FB_NONE;
+    }
+    session->request_free = 0;
+    session->requests_used = 0;
+    session->reply_first = 0;
+    session->reply_count = 0;
+    session->open_count = 0;
+    session->is_page_used = false;
+}
+
+/* A free session with ring and arena; NULL: none, or no memory. */
+static struct local_session *session_take(struct fb_loop *loop)
 {
     struct fb_local *local = &loop->local;
-    struct local_session *session = NULL;
-    for (uint32_t i = 0; i < FB_LOCAL_SESSIONS_MAX && session == NULL; i++) {
-        if (local->sessions[i].state == LOCAL_FREE)
-            session = &local->sessions[i];
+    uint32_t index = 0;
+    while (index < FB_LOCAL_SESSIONS_MAX && local->sessions[index].state != LOCAL_FREE)
+        index++;
+    if (index == FB_LOCAL_SESSIONS_MAX)
+        return NULL;
+    struct local_session *session = &local->sessions[index];
+    uint64_t size_bytes = FB_RING_BYTES + loop->settings->arena_bytes;
+    session->opens = calloc(FB_LOCAL_OPENS_MAX, sizeof(*session->opens));
+    if (session->opens == NULL ||
+        fb_mapping_open(&session->shared, "forebay-client", size_bytes, false) != 0) {
+        free(session->opens);
+        session->opens = NULL;
+        return NULL;
     }
-    uint64_t *opens = calloc(FB_LOCAL_OPENS_MAX, sizeof(*opens));
-    if (session == NULL || opens == NULL) {
-        fb_log(FB_LOG_WARNING, "client_refused", "reason=\"too many clients\"");
-        free(opens);
+    session->ring = (struct fb_ring *)(void *)session->shared.bytes.at;
+    session->arena = (struct fb_bytes){.at = session->shared.bytes.at + FB_RING_BYTES,
+                                       .size = loop->settings->arena_bytes};
+    local->active[local->session_count++] = index;
+    return session;
+}
+
+static void session_open(struct fb_loop *loop, int socket)
+{
+    struct local_session *session = session_take(loop);
+    if (session == NULL) {
+        fb_log(FB_LOG_WARNING, "client_refused", "reason=\"too many clients, or no memory\"");
         close(socket);
         return;
     }
-    local_session_init(session, loop, socket);
-    session->opens = opens;
+    session->loop = loop;
+    session->socket = socket;
+    session->state = LOCAL_GREETING;
+    requests_init(session);
+    local_ring_init(session);
     fb_io_init(&session->receive, receive_done);
     fb_io_init(&session->send, send_done);
-    local->session_count++;
     session_receive(session);
 }
 
@@ -248,6 +268,18 @@ static void accept_done(struct fb_io *io, int32_t result)
     fb_uring_accept(&loop->uring, &loop->local.accept, loop->local.listener);
 }
 
+/* A client has rung: the loop is awake, which is all that was wanted. */
+static void doorbell_done(struct fb_io *io, int32_t result)
+{
+    struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, local.ring);
+    uint64_t count;
+    if (result == -ECANCELED)
+        return;
+    if (read(loop->local.doorbell, &count, sizeof(count)) < 0)
+        FB_ASSERT(errno == EAGAIN);
+    fb_uring_poll(&loop->uring, &loop->local.ring, loop->local.doorbell);
+}
+
 /* A socket that nobody listens on is what a daemon left that was killed. */
 static bool socket_is_stale(const struct sockaddr_un *address)
 {
@@ -260,48 +292,60 @@ static bool socket_is_stale(const struct sockaddr_un *address)
     return is_stale;
 }
 
-void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error)
+static bool listener_open(struct fb_local *local, const char *path)
 {
     enum { BACKLOG = 128, GROUP_MODE = 0660 };
-    const char *path = loop->settings->socket_path;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    *local = (struct fb_local){.listener = -1};
-    if (path[0] == '\0')
-        return;
-    local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));
     FB_ASSERT(strlen(path) < sizeof(address.sun_path));
     memcpy(address.sun_path, path, strlen(path) + 1);
     if (socket_is_stale(&address))
         unlink(path);
     local->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    bool is_fine = local->sessions != NULL && local->listener >= 0 &&
-                   bind(local->listener, (struct sockaddr *)&address, sizeof(address)) == 0;
-    local->is_bound = is_fine;
-    is_fine = is_fine && chmod(path, GROUP_MODE) == 0 && listen(local->listener, BACKLOG) == 0;
-    if (!is_fine) {
+    local->is_bound = local->listener >= 0 &&
+                      bind(local->listener, (struct sockaddr *)&address, sizeof(address)) == 0;
+    return local->is_bound && chmod(path, GROUP_MODE) == 0 && listen(local->listener, BACKLOG) == 0;
+}
+
+void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error)
+{
+    const char *path = loop->settings->socket_path;
+    *local = (struct fb_local){.listener = -1, .doorbell = -1};
+    if (path[0] == '\0')
+        return;
+    local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));
+    local->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (local->sessions == NULL || local->doorbell < 0) {
+        fb_error_set(error, "out of memory for clients");
+        return;
+    }
+    if (!listener_open(local, path)) {
         fb_error_set(error,
                      "client.socket %s: %s: is another forebayd running, is the folder there?",
                      path, strerror(errno));
         return;
     }
     fb_io_init(&local->accept, accept_done);
+    fb_io_init(&local->ring, doorbell_done);
     fb_uring_accept(&loop->uring, &local->accept, local->listener);
+    fb_uring_poll(&loop->uring, &local->ring, local->doorbell);
 }
 
 void fb_local_close(struct fb_local *local, const struct fb_settings *settings)
 {
-    for (uint32_t i = 0; local->sessions != NULL && i < FB_LOCAL_SESSIONS_MAX; i++) {
-        if (local->sessions[i].state == LOCAL_FREE)
-            continue;
-        close(local->sessions[i].socket);
-        free(local->sessions[i].opens);
+    for (uint32_t i = 0; i < local->session_count; i++) {
+        struct local_session *session = &local->sessions[local->active[i]];
+        close(session->socket);
+        free(session->opens);
+        fb_mapping_close(&session->shared);
     }
     if (local->listener >= 0)
         close(local->listener);
+    if (local->doorbell >= 0)
+        close(local->doorbell);
     if (local->is_bound)
         unlink(settings->socket_path);
     free(local->sessions);
-    *local = (struct fb_local){.listener = -1};
+    *local = (struct fb_local){.listener = -1, .doorbell = -1};
 }
 
 void fb_local_sweep(struct fb_loop *loop)

@@ -1,13 +1,14 @@
-/* The daemon's side of its clients on this machine; see local_protocol.h.
+/* The daemon's side of its clients on this machine; see local_protocol.h and ring.h.
  *
  *  1. A client that goes, however it goes, gives back its leases and open objects.
- *  2. What one client can hold is bounded: requests, leases, open objects.
+ *  2. What one client can hold is bounded: requests, leases, open objects, arena.
  *  3. Clients see the cache memory read-only. Who may connect is decided by the socket's mode. */
 #ifndef FB_HW_LOCAL_H
 #define FB_HW_LOCAL_H
 
 #include "hw/local_protocol.h"
 #include "hw/origin.h"
+#include "hw/ring.h"
 #include "hw/settings.h"
 #include "hw/uring.h"
 
@@ -17,7 +18,8 @@ enum {
 };
 
 /* A core entry counts its pins in 16 bits. */
-static_assert(FB_LOCAL_SESSIONS_MAX * FB_LOCAL_LEASES_MAX < 60000, "no client can overflow them");
+static_assert((int)FB_LOCAL_SESSIONS_MAX * (int)FB_LOCAL_LEASES_MAX < 60000,
+              "no client can overflow them");
 
 struct fb_loop;
 struct local_session;
@@ -25,19 +27,33 @@ struct local_session;
 struct fb_local {
     struct local_session *sessions;
     int listener; /* -1: no socket */
-    struct fb_io accept;
+    int doorbell; /* eventfd: a client has written to its ring while the daemon slept */
+    struct fb_io accept, ring;
     uint32_t session_count;
-    bool is_bound; /* the socket is this daemon's, to be removed */
+    uint32_t active[FB_LOCAL_SESSIONS_MAX]; /* sessions that are not free */
+    bool is_bound;                          /* the socket is this daemon's, to be removed */
+    bool is_asleep;                         /* the flags in the rings say so */
 };
 
 /* Errors: error set. */
 void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error);
 void fb_local_close(struct fb_local *local, const struct fb_settings *settings);
 
+/* Accepts again when that failed. */
+void fb_local_sweep(struct fb_loop *loop);
+
 /* The core's answer to a client's request. */
 void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply);
 
-/* Accepts again when that failed. */
-void fb_local_sweep(struct fb_loop *loop);
+/* The bytes of a span in a client's arena; size 0: there is no such client. */
+struct fb_bytes fb_local_arena(struct fb_loop *loop, const struct fb_span *span);
+
+/* Takes what clients have written to their rings and wakes those that wait for replies; returns
+ * how many requests there were. */
+uint32_t fb_local_work(struct fb_loop *loop);
+
+/* Before waiting for completions: true when the loop may sleep. After: fb_local_awake. */
+bool fb_local_may_sleep(struct fb_loop *loop);
+void fb_local_awake(struct fb_loop *loop);
 
 #endif

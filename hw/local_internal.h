@@ -1,22 +1,34 @@
-/* A client's session, shared by local.c (socket, slots) and local_request.c (what is asked for). */
+/* A client's session, shared by local.c (socket, life), local_request.c (what is asked over the
+ * socket) and local_ring.c (what is asked over the ring). */
 #ifndef FB_HW_LOCAL_INTERNAL_H
 #define FB_HW_LOCAL_INTERNAL_H
 
 #include "hw/local.h"
+#include "hw/mapping.h"
+#include "hw/offload.h"
 
 enum local_state { LOCAL_FREE, LOCAL_GREETING, LOCAL_OPEN, LOCAL_CLOSING };
 
 struct local_session;
 
-/* A request that has no reply yet. */
+/* A request over the socket that has no reply yet. */
 struct local_request {
     struct local_session *session;
     uint64_t client_id;
     uint32_t kind; /* enum fb_local_kind */
+    uint32_t next; /* free list */
+    uint32_t is_used;
+    uint64_t skip;                /* LIST */
+    struct fb_origin_task origin; /* OPEN, STAT, LIST */
+};
+
+/* A request over the ring that has no reply yet. */
+struct local_slot {
+    uint64_t client_id;
+    uint32_t kind; /* enum fb_ring_kind */
     uint32_t generation;
     uint32_t next; /* free list */
     uint32_t is_used;
-    struct fb_origin_task origin; /* OPEN, STAT, LIST */
 };
 
 struct local_lease {
@@ -32,17 +44,23 @@ struct local_session {
     struct fb_io receive, send;
     enum local_state state;
     int socket;
-    uint32_t request_free, lease_free; /* FB_NONE: none */
-    uint32_t requests_used, leases_used;
-    uint32_t reply_first, reply_count;
+    uint32_t request_free, slot_free, lease_free; /* FB_NONE: none */
+    uint32_t requests_used, slots_used, leases_used;
+    uint32_t reply_first, reply_count; /* over the socket */
+    uint32_t ring_head, ring_tail;     /* requests taken; replies written */
+    bool must_wake;
+    bool is_page_used;
+    struct fb_mapping shared; /* ring, then arena */
+    struct fb_ring *ring;
+    struct fb_bytes arena;
     uint64_t *opens; /* handles */
     uint32_t open_count;
-    bool is_page_used;
     struct iovec parts[2];
     struct msghdr message;
-    _Alignas(8) unsigned char control[64]; /* of a descriptor */
+    _Alignas(8) unsigned char control[64]; /* of descriptors */
     struct fb_local_request incoming;
     struct fb_local_reply replies[FB_LOCAL_REQUESTS_MAX];
+    struct local_slot slots[FB_RING_ENTRIES];
     struct local_lease leases[FB_LOCAL_LEASES_MAX];
     struct local_request requests[FB_LOCAL_REQUESTS_MAX];
     _Alignas(8) unsigned char page[FB_LOCAL_PAGE_BYTES];
@@ -50,14 +68,16 @@ struct local_session {
 
 /* local.c */
 void local_session_end(struct local_session *session, const char *reason);
+void local_session_settle(struct local_session *session);
 void local_request_end(struct local_request *request, const struct fb_local_reply *reply);
 
-/* Gives a lease back; one that is not the client's is ignored. */
-void local_lease_end(struct local_session *session, uint64_t lease_id);
-
 /* local_request.c */
-void local_session_init(struct local_session *session, struct fb_loop *loop, int socket);
 void local_request_start(struct local_request *request, const struct fb_local_request *from);
 void local_close_object(struct local_session *session, uint64_t handle);
+
+/* local_ring.c */
+void local_ring_init(struct local_session *session);
+/* Gives all leases back. */
+void local_ring_end(struct local_session *session);
 
 #endif

@@ -1,12 +1,11 @@
 /* What a client on this machine and its daemon say over the daemon's Unix socket (SOCK_SEQPACKET:
  * one packet a request or reply). Both are of one machine, so the structs are sent as they are.
  *
- *     client: HELLO  ------------------>  daemon: HELLO, with the descriptor of the cache memory,
- *                                         which the client maps for reading
- *     client: OPEN name  -------------->  size, version, handle
- *     client: GET handle, index  ------>  where in the cache memory the block stands, and a lease
- *     client: RELEASE lease                (no reply): the bytes may go
- * Replies may come in another order than the requests. */
+ *     client: HELLO  ----------->  daemon: HELLO, with descriptors of the cache memory, which the
+ *                                  client maps for reading, of the ring, and of its doorbell
+ *     client: OPEN name  ------->  size, version, handle
+ *     over the ring: GET handle, index, then RELEASE lease: see ring.h
+ * Replies may come in another order than the requests. The connection's end is the session's. */
 #ifndef FB_HW_LOCAL_PROTOCOL_H
 #define FB_HW_LOCAL_PROTOCOL_H
 
@@ -17,20 +16,19 @@
 
 enum {
     FB_LOCAL_VERSION = 1,
-    FB_LOCAL_REQUESTS_MAX = 64, /* of one client at once; more: BUSY */
+    FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
     FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
     FB_LOCAL_PAGE_BYTES = 60 * 1024,
+    FB_LOCAL_FILES = 3, /* descriptors that come with HELLO */
 };
 
 enum fb_local_kind {
     FB_LOCAL_HELLO = 1,
-    FB_LOCAL_OPEN,    /* name: the object is remembered until CLOSE */
-    FB_LOCAL_CLOSE,   /* object; no reply */
-    FB_LOCAL_STAT,    /* name */
-    FB_LOCAL_GET,     /* object, index */
-    FB_LOCAL_RELEASE, /* lease; no reply */
-    FB_LOCAL_LIST,    /* name: folder, may be empty; index: entries to skip */
-    FB_LOCAL_STATUS,  /* the daemon's state as text */
+    FB_LOCAL_OPEN,   /* name: the object is remembered until CLOSE */
+    FB_LOCAL_CLOSE,  /* object; no reply */
+    FB_LOCAL_STAT,   /* name */
+    FB_LOCAL_LIST,   /* name: a folder, may be empty; index: entries to skip */
+    FB_LOCAL_STATUS, /* the daemon's state as text */
 };
 
 struct fb_local_request {
@@ -39,7 +37,6 @@ struct fb_local_request {
     uint64_t id;   /* the client's; the reply carries it back */
     uint64_t object;
     uint64_t index;
-    uint64_t lease;
     uint32_t name_length;
     uint32_t reserved;
     char name[FB_OBJECT_NAME_MAX]; /* only name_length bytes are sent */
@@ -50,15 +47,14 @@ struct fb_local_reply {
     uint32_t kind;
     uint64_t id;
     uint32_t status;    /* enum fb_status */
-    uint32_t reason;    /* GET: enum fb_reason */
-    uint32_t source;    /* GET: node that the bytes came from; HELLO: this node */
+    uint32_t source;    /* HELLO: this node */
     uint32_t page_size; /* LIST, STATUS: bytes that follow */
-    uint64_t object;    /* OPEN: handle */
+    uint32_t reserved;
+    uint64_t object; /* OPEN: handle */
     uint64_t version_of_object;
-    uint64_t size; /* OPEN, STAT: of the object; GET: of the block; HELLO: of the cache memory */
-    uint64_t block_size;
-    uint64_t lease;  /* GET */
-    uint64_t offset; /* GET: in the cache memory; LIST: entries to skip next time, 0: no more */
+    uint64_t size;       /* OPEN, STAT: of the object; HELLO: of the cache memory */
+    uint64_t block_size; /* bytes */
+    uint64_t index;      /* LIST: entries to skip next time; 0: no more. HELLO: arena's bytes */
 };
 
 enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, name) };
@@ -69,5 +65,11 @@ struct fb_local_entry {
     uint32_t name_length;
     uint32_t is_folder;
 };
+
+/* Bytes of an entry with its name. */
+static inline uint32_t fb_local_entry_bytes(uint32_t name_length)
+{
+    return ((uint32_t)sizeof(struct fb_local_entry) + name_length + 7) / 8 * 8;
+}
 
 #endif

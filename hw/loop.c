@@ -53,18 +53,30 @@ static void loop_sweep(struct fb_loop *loop)
     fb_local_sweep(loop);
 }
 
+/* How long the loop may wait for completions; 0: there is something to do. */
+static uint64_t loop_patience_ns(struct fb_loop *loop, bool was_busy)
+{
+    uint64_t now_ns = loop_clock_ns();
+    uint64_t deadline_ns = fb_node_deadline_ns(loop->node);
+    if (deadline_ns > loop->sweep_ns)
+        deadline_ns = loop->sweep_ns;
+    if (was_busy)
+        loop->busy_ns = now_ns;
+    bool is_due = was_busy || deadline_ns <= now_ns || loop->offload.own.head != NULL;
+    if (is_due || now_ns - loop->busy_ns < loop->settings->spin_ns)
+        return 0;
+    return fb_local_may_sleep(loop) ? deadline_ns - now_ns : 0;
+}
+
 void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
 {
     while (!loop->is_stopping) {
-        uint32_t finished = fb_offload_finish(&loop->offload);
+        uint32_t done = fb_offload_finish(&loop->offload);
         loop_sweep(loop);
         loop_tick(loop);
-        uint64_t deadline_ns = fb_node_deadline_ns(loop->node);
-        uint64_t now_ns = loop_clock_ns();
-        if (deadline_ns > loop->sweep_ns)
-            deadline_ns = loop->sweep_ns;
-        bool is_due = deadline_ns <= now_ns || finished > 0 || loop->offload.own.head != NULL;
-        int code = fb_uring_wait(&loop->uring, is_due ? 0 : deadline_ns - now_ns);
+        done += fb_local_work(loop);
+        int code = fb_uring_wait(&loop->uring, loop_patience_ns(loop, done > 0));
+        fb_local_awake(loop);
         if (code < 0) {
             fb_error_set(error, "io_uring: %s", strerror(-code));
             return;
@@ -226,6 +238,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->drive.file = -1;
     loop->tcp.listener = -1;
     loop->local.listener = -1;
+    loop->local.doorbell = -1;
     loop->signal_file = -1;
     loop->now_ns = loop_clock_ns();
     limit_files();

@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+/* Up to this a digest or copy is done by the loop's own thread: waking another takes longer.
+ * guess: 32 KiB to 512 KiB; `forebay calibrate` would measure it. */
+enum { SMALL_BYTES = 128 * 1024 };
+
 static void work_free(struct work *work)
 {
     struct fb_loop *loop = work->loop;
@@ -119,11 +123,21 @@ static void offload_done(struct fb_offload_task *task)
     work_end(work, FB_OK, task->digest);
 }
 
-static void offload_start(struct work *work, const unsigned char *source)
+static void offload_start(struct work *work, fb_offload_call *run, const unsigned char *source)
 {
-    work->offload =
-        (struct fb_offload_task){.done = offload_done, .bytes = work->bytes, .source = source};
-    fb_offload_start(&work->loop->offload, &work->offload);
+    work->offload = (struct fb_offload_task){
+        .run = run, .done = offload_done, .bytes = work->bytes, .source = source};
+    fb_offload_start(&work->loop->offload, &work->offload, work->bytes.size <= SMALL_BYTES);
+}
+
+/* A put: the client's bytes are in its arena. */
+static void client_pull(struct work *work)
+{
+    struct fb_bytes bytes = fb_local_arena(work->loop, &work->op.source);
+    if (bytes.size != work->bytes.size)
+        work_end_later(work, FB_GONE); /* the client is not there any more */
+    else
+        offload_start(work, fb_offload_copy, bytes.at);
 }
 
 static void work_start(struct work *work)
@@ -137,7 +151,7 @@ static void work_start(struct work *work)
         return;
     case FB_OP_PULL:
         if (work->op.source.region == FB_REGION_CLIENT)
-            work_end_later(work, FB_INVALID);
+            client_pull(work);
         else
             fb_tcp_pull(work->loop, work);
         return;
@@ -145,7 +159,7 @@ static void work_start(struct work *work)
         origin_fetch(work);
         return;
     case FB_OP_DIGEST:
-        offload_start(work, NULL);
+        offload_start(work, fb_offload_digest, NULL);
         return;
     case FB_OP_REPLY:
     case FB_OP_SEND:

@@ -37,8 +37,8 @@ void fb_objects_close(struct fb_objects *objects)
 void fb_object_identify(struct fb_object *object)
 {
     FB_ASSERT(object->name_length <= FB_OBJECT_NAME_MAX);
-    uint64_t name = XXH3_64bits(object->name, object->name_length);
-    uint64_t handle = fb_mix(name ^ fb_mix(object->version ^ fb_mix(object->size)));
+    object->name_hash = XXH3_64bits(object->name, object->name_length);
+    uint64_t handle = fb_mix(object->name_hash ^ fb_mix(object->version ^ fb_mix(object->size)));
     object->handle = handle == FB_OBJECT_NONE ? 0 : handle;
 }
 
@@ -113,9 +113,9 @@ struct fb_block fb_object_block(const struct fb_object *object, uint64_t block_s
     FB_ASSERT(index < fb_object_blocks(object, block_size_bytes));
     uint64_t offset = index * block_size_bytes;
     uint64_t left = object->size - offset;
-    uint64_t name = XXH3_64bits(object->name, object->name_length);
-    return (struct fb_block){.key = {.high = fb_mix(name ^ fb_mix(index)), .low = object->handle},
-                             .object = object->handle,
-                             .offset = offset,
-                             .size = (uint32_t)(left < block_size_bytes ? left : block_size_bytes)};
+    return (struct fb_block){
+        .key = {.high = fb_mix(object->name_hash ^ fb_mix(index)), .low = object->handle},
+        .object = object->handle,
+        .offset = offset,
+        .size = (uint32_t)(left < block_size_bytes ? left : block_size_bytes)};
 }

@@ -17,6 +17,7 @@ enum { FB_OBJECT_NAME_MAX = 1024 }; /* bytes; what S3 and Azure Blob allow */
 
 struct fb_object {
     uint64_t handle;
+    uint64_t name_hash;
     uint64_t size;    /* bytes */
     uint64_t version; /* the origin's: of its etag or its time of change */
     uint32_t name_length;
@@ -33,7 +34,7 @@ struct fb_objects {
 bool fb_objects_open(struct fb_objects *objects, uint32_t objects_max);
 void fb_objects_close(struct fb_objects *objects);
 
-/* Fills in the handle from name, size and version. */
+/* Fills in name_hash and handle from name, size and version. */
 void fb_object_identify(struct fb_object *object);
 
 /* The known object; NULL: never named, or forgotten. Valid until the next fb_objects_add. */

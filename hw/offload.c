@@ -11,10 +11,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* Below this a digest takes less time than waking another thread would.
- * guess: 32 KiB to 512 KiB; `forebay calibrate` would measure it. */
-enum { OWN_BYTES_MAX = 128 * 1024 };
-
 uint64_t fb_digest(const unsigned char *bytes, uint64_t size)
 {
     return XXH3_64bits(bytes, size);
@@ -41,12 +37,14 @@ static struct fb_offload_task *list_take(struct fb_offload_list *list)
     return task;
 }
 
-static void task_run(struct fb_offload_task *task)
+void fb_offload_digest(struct fb_offload_task *task)
 {
-    if (task->source != NULL)
-        memcpy(task->bytes.at, task->source, task->bytes.size);
-    else
-        task->digest = fb_digest(task->bytes.at, task->bytes.size);
+    task->digest = fb_digest(task->bytes.at, task->bytes.size);
+}
+
+void fb_offload_copy(struct fb_offload_task *task)
+{
+    memcpy(task->bytes.at, task->source, task->bytes.size);
 }
 
 static void *worker_run(void *context)
@@ -61,7 +59,7 @@ static void *worker_run(void *context)
             continue;
         }
         pthread_mutex_unlock(&offload->mutex);
-        task_run(task);
+        task->run(task);
         pthread_mutex_lock(&offload->mutex);
         bool is_first = offload->ended.head == NULL;
         list_append(&offload->ended, task);
@@ -126,10 +124,10 @@ void fb_offload_close(struct fb_offload *offload)
     pthread_mutex_destroy(&offload->mutex);
 }
 
-void fb_offload_start(struct fb_offload *offload, struct fb_offload_task *task)
+void fb_offload_start(struct fb_offload *offload, struct fb_offload_task *task, bool is_small)
 {
-    if (offload->thread_count == 0 || task->bytes.size <= OWN_BYTES_MAX) {
-        task_run(task);
+    if (offload->thread_count == 0 || is_small) {
+        task->run(task);
         list_append(&offload->own, task);
         return;
     }

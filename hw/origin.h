@@ -8,6 +8,7 @@
 #define FB_HW_ORIGIN_H
 
 #include "hw/object.h"
+#include "hw/offload.h"
 #include "hw/settings.h"
 #include "hw/uring.h"
 
@@ -17,6 +18,9 @@ struct fb_origin_task;
 enum fb_origin_verb {
     FB_ORIGIN_FETCH, /* object, offset, bytes: reads exactly bytes.size bytes */
     FB_ORIGIN_STAT,  /* object.name: fills in size and version */
+    FB_ORIGIN_LIST,  /* object.name: a folder; "": the root. Skips `offset` entries, fills bytes
+                        with fb_local_entry; then moved: bytes used; offset: entries to skip next
+                        time, 0: no more */
 };
 
 typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
@@ -35,6 +39,8 @@ struct fb_origin_task {
     uint32_t stage;
     struct open_how how;
     struct statx facts;
+    struct fb_offload_task offload;
+    enum fb_status list_status;
     struct fb_origin_task *next;
 };
 

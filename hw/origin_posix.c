@@ -9,6 +9,7 @@
 #include "core/key.h"
 #include "core/panic.h"
 #include "hw/loop_internal.h"
+#include "hw/origin_posix.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,6 +105,10 @@ static void task_done(struct fb_io *io, int32_t result)
 
 static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
+    if (task->verb == FB_ORIGIN_LIST) {
+        fb_origin_posix_list(task);
+        return;
+    }
     FB_ASSERT(fb_object_name_is_fine(task->object.name, task->object.name_length));
     fb_io_init(&task->io, task_done);
     task->file = -1;

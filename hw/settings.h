@@ -33,6 +33,8 @@ struct fb_settings {
     char origin_path[FB_SETTINGS_PATH_MAX];
     char device_path[FB_SETTINGS_PATH_MAX]; /* empty: no device tier */
     char socket_path[FB_SOCKET_PATH_MAX];
+    uint64_t arena_bytes;      /* that a client may put from at once */
+    uint64_t spin_ns;          /* the loop looks for more this long before it sleeps */
     uint64_t peer_timeout_ns;  /* silence after which a connection counts as lost */
     uint32_t pull_connections; /* to each peer */
     uint32_t objects_max;      /* whose names are remembered */

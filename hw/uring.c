@@ -13,10 +13,10 @@ enum { COMPLETIONS_AT_ONCE = 64 };
 int fb_uring_open(struct fb_uring *uring, uint32_t entries)
 {
     memset(uring, 0, sizeof(*uring));
-    struct io_uring_params parameters = {.flags = IORING_SETUP_SINGLE_ISSUER |
-                                                  IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
-                                                  IORING_SETUP_SUBMIT_ALL,
-                                         .cq_entries = 4 * entries};
+    struct io_uring_params parameters = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+        .cq_entries = 4 * entries};
     int code = io_uring_queue_init_params(entries, &uring->ring, &parameters);
     if (code == -EINVAL) { /* before 6.1 */
         parameters =
@@ -241,10 +241,22 @@ static void completions_handle(struct fb_uring *uring)
     }
 }
 
+/* Would the kernel have anything to do for us now? */
+static bool is_quiet(struct fb_uring *uring)
+{
+    bool has_flags = uring->ring.flags & IORING_SETUP_TASKRUN_FLAG;
+    return has_flags && io_uring_sq_ready(&uring->ring) == 0 &&
+           io_uring_cq_ready(&uring->ring) == 0 &&
+           !(IO_URING_READ_ONCE(*uring->ring.sq.kflags) &
+             (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
+}
+
 int fb_uring_wait(struct fb_uring *uring, uint64_t timeout_ns)
 {
     struct io_uring_cqe *entry;
     int code;
+    if (timeout_ns == 0 && is_quiet(uring))
+        return 0;
     if (timeout_ns == 0) {
         code = io_uring_submit_and_get_events(&uring->ring);
     } else {

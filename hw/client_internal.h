@@ -1,0 +1,80 @@
+/* Shared by the files of libforebay. */
+#ifndef FB_HW_CLIENT_INTERNAL_H
+#define FB_HW_CLIENT_INTERNAL_H
+
+#include "core/stats.h"
+#include "hw/forebay.h"
+#include "hw/local_protocol.h"
+#include "hw/ring.h"
+
+#include <stdbool.h>
+
+enum { CLIENT_SLOTS = 128 }; /* requests in flight over the ring; each may hold a lease */
+
+static_assert((int)FOREBAY_SOURCES == (int)FB_REASON_COUNT, "every reason has a count");
+static_assert((int)CLIENT_SLOTS < (int)FB_LOCAL_LEASES_MAX &&
+                  (int)CLIENT_SLOTS < (int)FB_RING_ENTRIES,
+              "the library stays within what the daemon allows");
+
+/* A block that is being read; or a call that is waited for (read NULL). */
+struct client_slot {
+    struct forebay_read *read;
+    uint64_t block;
+    uint32_t next; /* free list, or those to be asked for again */
+    bool is_used;
+    bool is_done; /* a call's reply is here */
+    struct fb_ring_reply reply;
+};
+
+struct forebay_client {
+    int socket;
+    int doorbell;
+    uint64_t next_id;
+    const unsigned char *memory; /* the daemon's cache */
+    uint64_t memory_size;
+    uint64_t block_size;
+    struct fb_ring *ring;
+    unsigned char *arena;
+    uint64_t arena_size;
+    uint32_t request_tail, reply_head;
+    struct client_slot slots[CLIENT_SLOTS];
+    uint32_t slot_free, again_head, again_tail; /* FB_NONE: none */
+    uint32_t slots_used, window;                /* blocks that may be in flight */
+    uint32_t busy_tries;
+    uint64_t busy_until_ns;
+    struct forebay_read *starting_head, *starting_tail; /* have blocks to ask for */
+    struct forebay_read *ended_head, *ended_tail;
+    uint64_t reads;                          /* in progress, or ended and not returned */
+    unsigned char page[FB_LOCAL_PAGE_BYTES]; /* of the last reply over the socket */
+};
+
+struct forebay_file {
+    struct forebay_client *client;
+    uint64_t handle;
+    uint64_t size;
+    uint64_t blocks[FB_REASON_COUNT];
+};
+
+/* client.c */
+int client_status_code(uint32_t status);
+
+/* client_ring.c */
+void client_ring_init(struct forebay_client *client);
+uint32_t client_slot_take(struct forebay_client *client); /* FB_NONE: none free */
+void client_slot_free(struct forebay_client *client, uint32_t slot);
+/* Writes a request; id: the slot, or FB_NONE for one without reply. */
+void client_ring_put(struct forebay_client *client, struct fb_ring_request request, uint32_t slot);
+void client_release(struct forebay_client *client, uint64_t lease);
+/* The next reply; false: none. Errors: *slot FB_NONE: the daemon broke the ring. */
+bool client_ring_take(struct forebay_client *client, struct fb_ring_reply *reply, uint32_t *slot);
+/* Waits until there is a reply, or until a time; -ECONNRESET: the daemon went. */
+int client_ring_wait(struct forebay_client *client, uint64_t until_ns);
+uint64_t client_clock_ns(void);
+
+/* client_read.c */
+void client_reply_handle(struct forebay_client *client, uint32_t slot,
+                         const struct fb_ring_reply *reply);
+/* Makes progress with what is in flight; is_waiting: waits for at least one reply. */
+int client_step(struct forebay_client *client, bool is_waiting);
+
+#endif

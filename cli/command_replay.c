@@ -1,6 +1,7 @@
 /* `forebay replay`: a trace against the index and an eviction policy, or against all of them. */
 #include "cli/command.h"
 #include "cli/replay.h"
+#include "cli/replay_events.h"
 
 #include "models/units.h"
 
@@ -214,6 +215,8 @@ int fb_command_replay(int argc, char **argv)
     struct options options = {.policy = FB_POLICY_COUNT};
     struct fb_error error = {.text = ""};
     struct fb_trace_file trace;
+    if (argc > 1 && strcmp(argv[1], "--events") == 0)
+        return fb_replay_events(argc, argv);
     parse(argc, argv, &options, &error);
     if (fb_error_is_set(&error)) {
         fprintf(stderr, "forebay replay: %s (see forebay replay --help)\n", error.text);

@@ -44,20 +44,26 @@ static const struct fb_help table[] = {
     },
     {
         .name = "replay",
-        .arguments = "--policy NAME --capacity-blocks N [--json] TRACE",
-        .summary = "feed a trace of blocks to an eviction policy",
+        .arguments = "--policy NAME --capacity-blocks N [--json] TRACE | --events FILE [--print]",
+        .summary = "feed a trace to an eviction policy, or a daemon's recording to a fresh node",
         .text = "Index and policy only, without simulated time. A request's blocks are taken in "
                 "order and a missing one is inserted; prefix hits are the blocks before a "
                 "request's first miss. TRACE is JSON lines with hash_ids, or text with one key a "
-                "line.",
+                "line. With --events, FILE is what a forebayd wrote whose config has a key record: "
+                "its events go to a fresh node, whose ops must have the digests that the daemon's "
+                "had; exit code 1 if one differs.",
         .options =
             {
                 {"--policy fifo|lru|clock|sieve|s3fifo|wtinylfu", "which policy"},
                 {"--capacity-blocks N", "blocks that fit at once"},
                 {"--json", "one JSON object instead of text"},
+                {"--events FILE", "replays a daemon's recording"},
+                {"--print", "with --events: shows every event and op"},
             },
         .examples =
             {
+                {"forebay replay --events /var/log/forebay/events",
+                 "Does the core do here what it did there?"},
                 {"forebay replay --policy lru --capacity-blocks 5859 trace.jsonl",
                  "How many prefix blocks of 512 tokens would 3M tokens of cache have held?"},
             },

@@ -15,6 +15,7 @@
 
 enum { RING_ENTRIES = 4096, TICKS_AT_ONCE_MAX = 1000000, SWEEPS_PER_TIMEOUT = 8 };
 
+static const uint64_t sweep_ns_max = 250000000; /* what is recorded is written that often */
 static const uint64_t slice_bytes_max = UINT64_C(1) << 30; /* of one registered buffer */
 
 uint64_t loop_clock_ns(void)
@@ -28,7 +29,9 @@ void loop_event(struct fb_loop *loop, const struct fb_event *event)
 {
     struct fb_op ops[FB_STEP_OPS_MAX];
     loop->now_ns = loop_clock_ns();
+    fb_recorder_event(&loop->recorder, loop->now_ns, event);
     uint32_t count = fb_node_step(loop->node, loop->now_ns, event, ops);
+    fb_recorder_ops(&loop->recorder, loop->now_ns, ops, count);
     for (uint32_t i = 0; i < count; i++)
         loop_op(loop, &ops[i]);
 }
@@ -48,9 +51,12 @@ static void loop_sweep(struct fb_loop *loop)
     loop->now_ns = loop_clock_ns();
     if (loop->now_ns < loop->sweep_ns)
         return;
-    loop->sweep_ns = loop->now_ns + loop->settings->peer_timeout_ns / SWEEPS_PER_TIMEOUT;
+    uint64_t interval_ns = loop->settings->peer_timeout_ns / SWEEPS_PER_TIMEOUT;
+    loop->sweep_ns = loop->now_ns + (interval_ns < sweep_ns_max ? interval_ns : sweep_ns_max);
     fb_tcp_sweep(loop);
     fb_local_sweep(loop);
+    fb_http_sweep(loop);
+    fb_recorder_flush(&loop->recorder, loop->now_ns);
 }
 
 /* How long the loop may wait for completions; 0: there is something to do. */
@@ -127,6 +133,8 @@ static void view_open(struct fb_loop *loop, struct fb_error *error)
     for (uint32_t i = 0; i < count; i++)
         members[i] = settings->members[i].member;
     uint32_t ranks = settings->core.replicas < count ? (uint32_t)settings->core.replicas : count;
+    const struct fb_record_view view = {.version = 1, .ranks_count = ranks, .member_count = count};
+    fb_recorder_view(&loop->recorder, loop->now_ns, &view, members);
     if (fb_view_build(loop->view, size_bytes, 1, members, count, ranks) != FB_OK)
         fb_error_set(error, "members: no placement can be made of them");
     free(members);
@@ -146,6 +154,8 @@ static void node_open(struct fb_loop *loop, struct fb_error *error)
         seed = loop_clock_ns();
     if (fb_node_init(loop->node, size_bytes, config, seed) != FB_OK)
         fb_error_set(error, "core: its settings contradict each other");
+    if (!fb_error_is_set(error))
+        fb_recorder_open(&loop->recorder, &loop->uring, loop->settings, seed, error);
 }
 
 static void works_open(struct fb_loop *loop, struct fb_error *error)
@@ -224,6 +234,8 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
         fb_tcp_open(&loop->tcp, loop, error);
     if (!fb_error_is_set(error))
         fb_local_open(&loop->local, loop, error);
+    if (!fb_error_is_set(error))
+        fb_http_open(&loop->http, loop, error);
 }
 
 struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error *error)
@@ -236,8 +248,10 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->settings = settings;
     loop->memory.file = -1;
     loop->drive.file = -1;
+    loop->recorder.file = -1;
     loop->tcp.listener = -1;
     loop->local.listener = -1;
+    loop->http.listener = -1;
     loop->local.doorbell = -1;
     loop->signal_file = -1;
     loop->now_ns = loop_clock_ns();
@@ -255,8 +269,10 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
 void fb_loop_close(struct fb_loop *loop)
 {
     fb_offload_close(&loop->offload);
+    fb_recorder_close(&loop->recorder);
     if (loop->has_ring)
         fb_uring_close(&loop->uring); /* waits for what is in flight */
+    fb_http_close(&loop->http);
     fb_local_close(&loop->local, loop->settings);
     fb_tcp_close(&loop->tcp);
     fb_origin_close(&loop->origin);

@@ -9,12 +9,14 @@
 #include "core/node.h"
 #include "hw/container.h"
 #include "hw/drive.h"
+#include "hw/http.h"
 #include "hw/local.h"
 #include "hw/log.h"
 #include "hw/loop.h"
 #include "hw/object.h"
 #include "hw/offload.h"
 #include "hw/origin.h"
+#include "hw/record.h"
 #include "hw/mapping.h"
 #include "hw/tcp.h"
 #include "hw/uring.h"
@@ -44,6 +46,8 @@ struct fb_loop {
     struct fb_drive_file drive;
     struct fb_tcp tcp;
     struct fb_local local;
+    struct fb_http http;
+    struct fb_recorder recorder;
     struct work *works;
     struct work *work_free;
     uint32_t work_count;

@@ -198,9 +198,12 @@ static void root_load(struct fb_map *root, struct fb_settings *settings)
         if (settings->members[i].member.node == settings->node)
             memcpy(settings->listen, settings->members[i].address, FB_ADDRESS_MAX);
     }
+    if (fb_map_has(root, "http"))
+        address_require(root, "http", settings->http);
     settings->peer_timeout_ns =
         fb_map_ns_or(root, "peer_timeout", 10 * second_ns, second_ns / 10, 600 * second_ns);
     settings->pull_connections = (uint32_t)fb_map_count_or(root, "pull_connections", 2, 1, 16);
+    text_copy(root, "record", settings->record_path, sizeof(settings->record_path));
     settings->objects_max = (uint32_t)fb_map_count_or(root, "objects_max", 65536, 16, 1u << 24);
     settings->workers = (uint32_t)fb_map_count_or(root, "workers", 1, 0, 64);
     core_load(root, &settings->core);

@@ -27,18 +27,20 @@ struct fb_settings {
     uint32_t node;
     uint32_t log_level; /* enum fb_log_level */
     char listen[FB_ADDRESS_MAX];
+    char http[FB_ADDRESS_MAX];          /* empty: none */
     struct fb_member_settings *members; /* in the file's order; at least this node */
     uint32_t member_count;
     enum fb_origin_kind origin_kind;
     char origin_path[FB_SETTINGS_PATH_MAX];
     char device_path[FB_SETTINGS_PATH_MAX]; /* empty: no device tier */
     char socket_path[FB_SOCKET_PATH_MAX];
-    uint64_t arena_bytes;      /* that a client may put from at once */
-    uint64_t spin_ns;          /* the loop looks for more this long before it sleeps */
-    uint64_t peer_timeout_ns;  /* silence after which a connection counts as lost */
-    uint32_t pull_connections; /* to each peer */
-    uint32_t objects_max;      /* whose names are remembered */
-    uint32_t workers;          /* threads that digest and copy */
+    char record_path[FB_SETTINGS_PATH_MAX]; /* empty: no recording */
+    uint64_t arena_bytes;                   /* that a client may put from at once */
+    uint64_t spin_ns;                       /* the loop looks for more this long before it sleeps */
+    uint64_t peer_timeout_ns;               /* silence after which a connection counts as lost */
+    uint32_t pull_connections;              /* to each peer */
+    uint32_t objects_max;                   /* whose names are remembered */
+    uint32_t workers;                       /* threads that digest and copy */
     struct fb_config core;
 };
 

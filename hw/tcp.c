@@ -2,10 +2,10 @@
 #include "hw/tcp.h"
 
 #include "core/panic.h"
+#include "hw/address.h"
 #include "hw/loop_internal.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const uint64_t retry_first_ns = 100000000;
-enum { RETRY_DOUBLINGS_MAX = 6, BACKLOG = 1024 };
+enum { RETRY_DOUBLINGS_MAX = 6 };
 
 static void socket_set_up(int socket, uint64_t timeout_ns)
 {
@@ -27,33 +27,6 @@ static void socket_set_up(int socket, uint64_t timeout_ns)
     (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
     (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
     (void)setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-}
-
-/* HOST:PORT into an address. what: for the error text. */
-static void address_resolve(const char *text, bool is_own, struct sockaddr_storage *address,
-                            struct fb_error *error)
-{
-    char host[FB_ADDRESS_MAX];
-    const char *colon = strrchr(text, ':');
-    FB_ASSERT(colon != NULL && strlen(text) < sizeof(host));
-    size_t length = (size_t)(colon - text);
-    bool has_brackets = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    memcpy(host, text + has_brackets, length - 2 * (size_t)has_brackets);
-    host[length - 2 * (size_t)has_brackets] = '\0';
-    const struct addrinfo wish = {.ai_family = AF_UNSPEC,
-                                  .ai_socktype = SOCK_STREAM,
-                                  .ai_flags = AI_NUMERICSERV | (is_own ? AI_PASSIVE : 0)};
-    struct addrinfo *found = NULL;
-    int code = getaddrinfo(host[0] != '\0' ? host : NULL, colon + 1, &wish, &found);
-    if (code != 0) {
-        fb_error_set(error,
-                     "address %s: %s: write an address, or a name that this host can look up", text,
-                     gai_strerror(code));
-        return;
-    }
-    memset(address, 0, sizeof(*address));
-    memcpy(address, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
 }
 
 static int peer_compare(const void *a, const void *b)
@@ -92,27 +65,9 @@ static void accept_done(struct fb_io *io, int32_t result)
 static void listener_open(struct fb_loop *loop, struct fb_error *error)
 {
     struct fb_tcp *tcp = &loop->tcp;
-    const char *text = loop->settings->listen;
-    const int yes = 1;
-    struct sockaddr_storage address;
-    address_resolve(text, true, &address, error);
+    tcp->listener = fb_address_listen("listen", loop->settings->listen, error);
     if (fb_error_is_set(error))
         return;
-    tcp->listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool is_fine = tcp->listener >= 0;
-    if (is_fine)
-        (void)setsockopt(tcp->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    is_fine = is_fine &&
-              bind(tcp->listener, (struct sockaddr *)&address,
-                   address.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                 : sizeof(struct sockaddr_in)) == 0 &&
-              listen(tcp->listener, BACKLOG) == 0;
-    if (!is_fine) {
-        fb_error_set(error,
-                     "listen %s: %s: is another forebayd running, is the address this host's?",
-                     text, strerror(errno));
-        return;
-    }
     fb_io_init(&tcp->accept, accept_done);
     fb_uring_accept(&loop->uring, &tcp->accept, tcp->listener);
 }
@@ -147,7 +102,7 @@ void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *erro
             continue;
         struct fb_tcp_peer *peer = &tcp->peers[tcp->peer_count++];
         peer->node = member->member.node;
-        address_resolve(member->address, false, &peer->address, error);
+        fb_address_resolve(member->address, false, &peer->address, error);
     }
     qsort(tcp->peers, tcp->peer_count, sizeof(*tcp->peers), peer_compare);
     if (tcp->peer_count == 0 || fb_error_is_set(error))

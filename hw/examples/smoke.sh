@@ -1,7 +1,7 @@
 #!/bin/sh
 # Two daemons on this machine share one folder as their origin: reads a file through both, kills one
 # with -9, reads again, starts it again, reads again, and compares checksums each time. Prints one
-# line; exit code 0 when all is well.
+# line; exit code 0 when all is well. Each daemon records its events, which at the end are replayed.
 #
 # usage: smoke.sh [DIR]     DIR: where its files go; default: a new folder, removed at the end
 #
@@ -31,7 +31,8 @@ start() {
     node=$1
     "$build/forebayd" --config "$work/cluster.yaml" --set node="$node" \
         --set client.socket="$work/$node.sock" --set device.path="$work/$node.img" \
-        >>"$work/$node.log" 2>&1 &
+        --set record="$work/$node.$starts.events" >>"$work/$node.log" 2>&1 &
+    starts=$((starts + 1))
     echo $! >"$work/$node.pid"
     tries=0
     until "$build/forebay" status --socket "$work/$node.sock" >/dev/null 2>&1; do
@@ -85,6 +86,7 @@ mkdir -p "$work/origin/data"
 dd if=/dev/urandom of="$work/origin/data/file" bs=1M count=$size_mib 2>/dev/null
 right=$(sha256sum <"$work/origin/data/file")
 reads=0
+starts=0
 
 start_both || fail "the daemons do not start"
 read_through 0 "first"
@@ -102,5 +104,9 @@ for node in 0 1; do
     wait "$pid" || fail "node $node did not end cleanly"
     rm "$work/$node.pid"
 done
+for events in "$work"/*.events; do
+    "$build/forebay" replay --events "$events" 2>>"$work/replay.log" ||
+        fail "$(tail -n 1 "$work/replay.log")"
+done
 echo "smoke: fine: $reads reads of $size_mib MiB through 2 daemons, one killed and restarted, all" \
-    "checksums equal, $(($(date +%s) - begin)) s"
+    "checksums equal, 3 recordings replayed alike, $(($(date +%s) - begin)) s"

@@ -1,0 +1,196 @@
+/* See http.h. A connection: receive until the empty line, make the page, send it, close. */
+#include "hw/http.h"
+
+#include "core/panic.h"
+#include "hw/address.h"
+#include "hw/loop_internal.h"
+#include "hw/metrics.h"
+#include "hw/page.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint64_t patience_ns = 5000000000;
+
+static void page_close(struct fb_http_connection *connection)
+{
+    close(connection->socket);
+    connection->socket = -1;
+}
+
+/* Puts a whole answer into the connection's page. */
+static void page_make(struct fb_http_connection *connection, const char *status, const char *body,
+                      uint32_t body_size)
+{
+    struct fb_page page = {.text = connection->page, .size = FB_HTTP_PAGE_BYTES};
+    bool is_head = strncmp(connection->request, "HEAD ", 5) == 0;
+    fb_page_put(&page,
+                "HTTP/1.1 %s\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+                "Content-Length: %u\r\nConnection: close\r\n\r\n",
+                status, body_size);
+    if (!is_head && body_size <= page.size - page.used) {
+        memcpy(page.text + page.used, body, body_size);
+        page.used += body_size;
+    }
+    connection->page_size = page.used;
+}
+
+static bool path_is(const struct fb_http_connection *connection, const char *path)
+{
+    const char *at = strchr(connection->request, ' ');
+    size_t length = strlen(path);
+    FB_ASSERT(at != NULL);
+    return strncmp(at + 1, path, length) == 0 && strchr(" ?\r\n", at[1 + length]) != NULL;
+}
+
+static void text_make(struct fb_http_connection *connection, const char *status, const char *text)
+{
+    page_make(connection, status, text, (uint32_t)strlen(text));
+}
+
+static void answer_make(struct fb_http_connection *connection)
+{
+    static char metrics[FB_HTTP_PAGE_BYTES - 1024];
+    const struct fb_loop *loop = connection->loop;
+    bool is_read = strncmp(connection->request, "GET ", 4) == 0 ||
+                   strncmp(connection->request, "HEAD ", 5) == 0;
+    if (!is_read)
+        text_make(connection, "405 Method Not Allowed", "only GET and HEAD\n");
+    else if (path_is(connection, "/metrics"))
+        page_make(connection, "200 OK", metrics, fb_metrics_print(loop, metrics, sizeof(metrics)));
+    else if (path_is(connection, "/health"))
+        text_make(connection, "200 OK", "alive\n");
+    else if (path_is(connection, "/ready"))
+        text_make(connection, loop->is_stopping ? "503 Service Unavailable" : "200 OK",
+                  loop->is_stopping ? "stopping\n" : "ready\n");
+    else if (path_is(connection, "/"))
+        text_make(connection, "200 OK", "/metrics /health /ready\n");
+    else
+        text_make(connection, "404 Not Found", "there are /metrics, /health and /ready\n");
+}
+
+static void page_send(struct fb_http_connection *connection)
+{
+    const struct fb_bytes rest = {.at = (unsigned char *)connection->page + connection->page_sent,
+                                  .size = connection->page_size - connection->page_sent};
+    fb_uring_send(&connection->loop->uring, &connection->io, connection->socket, rest, 0);
+}
+
+static void send_done(struct fb_io *io, int32_t result)
+{
+    struct fb_http_connection *connection = FB_CONTAINER(io, struct fb_http_connection, io);
+    connection->page_sent += result > 0 ? (uint32_t)result : 0;
+    if (result <= 0 || connection->is_closing || connection->page_sent == connection->page_size)
+        page_close(connection);
+    else
+        page_send(connection);
+}
+
+static void page_receive(struct fb_http_connection *connection)
+{
+    const struct fb_bytes room = {.at = (unsigned char *)connection->request +
+                                        connection->request_size,
+                                  .size = FB_HTTP_REQUEST_BYTES - connection->request_size};
+    fb_uring_receive(&connection->loop->uring, &connection->io, connection->socket, room, 0);
+}
+
+static void receive_done(struct fb_io *io, int32_t result)
+{
+    struct fb_http_connection *connection = FB_CONTAINER(io, struct fb_http_connection, io);
+    if (result <= 0 || connection->is_closing) {
+        page_close(connection);
+        return;
+    }
+    connection->request_size += (uint32_t)result;
+    connection->request[connection->request_size] = '\0';
+    bool is_whole = strstr(connection->request, "\r\n\r\n") != NULL ||
+                    strstr(connection->request, "\n\n") != NULL;
+    if (!is_whole && connection->request_size < FB_HTTP_REQUEST_BYTES) {
+        page_receive(connection);
+        return;
+    }
+    if (is_whole && strchr(connection->request, ' ') != NULL)
+        answer_make(connection);
+    else
+        text_make(connection, "400 Bad Request", "no request\n");
+    fb_io_init(&connection->io, send_done);
+    page_send(connection);
+}
+
+static void accept_done(struct fb_io *io, int32_t result)
+{
+    struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, http.accept);
+    struct fb_http_connection *connection = NULL;
+    if (result == -ECANCELED || result < 0)
+        return; /* the next sweep listens again */
+    for (uint32_t i = 0; i < FB_HTTP_CONNECTIONS_MAX && connection == NULL; i++) {
+        if (loop->http.connections[i].socket < 0)
+            connection = &loop->http.connections[i];
+    }
+    if (connection == NULL) {
+        close(result);
+    } else {
+        connection->loop = loop;
+        connection->socket = result;
+        connection->is_closing = false;
+        connection->opened_ns = loop->now_ns;
+        connection->request_size = 0;
+        connection->page_sent = 0;
+        fb_io_init(&connection->io, receive_done);
+        page_receive(connection);
+    }
+    fb_uring_accept(&loop->uring, &loop->http.accept, loop->http.listener);
+}
+
+void fb_http_open(struct fb_http *http, struct fb_loop *loop, struct fb_error *error)
+{
+    const char *text = loop->settings->http;
+    *http = (struct fb_http){.listener = -1};
+    if (text[0] == '\0')
+        return;
+    http->connections = calloc(FB_HTTP_CONNECTIONS_MAX, sizeof(*http->connections));
+    if (http->connections == NULL) {
+        fb_error_set(error, "out of memory for http");
+        return;
+    }
+    for (uint32_t i = 0; i < FB_HTTP_CONNECTIONS_MAX; i++)
+        http->connections[i].socket = -1;
+    http->listener = fb_address_listen("http", text, error);
+    if (fb_error_is_set(error))
+        return;
+    fb_io_init(&http->accept, accept_done);
+    fb_uring_accept(&loop->uring, &http->accept, http->listener);
+}
+
+void fb_http_close(struct fb_http *http)
+{
+    for (uint32_t i = 0; http->connections != NULL && i < FB_HTTP_CONNECTIONS_MAX; i++) {
+        if (http->connections[i].socket >= 0)
+            close(http->connections[i].socket);
+    }
+    if (http->listener >= 0)
+        close(http->listener);
+    free(http->connections);
+    *http = (struct fb_http){.listener = -1};
+}
+
+void fb_http_sweep(struct fb_loop *loop)
+{
+    struct fb_http *http = &loop->http;
+    if (http->connections == NULL)
+        return;
+    for (uint32_t i = 0; i < FB_HTTP_CONNECTIONS_MAX; i++) {
+        struct fb_http_connection *connection = &http->connections[i];
+        bool is_late = connection->socket >= 0 && !connection->is_closing &&
+                       loop->now_ns - connection->opened_ns > patience_ns;
+        if (!is_late)
+            continue;
+        connection->is_closing = true;
+        (void)shutdown(connection->socket, SHUT_RDWR); /* ends what is pending */
+    }
+    if (!http->accept.is_pending)
+        fb_uring_accept(&loop->uring, &http->accept, http->listener);
+}

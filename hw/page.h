@@ -1,0 +1,16 @@
+/* Text that is put together line by line in a buffer of fixed size; a line that does not fit is
+ * left out. */
+#ifndef FB_HW_PAGE_H
+#define FB_HW_PAGE_H
+
+#include <stdint.h>
+
+struct fb_page {
+    char *text;
+    uint32_t size, used;
+};
+
+void fb_page_put(struct fb_page *page, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

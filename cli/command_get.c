@@ -19,6 +19,7 @@ enum { PART_BYTES = 64 << 20, PATH_BYTES = 4096 };
 
 struct get_options {
     const char *socket, *name, *target;
+    uint64_t offset;
     bool is_verbose;
 };
 
@@ -64,20 +65,20 @@ static void print_sources(const struct forebay_file *file, double seconds)
     fprintf(stderr, "\n");
 }
 
-static int copy(struct forebay_file *from, int to, const char *name)
+static int copy(struct forebay_file *from, int to, const struct get_options *options)
 {
     unsigned char *bytes = malloc(PART_BYTES);
     uint64_t size = forebay_file_size_bytes(from);
     int code = bytes == NULL ? -ENOMEM : 0;
     bool is_reading = true;
-    for (uint64_t at = 0; at < size && code == 0;) {
+    for (uint64_t at = options->offset; at < size && code == 0;) {
         int64_t part = forebay_file_read(from, at, bytes, PART_BYTES);
         is_reading = part < 0;
         code = part < 0 ? (int)part : write_all(to, bytes, (uint64_t)part);
         at += part > 0 ? (uint64_t)part : 0;
     }
     free(bytes);
-    return code == 0 ? FB_EXIT_FINE : fail(is_reading ? name : "cannot write", code);
+    return code == 0 ? FB_EXIT_FINE : fail(is_reading ? options->name : "cannot write", code);
 }
 
 /* Writes beside the target first. */
@@ -90,7 +91,7 @@ static int copy_to_file(struct forebay_file *from, const struct get_options *opt
     int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
     if (to < 0)
         return fail(path, -errno);
-    int code = copy(from, to, options->name);
+    int code = copy(from, to, options);
     if (close(to) != 0 && code == FB_EXIT_FINE)
         code = fail(path, -errno);
     if (code == FB_EXIT_FINE && rename(path, options->target) != 0)
@@ -113,8 +114,8 @@ static int get(const struct get_options *options)
         forebay_client_close(client);
         return fail(options->name, code);
     }
-    int exit_code = options->target != NULL ? copy_to_file(file, options)
-                                            : copy(file, STDOUT_FILENO, options->name);
+    int exit_code =
+        options->target != NULL ? copy_to_file(file, options) : copy(file, STDOUT_FILENO, options);
     if (options->is_verbose && exit_code == FB_EXIT_FINE)
         print_sources(file, seconds_now() - began);
     forebay_file_close(file);
@@ -122,9 +123,21 @@ static int get(const struct get_options *options)
     return exit_code;
 }
 
+static bool offset_parse(const char *text, uint64_t *offset)
+{
+    char *end;
+    errno = 0;
+    *offset = strtoull(text, &end, 10);
+    bool is_fine = *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+    if (!is_fine)
+        fprintf(stderr, "forebay get: --offset %s: write a number of bytes\n", text);
+    return is_fine;
+}
+
 int fb_command_get(int argc, char **argv)
 {
     static const struct option table[] = {{"socket", required_argument, NULL, 's'},
+                                          {"offset", required_argument, NULL, 'o'},
                                           {"verbose", no_argument, NULL, 'v'},
                                           {NULL, 0, NULL, 0}};
     struct get_options options = {.socket = NULL};
@@ -132,6 +145,8 @@ int fb_command_get(int argc, char **argv)
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
             options.socket = optarg;
+        else if (option == 'o' && offset_parse(optarg, &options.offset))
+            continue;
         else if (option == 'v')
             options.is_verbose = true;
         else

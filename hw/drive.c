@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { PAGE_BYTES = 4096 };
@@ -29,7 +30,11 @@ static void room_check(int file, const struct fb_settings *settings, struct fb_e
                          settings->device_path, (unsigned long long)have);
         return;
     }
-    int code = posix_fallocate(file, 0, (off_t)want);
+    struct statvfs space;
+    if (fstatvfs(file, &space) == 0)
+        have = (uint64_t)facts.st_blocks * 512 + (uint64_t)space.f_bavail * space.f_frsize;
+    /* Looked at first: an allocation that fails has filled the file system by then. */
+    int code = have < want ? ENOSPC : posix_fallocate(file, 0, (off_t)want);
     if (code == EOPNOTSUPP || code == EINVAL)
         code = ftruncate(file, (off_t)want) == 0 ? 0 : errno;
     if (code != 0)

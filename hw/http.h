@@ -2,7 +2,7 @@
  *     /metrics   counters in Prometheus' text format     /health   200 while the loop runs
  *     /ready     200 when clients can be served          /         what there is
  * One request a connection, GET and HEAD only, a few connections at once, none kept for longer than
- * some seconds. No TLS and no password: bind it to an address that only those reach who may read it.
+ * some seconds. No TLS and no password: bind it to an address that only those reach who may read.
  */
 #ifndef FB_HW_HTTP_H
 #define FB_HW_HTTP_H

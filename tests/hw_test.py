@@ -1,0 +1,410 @@
+#!/usr/bin/env python3
+"""Runs forebayd as an operator would: bad configs, taken ports, strangers on its port, strange
+names, sparse objects, metrics, recordings, and ends of every kind. All on this machine's loopback.
+
+usage: hw_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+BUILD = ""
+CONFIG = """schema_version: 1
+cluster: test
+node: 0
+origin: {{kind: posix, path: "{folder}/origin"}}
+client: {{socket: "{folder}/socket"}}
+core: {{memory_size: 4 MiB, block_size: 256 KiB}}
+"""
+PAIR = """members:
+  - {{id: 0, address: "127.0.0.1:{port0}"}}
+  - {{id: 1, address: "127.0.0.1:{port1}"}}
+"""
+
+
+def program(name):
+    return os.path.join(BUILD, name)
+
+
+def run(*arguments, timeout_s=60):
+    return subprocess.run(arguments, capture_output=True, timeout=timeout_s, check=False)
+
+
+def free_ports(count):
+    """Ports that nobody has now; kept until all are chosen, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Daemon:
+    """A running forebayd with its log."""
+
+    def __init__(self, case, config, *assignments, name="daemon"):
+        self.log_path = case.path(name + ".log")
+        self.socket = case.path("socket")
+        arguments = [program("forebayd"), "--config", config]
+        for assignment in assignments:
+            arguments += ["--set", assignment]
+            if assignment.startswith("client.socket="):
+                self.socket = assignment.split("=", 1)[1]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(arguments, stderr=log, stdout=log)
+        case.addCleanup(self.kill)
+        self.wait_until(lambda: "event=ready" in self.log())
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8") as file:
+            return file.read()
+
+    def wait_until(self, condition, patience_s=30):
+        end = time.monotonic() + patience_s
+        while not condition():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError("the daemon did not do it:\n" + self.log())
+            time.sleep(0.02)
+
+    def forebay(self, command, *arguments):
+        return run(program("forebay"), command, "--socket", self.socket, *arguments)
+
+    def status(self):
+        lines = self.forebay("status").stdout.decode().split("\n")
+        return dict(line.split(" ", 1) for line in lines if " " in line)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = temporary.name
+        os.mkdir(self.path("origin"))
+        self.config = self.write("config.yaml", CONFIG.format(folder=self.folder).encode())
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, content):
+        with open(self.path(name), "wb") as file:
+            file.write(content)
+        return self.path(name)
+
+    def object(self, name, size):
+        content = random.Random(size).randbytes(size)
+        path = os.path.join(self.path("origin").encode(),
+                            name if isinstance(name, bytes) else name.encode())
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        return content
+
+    def pair(self):
+        """Config text for two nodes on free ports."""
+        ports = free_ports(2)
+        text = CONFIG.format(folder=self.folder) + PAIR.format(port0=ports[0], port1=ports[1])
+        return self.write("pair.yaml", text.encode()), ports
+
+
+class Start(Case):
+    def fails(self, code, text, *assignments):
+        arguments = [program("forebayd"), "--config", self.config]
+        for assignment in assignments:
+            arguments += ["--set", assignment]
+        ended = run(*arguments)
+        lines = ended.stderr.decode().strip().split("\n")
+        self.assertEqual(ended.returncode, code, lines)
+        self.assertIn(text, lines[-1])
+
+    def test_check_of_good_config_is_fine(self):
+        ended = run(program("forebayd"), "--config", self.config, "--check")
+        self.assertEqual(ended.returncode, 0)
+        self.assertIn(b"is fine: node 0 of 1", ended.stdout)
+
+    def test_bad_config_is_usage_error(self):
+        self.fails(2, "did you mean", "core.memory_sise=1 MiB")
+        self.fails(2, "needs a unit", "core.memory_size=1")
+        self.assertEqual(run(program("forebayd")).returncode, 2)
+        self.assertEqual(run(program("forebayd"), "--nonsense").returncode, 2)
+
+    def test_missing_origin_is_named(self):
+        self.fails(1, "origin.path", "origin.path=" + self.path("nowhere"))
+
+    def test_missing_socket_folder_is_named(self):
+        self.fails(1, "client.socket", "client.socket=" + self.path("nowhere/socket"))
+
+    def test_taken_port_is_named(self):
+        config, ports = self.pair()
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", ports[0]))
+            other.listen()
+            ended = run(program("forebayd"), "--config", config)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"Address already in use", ended.stderr)
+
+    def test_device_without_room_is_named(self):
+        self.fails(1, "device.path", "device.path=" + self.path("image"),
+                   "core.block_size=16 MiB", "core.memory_size=16 MiB",
+                   "core.device_size=8 TiB")
+        self.assertLess(os.path.getsize(self.path("image")), 1 << 30)
+
+    def test_device_of_another_daemon_is_refused(self):
+        device = ["device.path=" + self.path("image"), "core.device_size=16 MiB"]
+        Daemon(self, self.config, *device)
+        self.fails(1, "in use by another", "client.socket=" + self.path("s2"), *device)
+
+    def test_socket_of_another_daemon_is_refused(self):
+        Daemon(self, self.config)
+        self.fails(1, "client.socket")
+
+    def test_socket_of_killed_daemon_is_taken_over(self):
+        Daemon(self, self.config).kill()
+        self.assertTrue(os.path.exists(self.path("socket")))
+        daemon = Daemon(self, self.config, name="second")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertFalse(os.path.exists(self.path("socket")))
+
+
+class Reads(Case):
+    def test_names_of_every_legal_byte_are_read(self):
+        daemon = Daemon(self, self.config)
+        for first in range(1, 256, 51):
+            name = bytes(byte for byte in range(first, min(first + 51, 256)) if byte != ord("/"))
+            content = self.object(name, 100 + first)
+            ended = daemon.forebay("get", b"./" + name if name.startswith(b"-") else name)
+            if name.startswith(b"-"):
+                continue
+            self.assertEqual(ended.stdout, content, name)
+        self.assertEqual(daemon.forebay("ls").returncode, 0)
+
+    def test_sparse_object_of_100_gb_is_read_at_its_end(self):
+        path = os.path.join(self.path("origin"), "sparse")
+        with open(path, "wb") as file:
+            file.truncate(100 * 10**9)
+            file.seek(-5, os.SEEK_END)
+            file.write(b"hello")
+        daemon = Daemon(self, self.config)
+        ended = run(program("forebay"), "get", "--socket", daemon.socket, "--offset",
+                    str(100 * 10**9 - 5), "sparse")
+        self.assertEqual(ended.stdout, b"hello")
+
+    def test_links_that_lead_out_are_absent(self):
+        daemon = Daemon(self, self.config)
+        os.symlink("/etc/passwd", os.path.join(self.path("origin"), "link"))
+        os.symlink("/etc", os.path.join(self.path("origin"), "folder"))
+        for name in ("link", "folder/passwd"):
+            self.assertIn(b"No such file", daemon.forebay("get", name).stderr)
+
+    def test_daemon_that_dies_ends_the_read(self):
+        self.object("large", 64 << 20)
+        daemon = Daemon(self, self.config)
+        reader = subprocess.Popen(
+            [program("forebay"), "get", "--socket", daemon.socket, "large", self.path("copy")],
+            stderr=subprocess.PIPE)
+        time.sleep(0.02)
+        daemon.kill()
+        text = reader.communicate(timeout=30)[1]
+        if reader.returncode != 0:  # else it was faster
+            self.assertEqual(reader.returncode, 1)
+            self.assertTrue(text.startswith(b"forebay get:"), text)
+            self.assertFalse(os.path.exists(self.path("copy")))
+
+    def test_device_gives_what_memory_lost(self):
+        content = self.object("data", 12 << 20)
+        daemon = Daemon(self, self.config, "device.path=" + self.path("image"),
+                        "core.device_size=32 MiB")
+        for _ in range(4):
+            self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        status = daemon.status()
+        self.assertGreater(int(status["replies_device"]), 0)
+        self.assertEqual(int(status["digest_errors"]), 0)
+
+    def test_damaged_device_is_noticed(self):
+        content = self.object("data", 12 << 20)
+        daemon = Daemon(self, self.config, "device.path=" + self.path("image"),
+                        "core.device_size=32 MiB")
+        self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        with open(self.path("image"), "r+b") as image:
+            image.write(bytes(32 << 20))
+        self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        self.assertGreater(int(daemon.status()["digest_errors"]), 0)
+
+
+class Peers(Case):
+    def start_pair(self):
+        config, ports = self.pair()
+        daemons = [Daemon(self, config, "node=0", name="0"),
+                   Daemon(self, config, "node=1", "client.socket=" + self.path("socket1"),
+                          name="1")]
+        return config, ports, daemons
+
+    def test_second_reader_takes_from_the_first(self):
+        content = self.object("data", 3 << 20)
+        _, _, daemons = self.start_pair()
+        for daemon in daemons:
+            self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        fetched = sum(int(daemon.status()["origin_fetches"]) for daemon in daemons)
+        self.assertEqual(fetched, 12)
+
+    def test_strangers_on_the_port_are_refused(self):
+        _, ports, daemons = self.start_pair()
+        for garbage in (b"GET / HTTP/1.1\r\n\r\n" + bytes(100), random.Random(1).randbytes(70000),
+                        b"", bytes(48)):
+            with socket.create_connection(("127.0.0.1", ports[0])) as stranger:
+                stranger.settimeout(10)
+                try:
+                    stranger.sendall(garbage)
+                    stranger.shutdown(socket.SHUT_WR)
+                    self.assertEqual(stranger.recv(100), b"")
+                except OSError:
+                    pass
+        self.assertIn("the peer is no forebayd", daemons[0].log())
+        self.assertEqual(daemons[0].stop(), 0)
+
+    def test_second_daemon_of_one_id_is_noticed(self):
+        config, ports, daemons = self.start_pair()
+        self.object("data", 1 << 20)
+        port = free_ports(1)[0]
+        twin = Daemon(self, config, "node=1", "listen=127.0.0.1:%d" % port,
+                      "client.socket=" + self.path("twin"), "members.0.id=2",
+                      "members.0.address=127.0.0.1:%d" % ports[1],
+                      "members.1.address=127.0.0.1:%d" % port, name="twin")
+        twin.forebay("get", "data")
+        daemons[1].wait_until(lambda: "another daemon has this node's id" in daemons[1].log())
+
+    def test_other_cluster_is_refused(self):
+        _, ports, daemons = self.start_pair()
+        self.object("data", 2 << 20)
+        daemons[1].kill()
+        config = self.path("pair.yaml")
+        Daemon(self, config, "node=1", "cluster=other",
+               "client.socket=" + self.path("socket2"), name="other")
+        other = run(program("forebay"), "get", "--socket", self.path("socket2"), "data")
+        self.assertEqual(other.returncode, 0)  # past its peer, from the origin
+        daemons[0].wait_until(lambda: "it belongs to another cluster" in daemons[0].log())
+
+
+class Pages(Case):
+    def setUp(self):
+        super().setUp()
+        self.port = free_ports(1)[0]
+        self.daemon = Daemon(self, self.config, "http=127.0.0.1:%d" % self.port)
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def page(self, path):
+        return self.opener.open("http://127.0.0.1:%d%s" % (self.port, path), timeout=10)
+
+    def test_metrics_count_what_was_read(self):
+        self.object("data", 1 << 20)
+        self.daemon.forebay("get", "data")
+        text = self.page("/metrics").read().decode()
+        values = dict(line.rsplit(" ", 1) for line in text.split("\n")
+                      if line and not line.startswith("#"))
+        self.assertEqual(values["forebay_gets_total"], "4")
+        self.assertEqual(values["forebay_get_bytes_total"], str(1 << 20))
+        self.assertEqual(values['forebay_replies_total{reason="origin_owner"}'], "4")
+        self.assertEqual(values['forebay_get_latency_seconds_bucket{le="+Inf"}'], "4")
+        names = re.findall(r"^# TYPE (\S+) ", text, re.M)
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_health_ready_and_others_answer(self):
+        self.assertEqual(self.page("/health").status, 200)
+        self.assertEqual(self.page("/ready?x=1").status, 200)
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            self.page("/nothing")
+        self.assertEqual(caught.exception.code, 404)
+        caught.exception.close()
+
+    def test_bad_requests_do_no_harm(self):
+        for text in (b"POST / HTTP/1.1\r\n\r\n", b"\r\n\r\n", b"x" * 20000, b"GET\r\n\r\n", b""):
+            with socket.create_connection(("127.0.0.1", self.port)) as client:
+                client.settimeout(10)
+                try:
+                    client.sendall(text)
+                    client.shutdown(socket.SHUT_WR)
+                    client.recv(1000)
+                except OSError:
+                    pass
+        self.assertEqual(self.page("/health").status, 200)
+
+
+class Recordings(Case):
+    def setUp(self):
+        super().setUp()
+        self.object("data", 3 << 20)
+        daemon = Daemon(self, self.config, "record=" + self.path("events"))
+        daemon.forebay("get", "data")
+        self.assertEqual(daemon.stop(), 0)
+        with open(self.path("events"), "rb") as file:
+            self.events = file.read()
+
+    def replay(self, content):
+        return run(program("forebay"), "replay", "--events", self.write("other", content))
+
+    def test_recording_replays_alike(self):
+        ended = self.replay(self.events)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn(b"digests equal", ended.stderr)
+
+    def test_changed_recording_differs(self):
+        # The size of the first block that is asked for.
+        at = self.events.index((256 << 10).to_bytes(4, "little"), 800)
+        changed = self.events[:at] + (255 << 10).to_bytes(4, "little") + self.events[at + 4:]
+        ended = self.replay(changed)
+        self.assertEqual(ended.returncode, 1)
+
+    def test_cut_recording_replays_to_its_last_digest(self):
+        ended = self.replay(self.events[:len(self.events) - 7])
+        self.assertIn(ended.returncode, (0, 1))
+        self.assertEqual(len(ended.stderr.decode().strip().split("\n")), 1)
+
+    def test_no_recording_is_named(self):
+        ended = self.replay(b"nothing of the kind" * 100)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"no recording", ended.stderr)
+
+
+def has_io_uring():
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(folder + "/origin")
+        with open(folder + "/config.yaml", "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(folder=folder))
+        process = subprocess.Popen([program("forebayd"), "--config", folder + "/config.yaml"],
+                                   stderr=subprocess.PIPE)
+        try:
+            text = process.communicate(timeout=1)[1]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            text = process.communicate()[1]
+        return b"forebayd: io_uring" not in text
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    BUILD = os.path.abspath(sys.argv.pop(1))
+    if not has_io_uring():
+        print("hw_test: skipped: no io_uring here")
+        sys.exit(77)
+    unittest.main(verbosity=1)

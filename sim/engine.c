@@ -14,9 +14,6 @@
 
 enum { FLOWS_HINT = 1024, DUE_MAX_FIRST = 64 };
 
-/* Relative error of a rate; test_fluid.c holds completion times to it. */
-static const double TOLERANCE = 0.001;
-
 /* Links of the fluid network: host up, host down, leaf up, leaf down. */
 static uint32_t link_host_up(uint32_t host)
 {
@@ -54,7 +51,7 @@ static bool open_fluid(struct fb_engine *engine)
         capacities[link_leaf_down(engine, i)] =
             leaf->down_bytes_per_s > 0 ? leaf->down_bytes_per_s : 1;
     }
-    engine->fluid = fb_fluid_open(capacities, count, FLOWS_HINT, TOLERANCE);
+    engine->fluid = fb_fluid_open(capacities, count, FLOWS_HINT, FB_FLUID_TOLERANCE);
     free(capacities);
     return engine->fluid != NULL;
 }

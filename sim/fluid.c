@@ -2,7 +2,8 @@
  *
  * Each link that is full holds some flows at one level and keeps them in a virtual clock, so a
  * change of level is one multiplication however many flows it holds (fluid_hold.c). With tolerance
- * 0 each change fills its whole component anew (fluid_fill.c).
+ * 0 each change fills its whole component anew (fluid_fill.c); else levels are relaxed link by link
+ * until they are within the tolerance (fluid_relax.c). models/FLUID.md has the error and the cost.
  *
  * Several changes at one nanosecond are resolved together. Completions are found by date, collected
  * for one nanosecond, sorted by cookie and handed out one by one.
@@ -295,4 +296,9 @@ double fb_fluid_link_load(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link
     for (uint32_t i = 0; i < fluid->links[link].members.count; i++)
         load += rate_now(fluid, members[i].id >> FLUID_HOP_BITS);
     return load;
+}
+
+struct fb_fluid_counts fb_fluid_counts_get(const struct fb_fluid *fluid)
+{
+    return fluid->counts;
 }

@@ -180,6 +180,7 @@ void fb_fluid_fill(struct fb_fluid *fluid)
     fluid->fresh_count = 0;
     if (fluid->dirty_count == 0)
         return;
+    fluid->counts.fills++;
     struct filling filling = {.fluid = fluid};
     component_collect(&filling);
     shares_open(&filling);

@@ -153,6 +153,7 @@ struct fluid_offer {
 
 struct fb_fluid {
     double tolerance;
+    struct fb_fluid_counts counts;
     uint64_t now_ns;
     unsigned char *flows; /* records of flow_size_bytes */
     uint32_t flow_size_bytes;

@@ -1,58 +1,46 @@
-/* Max-min rates within a tolerance, link by link. */
+/* Max-min rates within a tolerance, link by link.
+ *
+ * A full link's level follows from its members: those held elsewhere take what their holders told,
+ * the rest of the capacity is divided by the weight of those held here. An event makes its links
+ * dirty; relaxing a dirty link can make others dirty; when none is left, every link is near enough.
+ *
+ *  1. fixed + level * held weight = capacity, at the last relaxation of a full link.
+ *  2. What is told of a level is at most TOLD_SHARE of the tolerance away from it. Within that the
+ *     level moves freely, at no cost beyond its own link; beyond it, the held flows' other links
+ *     are told (level_tell).
+ *  3. A link sleeps while what it was told stays in a band of BAND_SHARE of the tolerance.
+ *     So by 1 to 3 no link carries more than capacity * (1 + tolerance).
+ *  4. A flow is held where it is told the lowest level, but for MOVE_SHARE of the tolerance, so
+ *     that it does not go to and fro. Who is held is decided by weighing all members (link_weigh),
+ *     only when somebody may have to come or go; the usual change asks the held ones only
+ *     (level_shift), and most relaxations do not even that.
+ *  5. Dirty links are taken lowest level first, because a level depends on lower ones only.
+ *
+ * Many starts at once, and relaxations that do not settle in RELAXATIONS_PER_FLOW times the open
+ * flows, are resolved by an exact filling instead: the work for an event is bounded.
+ * Does not know time: clocks are advanced before a level changes. */
 #include "sim/fluid_internal.h"
 
 #include "core/panic.h"
 
 #include <math.h>
 
-#ifdef STATS
-#include <stdio.h>
-static uint64_t n_resolve, n_relax, n_weigh, n_visit, n_move, n_fill, n_newton, n_bound, n_told,
-    n_sat, n_raise;
-void fb_fluid_stats_print(struct fb_fluid *fluid, uint64_t done);
-void fb_fluid_stats_print(struct fb_fluid *fluid, uint64_t done)
-{
-    (void)fluid;
-    double d = (double)done;
-    printf("per done: resolves %.2f relax %.2f weigh %.2f visits %.1f moves %.2f newton %.2f tells "
-           "%.1f fills %lu bound %lu sat %.2f raise %.2f\n",
-           (double)n_resolve / d, (double)n_relax / d, (double)n_weigh / d, (double)n_visit / d,
-           (double)n_move / d, (double)n_newton / d, (double)n_told / d, n_fill, n_bound,
-           (double)n_sat / d, (double)n_raise / d);
-}
-#define COUNT(x, n) ((x) += (n))
-#else
-#define COUNT(x, n) ((void)0)
-#endif
+enum { RELAXATIONS_MIN = 10000, RELAXATIONS_PER_FLOW = 4, FRESH_MIN = 100, FRESH_SHARE = 8 };
 
-#ifndef KAPPA
-#define KAPPA 0.25
-#endif
-#ifndef KAPPA2
-#define KAPPA2 0.25
-#endif
-#ifndef LAGX
-#define LAGX 4
-#endif
-#ifndef UPX
-#define UPX 1
-#endif
-#ifndef E_BAND
-#define E_BAND 0.3
-#endif
-#ifndef E_TOLD
-#define E_TOLD 0.7
-#endif
-#ifndef E_MOVE
-#define E_MOVE 0.25
-#endif
+static const double BAND_SHARE = 0.3;
+static const double TOLD_SHARE = 0.7;
+static const double MOVE_SHARE = 0.25;
+
+/* A band is as wide as if at least this share of the capacity were held: a link that holds little
+ * need not follow every breath of the others. */
+static const double HELD_SHARE_MIN = 0.25;
 
 /* Sets the sums between which a link's level is near enough. */
 void fb_fluid_band_set(struct fb_fluid *fluid, uint32_t index)
 {
     const struct fluid_link *link = &fluid->links[index];
     struct fluid_face *face = &fluid->faces[index];
-    double slack = fluid->tolerance * E_BAND;
+    double slack = fluid->tolerance * BAND_SHARE;
     face->low = -INFINITY;
     if (face->is_slack) {
         face->high = (float)link->capacity;
@@ -60,7 +48,8 @@ void fb_fluid_band_set(struct fb_fluid *fluid, uint32_t index)
         face->high = (float)(link->capacity * (1 + slack));
     } else {
         double held = link->level * (double)link->held_weight;
-        double apart = slack * (held > link->capacity * KAPPA ? held : link->capacity * KAPPA);
+        double held_min = link->capacity * HELD_SHARE_MIN;
+        double apart = slack * (held > held_min ? held : held_min);
         face->low = (float)(link->capacity - held - apart);
         face->high = (float)(link->capacity - held + apart);
     }
@@ -123,8 +112,8 @@ static uint32_t offers_gather(struct fb_fluid *fluid, const struct fluid_link *l
         fluid->offers =
             fb_fluid_grow(fluid->offers, 0, fluid->offer_count_max, sizeof(*fluid->offers));
     }
-    float stay = (float)(level * (1 - fluid->tolerance * E_MOVE));
-    float come = (float)(level * (1 + fluid->tolerance * E_MOVE));
+    float stay = (float)(level * (1 - fluid->tolerance * MOVE_SHARE));
+    float come = (float)(level * (1 + fluid->tolerance * MOVE_SHARE));
     const struct fluid_member *members = fluid_members(fluid, link);
     uint32_t misplaced = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -136,7 +125,6 @@ static uint32_t offers_gather(struct fb_fluid *fluid, const struct fluid_link *l
                                                 .id = members[i].id,
                                                 .will_be_held = is_held};
     }
-    COUNT(n_visit, count);
     return misplaced;
 }
 
@@ -157,7 +145,6 @@ static double level_solve(const struct fb_fluid *fluid, const struct fluid_link 
     for (;;) {
         double fixed = 0;
         double weight = 0;
-        COUNT(n_newton, 1);
         for (uint32_t i = 0; i < link->members.count; i++) {
             if ((double)offers[i].level < level)
                 fixed += (double)offers[i].level * offers[i].weight;
@@ -180,7 +167,7 @@ static void flow_move(struct fb_fluid *fluid, uint32_t flow, uint32_t to, uint32
     uint32_t from = fluid_holder(record);
     uint32_t source = record->hops[from].link;
     uint32_t target = record->hops[to].link;
-    COUNT(n_move, 1);
+    fluid->counts.moves++;
     fb_fluid_clock_advance(fluid, &fluid->links[source]);
     fb_fluid_clock_advance(fluid, &fluid->links[target]);
     float told = fluid->faces[target].told;
@@ -218,7 +205,7 @@ static uint32_t hop_lowest(const struct fb_fluid *fluid, uint32_t id)
 static double offers_decide(struct fb_fluid *fluid, const struct fluid_link *link, double solved,
                             double *fixed_out)
 {
-    double slack = fluid->tolerance * E_MOVE;
+    double slack = fluid->tolerance * MOVE_SHARE;
     double weight = 0;
     double fixed = 0;
     for (uint32_t i = 0; i < link->members.count; i++) {
@@ -253,10 +240,10 @@ static void level_tell(struct fb_fluid *fluid, uint32_t index, double level)
     double change = (double)(float)level - (double)face->told;
     link->level = level;
     face->told = (float)level;
+    fluid->counts.tells += link->held_count;
     const struct fluid_member *members = fluid_members(fluid, link);
     for (uint32_t i = 0; i < link->held_count; i++) {
         const struct fluid_member *member = &members[i];
-        COUNT(n_told, 1);
         if (member->others[0] == FLUID_NONE) {
             member_tell_by_flow(fluid, member->id, change, face->told);
             continue;
@@ -275,7 +262,7 @@ static void link_weigh(struct fb_fluid *fluid, uint32_t index, double level)
     struct fluid_face *face = &fluid->faces[index];
     uint32_t count = link->members.count;
     uint32_t held_count = link->held_count;
-    COUNT(n_weigh, 1);
+    fluid->counts.weighings++;
     link->must_weigh = false;
     if (!(level > 0) || isinf(level))
         level = 0;
@@ -283,7 +270,6 @@ static void link_weigh(struct fb_fluid *fluid, uint32_t index, double level)
     double fixed = face->fixed;
     bool has_moves = misplaced > 0 || level == 0;
     if (has_moves) {
-        COUNT(n_sat, 1);
         double solved = level_solve(fluid, link, level);
         level = offers_decide(fluid, link, solved, &fixed);
         /* Those that leave go while the old level is told, those that come see the new one. */
@@ -315,11 +301,10 @@ static void link_weigh(struct fb_fluid *fluid, uint32_t index, double level)
 static bool level_shift(struct fb_fluid *fluid, uint32_t index, double level)
 {
     struct fluid_link *link = &fluid->links[index];
-    if (!(level * (1 + fluid->tolerance * E_MOVE) >= (double)fluid->faces[index].peak))
+    if (!(level * (1 + fluid->tolerance * MOVE_SHARE) >= (double)fluid->faces[index].peak))
         return false;
     const struct fluid_member *members = fluid_members(fluid, link);
-    float stay = (float)(level * (1 - fluid->tolerance * E_MOVE));
-    COUNT(n_visit, link->held_count);
+    float stay = (float)(level * (1 - fluid->tolerance * MOVE_SHARE));
     float lowest = INFINITY;
     for (uint32_t i = 0; i < link->held_count; i++) {
         float offer = member_offer(fluid, &members[i]);
@@ -327,44 +312,45 @@ static bool level_shift(struct fb_fluid *fluid, uint32_t index, double level)
     }
     if (lowest < stay)
         return false;
-    COUNT(n_raise, 1);
     level_tell(fluid, index, level);
     return true;
+}
+
+/* Follows what a tight link was told: its level, and who is held if that may have changed. */
+static void tight_relax(struct fb_fluid *fluid, uint32_t index)
+{
+    struct fluid_link *link = &fluid->links[index];
+    struct fluid_face *face = &fluid->faces[index];
+    double level = INFINITY;
+    if (link->held_weight > 0) {
+        level = (link->capacity - face->fixed) / (double)link->held_weight;
+        double apart = fabs(level - (double)face->told);
+        if (apart > fluid->tolerance * TOLD_SHARE * (double)face->told)
+            link->must_weigh = link->must_weigh || !level_shift(fluid, index, level);
+    } else if (face->fixed > link->capacity * (1 + fluid->tolerance * BAND_SHARE)) {
+        link->must_weigh = true;
+    }
+    if (link->must_weigh) {
+        link_weigh(fluid, index, level);
+        return;
+    }
+    link->level = level;
+    if (link->held_weight == 0) {
+        face->told = INFINITY;
+        fb_fluid_slack_enter(fluid, index);
+    }
 }
 
 static void link_relax(struct fb_fluid *fluid, uint32_t index)
 {
     struct fluid_link *link = &fluid->links[index];
-    struct fluid_face *face = &fluid->faces[index];
-    COUNT(n_relax, 1);
+    const struct fluid_face *face = &fluid->faces[index];
+    fluid->counts.relaxations++;
     fb_fluid_clock_advance(fluid, link);
     if (face->is_slack && face->fixed > link->capacity)
         fb_fluid_slack_leave(fluid, index);
-    if (!link->is_cap && !face->is_slack) {
-        double told = (double)face->told;
-        double level = INFINITY;
-        if (link->held_weight > 0) {
-            level = (link->capacity - face->fixed) / (double)link->held_weight;
-            double lag = fluid->tolerance * E_TOLD * told;
-            double wide =
-                fluid->tolerance * E_TOLD * KAPPA2 * link->capacity / (double)link->held_weight;
-            if (wide > lag)
-                lag = wide > lag * LAGX ? lag * LAGX : wide;
-            if (!(level - told <= lag * UPX && told - level <= lag))
-                link->must_weigh = link->must_weigh || !level_shift(fluid, index, level);
-        } else if (face->fixed > link->capacity * (1 + fluid->tolerance * E_BAND)) {
-            link->must_weigh = true;
-        }
-        if (link->must_weigh) {
-            link_weigh(fluid, index, level);
-        } else {
-            link->level = level;
-            if (link->held_weight == 0) {
-                face->told = INFINITY;
-                fb_fluid_slack_enter(fluid, index);
-            }
-        }
-    }
+    if (!link->is_cap && !face->is_slack)
+        tight_relax(fluid, index);
     if (!link->is_cap)
         fb_fluid_band_set(fluid, index);
     fb_fluid_date_update(fluid, index);
@@ -416,18 +402,17 @@ void fb_fluid_relax(struct fb_fluid *fluid)
 {
     if (fluid->dirty_count + fluid->fresh_count == 0)
         return;
-    COUNT(n_resolve, 1);
-    if (fluid->fresh_count > fluid->open_count / 8 && fluid->fresh_count > 100) {
-        COUNT(n_fill, 1);
+    fluid->counts.resolves++;
+    if (fluid->fresh_count > FRESH_MIN && fluid->fresh_count > fluid->open_count / FRESH_SHARE) {
         fb_fluid_fill_all(fluid);
         return;
     }
     for (uint32_t i = 0; i < fluid->fresh_count; i++)
         fresh_hold(fluid, fluid->fresh[i]);
     fluid->fresh_count = 0;
-    uint32_t budget = 10000;
-    while (fluid->dirty_count > 0 && budget-- > 0)
+    uint64_t budget = RELAXATIONS_MIN + (uint64_t)RELAXATIONS_PER_FLOW * fluid->open_count;
+    for (; fluid->dirty_count > 0 && budget > 0; budget--)
         link_relax(fluid, fb_fluid_dirty_take(fluid));
     if (fluid->dirty_count > 0)
-        COUNT(n_bound, 1);
+        fb_fluid_fill_all(fluid);
 }

@@ -14,7 +14,6 @@
 
 static uint64_t first_seed = 1;
 
-static const double TOLERANCE = 0.001; /* the engine's, sim/engine.c */
 static const uint64_t GB = 1000000000;
 
 static void fluid_one_flow_takes_size_over_capacity(void **state)
@@ -202,7 +201,7 @@ static void tolerant_check(const struct script_options *options, double *mean, d
     double *errors = calloc(script.flow_count, sizeof(*errors));
     uint32_t count = 0;
     reference_play(&script, expected);
-    script_play(&script, TOLERANCE, found, NULL);
+    script_play(&script, FB_FLUID_TOLERANCE, found, NULL);
     for (uint32_t i = 0; i < script.event_count; i++) {
         if (script.events[i].kind == SCRIPT_START)
             begun[script.events[i].target] = script.events[i].date_ns;

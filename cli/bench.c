@@ -14,6 +14,7 @@ int fb_command_bench(int argc, char **argv)
     } benches[] = {
         {"step", fb_bench_step},
         {"cache", fb_bench_cache},
+        {"fluid", fb_bench_fluid},
     };
     for (size_t i = 0; argc > 1 && i < sizeof(benches) / sizeof(benches[0]); i++) {
         if (strcmp(argv[1], benches[i].name) == 0)
@@ -23,6 +24,6 @@ int fb_command_bench(int argc, char **argv)
         fprintf(stderr, "forebay bench: unknown benchmark '%s': ", argv[1]);
     else
         fprintf(stderr, "forebay bench: which one? ");
-    fprintf(stderr, "it is one of step, cache\n");
+    fprintf(stderr, "it is one of step, cache, fluid\n");
     return FB_EXIT_USAGE;
 }

@@ -70,16 +70,29 @@ static const struct fb_help table[] = {
     },
     {
         .name = "bench",
-        .arguments = "step|cache [OPTION]...",
+        .arguments = "step|cache|fluid [OPTION]...",
         .summary = "measure the parts that speed depends on",
         .text = "step: nanoseconds and instructions of one step of the core, for a hit, a miss "
-                "and a served peer read. cache: references a second of each eviction policy.",
-        .words = "step|cache",
+                "and a served peer read. cache: references a second of each eviction policy. "
+                "fluid: flow completions a second of the network model at 1,000 to 100,000 "
+                "hosts, with SimGrid's own beside it where it keeps up; the options below but "
+                "--json are fluid's.",
+        .words = "step|cache|fluid",
         .options =
             {
                 {"--json", "one JSON object instead of text"},
+                {"--hosts N", "only this size"},
+                {"--flows-per-host K", "open flows of each host; 4"},
+                {"--oversubscription R", "of the leaves, R:1; 2"},
+                {"--fabric leaf-spine|fat-tree|rail", "leaf-spine"},
+                {"--tolerance T", "relative error of a rate that is accepted; 0: exact; 0.005"},
+                {"--simgrid-seconds S", "time given to SimGrid at each size and load; 0: none; 30"},
             },
-        .examples = {{"forebay bench step", "Is a hit still under 300 ns?"}},
+        .examples =
+            {
+                {"forebay bench step", "Is a hit still under 300 ns?"},
+                {"forebay bench fluid --hosts 100000", "Are 400,000 coupled flows fast enough?"},
+            },
     },
     {
         .name = "get",

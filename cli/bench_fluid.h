@@ -1,0 +1,33 @@
+/* The loads that `forebay bench fluid` times, each in a process of its own. */
+#ifndef FB_CLI_BENCH_FLUID_H
+#define FB_CLI_BENCH_FLUID_H
+
+#include "sim/fluid_fabric.h"
+
+#include <stdbool.h>
+
+struct fb_fluid_loop {
+    struct fb_fabric fabric;
+    uint32_t flows_per_host;
+    double tolerance;
+    bool is_burst;        /* all at once; else a steady number of open flows */
+    uint32_t seconds_max; /* SimGrid only */
+};
+
+/* Lives in memory that the parent shares, so that it tells what was done when time ran out. */
+struct fb_fluid_loop_result {
+    uint64_t completions; /* that were timed */
+    double seconds;
+    uint64_t memory_bytes; /* that the network with its flows takes */
+    uint64_t rss_bytes;    /* of the whole process, at most */
+    struct fb_fluid_counts counts;
+    bool is_complete; /* it timed as many as it wanted to */
+};
+
+/* Runs a loop in a child process. Errors: false: there is no child to be had, or it died of
+ * something else than the end of its time. */
+bool fb_fluid_loop_run(const struct fb_fluid_loop *loop, struct fb_fluid_loop_result *result);
+bool fb_fluid_loop_run_simgrid(const struct fb_fluid_loop *loop,
+                               struct fb_fluid_loop_result *result);
+
+#endif

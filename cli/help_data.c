@@ -111,6 +111,20 @@ static const struct fb_help table[] = {
                       "The second time, the blocks come from memory."}},
     },
     {
+        .name = "doctor",
+        .arguments = "[--config FILE [--set KEY=VALUE]...]",
+        .summary = "look for what would keep a daemon from running here, or slow it down",
+        .text = "One line a thing: fine, warning or fault, and what to do. With a config also its "
+                "device, origin and members. Exit code 1 when there is a fault.",
+        .options =
+            {
+                {"--config FILE", "the daemon's config"},
+                {"--set KEY=VALUE", "overrides a key of it; may be given many times"},
+            },
+        .examples = {{"forebay doctor --config hw/examples/cluster.yaml",
+                      "Before the first start."}},
+    },
+    {
         .name = "ls",
         .arguments = "[OPTION]... [FOLDER]",
         .summary = "list a folder of the origin",

@@ -186,6 +186,24 @@ class Start(Case):
         self.assertFalse(os.path.exists(self.path("socket")))
 
 
+class Doctor(Case):
+    def test_fine_config_has_no_fault(self):
+        ended = run(program("forebay"), "doctor", "--config", self.config)
+        self.assertEqual(ended.returncode, 0, ended.stdout)
+        self.assertIn(b"io_uring", ended.stdout)
+        self.assertIn(b"origin", ended.stdout)
+
+    def test_faults_are_named_with_their_remedy(self):
+        ended = run(program("forebay"), "doctor", "--config", self.config,
+                    "--set", "origin.path=" + self.path("nowhere"),
+                    "--set", "core.memory_size=100 TiB", "--set", "core.block_size=1 GiB")
+        self.assertEqual(ended.returncode, 1)
+        faults = [line for line in ended.stdout.decode().split("\n") if line.startswith("fault")]
+        self.assertEqual(len(faults), 2, ended.stdout)
+        self.assertIn("lower core.memory_size", faults[0])
+        self.assertIn("mount what should be there", faults[1])
+
+
 class Reads(Case):
     def test_names_of_every_legal_byte_are_read(self):
         daemon = Daemon(self, self.config)

@@ -34,9 +34,12 @@ static int request_send(struct forebay_client *client, struct fb_local_request *
     request->version = FB_LOCAL_VERSION;
     request->id = client->next_id++;
     request->name_length = (uint32_t)length;
-    struct iovec parts[2] = {{.iov_base = request, .iov_len = FB_LOCAL_REQUEST_BYTES},
-                             {.iov_base = (void *)(uintptr_t)name, .iov_len = length}};
-    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = length > 0 ? 2 : 1};
+    /* A cursor stands where the name will, behind it. */
+    memmove(request->text + length, request->text, request->cursor_length);
+    memcpy(request->text, name != NULL ? name : "", length);
+    struct iovec part = {.iov_base = request,
+                         .iov_len = FB_LOCAL_REQUEST_BYTES + length + request->cursor_length};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t sent;
     do {
         sent = sendmsg(client->socket, &message, MSG_NOSIGNAL);
@@ -209,18 +212,24 @@ static int page_walk(const struct forebay_client *client, uint32_t page_size,
 int forebay_client_list(struct forebay_client *client, const char *folder,
                         forebay_entry_call *entry_call, void *context)
 {
-    uint64_t skip = 0;
+    struct fb_local_request request = {.kind = FB_LOCAL_LIST};
     int result = 0;
     do {
-        struct fb_local_request request = {.kind = FB_LOCAL_LIST, .index = skip};
         struct fb_local_reply reply;
         int code = call(client, &request, folder, &reply);
+        if (code == 0 &&
+            (reply.cursor_length > reply.page_size || reply.cursor_length > FB_LOCAL_CURSOR_MAX))
+            code = -EPROTO;
         if (code == 0)
-            code = page_walk(client, reply.page_size, entry_call, context, &result);
+            code = page_walk(client, reply.page_size - reply.cursor_length, entry_call, context,
+                             &result);
         if (code != 0)
             return code;
-        skip = reply.index;
-    } while (skip != 0 && result == 0);
+        request.index = reply.index;
+        request.cursor_length = reply.cursor_length;
+        memcpy(request.text, client->page + reply.page_size - reply.cursor_length,
+               reply.cursor_length);
+    } while ((request.index != 0 || request.cursor_length != 0) && result == 0);
     return result;
 }
 

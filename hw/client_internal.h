@@ -44,8 +44,9 @@ struct forebay_client {
     uint64_t busy_until_ns;
     struct forebay_read *starting_head, *starting_tail; /* have blocks to ask for */
     struct forebay_read *ended_head, *ended_tail;
-    uint64_t reads;                          /* in progress, or ended and not returned */
-    unsigned char page[FB_LOCAL_PAGE_BYTES]; /* of the last reply over the socket */
+    uint64_t reads; /* in progress, or ended and not returned */
+    unsigned char
+        page[FB_LOCAL_PAGE_BYTES + FB_LOCAL_CURSOR_MAX]; /* of the last reply over the socket */
 };
 
 struct forebay_file {

@@ -196,15 +196,18 @@ static void look_at_device(struct doctor *doctor)
 static void look_at_origin(struct doctor *doctor)
 {
     const struct fb_settings *settings = doctor->settings;
-    if (settings->origin_kind == FB_ORIGIN_NONE) {
+    if (settings->origin.kind == FB_ORIGIN_NONE) {
         line(doctor, GRADE_WARNING, "origin", "none: only KV blocks can be kept");
-    } else if (settings->origin_kind == FB_ORIGIN_POSIX) {
-        DIR *folder = opendir(settings->origin_path);
+    } else if (settings->origin.kind != FB_ORIGIN_POSIX) {
+        line(doctor, GRADE_FINE, "origin", "%s: not looked at: try forebay ls through the daemon",
+             settings->origin.endpoint);
+    } else {
+        DIR *folder = opendir(settings->origin.path);
         if (folder == NULL)
             line(doctor, GRADE_FAULT, "origin", "%s: %s: mount what should be there",
-                 settings->origin_path, strerror(errno));
+                 settings->origin.path, strerror(errno));
         else
-            line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin_path);
+            line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin.path);
         if (folder != NULL)
             closedir(folder);
     }

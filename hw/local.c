@@ -138,7 +138,6 @@ static struct local_request *request_take(struct local_session *session,
     request->is_used = 1;
     request->client_id = from->id;
     request->kind = from->kind;
-    request->skip = from->index;
     return request;
 }
 
@@ -147,7 +146,8 @@ static const char *packet_fault(const struct local_session *session, uint32_t si
 {
     const struct fb_local_request *from = &session->incoming;
     if (size < FB_LOCAL_REQUEST_BYTES || from->name_length > FB_OBJECT_NAME_MAX ||
-        size != FB_LOCAL_REQUEST_BYTES + from->name_length)
+        from->cursor_length > FB_LOCAL_CURSOR_MAX ||
+        size != FB_LOCAL_REQUEST_BYTES + from->name_length + from->cursor_length)
         return "a packet has the wrong size";
     if (from->version != FB_LOCAL_VERSION)
         return "the client has another protocol version: use the forebay of this daemon";

@@ -18,7 +18,6 @@ struct local_request {
     uint32_t kind; /* enum fb_local_kind */
     uint32_t next; /* free list */
     uint32_t is_used;
-    uint64_t skip;                /* LIST */
     struct fb_origin_task origin; /* OPEN, STAT, LIST */
 };
 
@@ -63,7 +62,7 @@ struct local_session {
     struct local_slot slots[FB_RING_ENTRIES];
     struct local_lease leases[FB_LOCAL_LEASES_MAX];
     struct local_request requests[FB_LOCAL_REQUESTS_MAX];
-    _Alignas(8) unsigned char page[FB_LOCAL_PAGE_BYTES];
+    _Alignas(8) unsigned char page[FB_LOCAL_PAGE_BYTES + FB_LOCAL_CURSOR_MAX];
 };
 
 /* local.c */

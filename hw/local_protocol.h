@@ -19,7 +19,8 @@ enum {
     FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
     FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
     FB_LOCAL_PAGE_BYTES = 60 * 1024,
-    FB_LOCAL_FILES = 3, /* descriptors that come with HELLO */
+    FB_LOCAL_CURSOR_MAX = 1024, /* bytes of a listing's cursor */
+    FB_LOCAL_FILES = 3,         /* descriptors that come with HELLO */
 };
 
 enum fb_local_kind {
@@ -27,7 +28,7 @@ enum fb_local_kind {
     FB_LOCAL_OPEN,   /* name: the object is remembered until CLOSE */
     FB_LOCAL_CLOSE,  /* object; no reply */
     FB_LOCAL_STAT,   /* name */
-    FB_LOCAL_LIST,   /* name: a folder, may be empty; index: entries to skip */
+    FB_LOCAL_LIST,   /* name: a folder, may be empty; index and cursor: of the last reply */
     FB_LOCAL_STATUS, /* the daemon's state as text */
 };
 
@@ -38,26 +39,26 @@ struct fb_local_request {
     uint64_t object;
     uint64_t index;
     uint32_t name_length;
-    uint32_t reserved;
-    char name[FB_OBJECT_NAME_MAX]; /* only name_length bytes are sent */
+    uint32_t cursor_length;
+    char text[FB_OBJECT_NAME_MAX + FB_LOCAL_CURSOR_MAX]; /* name, then cursor; no more is sent */
 };
 
 struct fb_local_reply {
     uint32_t version;
     uint32_t kind;
     uint64_t id;
-    uint32_t status;    /* enum fb_status */
-    uint32_t source;    /* HELLO: this node */
-    uint32_t page_size; /* LIST, STATUS: bytes that follow */
-    uint32_t reserved;
-    uint64_t object; /* OPEN: handle */
+    uint32_t status;        /* enum fb_status */
+    uint32_t source;        /* HELLO: this node */
+    uint32_t page_size;     /* LIST, STATUS: bytes that follow */
+    uint32_t cursor_length; /* LIST: the last ones of them */
+    uint64_t object;        /* OPEN: handle */
     uint64_t version_of_object;
     uint64_t size;       /* OPEN, STAT: of the object; HELLO: of the cache memory */
     uint64_t block_size; /* bytes */
-    uint64_t index;      /* LIST: entries to skip next time; 0: no more. HELLO: arena's bytes */
+    uint64_t index;      /* LIST: for the next request; both 0: no more. HELLO: arena's bytes */
 };
 
-enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, name) };
+enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, text) };
 
 /* An entry of a LIST page; its name follows, then the next entry, 8-aligned. */
 struct fb_local_entry {

@@ -70,11 +70,17 @@ static void facts_done(struct fb_origin_task *task, enum fb_status status)
 static void list_done(struct fb_origin_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
-    const struct fb_local_reply reply = {.status = status,
-                                         .page_size = status == FB_OK ? (uint32_t)task->moved : 0,
-                                         .index = task->offset};
+    struct local_session *session = request->session;
+    struct fb_local_reply reply = {.status = status};
+    if (status == FB_OK) {
+        size_t cursor_length = strlen(task->cursor.text);
+        memcpy(session->page + task->moved, task->cursor.text, cursor_length);
+        reply.cursor_length = (uint32_t)cursor_length;
+        reply.page_size = (uint32_t)(task->moved + cursor_length);
+        reply.index = task->cursor.skip;
+    }
     if (reply.page_size == 0)
-        request->session->is_page_used = false;
+        session->is_page_used = false;
     local_request_end(request, &reply);
 }
 
@@ -85,7 +91,7 @@ static void origin_start(struct local_request *request, const struct fb_local_re
     struct fb_origin_task *task = &request->origin;
     bool is_list = request->kind == FB_LOCAL_LIST;
     bool is_root = is_list && from->name_length == 0;
-    if (!is_root && !fb_object_name_is_fine(from->name, from->name_length)) {
+    if (!is_root && !fb_object_name_is_fine(from->text, from->name_length)) {
         refuse(request, FB_INVALID);
         return;
     }
@@ -97,11 +103,13 @@ static void origin_start(struct local_request *request, const struct fb_local_re
     task->verb = is_list ? FB_ORIGIN_LIST : FB_ORIGIN_STAT;
     task->done = is_list ? list_done : facts_done;
     task->bytes = (struct fb_bytes){.at = session->page, .size = FB_LOCAL_PAGE_BYTES};
-    task->offset = request->skip;
+    task->cursor.skip = from->index;
+    memcpy(task->cursor.text, from->text + from->name_length, from->cursor_length);
+    task->cursor.text[from->cursor_length] = '\0';
     task->object.name_length = from->name_length;
     task->object.size = 0;
     task->object.version = 0;
-    memcpy(task->object.name, from->name, from->name_length);
+    memcpy(task->object.name, from->text, from->name_length);
     task->object.name[from->name_length] = '\0';
     fb_origin_start(&session->loop->origin, task);
 }

@@ -268,6 +268,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
 
 void fb_loop_close(struct fb_loop *loop)
 {
+    fb_origin_close(&loop->origin); /* its thread hands over to offload's */
     fb_offload_close(&loop->offload);
     fb_recorder_close(&loop->recorder);
     if (loop->has_ring)
@@ -275,7 +276,6 @@ void fb_loop_close(struct fb_loop *loop)
     fb_http_close(&loop->http);
     fb_local_close(&loop->local, loop->settings);
     fb_tcp_close(&loop->tcp);
-    fb_origin_close(&loop->origin);
     fb_drive_close(&loop->drive);
     if (loop->signal_file >= 0)
         close(loop->signal_file);

@@ -47,10 +47,26 @@ void fb_offload_copy(struct fb_offload_task *task)
     memcpy(task->bytes.at, task->source, task->bytes.size);
 }
 
+/* Under the mutex: the task has ended, the loop is told. */
+static void ended_append(struct fb_offload *offload, struct fb_offload_task *task)
+{
+    const uint64_t one = 1;
+    bool is_first = offload->ended.head == NULL;
+    list_append(&offload->ended, task);
+    if (is_first && write(offload->event, &one, sizeof(one)) != sizeof(one))
+        FB_ASSERT(errno == EAGAIN);
+}
+
+void fb_offload_post(struct fb_offload *offload, struct fb_offload_task *task)
+{
+    pthread_mutex_lock(&offload->mutex);
+    ended_append(offload, task);
+    pthread_mutex_unlock(&offload->mutex);
+}
+
 static void *worker_run(void *context)
 {
     struct fb_offload *offload = context;
-    const uint64_t one = 1;
     pthread_mutex_lock(&offload->mutex);
     while (!offload->is_stopping) {
         struct fb_offload_task *task = list_take(&offload->todo);
@@ -61,10 +77,7 @@ static void *worker_run(void *context)
         pthread_mutex_unlock(&offload->mutex);
         task->run(task);
         pthread_mutex_lock(&offload->mutex);
-        bool is_first = offload->ended.head == NULL;
-        list_append(&offload->ended, task);
-        if (is_first && write(offload->event, &one, sizeof(one)) != sizeof(one))
-            FB_ASSERT(errno == EAGAIN);
+        ended_append(offload, task);
     }
     pthread_mutex_unlock(&offload->mutex);
     return NULL;

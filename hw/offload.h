@@ -56,6 +56,9 @@ void fb_offload_close(struct fb_offload *offload);
 /* is_small: running it takes less time than waking another thread would. */
 void fb_offload_start(struct fb_offload *offload, struct fb_offload_task *task, bool is_small);
 
+/* From any thread: the task's done is to be called. For threads that are not offload's own. */
+void fb_offload_post(struct fb_offload *offload, struct fb_offload_task *task);
+
 /* Calls done of the tasks that the loop's own thread ran; returns how many. */
 uint32_t fb_offload_finish(struct fb_offload *offload);
 

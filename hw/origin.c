@@ -5,6 +5,7 @@
 #include "hw/loop_internal.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum fb_status fb_origin_status(int32_t result)
 {
@@ -30,6 +31,21 @@ enum fb_status fb_origin_status(int32_t result)
     }
 }
 
+bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder)
+{
+    uint32_t length = (uint32_t)strlen(name), bytes = fb_local_entry_bytes(length);
+    if (bytes > task->bytes.size - task->moved)
+        return false;
+    const struct fb_local_entry entry = {
+        .size = size, .name_length = length, .is_folder = is_folder};
+    unsigned char *at = task->bytes.at + task->moved;
+    memset(at, 0, bytes);
+    memcpy(at, &entry, sizeof(entry));
+    memcpy(at + sizeof(entry), name, length);
+    task->moved += bytes;
+    return true;
+}
+
 static void none_done(struct fb_io *io, int32_t result)
 {
     struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
@@ -47,11 +63,15 @@ void fb_origin_open(struct fb_origin *origin, struct fb_loop *loop,
                     const struct fb_settings *settings, struct fb_error *error)
 {
     *origin = (struct fb_origin){.loop = loop, .folder = -1, .start = none_start};
-    switch (settings->origin_kind) {
+    switch (settings->origin.kind) {
     case FB_ORIGIN_NONE:
         return;
     case FB_ORIGIN_POSIX:
         fb_origin_posix_open(origin, settings, error);
+        return;
+    case FB_ORIGIN_S3:
+    case FB_ORIGIN_AZURE:
+        fb_origin_http_open(origin, settings, error);
         return;
     }
 }

@@ -7,6 +7,7 @@
 #ifndef FB_HW_ORIGIN_H
 #define FB_HW_ORIGIN_H
 
+#include "hw/local_protocol.h"
 #include "hw/object.h"
 #include "hw/offload.h"
 #include "hw/settings.h"
@@ -18,12 +19,18 @@ struct fb_origin_task;
 enum fb_origin_verb {
     FB_ORIGIN_FETCH, /* object, offset, bytes: reads exactly bytes.size bytes */
     FB_ORIGIN_STAT,  /* object.name: fills in size and version */
-    FB_ORIGIN_LIST,  /* object.name: a folder; "": the root. Skips `offset` entries, fills bytes
-                        with fb_local_entry; then moved: bytes used; offset: entries to skip next
-                        time, 0: no more */
+    FB_ORIGIN_LIST,  /* object.name: a folder; "": the root. From cursor on, which is {"", 0} at
+                        first, fills bytes with fb_local_entry; then moved: bytes used; cursor:
+                        where the next page begins, {"", 0}: there is none */
 };
 
 typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
+
+/* Where a listing goes on: a word of the backend's, and entries to skip from there. */
+struct fb_origin_cursor {
+    uint64_t skip;
+    char text[FB_LOCAL_CURSOR_MAX + 1];
+};
 
 struct fb_origin_task {
     enum fb_origin_verb verb;
@@ -31,6 +38,7 @@ struct fb_origin_task {
     struct fb_object object;
     uint64_t offset; /* in the object */
     struct fb_bytes bytes;
+    struct fb_origin_cursor cursor;
     /* The backend's from here on. */
     struct fb_io io;
     struct fb_loop *loop;
@@ -40,7 +48,7 @@ struct fb_origin_task {
     struct open_how how;
     struct statx facts;
     struct fb_offload_task offload;
-    enum fb_status list_status;
+    enum fb_status status; /* for offload's done */
     struct fb_origin_task *next;
 };
 
@@ -61,9 +69,14 @@ void fb_origin_close(struct fb_origin *origin);
 /* The caller owns the task, which must live until done. */
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task);
 
+/* Appends an entry to the task's page; false: it does not fit. */
+bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder);
+
 /* Backends. */
 void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *settings,
                           struct fb_error *error);
+void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *settings,
+                         struct fb_error *error);
 
 /* Status of a failed system call, from its -errno. */
 enum fb_status fb_origin_status(int32_t result);

@@ -127,10 +127,10 @@ static void posix_close(struct fb_origin *origin)
 void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *settings,
                           struct fb_error *error)
 {
-    origin->folder = open(settings->origin_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    origin->folder = open(settings->origin.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (origin->folder < 0) {
         fb_error_set(error, "origin.path %s: %s: make the folder, or mount what should be there",
-                     settings->origin_path, strerror(errno));
+                     settings->origin.path, strerror(errno));
         return;
     }
     origin->start = posix_start;

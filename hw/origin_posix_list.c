@@ -55,34 +55,23 @@ static enum fb_status names_read(struct names *names, DIR *folder)
     return errno == 0 ? FB_OK : FB_IO;
 }
 
-/* Appends an entry to the page; false: it does not fit. */
+/* Puts an entry into the page; false: it does not fit. */
 static bool entry_put(struct fb_origin_task *task, int folder, const char *name)
 {
     struct stat facts;
-    uint32_t length = (uint32_t)strlen(name), size = fb_local_entry_bytes(length);
-    if (size > task->bytes.size - task->moved)
-        return false;
     if (fstatat(folder, name, &facts, 0) != 0)
         return true; /* it went meanwhile, or leads nowhere */
     if (!S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode))
         return true;
-    const struct fb_local_entry entry = {.size = (uint64_t)facts.st_size,
-                                         .name_length = length,
-                                         .is_folder = S_ISDIR(facts.st_mode)};
-    unsigned char *at = task->bytes.at + task->moved;
-    memset(at, 0, size);
-    memcpy(at, &entry, sizeof(entry));
-    memcpy(at + sizeof(entry), name, length);
-    task->moved += size;
-    return true;
+    return fb_origin_entry(task, name, (uint64_t)facts.st_size, S_ISDIR(facts.st_mode));
 }
 
 static void page_fill(struct fb_origin_task *task, int folder, const struct names *names)
 {
-    uint64_t next = task->offset;
+    uint64_t next = task->cursor.skip;
     while (next < names->count && entry_put(task, folder, names->list[next]))
         next++;
-    task->offset = next < names->count ? next : 0;
+    task->cursor.skip = next < names->count ? next : 0;
 }
 
 static void list_run(struct fb_offload_task *offload)
@@ -94,10 +83,10 @@ static void list_run(struct fb_offload_task *offload)
     const char *path = task->object.name_length > 0 ? task->object.name : ".";
     int file = (int)syscall(SYS_openat2, task->loop->origin.folder, path, &how, sizeof(how));
     DIR *folder = file >= 0 ? fdopendir(file) : NULL;
-    task->list_status = folder != NULL ? FB_OK : fb_origin_status(-errno);
+    task->status = folder != NULL ? FB_OK : fb_origin_status(-errno);
     if (folder != NULL)
-        task->list_status = names_read(&names, folder);
-    if (task->list_status == FB_OK) {
+        task->status = names_read(&names, folder);
+    if (task->status == FB_OK) {
         qsort(names.list, names.count, sizeof(*names.list), names_compare);
         page_fill(task, file, &names);
     }
@@ -113,7 +102,7 @@ static void list_run(struct fb_offload_task *offload)
 static void list_done(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
-    task->done(task, task->list_status);
+    task->done(task, task->status);
 }
 
 void fb_origin_posix_list(struct fb_origin_task *task)

@@ -141,14 +141,42 @@ static void members_load(struct fb_map *root, struct fb_settings *settings)
         fb_map_fault(root, "members", "no member has a weight: raise one");
 }
 
+static void origin_http_load(struct fb_map *map, struct fb_origin_settings *origin)
+{
+    static const uint64_t second_ns = 1000000000;
+    bool is_s3 = origin->kind == FB_ORIGIN_S3;
+    text_require(map, "endpoint", origin->endpoint, sizeof(origin->endpoint));
+    text_require(map, is_s3 ? "bucket" : "container", origin->bucket, sizeof(origin->bucket));
+    text_copy(map, "prefix", origin->prefix, sizeof(origin->prefix));
+    text_copy(map, "credentials", origin->credentials, sizeof(origin->credentials));
+    text_copy(map, "ca_file", origin->ca_file, sizeof(origin->ca_file));
+    if (is_s3)
+        text_copy(map, "region", origin->region, sizeof(origin->region));
+    else
+        text_copy(map, "account", origin->account, sizeof(origin->account));
+    origin->requests_max = (uint32_t)fb_map_count_or(map, "requests_max", 64, 1, 4096);
+    origin->tries_max = (uint32_t)fb_map_count_or(map, "tries_max", 4, 1, 20);
+    origin->timeout_ns = fb_map_ns_or(map, "timeout", 10 * second_ns, second_ns, 600 * second_ns);
+    size_t length = strlen(origin->endpoint), prefix = strlen(origin->prefix);
+    if (length > 0 && strncmp(origin->endpoint, "http://", 7) != 0 &&
+        strncmp(origin->endpoint, "https://", 8) != 0)
+        fb_map_fault(map, "endpoint", "begins with neither https:// nor http://");
+    if (length > 0 && origin->endpoint[length - 1] == '/')
+        origin->endpoint[length - 1] = '\0';
+    if (prefix > 0 && (origin->prefix[prefix - 1] != '/' || origin->prefix[0] == '/'))
+        fb_map_fault(map, "prefix", "does not look like FOLDER/: it ends, not begins, in a slash");
+}
+
 static void origin_load(struct fb_map *root, struct fb_settings *settings)
 {
-    static const char *const kinds[] = {"none", "posix"};
+    static const char *const kinds[] = {"none", "posix", "s3", "azure"};
+    struct fb_origin_settings *origin = &settings->origin;
     struct fb_map map = fb_map_child(root, "origin", false);
-    settings->origin_kind =
-        (enum fb_origin_kind)fb_map_choice(&map, "kind", kinds, 2, FB_ORIGIN_NONE);
-    if (settings->origin_kind == FB_ORIGIN_POSIX)
-        text_require(&map, "path", settings->origin_path, sizeof(settings->origin_path));
+    origin->kind = (enum fb_origin_kind)fb_map_choice(&map, "kind", kinds, 4, FB_ORIGIN_NONE);
+    if (origin->kind == FB_ORIGIN_POSIX)
+        text_require(&map, "path", origin->path, sizeof(origin->path));
+    if (origin->kind == FB_ORIGIN_S3 || origin->kind == FB_ORIGIN_AZURE)
+        origin_http_load(&map, origin);
     fb_map_close(&map);
 }
 

@@ -12,10 +12,27 @@ enum {
     FB_ADDRESS_MAX = 128,
     FB_SETTINGS_PATH_MAX = 1024,
     FB_SOCKET_PATH_MAX = 104, /* less than sun_path holds */
+    FB_ORIGIN_WORD_MAX = 256,
     FB_MEMBERS_MAX = 4096,
 };
 
-enum fb_origin_kind { FB_ORIGIN_NONE, FB_ORIGIN_POSIX };
+enum fb_origin_kind { FB_ORIGIN_NONE, FB_ORIGIN_POSIX, FB_ORIGIN_S3, FB_ORIGIN_AZURE };
+
+/* Where the objects come from. Secrets are not here: see origin_http.h. */
+struct fb_origin_settings {
+    enum fb_origin_kind kind;
+    char path[FB_SETTINGS_PATH_MAX];        /* POSIX: the folder */
+    char endpoint[FB_SETTINGS_PATH_MAX];    /* URL without what follows */
+    char bucket[FB_ORIGIN_WORD_MAX];        /* S3: bucket; Azure: container */
+    char prefix[FB_SETTINGS_PATH_MAX];      /* before every name; empty, or ends in a slash */
+    char region[FB_ORIGIN_WORD_MAX];        /* S3 */
+    char account[FB_ORIGIN_WORD_MAX];       /* Azure, for the shared key */
+    char credentials[FB_SETTINGS_PATH_MAX]; /* file; empty: environment */
+    char ca_file[FB_SETTINGS_PATH_MAX];     /* empty: the system's */
+    uint32_t requests_max;                  /* at once; more wait */
+    uint32_t tries_max;                     /* of one request, the first included */
+    uint64_t timeout_ns;                    /* without a byte */
+};
 
 struct fb_member_settings {
     struct fb_member member;
@@ -30,8 +47,7 @@ struct fb_settings {
     char http[FB_ADDRESS_MAX];          /* empty: none */
     struct fb_member_settings *members; /* in the file's order; at least this node */
     uint32_t member_count;
-    enum fb_origin_kind origin_kind;
-    char origin_path[FB_SETTINGS_PATH_MAX];
+    struct fb_origin_settings origin;
     char device_path[FB_SETTINGS_PATH_MAX]; /* empty: no device tier */
     char socket_path[FB_SOCKET_PATH_MAX];
     char record_path[FB_SETTINGS_PATH_MAX]; /* empty: no recording */

@@ -53,7 +53,7 @@ static void load_good_text_gives_its_values(void **state)
     assert_string_equal(settings.listen, "[::1]:7701");
     assert_int_equal(settings.core.block_size_bytes, 1 << 20);
     assert_int_equal(settings.core.policy, FB_POLICY_LRU);
-    assert_int_equal(settings.origin_kind, FB_ORIGIN_POSIX);
+    assert_int_equal(settings.origin.kind, FB_ORIGIN_POSIX);
     fb_settings_free(&settings);
 }
 
@@ -89,8 +89,9 @@ static void load_device_with_odd_blocks_refuses(void **state)
 static void load_shipped_examples_is_fine(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"hw/examples/single.yaml", "hw/examples/cluster.yaml"};
-    for (uint32_t i = 0; i < 2; i++) {
+    static const char *const paths[] = {"hw/examples/single.yaml", "hw/examples/cluster.yaml",
+                                        "hw/examples/s3.yaml", "hw/examples/azure.yaml"};
+    for (uint32_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         struct fb_settings settings;
         struct fb_error error = {.text = ""};
         fb_settings_load(paths[i], NULL, 0, &settings, &error);

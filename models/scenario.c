@@ -79,6 +79,7 @@ static void root_load(struct fb_loader *loader, struct fb_map *root)
     cluster_load(loader, root);
     fb_workload_load(loader, root);
     fb_core_load(loader, root);
+    fb_faults_load(loader, root);
     fb_map_close(root);
 }
 

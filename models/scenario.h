@@ -57,6 +57,7 @@ struct fb_origin {
     uint64_t write_bytes_per_s;
     uint64_t requests_per_s;     /* per account */
     uint64_t stream_bytes_per_s; /* of one request */
+    uint64_t part_bytes;         /* a block is moved by parallel requests of this size */
     uint32_t requests_max;       /* at once per account, above: throttled */
 };
 
@@ -99,6 +100,20 @@ struct fb_workload {
     struct fb_fanout fanout;
 };
 
+enum fb_fault_kind { FB_FAULT_KILL, FB_FAULT_SLOW };
+
+struct fb_fault { /* see scenario_fault.c */
+    enum fb_fault_kind kind;
+    uint32_t node; /* UINT32_MAX: `share` of all, drawn from the seed */
+    double share;  /* of nodes */
+    uint64_t at_ns;
+    uint64_t spread_ns;        /* later by an even share of this */
+    uint64_t restart_after_ns; /* KILL; 0: never */
+    double factor;             /* SLOW: of the ports' rate */
+};
+
+enum { FB_FAULTS_MAX = 16 };
+
 enum { FB_GUESSES_MAX = 64, FB_GUESS_SIZE = 240, FB_INPUTS_MAX = 16 };
 
 struct fb_scenario {
@@ -117,6 +132,9 @@ struct fb_scenario {
     struct fb_origin origin;
     struct fb_config core;
     struct fb_workload workload;
+    struct fb_fault faults[FB_FAULTS_MAX];
+    uint32_t fault_count;
+    uint64_t detect_ns;              /* from a node's death to the view without it: its lease */
     char workload_file[FB_PATH_MAX]; /* the DLIO file or trace, as the experiment names it */
     /* "nic-400g latency: 2 us (1 us to 3 us; measure with ib_write_lat)" */
     char guesses[FB_GUESSES_MAX][FB_GUESS_SIZE];

@@ -52,6 +52,8 @@ void fb_hardware_load(struct fb_loader *loader, struct fb_map *cluster, struct f
 void fb_network_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_origin_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_workload_load(struct fb_loader *loader, struct fb_map *root);
+/* After cluster: nodes are checked. */
+void fb_faults_load(struct fb_loader *loader, struct fb_map *root);
 /* After workload: a KV block is the default block size. After hardware: capacities are checked. */
 void fb_core_load(struct fb_loader *loader, struct fb_map *root);
 

@@ -18,6 +18,7 @@ void fb_origin_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_
     origin->write_bytes_per_s = fb_fact_rate(&file, "write_rate", 1, rate_max);
     origin->requests_per_s = fb_fact_count(&file, "requests_per_s", 1, UINT64_C(1000000000));
     origin->stream_bytes_per_s = fb_fact_rate(&file, "stream_rate", 1, rate_max);
+    origin->part_bytes = fb_fact_bytes(&file, "part_size", 1, UINT64_C(1) << 40);
     origin->requests_max = (uint32_t)fb_fact_count(&file, "requests_max", 1, 1u << 30);
     fb_component_close(&file);
 }

@@ -113,6 +113,7 @@ static void origin_write(FILE *out, const struct fb_origin *origin)
     rate_write(out, "  write_rate", origin->write_bytes_per_s);
     count_write(out, "  requests_per_s", origin->requests_per_s);
     rate_write(out, "  stream_rate", origin->stream_bytes_per_s);
+    bytes_write(out, "  part_size", origin->part_bytes);
     count_write(out, "  requests_max", origin->requests_max);
 }
 
@@ -199,6 +200,26 @@ static void workload_write(FILE *out, const struct fb_scenario *scenario)
     }
 }
 
+static void faults_write(FILE *out, const struct fb_scenario *scenario)
+{
+    ns_write(out, "detect_after", scenario->detect_ns);
+    fputs(scenario->fault_count == 0 ? "faults: []\n" : "faults:\n", out);
+    for (uint32_t i = 0; i < scenario->fault_count; i++) {
+        const struct fb_fault *fault = &scenario->faults[i];
+        fprintf(out, "- kind: %s\n", fault->kind == FB_FAULT_KILL ? "kill" : "slow");
+        if (fault->node != UINT32_MAX)
+            count_write(out, "  node", fault->node);
+        else
+            number_write(out, "  share", fault->share);
+        ns_write(out, "  at", fault->at_ns);
+        ns_write(out, "  spread", fault->spread_ns);
+        if (fault->kind == FB_FAULT_KILL)
+            ns_write(out, "  restart_after", fault->restart_after_ns);
+        else
+            number_write(out, "  factor", fault->factor);
+    }
+}
+
 static void scenario_write(FILE *out, const struct fb_scenario *scenario)
 {
     count_write(out, "schema_version", FB_SCHEMA_VERSION);
@@ -219,6 +240,7 @@ static void scenario_write(FILE *out, const struct fb_scenario *scenario)
     origin_write(out, &scenario->origin);
     core_write(out, &scenario->core);
     workload_write(out, scenario);
+    faults_write(out, scenario);
     fputs(scenario->guess_count == 0 ? "guesses: []\n" : "guesses:\n", out);
     for (uint32_t i = 0; i < scenario->guess_count; i++) {
         fputs("- ", out);

@@ -23,6 +23,7 @@ struct fanout_node {
     uint64_t begun_ns, ended_ns; /* ended 0: not yet */
     uint32_t asked, got;         /* blocks */
     uint32_t first;              /* block it begins with */
+    bool has_died;               /* before it was done */
 };
 
 struct fanout {
@@ -167,6 +168,26 @@ void fanout_timer(struct world *world, uint32_t node, uint64_t detail)
     }
 }
 
+/* Its client dies with it. A reader that was done stays done. */
+void fanout_node_down(struct world *world, uint32_t node)
+{
+    struct fanout_node *reader = &world->fanout->nodes[node];
+    if (reader->ended_ns == 0)
+        reader->has_died = true;
+}
+
+/* Begins anew, from an empty cache. */
+void fanout_node_up(struct world *world, uint32_t node)
+{
+    struct fanout_node *reader = &world->fanout->nodes[node];
+    if (reader->ended_ns > 0)
+        return;
+    world->fanout->blocks_done -= reader->got;
+    reader->asked = 0;
+    reader->got = 0;
+    world_client_timer(world, node, world_now_ns(world), timer_word(TIMER_START, 0));
+}
+
 double fanout_progress(const struct world *world)
 {
     const struct fanout *state = world->fanout;
@@ -183,14 +204,16 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
 {
     const struct fanout *state = world->fanout;
     const struct fb_scenario *scenario = world->scenario;
-    uint32_t nodes = scenario->nodes, count = 0;
+    uint32_t nodes = scenario->nodes, count = 0, left = 0;
     double *times = calloc(nodes, sizeof(*times));
     uint64_t fetched = 0;
     for (uint32_t i = 0; i < nodes && times != NULL; i++) {
-        if (state->nodes[i].ended_ns > 0)
+        if (state->nodes[i].ended_ns > 0 && !state->nodes[i].has_died && !world->hosts[i].is_slow)
             times[count++] = (double)(state->nodes[i].ended_ns - state->nodes[i].begun_ns) * 1e-9;
         fetched += world->hosts[i].fetched_bytes;
+        left += state->nodes[i].ended_ns == 0 && world->hosts[i].is_up;
     }
+    metrics_add(run, "fan_out_unfinished", "1", left);
     if (count > 0) {
         double port = (double)scenario->hardware.nic.rate_bytes_per_s *
                       scenario->hardware.nic.efficiency * scenario->hardware.nic.count;

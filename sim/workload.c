@@ -92,6 +92,19 @@ void workload_timer(struct world *world, uint32_t node, uint64_t detail)
     }
 }
 
+/* Readers of kinds that have no answer to a death of their own simply end there. */
+void workload_node_down(struct world *world, uint32_t node)
+{
+    if (world->scenario->workload.kind == FB_WORKLOAD_FAN_OUT)
+        fanout_node_down(world, node);
+}
+
+void workload_node_up(struct world *world, uint32_t node)
+{
+    if (world->scenario->workload.kind == FB_WORKLOAD_FAN_OUT)
+        fanout_node_up(world, node);
+}
+
 double workload_progress(const struct world *world)
 {
     switch (world->scenario->workload.kind) {

@@ -62,6 +62,7 @@ uint32_t world_pending(struct world *world, enum pending_kind kind, uint32_t nod
     world->pending_free = pending->next_free;
     pending->kind = kind;
     pending->node = node;
+    pending->life = world->hosts[node].life;
     pending->keys = NULL;
     return index;
 }
@@ -170,6 +171,27 @@ static void world_poll(struct world *world)
         world_stop(world);
 }
 
+/* What was meant for a node that has died since. Flows end all the same: others count on it. */
+static bool is_of_another_life(const struct world *world, const struct pending *pending)
+{
+    const struct host *host = &world->hosts[pending->node];
+    switch ((enum pending_kind)pending->kind) {
+    case PENDING_EVENT:
+    case PENDING_TICK:
+    case PENDING_REPLY:
+    case PENDING_CLIENT:
+        return !host->is_up || pending->life != host->life;
+    case PENDING_PULL_START:
+    case PENDING_PULL_FLOW:
+    case PENDING_FETCH_ARRIVE:
+    case PENDING_FETCH_START:
+    case PENDING_FETCH_FLOW:
+    case PENDING_FAULT:
+        break;
+    }
+    return false;
+}
+
 static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
 {
     struct world *world = context;
@@ -181,6 +203,10 @@ static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
         return;
     }
     struct pending pending = world->pending[index];
+    if (is_of_another_life(world, &pending)) {
+        pending_free(world, index);
+        return;
+    }
     switch ((enum pending_kind)pending.kind) {
     case PENDING_PULL_START:
         world_pull_start(world, index);
@@ -209,6 +235,9 @@ static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
     case PENDING_CLIENT:
         workload_timer(world, pending.node, pending.detail);
         break;
+    case PENDING_FAULT:
+        fault_step(world, pending.node, pending.detail);
+        break;
     }
     pending_free(world, index);
 }
@@ -222,8 +251,7 @@ static bool world_open_engine(struct world *world)
         (scenario->nodes + scenario->network.hosts_per_leaf - 1) / scenario->network.hosts_per_leaf;
     struct fb_engine_host *hosts = calloc(count, sizeof(*hosts));
     struct fb_engine_leaf *leaf = calloc(leaves + scenario->origin.accounts, sizeof(*leaf));
-    uint64_t port = (uint64_t)((double)scenario->hardware.nic.rate_bytes_per_s *
-                               scenario->hardware.nic.efficiency * scenario->hardware.nic.count);
+    uint64_t port = world_port_bytes_per_s(world);
     uint64_t uplink = (uint64_t)((double)port * scenario->network.hosts_per_leaf /
                                  scenario->network.oversubscription);
     bool is_blocking = scenario->network.oversubscription > 1;
@@ -234,11 +262,12 @@ static bool world_open_engine(struct world *world)
     for (uint32_t i = 0; i < leaves && is_blocking; i++)
         leaf[i] = (struct fb_engine_leaf){.up_bytes_per_s = uplink, .down_bytes_per_s = uplink};
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
-        hosts[scenario->nodes + i] =
-            (struct fb_engine_host){.leaf = leaves + i,
-                                    .up_bytes_per_s = scenario->origin.read_bytes_per_s,
-                                    .down_bytes_per_s = scenario->origin.write_bytes_per_s,
-                                    .flow_bytes_per_s = scenario->origin.stream_bytes_per_s};
+        hosts[scenario->nodes + i] = (struct fb_engine_host){
+            .leaf = leaves + i,
+            .up_bytes_per_s = scenario->origin.read_bytes_per_s,
+            .down_bytes_per_s = scenario->origin.write_bytes_per_s,
+            .flow_bytes_per_s = scenario->origin.stream_bytes_per_s *
+                                world_parts(world, scenario->core.block_size_bytes)};
     const struct fb_engine_network network = {.hosts = hosts,
                                               .leaves = leaf,
                                               .host_count = count,
@@ -257,6 +286,8 @@ static bool world_open_engine(struct world *world)
 static void world_check_end(struct world *world)
 {
     for (uint32_t i = 0; i < world->scenario->nodes; i++) {
+        if (!world->hosts[i].is_up)
+            continue;
         fb_node_check(world->hosts[i].core);
         if (!fb_node_is_idle(world->hosts[i].core)) {
             world_fault(world, "work, a loan or a pin is left after the last event", i);
@@ -287,6 +318,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
         world_open(&world);
         workload_open(&world);
         if (!fb_error_is_set(error)) {
+            fault_start(&world);
             workload_start(&world);
             fb_engine_run(world.engine);
         }

@@ -21,6 +21,7 @@ enum pending_kind {
     PENDING_FETCH_FLOW,   /* the last byte left the network */
     PENDING_REPLY,        /* a reply reaches the node's client */
     PENDING_CLIENT,       /* a client's own timer */
+    PENDING_FAULT,        /* the schedule of faults: a node fails, comes back, is found out */
 };
 
 struct pending {
@@ -28,7 +29,8 @@ struct pending {
     uint32_t node;
     uint32_t next_free;
     uint32_t account;
-    uint64_t detail; /* CLIENT: the client's own word */
+    uint32_t life;   /* of the node when this was made; of another life: dropped */
+    uint64_t detail; /* CLIENT and FAULT: their own word */
     uint64_t key_count;
     struct fb_key *keys; /* copy of a MATCH_ASK's keys; freed on delivery */
     union {
@@ -47,6 +49,9 @@ struct host {
     uint64_t cpu_busy_ns;
     uint64_t tick_ns; /* a TICK is scheduled for then; FB_NEVER_NS: none */
     uint64_t pulled_bytes, served_bytes, fetched_bytes;
+    uint32_t life; /* counts deaths and restarts */
+    uint32_t deaths;
+    bool is_up, is_member, is_slow;
 };
 
 struct account {             /* one account of the origin */
@@ -66,6 +71,7 @@ struct world {
     struct host *hosts;
     struct account *accounts;
     struct fb_view *view;
+    uint64_t view_version;
     struct pending *pending;
     uint32_t pending_count, pending_free;
     gsl_rng *random; /* of the world: latencies; the workload has its own */
@@ -93,6 +99,10 @@ void world_stop(struct world *world);
 void world_fault(struct world *world, const char *text, uint32_t node);
 uint64_t world_now_ns(const struct world *world);
 
+/* fault.c */
+void fault_start(struct world *world);
+void fault_step(struct world *world, uint32_t node, uint64_t detail);
+
 /* world_op.c */
 void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
 void world_pull_start(struct world *world, uint32_t index);
@@ -100,6 +110,7 @@ void world_pull_end(struct world *world, uint32_t index, enum fb_status status);
 void world_fetch_arrive(struct world *world, uint32_t index);
 void world_fetch_start(struct world *world, uint32_t index);
 void world_fetch_end(struct world *world, uint32_t index, enum fb_status status);
+uint32_t world_parts(const struct world *world, uint64_t size_bytes);
 uint64_t world_tag_of(const struct fb_block *block);
 uint64_t world_memory_tag(const struct world *world, const struct fb_span *span);
 uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes); /* done at, ns */
@@ -107,6 +118,9 @@ uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes); /*
 /* world_setup.c */
 void world_open(struct world *world);
 void world_close(struct world *world);
+void world_host_reset(struct world *world, uint32_t node); /* a core that remembers nothing */
+void world_view_change(struct world *world);               /* members as they are now */
+uint64_t world_port_bytes_per_s(const struct world *world);
 
 /* workload.c: one switch over the kinds of workload */
 void workload_open(struct world *world);
@@ -114,6 +128,8 @@ void workload_close(struct world *world);
 void workload_start(struct world *world);
 void workload_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
 void workload_timer(struct world *world, uint32_t node, uint64_t detail);
+void workload_node_down(struct world *world, uint32_t node);
+void workload_node_up(struct world *world, uint32_t node);
 double workload_progress(const struct world *world);
 void workload_metrics(const struct world *world, struct fb_run *run);
 
@@ -147,6 +163,8 @@ void fanout_close(struct world *world);
 void fanout_start(struct world *world);
 void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
 void fanout_timer(struct world *world, uint32_t node, uint64_t detail);
+void fanout_node_down(struct world *world, uint32_t node);
+void fanout_node_up(struct world *world, uint32_t node);
 double fanout_progress(const struct world *world);
 void fanout_metrics(const struct world *world, struct fb_run *run);
 

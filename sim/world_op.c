@@ -17,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* guess: 100 ms to 5 s: what a transport's own retries take before it says that a peer is gone. */
+static const uint64_t GONE_NS = 500000000;
+
 enum { MESSAGE_BYTES = 256 }; /* what one SEND occupies on the NIC */
 
 /* Content of a block as the origin or the client holds it; never 0. */
@@ -152,14 +155,25 @@ void world_pull_end(struct world *world, uint32_t index, enum fb_status status)
 {
     struct pending pending = world->pending[index];
     const struct fb_op *op = &pending.op;
+    if (pending.life != world->hosts[pending.node].life)
+        return; /* who asked for it has died */
     uint64_t at_ns = world_now_ns(world) + world_latency_ns(world, op->source.peer, pending.node);
     if (status == FB_OK) {
         *world_tag(world, &op->span) = *world_tag(world, &op->source);
         world->hosts[pending.node].pulled_bytes += op->span.size;
         world->hosts[op->source.peer].served_bytes += op->span.size;
         fb_series_add(&world->series, FB_SERIES_PEER, at_ns, (double)op->span.size);
+    } else {
+        at_ns += GONE_NS;
     }
     world_done(world, pending.node, at_ns, op->op_id, status, 0);
+}
+
+/* Requests that move a block of this size between origin and node, in parallel. */
+uint32_t world_parts(const struct world *world, uint64_t size_bytes)
+{
+    uint64_t part = world->scenario->origin.part_bytes;
+    return (uint32_t)((size_bytes + part - 1) / part);
 }
 
 static void op_fetch(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
@@ -186,7 +200,8 @@ void world_fetch_arrive(struct world *world, uint32_t index)
     const struct fb_origin *origin = &world->scenario->origin;
     struct account *account = &world->accounts[pending->account];
     uint64_t now_ns = world_now_ns(world);
-    if (account->in_flight >= origin->requests_max) {
+    uint32_t parts = world_parts(world, pending->op.span.size);
+    if (account->in_flight + parts > origin->requests_max) {
         account->throttled++;
         pending->kind = PENDING_EVENT;
         uint64_t op_id = pending->op.op_id;
@@ -195,8 +210,10 @@ void world_fetch_arrive(struct world *world, uint32_t index)
         world_timer(world, now_ns + origin->latency_ns, index);
         return;
     }
-    account->in_flight++;
-    uint64_t admitted_ns = fb_station_submit(account->gate, now_ns, FB_STATION_READ, 0);
+    account->in_flight += parts;
+    uint64_t admitted_ns = now_ns;
+    for (uint32_t i = 0; i < parts; i++)
+        admitted_ns = fb_station_submit(account->gate, now_ns, FB_STATION_READ, 0);
     pending->kind = PENDING_FETCH_START;
     world_timer(world, admitted_ns + origin_latency_ns(world), index);
 }
@@ -215,7 +232,9 @@ void world_fetch_end(struct world *world, uint32_t index, enum fb_status status)
     const struct fb_op *op = &pending.op;
     struct account *account = &world->accounts[pending.account];
     uint64_t at_ns = world_now_ns(world) + world->scenario->network.core_latency_ns;
-    account->in_flight--;
+    account->in_flight -= world_parts(world, op->span.size);
+    if (pending.life != world->hosts[pending.node].life)
+        return;
     if (status == FB_OK) {
         *world_tag(world, &op->span) = world_tag_of(&op->block);
         account->fetched_bytes += op->span.size;

@@ -46,13 +46,40 @@ static struct fb_station *pipe_open(struct world *world, uint64_t bytes_per_s,
     return station_open(world, &config);
 }
 
+uint64_t world_port_bytes_per_s(const struct world *world)
+{
+    const struct fb_nic *nic = &world->scenario->hardware.nic;
+    return (uint64_t)((double)nic->rate_bytes_per_s * nic->efficiency * nic->count);
+}
+
+static struct fb_config host_config(const struct world *world, uint32_t index)
+{
+    struct fb_config config = world->scenario->core;
+    config.node = index;
+    return config;
+}
+
+void world_host_reset(struct world *world, uint32_t node)
+{
+    struct host *host = &world->hosts[node];
+    struct fb_config config = host_config(world, node);
+    uint64_t now_ns = world_now_ns(world);
+    uint64_t seed = (world->seed * 1000003 + node) ^ (uint64_t)host->life << 48;
+    host->life++;
+    fb_station_reset(host->drive, now_ns);
+    fb_station_reset(host->nic, now_ns);
+    fb_station_reset(host->memory, now_ns);
+    fb_station_reset(host->digest, now_ns);
+    if (fb_node_init(host->core, fb_node_size_bytes(&config), &config, seed) != FB_OK)
+        world_fault(world, "a node that came up before does not come up again", node);
+}
+
 static void host_open(struct world *world, uint32_t index)
 {
     const struct fb_scenario *scenario = world->scenario;
     const struct fb_hardware *hardware = &scenario->hardware;
     struct host *host = &world->hosts[index];
-    struct fb_config config = scenario->core;
-    config.node = index;
+    struct fb_config config = host_config(world, index);
     uint64_t size_bytes = fb_node_size_bytes(&config);
     host->core = allocate(world, size_bytes);
     if (host->core == NULL)
@@ -72,9 +99,12 @@ static void host_open(struct world *world, uint32_t index)
     host->memory = pipe_open(world, hardware->memory_bytes_per_s, 0);
     host->digest = pipe_open(world, hardware->digest_bytes_per_s * hardware->cpu_cores, 0);
     host->tick_ns = FB_NEVER_NS;
+    host->is_up = true;
+    host->is_member = true;
 }
 
-static void view_open(struct world *world)
+/* The view of the present members, in world->view. */
+static void view_build(struct world *world)
 {
     const struct fb_scenario *scenario = world->scenario;
     struct fb_member *members = calloc(scenario->nodes, sizeof(*members));
@@ -83,16 +113,36 @@ static void view_open(struct world *world)
     if (members == NULL || world->view == NULL)
         return;
     for (uint32_t i = 0; i < scenario->nodes; i++)
-        members[i] = (struct fb_member){
-            .node = i, .domain = i / scenario->network.hosts_per_leaf, .weight = 1, .is_up = 1};
+        members[i] = (struct fb_member){.node = i,
+                                        .domain = i / scenario->network.hosts_per_leaf,
+                                        .weight = 1,
+                                        .is_up = world->hosts[i].is_member};
     uint32_t ranks = (uint32_t)scenario->core.replicas;
     if (ranks > scenario->nodes)
         ranks = scenario->nodes;
-    enum fb_status status =
-        fb_view_build(world->view, size_bytes, 1, members, scenario->nodes, ranks);
+    enum fb_status status = fb_view_build(world->view, size_bytes, ++world->view_version, members,
+                                          scenario->nodes, ranks);
     if (status != FB_OK)
         fb_error_set(world->error, "cluster: no placement for %u nodes", scenario->nodes);
     free(members);
+}
+
+static void view_tell(struct world *world)
+{
+    const struct fb_event view = {.kind = FB_EVENT_VIEW, .view = world->view};
+    for (uint32_t i = 0; i < world->scenario->nodes; i++) {
+        if (world->hosts[i].is_up)
+            world_event(world, i, &view);
+    }
+}
+
+void world_view_change(struct world *world)
+{
+    struct fb_view *old = world->view;
+    view_build(world);
+    if (!fb_error_is_set(world->error))
+        view_tell(world);
+    free(old); /* a node that is down gets the new one before it is used again (R8) */
 }
 
 void world_open(struct world *world)
@@ -102,16 +152,14 @@ void world_open(struct world *world)
     world->accounts = allocate(world, scenario->origin.accounts * sizeof(*world->accounts));
     world->random = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(world->random, world->seed);
-    view_open(world);
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
         world->accounts[i].gate = pipe_open(world, 0, scenario->origin.requests_per_s);
     for (uint32_t i = 0; i < scenario->nodes && !fb_error_is_set(world->error); i++)
         host_open(world, i);
-    if (fb_error_is_set(world->error))
-        return;
-    const struct fb_event view = {.kind = FB_EVENT_VIEW, .view = world->view};
-    for (uint32_t i = 0; i < scenario->nodes; i++)
-        world_event(world, i, &view);
+    if (!fb_error_is_set(world->error))
+        view_build(world);
+    if (!fb_error_is_set(world->error))
+        view_tell(world);
 }
 
 void world_close(struct world *world)

@@ -58,6 +58,7 @@ static void scenario_make(struct fb_scenario *scenario, uint32_t nodes, uint32_t
                                           .write_bytes_per_s = 3 * GB,
                                           .requests_per_s = 20000,
                                           .stream_bytes_per_s = GB,
+                                          .part_bytes = 1 << 30,
                                           .requests_max = 1000};
     fb_config_init(&scenario->core);
     scenario->core.block_size_bytes = 4194304;

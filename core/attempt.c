@@ -272,13 +272,18 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     bool is_origin = attempt->state == ATTEMPT_FETCH;
     bool is_bad = status == FB_CORRUPT || status == FB_IO;
     bool was_referred = attempt->hops > 0;
+    uint32_t peer = attempt->peer;
     attempt_release(node, index, is_bad);
     if (fill->state != FILL_ACTIVE) {
         fill_drain(node, index / FB_ATTEMPTS_MAX);
         return;
     }
-    if (was_referred && fill->candidate > 0)
-        fill->candidate--; /* the referral was stale: ask the owner again */
+    /* A stale referral, or an owner that is busy: ask that owner again. The next rank would have to
+     * read the origin for a block that the cluster holds. */
+    bool is_busy = status == FB_BUSY && peer != FB_NONE;
+    if ((was_referred || is_busy) && fill->candidate > 0 &&
+        fill->candidate <= node->config.replicas && fill->failures < node->config.retries_max)
+        fill->candidate--;
     if (attempt_other(node, index)->state != ATTEMPT_IDLE)
         return;
     if (fill->failures >= node->config.retries_max) {

@@ -37,48 +37,6 @@ void serve_deny(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_statu
     op->message.status = (uint8_t)status;
 }
 
-static void holder_add(struct entry *entry, uint32_t peer)
-{
-    FB_ASSERT(entry->state == ENTRY_RESIDENT);
-    FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
-    for (uint32_t i = 0; i < entry->holder_count; i++) {
-        if (entry->holders[i] == peer)
-            return;
-    }
-    if (entry->holder_count < FB_HOLDERS_MAX) {
-        entry->holders[entry->holder_count++] = peer;
-        return;
-    }
-    for (uint32_t i = 1; i < FB_HOLDERS_MAX; i++)
-        entry->holders[i - 1] = entry->holders[i];
-    entry->holders[FB_HOLDERS_MAX - 1] = peer;
-}
-
-static void holder_remove(struct entry *entry, uint32_t peer)
-{
-    FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
-    uint8_t kept = 0;
-    for (uint32_t i = 0; i < entry->holder_count; i++) {
-        if (entry->holders[i] != peer)
-            entry->holders[kept++] = entry->holders[i];
-    }
-    entry->holder_count = kept;
-    FB_ASSERT(kept <= FB_HOLDERS_MAX);
-}
-
-/* The next holder that is not the asker; FB_NONE: there is none. */
-static uint32_t holder_next(struct entry *entry, uint32_t asker)
-{
-    FB_ASSERT(entry->state == ENTRY_RESIDENT);
-    FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
-    for (uint32_t i = 0; i < entry->holder_count; i++) {
-        entry->holder_next = (uint8_t)((entry->holder_next + 1) % entry->holder_count);
-        if (entry->holders[entry->holder_next] != asker)
-            return entry->holders[entry->holder_next];
-    }
-    return FB_NONE;
-}
-
 static void lend_link(struct fb_node *node, uint32_t index)
 {
     struct lend *lends = node_lends(node);
@@ -252,8 +210,11 @@ void serve_return(struct step *step, const struct fb_message *message)
         return;
     }
     FB_ASSERT(node->lends_used > 0);
-    if (!(message->flags & FB_MESSAGE_FLAG_KEPT))
-        holder_remove(&node_entries(node)[node_lends(node)[index].slot], message->source);
+    struct entry *entry = &node_entries(node)[node_lends(node)[index].slot];
+    if (message->flags & FB_MESSAGE_FLAG_KEPT)
+        holder_ready(entry, message->source);
+    else
+        holder_remove(entry, message->source);
     lend_end(node, index);
 }
 

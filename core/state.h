@@ -38,8 +38,9 @@ struct entry {
     uint16_t lends;
     uint8_t state; /* enum entry_state */
     uint8_t flags;
-    uint8_t holder_count;
-    uint8_t holder_next; /* round robin over holders */
+    uint8_t holder_ready;     /* bitmap of holders that have the whole block */
+    uint8_t holder_count : 4; /* 0..FB_HOLDERS_MAX */
+    uint8_t holder_next : 4;  /* round robin over holders */
     uint32_t holders[FB_HOLDERS_MAX];
 };
 
@@ -302,6 +303,12 @@ void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, en
                uint32_t source);
 void get_refuse(struct step *step, uint64_t request_id, enum fb_status status);
 void put_request(struct step *step, const struct fb_request *request);
+
+/* holders.c: whom a block was lent to. */
+void holder_add(struct entry *entry, uint32_t peer);
+void holder_ready(struct entry *entry, uint32_t peer);
+void holder_remove(struct entry *entry, uint32_t peer);
+uint32_t holder_next(struct entry *entry, uint32_t asker); /* FB_NONE: there is none */
 
 /* serve.c: the peer's side. */
 void serve_ask(struct step *step, const struct fb_message *message);

@@ -22,7 +22,7 @@ struct fanout_read {
 struct fanout_node {
     uint64_t begun_ns, ended_ns; /* ended 0: not yet */
     uint32_t asked, got;         /* blocks */
-    uint32_t first;              /* block it begins with */
+    uint32_t first, stride;      /* block it begins with, and step to the next */
     bool has_died;               /* before it was done */
 };
 
@@ -91,7 +91,8 @@ static void read_next(struct world *world, uint32_t node, uint32_t slot)
     struct fanout_node *reader = &state->nodes[node];
     if (reader->asked == state->blocks)
         return;
-    uint32_t number = (reader->first + reader->asked++) % state->blocks;
+    uint32_t number = (uint32_t)((reader->first + (uint64_t)reader->asked++ * reader->stride) %
+                                 state->blocks);
     state->reads[(size_t)node * state->window + slot].block = number;
     read_ask(world, node, slot);
 }
@@ -101,11 +102,28 @@ static uint64_t timer_word(uint32_t kind, uint32_t slot)
     return (uint64_t)kind << 32 | slot;
 }
 
+/* A step that visits every block once: coprime to their number, another for each node. */
+static uint32_t stride_of(uint32_t blocks, uint32_t node)
+{
+    uint32_t stride = 1 + (uint32_t)(fb_mix(node) % blocks);
+    for (;; stride++) {
+        uint32_t a = blocks, b = stride;
+        while (b > 0) {
+            uint32_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1)
+            return stride;
+    }
+}
+
 void fanout_start(struct world *world)
 {
     struct fanout *state = world->fanout;
     for (uint32_t i = 0; i < world->scenario->nodes; i++) {
         state->nodes[i].first = (uint32_t)((uint64_t)i * state->blocks / world->scenario->nodes);
+        state->nodes[i].stride = stride_of(state->blocks, i);
         uint64_t at_ns = spec(world)->stagger_ns * i / world->scenario->nodes;
         world_client_timer(world, i, at_ns, timer_word(TIMER_START, 0));
     }

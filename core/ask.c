@@ -3,12 +3,15 @@
  * held. */
 #include "state.h"
 
+enum { PULL_PATIENCE = 8 }; /* times the usual */
+
 /* The ask itself; sent again with the same id when a waiting reader wants to know whether its
  * peer lives. */
 static void ask_message(struct step *step, uint32_t index, bool is_referred)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
+    struct fill *fill = &node_fills(node)[index / FB_ATTEMPTS_MAX];
     FB_ASSERT(attempt->peer != FB_NONE);
     FB_ASSERT(attempt->peer != node->config.node);
     attempt->state = ATTEMPT_ASKED;
@@ -20,8 +23,9 @@ static void ask_message(struct step *step, uint32_t index, bool is_referred)
                                       .hops = attempt->hops,
                                       .source = (uint32_t)node->config.node,
                                       .ask_id = id_make(ID_ATTEMPT, index, attempt->generation),
-                                      .target = FB_NONE,
-                                      .block = node_fills(node)[index / FB_ATTEMPTS_MAX].block};
+                                      .target = fill->avoid,
+                                      .block = fill->block};
+    fill->avoid = FB_NONE;
     node->stats.asks++;
 }
 
@@ -72,6 +76,33 @@ static void answer_late(struct step *step, const struct fb_message *message, uin
         ask_return(step, message->source, message->lend_id, message->block.key, false);
 }
 
+/* How long a pull is given: several times what pulls took lately, so that one slow source is
+ * noticed however fast or slow all of them are. */
+static uint64_t pull_patience_ns(const struct fb_node *node, uint32_t size_bytes)
+{
+    uint64_t usual_ns = (uint64_t)node->pull_ns_per_mib * size_bytes >> 20;
+    uint64_t patience_ns = PULL_PATIENCE * usual_ns;
+    FB_ASSERT(size_bytes > 0);
+    if (usual_ns == 0 || patience_ns > node->config.wait_ns)
+        return node->config.wait_ns;
+    return patience_ns > node->config.hedge_ns ? patience_ns : node->config.hedge_ns;
+}
+
+/* Takes a pull that has ended into the moving average. */
+void ask_pace_learn(struct fb_node *node, uint32_t index)
+{
+    const struct attempt *attempt = &node_attempts(node)[index];
+    uint64_t size_bytes = node_fills(node)[index / FB_ATTEMPTS_MAX].block.size;
+    uint64_t ns_per_mib = ((node->now_ns - attempt->begun_ns) << 20) / size_bytes;
+    FB_ASSERT(attempt->state == ATTEMPT_PULL);
+    FB_ASSERT(node->now_ns >= attempt->begun_ns);
+    if (ns_per_mib > UINT32_MAX / 2)
+        ns_per_mib = UINT32_MAX / 2;
+    uint64_t average = node->pull_ns_per_mib;
+    average = average == 0 ? ns_per_mib : (7 * average + ns_per_mib) / 8;
+    node->pull_ns_per_mib = (uint32_t)average;
+}
+
 static void answer_offer(struct step *step, const struct fb_message *message, uint32_t index)
 {
     struct fb_node *node = step->node;
@@ -105,7 +136,8 @@ static void answer_offer(struct step *step, const struct fb_message *message, ui
     op->block = fill->block;
     attempt->state = ATTEMPT_PULL;
     attempt->is_hedged = 0;
-    fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
+    attempt->begun_ns = node->now_ns;
+    fb_timer_set(node_timer(node), index, node->now_ns + pull_patience_ns(node, fill->block.size));
     node->stats.pulls++;
     node->stats.pull_bytes += fill->block.size;
 }
@@ -122,6 +154,11 @@ static void answer_refer(struct step *step, const struct fb_message *message, ui
         return;
     }
     attempt->hops++;
+    if (suspect_is(node, message->target)) {
+        node_fills(node)[index / FB_ATTEMPTS_MAX].avoid = message->target;
+        ask_send(step, index, attempt->peer, attempt->hops > 1);
+        return;
+    }
     node->stats.referrals_followed++;
     ask_send(step, index, message->target, true);
 }
@@ -145,6 +182,7 @@ void ask_answer(struct step *step, const struct fb_message *message)
         return;
     }
     FB_ASSERT(node_fills(node)[index / FB_ATTEMPTS_MAX].state == FILL_ACTIVE);
+    suspect_clear(node, message->source);
     if (message->kind == FB_MESSAGE_OFFER) {
         answer_offer(step, message, index);
     } else if (message->kind == FB_MESSAGE_REFER) {

@@ -148,7 +148,8 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
         uint32_t peer = fb_view_owner(node->view, fill->block.key, fill->candidate++);
         if (peer == node->config.node) {
             is_owner = true;
-        } else if (peer != FB_NONE && peer != attempt_other(node, index)->peer) {
+        } else if (peer != FB_NONE && peer != attempt_other(node, index)->peer &&
+                   !suspect_is(node, peer)) {
             ask_send(step, index, peer, false);
             return FB_OK;
         }
@@ -281,6 +282,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     /* A stale referral, or an owner that is busy: ask that owner again. The next rank would have to
      * read the origin for a block that the cluster holds. */
     bool is_busy = status == FB_BUSY && peer != FB_NONE;
+    if (was_referred && !is_busy)
+        fill->avoid = peer;
     if ((was_referred || is_busy) && fill->candidate > 0 &&
         fill->candidate <= node->config.replicas && fill->failures < node->config.retries_max)
         fill->candidate--;
@@ -304,9 +307,11 @@ static void attempt_arrived(struct step *step, uint32_t index)
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(attempt->first_unit != FB_NONE);
-    if (attempt->state == ATTEMPT_PULL && attempt->peer != FB_NONE)
+    if (attempt->state == ATTEMPT_PULL && attempt->peer != FB_NONE) {
+        ask_pace_learn(node, index);
         ask_return(step, attempt->peer, attempt->lend_id, attempt_fill(node, index)->block.key,
                    node->config.keep_peer_blocks);
+    }
     attempt_set(node, index, ATTEMPT_DIGEST, node->config.wait_ns);
     if (node->config.check_digest)
         attempt_op(step, index, FB_OP_DIGEST);
@@ -355,6 +360,8 @@ void attempt_done(struct step *step, uint32_t index, const struct fb_done *done)
                        false);
         if (done->status != FB_OK)
             attempt_count_error(node, attempt);
+        if (done->status == FB_GONE && is_pull)
+            suspect_add(node, attempt->peer);
         attempt_fail(step, index, done->status != FB_OK ? done->status : FB_TIMEOUT);
         return;
     }
@@ -380,10 +387,16 @@ void attempt_timer(struct step *step, uint32_t index)
         ask_again(step, index);
         return;
     }
+    struct fill *fill = attempt_fill(node, index);
+    if (attempt->state == ATTEMPT_ASKED)
+        suspect_add(node, attempt->peer);
+    if (attempt->state == ATTEMPT_PULL && attempt->hops > 0) {
+        fill->avoid = attempt->peer; /* slow: its owner knows others */
+        fill->candidate = 0;
+    }
     bool is_alone = attempt_other(node, index)->state == ATTEMPT_IDLE;
-    bool may_hedge = !attempt->is_hedged && is_alone &&
-                     !(attempt_fill(node, index)->flags & FILL_PUT) &&
-                     attempt_fill(node, index)->block.object != FB_OBJECT_NONE;
+    bool may_hedge = !attempt->is_hedged && is_alone && !(fill->flags & FILL_PUT) &&
+                     fill->block.object != FB_OBJECT_NONE;
     if (may_hedge) {
         attempt->is_hedged = 1;
         fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);

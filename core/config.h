@@ -39,6 +39,8 @@ enum fb_config_unit { FB_UNIT_COUNT, FB_UNIT_BYTES, FB_UNIT_NS, FB_UNIT_FLAG, FB
       "time an origin fetch is given before a second one is begun") \
     X(lend_ns, FB_UNIT_NS, UINT64_C(10000000000), 1000, UINT64_C(600000000000), \
       "time after which a loan that was not returned ends") \
+    X(suspect_ns, FB_UNIT_NS, UINT64_C(1000000000), 1000, UINT64_C(600000000000), \
+      "time for which a peer that was silent is not asked; doubles with each failure in a row") \
     X(backoff_ns, FB_UNIT_NS, 2000000, 1000, UINT64_C(60000000000), \
       "first pause after a failure; doubles with jitter") \
     X(retries_max, FB_UNIT_COUNT, 8, 0, 64, "failures of a fill before its requests fail") \

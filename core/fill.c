@@ -59,7 +59,8 @@ uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t 
                           .next = FB_NONE,
                           .state = FILL_ACTIVE,
                           .flags = flags,
-                          .source = FB_NONE};
+                          .source = FB_NONE,
+                          .avoid = FB_NONE};
     node_entries(node)[slot].fill = index;
     return index;
 }

@@ -136,7 +136,7 @@ struct fb_message {
     uint64_t ask_id;    /* the asker's attempt or match run; answers carry it back */
     uint64_t lend_id;   /* OFFER and RETURN: the lender's loan */
     uint64_t digest;    /* OFFER */
-    uint32_t target;    /* REFER: node to ask; */
+    uint32_t target;    /* REFER: node to ask; ASK: holder that was slow or silent, else FB_NONE */
     uint32_t key_count; /* MATCH_ASK: keys; MATCH_TELL: how many are held */
     struct fb_block block;
     struct fb_span span;       /* OFFER */

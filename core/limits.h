@@ -14,6 +14,7 @@ enum {
     FB_RANKS_MAX = 3,         /* nodes a partition lists, in preference order */
     FB_ATTEMPTS_MAX = 2,      /* a fill's attempts at once: the first and its hedge */
     FB_HOLDERS_MAX = 8,       /* readers an owner remembers per block; oldest replaced */
+    FB_SUSPECTS_MAX = 32,     /* peers whose failures a node remembers */
     FB_HOPS_MAX = 32,         /* referrals one ask follows before it goes back to the owner */
     FB_MATCH_KEYS_MAX = 1024, /* keys in one match request; more: INVALID */
     FB_MATCH_RUNS_MAX = 7,    /* owners one match asks at once; keys beyond are not counted */

@@ -159,6 +159,21 @@ static uint32_t serve_begin(struct fb_node *node, const struct fb_message *messa
     return fill;
 }
 
+/* A reader found `holder` slow or silent: refer nobody to it, and do not count on its loan. */
+static void serve_complaint(struct fb_node *node, uint32_t slot, uint32_t holder)
+{
+    FB_ASSERT(holder != FB_NONE);
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    holder_remove(&node_entries(node)[slot], holder);
+    node->stats.complaints++;
+    for (uint32_t i = node->lend_oldest; i != FB_NONE;) {
+        uint32_t next = node_lends(node)[i].newer;
+        if (node_lends(node)[i].slot == slot && node_lends(node)[i].peer == holder)
+            lend_end(node, i);
+        i = next;
+    }
+}
+
 void serve_ask(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
@@ -181,6 +196,8 @@ void serve_ask(struct step *step, const struct fb_message *message)
     if (entry != NULL)
         fb_cache_touch(node_cache(node), slot);
     if (entry != NULL && entry->state == ENTRY_RESIDENT) {
+        if (message->target != FB_NONE && !(entry->flags & ENTRY_TRANSIENT))
+            serve_complaint(node, slot, message->target);
         serve_waiter(step, &waiter, slot, false);
         return;
     }

@@ -54,6 +54,12 @@ struct device_entry {
     uint32_t is_resident;
 };
 
+struct suspect { /* failures 0: not in use */
+    uint64_t until_ns;
+    uint32_t peer;
+    uint32_t failures; /* in a row */
+};
+
 enum fill_state { FILL_FREE, FILL_ACTIVE, FILL_ANSWERING, FILL_FAILING, FILL_DRAINING };
 
 enum {
@@ -77,6 +83,7 @@ struct fill {
     uint8_t first_is_answered; /* later waiters are COALESCED */
     uint8_t is_listed;         /* in the work list */
     uint32_t source;           /* node the bytes came from */
+    uint32_t avoid;            /* holder to complain of in the next ask; FB_NONE: none */
 };
 
 enum attempt_state {
@@ -92,7 +99,8 @@ enum attempt_state {
 
 struct attempt {
     uint64_t lend_id;
-    uint64_t digest; /* expected; 0 from the origin or the client: not known */
+    uint64_t digest;   /* expected; 0 from the origin or the client: not known */
+    uint64_t begun_ns; /* PULL: when it began */
     uint32_t generation;
     uint32_t peer;        /* asked or pulled from; FB_NONE: origin, device or client */
     uint32_t first_unit;  /* own extent; FB_NONE: none */
@@ -164,7 +172,8 @@ struct fb_node {
     uint32_t lend_oldest, lend_newest;
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
-    uint32_t reserved;
+    uint32_t pull_ns_per_mib; /* moving average; 0: none yet */
+    struct suspect suspects[FB_SUSPECTS_MAX];
     struct fb_stats stats;
 };
 
@@ -291,6 +300,7 @@ void attempt_check(struct fb_node *node);
 
 /* ask.c: an attempt's talk with peers. */
 void ask_send(struct step *step, uint32_t attempt, uint32_t peer, bool is_referred);
+void ask_pace_learn(struct fb_node *node, uint32_t attempt);
 void ask_again(struct step *step, uint32_t attempt); /* does the peer still work on it? */
 void ask_answer(struct step *step, const struct fb_message *message);
 void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key,
@@ -309,6 +319,11 @@ void holder_add(struct entry *entry, uint32_t peer);
 void holder_ready(struct entry *entry, uint32_t peer);
 void holder_remove(struct entry *entry, uint32_t peer);
 uint32_t holder_next(struct entry *entry, uint32_t asker); /* FB_NONE: there is none */
+
+/* suspect.c: peers that failed lately. */
+void suspect_add(struct fb_node *node, uint32_t peer);
+void suspect_clear(struct fb_node *node, uint32_t peer);
+bool suspect_is(struct fb_node *node, uint32_t peer);
 
 /* serve.c: the peer's side. */
 void serve_ask(struct step *step, const struct fb_message *message);

@@ -38,6 +38,8 @@
     X(hedges, "1", "second attempts begun because the first was slow") \
     X(hedges_won, "1", "fills that the second attempt ended") \
     X(timeouts, "1", "attempts given up for want of an answer") \
+    X(suspicions, "1", "times that a peer was silent or broke off and is not asked for a while") \
+    X(complaints, "1", "holders that readers called slow or silent, no longer referred to") \
     X(retries, "1", "attempts begun again after a failure") \
     X(busy_answers, "1", "requests and asks refused: out of slots or memory") \
     X(evictions, "1", "blocks evicted from memory") \

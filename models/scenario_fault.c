@@ -3,7 +3,8 @@
  *     faults:
  *     - {kind: kill, share: 0.01, at: 2 s, spread: 5 s}        memory is lost, peers hear nothing
  *     - {kind: kill, node: 3, at: 10 s, restart_after: 5 s}    comes back empty
- *     - {kind: slow, share: 0.02, at: 0 s, factor: 0.1}        ports at a tenth of their rate */
+ *     - {kind: slow, share: 0.02, at: 0 s, factor: 0.1}        ports at a tenth of their rate
+ *     inject: false                                          none of them; for a sweep */
 #include "models/scenario_internal.h"
 
 static void fault_load(struct fb_map *map, uint32_t nodes, struct fb_fault *fault)
@@ -29,6 +30,7 @@ void fb_faults_load(struct fb_loader *loader, struct fb_map *root)
     static const uint64_t never_ns = UINT64_C(365) * 86400 * 1000000000;
     scenario->detect_ns =
         fb_map_ns_or(root, "detect_after", UINT64_C(10000000000), 1000000, never_ns);
+    bool is_on = fb_map_flag_or(root, "inject", true);
     uint32_t count = fb_map_list_count(root, "faults");
     if (count > FB_FAULTS_MAX) {
         fb_map_fault(root, "faults", "%u entries: at most %d are supported", count, FB_FAULTS_MAX);
@@ -38,5 +40,5 @@ void fb_faults_load(struct fb_loader *loader, struct fb_map *root)
         struct fb_map map = fb_map_list_map(root, "faults", i);
         fault_load(&map, scenario->nodes, &scenario->faults[i]);
     }
-    scenario->fault_count = count;
+    scenario->fault_count = is_on ? count : 0;
 }

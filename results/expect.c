@@ -7,6 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
+static uint32_t parameters_load(struct fb_map *map, const char *name,
+                                struct fb_parameter parameters[4])
+{
+    struct fb_map child = fb_map_child(map, name, false);
+    uint32_t count = 0;
+    while (count < fb_map_key_count(&child) && count < 4) {
+        struct fb_parameter *parameter = &parameters[count];
+        const char *key = fb_map_key(&child, count++);
+        snprintf(parameter->name, sizeof(parameter->name), "%s", key);
+        snprintf(parameter->value, sizeof(parameter->value), "%s", fb_map_text_or(&child, key, ""));
+    }
+    return count;
+}
+
 static void check_load(struct fb_map *map, struct fb_check *check)
 {
     memset(check, 0, sizeof(*check));
@@ -17,13 +31,8 @@ static void check_load(struct fb_map *map, struct fb_check *check)
     check->max = fb_map_number_or(map, "max", INFINITY, -INFINITY, INFINITY);
     if (isinf(check->min) && isinf(check->max))
         fb_map_fault(map, NULL, "a check needs min, max, or both");
-    struct fb_map at = fb_map_child(map, "at", false);
-    for (uint32_t i = 0; i < fb_map_key_count(&at) && i < 4; i++) {
-        struct fb_parameter *parameter = &check->at[check->at_count++];
-        const char *key = fb_map_key(&at, i);
-        snprintf(parameter->name, sizeof(parameter->name), "%s", key);
-        snprintf(parameter->value, sizeof(parameter->value), "%s", fb_map_text_or(&at, key, ""));
-    }
+    check->at_count = parameters_load(map, "at", check->at);
+    check->over_count = parameters_load(map, "over", check->over);
     fb_map_close(map);
 }
 
@@ -45,17 +54,66 @@ uint32_t fb_checks_load(const char *path, struct fb_check checks[FB_CHECKS_MAX],
     return count;
 }
 
+/* The point's value of a parameter; NULL: it has none of that name. */
+static const char *parameter_value(const struct fb_parameter *parameters, uint32_t count,
+                                   const char *name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(parameters[i].name, name) == 0)
+            return parameters[i].value;
+    }
+    return NULL;
+}
+
 static bool check_names(const struct fb_check *check, const struct fb_point *point)
 {
     for (uint32_t a = 0; a < check->at_count; a++) {
-        bool is_there = false;
-        for (uint32_t i = 0; i < point->parameter_count; i++)
-            is_there = is_there || (strcmp(check->at[a].name, point->parameters[i].name) == 0 &&
-                                    strcmp(check->at[a].value, point->parameters[i].value) == 0);
-        if (!is_there)
+        const char *value =
+            parameter_value(point->parameters, point->parameter_count, check->at[a].name);
+        if (value == NULL || strcmp(check->at[a].value, value) != 0)
             return false;
     }
     return true;
+}
+
+/* The point whose parameters are those of `point`, but for the ones that `over` gives. */
+static const struct fb_point *point_under(const struct fb_check *check,
+                                          const struct fb_results *results,
+                                          const struct fb_point *point)
+{
+    for (uint32_t p = 0; p < results->point_count; p++) {
+        const struct fb_point *other = &results->points[p];
+        bool is_it = other->parameter_count == point->parameter_count;
+        for (uint32_t i = 0; is_it && i < other->parameter_count; i++) {
+            const struct fb_parameter *parameter = &other->parameters[i];
+            const char *wanted = parameter_value(check->over, check->over_count, parameter->name);
+            if (wanted == NULL)
+                wanted =
+                    parameter_value(point->parameters, point->parameter_count, parameter->name);
+            is_it = wanted != NULL && strcmp(wanted, parameter->value) == 0;
+        }
+        if (is_it)
+            return other;
+    }
+    return NULL;
+}
+
+/* What is checked at a point: the metric, or its ratio; n is 0 when it cannot be had. */
+static struct fb_estimate check_value(const struct fb_check *check,
+                                      const struct fb_results *results,
+                                      const struct fb_point *point)
+{
+    const char *unit;
+    struct fb_estimate value = fb_point_estimate(point, check->metric, &unit);
+    if (check->over_count == 0)
+        return value;
+    const struct fb_point *under = point_under(check, results, point);
+    struct fb_estimate base = {.n = 0};
+    if (under != NULL)
+        base = fb_point_estimate(under, check->metric, &unit);
+    value.n = base.n > 0 && base.mean != 0 ? value.n : 0;
+    value.mean = value.n > 0 ? value.mean / base.mean : 0;
+    return value;
 }
 
 static void range_text(const struct fb_check *check, char *text, size_t size)
@@ -77,20 +135,20 @@ uint32_t fb_check_evaluate(const struct fb_check *check, const struct fb_results
     for (uint32_t p = 0; p < results->point_count && count < expectations_max; p++) {
         const struct fb_point *point = &results->points[p];
         char name[128] = "";
-        const char *unit;
         if (!check_names(check, point))
             continue;
         size_t at = 0;
         for (uint32_t i = 0; i < point->parameter_count && at < sizeof(name); i++)
             at += (size_t)snprintf(name + at, sizeof(name) - at, " %s=%s",
                                    point->parameters[i].name, point->parameters[i].value);
-        struct fb_estimate estimate = fb_point_estimate(point, check->metric, &unit);
+        struct fb_estimate estimate = check_value(check, results, point);
         struct fb_expectation *expectation = &expectations[count++];
         expectation->is_met =
             estimate.n > 0 && estimate.mean >= check->min && estimate.mean <= check->max;
         if (estimate.n > 0)
-            snprintf(expectation->text, sizeof(expectation->text), "%s%s: %.6g, expected %s",
-                     check->metric, name, estimate.mean, range);
+            snprintf(expectation->text, sizeof(expectation->text), "%s%s: %s%.6g, expected %s",
+                     check->metric, name, check->over_count > 0 ? "ratio " : "", estimate.mean,
+                     range);
         else
             snprintf(expectation->text, sizeof(expectation->text), "%s%s: no such metric",
                      check->metric, name);

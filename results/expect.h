@@ -1,8 +1,10 @@
 /* Checks that an experiment file makes of its own results, for `forebay run --expect`:
  *     checks:
  *       - {metric: prefix_hit_ratio, at: {core.memory_blocks: 5859}, min: 0.13545, max: 0.13555}
+ *       - {metric: fan_out_p99_s, at: {inject: true}, over: {inject: false}, max: 1.2}
  * `at` chooses points by parameter (all points when left out); min and max are inclusive, one
- * may be left out. */
+ * may be left out. With `over`, what is checked is the ratio to the point that differs in nothing
+ * but the parameters that it gives. */
 #ifndef FB_RESULTS_EXPECT_H
 #define FB_RESULTS_EXPECT_H
 
@@ -14,6 +16,8 @@ struct fb_check {
     char metric[64];
     struct fb_parameter at[4];
     uint32_t at_count;
+    struct fb_parameter over[4];
+    uint32_t over_count; /* 0: the value itself, not a ratio */
     double min, max;
 };
 

@@ -3,8 +3,6 @@
  * held. */
 #include "state.h"
 
-enum { PULL_PATIENCE = 8 }; /* times the usual */
-
 /* The ask itself; sent again with the same id when a waiting reader wants to know whether its
  * peer lives. */
 static void ask_message(struct step *step, uint32_t index, bool is_referred)
@@ -36,6 +34,7 @@ void ask_send(struct step *step, uint32_t index, uint32_t peer, bool is_referred
     attempt->generation++;
     attempt->peer = peer;
     attempt->is_hedged = 0;
+    attempt->begun_ns = 0;
     ask_message(step, index, is_referred);
     FB_ASSERT(attempt->state == ATTEMPT_ASKED);
 }
@@ -76,33 +75,6 @@ static void answer_late(struct step *step, const struct fb_message *message, uin
         ask_return(step, message->source, message->lend_id, message->block.key, false);
 }
 
-/* How long a pull is given: several times what pulls took lately, so that one slow source is
- * noticed however fast or slow all of them are. */
-static uint64_t pull_patience_ns(const struct fb_node *node, uint32_t size_bytes)
-{
-    uint64_t usual_ns = (uint64_t)node->pull_ns_per_mib * size_bytes >> 20;
-    uint64_t patience_ns = PULL_PATIENCE * usual_ns;
-    FB_ASSERT(size_bytes > 0);
-    if (usual_ns == 0 || patience_ns > node->config.wait_ns)
-        return node->config.wait_ns;
-    return patience_ns > node->config.hedge_ns ? patience_ns : node->config.hedge_ns;
-}
-
-/* Takes a pull that has ended into the moving average. */
-void ask_pace_learn(struct fb_node *node, uint32_t index)
-{
-    const struct attempt *attempt = &node_attempts(node)[index];
-    uint64_t size_bytes = node_fills(node)[index / FB_ATTEMPTS_MAX].block.size;
-    uint64_t ns_per_mib = ((node->now_ns - attempt->begun_ns) << 20) / size_bytes;
-    FB_ASSERT(attempt->state == ATTEMPT_PULL);
-    FB_ASSERT(node->now_ns >= attempt->begun_ns);
-    if (ns_per_mib > UINT32_MAX / 2)
-        ns_per_mib = UINT32_MAX / 2;
-    uint64_t average = node->pull_ns_per_mib;
-    average = average == 0 ? ns_per_mib : (7 * average + ns_per_mib) / 8;
-    node->pull_ns_per_mib = (uint32_t)average;
-}
-
 static void answer_offer(struct step *step, const struct fb_message *message, uint32_t index)
 {
     struct fb_node *node = step->node;
@@ -136,8 +108,11 @@ static void answer_offer(struct step *step, const struct fb_message *message, ui
     op->block = fill->block;
     attempt->state = ATTEMPT_PULL;
     attempt->is_hedged = 0;
+    if (attempt->begun_ns > 0 && attempt->hops == 0)
+        pace_learn(&node->wait_pace, node->now_ns - attempt->begun_ns, fill->block.size);
     attempt->begun_ns = node->now_ns;
-    fb_timer_set(node_timer(node), index, node->now_ns + pull_patience_ns(node, fill->block.size));
+    fb_timer_set(node_timer(node), index,
+                 node->now_ns + patience_ns(node, attempt, fill->block.size));
     node->stats.pulls++;
     node->stats.pull_bytes += fill->block.size;
 }
@@ -161,6 +136,20 @@ static void answer_refer(struct step *step, const struct fb_message *message, ui
     }
     node->stats.referrals_followed++;
     ask_send(step, index, message->target, true);
+}
+
+/* A holder that is still pulling is given what a pull usually takes; an owner that fetches is asked
+ * again every wait_ns. */
+static void answer_wait(struct fb_node *node, uint32_t index)
+{
+    struct attempt *attempt = &node_attempts(node)[index];
+    uint32_t size_bytes = node_fills(node)[index / FB_ATTEMPTS_MAX].block.size;
+    FB_ASSERT(attempt->state == ATTEMPT_ASKED || attempt->state == ATTEMPT_WAITING);
+    FB_ASSERT(attempt->peer != FB_NONE);
+    attempt->state = ATTEMPT_WAITING;
+    if (attempt->begun_ns == 0)
+        attempt->begun_ns = node->now_ns;
+    fb_timer_set(node_timer(node), index, node->now_ns + patience_ns(node, attempt, size_bytes));
 }
 
 void ask_answer(struct step *step, const struct fb_message *message)
@@ -188,8 +177,7 @@ void ask_answer(struct step *step, const struct fb_message *message)
     } else if (message->kind == FB_MESSAGE_REFER) {
         answer_refer(step, message, index);
     } else if (message->kind == FB_MESSAGE_WAIT) {
-        attempt->state = ATTEMPT_WAITING;
-        fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
+        answer_wait(node, index);
     } else {
         FB_ASSERT(message->kind == FB_MESSAGE_DENY);
         bool is_error = message->status != FB_OK && message->status < FB_STATUS_COUNT;

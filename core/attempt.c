@@ -211,7 +211,7 @@ void attempt_start(struct step *step, uint32_t fill_index)
 }
 
 /* Gives back what the attempt holds; it has no op in flight. */
-static void attempt_release(struct fb_node *node, uint32_t index, bool is_bad)
+void attempt_release(struct fb_node *node, uint32_t index, bool is_bad)
 {
     struct attempt *attempt = &node_attempts(node)[index];
     if (attempt->device_slot != FB_NONE)
@@ -308,7 +308,8 @@ static void attempt_arrived(struct step *step, uint32_t index)
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(attempt->first_unit != FB_NONE);
     if (attempt->state == ATTEMPT_PULL && attempt->peer != FB_NONE) {
-        ask_pace_learn(node, index);
+        pace_learn(&node->pull_pace, node->now_ns - attempt->begun_ns,
+                   attempt_fill(node, index)->block.size);
         ask_return(step, attempt->peer, attempt->lend_id, attempt_fill(node, index)->block.key,
                    node->config.keep_peer_blocks);
     }
@@ -369,46 +370,6 @@ void attempt_done(struct step *step, uint32_t index, const struct fb_done *done)
         attempt_digested(step, index, done->digest);
     else
         attempt_arrived(step, index);
-}
-
-/* Patience is over: hedge once, and give up on peers that stay silent after that. */
-void attempt_timer(struct step *step, uint32_t index)
-{
-    struct fb_node *node = step->node;
-    struct attempt *attempt = &node_attempts(node)[index];
-    FB_ASSERT(attempt->state != ATTEMPT_IDLE);
-    FB_ASSERT(attempt_fill(node, index)->state == FILL_ACTIVE);
-    if (attempt->state == ATTEMPT_BACKOFF) {
-        attempt_release(node, index, false);
-        attempt_start(step, index / FB_ATTEMPTS_MAX);
-        return;
-    }
-    if (attempt->state == ATTEMPT_WAITING) {
-        ask_again(step, index);
-        return;
-    }
-    struct fill *fill = attempt_fill(node, index);
-    if (attempt->state == ATTEMPT_ASKED)
-        suspect_add(node, attempt->peer);
-    if (attempt->state == ATTEMPT_PULL && attempt->hops > 0) {
-        fill->avoid = attempt->peer; /* slow: its owner knows others */
-        fill->candidate = 0;
-    }
-    bool is_alone = attempt_other(node, index)->state == ATTEMPT_IDLE;
-    bool may_hedge = !attempt->is_hedged && is_alone && !(fill->flags & FILL_PUT) &&
-                     fill->block.object != FB_OBJECT_NONE;
-    if (may_hedge) {
-        attempt->is_hedged = 1;
-        fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
-        node->stats.hedges++;
-        attempt_start(step, index / FB_ATTEMPTS_MAX);
-        attempt_other(node, index)->is_hedge = 1;
-        return;
-    }
-    if (attempt_has_op(attempt))
-        return; /* DONE will come (R3) */
-    node->stats.timeouts++;
-    attempt_fail(step, index, FB_TIMEOUT);
 }
 
 void attempt_check(struct fb_node *node)

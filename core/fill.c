@@ -127,6 +127,8 @@ void fill_finish(struct step *step, uint32_t index, uint32_t attempt_index)
     FB_ASSERT(attempt_index / FB_ATTEMPTS_MAX == index);
     fill_settle_entry(node, fill, &node_attempts(node)[attempt_index]);
     node->stats.fills++;
+    if (node->hedge_credit < HEDGE_CREDIT_MAX)
+        node->hedge_credit++;
     node->stats.fill_bytes += fill->block.size;
     if (node_attempts(node)[attempt_index].is_hedge)
         node->stats.hedges_won++;

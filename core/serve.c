@@ -89,6 +89,23 @@ static void lend_end(struct fb_node *node, uint32_t index)
     node->lends_used--;
 }
 
+/* When a loan ends that is not returned. A reader that takes several times as long as others do
+ * shall not keep the block's few loans: it may go on pulling, and its digest tells whether the bytes
+ * were still there (R5); without digests only the fixed limit holds. Never before an older loan's. */
+static uint64_t lend_expiry_ns(const struct fb_node *node, uint32_t size_bytes)
+{
+    uint64_t patience_ns = node->config.lend_ns;
+    if (node->config.check_digest)
+        patience_ns = pace_patience_ns(&node->lend_pace, size_bytes, node->config.hedge_ns,
+                                       node->config.lend_ns);
+    uint64_t expires_ns = node->now_ns + patience_ns;
+    FB_ASSERT(patience_ns > 0);
+    if (node->lend_newest == FB_NONE)
+        return expires_ns;
+    const struct lend *newest = &node_lends((struct fb_node *)(uintptr_t)node)[node->lend_newest];
+    return newest->expires_ns > expires_ns ? newest->expires_ns : expires_ns;
+}
+
 static void serve_offer(struct step *step, const struct waiter *waiter, uint32_t slot,
                         bool is_fetched)
 {
@@ -100,7 +117,8 @@ static void serve_offer(struct step *step, const struct waiter *waiter, uint32_t
     struct lend *lend = &node_lends(node)[index];
     node->lend_free = lend->newer;
     node->lends_used++;
-    lend->expires_ns = node->now_ns + node->config.lend_ns;
+    lend->begun_ns = node->now_ns;
+    lend->expires_ns = lend_expiry_ns(node, entry->size_bytes);
     lend->slot = slot;
     lend->peer = waiter->peer;
     lend_link(node, index);
@@ -227,7 +245,9 @@ void serve_return(struct step *step, const struct fb_message *message)
         return;
     }
     FB_ASSERT(node->lends_used > 0);
-    struct entry *entry = &node_entries(node)[node_lends(node)[index].slot];
+    const struct lend *lend = &node_lends(node)[index];
+    struct entry *entry = &node_entries(node)[lend->slot];
+    pace_learn(&node->lend_pace, node->now_ns - lend->begun_ns, entry->size_bytes);
     if (message->flags & FB_MESSAGE_FLAG_KEPT)
         holder_ready(entry, message->source);
     else
@@ -242,7 +262,9 @@ void serve_expire(struct fb_node *node)
     FB_ASSERT(index != FB_NONE);
     struct lend *lend = &node_lends(node)[index];
     FB_ASSERT(lend->expires_ns <= node->now_ns);
-    holder_remove(&node_entries(node)[lend->slot], lend->peer);
+    struct entry *entry = &node_entries(node)[lend->slot];
+    pace_learn(&node->lend_pace, node->now_ns - lend->begun_ns, entry->size_bytes);
+    holder_remove(entry, lend->peer);
     node->stats.lends_expired++;
     lend_end(node, index);
 }

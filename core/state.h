@@ -54,6 +54,10 @@ struct device_entry {
     uint32_t is_resident;
 };
 
+struct pace {            /* what something took lately; see pace.c */
+    uint64_t ns_per_mib; /* 0: nothing known */
+};
+
 struct suspect { /* failures 0: not in use */
     uint64_t until_ns;
     uint32_t peer;
@@ -100,7 +104,7 @@ enum attempt_state {
 struct attempt {
     uint64_t lend_id;
     uint64_t digest;   /* expected; 0 from the origin or the client: not known */
-    uint64_t begun_ns; /* PULL: when it began */
+    uint64_t begun_ns; /* PULL, WAITING: when it began */
     uint32_t generation;
     uint32_t peer;        /* asked or pulled from; FB_NONE: origin, device or client */
     uint32_t first_unit;  /* own extent; FB_NONE: none */
@@ -125,7 +129,7 @@ struct waiter {
 };
 
 struct lend {
-    uint64_t expires_ns;
+    uint64_t begun_ns, expires_ns;
     uint32_t generation;
     uint32_t slot;
     uint32_t peer;
@@ -172,7 +176,8 @@ struct fb_node {
     uint32_t lend_oldest, lend_newest;
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
-    uint32_t pull_ns_per_mib; /* moving average; 0: none yet */
+    uint32_t hedge_credit;                       /* 0..HEDGE_CREDIT_MAX; see patience.c */
+    struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
     struct suspect suspects[FB_SUSPECTS_MAX];
     struct fb_stats stats;
 };
@@ -292,15 +297,20 @@ void fill_check(struct fb_node *node);
 /* attempt.c: one way of acquiring a block. */
 void attempt_start(struct step *step, uint32_t fill);
 void attempt_done(struct step *step, uint32_t attempt, const struct fb_done *done);
-void attempt_timer(struct step *step, uint32_t attempt);
+void attempt_release(struct fb_node *node, uint32_t attempt, bool is_bad);
 void attempt_abandon(struct step *step, uint32_t attempt);
 bool attempt_has_op(const struct attempt *attempt);
 void attempt_fail(struct step *step, uint32_t attempt, enum fb_status status);
 void attempt_check(struct fb_node *node);
 
+/* patience.c: an attempt takes too long. A hedge costs what HEDGE_COST finished fills earn. */
+enum { HEDGE_COST = 20, HEDGE_CREDIT_MAX = 8 * HEDGE_COST };
+void attempt_timer(struct step *step, uint32_t attempt);
+uint64_t patience_ns(const struct fb_node *node, const struct attempt *attempt,
+                     uint32_t size_bytes);
+
 /* ask.c: an attempt's talk with peers. */
 void ask_send(struct step *step, uint32_t attempt, uint32_t peer, bool is_referred);
-void ask_pace_learn(struct fb_node *node, uint32_t attempt);
 void ask_again(struct step *step, uint32_t attempt); /* does the peer still work on it? */
 void ask_answer(struct step *step, const struct fb_message *message);
 void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key,
@@ -319,6 +329,11 @@ void holder_add(struct entry *entry, uint32_t peer);
 void holder_ready(struct entry *entry, uint32_t peer);
 void holder_remove(struct entry *entry, uint32_t peer);
 uint32_t holder_next(struct entry *entry, uint32_t asker); /* FB_NONE: there is none */
+
+/* pace.c: what is usual, and how long to wait for it. */
+void pace_learn(struct pace *pace, uint64_t took_ns, uint64_t size_bytes);
+uint64_t pace_patience_ns(const struct pace *pace, uint64_t size_bytes, uint64_t min_ns,
+                          uint64_t max_ns);
 
 /* suspect.c: peers that failed lately. */
 void suspect_add(struct fb_node *node, uint32_t peer);

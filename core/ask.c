@@ -1,7 +1,7 @@
 /* An attempt's talk with peers: asking, and what the answers mean. Answers that belong to an
  * attempt which has moved on are late: an OFFER is returned at once, so the lender's slot is not
  * held. */
-#include "state.h"
+#include "flows.h"
 
 /* The ask itself; sent again with the same id when a waiting reader wants to know whether its
  * peer lives. */

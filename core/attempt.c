@@ -17,7 +17,7 @@
  * hurried: it is asked again every wait_ns and must only show that it lives, so a slow origin is
  * not asked twice for one block. Every attempt owns its extent until its op is DONE: a late
  * write can not hit memory of others (R5). */
-#include "state.h"
+#include "flows.h"
 
 static struct fill *attempt_fill(struct fb_node *node, uint32_t index)
 {

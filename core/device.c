@@ -6,7 +6,7 @@
  *                                |                           |
  *                                '--write_done error--> (none) <--a read fails or lies--'
  * A writing entry and one that is being read are pinned and not evicted. */
-#include "state.h"
+#include "flows.h"
 
 uint32_t device_find(struct fb_node *node, struct fb_key key)
 {

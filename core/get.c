@@ -5,7 +5,7 @@
  *     get_request --hit--------------> get_reply --client reads--> get_release
  *         '------miss--> fill ... ---> get_reply
  *         '------no slots, no memory-> get_refuse BUSY (R9) */
-#include "state.h"
+#include "flows.h"
 
 static uint64_t lease_make(uint32_t slot, uint32_t generation)
 {

@@ -8,7 +8,7 @@
  *     (free) --match_request, remote runs--> asked --last match_tell | match_timer--> reply, (free)
  *
  * An owner that stays silent for hedge_ns counts as holding nothing. */
-#include "state.h"
+#include "flows.h"
 
 static bool match_is_here(struct fb_node *node, struct fb_key key)
 {

@@ -5,7 +5,7 @@
  *  2. A RESIDENT entry owns an extent; a FILLING one does not (its attempts own theirs).
  *  3. An entry with pins or lends is never evicted. A FILLING entry is pinned by its fill.
  *  4. A TRANSIENT entry is removed when its last pin and lend go. */
-#include "state.h"
+#include "flows.h"
 
 uint32_t memory_units(const struct fb_node *node, uint32_t size_bytes)
 {

@@ -1,6 +1,6 @@
 /* The node: layout of its state, the step that dispatches events to the flows, and its deadline.
  * A step handles one event, then answers waiters with the room that is left (R2). */
-#include "state.h"
+#include "flows.h"
 
 #include <string.h>
 

@@ -12,7 +12,7 @@
  * of the network becomes slow, the usual follows. Reactions to slowness are paid from a credit that
  * finished fills earn, one in HEDGE_COST, so that load can not feed on itself.
  * Source of the budget: Dean, Barroso, The Tail at Scale, CACM 2013. */
-#include "state.h"
+#include "flows.h"
 
 static struct fill *fill_of(struct fb_node *node, uint32_t attempt)
 {

@@ -11,7 +11,7 @@
  * A reader becomes a holder when it is lent to, and stops being one when it returns without KEPT.
  *
  *     lend:  (free) --serve_offer--> lent --serve_return | serve_expire--> (free) */
-#include "state.h"
+#include "flows.h"
 
 static struct fb_op *serve_answer(struct step *step, uint32_t peer, uint64_t ask_id,
                                   enum fb_message_kind kind)
@@ -90,8 +90,9 @@ static void lend_end(struct fb_node *node, uint32_t index)
 }
 
 /* When a loan ends that is not returned. A reader that takes several times as long as others do
- * shall not keep the block's few loans: it may go on pulling, and its digest tells whether the bytes
- * were still there (R5); without digests only the fixed limit holds. Never before an older loan's. */
+ * shall not keep the block's few loans: it may go on pulling, and its digest tells whether the
+ * bytes were still there (R5); without digests only the fixed limit holds. Never before an older
+ * loan's. */
 static uint64_t lend_expiry_ns(const struct fb_node *node, uint32_t size_bytes)
 {
     uint64_t patience_ns = node->config.lend_ns;

@@ -7,7 +7,7 @@
  * faster than any lease. On trial it is asked again, and one failure suspects it for twice as long.
  * The table is small: two peers of one slot make each other forgotten, which costs a silence. */
 #include "key.h"
-#include "state.h"
+#include "flows.h"
 
 enum { DOUBLINGS_MAX = 6 };
 

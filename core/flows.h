@@ -1,0 +1,125 @@
+/* What the core's files call of each other, a paragraph each, and the step that is being made. */
+#ifndef FB_CORE_FLOWS_H
+#define FB_CORE_FLOWS_H
+
+#include "state.h"
+
+/* What a step has written so far. */
+struct step {
+    struct fb_node *node;
+    struct fb_op *ops;
+    uint32_t count;
+};
+
+static inline uint32_t step_room(const struct step *step)
+{
+    return FB_STEP_OPS_MAX - step->count;
+}
+
+/* Adds an op; the caller made sure that there is room (R2). */
+static inline struct fb_op *step_op(struct step *step, enum fb_op_kind kind)
+{
+    FB_ASSERT(step->count < FB_STEP_OPS_MAX);
+    struct fb_op *op = &step->ops[step->count++];
+    op->kind = kind;
+    op->target = FB_NONE;
+    op->op_id = 0;
+    return op;
+}
+
+/* Most ops that one timer or one waiter may cause; the tick stops when less room is left. */
+enum { STEP_ITEM_OPS_MAX = 4 };
+
+/* memory.c: entries and their bytes. */
+uint32_t memory_units(const struct fb_node *node, uint32_t size_bytes);
+struct fb_span memory_span(const struct fb_node *node, uint32_t first_unit, uint64_t size_bytes);
+uint32_t memory_allocate(struct fb_node *node, uint32_t size_bytes); /* FB_NONE: nothing may go */
+void memory_free(struct fb_node *node, uint32_t first_unit, uint32_t size_bytes);
+uint32_t memory_insert(struct fb_node *node, struct fb_key key, uint32_t size_bytes);
+void memory_remove(struct fb_node *node, uint32_t slot);
+void memory_pin(struct fb_node *node, uint32_t slot);
+void memory_unpin(struct fb_node *node, uint32_t slot);
+/* Removes a transient one that is unused. */
+void memory_settle(struct fb_node *node, uint32_t slot);
+void memory_check(struct fb_node *node);
+
+/* device.c: the drive tier. */
+uint32_t device_find(struct fb_node *node, struct fb_key key); /* FB_NONE: not there, or no tier */
+void device_write_begin(struct step *step, uint32_t slot, struct fb_key key);
+void device_write_done(struct step *step, uint32_t index, uint32_t generation,
+                       enum fb_status status);
+struct fb_span device_span(const struct fb_node *node, uint32_t device_slot);
+void device_read_end(struct fb_node *node, uint32_t device_slot, bool is_bad);
+void device_check(struct fb_node *node);
+
+/* fill.c: the life of a fill and its waiters. */
+uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t flags);
+bool fill_has_peer(struct fb_node *node, uint32_t fill, uint32_t peer, uint64_t ask_id);
+bool fill_add_waiter(struct fb_node *node, uint32_t fill, const struct waiter *waiter);
+void fill_finish(struct step *step, uint32_t fill, uint32_t attempt);
+void fill_fail(struct fb_node *node, uint32_t fill, enum fb_status status);
+void fill_work(struct step *step); /* answers waiters while there is room */
+void fill_drain(struct fb_node *node, uint32_t fill);
+void fill_check(struct fb_node *node);
+
+/* attempt.c: one way of acquiring a block. */
+void attempt_start(struct step *step, uint32_t fill);
+void attempt_done(struct step *step, uint32_t attempt, const struct fb_done *done);
+void attempt_release(struct fb_node *node, uint32_t attempt, bool is_bad);
+void attempt_abandon(struct step *step, uint32_t attempt);
+bool attempt_has_op(const struct attempt *attempt);
+void attempt_fail(struct step *step, uint32_t attempt, enum fb_status status);
+void attempt_check(struct fb_node *node);
+
+/* patience.c: an attempt takes too long. A hedge costs what HEDGE_COST finished fills earn. */
+enum { HEDGE_COST = 20, HEDGE_CREDIT_MAX = 8 * HEDGE_COST };
+void attempt_timer(struct step *step, uint32_t attempt);
+uint64_t patience_ns(const struct fb_node *node, const struct attempt *attempt,
+                     uint32_t size_bytes);
+
+/* ask.c: an attempt's talk with peers. */
+void ask_send(struct step *step, uint32_t attempt, uint32_t peer, bool is_referred);
+void ask_again(struct step *step, uint32_t attempt); /* does the peer still work on it? */
+void ask_answer(struct step *step, const struct fb_message *message);
+void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key,
+                bool is_kept);
+
+/* get.c: local requests. */
+void get_request(struct step *step, const struct fb_request *request);
+void get_release(struct step *step, const struct fb_request *request);
+void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, enum fb_reason reason,
+               uint32_t source);
+void get_refuse(struct step *step, uint64_t request_id, enum fb_status status);
+void put_request(struct step *step, const struct fb_request *request);
+
+/* holders.c: whom a block was lent to. */
+void holder_add(struct entry *entry, uint32_t peer);
+void holder_ready(struct entry *entry, uint32_t peer);
+void holder_remove(struct entry *entry, uint32_t peer);
+uint32_t holder_next(struct entry *entry, uint32_t asker); /* FB_NONE: there is none */
+
+/* pace.c: what is usual, and how long to wait for it. */
+void pace_learn(struct pace *pace, uint64_t took_ns, uint64_t size_bytes);
+uint64_t pace_patience_ns(const struct pace *pace, uint64_t size_bytes, uint64_t min_ns,
+                          uint64_t max_ns);
+
+/* suspect.c: peers that failed lately. */
+void suspect_add(struct fb_node *node, uint32_t peer);
+void suspect_clear(struct fb_node *node, uint32_t peer);
+bool suspect_is(struct fb_node *node, uint32_t peer);
+
+/* serve.c: the peer's side. */
+void serve_ask(struct step *step, const struct fb_message *message);
+void serve_waiter(struct step *step, const struct waiter *waiter, uint32_t slot, bool is_fetched);
+void serve_deny(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_status status);
+void serve_return(struct step *step, const struct fb_message *message);
+void serve_expire(struct fb_node *node);
+void serve_check(struct fb_node *node);
+
+/* match.c: longest cached prefix. */
+void match_request(struct step *step, const struct fb_request *request);
+void match_ask(struct step *step, const struct fb_message *message);
+void match_tell(struct step *step, const struct fb_message *message);
+void match_timer(struct step *step, uint32_t match);
+
+#endif

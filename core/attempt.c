@@ -131,6 +131,7 @@ static enum fb_status start_client(struct step *step, uint32_t index)
     if (!attempt_reserve(node, index))
         return FB_BUSY;
     attempt->reason = FB_REASON_MEMORY;
+    attempt->digest = attempt_fill(node, index)->digest;
     struct fb_op *op = attempt_op(step, index, FB_OP_PULL);
     op->source = attempt_fill(node, index)->put_source;
     attempt_set(node, index, ATTEMPT_PULL, node->config.wait_ns);
@@ -325,7 +326,8 @@ static void attempt_digested(struct step *step, uint32_t index, uint64_t digest)
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(attempt->state == ATTEMPT_DIGEST);
-    bool is_known = attempt->peer != FB_NONE || attempt->device_slot != FB_NONE;
+    bool is_known = attempt->peer != FB_NONE || attempt->device_slot != FB_NONE ||
+                    (attempt_fill(node, index)->flags & FILL_HOLD);
     if (is_known && digest != attempt->digest) {
         node->stats.digest_errors++;
         attempt_fail(step, index, FB_CORRUPT);

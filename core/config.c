@@ -54,6 +54,8 @@ void fb_config_init_scale(struct fb_config *config)
     config->lends_max = 96;
     config->device_writes_max = 16;
     config->matches_max = 8;
+    config->puts_max = 8;
+    config->dirty_max = 24;
     FB_ASSERT(fb_config_fault(config) == NULL);
 }
 

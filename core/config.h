@@ -5,7 +5,14 @@
 #include "cache.h"
 
 /* What a value is; loaders require the unit, printers show it. */
-enum fb_config_unit { FB_UNIT_COUNT, FB_UNIT_BYTES, FB_UNIT_NS, FB_UNIT_FLAG, FB_UNIT_POLICY };
+enum fb_config_unit {
+    FB_UNIT_COUNT,
+    FB_UNIT_BYTES,
+    FB_UNIT_NS,
+    FB_UNIT_RATE, /* bytes a second */
+    FB_UNIT_FLAG,
+    FB_UNIT_POLICY
+};
 
 /* X(name, unit, default, min, max, help) */
 #define FB_CONFIG_FIELDS(X) \
@@ -47,6 +54,24 @@ enum fb_config_unit { FB_UNIT_COUNT, FB_UNIT_BYTES, FB_UNIT_NS, FB_UNIT_FLAG, FB
     X(keep_peer_blocks, FB_UNIT_FLAG, 1, 0, 1, \
       "keep blocks pulled from peers (needed for fan-out); 0: only owners keep") \
     X(use_peers, FB_UNIT_FLAG, 1, 0, 1, "0: local-only, misses go to the origin") \
+    X(puts_max, FB_UNIT_COUNT, 64, 1, 65535, "durable writes being spread at once; more: BUSY") \
+    X(dirty_max, FB_UNIT_COUNT, 1024, 1, 1u << 24, \
+      "blocks held that are not at the origin yet; more: BUSY") \
+    X(write_quorum, FB_UNIT_COUNT, 2, 1, FB_RANKS_MAX, \
+      "copies that a write waits for, at most `replicas`") \
+    X(place_local, FB_UNIT_FLAG, 0, 0, 1, \
+      "1: a write stays on the node that made it (local NVMe and a copy in the background)") \
+    X(hold_ns, FB_UNIT_NS, UINT64_C(1000000000), 1000, UINT64_C(600000000000), \
+      "time after which a holder that has not answered is asked again") \
+    X(drains_max, FB_UNIT_COUNT, 16, 1, 65535, "stores to the origin at once") \
+    X(drain_bytes_per_s, FB_UNIT_RATE, 0, 0, UINT64_C(1) << 50, \
+      "limit of a node's stores to the origin; 0: none") \
+    X(drain_yield_fills, FB_UNIT_COUNT, 64, 0, 65535, \
+      "reads in flight above which no store is begun, unless dirty_max is three quarters used") \
+    X(drain_delay_ns, FB_UNIT_NS, 1000000, 0, UINT64_C(600000000000), \
+      "time a new undrained block waits before its store") \
+    X(drain_check_ns, FB_UNIT_NS, UINT64_C(1000000000), 1000, UINT64_C(600000000000), \
+      "interval at which holders ask the first rank whether a block is at the origin") \
     X(check_digest, FB_UNIT_FLAG, 1, 0, 1, "digest blocks from the origin, verify pulled ones")
 
 struct fb_config {

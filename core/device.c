@@ -98,7 +98,8 @@ static uint32_t device_insert(struct fb_node *node, const struct entry *source, 
     return slot;
 }
 
-void device_write_begin(struct step *step, uint32_t slot, struct fb_key key)
+void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uint32_t writer,
+                        uint64_t hold_id)
 {
     struct fb_node *node = step->node;
     if (node->device_entries_max == 0)
@@ -120,6 +121,8 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key)
     node->writes_used++;
     write->slot = slot;
     write->device_slot = device_slot;
+    write->writer = writer;
+    write->hold_id = hold_id;
     memory_pin(node, slot);
     struct fb_op *op = step_op(step, FB_OP_WRITE);
     op->op_id = id_make(ID_WRITE, index, write->generation);
@@ -147,6 +150,8 @@ void device_write_done(struct step *step, uint32_t index, uint32_t generation,
         device_free(node, write->device_slot);
         fb_cache_remove(node_device_cache(node), write->device_slot);
     }
+    if (write->writer != FB_NONE)
+        hold_written(step, write->slot, write->writer, write->hold_id, status);
     memory_unpin(node, write->slot);
     memory_settle(node, write->slot);
     write->generation++;

@@ -65,14 +65,14 @@ uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t 
     return index;
 }
 
-/* Does this peer's ask wait already? It asks again to learn whether this node lives. */
-bool fill_has_peer(struct fb_node *node, uint32_t index, uint32_t peer, uint64_t ask_id)
+/* Does this peer's ask, or hold, wait already? It comes again to learn whether this node lives. */
+bool fill_has_waiter(struct fb_node *node, uint32_t index, uint32_t peer, uint64_t id)
 {
     const struct waiter *waiters = node_waiters(node);
     FB_ASSERT(index < node->config.fills_max);
     FB_ASSERT(peer != FB_NONE);
     for (uint32_t i = node_fills(node)[index].waiter_head; i != FB_NONE; i = waiters[i].next) {
-        if (waiters[i].kind == WAITER_PEER && waiters[i].peer == peer && waiters[i].id == ask_id)
+        if (waiters[i].peer == peer && waiters[i].id == id)
             return true;
     }
     return false;
@@ -136,7 +136,7 @@ void fill_finish(struct step *step, uint32_t index, uint32_t attempt_index)
     for (uint32_t i = 0; i < FB_ATTEMPTS_MAX; i++)
         attempt_abandon(step, index * FB_ATTEMPTS_MAX + i);
     if (node_entries(node)[fill->slot].flags & ENTRY_FETCHED)
-        device_write_begin(step, fill->slot, fill->block.key);
+        device_write_begin(step, fill->slot, fill->block.key, FB_NONE, 0);
     work_append(node, index);
 }
 
@@ -159,6 +159,10 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
     struct fb_node *node = step->node;
     FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
     FB_ASSERT(step_room(step) > 0);
+    if (waiter->kind == WAITER_HOLD) {
+        hold_waiter(step, waiter, fill);
+        return;
+    }
     if (fill->state == FILL_FAILING) {
         if (waiter->kind == WAITER_PEER)
             serve_deny(step, waiter->peer, waiter->id, fill->status);
@@ -169,6 +173,10 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
     if (waiter->kind == WAITER_PEER) {
         bool is_fetched = node_entries(node)[fill->slot].flags & ENTRY_FETCHED;
         serve_waiter(step, waiter, fill->slot, is_fetched);
+        return;
+    }
+    if (waiter->kind == WAITER_WRITE) {
+        write_spread(step, waiter, fill->slot, &fill->block);
         return;
     }
     enum fb_reason reason = fill->first_is_answered ? FB_REASON_COALESCED : fill->reason;

@@ -28,7 +28,7 @@ static inline struct fb_op *step_op(struct step *step, enum fb_op_kind kind)
 }
 
 /* Most ops that one timer or one waiter may cause; the tick stops when less room is left. */
-enum { STEP_ITEM_OPS_MAX = 4 };
+enum { STEP_ITEM_OPS_MAX = 5 };
 
 /* memory.c: entries and their bytes. */
 uint32_t memory_units(const struct fb_node *node, uint32_t size_bytes);
@@ -45,7 +45,9 @@ void memory_check(struct fb_node *node);
 
 /* device.c: the drive tier. */
 uint32_t device_find(struct fb_node *node, struct fb_key key); /* FB_NONE: not there, or no tier */
-void device_write_begin(struct step *step, uint32_t slot, struct fb_key key);
+/* writer FB_NONE: write-behind; else the put that waits for it. */
+void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uint32_t writer,
+                        uint64_t hold_id);
 void device_write_done(struct step *step, uint32_t index, uint32_t generation,
                        enum fb_status status);
 struct fb_span device_span(const struct fb_node *node, uint32_t device_slot);
@@ -54,7 +56,7 @@ void device_check(struct fb_node *node);
 
 /* fill.c: the life of a fill and its waiters. */
 uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t flags);
-bool fill_has_peer(struct fb_node *node, uint32_t fill, uint32_t peer, uint64_t ask_id);
+bool fill_has_waiter(struct fb_node *node, uint32_t fill, uint32_t peer, uint64_t id);
 bool fill_add_waiter(struct fb_node *node, uint32_t fill, const struct waiter *waiter);
 void fill_finish(struct step *step, uint32_t fill, uint32_t attempt);
 void fill_fail(struct fb_node *node, uint32_t fill, enum fb_status status);
@@ -86,6 +88,9 @@ void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_ke
 
 /* get.c: local requests. */
 void get_request(struct step *step, const struct fb_request *request);
+void write_request(struct step *step, const struct fb_request *request);
+void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
+                  const struct fb_block *block);
 void get_release(struct step *step, const struct fb_request *request);
 void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, enum fb_reason reason,
                uint32_t source);
@@ -115,6 +120,42 @@ void serve_deny(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_statu
 void serve_return(struct step *step, const struct fb_message *message);
 void serve_expire(struct fb_node *node);
 void serve_check(struct fb_node *node);
+
+/* put.c: the writer's side of durable writes. */
+enum { REPAIRS_A_STEP = 4 };
+bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t request_id,
+               bool has_client);
+void put_timer(struct step *step, uint32_t put);
+void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status);
+void put_drained(struct step *step, uint32_t slot);
+bool put_of_slot(struct fb_node *node, uint32_t slot);
+bool put_is_spread(struct fb_node *node, uint32_t slot);
+bool put_is_owner(const struct fb_node *node, struct fb_key key, uint32_t *rank);
+void put_view_changed(struct fb_node *node);
+void put_repair(struct fb_node *node);
+void put_check(struct fb_node *node);
+
+/* hold.c: the holder's side. */
+void hold_message(struct step *step, const struct fb_message *message);
+void hold_waiter(struct step *step, const struct waiter *waiter, const struct fill *fill);
+enum fb_status hold_settle(struct step *step, uint32_t slot, uint32_t level, uint32_t writer,
+                           uint64_t id);
+void hold_written(struct step *step, uint32_t slot, uint32_t writer, uint64_t id,
+                  enum fb_status status);
+
+/* dirty.c: undrained blocks. */
+bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *block);
+void dirty_clear(struct fb_node *node, uint32_t dirty);
+struct fb_block dirty_block(struct fb_node *node, uint32_t dirty);
+void dirty_check(struct fb_node *node);
+
+/* drain.c: write-back to the origin. */
+void drain_wake(struct fb_node *node);
+void drain_tick(struct step *step);
+void drain_done(struct step *step, uint32_t dirty, const struct fb_done *done);
+void drain_told(struct step *step, const struct fb_message *message);
+void drain_asked(struct step *step, const struct fb_message *message);
+void drain_lost(struct step *step, const struct fb_message *message);
 
 /* match.c: longest cached prefix. */
 void match_request(struct step *step, const struct fb_request *request);

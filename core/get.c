@@ -61,7 +61,7 @@ static void request_fill(struct step *step, const struct fb_request *request, ui
                          const struct waiter *waiter)
 {
     struct fb_node *node = step->node;
-    bool is_put = waiter->kind == WAITER_PUT;
+    bool is_put = waiter->kind == WAITER_PUT || waiter->kind == WAITER_WRITE;
     FB_ASSERT(waiter->kind != WAITER_PEER);
     uint32_t fill = FB_NONE;
     if (node->waiter_free != FB_NONE)
@@ -126,6 +126,46 @@ void put_request(struct step *step, const struct fb_request *request)
         get_reply(step, &waiter, slot, FB_REASON_MEMORY, (uint32_t)node->config.node);
     else
         request_fill(step, request, slot, &waiter);
+}
+
+/* A durable write: the client's bytes into memory first, then to those who shall hold them. A block
+ * that is being acquired otherwise is BUSY: versions are never mixed. */
+void write_request(struct step *step, const struct fb_request *request)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(request->kind == FB_REQUEST_WRITE);
+    const struct waiter waiter = {.id = request->request_id,
+                                  .since_ns = node->now_ns,
+                                  .next = FB_NONE,
+                                  .peer = FB_NONE,
+                                  .kind = WAITER_WRITE,
+                                  .hops = (uint8_t)request->level};
+    uint32_t slot = fb_cache_find(node_cache(node), request->block.key);
+    if (!request_is_sane(node, &request->block, slot) || request->level >= FB_LEVEL_COUNT ||
+        request->block.object == FB_OBJECT_NONE || request->span.size != request->block.size) {
+        get_refuse(step, request->request_id, FB_INVALID);
+        return;
+    }
+    if (slot == FB_NONE)
+        request_fill(step, request, slot, &waiter);
+    else if (node_entries(node)[slot].state == ENTRY_RESIDENT)
+        write_spread(step, &waiter, slot, &request->block);
+    else
+        get_refuse(step, request->request_id, FB_BUSY);
+}
+
+/* The bytes are in memory: mark them and spread them, or say BUSY. */
+void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
+                  const struct fb_block *block)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(waiter->kind == WAITER_WRITE);
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot);
+    if (is_free && dirty_mark(node, slot, block) &&
+        put_begin(node, slot, waiter->hops, waiter->id, true))
+        return;
+    get_refuse(step, waiter->id, FB_BUSY);
 }
 
 /* Ends a loan to a local client. A lease that is not current is ignored: the client erred. */

@@ -87,12 +87,15 @@ enum fb_request_kind {
     FB_REQUEST_GET,     /* block: reply lends a span (R12) */
     FB_REQUEST_RELEASE, /* lease: ends the loan; no reply */
     FB_REQUEST_PUT,     /* block, span: copy of a volatile block into local memory */
+    FB_REQUEST_WRITE,   /* block, span, level: a durable write; reply when the level holds */
     FB_REQUEST_MATCH,   /* keys: length of the longest prefix that is cached */
 };
 
 struct fb_request {
     uint32_t kind; /* enum fb_request_kind */
     uint32_t key_count;
+    uint32_t level; /* WRITE: enum fb_level */
+    uint32_t reserved;
     uint64_t request_id; /* the client's; comes back in the reply */
     uint64_t lease;
     const struct fb_key *keys;
@@ -110,6 +113,15 @@ struct fb_reply {
     struct fb_span span;  /* GET: the lent bytes */
 };
 
+/* What must be true of a durable write when its client is answered. */
+enum fb_level {
+    FB_LEVEL_MEMORY,     /* in this node's memory; lost with it until others hold it */
+    FB_LEVEL_REPLICATED, /* in the memory of write_quorum nodes */
+    FB_LEVEL_DEVICE,     /* on a device of write_quorum nodes */
+    FB_LEVEL_ORIGIN,     /* at the origin */
+    FB_LEVEL_COUNT
+};
+
 enum fb_message_kind {
     FB_MESSAGE_ASK,        /* reader -> owner or holder: may I pull this block? */
     FB_MESSAGE_OFFER,      /* answer: pull from span; digest is what you must find; RETURN it */
@@ -119,6 +131,11 @@ enum fb_message_kind {
     FB_MESSAGE_RETURN,     /* reader -> lender: done with the span; flag KEPT: I can serve it now */
     FB_MESSAGE_MATCH_ASK,  /* keys: how many from the first on do you hold? */
     FB_MESSAGE_MATCH_TELL, /* answer: count */
+    FB_MESSAGE_HOLD,       /* writer -> rank: pull span, keep it until drained; status: the level */
+    FB_MESSAGE_HELD,       /* answer: status */
+    FB_MESSAGE_DRAINED,    /* first rank -> holder: block is at the origin */
+    FB_MESSAGE_DRAIN_ASK,  /* holder -> first rank: is it? */
+    FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block */
 };
 
 enum {

@@ -6,7 +6,7 @@
 
 /* Sizes of the parts, in the order in which they follow the header; all multiples of 8. */
 #define NODE_SIZE_BYTES(memory_chunks, memory_entries, device_chunks, device_entries, fills, \
-                        waiters, lends, writes, matches) \
+                        waiters, lends, writes, matches, puts, undrained) \
     (sizeof(struct fb_node) + FB_CACHE_SIZE_BYTES(memory_entries) + \
      FB_EXTENTS_SIZE_BYTES(memory_chunks) + (uint64_t)(memory_entries) * sizeof(struct entry) + \
      ((device_entries) > 0 \
@@ -16,8 +16,9 @@
      (uint64_t)(fills) * (sizeof(struct fill) + FB_ATTEMPTS_MAX * sizeof(struct attempt)) + \
      (uint64_t)(waiters) * sizeof(struct waiter) + (uint64_t)(lends) * sizeof(struct lend) + \
      (uint64_t)(writes) * sizeof(struct device_write) + \
-     (uint64_t)(matches) * sizeof(struct match) + \
-     FB_TIMER_SIZE_BYTES((uint64_t)(fills)*FB_ATTEMPTS_MAX + (matches) + 1))
+     (uint64_t)(matches) * sizeof(struct match) + (uint64_t)(puts) * sizeof(struct put) + \
+     (uint64_t)(undrained) * sizeof(struct dirty) + \
+     FB_TIMER_SIZE_BYTES((uint64_t)(fills)*FB_ATTEMPTS_MAX + (matches) + (puts) + 2))
 
 /* The scale preset (fb_config_init_scale): 64 chunks and 128 blocks a tier. */
 enum {
@@ -28,17 +29,20 @@ enum {
     SCALE_LENDS = 96,
     SCALE_WRITES = 16,
     SCALE_MATCHES = 8,
+    SCALE_PUTS = 8,
+    SCALE_DIRTY = 24,
     SCALE_SIZE_BYTES_MAX = 64 * 1024
 };
 static_assert(NODE_SIZE_BYTES(SCALE_CHUNKS, SCALE_ENTRIES, SCALE_CHUNKS, SCALE_ENTRIES, SCALE_FILLS,
-                              SCALE_WAITERS, SCALE_LENDS, SCALE_WRITES,
-                              SCALE_MATCHES) <= SCALE_SIZE_BYTES_MAX,
+                              SCALE_WAITERS, SCALE_LENDS, SCALE_WRITES, SCALE_MATCHES, SCALE_PUTS,
+                              SCALE_DIRTY) <= SCALE_SIZE_BYTES_MAX,
               "an idle node of the scale preset fits 64 KiB");
 static_assert(sizeof(struct fb_node) % 8 == 0 && sizeof(struct entry) % 8 == 0 &&
                   sizeof(struct device_entry) % 8 == 0 && sizeof(struct fill) % 8 == 0 &&
                   sizeof(struct attempt) % 8 == 0 && sizeof(struct waiter) % 8 == 0 &&
                   sizeof(struct lend) % 8 == 0 && sizeof(struct device_write) % 8 == 0 &&
-                  sizeof(struct match) % 8 == 0,
+                  sizeof(struct match) % 8 == 0 && sizeof(struct put) % 8 == 0 &&
+                  sizeof(struct dirty) % 8 == 0,
               "parts follow each other 8-aligned");
 
 struct node_shape {
@@ -81,7 +85,8 @@ uint64_t fb_node_size_bytes(const struct fb_config *config)
     FB_ASSERT(config->fills_max > 0);
     return NODE_SIZE_BYTES(shape.memory_chunks, shape.memory_entries, shape.device_chunks,
                            shape.device_entries, config->fills_max, config->waiters_max,
-                           config->lends_max, config->device_writes_max, config->matches_max);
+                           config->lends_max, config->device_writes_max, config->matches_max,
+                           config->puts_max, config->dirty_max);
 }
 
 uint64_t fb_node_scale_size_bytes(void)
@@ -127,8 +132,9 @@ static void node_lay_out(struct fb_node *node, const struct node_shape *shape)
     node->writes_offset =
         part_take(&offset, config->device_writes_max * sizeof(struct device_write));
     node->matches_offset = part_take(&offset, config->matches_max * sizeof(struct match));
-    node->timer_offset =
-        part_take(&offset, FB_TIMER_SIZE_BYTES(fills * FB_ATTEMPTS_MAX + config->matches_max + 1));
+    node->puts_offset = part_take(&offset, config->puts_max * sizeof(struct put));
+    node->dirty_offset = part_take(&offset, config->dirty_max * sizeof(struct dirty));
+    node->timer_offset = part_take(&offset, FB_TIMER_SIZE_BYTES(timer_of_drain(node) + 1));
     FB_ASSERT(offset == node->size_bytes);
 }
 
@@ -147,6 +153,18 @@ static void node_init_pools(struct fb_node *node)
             (struct lend){.slot = FB_NONE, .newer = i + 1 < config->lends_max ? i + 1 : FB_NONE};
     for (uint32_t i = 0; i < config->device_writes_max; i++)
         node_writes(node)[i].next = i + 1 < config->device_writes_max ? i + 1 : FB_NONE;
+    for (uint32_t i = 0; i < config->puts_max; i++)
+        node_puts(node)[i] =
+            (struct put){.slot = FB_NONE, .next = i + 1 < config->puts_max ? i + 1 : FB_NONE};
+    for (uint32_t i = 0; i < config->dirty_max; i++)
+        node_dirty(node)[i] =
+            (struct dirty){.slot = FB_NONE, .newer = i + 1 < config->dirty_max ? i + 1 : FB_NONE};
+    node->put_free = 0;
+    node->dirty_free = 0;
+    node->dirty_oldest = FB_NONE;
+    node->dirty_newest = FB_NONE;
+    node->drain_next = FB_NONE;
+    node->repair_next = FB_NONE;
     node->fill_free = 0;
     node->waiter_free = 0;
     node->lend_free = 0;
@@ -185,7 +203,7 @@ enum fb_status fb_node_init(struct fb_node *node, uint64_t size_bytes,
         for (uint32_t i = 0; i < shape.device_entries; i++)
             node_device_entries(node)[i] = (struct device_entry){.first_unit = FB_NONE};
     }
-    fb_timer_init(node_timer(node), timer_of_lends(node) + 1);
+    fb_timer_init(node_timer(node), timer_of_drain(node) + 1);
     node_init_pools(node);
     FB_ASSERT(fb_node_deadline_ns(node) == 0);
     return FB_OK;
@@ -202,6 +220,9 @@ static void node_request(struct step *step, const struct fb_request *request)
         return;
     case FB_REQUEST_PUT:
         put_request(step, request);
+        return;
+    case FB_REQUEST_WRITE:
+        write_request(step, request);
         return;
     case FB_REQUEST_MATCH:
         match_request(step, request);
@@ -231,6 +252,22 @@ static void node_message(struct step *step, const struct fb_message *message)
     case FB_MESSAGE_MATCH_TELL:
         match_tell(step, message);
         return;
+    case FB_MESSAGE_HOLD:
+        hold_message(step, message);
+        return;
+    case FB_MESSAGE_HELD:
+        put_held(step, message->ask_id, message->source,
+                 message->status < FB_STATUS_COUNT ? (enum fb_status)message->status : FB_INVALID);
+        return;
+    case FB_MESSAGE_DRAINED:
+        drain_told(step, message);
+        return;
+    case FB_MESSAGE_DRAIN_ASK:
+        drain_asked(step, message);
+        return;
+    case FB_MESSAGE_DRAIN_LOST:
+        drain_lost(step, message);
+        return;
     }
     step->node->stats.late_messages++; /* a kind of a later version */
 }
@@ -238,10 +275,12 @@ static void node_message(struct step *step, const struct fb_message *message)
 static void node_done(struct step *step, const struct fb_done *done)
 {
     uint32_t class = id_class(done->op_id);
-    FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE);
+    FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE || class == ID_DRAIN);
     FB_ASSERT(done->status < FB_STATUS_COUNT);
     if (class == ID_ATTEMPT)
         attempt_done(step, id_index(done->op_id), done);
+    else if (class == ID_DRAIN)
+        drain_done(step, id_index(done->op_id), done);
     else
         device_write_done(step, id_index(done->op_id), id_generation(done->op_id),
                           (enum fb_status)done->status);
@@ -255,13 +294,17 @@ static void node_tick(struct step *step)
         uint32_t id = fb_timer_pop(node_timer(node), node->now_ns);
         if (id == FB_NONE)
             return;
-        FB_ASSERT(id <= timer_of_lends(node));
+        FB_ASSERT(id <= timer_of_drain(node));
         if (id < attempts)
             attempt_timer(step, id);
+        else if (id < timer_of_lends(node))
+            match_timer(step, id - attempts);
         else if (id == timer_of_lends(node))
             serve_expire(node);
+        else if (id < timer_of_drain(node))
+            put_timer(step, id - timer_of_put(node, 0));
         else
-            match_timer(step, id - attempts);
+            drain_tick(step);
     }
 }
 
@@ -312,12 +355,14 @@ uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_eve
         break;
     case FB_EVENT_VIEW:
         node->view = event->view;
+        put_view_changed(node);
         break;
     case FB_EVENT_TICK:
         node->is_started = 1;
         node_tick(&step);
         break;
     }
+    put_repair(node);
     fill_work(&step);
     FB_ASSERT(step.count <= FB_STEP_OPS_MAX);
     return step.count;
@@ -344,7 +389,17 @@ bool fb_node_is_idle(const struct fb_node *node)
     FB_ASSERT(node->fills_used <= node->config.fills_max);
     FB_ASSERT(node->lends_used <= node->config.lends_max);
     return node->fills_used == 0 && node->waiters_used == 0 && node->lends_used == 0 &&
-           node->writes_used == 0 && node->matches_used == 0 && node->pins_used == 0;
+           node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
+           node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0;
+}
+
+bool fb_node_holds(const struct fb_node *node, struct fb_key key)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(node->size_bytes > 0);
+    uint32_t slot = fb_cache_find(node_cache(state), key);
+    bool is_resident = slot != FB_NONE && node_entries(state)[slot].state == ENTRY_RESIDENT;
+    return is_resident || device_find(state, key) != FB_NONE;
 }
 
 void fb_node_check(const struct fb_node *node)
@@ -354,6 +409,8 @@ void fb_node_check(const struct fb_node *node)
     FB_ASSERT(fb_config_fault(&state->config) == NULL);
     memory_check(state);
     device_check(state);
+    put_check(state);
+    dirty_check(state);
     fill_check(state);
     attempt_check(state);
     serve_check(state);

@@ -36,6 +36,9 @@ uint64_t fb_node_scale_size_bytes(void);
 /* True when nothing is in flight: no fill, loan, waiter, match, write or pinned block. */
 _Bool fb_node_is_idle(const struct fb_node *node);
 
+/* True when the block could be read from this node's memory or device. For tests and oracles. */
+_Bool fb_node_holds(const struct fb_node *node, struct fb_key key);
+
 /* Walks every invariant; asserts. */
 void fb_node_check(const struct fb_node *node);
 

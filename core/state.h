@@ -26,13 +26,15 @@ enum entry_state { ENTRY_FREE, ENTRY_FILLING, ENTRY_RESIDENT };
 enum {
     ENTRY_TRANSIENT = 1, /* goes when nothing pins it: not worth keeping */
     ENTRY_FETCHED = 2,   /* this node took it from the origin */
+    ENTRY_DIRTY = 4,     /* not at the origin yet: `fill` is its record */
+    ENTRY_DRAINED = 8,   /* known to be at the origin: it was stored */
 };
 
 struct entry {
     uint64_t digest;
     uint32_t first_unit; /* of its extent; FB_NONE while filling */
     uint32_t size_bytes;
-    uint32_t fill;       /* FILLING, or RESIDENT with waiters still to be answered; else FB_NONE */
+    uint32_t fill;       /* FILLING: its fill; DIRTY: its record; else FB_NONE */
     uint32_t generation; /* of the slot's use; makes leases single-use */
     uint16_t pins;       /* local leases, device writes, the fill itself */
     uint16_t lends;
@@ -68,7 +70,8 @@ enum fill_state { FILL_FREE, FILL_ACTIVE, FILL_ANSWERING, FILL_FAILING, FILL_DRA
 
 enum {
     FILL_AS_OWNER = 1, /* a peer asked this node: go to the origin, not to other peers */
-    FILL_PUT = 2,      /* bytes come from the client */
+    FILL_PUT = 2,      /* bytes come from the client, or with HOLD from a writer */
+    FILL_HOLD = 4,     /* their digest is known */
 };
 
 struct fill {
@@ -87,6 +90,7 @@ struct fill {
     uint8_t first_is_answered; /* later waiters are COALESCED */
     uint8_t is_listed;         /* in the work list */
     uint32_t source;           /* node the bytes came from */
+    uint64_t digest;           /* HOLD */
     uint32_t avoid;            /* holder to complain of in the next ask; FB_NONE: none */
 };
 
@@ -116,7 +120,7 @@ struct attempt {
     uint32_t is_hedge;
 };
 
-enum { WAITER_GET, WAITER_PUT, WAITER_PEER };
+enum { WAITER_GET, WAITER_PUT, WAITER_WRITE, WAITER_HOLD, WAITER_PEER };
 
 struct waiter {
     uint64_t id; /* request id or the peer's ask id */
@@ -124,7 +128,7 @@ struct waiter {
     uint32_t next;
     uint32_t peer;
     uint8_t kind;
-    uint8_t hops;
+    uint8_t hops; /* PEER; WRITE and HOLD: the level */
     uint8_t reserved[6];
 };
 
@@ -138,10 +142,36 @@ struct lend {
 };
 
 struct device_write {
+    uint64_t hold_id; /* of the put that waits for it */
+    uint32_t writer;  /* its node; FB_NONE: nobody waits */
+    uint32_t reserved;
     uint32_t generation;
     uint32_t slot;
     uint32_t device_slot;
     uint32_t next; /* free list */
+};
+
+struct put { /* a durable write being spread; slot FB_NONE: free */
+    uint64_t request_id;
+    uint64_t since_ns;
+    uint32_t generation;
+    uint32_t slot;
+    uint32_t next; /* free list */
+    uint32_t targets[FB_RANKS_MAX];
+    uint8_t target_count;
+    uint8_t held; /* bitmap of targets */
+    uint8_t level;
+    uint8_t is_answered; /* or nobody asked: a repair */
+    uint32_t failures;
+};
+
+struct dirty { /* an undrained block; slot FB_NONE: free */
+    uint64_t object, offset;
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t newer, older; /* drain order; free list in `newer` */
+    uint32_t device_slot;  /* pinned there; FB_NONE: in memory alone */
+    uint32_t is_storing;
 };
 
 struct match_run {
@@ -169,11 +199,15 @@ struct fb_node {
     uint64_t cache_offset, extents_offset, entries_offset;
     uint64_t device_cache_offset, device_extents_offset, device_entries_offset;
     uint64_t fills_offset, attempts_offset, waiters_offset, lends_offset, writes_offset;
-    uint64_t matches_offset, timer_offset;
+    uint64_t matches_offset, puts_offset, dirty_offset, timer_offset;
     uint32_t memory_entries_max, device_entries_max;
     uint32_t fill_free, waiter_free, lend_free, write_free;
     uint32_t work_head, work_tail; /* fills with waiters to answer */
     uint32_t lend_oldest, lend_newest;
+    uint32_t put_free, dirty_free, dirty_oldest, dirty_newest;
+    uint32_t drain_next, repair_next; /* dirty records to look at; FB_NONE: none */
+    uint32_t puts_used, dirty_used, drains_used, reserved;
+    uint64_t dirty_bytes, drain_ready_ns; /* not before that, for the rate limit */
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
     uint32_t hedge_credit;                       /* 0..HEDGE_CREDIT_MAX; see patience.c */
@@ -199,10 +233,12 @@ STATE_ACCESSOR(struct waiter, node_waiters, waiters_offset)
 STATE_ACCESSOR(struct lend, node_lends, lends_offset)
 STATE_ACCESSOR(struct device_write, node_writes, writes_offset)
 STATE_ACCESSOR(struct match, node_matches, matches_offset)
+STATE_ACCESSOR(struct put, node_puts, puts_offset)
+STATE_ACCESSOR(struct dirty, node_dirty, dirty_offset)
 STATE_ACCESSOR(struct fb_timer, node_timer, timer_offset)
 #undef STATE_ACCESSOR
 
-/* Timer ids: attempts first, then matches, then the oldest loan. */
+/* Timer ids: attempts first, then matches, the oldest loan, puts, the drain. */
 static inline uint32_t timer_of_match(const struct fb_node *node, uint32_t match)
 {
     return (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX + match;
@@ -213,8 +249,18 @@ static inline uint32_t timer_of_lends(const struct fb_node *node)
     return timer_of_match(node, (uint32_t)node->config.matches_max);
 }
 
+static inline uint32_t timer_of_put(const struct fb_node *node, uint32_t put)
+{
+    return timer_of_lends(node) + 1 + put;
+}
+
+static inline uint32_t timer_of_drain(const struct fb_node *node)
+{
+    return timer_of_put(node, (uint32_t)node->config.puts_max);
+}
+
 /* Ids that leave the node: class, index, generation. */
-enum id_class { ID_ATTEMPT = 1, ID_WRITE, ID_MATCH };
+enum id_class { ID_ATTEMPT = 1, ID_WRITE, ID_MATCH, ID_PUT, ID_DRAIN };
 
 static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)
 {

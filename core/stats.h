@@ -44,6 +44,13 @@
     X(busy_answers, "1", "requests and asks refused: out of slots or memory") \
     X(evictions, "1", "blocks evicted from memory") \
     X(device_evictions, "1", "blocks evicted from the device") \
+    X(writes, "1", "durable writes that were answered") \
+    X(write_bytes, "B", "their bytes") \
+    X(holds_sent, "1", "asks to other nodes to hold a block") \
+    X(repairs, "1", "undrained blocks spread again: members changed, or a holder forgot") \
+    X(drains, "1", "stores to the origin") \
+    X(drain_bytes, "B", "bytes stored at the origin, again after an error included") \
+    X(drain_errors, "1", "stores that failed or were throttled") \
     X(late_messages, "1", "answers to an attempt that had ended")
 
 struct fb_stats {
@@ -53,6 +60,7 @@ struct fb_stats {
     uint64_t replies[FB_REASON_COUNT];     /* read replies by reason */
     uint64_t reply_bytes[FB_REASON_COUNT]; /* their bytes */
     struct fb_histogram get_latency_ns;    /* from request to reply, every reason */
+    struct fb_histogram write_latency_ns;  /* of durable writes, from bytes in memory to reply */
 };
 
 /* Name as in reports: memory, coalesced, device, ... */

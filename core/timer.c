@@ -105,6 +105,12 @@ void fb_timer_set(struct fb_timer *timer, uint32_t id, uint64_t deadline_ns)
     timer_sink(timer, timer_positions(timer)[id]);
 }
 
+_Bool fb_timer_is_set(const struct fb_timer *timer, uint32_t id)
+{
+    FB_ASSERT(id < timer->ids_max);
+    return timer_positions(timer)[id] != FB_NONE;
+}
+
 void fb_timer_cancel(struct fb_timer *timer, uint32_t id)
 {
     FB_ASSERT(id < timer->ids_max);

@@ -15,6 +15,8 @@ void fb_timer_init(struct fb_timer *timer, uint32_t ids_max);
 /* Sets or moves the deadline of `id`. */
 void fb_timer_set(struct fb_timer *timer, uint32_t id, uint64_t deadline_ns);
 
+_Bool fb_timer_is_set(const struct fb_timer *timer, uint32_t id);
+
 /* Forgets the deadline of `id`; no effect when it has none. */
 void fb_timer_cancel(struct fb_timer *timer, uint32_t id);
 

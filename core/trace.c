@@ -147,15 +147,18 @@ static const char *op_name(const struct fb_trace_record *record)
 
 static const char *subkind_name(const struct fb_trace_record *record)
 {
-    static const char *const messages[] = {"ask",  "offer",  "refer",     "wait",
-                                           "deny", "return", "match_ask", "match_tell"};
-    static const char *const requests[] = {"get", "release", "put", "match"};
+    static const char *const messages[] = {"ask",     "offer",     "refer",      "wait", "deny",
+                                           "return",  "match_ask", "match_tell", "hold", "held",
+                                           "drained", "drain_ask", "drain_lost"};
+    static const char *const requests[] = {"get", "release", "put", "write", "match"};
     bool is_message =
         record->direction == 1 ? record->kind == FB_OP_SEND : record->kind == FB_EVENT_MESSAGE;
     if (is_message)
-        return record->subkind < 8 ? messages[record->subkind] : "?";
+        return record->subkind < sizeof(messages) / sizeof(messages[0]) ? messages[record->subkind]
+                                                                        : "?";
     if (record->direction == 0 && record->kind == FB_EVENT_REQUEST)
-        return record->subkind < 4 ? requests[record->subkind] : "?";
+        return record->subkind < sizeof(requests) / sizeof(requests[0]) ? requests[record->subkind]
+                                                                        : "?";
     if (record->direction == 1 && record->kind == FB_OP_REPLY)
         return fb_reason_name((enum fb_reason)record->subkind);
     FB_ASSERT(record->subkind == 0);

@@ -62,6 +62,8 @@ static uint64_t field_read(struct fb_map *map, const char *key, const struct fb_
         return fb_map_bytes_or(map, key, fallback, entry->min, entry->max);
     case FB_UNIT_NS:
         return fb_map_ns_or(map, key, fallback, entry->min, entry->max);
+    case FB_UNIT_RATE:
+        return fb_map_rate_or(map, key, fallback, entry->min, entry->max);
     case FB_UNIT_FLAG:
         return fb_map_flag_or(map, key, fallback != 0);
     case FB_UNIT_POLICY:

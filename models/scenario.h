@@ -61,7 +61,13 @@ struct fb_origin {
     uint32_t requests_max;       /* at once per account, above: throttled */
 };
 
-enum fb_workload_kind { FB_WORKLOAD_TRAINING, FB_WORKLOAD_KV, FB_WORKLOAD_FAN_OUT };
+enum fb_workload_kind {
+    FB_WORKLOAD_TRAINING,
+    FB_WORKLOAD_KV,
+    FB_WORKLOAD_FAN_OUT,
+    FB_WORKLOAD_CHECKPOINT,
+    FB_WORKLOAD_KINDS
+};
 
 struct fb_training { /* one DLIO / MLPerf Storage workload */
     char model[FB_NAME_MAX];
@@ -93,11 +99,21 @@ struct fb_fanout { /* every node reads one object */
     uint64_t stagger_ns; /* readers start evenly over this time */
 };
 
+struct fb_checkpoint {          /* sharded state written by all, restored by some */
+    uint64_t state_size_bytes;  /* of the whole job */
+    uint32_t writers, readers;  /* nodes; readers 0: no restore */
+    uint32_t level;             /* enum fb_level */
+    uint32_t window;            /* blocks in flight a node */
+    uint32_t kill_when_durable; /* nodes that die, for good, the moment the last block is acked */
+    double failures_per_1000_node_days;
+};
+
 struct fb_workload {
-    enum fb_workload_kind kind;
+    uint32_t kinds; /* bitmap of enum fb_workload_kind: several run at once */
     struct fb_training training;
     struct fb_kv kv;
     struct fb_fanout fanout;
+    struct fb_checkpoint checkpoint;
 };
 
 enum fb_fault_kind { FB_FAULT_KILL, FB_FAULT_SLOW };

@@ -11,11 +11,11 @@ enum { FIELDS_MAX = 48 };
 
 void fb_core_key(const char *field, char key[FB_NAME_MAX])
 {
-    static const char *const suffixes[] = {"_bytes", "_ns"};
+    static const char *const suffixes[] = {"_bytes", "_ns", "_bytes_per_s"};
     size_t length = strlen(field);
     FB_ASSERT(length < FB_NAME_MAX);
     memcpy(key, field, length + 1);
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < 3; i++) {
         size_t suffix = strlen(suffixes[i]);
         if (length > suffix && strcmp(field + length - suffix, suffixes[i]) == 0)
             key[length - suffix] = '\0';
@@ -45,6 +45,8 @@ static uint64_t field_read(struct fb_map *map, const char *key, const struct fb_
         return fb_map_bytes_or(map, key, fallback, entry->min, entry->max);
     case FB_UNIT_NS:
         return fb_map_ns_or(map, key, fallback, entry->min, entry->max);
+    case FB_UNIT_RATE:
+        return fb_map_rate_or(map, key, fallback, entry->min, entry->max);
     case FB_UNIT_FLAG:
         return fb_map_flag_or(map, key, fallback != 0);
     case FB_UNIT_POLICY:
@@ -130,7 +132,7 @@ static void config_check(const struct fb_scenario *scenario, struct fb_map *map)
 static uint64_t block_size_default(struct fb_loader *loader, struct fb_map *map)
 {
     const struct fb_scenario *scenario = loader->scenario;
-    if (scenario->workload.kind != FB_WORKLOAD_KV)
+    if (scenario->workload.kinds != 1u << FB_WORKLOAD_KV)
         return scenario->core.block_size_bytes;
     uint64_t bytes = scenario->workload.kv.block_tokens * scenario->workload.kv.bytes_per_token;
     char text[32];
@@ -167,7 +169,7 @@ static void config_read(struct fb_loader *loader, struct fb_map *map,
                 &core->memory_entries_max);
     blocks_read(map, device, core->block_size_bytes, &core->device_size_bytes,
                 &core->device_entries_max);
-    if (loader->scenario->workload.kind == FB_WORKLOAD_KV &&
+    if ((loader->scenario->workload.kinds >> FB_WORKLOAD_KV & 1u) &&
         core->block_size_bytes < kv_block_bytes)
         fb_map_fault(map, "block_size",
                      "is less than a KV block of %llu B (block_tokens * "

@@ -138,6 +138,9 @@ static void core_write(FILE *out, const struct fb_config *core)
         case FB_UNIT_NS:
             ns_write(out, key, value);
             break;
+        case FB_UNIT_RATE:
+            rate_write(out, key, value);
+            break;
         case FB_UNIT_FLAG:
             fprintf(out, "%s: %s\n", key, value != 0 ? "true" : "false");
             break;
@@ -176,27 +179,41 @@ static void kv_write(FILE *out, const struct fb_kv *kv)
     number_write(out, "  speed", kv->speed);
 }
 
+static void checkpoint_write(FILE *out, const struct fb_checkpoint *checkpoint)
+{
+    static const char *const levels[] = {"memory", "replicated", "nvme", "origin"};
+    bytes_write(out, "  state_size", checkpoint->state_size_bytes);
+    count_write(out, "  writers", checkpoint->writers);
+    count_write(out, "  readers", checkpoint->readers);
+    fprintf(out, "  level: %s\n", levels[checkpoint->level]);
+    count_write(out, "  window", checkpoint->window);
+    count_write(out, "  kill_when_durable", checkpoint->kill_when_durable);
+    number_write(out, "  failures_per_1000_node_days", checkpoint->failures_per_1000_node_days);
+}
+
 static void workload_write(FILE *out, const struct fb_scenario *scenario)
 {
     const struct fb_workload *workload = &scenario->workload;
     fputs("workload:\n", out);
-    switch (workload->kind) {
-    case FB_WORKLOAD_TRAINING:
+    if (workload->kinds >> FB_WORKLOAD_TRAINING & 1u) {
         fputs("  kind: training\n", out);
         text_write(out, "  dlio", scenario->workload_file);
         training_write(out, &workload->training);
-        break;
-    case FB_WORKLOAD_KV:
+    }
+    if (workload->kinds >> FB_WORKLOAD_KV & 1u) {
         fputs("  kind: kv\n", out);
-        text_write(out, "  trace", scenario->workload_file);
+        text_write(out, "  trace", workload->kv.trace);
         kv_write(out, &workload->kv);
-        break;
-    case FB_WORKLOAD_FAN_OUT:
+    }
+    if (workload->kinds >> FB_WORKLOAD_FAN_OUT & 1u) {
         fputs("  kind: fan-out\n", out);
         bytes_write(out, "  object_size", workload->fanout.object_size_bytes);
         count_write(out, "  window", workload->fanout.window);
         ns_write(out, "  stagger", workload->fanout.stagger_ns);
-        break;
+    }
+    if (workload->kinds >> FB_WORKLOAD_CHECKPOINT & 1u) {
+        fputs("  kind: checkpoint\n", out);
+        checkpoint_write(out, &workload->checkpoint);
     }
 }
 

@@ -78,26 +78,73 @@ static void fanout_load(struct fb_loader *loader, struct fb_map *map)
     fanout->stagger_ns = fb_map_ns_or(map, "stagger", 0, 0, UINT64_C(86400000000000));
 }
 
+/* Bytes of a job's state: 14 a parameter unless state_size is given.
+ * Source: 2 bytes of bf16 weights and 12 of fp32 optimizer state (Adam's two moments, master copy);
+ * DLIO's llama3 configs give the same. */
+static void checkpoint_load(struct fb_loader *loader, struct fb_map *map)
+{
+    static const char *const levels[] = {[FB_LEVEL_MEMORY] = "memory",
+                                         [FB_LEVEL_REPLICATED] = "replicated",
+                                         [FB_LEVEL_DEVICE] = "nvme",
+                                         [FB_LEVEL_ORIGIN] = "origin"};
+    struct fb_checkpoint *checkpoint = &loader->scenario->workload.checkpoint;
+    uint32_t nodes = loader->scenario->nodes;
+    if (fb_map_has(map, "state_size"))
+        checkpoint->state_size_bytes = fb_map_bytes(map, "state_size", 1, UINT64_C(1) << 55);
+    else
+        checkpoint->state_size_bytes =
+            14 * fb_map_count(map, "parameters", 1, UINT64_C(1000000000000000));
+    checkpoint->writers = (uint32_t)fb_map_count_or(map, "writers", nodes, 1, nodes);
+    checkpoint->readers = (uint32_t)fb_map_count_or(map, "readers", 0, 0, nodes);
+    checkpoint->level = fb_map_choice(map, "level", levels, FB_LEVEL_COUNT, FB_LEVEL_REPLICATED);
+    checkpoint->window = (uint32_t)fb_map_count_or(map, "window", 32, 1, 4096);
+    checkpoint->kill_when_durable =
+        (uint32_t)fb_map_count_or(map, "kill_when_durable", 0, 0, nodes - 1);
+    checkpoint->failures_per_1000_node_days =
+        fb_map_number_or(map, "failures_per_1000_node_days", 6.5, 0.001, 1e6);
+}
+
+static void kind_load(struct fb_loader *loader, struct fb_map *map, enum fb_workload_kind kind)
+{
+    loader->scenario->workload.kinds |= 1u << kind;
+    switch (kind) {
+    case FB_WORKLOAD_TRAINING:
+        training_load(loader, map);
+        break;
+    case FB_WORKLOAD_KV:
+        kv_load(loader, map);
+        break;
+    case FB_WORKLOAD_FAN_OUT:
+        fanout_load(loader, map);
+        break;
+    case FB_WORKLOAD_CHECKPOINT:
+        checkpoint_load(loader, map);
+        break;
+    case FB_WORKLOAD_KINDS:
+        break;
+    }
+}
+
+/* One kind with its settings, or `kind: mixed` with a map of settings for each of several. */
 void fb_workload_load(struct fb_loader *loader, struct fb_map *root)
 {
     static const char *const kinds[] = {
-        [FB_WORKLOAD_TRAINING] = "training",
-        [FB_WORKLOAD_KV] = "kv",
-        [FB_WORKLOAD_FAN_OUT] = "fan-out",
+        [FB_WORKLOAD_TRAINING] = "training", [FB_WORKLOAD_KV] = "kv",
+        [FB_WORKLOAD_FAN_OUT] = "fan-out",   [FB_WORKLOAD_CHECKPOINT] = "checkpoint",
+        [FB_WORKLOAD_KINDS] = "mixed",
     };
-    struct fb_workload *workload = &loader->scenario->workload;
     struct fb_map map = fb_map_child(root, "workload", true);
-    workload->kind = (enum fb_workload_kind)fb_map_choice(&map, "kind", kinds, 3, UINT32_MAX);
-    switch (workload->kind) {
-    case FB_WORKLOAD_TRAINING:
-        training_load(loader, &map);
-        break;
-    case FB_WORKLOAD_KV:
-        kv_load(loader, &map);
-        break;
-    case FB_WORKLOAD_FAN_OUT:
-        fanout_load(loader, &map);
-        break;
+    uint32_t kind = fb_map_choice(&map, "kind", kinds, FB_WORKLOAD_KINDS + 1, UINT32_MAX);
+    if (kind < FB_WORKLOAD_KINDS)
+        kind_load(loader, &map, (enum fb_workload_kind)kind);
+    for (uint32_t i = 0; kind == FB_WORKLOAD_KINDS && i < FB_WORKLOAD_KINDS; i++) {
+        if (!fb_map_has(&map, kinds[i]) || fb_error_is_set(loader->error))
+            continue;
+        struct fb_map child = fb_map_child(&map, kinds[i], true);
+        kind_load(loader, &child, (enum fb_workload_kind)i);
+        fb_map_close(&child);
     }
+    if (loader->scenario->workload.kinds == 0)
+        fb_map_fault(&map, "kind", "mixed needs at least one of training, kv, fan-out, checkpoint");
     fb_map_close(&map);
 }

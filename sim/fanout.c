@@ -91,8 +91,8 @@ static void read_next(struct world *world, uint32_t node, uint32_t slot)
     struct fanout_node *reader = &state->nodes[node];
     if (reader->asked == state->blocks)
         return;
-    uint32_t number = (uint32_t)((reader->first + (uint64_t)reader->asked++ * reader->stride) %
-                                 state->blocks);
+    uint32_t number =
+        (uint32_t)((reader->first + (uint64_t)reader->asked++ * reader->stride) % state->blocks);
     state->reads[(size_t)node * state->window + slot].block = number;
     read_ask(world, node, slot);
 }

@@ -66,9 +66,8 @@ static void fault_slow(struct world *world, uint32_t node, double factor)
     world->hosts[node].is_slow = factor < 1;
 }
 
-static void fault_kill(struct world *world, uint32_t node, uint32_t index)
+void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns)
 {
-    const struct fb_fault *fault = &world->scenario->faults[index];
     struct host *host = &world->hosts[node];
     uint64_t now_ns = world_now_ns(world);
     if (!host->is_up)
@@ -78,9 +77,9 @@ static void fault_kill(struct world *world, uint32_t node, uint32_t index)
     host->deaths++;
     fb_engine_set_up(world->engine, node, false);
     workload_node_down(world, node);
-    fault_timer(world, node, now_ns + world->scenario->detect_ns, STEP_DETECT, index);
-    if (fault->restart_after_ns > 0)
-        fault_timer(world, node, now_ns + fault->restart_after_ns, STEP_RESTART, index);
+    fault_timer(world, node, now_ns + world->scenario->detect_ns, STEP_DETECT, 0);
+    if (restart_after_ns > 0)
+        fault_timer(world, node, now_ns + restart_after_ns, STEP_RESTART, 0);
 }
 
 static void fault_restart(struct world *world, uint32_t node)
@@ -110,7 +109,7 @@ void fault_step(struct world *world, uint32_t node, uint64_t detail)
     switch (detail >> 32) {
     case STEP_BEGIN:
         if (world->scenario->faults[index].kind == FB_FAULT_KILL)
-            fault_kill(world, node, index);
+            fault_kill(world, node, world->scenario->faults[index].restart_after_ns);
         else
             fault_slow(world, node, world->scenario->faults[index].factor);
         return;

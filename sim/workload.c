@@ -1,134 +1,153 @@
-/* The clients of a run: one switch over the kinds of workload. */
+/* The clients of a run: a table of kinds, and the way from a reply or a timer to the kind that
+ * caused it. Several kinds may run at once, each on every node: the top byte of request ids and of
+ * timer details says whose they are, and is added and taken off here. */
 #include "sim/workload.h"
 
 #include "sim/world_internal.h"
 
+#include <stddef.h>
+
+enum { TAG_SHIFT = 56 };
+
+static const struct kind {
+    void (*check)(const struct fb_scenario *scenario, struct fb_error *error);
+    void (*open)(struct world *world);
+    void (*close)(struct world *world);
+    void (*start)(struct world *world);
+    void (*reply)(struct world *world, uint32_t node, const struct fb_reply *reply);
+    void (*timer)(struct world *world, uint32_t node, uint64_t detail);
+    void (*node_down)(struct world *world, uint32_t node); /* NULL: its clients just end */
+    void (*node_up)(struct world *world, uint32_t node);   /* NULL: and do not come back */
+    double (*progress)(const struct world *world);
+    void (*metrics)(const struct world *world, struct fb_run *run);
+} kinds[FB_WORKLOAD_KINDS] = {
+    [FB_WORKLOAD_TRAINING] = {.check = training_check,
+                              .open = training_open,
+                              .close = training_close,
+                              .start = training_start,
+                              .reply = training_reply,
+                              .timer = training_timer,
+                              .progress = training_progress,
+                              .metrics = training_metrics},
+    [FB_WORKLOAD_KV] = {.check = kv_check,
+                        .open = kv_open,
+                        .close = kv_close,
+                        .start = kv_start,
+                        .reply = kv_reply,
+                        .timer = kv_timer,
+                        .progress = kv_progress,
+                        .metrics = kv_metrics},
+    [FB_WORKLOAD_FAN_OUT] = {.open = fanout_open,
+                             .close = fanout_close,
+                             .start = fanout_start,
+                             .reply = fanout_reply,
+                             .timer = fanout_timer,
+                             .node_down = fanout_node_down,
+                             .node_up = fanout_node_up,
+                             .progress = fanout_progress,
+                             .metrics = fanout_metrics},
+    [FB_WORKLOAD_CHECKPOINT] = {.open = checkpoint_open,
+                                .close = checkpoint_close,
+                                .start = checkpoint_start,
+                                .reply = checkpoint_reply,
+                                .timer = checkpoint_timer,
+                                .node_down = checkpoint_node_down,
+                                .progress = checkpoint_progress,
+                                .metrics = checkpoint_metrics},
+};
+
+static bool is_active(const struct fb_scenario *scenario, uint32_t kind)
+{
+    return scenario->workload.kinds >> kind & 1u;
+}
+
 void fb_workload_check(const struct fb_scenario *scenario, struct fb_error *error)
 {
-    switch (scenario->workload.kind) {
-    case FB_WORKLOAD_TRAINING:
-        training_check(scenario, error);
-        return;
-    case FB_WORKLOAD_KV:
-        kv_check(scenario, error);
-        return;
-    case FB_WORKLOAD_FAN_OUT:
-        return;
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        if (is_active(scenario, i) && kinds[i].check != NULL)
+            kinds[i].check(scenario, error);
     }
 }
 
 void workload_open(struct world *world)
 {
-    switch (world->scenario->workload.kind) {
-    case FB_WORKLOAD_TRAINING:
-        training_open(world);
-        return;
-    case FB_WORKLOAD_KV:
-        kv_open(world);
-        return;
-    case FB_WORKLOAD_FAN_OUT:
-        fanout_open(world);
-        return;
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        if (is_active(world->scenario, i) && !fb_error_is_set(world->error))
+            kinds[i].open(world);
     }
 }
 
 void workload_close(struct world *world)
 {
-    switch (world->scenario->workload.kind) {
-    case FB_WORKLOAD_TRAINING:
-        training_close(world);
-        return;
-    case FB_WORKLOAD_KV:
-        kv_close(world);
-        return;
-    case FB_WORKLOAD_FAN_OUT:
-        fanout_close(world);
-        return;
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        if (is_active(world->scenario, i))
+            kinds[i].close(world);
     }
 }
 
 void workload_start(struct world *world)
 {
-    switch (world->scenario->workload.kind) {
-    case FB_WORKLOAD_TRAINING:
-        training_start(world);
-        return;
-    case FB_WORKLOAD_KV:
-        kv_start(world);
-        return;
-    case FB_WORKLOAD_FAN_OUT:
-        fanout_start(world);
-        return;
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        world->kind = i;
+        if (is_active(world->scenario, i))
+            kinds[i].start(world);
     }
+}
+
+uint64_t workload_tag(const struct world *world, uint64_t word)
+{
+    return word | (uint64_t)world->kind << TAG_SHIFT;
 }
 
 void workload_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
 {
-    switch (world->scenario->workload.kind) {
-    case FB_WORKLOAD_TRAINING:
-        training_reply(world, node, reply);
-        return;
-    case FB_WORKLOAD_KV:
-        kv_reply(world, node, reply);
-        return;
-    case FB_WORKLOAD_FAN_OUT:
-        fanout_reply(world, node, reply);
-        return;
-    }
+    struct fb_reply untagged = *reply;
+    world->kind = (uint32_t)(reply->request_id >> TAG_SHIFT);
+    untagged.request_id &= (UINT64_C(1) << TAG_SHIFT) - 1;
+    kinds[world->kind].reply(world, node, &untagged);
 }
 
 void workload_timer(struct world *world, uint32_t node, uint64_t detail)
 {
-    switch (world->scenario->workload.kind) {
-    case FB_WORKLOAD_TRAINING:
-        training_timer(world, node, detail);
-        return;
-    case FB_WORKLOAD_KV:
-        kv_timer(world, node, detail);
-        return;
-    case FB_WORKLOAD_FAN_OUT:
-        fanout_timer(world, node, detail);
-        return;
-    }
+    world->kind = (uint32_t)(detail >> TAG_SHIFT);
+    kinds[world->kind].timer(world, node, detail & ((UINT64_C(1) << TAG_SHIFT) - 1));
 }
 
-/* Readers of kinds that have no answer to a death of their own simply end there. */
 void workload_node_down(struct world *world, uint32_t node)
 {
-    if (world->scenario->workload.kind == FB_WORKLOAD_FAN_OUT)
-        fanout_node_down(world, node);
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        world->kind = i;
+        if (is_active(world->scenario, i) && kinds[i].node_down != NULL)
+            kinds[i].node_down(world, node);
+    }
 }
 
 void workload_node_up(struct world *world, uint32_t node)
 {
-    if (world->scenario->workload.kind == FB_WORKLOAD_FAN_OUT)
-        fanout_node_up(world, node);
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        world->kind = i;
+        if (is_active(world->scenario, i) && kinds[i].node_up != NULL)
+            kinds[i].node_up(world, node);
+    }
 }
 
 double workload_progress(const struct world *world)
 {
-    switch (world->scenario->workload.kind) {
-    case FB_WORKLOAD_TRAINING:
-        return training_progress(world);
-    case FB_WORKLOAD_KV:
-        return kv_progress(world);
-    case FB_WORKLOAD_FAN_OUT:
-        return fanout_progress(world);
+    double sum = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        if (!is_active(world->scenario, i))
+            continue;
+        sum += kinds[i].progress(world);
+        count++;
     }
-    return 0;
+    return count > 0 ? sum / count : 1;
 }
 
 void workload_metrics(const struct world *world, struct fb_run *run)
 {
-    switch (world->scenario->workload.kind) {
-    case FB_WORKLOAD_TRAINING:
-        training_metrics(world, run);
-        return;
-    case FB_WORKLOAD_KV:
-        kv_metrics(world, run);
-        return;
-    case FB_WORKLOAD_FAN_OUT:
-        fanout_metrics(world, run);
-        return;
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        if (is_active(world->scenario, i))
+            kinds[i].metrics(world, run);
     }
 }

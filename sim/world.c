@@ -84,7 +84,7 @@ void world_timer(struct world *world, uint64_t at_ns, uint32_t index)
 void world_client_timer(struct world *world, uint32_t node, uint64_t at_ns, uint64_t detail)
 {
     uint32_t index = world_pending(world, PENDING_CLIENT, node);
-    world->pending[index].detail = detail;
+    world->pending[index].detail = workload_tag(world, detail);
     world_timer(world, at_ns, index);
 }
 
@@ -145,7 +145,8 @@ void world_event(struct world *world, uint32_t node, const struct fb_event *even
 
 void world_request(struct world *world, uint32_t node, const struct fb_request *request)
 {
-    const struct fb_event event = {.kind = FB_EVENT_REQUEST, .request = *request};
+    struct fb_event event = {.kind = FB_EVENT_REQUEST, .request = *request};
+    event.request.request_id = workload_tag(world, request->request_id);
     world_event(world, node, &event);
 }
 
@@ -186,6 +187,8 @@ static bool is_of_another_life(const struct world *world, const struct pending *
     case PENDING_FETCH_ARRIVE:
     case PENDING_FETCH_START:
     case PENDING_FETCH_FLOW:
+    case PENDING_STORE_ARRIVE:
+    case PENDING_STORE_FLOW:
     case PENDING_FAULT:
         break;
     }
@@ -222,6 +225,12 @@ static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
         return;
     case PENDING_FETCH_FLOW:
         world_fetch_end(world, index, status);
+        break;
+    case PENDING_STORE_ARRIVE:
+        world_store_arrive(world, index);
+        return;
+    case PENDING_STORE_FLOW:
+        world_store_end(world, index, status);
         break;
     case PENDING_EVENT:
         world_event(world, pending.node, &pending.event);

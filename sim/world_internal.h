@@ -19,6 +19,8 @@ enum pending_kind {
     PENDING_FETCH_ARRIVE, /* a request reached the origin */
     PENDING_FETCH_START,  /* the origin has its first byte ready */
     PENDING_FETCH_FLOW,   /* the last byte left the network */
+    PENDING_STORE_ARRIVE, /* a store's request reached the origin: bytes begin to flow */
+    PENDING_STORE_FLOW,   /* the last byte reached the origin */
     PENDING_REPLY,        /* a reply reaches the node's client */
     PENDING_CLIENT,       /* a client's own timer */
     PENDING_FAULT,        /* the schedule of faults: a node fails, comes back, is found out */
@@ -57,11 +59,12 @@ struct host {
 struct account {             /* one account of the origin */
     struct fb_station *gate; /* request limit */
     uint32_t in_flight;
-    uint64_t fetched_bytes;
+    uint64_t fetched_bytes, stored_bytes;
     uint64_t throttled;
 };
 
 struct training;
+struct checkpoint;
 struct kv;
 struct fanout;
 
@@ -82,9 +85,12 @@ struct world {
     uint64_t events;
     uint64_t end_ns; /* last moment of useful work */
     struct fb_series series;
+    uint32_t kind; /* of the workload that is being called; see workload.c */
     struct training *training;
     struct kv *kv;
     struct fanout *fanout;
+    struct checkpoint *checkpoint;
+    struct stored *stored; /* what was written to the origin */
     struct fb_error *error;
     bool is_stopped;
 };
@@ -99,7 +105,29 @@ void world_stop(struct world *world);
 void world_fault(struct world *world, const char *text, uint32_t node);
 uint64_t world_now_ns(const struct world *world);
 
+/* store.c: stores to the origin, and what is there */
+#define WORLD_WRITTEN (UINT64_C(1) << 40) /* objects from here on exist once they are stored */
+void world_store_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
+void world_store_arrive(struct world *world, uint32_t index);
+void world_store_end(struct world *world, uint32_t index, enum fb_status status);
+bool world_is_stored(const struct world *world, const struct fb_block *block);
+void world_store_close(struct world *world);
+void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
+                enum fb_status status, uint64_t digest);
+
+/* checkpoint.c */
+void checkpoint_open(struct world *world);
+void checkpoint_close(struct world *world);
+void checkpoint_start(struct world *world);
+void checkpoint_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
+void checkpoint_timer(struct world *world, uint32_t node, uint64_t detail);
+void checkpoint_stored(struct world *world);
+void checkpoint_node_down(struct world *world, uint32_t node);
+double checkpoint_progress(const struct world *world);
+void checkpoint_metrics(const struct world *world, struct fb_run *run);
+
 /* fault.c */
+void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns);
 void fault_start(struct world *world);
 void fault_step(struct world *world, uint32_t node, uint64_t detail);
 
@@ -126,6 +154,7 @@ uint64_t world_port_bytes_per_s(const struct world *world);
 void workload_open(struct world *world);
 void workload_close(struct world *world);
 void workload_start(struct world *world);
+uint64_t workload_tag(const struct world *world, uint64_t word);
 void workload_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
 void workload_timer(struct world *world, uint32_t node, uint64_t detail);
 void workload_node_down(struct world *world, uint32_t node);

@@ -56,8 +56,8 @@ static uint64_t world_latency_ns(const struct world *world, uint32_t source, uin
 }
 
 /* A DONE for op, to be delivered at at_ns. */
-static void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
-                       enum fb_status status, uint64_t digest)
+void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
+                enum fb_status status, uint64_t digest)
 {
     uint32_t index = world_pending(world, PENDING_EVENT, node);
     world->pending[index].event = (struct fb_event){
@@ -201,6 +201,16 @@ void world_fetch_arrive(struct world *world, uint32_t index)
     struct account *account = &world->accounts[pending->account];
     uint64_t now_ns = world_now_ns(world);
     uint32_t parts = world_parts(world, pending->op.span.size);
+    bool is_there =
+        pending->op.block.object < WORLD_WRITTEN || world_is_stored(world, &pending->op.block);
+    if (!is_there) {
+        pending->kind = PENDING_EVENT;
+        uint64_t op_id = pending->op.op_id;
+        pending->event =
+            (struct fb_event){.kind = FB_EVENT_DONE, .done = {.op_id = op_id, .status = FB_ABSENT}};
+        world_timer(world, now_ns + origin->latency_ns, index);
+        return;
+    }
     if (account->in_flight + parts > origin->requests_max) {
         account->throttled++;
         pending->kind = PENDING_EVENT;
@@ -266,9 +276,11 @@ void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct f
     case FB_OP_DIGEST:
         op_digest(world, node, at_ns, op);
         return;
+    case FB_OP_STORE:
+        world_store_begin(world, node, at_ns, op);
+        return;
     case FB_OP_FLUSH:
     case FB_OP_DISCARD:
-    case FB_OP_STORE:
     case FB_OP_META_GET:
     case FB_OP_META_PUT:
     case FB_OP_ENCODE:

@@ -180,6 +180,7 @@ void world_close(struct world *world)
         if (world->pending[i].keys != NULL)
             free(world->pending[i].keys);
     }
+    world_store_close(world);
     free(world->hosts);
     free(world->accounts);
     free(world->view);

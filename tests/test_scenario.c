@@ -30,7 +30,7 @@ static void load_of_good_experiment_resolves_every_part(void **state)
     assert_int_equal(scenario.core.memory_size_bytes, UINT64_C(68719476736));
     assert_int_equal(scenario.core.block_size_bytes, 16777216);
     assert_int_equal(scenario.core.use_peers, 1);
-    assert_int_equal(scenario.workload.kind, FB_WORKLOAD_TRAINING);
+    assert_int_equal(scenario.workload.kinds, 1u << FB_WORKLOAD_TRAINING);
     assert_int_equal(scenario.workload.training.files, 448);
     assert_int_equal(scenario.workload.training.epochs, 5);
 }
@@ -59,7 +59,7 @@ static void load_of_kv_gives_block_size_and_blocks(void **state)
     (void)state;
     load_text(good_kv, NULL, 0);
     assert_string_equal(error.text, "");
-    assert_int_equal(scenario.workload.kind, FB_WORKLOAD_KV);
+    assert_int_equal(scenario.workload.kinds, 1u << FB_WORKLOAD_KV);
     assert_int_equal(scenario.core.block_size_bytes, 16384);
     assert_int_equal(scenario.core.memory_size_bytes, 1638400);
     assert_int_equal(scenario.core.memory_entries_max, 100);

@@ -64,7 +64,7 @@ static void scenario_make(struct fb_scenario *scenario, uint32_t nodes, uint32_t
     scenario->core.block_size_bytes = 4194304;
     scenario->core.memory_size_bytes = 16 * 1073741824ull;
     scenario->core.hedge_ns = 500000000;
-    scenario->workload.kind = FB_WORKLOAD_TRAINING;
+    scenario->workload.kinds = 1u << FB_WORKLOAD_TRAINING;
     scenario->workload.training = (struct fb_training){.files = 64,
                                                        .samples_per_file = 1,
                                                        .record_length_bytes = 10000000,
@@ -183,7 +183,7 @@ static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
     assert_int_equal(write(file, text, sizeof(text) - 1), sizeof(text) - 1);
     close(file);
     scenario_make(scenario, 1, 1);
-    scenario->workload.kind = FB_WORKLOAD_KV;
+    scenario->workload.kinds = 1u << FB_WORKLOAD_KV;
     scenario->workload.kv = (struct fb_kv){.block_tokens = 512, .bytes_per_token = 100, .speed = 1};
     snprintf(scenario->workload.kv.trace, sizeof(scenario->workload.kv.trace), "%s", path);
     scenario->core.block_size_bytes = 51200;

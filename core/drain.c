@@ -1,0 +1,195 @@
+/* The write-back of undrained blocks to the origin, oldest first.
+ *
+ *     listed --this node is the first rank--> STORE --done--> cleared, DRAINED to the other ranks
+ *        ^                                     |
+ *        '------ error: back-off --------------'
+ *     listed --another node is the first rank--> asked now and then: DRAIN_ASK --DRAINED--> cleared
+ *
+ * A drain never gets in the way of reads: it is held to drain_bytes_per_s, to drains_max at once,
+ * and begins nothing while more than drain_yield_fills blocks are being read. */
+#include "flows.h"
+
+static uint32_t drain_timer(const struct fb_node *node)
+{
+    return timer_of_drain(node);
+}
+
+/* There may be work now. */
+void drain_wake(struct fb_node *node)
+{
+    if (node->dirty_used == 0)
+        return;
+    if (fb_timer_is_set(node_timer(node), drain_timer(node)))
+        return;
+    FB_ASSERT(node->dirty_oldest != FB_NONE);
+    fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + node->config.drain_delay_ns);
+}
+
+static void drain_store(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct dirty *dirty = &node_dirty(node)[index];
+    const struct entry *entry = &node_entries(node)[dirty->slot];
+    FB_ASSERT(!dirty->is_storing);
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    dirty->is_storing = 1;
+    node->drains_used++;
+    struct fb_op *op = step_op(step, FB_OP_STORE);
+    op->op_id = id_make(ID_DRAIN, index, dirty->generation);
+    op->span = memory_span(node, entry->first_unit, entry->size_bytes);
+    op->source = (struct fb_span){.peer = FB_NONE};
+    op->block = dirty_block(node, index);
+    uint64_t from_ns = node->drain_ready_ns > node->now_ns ? node->drain_ready_ns : node->now_ns;
+    uint64_t rate = node->config.drain_bytes_per_s;
+    if (rate > 0)
+        node->drain_ready_ns = from_ns + (uint64_t)entry->size_bytes * 1000000000u / rate;
+    node->stats.drains++;
+    node->stats.drain_bytes += entry->size_bytes;
+}
+
+static void drain_message(struct step *step, uint32_t target, uint32_t kind, struct fb_key key)
+{
+    FB_ASSERT(target != FB_NONE);
+    FB_ASSERT(target != step->node->config.node);
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = target;
+    op->message = (struct fb_message){.kind = (uint8_t)kind,
+                                      .source = (uint32_t)step->node->config.node,
+                                      .target = FB_NONE,
+                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+}
+
+/* One record: store it, ask its first rank about it, or leave it. False: stop for now. */
+static bool drain_one(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    const struct dirty *dirty = &node_dirty(node)[index];
+    struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
+    uint32_t rank;
+    bool is_owner = put_is_owner(node, key, &rank);
+    FB_ASSERT(dirty->slot != FB_NONE);
+    if (dirty->is_storing)
+        return true;
+    if (is_owner && rank == 0) {
+        if (node->drains_used >= node->config.drains_max)
+            return false; /* the DONE of a store wakes */
+        if (node->drain_ready_ns > node->now_ns)
+            return false;
+        drain_store(step, index);
+        return true;
+    }
+    if (put_is_spread(node, dirty->slot) && node->view != NULL)
+        drain_message(step, fb_view_owner(node->view, key, 0), FB_MESSAGE_DRAIN_ASK, key);
+    return true;
+}
+
+void drain_tick(struct step *step)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
+    uint64_t again_ns = node->config.drain_check_ns;
+    bool is_pressed = node->dirty_used > node->config.dirty_max / 4 * 3;
+    if (node->fills_used > node->config.drain_yield_fills && !is_pressed) {
+        if (node->dirty_used > 0)
+            fb_timer_set(node_timer(node), drain_timer(node),
+                         node->now_ns + 4 * node->config.backoff_ns);
+        return;
+    }
+    while (node->drain_next != FB_NONE && step_room(step) >= STEP_ITEM_OPS_MAX) {
+        if (!drain_one(step, node->drain_next))
+            break;
+        node->drain_next = node_dirty(node)[node->drain_next].newer;
+    }
+    bool is_limited = node->drain_next != FB_NONE && node->drain_ready_ns > node->now_ns;
+    if (is_limited)
+        again_ns = node->drain_ready_ns - node->now_ns;
+    else if (node->drain_next != FB_NONE && node->drains_used < node->config.drains_max)
+        again_ns = 0; /* only the step's room was used up */
+    else if (node->drain_next == FB_NONE)
+        node->drain_next = node->dirty_oldest; /* once more from the oldest, after a while */
+    if (node->dirty_used > 0)
+        fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + again_ns);
+}
+
+void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
+{
+    struct fb_node *node = step->node;
+    struct dirty *dirty = &node_dirty(node)[index];
+    FB_ASSERT(dirty->is_storing);
+    FB_ASSERT(dirty->generation == id_generation(done->op_id));
+    dirty->is_storing = 0;
+    node->drains_used--;
+    if (done->status != FB_OK) {
+        node->stats.drain_errors++;
+        if (node->drain_next == FB_NONE || done->status == FB_THROTTLED)
+            node->drain_next = index;
+        fb_timer_set(node_timer(node), drain_timer(node),
+                     node->now_ns + node->config.backoff_ns +
+                         fb_random_below(&node->random, node->config.backoff_ns));
+        return;
+    }
+    struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
+    uint32_t slot = dirty->slot, rank;
+    bool is_owner = put_is_owner(node, key, &rank);
+    put_drained(step, slot);
+    for (rank = 1; is_owner && !node->config.place_local && node->view != NULL &&
+                   rank < node->config.replicas;
+         rank++) {
+        uint32_t other = fb_view_owner(node->view, key, rank);
+        if (other != FB_NONE && other != node->config.node)
+            drain_message(step, other, FB_MESSAGE_DRAINED, key);
+    }
+    dirty_clear(node, index);
+    node_entries(node)[slot].flags |= ENTRY_DRAINED;
+    if (node->drain_next != FB_NONE)
+        fb_timer_set(node_timer(node), drain_timer(node), node->now_ns);
+}
+
+/* The first rank says that the block is at the origin. */
+void drain_told(struct step *step, const struct fb_message *message)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(message->kind == FB_MESSAGE_DRAINED);
+    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY))
+        return;
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    uint32_t index = node_entries(node)[slot].fill;
+    if (node_dirty(node)[index].is_storing)
+        return; /* its own store ends it */
+    put_drained(step, slot);
+    dirty_clear(node, index);
+    node_entries(node)[slot].flags |= ENTRY_DRAINED;
+}
+
+/* A holder wants to know. Only what this node stored, was told of, or took from the origin itself
+ * is surely there; a clean copy may as well be a reader's. */
+void drain_asked(struct step *step, const struct fb_message *message)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(message->kind == FB_MESSAGE_DRAIN_ASK);
+    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
+    uint8_t flags = is_here ? node_entries(node)[slot].flags : 0;
+    FB_ASSERT(!(flags & ENTRY_DIRTY) || !(flags & ENTRY_DRAINED));
+    if (message->source == node->config.node || (flags & ENTRY_DIRTY))
+        return;
+    bool is_safe = flags & (ENTRY_DRAINED | ENTRY_FETCHED);
+    drain_message(step, message->source, is_safe ? FB_MESSAGE_DRAINED : FB_MESSAGE_DRAIN_LOST,
+                  message->block.key);
+}
+
+/* The first rank does not have the block: it forgot (and then must hold it again), or it drained
+ * and evicted it. Spreading it again costs one more store and is always right. */
+void drain_lost(struct step *step, const struct fb_message *message)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(message->kind == FB_MESSAGE_DRAIN_LOST);
+    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY) ||
+        put_of_slot(node, slot))
+        return;
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    if (put_begin(node, slot, FB_LEVEL_MEMORY, 0, false))
+        node->stats.repairs++;
+}

@@ -1,0 +1,146 @@
+/* The holder's side of a durable write: take the bytes, promise to keep them.
+ *
+ *     HOLD --not here--> fill pulls the writer's bytes, digest checked --> hold_settle
+ *       '----resident, same digest------------------------------------------->|
+ *     hold_settle --no record left--> HELD BUSY                              |
+ *                 --level MEMORY--> DIRTY, HELD OK  <-------------------------'
+ *                 --level DEVICE--> DIRTY, device write --done--> HELD OK
+ * HELD goes to the writer, or to this node's own put without a message. A HOLD that comes again is
+ * answered again. */
+#include "flows.h"
+
+static void hold_answer(struct step *step, uint32_t writer, uint64_t id, enum fb_status status)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(writer != FB_NONE);
+    if (writer == node->config.node) {
+        put_held(step, id, writer, status);
+        return;
+    }
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = writer;
+    op->message = (struct fb_message){.kind = FB_MESSAGE_HELD,
+                                      .status = (uint8_t)status,
+                                      .source = (uint32_t)node->config.node,
+                                      .ask_id = id,
+                                      .target = FB_NONE,
+                                      .block = {.object = FB_OBJECT_NONE}};
+    FB_ASSERT(op->kind == FB_OP_SEND);
+}
+
+/* Does what the level asks of this copy. FB_OK: it is held; FB_BUSY: not, or not yet (an answer
+ * follows when a device write ends). */
+enum fb_status hold_settle(struct step *step, uint32_t slot, uint32_t level, uint32_t writer,
+                           uint64_t id)
+{
+    struct fb_node *node = step->node;
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    if (level != FB_LEVEL_DEVICE || node->device_entries_max == 0)
+        return level == FB_LEVEL_DEVICE ? FB_INVALID : FB_OK;
+    struct dirty *dirty = &node_dirty(node)[entry->fill];
+    if (dirty->device_slot != FB_NONE)
+        return FB_OK;
+    struct fb_key key = fb_cache_key(node_cache(node), slot);
+    uint32_t device_slot = device_find(node, key);
+    if (device_slot == FB_NONE) {
+        device_write_begin(step, slot, key, writer, id);
+        return FB_BUSY;
+    }
+    node_device_entries(node)[device_slot].pins++;
+    dirty->device_slot = device_slot;
+    FB_ASSERT(node_device_entries(node)[device_slot].is_resident);
+    return FB_OK;
+}
+
+/* A device write that a writer waits for has ended; the entry is resident. */
+void hold_written(struct step *step, uint32_t slot, uint32_t writer, uint64_t id,
+                  enum fb_status status)
+{
+    struct fb_node *node = step->node;
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    FB_ASSERT(writer != FB_NONE);
+    if (status == FB_OK && (entry->flags & ENTRY_DIRTY))
+        status = hold_settle(step, slot, FB_LEVEL_DEVICE, writer, id);
+    hold_answer(step, writer, id, status);
+}
+
+/* Promises a resident block, or says why not. */
+static void hold_take(struct step *step, const struct waiter *waiter, uint32_t slot,
+                      const struct fb_block *block)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(waiter->kind == WAITER_HOLD);
+    enum fb_status status = FB_FULL;
+    if (dirty_mark(node, slot, block))
+        status = hold_settle(step, slot, waiter->hops, waiter->peer, waiter->id);
+    else
+        node->stats.busy_answers++;
+    if (status != FB_BUSY)
+        hold_answer(step, waiter->peer, waiter->id, status);
+}
+
+/* The fill that pulled the writer's bytes is over. */
+void hold_waiter(struct step *step, const struct waiter *waiter, const struct fill *fill)
+{
+    FB_ASSERT(waiter->kind == WAITER_HOLD);
+    FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
+    if (fill->state == FILL_FAILING)
+        hold_answer(step, waiter->peer, waiter->id, (enum fb_status)fill->status);
+    else
+        hold_take(step, waiter, fill->slot, &fill->block);
+}
+
+static uint32_t hold_fill(struct fb_node *node, const struct fb_message *message)
+{
+    uint32_t fill = fill_begin(node, &message->block, FILL_PUT | FILL_HOLD);
+    if (fill == FB_NONE)
+        return FB_NONE;
+    node_fills(node)[fill].put_source = message->span;
+    node_fills(node)[fill].digest = message->digest;
+    FB_ASSERT(node_fills(node)[fill].state == FILL_ACTIVE);
+    return fill;
+}
+
+void hold_message(struct step *step, const struct fb_message *message)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
+    const struct waiter waiter = {.id = message->ask_id,
+                                  .since_ns = node->now_ns,
+                                  .next = FB_NONE,
+                                  .peer = message->source,
+                                  .kind = WAITER_HOLD,
+                                  .hops = message->status};
+    bool is_sane = message->block.size > 0 && message->span.size == message->block.size &&
+                   message->block.size <= node->config.block_size_bytes &&
+                   message->span.region == FB_REGION_MEMORY &&
+                   message->span.peer == message->source && message->source != node->config.node &&
+                   message->status < FB_LEVEL_COUNT && message->block.object != FB_OBJECT_NONE;
+    uint32_t slot = is_sane ? fb_cache_find(node_cache(node), message->block.key) : FB_NONE;
+    const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
+    if (!is_sane || (entry != NULL && entry->size_bytes != message->block.size)) {
+        hold_answer(step, message->source, message->ask_id, FB_INVALID);
+        return;
+    }
+    if (entry != NULL && entry->state == ENTRY_RESIDENT) {
+        if (entry->digest == message->digest)
+            hold_take(step, &waiter, slot, &message->block);
+        else
+            hold_answer(step, message->source, message->ask_id, FB_CONFLICT);
+        return;
+    }
+    uint32_t fill = FB_NONE;
+    if (node->waiter_free != FB_NONE)
+        fill = entry != NULL ? entry->fill : hold_fill(node, message);
+    if (fill == FB_NONE) {
+        node->stats.busy_answers++;
+        hold_answer(step, message->source, message->ask_id, FB_BUSY);
+        return;
+    }
+    if (!fill_has_waiter(node, fill, message->source, message->ask_id))
+        fill_add_waiter(node, fill, &waiter);
+    if (entry == NULL)
+        attempt_start(step, fill);
+}

@@ -1,0 +1,275 @@
+/* The writer's side of a durable write (a checkpoint's shard is many of these).
+ *
+ *     write_request --> fill pulls the client's bytes --> put_begin --HOLD--> each target
+ *        FREE --put_begin--> SPREADING --HELD from quorum targets--> answered
+ *                               |  ^ hold_ns: HOLD again                 |
+ *                               '--'                                     v all targets hold it
+ *                               '--retries_max without quorum--> refused --> FREE
+ *
+ * Targets are the partition's ranks, of different failure domains; with place_local this node
+ * alone. The level says what is true when the client hears: this node has it (MEMORY), a quorum has
+ * it in memory (REPLICATED) or on a device (DEVICE), or the origin has it (ORIGIN). The same record
+ * repairs: after a view change a holder spreads its undrained blocks to the ranks that are new. */
+#include "flows.h"
+
+static uint32_t put_target(const struct fb_node *node, struct fb_key key, uint32_t rank)
+{
+    FB_ASSERT(rank < FB_RANKS_MAX);
+    if (node->config.place_local || node->view == NULL)
+        return rank == 0 ? (uint32_t)node->config.node : FB_NONE;
+    FB_ASSERT(node->config.replicas <= FB_RANKS_MAX);
+    return rank < node->config.replicas ? fb_view_owner(node->view, key, rank) : FB_NONE;
+}
+
+bool put_is_owner(const struct fb_node *node, struct fb_key key, uint32_t *rank)
+{
+    for (*rank = 0; *rank < FB_RANKS_MAX; ++*rank) {
+        if (put_target(node, key, *rank) == node->config.node)
+            return true;
+    }
+    FB_ASSERT(*rank == FB_RANKS_MAX);
+    return false;
+}
+
+static void put_targets(struct fb_node *node, struct put *put, struct fb_key key)
+{
+    FB_ASSERT(put->slot != FB_NONE);
+    put->target_count = 0;
+    put->held = 0;
+    for (uint32_t rank = 0; rank < FB_RANKS_MAX; rank++) {
+        uint32_t target = put_target(node, key, rank);
+        if (target != FB_NONE)
+            put->targets[put->target_count++] = target;
+    }
+    FB_ASSERT(put->target_count <= FB_RANKS_MAX);
+}
+
+/* Begins to spread a DIRTY entry. request_id counts when has_client. False: no record is left. */
+bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t request_id,
+               bool has_client)
+{
+    uint32_t index = node->put_free;
+    FB_ASSERT(node_entries(node)[slot].flags & ENTRY_DIRTY);
+    if (index == FB_NONE)
+        return false;
+    struct put *put = &node_puts(node)[index];
+    node->put_free = put->next;
+    node->puts_used++;
+    *put = (struct put){.request_id = request_id,
+                        .since_ns = node->now_ns,
+                        .generation = put->generation + 1,
+                        .slot = slot,
+                        .level = (uint8_t)level,
+                        .is_answered = !has_client};
+    memory_pin(node, slot);
+    put_targets(node, put, fb_cache_key(node_cache(node), slot));
+    fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns);
+    FB_ASSERT(put->target_count > 0);
+    return true;
+}
+
+static void put_end(struct fb_node *node, uint32_t index)
+{
+    struct put *put = &node_puts(node)[index];
+    FB_ASSERT(put->slot != FB_NONE);
+    FB_ASSERT(put->is_answered);
+    fb_timer_cancel(node_timer(node), timer_of_put(node, index));
+    memory_unpin(node, put->slot);
+    put->slot = FB_NONE;
+    put->next = node->put_free;
+    node->put_free = index;
+    node->puts_used--;
+}
+
+static void put_reply(struct step *step, struct put *put, enum fb_status status)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(!put->is_answered);
+    struct fb_op *op = step_op(step, FB_OP_REPLY);
+    op->reply = (struct fb_reply){.request_id = put->request_id,
+                                  .status = status,
+                                  .reason = status == FB_OK ? FB_REASON_MEMORY : FB_REASON_REFUSED,
+                                  .source = (uint32_t)node->config.node};
+    put->is_answered = 1;
+    if (status != FB_OK)
+        return;
+    node->stats.writes++;
+    node->stats.write_bytes += node_entries(node)[put->slot].size_bytes;
+    fb_histogram_add(&node->stats.write_latency_ns, node->now_ns - put->since_ns);
+}
+
+/* Has the quorum been reached, and have all? */
+static void put_settle(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct put *put = &node_puts(node)[index];
+    FB_ASSERT(put->slot != FB_NONE);
+    uint32_t held = 0, quorum = (uint32_t)node->config.write_quorum;
+    for (uint32_t i = 0; i < put->target_count; i++)
+        held += put->held >> i & 1u;
+    if (quorum > put->target_count)
+        quorum = put->target_count;
+    if (put->level == FB_LEVEL_MEMORY)
+        quorum = 0;
+    if (!put->is_answered && held >= quorum && put->level != FB_LEVEL_ORIGIN)
+        put_reply(step, put, FB_OK);
+    if (held < put->target_count || !put->is_answered)
+        return;
+    uint32_t slot = put->slot, rank;
+    put_end(node, index);
+    struct entry *entry = &node_entries(node)[slot];
+    bool is_owner = put_is_owner(node, fb_cache_key(node_cache(node), slot), &rank);
+    if (!is_owner && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot))
+        dirty_clear(node, entry->fill); /* the owners have it: this copy is only a cache's */
+}
+
+/* Some put that still spreads this entry? */
+bool put_of_slot(struct fb_node *node, uint32_t slot)
+{
+    FB_ASSERT(slot < node->memory_entries_max);
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        if (node_puts(node)[i].slot == slot)
+            return true;
+    }
+    return false;
+}
+
+/* Nobody is left that should hold this entry and does not? */
+bool put_is_spread(struct fb_node *node, uint32_t slot)
+{
+    FB_ASSERT(slot < node->memory_entries_max);
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        const struct put *put = &node_puts(node)[i];
+        if (put->slot == slot)
+            return put->held == (1u << put->target_count) - 1;
+    }
+    return true;
+}
+
+static void put_ask_target(struct step *step, uint32_t index, uint32_t target)
+{
+    struct fb_node *node = step->node;
+    struct put *put = &node_puts(node)[index];
+    const struct entry *entry = &node_entries(node)[put->slot];
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = target;
+    op->message =
+        (struct fb_message){.kind = FB_MESSAGE_HOLD,
+                            .status = put->level,
+                            .source = (uint32_t)node->config.node,
+                            .ask_id = id_make(ID_PUT, index, put->generation),
+                            .digest = entry->digest,
+                            .target = FB_NONE,
+                            .block = dirty_block(node, entry->fill),
+                            .span = memory_span(node, entry->first_unit, entry->size_bytes)};
+    node->stats.holds_sent++;
+}
+
+/* Sends HOLD to those who have not answered, first and again; this node holds without a message. */
+void put_timer(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct put *put = &node_puts(node)[index];
+    FB_ASSERT(put->slot != FB_NONE);
+    FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
+    uint32_t local = FB_NONE;
+    fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + node->config.hold_ns);
+    if (!put->is_answered && put->failures++ > node->config.retries_max)
+        put_reply(step, put, FB_TIMEOUT);
+    for (uint32_t i = 0; i < put->target_count && step_room(step) > 1; i++) {
+        if (put->held >> i & 1u)
+            continue;
+        if (put->targets[i] == node->config.node)
+            local = i;
+        else
+            put_ask_target(step, index, put->targets[i]);
+    }
+    if (local != FB_NONE && hold_settle(step, put->slot, put->level, (uint32_t)node->config.node,
+                                        id_make(ID_PUT, index, put->generation)) == FB_OK)
+        put->held |= (uint8_t)(1u << local);
+    put_settle(step, index);
+}
+
+void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status)
+{
+    struct fb_node *node = step->node;
+    uint32_t index = id_index(id);
+    bool is_mine = id_class(id) == ID_PUT && index < node->config.puts_max &&
+                   node_puts(node)[index].slot != FB_NONE &&
+                   node_puts(node)[index].generation == id_generation(id);
+    if (!is_mine) {
+        node->stats.late_messages++;
+        return;
+    }
+    FB_ASSERT(source != FB_NONE);
+    struct put *put = &node_puts(node)[index];
+    if (source != node->config.node)
+        suspect_clear(node, source);
+    if (status != FB_OK)
+        return; /* asked again at the timer */
+    for (uint32_t i = 0; i < put->target_count; i++) {
+        if (put->targets[i] == source)
+            put->held |= (uint8_t)(1u << i);
+    }
+    put_settle(step, index);
+}
+
+/* The block is at the origin: whoever waited for that is answered. */
+void put_drained(struct step *step, uint32_t slot)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(slot < node->memory_entries_max);
+    FB_ASSERT(step_room(step) > 0);
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        struct put *put = &node_puts(node)[i];
+        if (put->slot != slot)
+            continue;
+        if (!put->is_answered)
+            put_reply(step, put, FB_OK);
+        put_end(node, i);
+        return; /* one record an entry: put_begin is called once for a dirty block */
+    }
+}
+
+/* Members have changed: every put asks the ranks that now count, those that hold it included. */
+void put_view_changed(struct fb_node *node)
+{
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        struct put *put = &node_puts(node)[i];
+        if (put->slot == FB_NONE)
+            continue;
+        put_targets(node, put, fb_cache_key(node_cache(node), put->slot));
+        fb_timer_set(node_timer(node), timer_of_put(node, i), node->now_ns);
+    }
+    node->repair_next = node->dirty_oldest;
+    FB_ASSERT(node->puts_used <= node->config.puts_max);
+}
+
+/* Spreads undrained blocks to new ranks, as many as there are records for. */
+void put_repair(struct fb_node *node)
+{
+    FB_ASSERT(node->view != NULL || node->repair_next == FB_NONE);
+    for (uint32_t i = 0; i < REPAIRS_A_STEP && node->repair_next != FB_NONE; i++) {
+        const struct dirty *dirty = &node_dirty(node)[node->repair_next];
+        if (!put_of_slot(node, dirty->slot) &&
+            !put_begin(node, dirty->slot, FB_LEVEL_MEMORY, 0, false))
+            return;
+        node->stats.repairs++;
+        node->repair_next = dirty->newer;
+    }
+}
+
+void put_check(struct fb_node *node)
+{
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < node->config.puts_max; i++) {
+        const struct put *put = &node_puts(node)[i];
+        if (put->slot == FB_NONE)
+            continue;
+        used++;
+        FB_ASSERT(node_entries(node)[put->slot].state == ENTRY_RESIDENT);
+        FB_ASSERT(node_entries(node)[put->slot].pins > 0);
+    }
+    FB_ASSERT(used == node->puts_used);
+}

@@ -3,7 +3,7 @@
  * neither is evicted. The pool is bounded: when it is used up, writers hear BUSY (R9): the
  * back-pressure of a drain that is slower than the checkpoints.
  *
- *     (none) --dirty_mark--> listed, oldest first --dirty_clear: stored, or others hold it--> (none)
+ *     (none) --dirty_mark--> listed, oldest first --dirty_clear: stored, or held by others--> gone
  *
  * The list is the drain's order. Invariant: entry.fill of a DIRTY entry is its record. */
 #include "flows.h"

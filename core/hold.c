@@ -66,6 +66,22 @@ void hold_written(struct step *step, uint32_t slot, uint32_t writer, uint64_t id
     hold_answer(step, writer, id, status);
 }
 
+/* The other ranks hold it as well: readers can be sent there. */
+static void hold_share(struct fb_node *node, uint32_t slot)
+{
+    struct entry *entry = &node_entries(node)[slot];
+    struct fb_key key = fb_cache_key(node_cache(node), slot);
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    for (uint32_t rank = 0; node->view != NULL && rank < node->config.replicas; rank++) {
+        uint32_t other = fb_view_owner(node->view, key, rank);
+        if (other == FB_NONE || other == node->config.node)
+            continue;
+        holder_add(entry, other);
+        holder_ready(entry, other);
+    }
+    FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
+}
+
 /* Promises a resident block, or says why not. */
 static void hold_take(struct step *step, const struct waiter *waiter, uint32_t slot,
                       const struct fb_block *block)
@@ -73,7 +89,10 @@ static void hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     struct fb_node *node = step->node;
     FB_ASSERT(waiter->kind == WAITER_HOLD);
     enum fb_status status = FB_FULL;
-    if (dirty_mark(node, slot, block))
+    bool is_marked = dirty_mark(node, slot, block);
+    if (is_marked)
+        hold_share(node, slot);
+    if (is_marked)
         status = hold_settle(step, slot, waiter->hops, waiter->peer, waiter->id);
     else
         node->stats.busy_answers++;

@@ -242,7 +242,7 @@ void put_view_changed(struct fb_node *node)
         put_targets(node, put, fb_cache_key(node_cache(node), put->slot));
         fb_timer_set(node_timer(node), timer_of_put(node, i), node->now_ns);
     }
-    node->repair_next = node->dirty_oldest;
+    node->repair_next = node->config.place_local ? FB_NONE : node->dirty_oldest;
     FB_ASSERT(node->puts_used <= node->config.puts_max);
 }
 

@@ -13,6 +13,8 @@
  *     lend:  (free) --serve_offer--> lent --serve_return | serve_expire--> (free) */
 #include "flows.h"
 
+enum { LENDS_BUSY = 8 };
+
 static struct fb_op *serve_answer(struct step *step, uint32_t peer, uint64_t ask_id,
                                   enum fb_message_kind kind)
 {
@@ -143,7 +145,10 @@ void serve_waiter(struct step *step, const struct waiter *waiter, uint32_t slot,
     struct fb_node *node = step->node;
     struct entry *entry = &node_entries(node)[slot];
     FB_ASSERT(entry->state == ENTRY_RESIDENT);
-    if (entry->lends < node->config.lend_max && node->lend_free != FB_NONE) {
+    /* With many loans out, every second asker of a block that others have goes to them. */
+    bool is_shared = waiter->hops == 0 && entry->holder_ready != 0 &&
+                     node->lends_used >= LENDS_BUSY && (node->lend_turn++ & 1u);
+    if (!is_shared && entry->lends < node->config.lend_max && node->lend_free != FB_NONE) {
         serve_offer(step, waiter, slot, is_fetched);
         return;
     }

@@ -206,7 +206,7 @@ struct fb_node {
     uint32_t lend_oldest, lend_newest;
     uint32_t put_free, dirty_free, dirty_oldest, dirty_newest;
     uint32_t drain_next, repair_next; /* dirty records to look at; FB_NONE: none */
-    uint32_t puts_used, dirty_used, drains_used, reserved;
+    uint32_t puts_used, dirty_used, drains_used, lend_turn;
     uint64_t dirty_bytes, drain_ready_ns; /* not before that, for the rate limit */
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;

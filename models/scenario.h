@@ -104,6 +104,7 @@ struct fb_checkpoint {          /* sharded state written by all, restored by som
     uint32_t writers, readers;  /* nodes; readers 0: no restore */
     uint32_t level;             /* enum fb_level */
     uint32_t window;            /* blocks in flight a node */
+    bool restores_when_drained; /* else when it is durable */
     uint32_t kill_when_durable; /* nodes that die, for good, the moment the last block is acked */
     double failures_per_1000_node_days;
 };

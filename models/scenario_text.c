@@ -187,6 +187,8 @@ static void checkpoint_write(FILE *out, const struct fb_checkpoint *checkpoint)
     count_write(out, "  readers", checkpoint->readers);
     fprintf(out, "  level: %s\n", levels[checkpoint->level]);
     count_write(out, "  window", checkpoint->window);
+    fprintf(out, "  restore_when_drained: %s\n",
+            checkpoint->restores_when_drained ? "true" : "false");
     count_write(out, "  kill_when_durable", checkpoint->kill_when_durable);
     number_write(out, "  failures_per_1000_node_days", checkpoint->failures_per_1000_node_days);
 }

@@ -97,6 +97,7 @@ static void checkpoint_load(struct fb_loader *loader, struct fb_map *map)
     checkpoint->writers = (uint32_t)fb_map_count_or(map, "writers", nodes, 1, nodes);
     checkpoint->readers = (uint32_t)fb_map_count_or(map, "readers", 0, 0, nodes);
     checkpoint->level = fb_map_choice(map, "level", levels, FB_LEVEL_COUNT, FB_LEVEL_REPLICATED);
+    checkpoint->restores_when_drained = fb_map_flag_or(map, "restore_when_drained", false);
     checkpoint->window = (uint32_t)fb_map_count_or(map, "window", 32, 1, 4096);
     checkpoint->kill_when_durable =
         (uint32_t)fb_map_count_or(map, "kill_when_durable", 0, 0, nodes - 1);

@@ -2,14 +2,16 @@
  * can; then readers, more or fewer than the writers, read it back (resharding).
  *
  *     WRITING --last block acked: durable--> (nodes die) --> RESTORING --last block read--> done
- *        (the drain goes on behind both)
+ *                                               '--restore: drained--> waits for the drain --'
+ *        (the drain goes on behind all of it)
  *
- * A writer keeps `window` blocks in flight; BUSY is asked again. The state is one sequence of blocks:
- * writer w has the w-th of `writers` equal parts, reader r reads the r-th of `readers`. What was
- * acked and is neither at the origin nor held by a living node at the end is lost.
+ * A writer keeps `window` blocks in flight; BUSY is asked again. The state is one sequence of
+ * blocks: writer w has the w-th of `writers` equal parts, reader r reads the r-th of `readers`. The
+ * run ends when nobody has anything left to drain: what was acked and is not at the origin then is
+ * lost, a reader's stray copy notwithstanding.
  * Goodput. Source: Young 1974 and Daly 2006 for the interval sqrt(2 * MTTF * stall); MTTF from
- * failures per node-day; a failure costs half an interval and the restore, and another whole interval
- * when acked bytes were lost with it. */
+ * failures per node-day; a failure costs half an interval and the restore, and another whole
+ * interval when acked bytes were lost with it. */
 #include "sim/world_internal.h"
 
 #include "core/key.h"
@@ -25,6 +27,7 @@ struct checkpoint_node {
     uint64_t asked, done;
     uint64_t begun_ns, ended_ns;
     uint64_t read_bytes;
+    uint64_t pulled_before; /* by its node, before it began to read */
     uint32_t in_flight;
 };
 
@@ -155,7 +158,8 @@ static void checkpoint_durable(struct world *world)
     world->checkpoint->durable_ns = world_now_ns(world);
     for (uint32_t i = 0; i < kills; i++)
         fault_kill(world, i * apart, 0);
-    checkpoint_restore(world);
+    if (!spec(world)->restores_when_drained)
+        checkpoint_restore(world);
 }
 
 static void write_acked(struct world *world, uint32_t node, uint32_t slot)
@@ -233,16 +237,33 @@ void checkpoint_timer(struct world *world, uint32_t node, uint64_t detail)
         read_ended(world, node, slot);
     } else {
         world->checkpoint->nodes[node].begun_ns = world_now_ns(world);
+        world->checkpoint->nodes[node].pulled_before = world->hosts[node].pulled_bytes;
         for (uint32_t i = 0; i < world->checkpoint->window; i++)
             checkpoint_next(world, node, i);
     }
 }
 
+static double lost_bytes(const struct world *world)
+{
+    const struct checkpoint *state = world->checkpoint;
+    double lost = 0;
+    for (uint64_t i = 0; i < state->blocks; i++) {
+        const struct fb_block block = checkpoint_block(world, i);
+        if (state->is_acked[i] && !world_is_stored(world, &block))
+            lost += block.size;
+    }
+    return lost;
+}
+
 /* The origin has one more block of it. */
 void checkpoint_stored(struct world *world)
 {
-    world->checkpoint->stored++;
-    world->checkpoint->drained_ns = world_now_ns(world);
+    struct checkpoint *state = world->checkpoint;
+    state->stored++;
+    state->drained_ns = world_now_ns(world);
+    bool is_due = spec(world)->restores_when_drained && !state->is_restoring;
+    if (is_due && state->durable_ns > 0 && lost_bytes(world) == 0)
+        checkpoint_restore(world);
 }
 
 /* What it had not written or read is not waited for. */
@@ -268,27 +289,6 @@ double checkpoint_progress(const struct world *world)
            (phases * (double)state->blocks);
 }
 
-static bool is_held(const struct world *world, struct fb_key key)
-{
-    for (uint32_t i = 0; i < world->scenario->nodes; i++) {
-        if (world->hosts[i].is_up && fb_node_holds(world->hosts[i].core, key))
-            return true;
-    }
-    return false;
-}
-
-static double lost_bytes(const struct world *world)
-{
-    const struct checkpoint *state = world->checkpoint;
-    double lost = 0;
-    for (uint64_t i = 0; i < state->blocks; i++) {
-        const struct fb_block block = checkpoint_block(world, i);
-        if (state->is_acked[i] && !world_is_stored(world, &block) && !is_held(world, block.key))
-            lost += block.size;
-    }
-    return lost;
-}
-
 static void add_goodput(const struct world *world, struct fb_run *run, double stall_s,
                         double restore_s, double lost)
 {
@@ -310,9 +310,11 @@ void checkpoint_metrics(const struct world *world, struct fb_run *run)
         state->restored_ns > 0 ? (double)(state->restored_ns - state->restore_begun_ns) * 1e-9 : 0;
     double port = (double)world_port_bytes_per_s(world), read = 0, span_s = 0;
     for (uint32_t i = 0; i < world->scenario->nodes && state->restored_ns > 0; i++) {
-        read += (double)state->nodes[i].read_bytes;
-        if (state->nodes[i].read_bytes > 0)
-            span_s += (double)(state->nodes[i].ended_ns - state->nodes[i].begun_ns) * 1e-9;
+        if (state->nodes[i].read_bytes == 0)
+            continue;
+        const struct host *host = &world->hosts[i];
+        read += (double)(host->pulled_bytes - state->nodes[i].pulled_before);
+        span_s += (double)(state->nodes[i].ended_ns - state->nodes[i].begun_ns) * 1e-9;
     }
     metrics_add(run, "checkpoint_stall_s", "s", stall_s);
     metrics_add(run, "checkpoint_drained_s", "s", (double)state->drained_ns * 1e-9);

@@ -2,8 +2,8 @@
  *
  *     STORE  one-way latency -> request limit of the account -> flow -> first-byte latency -> DONE
  *
- * Only blocks of objects from WORLD_WRITTEN on are remembered; others are taken to be there. A store
- * counts only when all of it has arrived: nothing half-written is ever found. */
+ * Only blocks of objects from WORLD_WRITTEN on are remembered; others are taken to be there. A
+ * store counts only when all of it has arrived: nothing half-written is ever found. */
 #include "sim/world_internal.h"
 
 #include <stdlib.h>

@@ -136,6 +136,22 @@ static const struct fb_help table[] = {
         .examples = {{"forebay ls --long weights", "What is there, and how large?"}},
     },
     {
+        .name = "mount",
+        .arguments = "[OPTION]... FOLDER",
+        .summary = "mount the origin's namespace, read-only, through this machine's daemon",
+        .text = "A file that changes at the origin reads ESTALE until it is opened again. A daemon "
+                "that restarts is found again. .stats has the daemon's counters, .accesslog the "
+                "last reads. fusermount3 -u FOLDER ends it.",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+                {"--foreground", "does not go to the background"},
+                {"--allow-other", "other users may read, too"},
+                {"--debug", "shows every request of the kernel"},
+            },
+        .examples = {{"forebay mount /mnt/datasets", "Then: ls /mnt/datasets"}},
+    },
+    {
         .name = "stat",
         .arguments = "[--socket PATH] NAME",
         .summary = "print the size and version of a file at the origin",

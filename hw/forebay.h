@@ -73,6 +73,20 @@ uint64_t forebay_file_size_bytes(const struct forebay_file *file);
  * went. Bytes before the error may have been written. */
 int64_t forebay_file_read(struct forebay_file *file, uint64_t offset, void *bytes, uint64_t size);
 
+/* Bytes of a file where they stand in the cache, for reading without a copy. They stay until the
+ * view is returned; a client that holds many leaves the daemon less to cache with. */
+struct forebay_view {
+    const void *bytes;
+    uint64_t size;
+    uint64_t lease; /* the library's */
+};
+
+/* Views the bytes from offset to the end of their block, at most `size`. Waits. At the end of the
+ * file view->size is 0 and nothing is to be returned. Errors: as forebay_file_read. */
+int forebay_file_view(struct forebay_file *file, uint64_t offset, uint64_t size,
+                      struct forebay_view *view);
+void forebay_view_return(struct forebay_client *client, const struct forebay_view *view);
+
 /* A read that is not waited for. The caller fills in the first five and keeps the struct and bytes
  * until it is returned by forebay_client_wait. */
 struct forebay_read {

@@ -5,6 +5,7 @@ names, sparse objects, metrics, recordings, and ends of every kind. All on this 
 usage: hw_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
+import errno
 import os
 import random
 import re
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -65,6 +67,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(arguments, stderr=log, stdout=log)
         case.addCleanup(self.kill)
+        case.addCleanup(self.end)
         self.wait_until(lambda: "event=ready" in self.log())
 
     def log(self):
@@ -93,6 +96,13 @@ class Daemon:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def end(self):
+        """At the end of a test: it has not ended before, and ends well."""
+        if self.process.returncode is None:
+            code = self.stop()
+            if code != 0:
+                raise AssertionError("exit code %d:\n%s" % (code, self.log()))
 
 
 class Case(unittest.TestCase):
@@ -401,6 +411,90 @@ class Recordings(Case):
         ended = self.replay(b"nothing of the kind" * 100)
         self.assertEqual(ended.returncode, 1)
         self.assertIn(b"no recording", ended.stderr)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK), "no FUSE here")
+class Mount(Case):
+    def setUp(self):
+        super().setUp()
+        self.daemon = Daemon(self, self.config)
+        if b"unknown subcommand" in run(program("forebay"), "mount").stderr:
+            self.skipTest("built without FUSE")
+        self.mount = self.path("mount")
+        os.mkdir(self.mount)
+        self.process = subprocess.Popen([program("forebay"), "mount", "--socket",
+                                         self.path("socket"), "--foreground", self.mount])
+        self.addCleanup(self.unmount)
+        self.daemon.wait_until(lambda: os.path.ismount(self.mount))
+
+    def unmount(self):
+        subprocess.run(["umount", "-l", self.mount], check=False)
+        self.assertEqual(self.process.wait(30), 0)
+
+    def mounted(self, name):
+        return os.path.join(self.mount, name)
+
+    def read(self, name):
+        with open(self.mounted(name), "rb") as file:
+            return file.read()
+
+    def test_files_and_folders_are_those_of_the_origin(self):
+        contents = {name: self.object(name, size) for name, size in (
+            ("one", 1), ("folder/two", 700001), ("folder/inner/three", 5 << 20))}
+        self.object("empty", 0)
+        found = {os.path.relpath(os.path.join(folder, name), self.mount)
+                 for folder, _, names in os.walk(self.mount) for name in names}
+        self.assertEqual(found, set(contents) | {"empty"})
+        for name, content in contents.items():
+            self.assertEqual(self.read(name), content)
+            self.assertEqual(os.path.getsize(self.mounted(name)), len(content))
+        self.assertEqual(self.read("empty"), b"")
+        self.assertFalse(os.path.exists(self.mounted("absent")))
+        self.assertIn(b"\ngets ", self.read(".stats"))
+        self.assertIn(b"read folder/two offset=", self.read(".accesslog"))
+
+    def test_random_parts_are_read_by_several_at_once(self):
+        content = self.object("data", 9 << 20)
+        faults = []
+
+        def reader(seed):
+            numbers = random.Random(seed)
+            with open(self.mounted("data"), "rb", buffering=0) as file:
+                for _ in range(100):
+                    at = numbers.randrange(len(content))
+                    size = numbers.randrange(600000)
+                    if os.pread(file.fileno(), size, at) != content[at:at + size]:
+                        faults.append(at)
+
+        threads = [threading.Thread(target=reader, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(faults, [])
+
+    def test_writing_is_refused(self):
+        with self.assertRaises(OSError) as caught:
+            open(self.mounted("new"), "wb").close()
+        self.assertEqual(caught.exception.errno, errno.EROFS)
+
+    def test_daemon_may_restart_under_an_open_file(self):
+        content = self.object("data", 4 << 20)
+        with open(self.mounted("data"), "rb", buffering=0) as file:
+            self.assertEqual(os.pread(file.fileno(), 10, 0), content[:10])
+            self.daemon.kill()
+            Daemon(self, self.config, name="second")
+            self.assertEqual(os.pread(file.fileno(), 1 << 20, 3 << 20), content[3 << 20:])
+
+    def test_changed_file_is_stale_until_opened_again(self):
+        self.object("data", 1 << 20)
+        with open(self.mounted("data"), "rb", buffering=0) as file:
+            changed = self.object("data", 900001)
+            with self.assertRaises(OSError) as caught:
+                os.pread(file.fileno(), 4096, 0)
+            self.assertEqual(caught.exception.errno, errno.ESTALE)
+        time.sleep(1.1)  # the kernel may keep the old size for a second
+        self.assertEqual(self.read("data"), changed)
 
 
 def has_io_uring():

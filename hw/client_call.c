@@ -1,9 +1,10 @@
-/* KV blocks over the ring: one call at a time, waited for; reads in progress go on meanwhile. The
- * arena holds the bytes or keys of the call. */
+/* KV blocks and views over the ring: one call at a time, waited for; reads in progress go on
+ * meanwhile. The arena holds the bytes or keys of the call. */
 #include "hw/client_internal.h"
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 /* Sends one request and waits for its reply. */
 static int call(struct forebay_client *client, struct fb_ring_request request,
@@ -24,6 +25,58 @@ static int call(struct forebay_client *client, struct fb_ring_request request,
     bool is_done = client->slots[slot].is_done;
     client_slot_free(client, slot);
     return is_done ? client_status_code(reply->status) : code;
+}
+
+/* A call that a busy daemon is asked again for some times. */
+static int call_patiently(struct forebay_client *client, struct fb_ring_request request,
+                          struct fb_ring_reply *reply)
+{
+    enum { TRIES_MAX = 200, PAUSE_DOUBLINGS_MAX = 9 };
+    int code = call(client, request, reply);
+    for (uint32_t tries = 0; code == -EBUSY && tries < TRIES_MAX; tries++) {
+        uint32_t doublings = tries < PAUSE_DOUBLINGS_MAX ? tries : PAUSE_DOUBLINGS_MAX;
+        const struct timespec pause = {.tv_nsec = 200000L << doublings};
+        nanosleep(&pause, NULL);
+        code = call(client, request, reply);
+    }
+    return code;
+}
+
+int forebay_file_view(struct forebay_file *file, uint64_t offset, uint64_t size,
+                      struct forebay_view *view)
+{
+    struct forebay_client *client = file->client;
+    struct fb_ring_reply reply;
+    *view = (struct forebay_view){.bytes = NULL};
+    if (offset >= file->size || size == 0)
+        return 0;
+    int code = call_patiently(client,
+                              (struct fb_ring_request){.kind = FB_RING_GET,
+                                                       .object = file->handle,
+                                                       .index = offset / client->block_size},
+                              &reply);
+    if (code != 0)
+        return code;
+    uint64_t from = offset % client->block_size;
+    bool is_sane = reply.offset <= client->memory_size &&
+                   reply.size <= client->memory_size - reply.offset && from < reply.size;
+    if (!is_sane) {
+        client_release(client, reply.lease);
+        return -EPROTO;
+    }
+    uint64_t left = reply.size - from;
+    if (reply.reason < FB_REASON_COUNT)
+        file->blocks[reply.reason]++;
+    *view = (struct forebay_view){.bytes = client->memory + reply.offset + from,
+                                  .size = size < left ? size : left,
+                                  .lease = reply.lease};
+    return 0;
+}
+
+void forebay_view_return(struct forebay_client *client, const struct forebay_view *view)
+{
+    if (view->bytes != NULL)
+        client_release(client, view->lease);
 }
 
 int forebay_kv_put(struct forebay_client *client, struct forebay_key key, const void *bytes,

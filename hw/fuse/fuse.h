@@ -1,0 +1,23 @@
+/* The origin's namespace as a mounted file system, for reading: `forebay mount`.
+ *
+ *  1. Opening a file pins its version; a file that changes at the origin reads ESTALE until it is
+ *     opened again (close-to-open).
+ *  2. Bytes go from the daemon's cache memory to the kernel without a copy in between.
+ *  3. A daemon that restarts is connected to again; reads wait for it a while. */
+#ifndef FB_HW_FUSE_H
+#define FB_HW_FUSE_H
+
+#include "hw/forebay.h"
+
+#include <stdbool.h>
+
+struct fb_fuse_options {
+    const char *socket;     /* NULL: the library's default */
+    const char *mountpoint; /* a folder */
+    bool is_foreground, is_debugging, allows_others;
+};
+
+/* Mounts and serves until it is unmounted. Returns the exit code; says what is wrong on stderr. */
+int fb_fuse_run(const struct fb_fuse_options *options);
+
+#endif

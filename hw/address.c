@@ -2,6 +2,7 @@
 #include "hw/address.h"
 
 #include "core/panic.h"
+#include "hw/patience.h"
 #include "hw/settings.h"
 
 #include <errno.h>
@@ -50,8 +51,12 @@ int fb_address_listen(const char *key, const char *text, struct fb_error *error)
     int listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener >= 0)
         (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    bool is_fine = listener >= 0 && bind(listener, (struct sockaddr *)&address, size) == 0 &&
-                   listen(listener, BACKLOG) == 0;
+    struct fb_patience patience = {.naps = 0};
+    int bound = -1;
+    do {
+        bound = listener >= 0 ? bind(listener, (struct sockaddr *)&address, size) : -1;
+    } while (bound != 0 && errno == EADDRINUSE && fb_patience_nap(&patience));
+    bool is_fine = bound == 0 && listen(listener, BACKLOG) == 0;
     if (is_fine)
         return listener;
     fb_error_set(error, "%s %s: %s: is another forebayd running, is the address this host's?", key,

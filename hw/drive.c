@@ -2,6 +2,7 @@
 #include "hw/drive.h"
 
 #include "hw/log.h"
+#include "hw/patience.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +67,12 @@ void fb_drive_open(struct fb_drive_file *drive, const struct fb_settings *settin
     }
     /* Two daemons on one device would destroy each other's blocks. */
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(file, F_OFD_SETLK, &lock) != 0)
+    struct fb_patience patience = {.naps = 0};
+    int locked;
+    do {
+        locked = fcntl(file, F_OFD_SETLK, &lock);
+    } while (locked != 0 && fb_patience_nap(&patience));
+    if (locked != 0)
         fb_error_set(error, "device.path %s is in use by another forebayd: give each its own",
                      settings->device_path);
     else

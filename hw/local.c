@@ -10,6 +10,7 @@
 #include "core/panic.h"
 #include "hw/local_internal.h"
 #include "hw/loop_internal.h"
+#include "hw/patience.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -298,8 +299,13 @@ static bool listener_open(struct fb_local *local, const char *path)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     FB_ASSERT(strlen(path) < sizeof(address.sun_path));
     memcpy(address.sun_path, path, strlen(path) + 1);
-    if (socket_is_stale(&address))
-        unlink(path);
+    struct fb_patience patience = {.naps = 0};
+    while (access(path, F_OK) == 0) {
+        if (socket_is_stale(&address))
+            unlink(path);
+        else if (!fb_patience_nap(&patience))
+            break;
+    }
     local->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     local->is_bound = local->listener >= 0 &&
                       bind(local->listener, (struct sockaddr *)&address, sizeof(address)) == 0;

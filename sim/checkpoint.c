@@ -52,7 +52,7 @@ static struct fb_block checkpoint_block(const struct world *world, uint64_t numb
 {
     uint64_t block = world->scenario->core.block_size_bytes;
     uint64_t left = spec(world)->state_size_bytes - number * block;
-    return (struct fb_block){.key = {.high = fb_mix(fb_mix(7) + number), .low = 1},
+    return (struct fb_block){.key = {.high = fb_mix(fb_mix(WORLD_WRITTEN) + number), .low = 1},
                              .object = WORLD_WRITTEN + number % 1024,
                              .offset = number * block,
                              .size = (uint32_t)(left < block ? left : block)};

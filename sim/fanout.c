@@ -70,7 +70,7 @@ static struct fb_block fanout_block(const struct world *world, uint32_t number)
 {
     uint64_t block = world->scenario->core.block_size_bytes;
     uint64_t offset = number * block, left = spec(world)->object_size_bytes - offset;
-    return (struct fb_block){.key = {.high = fb_mix(fb_mix(1) + number), .low = 1},
+    return (struct fb_block){.key = {.high = fb_mix(fb_mix(WORLD_WRITTEN - 1) + number), .low = 1},
                              .object = number % 1024, /* spreads over the origin's accounts */
                              .offset = offset,
                              .size = (uint32_t)(left < block ? left : block)};

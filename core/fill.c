@@ -182,6 +182,8 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
     enum fb_reason reason = fill->first_is_answered ? FB_REASON_COALESCED : fill->reason;
     fill->first_is_answered = 1;
     get_reply(step, waiter, fill->slot, reason, fill->source);
+    if (waiter->kind == WAITER_PUT)
+        put_share(node, fill->slot);
 }
 
 /* Answers waiters, oldest fill first, while the step has room. */

@@ -125,6 +125,7 @@ void serve_check(struct fb_node *node);
 enum { REPAIRS_A_STEP = 4 };
 bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t request_id,
                bool has_client);
+void put_share(struct fb_node *node, uint32_t slot);
 void put_timer(struct step *step, uint32_t put);
 void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status);
 void put_drained(struct step *step, uint32_t slot);

@@ -141,7 +141,7 @@ void write_request(struct step *step, const struct fb_request *request)
                                   .kind = WAITER_WRITE,
                                   .hops = (uint8_t)request->level};
     uint32_t slot = fb_cache_find(node_cache(node), request->block.key);
-    if (!request_is_sane(node, &request->block, slot) || request->level >= FB_LEVEL_COUNT ||
+    if (!request_is_sane(node, &request->block, slot) || request->level >= FB_LEVEL_VOLATILE ||
         request->block.object == FB_OBJECT_NONE || request->span.size != request->block.size) {
         get_refuse(step, request->request_id, FB_INVALID);
         return;

@@ -89,6 +89,10 @@ static void hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     struct fb_node *node = step->node;
     FB_ASSERT(waiter->kind == WAITER_HOLD);
     enum fb_status status = FB_FULL;
+    if (waiter->hops == FB_LEVEL_VOLATILE) {
+        hold_answer(step, waiter->peer, waiter->id, FB_OK);
+        return;
+    }
     bool is_marked = dirty_mark(node, slot, block);
     if (is_marked)
         hold_share(node, slot);
@@ -132,11 +136,12 @@ void hold_message(struct step *step, const struct fb_message *message)
                                   .peer = message->source,
                                   .kind = WAITER_HOLD,
                                   .hops = message->status};
-    bool is_sane = message->block.size > 0 && message->span.size == message->block.size &&
-                   message->block.size <= node->config.block_size_bytes &&
-                   message->span.region == FB_REGION_MEMORY &&
-                   message->span.peer == message->source && message->source != node->config.node &&
-                   message->status < FB_LEVEL_COUNT && message->block.object != FB_OBJECT_NONE;
+    bool is_sane =
+        message->block.size > 0 && message->span.size == message->block.size &&
+        message->block.size <= node->config.block_size_bytes &&
+        message->span.region == FB_REGION_MEMORY && message->span.peer == message->source &&
+        message->source != node->config.node && message->status < FB_LEVEL_COUNT &&
+        (message->block.object != FB_OBJECT_NONE || message->status == FB_LEVEL_VOLATILE);
     uint32_t slot = is_sane ? fb_cache_find(node_cache(node), message->block.key) : FB_NONE;
     const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
     if (!is_sane || (entry != NULL && entry->size_bytes != message->block.size)) {

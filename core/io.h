@@ -119,6 +119,7 @@ enum fb_level {
     FB_LEVEL_REPLICATED, /* in the memory of write_quorum nodes */
     FB_LEVEL_DEVICE,     /* on a device of write_quorum nodes */
     FB_LEVEL_ORIGIN,     /* at the origin */
+    FB_LEVEL_VOLATILE,   /* nothing is promised; between nodes only: a KV block for others to use */
     FB_LEVEL_COUNT
 };
 

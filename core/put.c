@@ -36,7 +36,8 @@ static void put_targets(struct fb_node *node, struct put *put, struct fb_key key
     FB_ASSERT(put->slot != FB_NONE);
     put->target_count = 0;
     put->held = 0;
-    for (uint32_t rank = 0; rank < FB_RANKS_MAX; rank++) {
+    uint32_t ranks = put->level == FB_LEVEL_VOLATILE ? 1 : FB_RANKS_MAX;
+    for (uint32_t rank = 0; rank < ranks; rank++) {
         uint32_t target = put_target(node, key, rank);
         if (target != FB_NONE)
             put->targets[put->target_count++] = target;
@@ -49,7 +50,7 @@ bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t req
                bool has_client)
 {
     uint32_t index = node->put_free;
-    FB_ASSERT(node_entries(node)[slot].flags & ENTRY_DIRTY);
+    FB_ASSERT((node_entries(node)[slot].flags & ENTRY_DIRTY) || level == FB_LEVEL_VOLATILE);
     if (index == FB_NONE)
         return false;
     struct put *put = &node_puts(node)[index];
@@ -66,6 +67,18 @@ bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t req
     fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns);
     FB_ASSERT(put->target_count > 0);
     return true;
+}
+
+/* Offers a volatile block to its first rank, where others look for it. Best effort: without a free
+ * record, or after a second silence, it stays this node's. */
+void put_share(struct fb_node *node, uint32_t slot)
+{
+    struct fb_key key = fb_cache_key(node_cache(node), slot);
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    bool is_alone = node->view == NULL || !node->config.use_peers || node->config.place_local;
+    if (is_alone || put_target(node, key, 0) == node->config.node || put_of_slot(node, slot))
+        return;
+    put_begin(node, slot, FB_LEVEL_VOLATILE, 0, false);
 }
 
 static void put_end(struct fb_node *node, uint32_t index)
@@ -116,8 +129,14 @@ static void put_settle(struct step *step, uint32_t index)
     if (held < put->target_count || !put->is_answered)
         return;
     uint32_t slot = put->slot, rank;
+    bool is_given = put->level == FB_LEVEL_VOLATILE && !node->config.keep_peer_blocks;
     put_end(node, index);
     struct entry *entry = &node_entries(node)[slot];
+    if (is_given) { /* its owner has it: one copy in the cluster is enough */
+        entry->flags |= ENTRY_TRANSIENT;
+        memory_settle(node, slot);
+        return;
+    }
     bool is_owner = put_is_owner(node, fb_cache_key(node_cache(node), slot), &rank);
     if (!is_owner && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot))
         dirty_clear(node, entry->fill); /* the owners have it: this copy is only a cache's */
@@ -151,7 +170,11 @@ static void put_ask_target(struct step *step, uint32_t index, uint32_t target)
     struct fb_node *node = step->node;
     struct put *put = &node_puts(node)[index];
     const struct entry *entry = &node_entries(node)[put->slot];
-    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    struct fb_block block = {.key = fb_cache_key(node_cache(node), put->slot),
+                             .object = FB_OBJECT_NONE,
+                             .size = entry->size_bytes};
+    if (entry->flags & ENTRY_DIRTY)
+        block = dirty_block(node, entry->fill);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = target;
     op->message =
@@ -161,7 +184,7 @@ static void put_ask_target(struct step *step, uint32_t index, uint32_t target)
                             .ask_id = id_make(ID_PUT, index, put->generation),
                             .digest = entry->digest,
                             .target = FB_NONE,
-                            .block = dirty_block(node, entry->fill),
+                            .block = block,
                             .span = memory_span(node, entry->first_unit, entry->size_bytes)};
     node->stats.holds_sent++;
 }
@@ -175,8 +198,13 @@ void put_timer(struct step *step, uint32_t index)
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
     uint32_t local = FB_NONE;
     fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + node->config.hold_ns);
-    if (!put->is_answered && put->failures++ > node->config.retries_max)
+    bool is_over = put->failures++ > node->config.retries_max;
+    if (!put->is_answered && is_over)
         put_reply(step, put, FB_TIMEOUT);
+    if (put->level == FB_LEVEL_VOLATILE && put->failures > 2) {
+        put_end(node, index);
+        return;
+    }
     for (uint32_t i = 0; i < put->target_count && step_room(step) > 1; i++) {
         if (put->held >> i & 1u)
             continue;

@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 
-enum { GROUP_BLOCKS = 64 };  /* consecutive blocks of a chain that share an owner */
 enum { IN_FLIGHT_MAX = 64 }; /* blocks moved at once, below the core's default of fills */
 enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 
@@ -84,10 +83,21 @@ void kv_close(struct world *world)
     free(world->kv);
 }
 
+/* Blocks of a chain that share an owner begin at 0, 2, 8, 32, 128, ...: few groups for a long chain,
+ * so that a match asks few owners, and small ones at the front, where all chats have the same
+ * prompt and would otherwise crowd one owner with what follows it. */
+static uint32_t group_start(uint32_t i)
+{
+    uint32_t start = 0;
+    for (uint32_t next = 2; next <= i; next *= 4)
+        start = next;
+    return start;
+}
+
 /* Key of block i of a request. The trace's ids name a block together with all before it. */
 static struct fb_key kv_key(const struct kv *kv, const struct fb_trace_request *request, uint32_t i)
 {
-    uint32_t group = i / GROUP_BLOCKS * GROUP_BLOCKS;
+    uint32_t group = group_start(i);
     return (struct fb_key){.high = fb_mix(kv->trace.blocks[request->first + group] + 1),
                            .low = fb_mix(kv->trace.blocks[request->first + i] + 2)};
 }

@@ -135,13 +135,13 @@ void hold_message(struct step *step, const struct fb_message *message)
                                   .next = FB_NONE,
                                   .peer = message->source,
                                   .kind = WAITER_HOLD,
-                                  .hops = message->status};
-    bool is_sane =
-        message->block.size > 0 && message->span.size == message->block.size &&
-        message->block.size <= node->config.block_size_bytes &&
-        message->span.region == FB_REGION_MEMORY && message->span.peer == message->source &&
-        message->source != node->config.node && message->status < FB_LEVEL_COUNT &&
-        (message->block.object != FB_OBJECT_NONE || message->status == FB_LEVEL_VOLATILE);
+                                  .hops = message->hops};
+    bool is_sane = message->block.size > 0 && message->span.size == message->block.size &&
+                   message->block.size <= node->config.block_size_bytes &&
+                   message->span.region == FB_REGION_MEMORY &&
+                   message->span.peer == message->source && message->source != node->config.node &&
+                   message->hops < FB_LEVEL_COUNT &&
+                   (message->block.object != FB_OBJECT_NONE || message->hops == FB_LEVEL_VOLATILE);
     uint32_t slot = is_sane ? fb_cache_find(node_cache(node), message->block.key) : FB_NONE;
     const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
     if (!is_sane || (entry != NULL && entry->size_bytes != message->block.size)) {

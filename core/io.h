@@ -132,7 +132,7 @@ enum fb_message_kind {
     FB_MESSAGE_RETURN,     /* reader -> lender: done with the span; flag KEPT: I can serve it now */
     FB_MESSAGE_MATCH_ASK,  /* keys: how many from the first on do you hold? */
     FB_MESSAGE_MATCH_TELL, /* answer: count */
-    FB_MESSAGE_HOLD,       /* writer -> rank: pull span, keep it until drained; status: the level */
+    FB_MESSAGE_HOLD,       /* writer -> rank: pull span, keep it until drained */
     FB_MESSAGE_HELD,       /* answer: status */
     FB_MESSAGE_DRAINED,    /* first rank -> holder: block is at the origin */
     FB_MESSAGE_DRAIN_ASK,  /* holder -> first rank: is it? */
@@ -149,7 +149,7 @@ struct fb_message {
     uint8_t kind;   /* enum fb_message_kind */
     uint8_t status; /* DENY: enum fb_status */
     uint8_t flags;
-    uint8_t hops;       /* ASK: referrals followed so far */
+    uint8_t hops;       /* ASK: referrals followed so far; HOLD: enum fb_level */
     uint32_t source;    /* node that sent it */
     uint64_t ask_id;    /* the asker's attempt or match run; answers carry it back */
     uint64_t lend_id;   /* OFFER and RETURN: the lender's loan */

@@ -179,7 +179,7 @@ static void put_ask_target(struct step *step, uint32_t index, uint32_t target)
     op->target = target;
     op->message =
         (struct fb_message){.kind = FB_MESSAGE_HOLD,
-                            .status = put->level,
+                            .hops = put->level,
                             .source = (uint32_t)node->config.node,
                             .ask_id = id_make(ID_PUT, index, put->generation),
                             .digest = entry->digest,
@@ -198,7 +198,9 @@ void put_timer(struct step *step, uint32_t index)
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
     uint32_t local = FB_NONE;
     fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + node->config.hold_ns);
-    bool is_over = put->failures++ > node->config.retries_max;
+    /* Held by all and waiting for the drain is no failure. */
+    bool is_spread = put->held == (1u << put->target_count) - 1;
+    bool is_over = !is_spread && put->failures++ > node->config.retries_max;
     if (!put->is_answered && is_over)
         put_reply(step, put, FB_TIMEOUT);
     if (put->level == FB_LEVEL_VOLATILE && put->failures > 2) {

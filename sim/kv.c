@@ -83,9 +83,9 @@ void kv_close(struct world *world)
     free(world->kv);
 }
 
-/* Blocks of a chain that share an owner begin at 0, 2, 8, 32, 128, ...: few groups for a long chain,
- * so that a match asks few owners, and small ones at the front, where all chats have the same
- * prompt and would otherwise crowd one owner with what follows it. */
+/* Blocks of a chain that share an owner begin at 0, 2, 8, 32, 128, ...: few groups for a long
+ * chain, so that a match asks few owners, and small ones at the front, where all chats have the
+ * same prompt and would otherwise crowd one owner with what follows it. */
 static uint32_t group_start(uint32_t i)
 {
     uint32_t start = 0;

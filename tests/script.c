@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STORES_MAX = 1024 };
+
 struct script_event {
     uint64_t at_ns, order;
     uint32_t node;
@@ -36,6 +38,9 @@ struct script {
     char *text;
     size_t text_size, text_max;
     uint32_t wrong_reads;
+    struct fb_view *old_view; /* before a burial; nodes that died still point to it */
+    struct fb_key stored[STORES_MAX];
+    uint32_t stored_count;
 };
 
 static uint64_t tag_of(const struct fb_block *block)
@@ -118,6 +123,7 @@ void script_close(struct script *script)
         free(script->tags[i][1]);
     }
     free(script->view);
+    free(script->old_view);
     free(script->queue);
     free(script->text);
     free(script);
@@ -137,6 +143,49 @@ void *script_context(struct script *script)
 void script_kill(struct script *script, uint32_t node)
 {
     script->is_dead[node] = true;
+}
+
+void script_bury(struct script *script, uint64_t at_ns, uint32_t node)
+{
+    struct fb_member members[SCRIPT_NODES_MAX];
+    uint64_t view_bytes = fb_view_size_bytes(script->nodes);
+    uint32_t ranks = fb_view_ranks(script->view), alive = 0;
+    script_kill(script, node);
+    if (script->old_view != NULL)
+        abort(); /* one burial a script */
+    script->old_view = script->view;
+    script->view = calloc(1, view_bytes);
+    for (uint32_t i = 0; i < script->nodes; i++) {
+        members[i] =
+            (struct fb_member){.node = i, .domain = i, .weight = 1, .is_up = !script->is_dead[i]};
+        alive += !script->is_dead[i];
+    }
+    ranks = alive < ranks ? alive : ranks;
+    if (fb_view_build(script->view, view_bytes, 2, members, script->nodes, ranks) != FB_OK)
+        abort();
+    for (uint32_t i = 0; i < script->nodes; i++)
+        script_push(script, at_ns, i)->event =
+            (struct fb_event){.kind = FB_EVENT_VIEW, .view = script->view};
+}
+
+void script_write(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
+                  const struct fb_block *block, uint32_t level)
+{
+    const struct fb_request request = {
+        .kind = FB_REQUEST_WRITE,
+        .request_id = request_id,
+        .level = level,
+        .block = *block,
+        .span = {.region = FB_REGION_CLIENT, .peer = node, .size = block->size}};
+    script_request(script, at_ns, node, &request);
+}
+
+uint32_t script_stores(const struct script *script, const struct fb_block *block)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < script->stored_count; i++)
+        count += fb_key_equal(script->stored[i], block->key);
+    return count;
 }
 
 void script_set_hold(struct script *script, uint64_t hold_ns)
@@ -187,7 +236,7 @@ static void script_send(struct script *script, const struct fb_op *op, uint64_t 
 
 static uint64_t op_delay_ns(enum fb_op_kind kind)
 {
-    if (kind == FB_OP_FETCH)
+    if (kind == FB_OP_FETCH || kind == FB_OP_STORE)
         return 10000000;
     if (kind == FB_OP_PULL || kind == FB_OP_READ)
         return 100000;
@@ -227,6 +276,19 @@ static void script_move(struct script *script, struct script_event *event)
         event->event.done.status = FB_GONE;
     if (event->event.done.status != FB_OK)
         return;
+    bool is_absent = op->kind == FB_OP_FETCH && op->block.object >= SCRIPT_WRITTEN &&
+                     op->block.object != FB_OBJECT_NONE && script_stores(script, &op->block) == 0;
+    if (is_absent) {
+        event->event.done.status = FB_ABSENT;
+        return;
+    }
+    if (op->kind == FB_OP_STORE) {
+        if (script->stored_count == STORES_MAX)
+            abort();
+        if (*tag_at(script, &op->span) != tag_of(&op->block))
+            script->wrong_reads++;
+        script->stored[script->stored_count++] = op->block.key;
+    }
     bool is_copy_in = op->kind == FB_OP_PULL && op->source.region == FB_REGION_CLIENT;
     if (op->kind == FB_OP_FETCH || is_copy_in)
         *tag_at(script, &op->span) = tag_of(&op->block);

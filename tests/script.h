@@ -33,6 +33,19 @@ void *script_context(struct script *script);
 /* From then on: messages to the node vanish, pulls from it fail with GONE. */
 void script_kill(struct script *script, uint32_t node);
 
+/* Kills a node and gives the others a view without it, at a date. */
+void script_bury(struct script *script, uint64_t at_ns, uint32_t node);
+
+/* Objects from here on are at the origin only once they were stored. */
+#define SCRIPT_WRITTEN (UINT64_C(1) << 40)
+
+/* Queues a durable write of `block` at a level (enum fb_level). */
+void script_write(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
+                  const struct fb_block *block, uint32_t level);
+
+/* How often the block was stored at the origin. */
+uint32_t script_stores(const struct script *script, const struct fb_block *block);
+
 /* Queues a request at a date. request_id must be below SCRIPT_REPLIES_MAX. */
 void script_get(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
                 const struct fb_block *block);

@@ -136,6 +136,37 @@ static void golden_match_then_read(void **state)
     script_close(script);
 }
 
+static void golden_write_and_drain(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.replicas = 2;
+    struct script *script = script_open(4, &config, 1);
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 3, FLOW_BLOCK_BYTES, 1);
+    script_write(script, 1000, 0, 1, &block, FB_LEVEL_REPLICATED);
+    script_get(script, 50 * MS, 1, 2, &block);
+    script_run(script, FB_NEVER_NS - 1);
+    expect_golden(script, "write_and_drain");
+    script_close(script);
+}
+
+static void golden_holder_dies_and_is_replaced(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.replicas = 2;
+    config.drain_delay_ns = 100 * MS;
+    struct script *script = script_open(4, &config, 1);
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 3, FLOW_BLOCK_BYTES, 1);
+    uint32_t dead = script_owner(script, &block, 0);
+    script_write(script, 1000, dead == 0 ? 1 : 0, 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 20 * MS);
+    script_bury(script, 30 * MS, dead);
+    script_run(script, FB_NEVER_NS - 1);
+    expect_golden(script, "holder_dies_and_is_replaced");
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +174,8 @@ int main(void)
         cmocka_unit_test(golden_hedge_past_a_silent_owner),
         cmocka_unit_test(golden_throttled_origin),
         cmocka_unit_test(golden_match_then_read),
+        cmocka_unit_test(golden_write_and_drain),
+        cmocka_unit_test(golden_holder_dies_and_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

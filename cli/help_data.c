@@ -152,6 +152,23 @@ static const struct fb_help table[] = {
         .examples = {{"forebay mount /mnt/datasets", "Then: ls /mnt/datasets"}},
     },
     {
+        .name = "put",
+        .arguments = "[OPTION]... FILE|- NAME",
+        .summary = "write a file through this machine's daemon",
+        .text =
+            "The bytes are spread to the nodes that shall hold them and stored at the origin in "
+            "the background; NAME appears there when all of it is there. Ends then.",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+                {"--level memory|replicated|device|origin",
+                 "what --verbose reports first: where the bytes are safe; default: replicated"},
+                {"--verbose", "says when the level was reached and when it was committed"},
+            },
+        .examples = {{"forebay put --verbose step-1000.pt checkpoints/step-1000.pt",
+                      "How long until the trainer may go on, how long until it is at the origin?"}},
+    },
+    {
         .name = "stat",
         .arguments = "[--socket PATH] NAME",
         .summary = "print the size and version of a file at the origin",

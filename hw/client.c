@@ -75,7 +75,7 @@ static int reply_receive(struct forebay_client *client, struct fb_local_reply *r
 }
 
 /* One request, one reply; nothing else is in flight over the socket. */
-static int call(struct forebay_client *client, struct fb_local_request *request, const char *name,
+int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
                 struct fb_local_reply *reply)
 {
     int code = request_send(client, request, name);
@@ -177,7 +177,7 @@ int forebay_client_stat(struct forebay_client *client, const char *name,
 {
     struct fb_local_request request = {.kind = FB_LOCAL_STAT};
     struct fb_local_reply reply;
-    int code = call(client, &request, name, &reply);
+    int code = client_call(client, &request, name, &reply);
     if (code != 0)
         return code;
     *facts = (struct forebay_facts){.size_bytes = reply.size,
@@ -216,7 +216,7 @@ int forebay_client_list(struct forebay_client *client, const char *folder,
     int result = 0;
     do {
         struct fb_local_reply reply;
-        int code = call(client, &request, folder, &reply);
+        int code = client_call(client, &request, folder, &reply);
         if (code == 0 &&
             (reply.cursor_length > reply.page_size || reply.cursor_length > FB_LOCAL_CURSOR_MAX))
             code = -EPROTO;
@@ -237,7 +237,7 @@ int forebay_client_status(struct forebay_client *client, char **text)
 {
     struct fb_local_request request = {.kind = FB_LOCAL_STATUS};
     struct fb_local_reply reply;
-    int code = call(client, &request, NULL, &reply);
+    int code = client_call(client, &request, NULL, &reply);
     if (code != 0)
         return code;
     *text = calloc(1, reply.page_size + 1);
@@ -251,7 +251,7 @@ int forebay_file_open(struct forebay_client *client, const char *name, struct fo
 {
     struct fb_local_request request = {.kind = FB_LOCAL_OPEN};
     struct fb_local_reply reply;
-    int code = call(client, &request, name, &reply);
+    int code = client_call(client, &request, name, &reply);
     if (code != 0)
         return code;
     struct forebay_file *opened = calloc(1, sizeof(*opened));
@@ -267,6 +267,8 @@ void forebay_file_close(struct forebay_file *file)
     if (file == NULL)
         return;
     struct fb_local_request request = {.kind = FB_LOCAL_CLOSE, .object = file->handle};
+    if (file->writer != NULL)
+        client_writer_free(file->writer);
     (void)request_send(file->client, &request, NULL); /* a daemon that went has closed it, too */
     free(file);
 }

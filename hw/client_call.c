@@ -18,6 +18,7 @@ static int call(struct forebay_client *client, struct fb_ring_request request,
     }
     if (code != 0)
         return code;
+    client->slots[slot].is_call = true;
     client_ring_put(client, request, slot);
     while (!client->slots[slot].is_done && code == 0)
         code = client_step(client, true);

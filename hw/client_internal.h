@@ -16,12 +16,14 @@ static_assert((int)CLIENT_SLOTS < (int)FB_LOCAL_LEASES_MAX &&
                   (int)CLIENT_SLOTS < (int)FB_RING_ENTRIES,
               "the library stays within what the daemon allows");
 
-/* A block that is being read; or a call that is waited for (read NULL). */
+/* A block that is being read, or written; or a call that is waited for (both NULL). */
 struct client_slot {
     struct forebay_read *read;
+    struct client_writer *writer;
     uint64_t block;
     uint32_t next; /* free list, or those to be asked for again */
     bool is_used;
+    bool is_call; /* somebody waits for it */
     bool is_done; /* a call's reply is here */
     struct fb_ring_reply reply;
 };
@@ -44,15 +46,19 @@ struct forebay_client {
     uint64_t busy_until_ns;
     struct forebay_read *starting_head, *starting_tail; /* have blocks to ask for */
     struct forebay_read *ended_head, *ended_tail;
-    uint64_t reads; /* in progress, or ended and not returned */
+    struct client_writer *writing; /* has the arena; one at a time */
+    uint64_t reads;                /* in progress, or ended and not returned */
     unsigned char
         page[FB_LOCAL_PAGE_BYTES + FB_LOCAL_CURSOR_MAX]; /* of the last reply over the socket */
 };
+
+struct client_writer;
 
 struct forebay_file {
     struct forebay_client *client;
     uint64_t handle;
     uint64_t size;
+    struct client_writer *writer; /* NULL: a file for reading */
     uint64_t blocks[FB_REASON_COUNT];
 };
 
@@ -71,6 +77,15 @@ bool client_ring_take(struct forebay_client *client, struct fb_ring_reply *reply
 /* Waits until there is a reply, or until a time; -ECONNRESET: the daemon went. */
 int client_ring_wait(struct forebay_client *client, uint64_t until_ns);
 uint64_t client_clock_ns(void);
+
+/* client.c */
+int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
+                struct fb_local_reply *reply);
+
+/* client_write.c */
+void client_written(struct forebay_client *client, uint32_t slot,
+                    const struct fb_ring_reply *reply);
+void client_writer_free(struct client_writer *writer);
 
 /* client_read.c */
 void client_reply_handle(struct forebay_client *client, uint32_t slot,

@@ -185,6 +185,14 @@ void client_reply_handle(struct forebay_client *client, uint32_t slot,
         block_handle(client, slot, reply);
         return;
     }
+    if (record->writer != NULL) {
+        client_written(client, slot, reply);
+        return;
+    }
+    if (!record->is_call) { /* of a file that was closed meanwhile */
+        client_slot_free(client, slot);
+        return;
+    }
     record->reply = *reply;
     record->is_done = true;
 }

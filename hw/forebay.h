@@ -73,6 +73,35 @@ uint64_t forebay_file_size_bytes(const struct forebay_file *file);
  * went. Bytes before the error may have been written. */
 int64_t forebay_file_read(struct forebay_file *file, uint64_t offset, void *bytes, uint64_t size);
 
+/* How safe written bytes are when the daemon says so. */
+enum forebay_level {
+    FOREBAY_MEMORY,     /* in this machine's memory */
+    FOREBAY_REPLICATED, /* in the memory of as many nodes as core.write_quorum says */
+    FOREBAY_DEVICE,     /* on a device of as many nodes */
+    FOREBAY_ORIGIN,     /* at the origin */
+};
+
+/* Begins a new version of an object. It is written from the beginning to the end, in parts of any
+ * size, and seen by nobody until it is committed; forebay_file_close before that gives it up.
+ * level: what forebay_file_write and forebay_file_sync promise. The file is the caller's.
+ * Errors: -EINVAL: no fine name, or an origin that cannot be written; -EBUSY. */
+int forebay_file_create(struct forebay_client *client, const char *name, enum forebay_level level,
+                        struct forebay_file **file);
+
+/* Appends bytes; returns when they have been taken over, not when they are safe. Errors: of this
+ * write or an earlier one: -EBUSY, -ENOSPC: no room though tried for long; -ETIMEDOUT: the level
+ * could not be reached; -ECONNRESET: the daemon went. The file is then to be closed. */
+int forebay_file_write(struct forebay_file *file, const void *bytes, uint64_t size);
+
+/* Waits until all that was written is as safe as the level says; a last part of a block stays
+ * behind until the commit. Errors: as forebay_file_write. */
+int forebay_file_sync(struct forebay_file *file);
+
+/* Writes the rest, waits for the level, then until all blocks are at the origin, and makes the
+ * object visible there, whole, with all its bytes durable. patience_s: how long to wait for the
+ * origin. Errors: as forebay_file_write; -ETIMEDOUT: patience. */
+int forebay_file_commit(struct forebay_file *file, uint32_t patience_s);
+
 /* Bytes of a file where they stand in the cache, for reading without a copy. They stay until the
  * view is returned; a client that holds many leaves the daemon less to cache with. */
 struct forebay_view {

@@ -30,6 +30,8 @@ enum fb_local_kind {
     FB_LOCAL_STAT,   /* name */
     FB_LOCAL_LIST,   /* name: a folder, may be empty; index and cursor: of the last reply */
     FB_LOCAL_STATUS, /* the daemon's state as text */
+    FB_LOCAL_CREATE, /* name: a new version of it, to be written, until CLOSE */
+    FB_LOCAL_COMMIT, /* object, index: its size; BUSY: not all of it is at the origin yet */
 };
 
 struct fb_local_request {

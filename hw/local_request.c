@@ -5,6 +5,7 @@
 #include "hw/status.h"
 
 #include <string.h>
+#include <time.h>
 
 static void refuse(struct local_request *request, enum fb_status status)
 {
@@ -65,6 +66,57 @@ static void facts_done(struct fb_origin_task *task, enum fb_status status)
                                          .block_size =
                                              session->loop->settings->core.block_size_bytes};
     local_request_end(request, &reply);
+}
+
+/* A new version of a name: the time, which the origin keeps as the object's time of change. */
+static void create_start(struct local_request *request, const struct fb_local_request *from)
+{
+    struct local_session *session = request->session;
+    struct fb_object *object = &request->origin.object;
+    struct timespec now;
+    if (!session->loop->origin.can_write ||
+        !fb_object_name_is_fine(from->text, from->name_length)) {
+        refuse(request, FB_INVALID);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    object->size = 0;
+    object->version = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    object->name_length = from->name_length;
+    memcpy(object->name, from->text, from->name_length);
+    object->name[from->name_length] = '\0';
+    fb_object_identify(object);
+    const struct fb_local_reply reply = {.status = object_open(session, object),
+                                         .object = object->handle,
+                                         .version_of_object = object->version,
+                                         .block_size =
+                                             session->loop->settings->core.block_size_bytes};
+    local_request_end(request, &reply);
+}
+
+static void commit_done(struct fb_origin_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
+    struct fb_loop *loop = request->session->loop;
+    if (status == FB_OK)
+        (void)fb_objects_add(&loop->objects, &task->object); /* learns the size */
+    const struct fb_local_reply reply = {.status = status, .size = task->object.size};
+    local_request_end(request, &reply);
+}
+
+static void commit_start(struct local_request *request, const struct fb_local_request *from)
+{
+    struct fb_loop *loop = request->session->loop;
+    const struct fb_object *object = fb_objects_find(&loop->objects, from->object);
+    if (object == NULL || !loop->origin.can_write) {
+        refuse(request, FB_INVALID);
+        return;
+    }
+    request->origin.verb = FB_ORIGIN_COMMIT;
+    request->origin.done = commit_done;
+    request->origin.object = *object;
+    request->origin.object.size = from->index;
+    fb_origin_start(&loop->origin, &request->origin);
 }
 
 static void list_done(struct fb_origin_task *task, enum fb_status status)
@@ -140,6 +192,12 @@ void local_request_start(struct local_request *request, const struct fb_local_re
         return;
     case FB_LOCAL_STATUS:
         status_start(request);
+        return;
+    case FB_LOCAL_CREATE:
+        create_start(request, from);
+        return;
+    case FB_LOCAL_COMMIT:
+        commit_start(request, from);
         return;
     case FB_LOCAL_CLOSE:
         break;

@@ -161,13 +161,21 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
 {
     struct fb_loop *loop = session->loop;
     uint64_t block_size = loop->settings->core.block_size_bytes;
-    if (from->kind != FB_RING_GET) {
+    if (from->kind == FB_RING_GET_KEY || from->kind == FB_RING_PUT) {
         *block = (struct fb_block){.key = from->key, .object = FB_OBJECT_NONE, .size = from->size};
         block->tenant = from->tenant;
         return from->kind == FB_RING_GET_KEY || arena_holds(session, from->offset, from->size);
     }
     const struct fb_object *object = fb_objects_find(&loop->objects, from->object);
-    if (object == NULL || from->index >= fb_object_blocks(object, block_size))
+    if (object == NULL)
+        return false;
+    if (from->kind == FB_RING_WRITE) {
+        *block = fb_object_new_block(object, block_size, from->index, from->size);
+        block->tenant = from->tenant;
+        return from->index < UINT64_MAX / block_size - 1 &&
+               arena_holds(session, from->offset, from->size);
+    }
+    if (from->index >= fb_object_blocks(object, block_size))
         return false;
     *block = fb_object_block(object, block_size, from->index);
     block->tenant = from->tenant;
@@ -197,13 +205,16 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
     struct fb_block block;
     if (!block_make(session, from, &block))
         return false;
+    bool is_copy = from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE;
     struct fb_event *event = &batch->events[batch->count++];
-    *event = (struct fb_event){
-        .kind = FB_EVENT_REQUEST,
-        .request = {.kind = from->kind == FB_RING_PUT ? FB_REQUEST_PUT : FB_REQUEST_GET,
-                    .request_id = slot_take(session, from),
-                    .block = block}};
-    if (from->kind == FB_RING_PUT)
+    *event = (struct fb_event){.kind = FB_EVENT_REQUEST,
+                               .request = {.kind = from->kind == FB_RING_PUT ? FB_REQUEST_PUT
+                                                   : is_copy                 ? FB_REQUEST_WRITE
+                                                                             : FB_REQUEST_GET,
+                                           .level = from->level,
+                                           .request_id = slot_take(session, from),
+                                           .block = block}};
+    if (is_copy)
         event->request.span = (struct fb_span){
             .region = FB_REGION_CLIENT,
             .peer = session->loop->settings->node,
@@ -234,7 +245,7 @@ static void request_handle(struct local_session *session, const struct fb_ring_r
         is_started = match_start(session, from);
     else if (is_get && session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
         refusal = FB_BUSY;
-    else if (is_get || from->kind == FB_RING_PUT)
+    else if (is_get || from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE)
         is_started = block_start(session, from, batch);
     if (!is_started)
         ring_reply(session, (struct fb_ring_reply){

@@ -13,7 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RING_ENTRIES = 4096, TICKS_AT_ONCE_MAX = 1000000, SWEEPS_PER_TIMEOUT = 8 };
+enum {
+    RING_ENTRIES = 4096,
+    TICKS_AT_ONCE_MAX = 1000000,
+    SWEEPS_PER_TIMEOUT = 8,
+    ORIGIN_THREADS = 4
+};
 
 static const uint64_t sweep_ns_max = 250000000; /* what is recorded is written that often */
 static const uint64_t slice_bytes_max = UINT64_C(1) << 30; /* of one registered buffer */
@@ -219,6 +224,9 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error) &&
         fb_offload_open(&loop->offload, &loop->uring, settings->workers) != 0)
         fb_error_set(error, "workers: cannot start %u threads", settings->workers);
+    if (!fb_error_is_set(error) && settings->origin.kind == FB_ORIGIN_POSIX &&
+        fb_offload_open(&loop->origin_calls, &loop->uring, ORIGIN_THREADS) != 0)
+        fb_error_set(error, "origin: cannot start %d threads", ORIGIN_THREADS);
     if (!fb_error_is_set(error))
         works_open(loop, error);
     if (!fb_error_is_set(error))
@@ -271,6 +279,7 @@ void fb_loop_close(struct fb_loop *loop)
 {
     fb_origin_close(&loop->origin); /* its thread hands over to offload's */
     fb_offload_close(&loop->offload);
+    fb_offload_close(&loop->origin_calls);
     fb_recorder_close(&loop->recorder);
     if (loop->has_ring)
         fb_uring_close(&loop->uring); /* waits for what is in flight */

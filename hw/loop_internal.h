@@ -41,7 +41,8 @@ struct fb_loop {
     struct fb_node *node;
     struct fb_view *view;
     struct fb_objects objects;
-    struct fb_offload offload;
+    struct fb_offload offload;      /* digests and copies */
+    struct fb_offload origin_calls; /* of a folder as origin: calls that wait */
     struct fb_origin origin;
     struct fb_drive_file drive;
     struct fb_tcp tcp;

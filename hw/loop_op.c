@@ -117,6 +117,22 @@ static void origin_fetch(struct work *work)
     fb_origin_start(&loop->origin, &work->origin);
 }
 
+static void origin_store(struct work *work)
+{
+    struct fb_loop *loop = work->loop;
+    const struct fb_object *object = fb_objects_find(&loop->objects, work->op.block.object);
+    if (object == NULL) { /* named too long ago */
+        work_end_later(work, FB_CONFLICT);
+        return;
+    }
+    work->origin.verb = FB_ORIGIN_STORE;
+    work->origin.done = origin_done;
+    work->origin.object = *object;
+    work->origin.offset = work->op.block.offset;
+    work->origin.bytes = work->bytes;
+    fb_origin_start(&loop->origin, &work->origin);
+}
+
 static void offload_done(struct fb_offload_task *task)
 {
     struct work *work = FB_CONTAINER(task, struct work, offload);
@@ -158,12 +174,14 @@ static void work_start(struct work *work)
     case FB_OP_FETCH:
         origin_fetch(work);
         return;
+    case FB_OP_STORE:
+        origin_store(work);
+        return;
     case FB_OP_DIGEST:
         offload_start(work, fb_offload_digest, NULL);
         return;
     case FB_OP_REPLY:
     case FB_OP_SEND:
-    case FB_OP_STORE:
     case FB_OP_META_GET:
     case FB_OP_META_PUT:
     case FB_OP_ENCODE:

@@ -38,7 +38,7 @@ void fb_object_identify(struct fb_object *object)
 {
     FB_ASSERT(object->name_length <= FB_OBJECT_NAME_MAX);
     object->name_hash = XXH3_64bits(object->name, object->name_length);
-    uint64_t handle = fb_mix(object->name_hash ^ fb_mix(object->version ^ fb_mix(object->size)));
+    uint64_t handle = fb_mix(object->name_hash ^ fb_mix(object->version));
     object->handle = handle == FB_OBJECT_NONE ? 0 : handle;
 }
 
@@ -72,9 +72,11 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
 {
     struct fb_object *known = fb_objects_find(objects, object->handle);
     if (known != NULL) {
-        bool is_same = known->name_length == object->name_length && known->size == object->size &&
+        bool is_same = known->name_length == object->name_length &&
                        known->version == object->version &&
                        memcmp(known->name, object->name, object->name_length) == 0;
+        if (is_same && object->size > 0)
+            known->size = object->size; /* committed by now */
         return is_same ? known : NULL;
     }
     if (!objects_make_room(objects))
@@ -88,7 +90,12 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
 
 bool fb_object_name_is_fine(const char *name, uint32_t length)
 {
+    static const char parts[] = FB_OBJECT_PARTS;
+    size_t parts_length = sizeof(parts) - 1;
     if (length == 0 || length > FB_OBJECT_NAME_MAX || memchr(name, '\0', length) != NULL)
+        return false;
+    if (length >= parts_length && memcmp(name, parts, parts_length) == 0 &&
+        (length == parts_length || name[parts_length] == '/'))
         return false;
     for (uint32_t from = 0; from <= length;) {
         const char *slash = memchr(name + from, '/', length - from);
@@ -111,11 +118,17 @@ struct fb_block fb_object_block(const struct fb_object *object, uint64_t block_s
                                 uint64_t index)
 {
     FB_ASSERT(index < fb_object_blocks(object, block_size_bytes));
-    uint64_t offset = index * block_size_bytes;
-    uint64_t left = object->size - offset;
+    uint64_t left = object->size - index * block_size_bytes;
+    return fb_object_new_block(object, block_size_bytes, index,
+                               (uint32_t)(left < block_size_bytes ? left : block_size_bytes));
+}
+
+struct fb_block fb_object_new_block(const struct fb_object *object, uint64_t block_size_bytes,
+                                    uint64_t index, uint32_t size)
+{
     return (struct fb_block){
         .key = {.high = fb_mix(object->name_hash ^ fb_mix(index)), .low = object->handle},
         .object = object->handle,
-        .offset = offset,
-        .size = (uint32_t)(left < block_size_bytes ? left : block_size_bytes)};
+        .offset = index * block_size_bytes,
+        .size = size};
 }

@@ -2,10 +2,11 @@
  * made of name and version and so is the same on every node; a node that asks a peer for a block
  * sends the name along, so that the peer can fetch it.
  *
- *  1. A handle stands for one name, size and version; a changed object is another one.
+ *  1. A handle stands for one name and version; a changed object is another one.
  *  2. The table holds the objects that were named last; those that clients have open stay.
- *  3. A block's key: high = hash(name, index), low = hash(name, size, version): both together are
- *     128 bits of identity. */
+ *  3. A block's key: high = hash(name, index), low = the handle: both together are 128 bits of
+ *     identity.
+ *  4. The size of an object that is being written is not known, and 0, until it is committed. */
 #ifndef FB_HW_OBJECT_H
 #define FB_HW_OBJECT_H
 
@@ -34,7 +35,7 @@ struct fb_objects {
 bool fb_objects_open(struct fb_objects *objects, uint32_t objects_max);
 void fb_objects_close(struct fb_objects *objects);
 
-/* Fills in name_hash and handle from name, size and version. */
+/* Fills in name_hash and handle from name and version. */
 void fb_object_identify(struct fb_object *object);
 
 /* The known object; NULL: never named, or forgotten. Valid until the next fb_objects_add. */
@@ -44,13 +45,21 @@ struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle);
  * another object has this handle. */
 struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_object *object);
 
+/* Where an origin that cannot write into the middle of an object keeps the blocks of one that is
+ * not committed yet; no object's name begins so. */
+#define FB_OBJECT_PARTS ".forebay-parts"
+
 /* Is this a name that may be sent to an origin? Relative, without "." and ".." and empty parts,
- * 1 to FB_OBJECT_NAME_MAX bytes, no zero byte. */
+ * 1 to FB_OBJECT_NAME_MAX bytes, no zero byte, not among FB_OBJECT_PARTS. */
 bool fb_object_name_is_fine(const char *name, uint32_t length);
 
 /* Blocks of the object: count, and the one at index < count. */
 uint64_t fb_object_blocks(const struct fb_object *object, uint64_t block_size_bytes);
 struct fb_block fb_object_block(const struct fb_object *object, uint64_t block_size_bytes,
                                 uint64_t index);
+
+/* The block at any index of an object that is being written. size: 1 to block_size_bytes. */
+struct fb_block fb_object_new_block(const struct fb_object *object, uint64_t block_size_bytes,
+                                    uint64_t index, uint32_t size);
 
 #endif

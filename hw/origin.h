@@ -17,11 +17,14 @@ struct fb_loop;
 struct fb_origin_task;
 
 enum fb_origin_verb {
-    FB_ORIGIN_FETCH, /* object, offset, bytes: reads exactly bytes.size bytes */
-    FB_ORIGIN_STAT,  /* object.name: fills in size and version */
-    FB_ORIGIN_LIST,  /* object.name: a folder; "": the root. From cursor on, which is {"", 0} at
+    FB_ORIGIN_FETCH,  /* object, offset, bytes: reads exactly bytes.size bytes */
+    FB_ORIGIN_STAT,   /* object.name: fills in size and version */
+    FB_ORIGIN_LIST,   /* object.name: a folder; "": the root. From cursor on, which is {"", 0} at
                         first, fills bytes with fb_local_entry; then moved: bytes used; cursor:
                         where the next page begins, {"", 0}: there is none */
+    FB_ORIGIN_STORE,  /* object, offset, bytes: one block of an object that is being written */
+    FB_ORIGIN_COMMIT, /* object, of size: makes it visible, with its version; BUSY: not all blocks
+                         are there yet */
 };
 
 typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
@@ -45,6 +48,8 @@ struct fb_origin_task {
     uint64_t moved;
     int file;
     uint32_t stage;
+    uint64_t file_offset;
+    char part[64];
     struct open_how how;
     struct statx facts;
     struct fb_offload_task offload;
@@ -56,6 +61,7 @@ struct fb_origin {
     void (*start)(struct fb_origin *origin, struct fb_origin_task *task);
     void (*close)(struct fb_origin *origin);
     struct fb_loop *loop;
+    bool can_write;
     int folder;     /* posix */
     void *internal; /* the backend's */
 };

@@ -1,7 +1,9 @@
-/* A folder as blob store: names are paths below it. The version is made of the time of change, so
- * that every node that mounts the same file system sees the same one.
+/* A folder as blob store: names are paths below it. The version is the time of change, so that
+ * every node that mounts the same file system sees the same one.
  *
- *     OPEN --> STAT --> (version differs: CONFLICT) --> READ ... READ --> done, file closed
+ *     OPEN --> STAT --> READ ... READ --> done, file closed
+ *      |         '--version differs--.        ^
+ *      '--absent--> PART (a block that is stored, of an object that is not committed yet)
  *
  * Opening is RESOLVE_BENEATH: neither ".." nor a symbolic link leads out of the folder. */
 #include "hw/origin.h"
@@ -18,12 +20,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum stage { STAGE_OPEN, STAGE_STAT, STAGE_READ };
+enum stage { STAGE_OPEN, STAGE_STAT, STAGE_PART, STAGE_READ };
 
 static uint64_t version_of(const struct statx *facts)
 {
-    uint64_t time_ns = (uint64_t)facts->stx_mtime.tv_sec * 1000000000u + facts->stx_mtime.tv_nsec;
-    return fb_mix(time_ns);
+    return (uint64_t)facts->stx_mtime.tv_sec * 1000000000u + facts->stx_mtime.tv_nsec;
 }
 
 static void task_end(struct fb_origin_task *task, enum fb_status status)
@@ -41,7 +42,25 @@ static void task_read(struct fb_origin_task *task)
     const struct fb_bytes part = {.at = task->bytes.at + task->moved,
                                   .size = left < READ_BYTES_MAX ? left : READ_BYTES_MAX};
     task->stage = STAGE_READ;
-    fb_uring_read(&task->loop->uring, &task->io, task->file, part, task->offset + task->moved);
+    fb_uring_read(&task->loop->uring, &task->io, task->file, part, task->file_offset + task->moved);
+}
+
+/* The object is not there, or another version: perhaps the block is. status: what else to say. */
+static void task_part(struct fb_origin_task *task, enum fb_status status)
+{
+    if (task->verb != FB_ORIGIN_FETCH) {
+        task_end(task, status);
+        return;
+    }
+    if (task->file >= 0)
+        fb_uring_close_file(&task->loop->uring, task->file);
+    task->file = -1;
+    task->stage = STAGE_PART;
+    task->status = status;
+    task->file_offset = 0;
+    fb_origin_posix_part(task, task->part);
+    fb_uring_open_below(&task->loop->uring, &task->io, task->loop->origin.folder, task->part,
+                        &task->how);
 }
 
 /* The facts are there: what is asked for, or what was asked for still? */
@@ -49,7 +68,7 @@ static void task_facts(struct fb_origin_task *task)
 {
     const struct statx *facts = &task->facts;
     if (!S_ISREG(facts->stx_mode)) {
-        task_end(task, FB_ABSENT);
+        task_part(task, FB_ABSENT);
         return;
     }
     if (task->verb == FB_ORIGIN_STAT) {
@@ -59,7 +78,7 @@ static void task_facts(struct fb_origin_task *task)
         return;
     }
     if (task->object.size != facts->stx_size || task->object.version != version_of(facts))
-        task_end(task, FB_CONFLICT);
+        task_part(task, FB_CONFLICT);
     else
         task_read(task);
 }
@@ -84,8 +103,12 @@ static void task_done(struct fb_io *io, int32_t result)
         task_read(task);
         return;
     }
+    if (result < 0 && task->stage == STAGE_OPEN && fb_origin_status(result) == FB_ABSENT) {
+        task_part(task, FB_ABSENT);
+        return;
+    }
     if (result < 0) {
-        task_end(task, fb_origin_status(result));
+        task_end(task, task->stage == STAGE_PART ? task->status : fb_origin_status(result));
         return;
     }
     switch ((enum stage)task->stage) {
@@ -96,6 +119,10 @@ static void task_done(struct fb_io *io, int32_t result)
         return;
     case STAGE_STAT:
         task_facts(task);
+        return;
+    case STAGE_PART:
+        task->file = result;
+        task_read(task);
         return;
     case STAGE_READ:
         task_moved(task, result);
@@ -109,10 +136,15 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
         fb_origin_posix_list(task);
         return;
     }
+    if (task->verb != FB_ORIGIN_FETCH && task->verb != FB_ORIGIN_STAT) {
+        fb_origin_posix_write(task);
+        return;
+    }
     FB_ASSERT(fb_object_name_is_fine(task->object.name, task->object.name_length));
     fb_io_init(&task->io, task_done);
     task->file = -1;
     task->stage = STAGE_OPEN;
+    task->file_offset = task->offset;
     task->how = (struct open_how){.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     fb_uring_open_below(&origin->loop->uring, &task->io, origin->folder, task->object.name,
@@ -135,4 +167,5 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
     }
     origin->start = posix_start;
     origin->close = posix_close;
+    origin->can_write = true;
 }

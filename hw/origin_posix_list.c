@@ -108,5 +108,5 @@ static void list_done(struct fb_offload_task *offload)
 void fb_origin_posix_list(struct fb_origin_task *task)
 {
     task->offload = (struct fb_offload_task){.run = list_run, .done = list_done};
-    fb_offload_start(&task->loop->offload, &task->offload, false);
+    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
 }

@@ -23,6 +23,7 @@ enum fb_ring_kind {
     FB_RING_GET = 1, /* object, index: a block of an open object */
     FB_RING_GET_KEY, /* key, size: a volatile block */
     FB_RING_PUT,     /* key, size, offset: a volatile block from the arena */
+    FB_RING_WRITE,   /* object, index, size, offset, level: a block of an object being written */
     FB_RING_MATCH,   /* size keys at offset in the arena */
     FB_RING_RELEASE, /* object: the lease; no reply */
 };
@@ -36,7 +37,7 @@ struct fb_ring_request {
     struct fb_key key;
     uint64_t offset; /* in the arena */
     uint32_t size;
-    uint32_t reserved;
+    uint32_t level; /* WRITE: enum fb_level */
 };
 
 struct fb_ring_reply {

@@ -207,8 +207,8 @@ static void client_load(struct fb_map *root, struct fb_settings *settings)
     struct fb_map map = fb_map_child(root, "client", false);
     uint64_t block = settings->core.block_size_bytes, least = UINT64_C(16) << 20;
     text_copy(&map, "socket", settings->socket_path, sizeof(settings->socket_path));
-    settings->arena_bytes =
-        fb_map_bytes_or(&map, "arena", block > least ? block : least, 64 << 10, UINT64_C(1) << 36);
+    settings->arena_bytes = fb_map_bytes_or(&map, "arena", 4 * block > least ? 4 * block : least,
+                                            64 << 10, UINT64_C(1) << 36);
     settings->spin_ns = fb_map_ns_or(&map, "spin", 50000, 0, 1000000000);
     fb_map_close(&map);
 }

@@ -78,7 +78,7 @@ static int daemon_start(void **state)
     snprintf(text, sizeof(text),
              "schema_version: 1\ncluster: test\nnode: 0\n"
              "origin: {kind: posix, path: %s/origin}\n"
-             "client: {socket: %s, arena: 128 KiB}\n"
+             "client: {socket: %s, arena: 192 KiB}\n"
              "core: {memory_size: 512 KiB, block_size: 64 KiB}\n",
              temporary.folder, socket_path);
     fb_settings_load(temporary_write(&temporary, "config.yaml", text), NULL, 0, &settings, &error);
@@ -225,7 +225,7 @@ static void list_of_several_pages_is_whole(void **state)
     assert_int_equal(count, SMALL_FILES);
     count = 0;
     assert_int_equal(forebay_client_list(client, "", entry_count, &count), 0);
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 3); /* large, empty, many */
     count = 0;
     assert_int_equal(forebay_client_list(client, "absent", entry_count, &count), -ENOENT);
     assert_int_equal(forebay_client_list(client, "large", entry_count, &count), -ENOENT);
@@ -254,6 +254,78 @@ static void put_blocks_are_got_and_matched(void **state)
     assert_int_equal(forebay_kv_get(client, keys[3], got, 104), -EINVAL);
     assert_int_equal(forebay_kv_put(client, keys[2], bytes, 0), -EINVAL);
     assert_int_equal(forebay_kv_match(client, keys, 0), 0);
+    forebay_client_close(client);
+}
+
+/* Writes `size` bytes of the content in parts of `part` bytes. */
+static struct forebay_file *written(struct forebay_client *client, const char *name, uint64_t size,
+                                    uint64_t part)
+{
+    struct forebay_file *file;
+    assert_int_equal(forebay_file_create(client, name, FOREBAY_REPLICATED, &file), 0);
+    for (uint64_t at = 0; at < size; at += part) {
+        uint64_t left = size - at;
+        assert_int_equal(forebay_file_write(file, content + at, left < part ? left : part), 0);
+    }
+    return file;
+}
+
+static void write_of_any_size_is_read_back(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 600000};
+    struct forebay_client *client = client_open();
+    unsigned char *bytes = test_malloc(FILE_BYTES);
+    for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct forebay_file *file = written(client, "new/written", sizes[i], 7001);
+        assert_int_equal(forebay_file_sync(file), 0);
+        assert_int_equal(forebay_file_commit(file, 30), 0);
+        assert_int_equal(forebay_file_commit(file, 30), 0); /* once more does no harm */
+        forebay_file_close(file);
+        file = file_open(client, "new/written");
+        assert_int_equal(forebay_file_size_bytes(file), sizes[i]);
+        assert_int_equal(forebay_file_read(file, 0, bytes, FILE_BYTES), sizes[i]);
+        assert_memory_equal(bytes, content, sizes[i]);
+        forebay_file_close(file);
+    }
+    test_free(bytes);
+    forebay_client_close(client);
+}
+
+static void write_is_unseen_until_its_commit(void **state)
+{
+    (void)state;
+    struct forebay_client *client = client_open();
+    struct forebay_file *file = written(client, "unseen", 200000, 50000), *other;
+    struct forebay_facts facts;
+    assert_int_equal(forebay_file_sync(file), 0);
+    assert_int_equal(forebay_client_stat(client, "unseen", &facts), -ENOENT);
+    assert_int_equal(forebay_file_create(client, "second", FOREBAY_MEMORY, &other), -EBUSY);
+    forebay_file_close(file);
+    assert_int_equal(forebay_client_stat(client, "unseen", &facts), -ENOENT);
+    assert_int_equal(forebay_file_create(client, "../out", FOREBAY_MEMORY, &other), -EINVAL);
+    assert_int_equal(forebay_file_create(client, ".forebay-parts/x", FOREBAY_MEMORY, &other),
+                     -EINVAL);
+    file = file_open(client, "large");
+    assert_int_equal(forebay_file_write(file, "x", 1), -EBADF);
+    forebay_file_close(file);
+    forebay_client_close(client);
+}
+
+static void open_files_of_ten_thousand_are_fine(void **state)
+{
+    (void)state;
+    enum { FILES = 10000 };
+    struct forebay_client *client = client_open();
+    struct forebay_file **files = test_calloc(FILES, sizeof(*files));
+    for (uint32_t i = 0; i < FILES; i++)
+        files[i] = file_open(client, "large");
+    unsigned char byte = 0;
+    assert_int_equal(forebay_file_read(files[FILES - 1], 77, &byte, 1), 1);
+    assert_int_equal(byte, content[77]);
+    for (uint32_t i = 0; i < FILES; i++)
+        forebay_file_close(files[i]);
+    test_free(files);
     forebay_client_close(client);
 }
 
@@ -329,6 +401,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(reads_in_progress_all_end),
         cmocka_unit_test(list_of_several_pages_is_whole),
         cmocka_unit_test(put_blocks_are_got_and_matched),
+        cmocka_unit_test(write_of_any_size_is_read_back),
+        cmocka_unit_test(write_is_unseen_until_its_commit),
+        cmocka_unit_test(open_files_of_ten_thousand_are_fine),
         cmocka_unit_test(client_that_dies_leaves_nothing),
         cmocka_unit_test(changed_object_is_stale_until_opened_again),
     };

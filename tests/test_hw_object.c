@@ -16,16 +16,28 @@ static struct fb_object object_make(uint32_t number, uint64_t size)
     return object;
 }
 
-static void identify_other_version_or_size_differs(void **state)
+static void identify_other_version_or_name_differs(void **state)
 {
     (void)state;
     struct fb_object first = object_make(1, 10), second = first;
     second.version = 2;
     fb_object_identify(&second);
     assert_true(first.handle != second.handle);
-    struct fb_object third = object_make(1, 11), again = object_make(1, 10);
+    struct fb_object third = object_make(2, 10), again = object_make(1, 11);
     assert_true(first.handle != third.handle);
     assert_true(first.handle == again.handle);
+}
+
+static void add_committed_object_learns_its_size(void **state)
+{
+    (void)state;
+    struct fb_objects objects;
+    assert_true(fb_objects_open(&objects, 3));
+    struct fb_object written = object_make(1, 0), committed = object_make(1, 77);
+    assert_int_equal(fb_objects_add(&objects, &written)->size, 0);
+    assert_int_equal(fb_objects_add(&objects, &committed)->size, 77);
+    assert_int_equal(fb_objects_add(&objects, &written)->size, 77);
+    fb_objects_close(&objects);
 }
 
 static void blocks_of_any_size_cover_object(void **state)
@@ -97,7 +109,8 @@ static void add_other_object_of_same_handle_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(identify_other_version_or_size_differs),
+        cmocka_unit_test(identify_other_version_or_name_differs),
+        cmocka_unit_test(add_committed_object_learns_its_size),
         cmocka_unit_test(blocks_of_any_size_cover_object),
         cmocka_unit_test(add_beyond_size_forgets_oldest_closed),
         cmocka_unit_test(add_when_all_are_open_refuses),

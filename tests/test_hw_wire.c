@@ -213,7 +213,8 @@ static const char *name_fault(const char *name, uint32_t length)
 static void take_name_that_leads_out_refuses(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"..", "../a", "a/../b", "/a", "a//b", "a/", ".", "a/./b"};
+    static const char *const bad[] = {"..", "../a",  "a/../b",          "/a", "a//b", "a/",
+                                      ".",  "a/./b", ".forebay-parts/1"};
     for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_non_null(name_fault(bad[i], (uint32_t)strlen(bad[i])));
     assert_non_null(name_fault("a\0b", 3));

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Two daemons on this machine share one folder as their origin: reads a file through both, kills one
-# with -9, reads again, starts it again, reads again, and compares checksums each time. Prints one
-# line; exit code 0 when all is well. Each daemon records its events, which at the end are replayed.
+# Two daemons on this machine share one folder as their origin: puts a file through one, reads it
+# through both, kills one with -9, reads again, starts it again, reads again, and compares checksums
+# each time. Each daemon records its events, which at the end are replayed. Prints one line; exit
+# code 0 when all is well.
 #
 # usage: smoke.sh [DIR]     DIR: where its files go; default: a new folder, removed at the end
 #
@@ -54,7 +55,7 @@ members:
 origin: {kind: posix, path: "$work/origin"}
 client: {socket: "$work/0.sock"}
 device: {path: "$work/0.img"}
-core: {memory_size: 16 MiB, device_size: 64 MiB, block_size: 1 MiB}
+core: {memory_size: 64 MiB, device_size: 64 MiB, block_size: 1 MiB}
 END
 }
 
@@ -82,13 +83,15 @@ work=${1:-$(mktemp -d)}
 trap stop_all EXIT
 trap 'exit 1' INT TERM
 [ -x "$build/forebayd" ] || fail "no forebayd in $build: build it, e.g. with ./forebay --version"
-mkdir -p "$work/origin/data"
-dd if=/dev/urandom of="$work/origin/data/file" bs=1M count=$size_mib 2>/dev/null
-right=$(sha256sum <"$work/origin/data/file")
+mkdir -p "$work/origin"
+dd if=/dev/urandom of="$work/source" bs=1M count=$size_mib 2>/dev/null
+right=$(sha256sum <"$work/source")
 reads=0
 starts=0
 
 start_both || fail "the daemons do not start"
+"$build/forebay" put --socket "$work/0.sock" "$work/source" data/file || fail "node 0 cannot write"
+[ "$(sha256sum <"$work/origin/data/file")" = "$right" ] || fail "the origin has other bytes"
 read_through 0 "first"
 read_through 1 "first"
 read_through 0 "again"
@@ -108,5 +111,5 @@ for events in "$work"/*.events; do
     "$build/forebay" replay --events "$events" 2>>"$work/replay.log" ||
         fail "$(tail -n 1 "$work/replay.log")"
 done
-echo "smoke: fine: $reads reads of $size_mib MiB through 2 daemons, one killed and restarted, all" \
-    "checksums equal, 3 recordings replayed alike, $(($(date +%s) - begin)) s"
+echo "smoke: fine: a write and $reads reads of $size_mib MiB through 2 daemons, one killed and" \
+    "restarted, all checksums equal, 3 recordings replayed alike, $(($(date +%s) - begin)) s"

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Kills daemons with -9 at random moments of durable writes: no byte that was acknowledged may be
+lost, every restart must serve again, and what is committed must be whole.
+
+usage: hw_kill_test.py BUILD [--rounds N] [--seed N]     exit code 77: there is no io_uring here
+
+Three daemons, two copies of each block. In each round a file is put through one of them while one
+of the others dies and is started again. The put must succeed; then the file is read through all
+three and at the origin.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import time
+
+import hw_test
+from hw_test import Case, Daemon, free_ports
+
+ROUNDS, SEED = 5, 1  # of main()
+NODES = 3
+
+
+class Kill(Case):
+    def start(self, node):
+        daemon = Daemon(self, self.config, "node=%d" % node,
+                        "client.socket=" + self.path("socket%d" % node),
+                        "device.path=" + self.path("image%d" % node),
+                        "record=" + self.path("events%d.%d" % (node, self.starts)),
+                        name="%d.%d" % (node, self.starts))
+        self.starts += 1
+        return daemon
+
+    def setUp(self):
+        super().setUp()
+        ports = free_ports(NODES)
+        members = "".join("  - {id: %d, address: \"127.0.0.1:%d\"}\n" % pair
+                          for pair in enumerate(ports))
+        text = hw_test.CONFIG.format(folder=self.folder).replace("core: {", "core: {"
+            "device_size: 32 MiB, hold: 100 ms, drain_check: 100 ms, ")
+        text = text.replace("memory_size: 4 MiB", "memory_size: 16 MiB")
+        self.config = self.write("cluster.yaml", (text + "members:\n" + members +
+                                                  "peer_timeout: 2 s\n").encode())
+        self.starts = 0
+        self.daemons = [self.start(node) for node in range(NODES)]
+
+    def one_round(self, number, chance):
+        content = chance.randbytes(chance.randrange(1, 6 << 20))
+        name = "checkpoint/%d" % number
+        source = self.write("source", content)
+        writer = chance.randrange(NODES)
+        victim = chance.choice([node for node in range(NODES) if node != writer])
+        put = subprocess.Popen(
+            [hw_test.program("forebay"), "put", "--socket", self.daemons[writer].socket, source,
+             name], stderr=subprocess.PIPE)
+        time.sleep(chance.random() * 0.15)
+        self.daemons[victim].kill()
+        time.sleep(chance.random() * 0.1)
+        self.daemons[victim] = self.start(victim)
+        text = put.communicate(timeout=60)[1]
+        self.assertEqual(put.returncode, 0, text.decode() + self.daemons[writer].log())
+        right = hashlib.sha256(content).hexdigest()
+        with open(os.path.join(self.path("origin"), name), "rb") as file:
+            self.assertEqual(hashlib.sha256(file.read()).hexdigest(), right)
+        for daemon in self.daemons:
+            ended = daemon.forebay("get", name)
+            self.assertEqual(hashlib.sha256(ended.stdout).hexdigest(), right,
+                             ended.stderr.decode() + daemon.log())
+
+    def test_no_acknowledged_byte_is_lost(self):
+        chance = random.Random(SEED)
+        for number in range(ROUNDS):
+            with self.subTest(round=number, seed=SEED):
+                self.one_round(number, chance)
+        self.assertEqual(os.listdir(os.path.join(self.path("origin"), ".forebay-parts")), [])
+        for daemon in self.daemons:
+            self.assertEqual(daemon.stop(), 0)
+        self.replay_all()
+
+    def replay_all(self):
+        """What each daemon did is what the core does with the same events."""
+        names = [name for name in os.listdir(self.folder) if name.startswith("events")]
+        for name in names:
+            ended = hw_test.run(hw_test.program("forebay"), "replay", "--events", self.path(name))
+            text = ended.stderr.decode()
+            self.assertTrue(ended.returncode == 0 or "before its first digest" in text, text)
+
+
+def main():
+    global ROUNDS, SEED
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("build")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    arguments = parser.parse_args()
+    hw_test.BUILD = os.path.abspath(arguments.build)
+    ROUNDS, SEED = arguments.rounds, arguments.seed
+    print("seed %d" % SEED)
+    if not hw_test.has_io_uring():
+        print("hw_kill_test: skipped: no io_uring here")
+        return 77
+    suite = hw_test.unittest.TestLoader().loadTestsFromTestCase(Kill)
+    fine = hw_test.unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful()
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,7 +40,7 @@ class Kill(Case):
         members = "".join("  - {id: %d, address: \"127.0.0.1:%d\"}\n" % pair
                           for pair in enumerate(ports))
         text = hw_test.CONFIG.format(folder=self.folder).replace("core: {", "core: {"
-            "device_size: 32 MiB, hold: 100 ms, drain_check: 100 ms, ")
+            "device_size: 32 MiB, hold: 100 ms, drain_check: 100 ms, retries_max: 64, ")
         text = text.replace("memory_size: 4 MiB", "memory_size: 16 MiB")
         self.config = self.write("cluster.yaml", (text + "members:\n" + members +
                                                   "peer_timeout: 2 s\n").encode())

@@ -5,7 +5,7 @@
 
 /* The ask itself; sent again with the same id when a waiting reader wants to know whether its
  * peer lives. */
-static void ask_message(struct step *step, uint32_t index, bool is_referred)
+static void ask_message(struct step *step, uint32_t index, uint8_t flags)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
@@ -17,7 +17,7 @@ static void ask_message(struct step *step, uint32_t index, bool is_referred)
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = attempt->peer;
     op->message = (struct fb_message){.kind = FB_MESSAGE_ASK,
-                                      .flags = is_referred ? FB_MESSAGE_FLAG_REFERRED : 0,
+                                      .flags = flags,
                                       .hops = attempt->hops,
                                       .source = (uint32_t)node->config.node,
                                       .ask_id = id_make(ID_ATTEMPT, index, attempt->generation),
@@ -27,7 +27,7 @@ static void ask_message(struct step *step, uint32_t index, bool is_referred)
     node->stats.asks++;
 }
 
-void ask_send(struct step *step, uint32_t index, uint32_t peer, bool is_referred)
+void ask_send(struct step *step, uint32_t index, uint32_t peer, uint8_t flags)
 {
     struct attempt *attempt = &node_attempts(step->node)[index];
     FB_ASSERT(peer != FB_NONE);
@@ -35,7 +35,7 @@ void ask_send(struct step *step, uint32_t index, uint32_t peer, bool is_referred
     attempt->peer = peer;
     attempt->is_hedged = 0;
     attempt->begun_ns = 0;
-    ask_message(step, index, is_referred);
+    ask_message(step, index, flags);
     FB_ASSERT(attempt->state == ATTEMPT_ASKED);
 }
 
@@ -43,7 +43,7 @@ void ask_again(struct step *step, uint32_t index)
 {
     const struct attempt *attempt = &node_attempts(step->node)[index];
     FB_ASSERT(attempt->state == ATTEMPT_WAITING);
-    ask_message(step, index, attempt->hops > 0);
+    ask_message(step, index, attempt->hops > 0 ? FB_MESSAGE_FLAG_REFERRED : 0);
     FB_ASSERT(attempt->state == ATTEMPT_ASKED);
 }
 
@@ -131,11 +131,11 @@ static void answer_refer(struct step *step, const struct fb_message *message, ui
     attempt->hops++;
     if (suspect_is(node, message->target)) {
         node_fills(node)[index / FB_ATTEMPTS_MAX].avoid = message->target;
-        ask_send(step, index, attempt->peer, attempt->hops > 1);
+        ask_send(step, index, attempt->peer, attempt->hops > 1 ? FB_MESSAGE_FLAG_REFERRED : 0);
         return;
     }
     node->stats.referrals_followed++;
-    ask_send(step, index, message->target, true);
+    ask_send(step, index, message->target, FB_MESSAGE_FLAG_REFERRED);
 }
 
 /* A holder that is still pulling is given what a pull usually takes; an owner that fetches is asked
@@ -170,7 +170,13 @@ void ask_answer(struct step *step, const struct fb_message *message)
         answer_late(step, message, index);
         return;
     }
-    FB_ASSERT(node_fills(node)[index / FB_ATTEMPTS_MAX].state == FILL_ACTIVE);
+    const struct fill *fill = &node_fills(node)[index / FB_ATTEMPTS_MAX];
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    bool names_block = message->kind == FB_MESSAGE_OFFER || message->kind == FB_MESSAGE_REFER;
+    if (names_block && !fb_key_equal(message->block.key, fill->block.key)) {
+        answer_late(step, message, index); /* meant for what this node asked in an earlier life */
+        return;
+    }
     suspect_clear(node, message->source);
     if (message->kind == FB_MESSAGE_OFFER) {
         answer_offer(step, message, index);

@@ -138,20 +138,23 @@ static enum fb_status start_client(struct step *step, uint32_t index)
     return FB_OK;
 }
 
-/* Asks the next owner in rank order, or goes to the origin when the ranks are used up. */
+/* Asks the next owner in rank order, or goes to the origin when the ranks are used up. An owner
+ * goes to the origin at once, but for one that has just come up empty: the others may have the
+ * block. They must not let it wait: they may be waiting for it themselves. */
 static enum fb_status start_remote(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct fill *fill = attempt_fill(node, index);
     bool is_owner = fill->flags & FILL_AS_OWNER;
-    bool has_peers = node->config.use_peers && node->view != NULL && !is_owner;
-    while (has_peers && !is_owner && fill->candidate < node->config.replicas) {
+    bool is_cold = node->now_ns - node->started_ns < node->config.warm_ns;
+    bool has_peers = node->config.use_peers && node->view != NULL;
+    while (has_peers && (!is_owner || is_cold) && fill->candidate < node->config.replicas) {
         uint32_t peer = fb_view_owner(node->view, fill->block.key, fill->candidate++);
         if (peer == node->config.node) {
             is_owner = true;
         } else if (peer != FB_NONE && peer != attempt_other(node, index)->peer &&
                    !suspect_is(node, peer)) {
-            ask_send(step, index, peer, false);
+            ask_send(step, index, peer, is_owner ? FB_MESSAGE_FLAG_NOW : 0);
             return FB_OK;
         }
     }

@@ -48,6 +48,9 @@ enum fb_config_unit {
       "time after which a loan that was not returned ends") \
     X(suspect_ns, FB_UNIT_NS, UINT64_C(1000000000), 1000, UINT64_C(600000000000), \
       "time for which a peer that was silent is not asked; doubles with each failure in a row") \
+    X(warm_ns, FB_UNIT_NS, 0, 0, UINT64_C(86400000000000), \
+      "time after its start in which an owner asks the other ranks before the origin: it is " \
+      "empty") \
     X(backoff_ns, FB_UNIT_NS, 2000000, 1000, UINT64_C(60000000000), \
       "first pause after a failure; doubles with jitter") \
     X(retries_max, FB_UNIT_COUNT, 8, 0, 64, "failures of a fill before its requests fail") \

@@ -80,7 +80,7 @@ uint64_t patience_ns(const struct fb_node *node, const struct attempt *attempt,
                      uint32_t size_bytes);
 
 /* ask.c: an attempt's talk with peers. */
-void ask_send(struct step *step, uint32_t attempt, uint32_t peer, bool is_referred);
+void ask_send(struct step *step, uint32_t attempt, uint32_t peer, uint8_t flags);
 void ask_again(struct step *step, uint32_t attempt); /* does the peer still work on it? */
 void ask_answer(struct step *step, const struct fb_message *message);
 void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key,

@@ -33,15 +33,15 @@ void holder_ready(struct entry *entry, uint32_t peer)
 void holder_remove(struct entry *entry, uint32_t peer)
 {
     FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
-    uint8_t kept = 0, ready = 0;
+    uint32_t kept = 0, ready = 0, before = entry->holder_ready;
     for (uint32_t i = 0; i < entry->holder_count; i++) {
         if (entry->holders[i] == peer)
             continue;
-        ready |= (uint8_t)((entry->holder_ready >> i & 1u) << kept);
+        ready |= (before >> i & 1u) << kept;
         entry->holders[kept++] = entry->holders[i];
     }
     entry->holder_count = kept & 15u;
-    entry->holder_ready = ready;
+    entry->holder_ready = (uint8_t)ready;
     FB_ASSERT(kept <= FB_HOLDERS_MAX);
 }
 

@@ -142,6 +142,7 @@ enum fb_message_kind {
 enum {
     FB_MESSAGE_FLAG_KEPT = 1,     /* RETURN: the returner caches the block */
     FB_MESSAGE_FLAG_REFERRED = 2, /* ASK: a referral sent me; never fetch from the origin for me */
+    FB_MESSAGE_FLAG_NOW = 8,      /* ASK: OFFER, REFER or DENY at once; do not let me wait */
     FB_MESSAGE_FLAG_FETCHED = 4,  /* OFFER: the lender had to fetch it from the origin first */
 };
 

@@ -138,27 +138,42 @@ static void node_lay_out(struct fb_node *node, const struct node_shape *shape)
     FB_ASSERT(offset == node->size_bytes);
 }
 
+/* Where a slot's generations begin: anywhere, so that an answer to what this node asked before it
+ * lost its memory meets no id of this life (R10). */
+static uint32_t generation_first(struct fb_node *node)
+{
+    uint32_t generation = (uint32_t)fb_random_below(&node->random, UINT32_MAX);
+    FB_ASSERT(generation < UINT32_MAX);
+    return generation;
+}
+
 static void node_init_pools(struct fb_node *node)
 {
     const struct fb_config *config = &node->config;
     for (uint32_t i = 0; i < config->fills_max; i++)
         node_fills(node)[i].next = i + 1 < config->fills_max ? i + 1 : FB_NONE;
     for (uint32_t i = 0; i < config->fills_max * FB_ATTEMPTS_MAX; i++)
-        node_attempts(node)[i] =
-            (struct attempt){.peer = FB_NONE, .first_unit = FB_NONE, .device_slot = FB_NONE};
+        node_attempts(node)[i] = (struct attempt){.generation = generation_first(node),
+                                                  .peer = FB_NONE,
+                                                  .first_unit = FB_NONE,
+                                                  .device_slot = FB_NONE};
     for (uint32_t i = 0; i < config->waiters_max; i++)
         node_waiters(node)[i].next = i + 1 < config->waiters_max ? i + 1 : FB_NONE;
     for (uint32_t i = 0; i < config->lends_max; i++)
-        node_lends(node)[i] =
-            (struct lend){.slot = FB_NONE, .newer = i + 1 < config->lends_max ? i + 1 : FB_NONE};
+        node_lends(node)[i] = (struct lend){.generation = generation_first(node),
+                                            .slot = FB_NONE,
+                                            .newer = i + 1 < config->lends_max ? i + 1 : FB_NONE};
     for (uint32_t i = 0; i < config->device_writes_max; i++)
         node_writes(node)[i].next = i + 1 < config->device_writes_max ? i + 1 : FB_NONE;
     for (uint32_t i = 0; i < config->puts_max; i++)
-        node_puts(node)[i] =
-            (struct put){.slot = FB_NONE, .next = i + 1 < config->puts_max ? i + 1 : FB_NONE};
+        node_puts(node)[i] = (struct put){.generation = generation_first(node),
+                                          .slot = FB_NONE,
+                                          .next = i + 1 < config->puts_max ? i + 1 : FB_NONE};
     for (uint32_t i = 0; i < config->dirty_max; i++)
         node_dirty(node)[i] =
             (struct dirty){.slot = FB_NONE, .newer = i + 1 < config->dirty_max ? i + 1 : FB_NONE};
+    for (uint32_t i = 0; i < config->matches_max; i++)
+        node_matches(node)[i].generation = generation_first(node);
     node->put_free = 0;
     node->dirty_free = 0;
     node->dirty_oldest = FB_NONE;
@@ -358,6 +373,7 @@ uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_eve
         put_view_changed(node);
         break;
     case FB_EVENT_TICK:
+        node->started_ns = node->is_started ? node->started_ns : now_ns;
         node->is_started = 1;
         node_tick(&step);
         break;

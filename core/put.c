@@ -117,9 +117,9 @@ static void put_settle(struct step *step, uint32_t index)
     struct fb_node *node = step->node;
     struct put *put = &node_puts(node)[index];
     FB_ASSERT(put->slot != FB_NONE);
-    uint32_t held = 0, quorum = (uint32_t)node->config.write_quorum;
+    uint32_t bits = put->held, held = 0, quorum = (uint32_t)node->config.write_quorum;
     for (uint32_t i = 0; i < put->target_count; i++)
-        held += put->held >> i & 1u;
+        held += bits >> i & 1u;
     if (quorum > put->target_count)
         quorum = put->target_count;
     if (put->level == FB_LEVEL_MEMORY)
@@ -196,7 +196,7 @@ void put_timer(struct step *step, uint32_t index)
     struct put *put = &node_puts(node)[index];
     FB_ASSERT(put->slot != FB_NONE);
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
-    uint32_t local = FB_NONE;
+    uint32_t bits = put->held, local = FB_NONE;
     fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + node->config.hold_ns);
     /* Held by all and waiting for the drain is no failure. */
     bool is_spread = put->held == (1u << put->target_count) - 1;
@@ -208,7 +208,7 @@ void put_timer(struct step *step, uint32_t index)
         return;
     }
     for (uint32_t i = 0; i < put->target_count && step_room(step) > 1; i++) {
-        if (put->held >> i & 1u)
+        if (bits >> i & 1u)
             continue;
         if (put->targets[i] == node->config.node)
             local = i;

@@ -225,6 +225,10 @@ void serve_ask(struct step *step, const struct fb_message *message)
         serve_waiter(step, &waiter, slot, false);
         return;
     }
+    if (message->flags & FB_MESSAGE_FLAG_NOW) {
+        serve_deny(step, message->source, message->ask_id, FB_ABSENT);
+        return;
+    }
     enum fb_status status = FB_BUSY;
     uint32_t fill = entry != NULL ? entry->fill : serve_begin(node, message, &status);
     bool is_waiting =

@@ -194,6 +194,7 @@ struct fb_node {
     const struct fb_view *view; /* shared; NULL: alone */
     struct fb_random random;
     uint64_t now_ns;
+    uint64_t started_ns;
     uint64_t memory_unit_bytes;
     uint64_t size_bytes;
     uint64_t cache_offset, extents_offset, entries_offset;

@@ -5,6 +5,8 @@
 #include "tests/flow.h"
 #include "tests/unit.h"
 
+#include <stdlib.h>
+
 #include <string.h>
 
 enum { MS = 1000000 };
@@ -348,6 +350,48 @@ static void put_then_get_returns_the_bytes(void **state)
     script_close(script);
 }
 
+/* The answer to an ask of an earlier life: same id, another block. By hand, without a script. */
+static void get_when_an_offer_names_another_block_returns_it(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    struct fb_op ops[FB_STEP_OPS_MAX];
+    const struct fb_member members[2] = {{.node = 0, .domain = 0, .weight = 1, .is_up = 1},
+                                         {.node = 1, .domain = 1, .weight = 1, .is_up = 1}};
+    struct fb_view *view = calloc(1, fb_view_size_bytes(2));
+    struct fb_node *node = calloc(1, fb_node_size_bytes(&config));
+    assert_int_equal(fb_view_build(view, fb_view_size_bytes(2), 1, members, 2, 1), FB_OK);
+    assert_int_equal(fb_node_init(node, fb_node_size_bytes(&config), &config, 1), FB_OK);
+    struct fb_block block = script_block(1, 0, FLOW_BLOCK_BYTES, 1);
+    for (uint64_t i = 1; fb_view_owner(view, block.key, 0) != 1; i++)
+        block = script_block(1, i, FLOW_BLOCK_BYTES, 1);
+    struct fb_event event = {.kind = FB_EVENT_VIEW, .view = view};
+    fb_node_step(node, 1, &event, ops);
+    event = (struct fb_event){.kind = FB_EVENT_REQUEST,
+                              .request = {.kind = FB_REQUEST_GET, .block = block}};
+    assert_int_equal(fb_node_step(node, 2, &event, ops), 1);
+    assert_int_equal(ops[0].message.kind, FB_MESSAGE_ASK);
+    event = (struct fb_event){
+        .kind = FB_EVENT_MESSAGE,
+        .message = {.kind = FB_MESSAGE_OFFER,
+                    .source = 1,
+                    .ask_id = ops[0].message.ask_id,
+                    .lend_id = 77,
+                    .target = FB_NONE,
+                    .block = block,
+                    .span = {.region = FB_REGION_MEMORY, .peer = 1, .size = FLOW_BLOCK_BYTES}}};
+    event.message.block.key.high++;
+    assert_int_equal(fb_node_step(node, 3, &event, ops), 1);
+    assert_int_equal(ops[0].kind, FB_OP_SEND);
+    assert_int_equal(ops[0].message.kind, FB_MESSAGE_RETURN);
+    assert_int_equal(ops[0].message.lend_id, 77);
+    event.message.block.key.high--;
+    assert_int_equal(fb_node_step(node, 4, &event, ops), 1);
+    assert_int_equal(ops[0].kind, FB_OP_PULL); /* the right one is still awaited */
+    free(node);
+    free(view);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +410,7 @@ int main(void)
         cmocka_unit_test(get_with_a_wrong_size_is_invalid),
         cmocka_unit_test(release_twice_is_ignored),
         cmocka_unit_test(put_then_get_returns_the_bytes),
+        cmocka_unit_test(get_when_an_offer_names_another_block_returns_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

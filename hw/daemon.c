@@ -85,7 +85,7 @@ static int run(const struct fb_settings *settings)
                FB_VERSION, settings->cluster, settings->member_count,
                settings->core.memory_size_bytes, settings->core.device_size_bytes,
                settings->core.block_size_bytes,
-               settings->member_count > 1 ? settings->listen : "none");
+               settings->members_max > 1 ? settings->listen : "none");
         fb_loop_run(loop, &error);
         fb_loop_close(loop);
     }

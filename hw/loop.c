@@ -30,15 +30,21 @@ uint64_t loop_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void loop_event(struct fb_loop *loop, const struct fb_event *event)
+/* One step, at loop->now_ns. */
+static void loop_step(struct fb_loop *loop, const struct fb_event *event)
 {
     struct fb_op ops[FB_STEP_OPS_MAX];
-    loop->now_ns = loop_clock_ns();
-    fb_recorder_event(&loop->recorder, loop->now_ns, event);
     uint32_t count = fb_node_step(loop->node, loop->now_ns, event, ops);
     fb_recorder_ops(&loop->recorder, loop->now_ns, ops, count);
     for (uint32_t i = 0; i < count; i++)
         loop_op(loop, &ops[i]);
+}
+
+void loop_event(struct fb_loop *loop, const struct fb_event *event)
+{
+    loop->now_ns = loop_clock_ns();
+    fb_recorder_event(&loop->recorder, loop->now_ns, event);
+    loop_step(loop, event);
 }
 
 /* Every TICK that is due (R2). */
@@ -93,6 +99,8 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
             return;
         }
     }
+    if (loop->is_fenced)
+        fb_error_set(error, "the cluster counts this node as gone: start it again");
 }
 
 static void signal_done(struct fb_io *io, int32_t result)
@@ -123,26 +131,69 @@ static void signal_open(struct fb_loop *loop, struct fb_error *error)
     fb_uring_poll(&loop->uring, &loop->signal, loop->signal_file);
 }
 
+/* Makes the members the node's view; the one before goes. false: no view can be made of them. */
+static bool view_set(struct fb_loop *loop, const struct fb_member_settings *list, uint32_t count,
+                     uint64_t version)
+{
+    const struct fb_settings *settings = loop->settings;
+    uint64_t size_bytes = fb_view_size_bytes(count);
+    struct fb_member *members = calloc(count, sizeof(*members));
+    struct fb_view *view = aligned_alloc(8, (size_bytes + 7) / 8 * 8);
+    FB_ASSERT(members != NULL && view != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        members[i] = list[i].member;
+    uint32_t ranks = settings->core.replicas < count ? (uint32_t)settings->core.replicas : count;
+    bool is_fine = fb_view_build(view, size_bytes, version, members, count, ranks) == FB_OK;
+    if (is_fine) {
+        const struct fb_record_view record = {
+            .version = version, .ranks_count = ranks, .member_count = count};
+        const struct fb_event event = {.kind = FB_EVENT_VIEW, .view = view};
+        loop->now_ns = loop_clock_ns();
+        fb_recorder_view(&loop->recorder, loop->now_ns, &record, members);
+        loop_step(loop, &event);
+        loop->member_count = count;
+    }
+    free(members);
+    free(is_fine ? loop->view : view);
+    loop->view = is_fine ? view : loop->view;
+    return is_fine;
+}
+
+void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
+{
+    struct fb_error error = {.text = ""};
+    tcp_peers_set(loop, list->members, list->count, &error);
+    bool is_fine =
+        !fb_error_is_set(&error) && view_set(loop, list->members, list->count, list->revision);
+    fb_log(is_fine ? FB_LOG_INFO : FB_LOG_ERROR, "members_changed", "members=%u reason=\"%s\"",
+           list->count, fb_error_is_set(&error) ? error.text : "");
+}
+
+void loop_fence(struct fb_loop *loop)
+{
+    fb_log(FB_LOG_ERROR, "fenced", "remedy=\"the lease has run out: start the daemon again\"");
+    loop->is_fenced = true;
+    loop->is_stopping = true;
+}
+
 static void view_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
-    uint32_t count = settings->member_count;
-    uint64_t size_bytes = fb_view_size_bytes(count);
-    struct fb_member *members = calloc(count, sizeof(*members));
-    loop->view = aligned_alloc(8, (size_bytes + 7) / 8 * 8);
-    if (members == NULL || loop->view == NULL) {
-        fb_error_set(error, "out of memory for the view of %u members", count);
-        free(members);
+    struct fb_member_list list = {.members = NULL};
+    loop->members = fb_members_open(loop, settings, error);
+    if (fb_error_is_set(error))
         return;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        members[i] = settings->members[i].member;
-    uint32_t ranks = settings->core.replicas < count ? (uint32_t)settings->core.replicas : count;
-    const struct fb_record_view view = {.version = 1, .ranks_count = ranks, .member_count = count};
-    fb_recorder_view(&loop->recorder, loop->now_ns, &view, members);
-    if (fb_view_build(loop->view, size_bytes, 1, members, count, ranks) != FB_OK)
+    if (loop->members != NULL)
+        list = fb_members_first(loop->members);
+    bool is_fine = list.members != NULL
+                       ? view_set(loop, list.members, list.count, list.revision)
+                       : view_set(loop, settings->members, settings->member_count, 1);
+    if (!is_fine)
         fb_error_set(error, "members: no placement can be made of them");
-    free(members);
+    if (!fb_error_is_set(error))
+        tcp_peers_set(loop, list.members != NULL ? list.members : settings->members,
+                      list.members != NULL ? list.count : settings->member_count, error);
+    fb_member_list_free(&list);
 }
 
 static void node_open(struct fb_loop *loop, struct fb_error *error)
@@ -232,8 +283,6 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error))
         node_open(loop, error);
     if (!fb_error_is_set(error))
-        view_open(loop, error);
-    if (!fb_error_is_set(error))
         fb_drive_open(&loop->drive, settings, error);
     if (!fb_error_is_set(error))
         fb_origin_open(&loop->origin, loop, settings, error);
@@ -241,6 +290,8 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
         signal_open(loop, error);
     if (!fb_error_is_set(error))
         fb_tcp_open(&loop->tcp, loop, error);
+    if (!fb_error_is_set(error)) /* from now on others may come */
+        view_open(loop, error);
     if (!fb_error_is_set(error))
         fb_local_open(&loop->local, loop, error);
     if (!fb_error_is_set(error))
@@ -270,13 +321,12 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
         fb_loop_close(loop);
         return NULL;
     }
-    const struct fb_event view = {.kind = FB_EVENT_VIEW, .view = loop->view};
-    loop_event(loop, &view);
     return loop;
 }
 
 void fb_loop_close(struct fb_loop *loop)
 {
+    fb_members_close(loop->members);
     fb_origin_close(&loop->origin); /* its thread hands over to offload's */
     fb_offload_close(&loop->offload);
     fb_offload_close(&loop->origin_calls);

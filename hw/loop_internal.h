@@ -18,6 +18,7 @@
 #include "hw/origin.h"
 #include "hw/record.h"
 #include "hw/mapping.h"
+#include "hw/members.h"
 #include "hw/tcp.h"
 #include "hw/uring.h"
 
@@ -49,6 +50,8 @@ struct fb_loop {
     struct fb_local local;
     struct fb_http http;
     struct fb_recorder recorder;
+    struct fb_members *members; /* NULL: a list that does not change */
+    uint32_t member_count;
     struct work *works;
     struct work *work_free;
     uint32_t work_count;
@@ -59,11 +62,17 @@ struct fb_loop {
     int signal_file;
     bool has_ring;
     bool is_stopping;
+    bool is_fenced; /* the cluster counts this node as gone */
 };
 
 /* loop.c */
 uint64_t loop_clock_ns(void);
 void loop_event(struct fb_loop *loop, const struct fb_event *event);
+
+/* The members have changed. */
+void loop_members(struct fb_loop *loop, const struct fb_member_list *list);
+/* The cluster goes on without this node: it must not. */
+void loop_fence(struct fb_loop *loop);
 
 /* loop_op.c */
 void loop_op(struct fb_loop *loop, const struct fb_op *op);
@@ -94,6 +103,8 @@ bool pull_send(struct fb_tcp_connection *connection);
 void pull_sent(struct fb_tcp_connection *connection, uint32_t size);
 
 /* tcp.c */
+void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *members, uint32_t count,
+                   struct fb_error *error);
 struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node);
 void tcp_connection_ended(struct fb_tcp_connection *connection);
 void tcp_pull_next(struct fb_tcp_connection *connection);

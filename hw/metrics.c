@@ -80,7 +80,7 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
 #undef COUNTER
     replies(&page, stats);
     latency(&page, &stats->get_latency_ns);
-    gauge(&page, "members", "members of the cluster", settings->member_count);
+    gauge(&page, "members", "members of the cluster", loop->member_count);
     gauge(&page, "peers_connected", "peers to which messages can be sent now",
           fb_tcp_connected(&loop->tcp));
     gauge(&page, "clients", "clients of this machine", loop->local.session_count);

@@ -55,10 +55,43 @@ static int write_all(int file, struct fb_bytes bytes)
     return 0;
 }
 
+static void parts_remove(struct fb_origin_task *task)
+{
+    int root = task->loop->origin.folder;
+    char path[64];
+    part_folder(task, path);
+    int file = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] != '.')
+            unlinkat(file, entry->d_name, 0);
+    }
+    if (folder != NULL)
+        closedir(folder);
+    unlinkat(root, path, AT_REMOVEDIR);
+}
+
+/* Is this very version there already? size UINT64_MAX: of any size. */
+static bool is_committed(int folder, const struct fb_origin_task *task, const char *path,
+                         uint64_t size)
+{
+    struct stat facts;
+    if (fstatat(folder, path, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    uint64_t version =
+        (uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec;
+    return version == task->object.version &&
+           (size == UINT64_MAX || (uint64_t)facts.st_size == size);
+}
+
+/* A block that is stored once more after its object was committed is not needed. The commit may
+ * come meanwhile: then whoever is last removes it. */
 static int store(struct fb_origin_task *task)
 {
     int root = task->loop->origin.folder;
     char folder[64], path[64], beside[128];
+    if (is_committed(root, task, task->object.name, UINT64_MAX))
+        return 0;
     part_folder(task, folder);
     fb_origin_posix_part(task, path);
     snprintf(beside, sizeof(beside), "%s.%d.%p", path, getpid(), (void *)task);
@@ -80,6 +113,8 @@ static int store(struct fb_origin_task *task)
         code = -errno;
     if (code != 0)
         unlinkat(root, beside, 0);
+    else if (is_committed(root, task, task->object.name, UINT64_MAX))
+        parts_remove(task);
     return code;
 }
 
@@ -135,38 +170,11 @@ static int folders_make(int root, const char *name)
     return 0;
 }
 
-static void parts_remove(struct fb_origin_task *task)
-{
-    int root = task->loop->origin.folder;
-    char path[64];
-    part_folder(task, path);
-    int file = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        if (entry->d_name[0] != '.')
-            unlinkat(file, entry->d_name, 0);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    unlinkat(root, path, AT_REMOVEDIR);
-}
-
-/* Is the target this very version already? */
-static bool is_committed(int folder, const struct fb_origin_task *task, const char *base)
-{
-    struct stat facts;
-    if (fstatat(folder, base, &facts, AT_SYMLINK_NOFOLLOW) != 0)
-        return false;
-    uint64_t version =
-        (uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec;
-    return version == task->object.version && (uint64_t)facts.st_size == task->object.size;
-}
-
 static int commit_in(struct fb_origin_task *task, int folder, const char *base)
 {
     char beside[64];
     snprintf(beside, sizeof(beside), ".forebay-%016" PRIx64, task->object.handle);
-    if (is_committed(folder, task, base))
+    if (is_committed(folder, task, base, task->object.size))
         return 0;
     int target = openat(folder, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
     if (target < 0)

@@ -116,6 +116,28 @@ static void member_load(struct fb_map *list, uint32_t i, struct fb_settings *set
     fb_map_close(&map);
 }
 
+/* Who else is there: etcd says it, in place of a list. */
+static void membership_load(struct fb_map *root, struct fb_settings *settings)
+{
+    static const uint64_t second_ns = 1000000000;
+    static const char *const kinds[] = {"static", "etcd"};
+    struct fb_map map = fb_map_child(root, "membership", false);
+    settings->members_max = settings->member_count;
+    if (fb_map_choice(&map, "kind", kinds, 2, 0) == 1) {
+        text_require(&map, "endpoint", settings->etcd_endpoint, sizeof(settings->etcd_endpoint));
+        settings->lease_ns =
+            fb_map_ns_or(&map, "lease", 10 * second_ns, 2 * second_ns, 3600 * second_ns);
+        settings->domain = (uint32_t)fb_map_count_or(&map, "domain", settings->node, 0, UINT32_MAX);
+        settings->weight = (uint32_t)fb_map_count_or(&map, "weight", 1, 1, 65535);
+        settings->members_max =
+            (uint32_t)fb_map_count_or(&map, "members_max", 64, 1, FB_MEMBERS_MAX);
+        if (fb_map_has(root, "members"))
+            fb_map_fault(root, "members", "contradict membership.kind etcd: keep one of them");
+        address_require(root, "listen", settings->listen);
+    }
+    fb_map_close(&map);
+}
+
 /* Without a list the node is a cluster of its own. */
 static void members_load(struct fb_map *root, struct fb_settings *settings)
 {
@@ -223,7 +245,9 @@ static void root_load(struct fb_map *root, struct fb_settings *settings)
     settings->log_level =
         fb_map_choice(root, "log", fb_log_level_names(), FB_LOG_COUNT, FB_LOG_INFO);
     members_load(root, settings);
-    text_copy(root, "listen", settings->listen, sizeof(settings->listen));
+    membership_load(root, settings);
+    if (settings->etcd_endpoint[0] == '\0')
+        text_copy(root, "listen", settings->listen, sizeof(settings->listen));
     for (uint32_t i = 0; i < settings->member_count && settings->listen[0] == '\0'; i++) {
         if (settings->members[i].member.node == settings->node)
             memcpy(settings->listen, settings->members[i].address, FB_ADDRESS_MAX);

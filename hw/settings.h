@@ -47,6 +47,10 @@ struct fb_settings {
     char http[FB_ADDRESS_MAX];          /* empty: none */
     struct fb_member_settings *members; /* in the file's order; at least this node */
     uint32_t member_count;
+    uint32_t members_max;                     /* that connections are made room for */
+    char etcd_endpoint[FB_SETTINGS_PATH_MAX]; /* empty: the members are those of the list */
+    uint64_t lease_ns;                        /* etcd: silence after which a node is out */
+    uint32_t domain, weight;                  /* etcd: this node's */
     struct fb_origin_settings origin;
     char device_path[FB_SETTINGS_PATH_MAX]; /* empty: no device tier */
     char socket_path[FB_SOCKET_PATH_MAX];

@@ -72,10 +72,11 @@ static void listener_open(struct fb_loop *loop, struct fb_error *error)
     fb_uring_accept(&loop->uring, &tcp->accept, tcp->listener);
 }
 
-static void connections_open(struct fb_tcp *tcp, uint32_t pull_connections, struct fb_error *error)
+static void connections_open(struct fb_tcp *tcp, uint32_t members, uint32_t pull_connections,
+                             struct fb_error *error)
 {
     /* Both directions to each peer, and some of strangers. */
-    tcp->connection_count = tcp->peer_count * 2 * (1 + pull_connections) + FB_TCP_ACCEPTED_EXTRA;
+    tcp->connection_count = members * 2 * (1 + pull_connections) + FB_TCP_ACCEPTED_EXTRA;
     tcp->connections = calloc(tcp->connection_count, sizeof(*tcp->connections));
     if (tcp->connections == NULL) {
         fb_error_set(error, "out of memory for %u connections", tcp->connection_count);
@@ -91,25 +92,86 @@ void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *erro
 {
     const struct fb_settings *settings = loop->settings;
     *tcp = (struct fb_tcp){.listener = -1};
-    tcp->peers = calloc(settings->member_count, sizeof(*tcp->peers));
+    tcp->peers = calloc(settings->members_max, sizeof(*tcp->peers));
     if (tcp->peers == NULL) {
-        fb_error_set(error, "out of memory for %u members", settings->member_count);
+        fb_error_set(error, "out of memory for %u members", settings->members_max);
         return;
     }
-    for (uint32_t i = 0; i < settings->member_count && !fb_error_is_set(error); i++) {
-        const struct fb_member_settings *member = &settings->members[i];
-        if (member->member.node == settings->node)
-            continue;
-        struct fb_tcp_peer *peer = &tcp->peers[tcp->peer_count++];
-        peer->node = member->member.node;
-        fb_address_resolve(member->address, false, &peer->address, error);
-    }
-    qsort(tcp->peers, tcp->peer_count, sizeof(*tcp->peers), peer_compare);
-    if (tcp->peer_count == 0 || fb_error_is_set(error))
+    if (settings->members_max < 2)
         return;
-    connections_open(tcp, settings->pull_connections, error);
+    connections_open(tcp, settings->members_max, settings->pull_connections, error);
     if (!fb_error_is_set(error))
         listener_open(loop, error);
+}
+
+static struct work *waiting_take(struct fb_tcp_peer *peer)
+{
+    struct work *work = peer->waiting_head;
+    if (work == NULL)
+        return NULL;
+    peer->waiting_head = work->next;
+    if (peer->waiting_head == NULL)
+        peer->waiting_tail = NULL;
+    return work;
+}
+
+/* Nobody waits for a peer that is not there any more; its connections end. */
+static void peer_drop(struct fb_loop *loop, struct fb_tcp_peer *peer)
+{
+    for (struct work *work = waiting_take(peer); work != NULL; work = waiting_take(peer))
+        work_end_later(work, FB_GONE);
+    for (uint32_t i = 0; i < loop->tcp.connection_count; i++) {
+        struct fb_tcp_connection *connection = &loop->tcp.connections[i];
+        bool is_its = connection->peer == peer->node && connection->state != FB_TCP_FREE;
+        if (is_its)
+            connection_fail(connection, "no member any more");
+    }
+}
+
+static const struct fb_member_settings *member_find(const struct fb_member_settings *members,
+                                                    uint32_t count, uint32_t node)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (members[i].member.node == node)
+            return &members[i];
+    }
+    return NULL;
+}
+
+void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *members, uint32_t count,
+                   struct fb_error *error)
+{
+    struct fb_tcp *tcp = &loop->tcp;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < tcp->peer_count; i++) {
+        if (member_find(members, count, tcp->peers[i].node) == NULL)
+            peer_drop(loop, &tcp->peers[i]);
+    }
+    for (uint32_t i = 0; i < tcp->peer_count; i++) {
+        if (member_find(members, count, tcp->peers[i].node) != NULL)
+            tcp->peers[kept++] = tcp->peers[i];
+    }
+    tcp->peer_count = kept;
+    for (uint32_t i = 0; i < count && !fb_error_is_set(error); i++) {
+        const struct fb_member_settings *member = &members[i];
+        struct sockaddr_storage address;
+        if (member->member.node == loop->settings->node)
+            continue;
+        fb_address_resolve(member->address, false, &address, error);
+        struct fb_tcp_peer *peer = tcp_peer(tcp, member->member.node);
+        bool is_new = peer == NULL;
+        if (is_new && tcp->peer_count == loop->settings->members_max) {
+            fb_error_set(error, "more members than members_max, %u", loop->settings->members_max);
+            return;
+        }
+        if (is_new)
+            peer = &tcp->peers[tcp->peer_count++];
+        if (is_new)
+            *peer = (struct fb_tcp_peer){.node = member->member.node};
+        peer->address = address;
+        if (is_new)
+            qsort(tcp->peers, tcp->peer_count, sizeof(*tcp->peers), peer_compare);
+    }
 }
 
 void fb_tcp_close(struct fb_tcp *tcp)
@@ -198,21 +260,11 @@ void fb_tcp_pull(struct fb_loop *loop, struct work *work)
     peer->waiting_tail = work;
 }
 
-static struct work *waiting_take(struct fb_tcp_peer *peer)
-{
-    struct work *work = peer->waiting_head;
-    if (work == NULL)
-        return NULL;
-    peer->waiting_head = work->next;
-    if (peer->waiting_head == NULL)
-        peer->waiting_tail = NULL;
-    return work;
-}
-
 void tcp_pull_next(struct fb_tcp_connection *connection)
 {
     struct fb_tcp_peer *peer = tcp_peer(&connection->loop->tcp, connection->peer);
-    bool has_room = connection->state == FB_TCP_OPEN && connection->pull_count < FB_TCP_PULLS_MAX;
+    bool has_room = peer != NULL && connection->state == FB_TCP_OPEN &&
+                    connection->pull_count < FB_TCP_PULLS_MAX;
     struct work *work = has_room ? waiting_take(peer) : NULL;
     if (work != NULL)
         pull_ask(connection, work);
@@ -246,8 +298,9 @@ void tcp_connection_ended(struct fb_tcp_connection *connection)
     struct fb_loop *loop = connection->loop;
     FB_ASSERT(connection->state == FB_TCP_CLOSING);
     pull_lost(connection);
-    if (connection->role != FB_TCP_ACCEPTED)
-        peer_lose(loop, tcp_peer(&loop->tcp, connection->peer), connection);
+    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, connection->peer);
+    if (connection->role != FB_TCP_ACCEPTED && peer != NULL)
+        peer_lose(loop, peer, connection);
     close(connection->socket);
     connection->state = FB_TCP_FREE;
     connection->next = loop->tcp.free;

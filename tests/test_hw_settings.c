@@ -90,7 +90,8 @@ static void load_shipped_examples_is_fine(void **state)
 {
     (void)state;
     static const char *const paths[] = {"hw/examples/single.yaml", "hw/examples/cluster.yaml",
-                                        "hw/examples/s3.yaml", "hw/examples/azure.yaml"};
+                                        "hw/examples/s3.yaml", "hw/examples/azure.yaml",
+                                        "hw/examples/etcd.yaml"};
     for (uint32_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         struct fb_settings settings;
         struct fb_error error = {.text = ""};

@@ -1,0 +1,259 @@
+/* The thread that keeps the lease and looks at the members; see members.h. */
+#include "hw/members.h"
+
+#include "core/panic.h"
+#include "hw/etcd.h"
+#include "hw/loop_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LOOKS_A_LEASE = 3, JOIN_LEASES_MAX = 3 };
+
+struct fb_members {
+    struct fb_loop *loop;
+    const struct fb_settings *settings;
+    struct fb_etcd etcd;
+    uint64_t lease, alive_ns, lease_ns;
+    struct fb_member_list seen;              /* the last list */
+    struct fb_offload_task task;             /* tells the loop */
+    struct fb_member_list told;              /* what it is told; under the mutex */
+    bool is_telling, is_fenced, is_stopping; /* under the mutex */
+    bool has_thread;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t stop;
+    char prefix[128];
+};
+
+void fb_member_list_free(struct fb_member_list *list)
+{
+    free(list->members);
+    *list = (struct fb_member_list){.members = NULL};
+}
+
+/* A member's value: "ADDRESS DOMAIN WEIGHT". */
+static void value_put(const struct fb_settings *settings, char text[FB_ADDRESS_MAX + 64])
+{
+    snprintf(text, FB_ADDRESS_MAX + 64, "%s %u %u", settings->listen, settings->domain,
+             settings->weight);
+}
+
+static void member_take(void *context, const char *key, const char *value)
+{
+    struct fb_members *members = context;
+    struct fb_member_list *list = &members->seen;
+    struct fb_member_settings member = {.member = {.is_up = 1}};
+    static_assert(FB_ADDRESS_MAX == 128, "the format says so");
+    int fields =
+        sscanf(value, "%127s %u %u", member.address, &member.member.domain, &member.member.weight);
+    const char *id = key + strlen(members->prefix);
+    char *end;
+    member.member.node = (uint32_t)strtoul(id, &end, 10);
+    if (fields != 3 || *id == '\0' || *end != '\0' || list->count == members->settings->members_max)
+        return;
+    list->members[list->count++] = member;
+}
+
+static int member_compare(const void *a, const void *b)
+{
+    const struct fb_member_settings *first = a, *second = b;
+    return first->member.node < second->member.node ? -1 : first->member.node > second->member.node;
+}
+
+/* Looks at all members; *has_changed: against the last look. */
+static enum fb_etcd_code look(struct fb_members *members, bool *has_changed)
+{
+    struct fb_member_list before = members->seen;
+    members->seen = (struct fb_member_list){
+        .members = calloc(members->settings->members_max, sizeof(*before.members)),
+        .revision = before.revision};
+    FB_ASSERT(members->seen.members != NULL);
+    enum fb_etcd_code code = fb_etcd_list(&members->etcd, members->prefix, member_take, members);
+    if (code != FB_ETCD_FINE) {
+        fb_member_list_free(&members->seen);
+        members->seen = before;
+        return code;
+    }
+    qsort(members->seen.members, members->seen.count, sizeof(*before.members), member_compare);
+    *has_changed =
+        before.count != members->seen.count ||
+        memcmp(before.members, members->seen.members, before.count * sizeof(*before.members)) != 0;
+    members->seen.revision += *has_changed;
+    fb_member_list_free(&before);
+    return FB_ETCD_FINE;
+}
+
+static struct fb_member_list list_copy(const struct fb_member_list *list)
+{
+    struct fb_member_list copy = *list;
+    copy.members = calloc(list->count > 0 ? list->count : 1, sizeof(*copy.members));
+    FB_ASSERT(copy.members != NULL);
+    memcpy(copy.members, list->members, list->count * sizeof(*copy.members));
+    return copy;
+}
+
+/* On the loop's thread. */
+static void told(struct fb_offload_task *task)
+{
+    struct fb_members *members = FB_CONTAINER(task, struct fb_members, task);
+    pthread_mutex_lock(&members->mutex);
+    struct fb_member_list list = members->told;
+    bool is_fenced = members->is_fenced;
+    members->told = (struct fb_member_list){.members = NULL};
+    members->is_telling = false;
+    pthread_mutex_unlock(&members->mutex);
+    if (is_fenced)
+        loop_fence(members->loop);
+    else if (list.members != NULL)
+        loop_members(members->loop, &list);
+    fb_member_list_free(&list);
+}
+
+static void tell(struct fb_members *members, bool is_fenced)
+{
+    pthread_mutex_lock(&members->mutex);
+    fb_member_list_free(&members->told);
+    members->told = list_copy(&members->seen);
+    members->is_fenced = is_fenced;
+    bool is_first = !members->is_telling;
+    members->is_telling = true;
+    pthread_mutex_unlock(&members->mutex);
+    if (is_first)
+        fb_offload_post(&members->loop->offload, &members->task);
+}
+
+/* Sleeps; true: the thread is to end. */
+static bool nap(struct fb_members *members, uint64_t nap_ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    uint64_t end_ns = (uint64_t)until.tv_sec * 1000000000u + (uint64_t)until.tv_nsec + nap_ns;
+    until.tv_sec = (time_t)(end_ns / 1000000000u);
+    until.tv_nsec = (long)(end_ns % 1000000000u);
+    pthread_mutex_lock(&members->mutex);
+    while (!members->is_stopping &&
+           pthread_cond_timedwait(&members->stop, &members->mutex, &until) != ETIMEDOUT)
+        continue;
+    bool is_stopping = members->is_stopping;
+    pthread_mutex_unlock(&members->mutex);
+    return is_stopping;
+}
+
+static void *thread_run(void *context)
+{
+    struct fb_members *members = context;
+    bool is_away = false;
+    while (!nap(members, members->lease_ns / LOOKS_A_LEASE)) {
+        bool has_changed = false;
+        enum fb_etcd_code code = fb_etcd_keep_alive(&members->etcd, members->lease);
+        if (code == FB_ETCD_FINE) {
+            members->alive_ns = loop_clock_ns();
+            code = look(members, &has_changed);
+        }
+        if ((code == FB_ETCD_AWAY) != is_away) {
+            is_away = code == FB_ETCD_AWAY;
+            fb_log(FB_LOG_WARNING, is_away ? "etcd_away" : "etcd_back", "reason=\"%s\"",
+                   is_away ? members->etcd.fault : "");
+        }
+        bool is_fenced =
+            code == FB_ETCD_GONE || loop_clock_ns() - members->alive_ns > members->lease_ns;
+        if (is_fenced || has_changed)
+            tell(members, is_fenced);
+        if (is_fenced)
+            return NULL;
+    }
+    (void)fb_etcd_revoke(&members->etcd, members->lease);
+    return NULL;
+}
+
+/* Lease and key. */
+static void join(struct fb_members *members, struct fb_error *error)
+{
+    const struct fb_settings *settings = members->settings;
+    char key[160], value[FB_ADDRESS_MAX + 64];
+    uint64_t began_ns = loop_clock_ns();
+    snprintf(key, sizeof(key), "%s%u", members->prefix, settings->node);
+    value_put(settings, value);
+    enum fb_etcd_code code = FB_ETCD_AWAY;
+    for (;;) {
+        if (members->lease == 0)
+            (void)fb_etcd_lease(&members->etcd, (uint32_t)(members->lease_ns / 1000000000u),
+                                &members->lease);
+        if (members->lease != 0)
+            code = fb_etcd_create(&members->etcd, key, value, members->lease);
+        if (code == FB_ETCD_FINE)
+            break;
+        if (loop_clock_ns() - began_ns > JOIN_LEASES_MAX * members->lease_ns)
+            break;
+        if (members->lease != 0 &&
+            fb_etcd_keep_alive(&members->etcd, members->lease) == FB_ETCD_GONE)
+            members->lease = 0;
+        (void)nap(members, 200000000);
+    }
+    members->alive_ns = loop_clock_ns();
+    if (code == FB_ETCD_TAKEN)
+        fb_error_set(error, "node: another daemon has the id %u in etcd: give each its own",
+                     settings->node);
+    else if (code != FB_ETCD_FINE)
+        fb_error_set(error, "membership.endpoint %s: %s: is etcd running there?",
+                     settings->etcd_endpoint, members->etcd.fault);
+}
+
+struct fb_members *fb_members_open(struct fb_loop *loop, const struct fb_settings *settings,
+                                   struct fb_error *error)
+{
+    bool has_changed;
+    if (settings->etcd_endpoint[0] == '\0')
+        return NULL;
+    struct fb_members *members = calloc(1, sizeof(*members));
+    FB_ASSERT(members != NULL);
+    members->loop = loop;
+    members->settings = settings;
+    members->lease_ns = settings->lease_ns;
+    members->task.done = told;
+    pthread_mutex_init(&members->mutex, NULL);
+    pthread_cond_init(&members->stop, NULL);
+    snprintf(members->prefix, sizeof(members->prefix), "/forebay/%s/members/", settings->cluster);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (fb_etcd_open(&members->etcd, settings->etcd_endpoint))
+        join(members, error);
+    if (!fb_error_is_set(error) && look(members, &has_changed) != FB_ETCD_FINE)
+        fb_error_set(error, "membership.endpoint %s: %s", settings->etcd_endpoint,
+                     members->etcd.fault);
+    return members;
+}
+
+struct fb_member_list fb_members_first(struct fb_members *members)
+{
+    struct fb_member_list first = list_copy(&members->seen); /* the thread's from now on */
+    members->has_thread = pthread_create(&members->thread, NULL, thread_run, members) == 0;
+    FB_ASSERT(members->has_thread);
+    return first;
+}
+
+void fb_members_close(struct fb_members *members)
+{
+    if (members == NULL)
+        return;
+    pthread_mutex_lock(&members->mutex);
+    members->is_stopping = true;
+    pthread_cond_signal(&members->stop);
+    pthread_mutex_unlock(&members->mutex);
+    if (members->has_thread)
+        pthread_join(members->thread, NULL);
+    else if (members->lease != 0)
+        (void)fb_etcd_revoke(&members->etcd, members->lease);
+    fb_etcd_close(&members->etcd);
+    fb_member_list_free(&members->seen);
+    fb_member_list_free(&members->told);
+    pthread_cond_destroy(&members->stop);
+    pthread_mutex_destroy(&members->mutex);
+    free(members);
+    curl_global_cleanup();
+}

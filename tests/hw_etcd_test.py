@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Members that come and go: daemons that keep a lease at an etcd of this machine.
+
+usage: hw_etcd_test.py BUILD [unittest's arguments]
+exit code 77: there is no etcd, or no io_uring, here
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+import hw_test
+from hw_test import CONFIG, Case, Daemon, free_ports, program, run
+
+
+class Etcd(Case):
+    """Members that come and go: a lease is two seconds."""
+
+    def setUp(self):
+        super().setUp()
+        self.ports = free_ports(2)
+        self.start_etcd()
+        text = CONFIG.format(folder=self.folder) + (
+            "listen: \"127.0.0.1:1\"\nmembership: {kind: etcd, endpoint: "
+            "\"http://127.0.0.1:%d\", lease: 2 s}\n" % self.ports[0])
+        self.config = self.write("etcd.yaml", text.encode())
+
+    def start_etcd(self):
+        url, peer = ("http://127.0.0.1:%d" % port for port in self.ports)
+        self.etcd = subprocess.Popen(
+            ["etcd", "--data-dir", self.path("etcd"), "--listen-client-urls", url,
+             "--advertise-client-urls", url, "--listen-peer-urls", peer,
+             "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" + peer],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.stop_etcd, self.etcd)
+
+    @staticmethod
+    def stop_etcd(etcd):
+        etcd.kill()
+        etcd.wait()
+
+    def start(self, node, name=None, port=None):
+        return Daemon(self, self.config, "node=%d" % node,
+                      "client.socket=" + self.path("socket%s" % (name or node)),
+                      "listen=127.0.0.1:%d" % (port or free_ports(1)[0]),
+                      name=name or str(node))
+
+    def members(self, daemon, count):
+        daemon.wait_until(lambda: daemon.status().get("members") == str(count))
+
+    def test_members_come_and_go(self):
+        content = self.object("data", 2 << 20)
+        first = self.start(0)
+        self.members(first, 1)
+        second = self.start(1)
+        self.members(first, 2)
+        self.assertEqual(first.forebay("get", "data").stdout, content)
+        self.assertEqual(second.forebay("get", "data").stdout, content)
+        self.assertEqual(sum(int(one.status()["origin_fetches"]) for one in (first, second)), 8)
+        third = self.start(7)
+        self.members(first, 3)
+        self.assertEqual(third.stop(), 0)
+        self.members(first, 2)
+        second.kill()
+        self.members(first, 1)
+        self.assertEqual(first.forebay("get", "data").stdout, content)
+
+    def test_killed_daemon_takes_its_place_again_at_once(self):
+        port = free_ports(1)[0]
+        first = self.start(0, port=port)
+        first.kill()
+        self.start(0, name="again", port=port)
+
+    def test_second_daemon_of_one_id_is_refused(self):
+        self.start(0)
+        ended = run(program("forebayd"), "--config", self.config, "--set",
+                    "listen=127.0.0.1:%d" % free_ports(1)[0], "--set",
+                    "client.socket=" + self.path("twin"))
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"another daemon has the id 0", ended.stderr)
+
+    def test_daemon_whose_lease_runs_out_ends(self):
+        first = self.start(0)
+        self.stop_etcd(self.etcd)
+        self.assertEqual(first.process.wait(30), 1)
+        self.assertIn("event=fenced", first.log())
+        ended = run(program("forebayd"), "--config", self.config, "--set",
+                    "listen=127.0.0.1:%d" % free_ports(1)[0])
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"is etcd running there?", ended.stderr)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if shutil.which("etcd") is None or not hw_test.has_io_uring():
+        print("hw_etcd_test: skipped: no etcd, or no io_uring, here")
+        sys.exit(77)
+    unittest.main(verbosity=1)

@@ -53,7 +53,7 @@ static uint32_t piece_acquire(struct fluid_pool *pool, uint32_t size_class)
     uint32_t size = 1u << size_class;
     FB_ASSERT(pool->count <= FLUID_NONE - size);
     offset = pool->count;
-    uint32_t count_before = pool->count;
+    uint32_t count_before = offset;
     pool->count += size;
     if (pool->count > pool->count_max) {
         uint64_t wanted = (uint64_t)pool->count + pool->count / 2 + 1024;

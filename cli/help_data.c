@@ -95,6 +95,34 @@ static const struct fb_help table[] = {
             },
     },
     {
+        .name = "swarm",
+        .arguments = "[OPTION]...",
+        .summary = "hunt for bugs: clusters of 3 to 32 nodes under faults, one from each seed",
+        .text = "Each seed draws a cluster, settings, requests and faults, runs them on a heap of "
+                "events, heals everything and wants progress. What is wrong is printed with its "
+                "seed; --minimise makes a script of it with fewer nodes, faults and requests. "
+                "Exit code 1 if anything is wrong.",
+        .options =
+            {
+                {"--seeds N", "how many; default: 1000"},
+                {"--first-seed S", "default: 1"},
+                {"--seconds N", "ends after this time; --seeds is then no limit unless given"},
+                {"--jobs N", "runs at once; default: the number of cores"},
+                {"--beyond", "faults that the settings need not survive: losses are counted"},
+                {"--minimise", "makes a small script of every failure"},
+                {"--out DIR", "folder for the scripts; default: swarm-failures"},
+                {"--script FILE", "runs a script instead of seeds"},
+                {"--trace", "with --script, or of the first seed: every event and op"},
+                {"--see-all", "fails if a counter of the core, or a sight, was never seen"},
+                {"--json", "one JSON object instead of text"},
+            },
+        .examples =
+            {
+                {"forebay swarm --seeds 10000", "Is the core sound?"},
+                {"forebay swarm --first-seed 95 --seeds 1 --minimise", "What was wrong there?"},
+            },
+    },
+    {
         .name = "get",
         .arguments = "[OPTION]... NAME [TARGET]",
         .summary = "read a file through this machine's daemon",

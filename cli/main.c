@@ -30,6 +30,7 @@ static const struct command commands[] = {
     {"size", fb_command_size},
     {"replay", fb_command_replay},
     {"bench", fb_command_bench},
+    {"swarm", fb_command_swarm},
     {"get", fb_command_get},
     {"doctor", fb_command_doctor},
     {"ls", fb_command_ls},

@@ -1,8 +1,9 @@
 /* The judge: what holds at every moment, decided from outside of the nodes. The first check that
  * does not hold ends the run; beyond the atlas, checks that a loss may break are counted instead.
  *
- * A loan is what a node promised when it sent an OFFER: the bytes stay until the RETURN has come
- * or, by the node's own clock, the loan has expired. */
+ * A loan is what a node promised when it sent an OFFER: the bytes stay until the RETURN has come, or
+ * by the node's own clock the loan has expired, which is after lend_ns without digests, and not
+ * before hedge_ns with them. A complaint about its reader ends it as well. */
 #include "sim/swarm_internal.h"
 
 #include <stdarg.h>
@@ -62,24 +63,32 @@ void swarm_loan_begin(struct swarm *swarm, uint32_t node, const struct fb_messag
     uint32_t first;
     if (!swarm_place(swarm, node, &offer->span, FB_REGION_MEMORY, &first))
         return;
+    const struct fb_config *config = &swarm->plan->config;
+    uint64_t loan_ns = config->lend_ns;
+    if (config->check_digest && config->hedge_ns < loan_ns)
+        loan_ns = config->hedge_ns;
     if (host->loan_count == SWARM_LOANS_MAX)
         loan_forget(host, 0);
     host->loans[host->loan_count++] = (struct swarm_loan){
         .lend_id = offer->lend_id,
-        .expires_ns = swarm_node_now_ns(swarm, node) + swarm->plan->config.lend_ns,
+        .expires_ns = swarm_node_now_ns(swarm, node) + loan_ns,
         .peer = target,
         .first = first,
         .count = swarm_units(swarm, offer->span.size)};
 }
 
+/* A message that reaches the lender and ends loans: a RETURN, or an ASK that names a slow reader. */
 void swarm_loan_end(struct swarm *swarm, uint32_t node, const struct fb_message *message)
 {
     struct swarm_node *host = &swarm->nodes[node];
-    for (uint32_t i = 0; i < host->loan_count; i++) {
-        if (host->loans[i].lend_id == message->lend_id && host->loans[i].peer == message->source) {
-            loan_forget(host, i);
-            return;
-        }
+    bool is_return = message->kind == FB_MESSAGE_RETURN;
+    bool is_complaint = message->kind == FB_MESSAGE_ASK && message->target != FB_NONE;
+    for (uint32_t i = 0; (is_return || is_complaint) && i < host->loan_count; i++) {
+        const struct swarm_loan *loan = &host->loans[i];
+        bool is_returned =
+            is_return && loan->lend_id == message->lend_id && loan->peer == message->source;
+        if (is_returned || (is_complaint && loan->peer == message->target))
+            loan_forget(host, i--);
     }
 }
 

@@ -60,8 +60,7 @@ void swarm_deliver(struct swarm *swarm, struct swarm_event *event)
     }
     if (event->life != host->life)
         swarm_saw(swarm, FB_SWARM_SIGHT_old_message);
-    if (event->message.kind == FB_MESSAGE_RETURN)
-        swarm_loan_end(swarm, event->node, &event->message);
+    swarm_loan_end(swarm, event->node, &event->message);
     struct fb_event message = {.kind = FB_EVENT_MESSAGE, .message = event->message};
     message.message.keys = event->keys;
     swarm_node_step(swarm, event->node, &message);

@@ -215,8 +215,11 @@ void put_timer(struct step *step, uint32_t index)
         else
             put_ask_target(step, index, put->targets[i]);
     }
-    if (local != FB_NONE && hold_settle(step, put->slot, put->level, (uint32_t)node->config.node,
-                                        id_make(ID_PUT, index, put->generation)) == FB_OK)
+    bool is_here = local != FB_NONE && put->level == FB_LEVEL_VOLATILE; /* its owner by now */
+    if (local != FB_NONE && !is_here)
+        is_here = hold_settle(step, put->slot, put->level, (uint32_t)node->config.node,
+                              id_make(ID_PUT, index, put->generation)) == FB_OK;
+    if (is_here)
         put->held |= (uint8_t)(1u << local);
     put_settle(step, index);
 }

@@ -115,8 +115,9 @@ static void fill_settle_entry(struct fb_node *node, struct fill *fill, struct at
     if (attempt->peer != FB_NONE && !node->config.keep_peer_blocks)
         entry->flags |= ENTRY_TRANSIENT;
     fill->reason = attempt->reason;
-    fill->source =
-        attempt->reason == FB_REASON_DEVICE ? (uint32_t)node->config.node : attempt->peer;
+    fill->source = attempt->peer;
+    if (attempt->reason == FB_REASON_DEVICE || attempt->reason == FB_REASON_MEMORY)
+        fill->source = (uint32_t)node->config.node;
 }
 
 void fill_finish(struct step *step, uint32_t index, uint32_t attempt_index)

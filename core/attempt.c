@@ -305,11 +305,13 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
         attempt_start(step, index / FB_ATTEMPTS_MAX);
 }
 
-/* Bytes are in memory: check them, or trust them when digests are off. */
+/* Bytes are in memory: check them, or trust them when digests are off. What a client wrote is
+ * checked always: a writer that gave up does not know who still pulls. */
 static void attempt_arrived(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
+    bool is_written = attempt_fill(node, index)->flags & FILL_PUT;
     FB_ASSERT(attempt->first_unit != FB_NONE);
     if (attempt->state == ATTEMPT_PULL && attempt->peer != FB_NONE) {
         pace_learn(&node->pull_pace, node->now_ns - attempt->begun_ns,
@@ -318,7 +320,7 @@ static void attempt_arrived(struct step *step, uint32_t index)
                    node->config.keep_peer_blocks);
     }
     attempt_set(node, index, ATTEMPT_DIGEST, node->config.wait_ns);
-    if (node->config.check_digest)
+    if (node->config.check_digest || is_written)
         attempt_op(step, index, FB_OP_DIGEST);
     else
         fill_finish(step, index / FB_ATTEMPTS_MAX, index);
@@ -330,7 +332,7 @@ static void attempt_digested(struct step *step, uint32_t index, uint64_t digest)
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(attempt->state == ATTEMPT_DIGEST);
     bool is_known = attempt->peer != FB_NONE || attempt->device_slot != FB_NONE ||
-                    (attempt_fill(node, index)->flags & FILL_HOLD);
+                    ((attempt_fill(node, index)->flags & FILL_HOLD) && attempt->digest != 0);
     if (is_known && digest != attempt->digest) {
         node->stats.digest_errors++;
         attempt_fail(step, index, FB_CORRUPT);

@@ -75,7 +75,8 @@ enum fb_config_unit {
       "time a new undrained block waits before its store") \
     X(drain_check_ns, FB_UNIT_NS, UINT64_C(1000000000), 1000, UINT64_C(600000000000), \
       "interval at which holders ask the first rank whether a block is at the origin") \
-    X(check_digest, FB_UNIT_FLAG, 1, 0, 1, "digest blocks from the origin, verify pulled ones")
+    X(check_digest, FB_UNIT_FLAG, 1, 0, 1, \
+      "digest blocks from the origin, verify pulled ones; 0: only what clients write")
 
 struct fb_config {
     uint64_t node; /* this node's id */

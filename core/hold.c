@@ -149,7 +149,8 @@ void hold_message(struct step *step, const struct fb_message *message)
         return;
     }
     if (entry != NULL && entry->state == ENTRY_RESIDENT) {
-        if (entry->digest == message->digest)
+        bool is_known = entry->digest != 0 && message->digest != 0; /* 0: digests are off */
+        if (!is_known || entry->digest == message->digest)
             hold_take(step, &waiter, slot, &message->block);
         else
             hold_answer(step, message->source, message->ask_id, FB_CONFLICT);

@@ -12,18 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct option table[] = {{"seeds", required_argument, NULL, 'n'},
-                                      {"first-seed", required_argument, NULL, 's'},
-                                      {"seconds", required_argument, NULL, 't'},
-                                      {"jobs", required_argument, NULL, 'j'},
-                                      {"beyond", no_argument, NULL, 'b'},
-                                      {"minimise", no_argument, NULL, 'm'},
-                                      {"json", no_argument, NULL, 'o'},
-                                      {"script", required_argument, NULL, 'f'},
-                                      {"trace", no_argument, NULL, 'r'},
-                                      {"out", required_argument, NULL, 'd'},
-                                      {"see-all", no_argument, NULL, 'a'},
-                                      {NULL, 0, NULL, 0}};
+static const struct option table[] = {
+    {"seeds", required_argument, NULL, 'n'},   {"first-seed", required_argument, NULL, 's'},
+    {"seconds", required_argument, NULL, 't'}, {"jobs", required_argument, NULL, 'j'},
+    {"beyond", no_argument, NULL, 'b'},        {"minimise", no_argument, NULL, 'm'},
+    {"json", no_argument, NULL, 'o'},          {"script", required_argument, NULL, 'f'},
+    {"trace", no_argument, NULL, 'r'},         {"out", required_argument, NULL, 'd'},
+    {"see-all", no_argument, NULL, 'a'},       {NULL, 0, NULL, 0}};
 
 static bool parse_number(const char *name, const char *text, uint64_t max, uint64_t *value)
 {
@@ -191,8 +186,8 @@ int fb_command_swarm(int argc, char **argv)
         swarm_print_json(&options, &totals);
     else
         swarm_print(&options, &totals);
-    uint64_t count = totals.failure_count < SWARM_FAILURES_MAX ? totals.failure_count
-                                                               : SWARM_FAILURES_MAX;
+    uint64_t count =
+        totals.failure_count < SWARM_FAILURES_MAX ? totals.failure_count : SWARM_FAILURES_MAX;
     for (uint64_t i = 0; i < count && !options.is_json; i++)
         failure_print(&options, &totals.failures[i]);
     bool is_unseen = options.must_see_all && swarm_unseen(&totals) > 0;

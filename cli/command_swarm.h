@@ -30,8 +30,7 @@ struct swarm_totals {
 bool swarm_jobs_run(const struct swarm_options *options, struct swarm_totals *totals);
 
 /* Runs one plan in a child. */
-bool swarm_child_run(const struct fb_swarm_plan *plan, FILE *trace,
-                     struct fb_swarm_result *result);
+bool swarm_child_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm_result *result);
 
 /* Leaves out of a plan what the failure in `result` does not need; returns the runs it took. */
 uint32_t swarm_child_minimise(struct fb_swarm_plan *plan, const struct fb_swarm_result *result);

@@ -157,8 +157,8 @@ static bool is_fine_end(int status)
 static void totals_add(struct swarm_totals *totals, const struct swarm_totals *part)
 {
     result_add(&totals->sum, &part->sum);
-    uint64_t count = part->failure_count < SWARM_FAILURES_MAX ? part->failure_count
-                                                              : SWARM_FAILURES_MAX;
+    uint64_t count =
+        part->failure_count < SWARM_FAILURES_MAX ? part->failure_count : SWARM_FAILURES_MAX;
     for (uint64_t i = 0; i < count; i++)
         totals_add_failure(totals, &part->failures[i]);
     totals->failure_count += part->failure_count - count;

@@ -50,8 +50,8 @@ void swarm_print(const struct swarm_options *options, const struct swarm_totals 
            " steps, %" PRIu64 " events\n%.0f s simulated in %.1f s on %u jobs, %.0f:1 each; "
            "%.1f seeds/s\n",
            totals->seeds, totals->twice, sum->requests, sum->steps, sum->events,
-           (double)sum->simulated_ns / 1e9, totals->seconds, options->jobs,
-           ratio(totals, options), (double)totals->seeds / totals->seconds);
+           (double)sum->simulated_ns / 1e9, totals->seconds, options->jobs, ratio(totals, options),
+           (double)totals->seeds / totals->seconds);
     if (options->is_beyond)
         printf("%u losses beyond the atlas\n", sum->losses);
     for (uint32_t i = 0; i < fb_swarm_sometimes_count(); i++) {
@@ -80,8 +80,7 @@ void swarm_print_json(const struct swarm_options *options, const struct swarm_to
            FB_GIT_SHA, options->first_seed, totals->seeds, totals->seconds, options->jobs,
            (double)sum->simulated_ns / 1e9, sum->events, sum->steps, sum->losses);
     print_figures("faults", FB_SWARM_FAULT_COUNT, fb_swarm_fault_name, sum->faults);
-    print_figures("sometimes", fb_swarm_sometimes_count(), fb_swarm_sometimes_name,
-                  sum->sometimes);
+    print_figures("sometimes", fb_swarm_sometimes_count(), fb_swarm_sometimes_name, sum->sometimes);
     print_figures("checks", FB_SWARM_CHECK_COUNT, fb_swarm_check_name, sum->checks);
     printf("\"failure_count\": %" PRIu64 ", \"failures\": [", totals->failure_count);
     for (uint64_t i = 0; i < totals->failure_count && i < SWARM_FAILURES_MAX; i++)

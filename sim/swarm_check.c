@@ -1,8 +1,8 @@
 /* The judge: what holds at every moment, decided from outside of the nodes. The first check that
  * does not hold ends the run; beyond the atlas, checks that a loss may break are counted instead.
  *
- * A loan is what a node promised when it sent an OFFER: the bytes stay until the RETURN has come, or
- * by the node's own clock the loan has expired, which is after lend_ns without digests, and not
+ * A loan is what a node promised when it sent an OFFER: the bytes stay until the RETURN has come,
+ * or by the node's own clock the loan has expired, which is after lend_ns without digests, and not
  * before hedge_ns with them. A complaint about its reader ends it as well. */
 #include "sim/swarm_internal.h"
 
@@ -69,15 +69,16 @@ void swarm_loan_begin(struct swarm *swarm, uint32_t node, const struct fb_messag
         loan_ns = config->hedge_ns;
     if (host->loan_count == SWARM_LOANS_MAX)
         loan_forget(host, 0);
-    host->loans[host->loan_count++] = (struct swarm_loan){
-        .lend_id = offer->lend_id,
-        .expires_ns = swarm_node_now_ns(swarm, node) + loan_ns,
-        .peer = target,
-        .first = first,
-        .count = swarm_units(swarm, offer->span.size)};
+    host->loans[host->loan_count++] =
+        (struct swarm_loan){.lend_id = offer->lend_id,
+                            .expires_ns = swarm_node_now_ns(swarm, node) + loan_ns,
+                            .peer = target,
+                            .first = first,
+                            .count = swarm_units(swarm, offer->span.size)};
 }
 
-/* A message that reaches the lender and ends loans: a RETURN, or an ASK that names a slow reader. */
+/* A message that ends loans of the node that it reaches: a RETURN, or an ASK that names a slow
+ * reader. */
 void swarm_loan_end(struct swarm *swarm, uint32_t node, const struct fb_message *message)
 {
     struct swarm_node *host = &swarm->nodes[node];

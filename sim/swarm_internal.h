@@ -121,7 +121,7 @@ struct swarm {
     uint32_t first_of_phase;                            /* request */
     uint32_t whole_node;                                /* PHASE_WHOLE: whose turn it is */
     uint32_t view_mask;                                 /* members that are up */
-    uint64_t view_first; /* use of views with which this run began */
+    uint64_t view_first;                                /* use of views with which this run began */
     const struct fb_view *view;
     enum swarm_phase phase;
     uint32_t brought[SWARM_CHAINS_MAX]; /* keys of each chain that were ever put, bit masks */
@@ -184,8 +184,7 @@ bool swarm_place(struct swarm *swarm, uint32_t node, const struct fb_span *span,
 bool swarm_holds(const struct swarm *swarm, const struct fb_span *span, uint64_t content);
 
 /* swarm_verb.c: the clients. */
-void swarm_request_add(struct swarm *swarm, const struct fb_swarm_request *what,
-                       bool must_succeed);
+void swarm_request_add(struct swarm *swarm, const struct fb_swarm_request *what, bool must_succeed);
 void swarm_request_send(struct swarm *swarm, uint32_t index);
 void swarm_request_release(struct swarm *swarm, uint32_t index, uint64_t try);
 void swarm_request_lost(struct swarm *swarm, uint32_t node);

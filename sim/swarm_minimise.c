@@ -127,8 +127,7 @@ static void search_figures(struct search *search)
 uint32_t fb_swarm_minimise(struct fb_swarm_plan *plan, fb_swarm_judge *judge, void *context,
                            uint32_t runs_max)
 {
-    struct search search = {
-        .plan = plan, .judge = judge, .context = context, .runs_max = runs_max};
+    struct search search = {.plan = plan, .judge = judge, .context = context, .runs_max = runs_max};
     bool is_smaller = true;
     while (is_smaller && search.runs < runs_max) {
         is_smaller = search_list(&search, false);

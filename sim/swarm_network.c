@@ -32,8 +32,8 @@ static void send_once(struct swarm *swarm, uint32_t node, const struct fb_op *op
 
 void swarm_send(struct swarm *swarm, uint32_t node, const struct fb_op *op)
 {
-    bool is_known = op->target < swarm->plan->nodes && op->target != node &&
-                    op->message.source == node;
+    bool is_known =
+        op->target < swarm->plan->nodes && op->target != node && op->message.source == node;
     if (!swarm_judge(swarm, FB_SWARM_CHECK_known_target, is_known,
                      "node %u sends to node %u in the name of node %u", node, op->target,
                      op->message.source))

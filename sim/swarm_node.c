@@ -2,9 +2,9 @@
  *
  *     down --swarm_node_restart--> up --swarm_node_crash--> down
  *
- * Every beginning is another life. Completions of an earlier life are dropped, messages and requests
- * that come late are not. A step takes time; a node that is busy or paused is asked again when it
- * is ready. */
+ * Every beginning is another life. Completions of an earlier life are dropped, messages and
+ * requests that come late are not. A step takes time; a node that is busy or paused is asked again
+ * when it is ready. */
 #include "sim/swarm_internal.h"
 
 #include "core/trace.h"
@@ -152,8 +152,7 @@ static void node_record(struct swarm *swarm, const struct fb_trace_record *recor
 static void node_busy(struct swarm *swarm, uint32_t node)
 {
     struct swarm_node *host = &swarm->nodes[node];
-    const struct fb_swarm_fault *slow =
-        swarm_fault(swarm, FB_SWARM_FAULT_slow_node, node, FB_NONE);
+    const struct fb_swarm_fault *slow = swarm_fault(swarm, FB_SWARM_FAULT_slow_node, node, FB_NONE);
     host->ready_ns = swarm->now_ns + swarm->plan->step_ns;
     if (slow != NULL)
         host->ready_ns += swarm_draw(swarm, node, slow->extra_ns + 1);

@@ -145,12 +145,11 @@ void swarm_op(struct swarm *swarm, uint32_t node, const struct fb_op *op)
 }
 
 /* Copies a half of the op; the words come from `source`, or are of `content`. */
-static void move_words(struct swarm *swarm, const struct swarm_event *event,
-                       const uint64_t *source, uint64_t content)
+static void move_words(struct swarm *swarm, const struct swarm_event *event, const uint64_t *source,
+                       uint64_t content)
 {
     uint32_t count = swarm_units(swarm, event->op.span.size), half = count / 2;
-    uint64_t *target =
-        swarm->nodes[event->node].memory + event->op.span.offset / swarm->unit_bytes;
+    uint64_t *target = swarm->nodes[event->node].memory + event->op.span.offset / swarm->unit_bytes;
     uint32_t from = event->kind == SWARM_HALF ? 0 : half;
     uint32_t to = event->kind == SWARM_HALF ? half : count;
     for (uint32_t i = from; i < to; i++)

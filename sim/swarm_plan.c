@@ -5,7 +5,8 @@
  * "Swarm testing", ISSTA 2012.
  *
  * The atlas: a setting without digests is given benign faults only and loans that outlast every
- * delay, unless the plan is to be beyond the atlas. */
+ * delay, and wrong digests are given to settings that try every source of a block, unless the plan
+ * is to be beyond the atlas. */
 #include "sim/swarm_internal.h"
 
 #include "core/random.h"
@@ -82,11 +83,14 @@ static void draw_field(struct fb_random *random, const struct fb_config_entry *e
 
 static void draw_sizes(struct fb_random *random, struct fb_config *config)
 {
-    config->block_size_bytes = pick(random, 8, (const uint64_t[]){512, 576, 1024, 4096, 4096, 65536, 1048576, 16777216});
+    config->block_size_bytes =
+        pick(random, 8, (const uint64_t[]){512, 576, 1024, 4096, 4096, 65536, 1048576, 16777216});
     uint64_t chunks = pick(random, 8, (const uint64_t[]){1, 1, 2, 3, 4, 8, 16, 32});
     config->memory_size_bytes = chunks * config->block_size_bytes;
-    config->memory_entries_max = pick(random, 6, (const uint64_t[]){0, 0, 1, 2, chunks, 4 * chunks});
-    config->device_size_bytes = pick(random, 6, (const uint64_t[]){0, 0, 1, 2, 8, 64}) * config->block_size_bytes;
+    config->memory_entries_max =
+        pick(random, 6, (const uint64_t[]){0, 0, 1, 2, chunks, 4 * chunks});
+    config->device_size_bytes =
+        pick(random, 6, (const uint64_t[]){0, 0, 1, 2, 8, 64}) * config->block_size_bytes;
     config->device_entries_max = pick(random, 5, (const uint64_t[]){0, 0, 0, 1, 4});
     config->matches_max = 1 + below(random, 16);
     config->lends_max = log_between(random, 1, SWARM_LOANS_MAX);
@@ -230,12 +234,14 @@ static void draw_fault(struct fb_random *random, const struct fb_swarm_plan *pla
 static void draw_faults(struct fb_random *random, struct fb_swarm_plan *plan)
 {
     bool is_trusting = !plan->config.check_digest && !plan->is_beyond;
+    bool is_hasty = plan->config.retries_max <= FB_RANKS_MAX && !plan->is_beyond;
     uint64_t rarity = pick(random, 4, (const uint64_t[]){2, 3, 6, 12});
     if (one_in(random, 16))
         return; /* no faults at all: the settings alone must do */
     for (uint32_t kind = 0; kind < FB_SWARM_FAULT_COUNT; kind++) {
         bool is_lying = fb_swarm_fault_class(kind) == FB_SWARM_LYING;
-        if (!one_in(random, rarity) || (is_trusting && is_lying))
+        bool is_lasting = kind == FB_SWARM_FAULT_digest_wrong;
+        if (!one_in(random, rarity) || (is_trusting && is_lying) || (is_hasty && is_lasting))
             continue;
         uint32_t windows = 1 + (uint32_t)below(random, 3);
         for (uint32_t i = 0; i < windows && plan->fault_count < FB_SWARM_FAULTS_MAX; i++)

@@ -23,32 +23,45 @@ struct text_field {
 };
 
 #define TEXT_FIELD(structure, field) \
-    {#field, offsetof(struct structure, field), sizeof(((struct structure *)NULL)->field)}
+    { \
+#field, offsetof(struct structure, field), sizeof(((struct structure *)NULL)->field) \
+    }
 
 static const struct text_field plan_fields[] = {
-    TEXT_FIELD(fb_swarm_plan, seed),        TEXT_FIELD(fb_swarm_plan, nodes),
-    TEXT_FIELD(fb_swarm_plan, domains),     TEXT_FIELD(fb_swarm_plan, is_weighted),
-    TEXT_FIELD(fb_swarm_plan, is_beyond),   TEXT_FIELD(fb_swarm_plan, is_one_sided),
-    TEXT_FIELD(fb_swarm_plan, tries),       TEXT_FIELD(fb_swarm_plan, after),
-    TEXT_FIELD(fb_swarm_plan, check_every), TEXT_FIELD(fb_swarm_plan, message_ns),
-    TEXT_FIELD(fb_swarm_plan, pull_ns),     TEXT_FIELD(fb_swarm_plan, device_ns),
-    TEXT_FIELD(fb_swarm_plan, origin_ns),   TEXT_FIELD(fb_swarm_plan, step_ns),
-    TEXT_FIELD(fb_swarm_plan, detect_ns),   TEXT_FIELD(fb_swarm_plan, heal_ns),
+    TEXT_FIELD(fb_swarm_plan, seed),
+    TEXT_FIELD(fb_swarm_plan, nodes),
+    TEXT_FIELD(fb_swarm_plan, domains),
+    TEXT_FIELD(fb_swarm_plan, is_weighted),
+    TEXT_FIELD(fb_swarm_plan, is_beyond),
+    TEXT_FIELD(fb_swarm_plan, is_one_sided),
+    TEXT_FIELD(fb_swarm_plan, tries),
+    TEXT_FIELD(fb_swarm_plan, after),
+    TEXT_FIELD(fb_swarm_plan, check_every),
+    TEXT_FIELD(fb_swarm_plan, message_ns),
+    TEXT_FIELD(fb_swarm_plan, pull_ns),
+    TEXT_FIELD(fb_swarm_plan, device_ns),
+    TEXT_FIELD(fb_swarm_plan, origin_ns),
+    TEXT_FIELD(fb_swarm_plan, step_ns),
+    TEXT_FIELD(fb_swarm_plan, detect_ns),
+    TEXT_FIELD(fb_swarm_plan, heal_ns),
     {NULL, 0, 0},
 };
 
 static const struct text_field fault_fields[] = {
-    TEXT_FIELD(fb_swarm_fault, nodes),    TEXT_FIELD(fb_swarm_fault, peers),
-    TEXT_FIELD(fb_swarm_fault, permille), TEXT_FIELD(fb_swarm_fault, from_ns),
-    TEXT_FIELD(fb_swarm_fault, until_ns), TEXT_FIELD(fb_swarm_fault, extra_ns),
+    TEXT_FIELD(fb_swarm_fault, nodes),
+    TEXT_FIELD(fb_swarm_fault, peers),
+    TEXT_FIELD(fb_swarm_fault, permille),
+    TEXT_FIELD(fb_swarm_fault, from_ns),
+    TEXT_FIELD(fb_swarm_fault, until_ns),
+    TEXT_FIELD(fb_swarm_fault, extra_ns),
     {NULL, 0, 0},
 };
 
 static const struct text_field request_fields[] = {
-    TEXT_FIELD(fb_swarm_request, at_ns),  TEXT_FIELD(fb_swarm_request, hold_ns),
-    TEXT_FIELD(fb_swarm_request, node),   TEXT_FIELD(fb_swarm_request, object),
-    TEXT_FIELD(fb_swarm_request, index),  TEXT_FIELD(fb_swarm_request, size),
-    TEXT_FIELD(fb_swarm_request, count),  {NULL, 0, 0},
+    TEXT_FIELD(fb_swarm_request, at_ns), TEXT_FIELD(fb_swarm_request, hold_ns),
+    TEXT_FIELD(fb_swarm_request, node),  TEXT_FIELD(fb_swarm_request, object),
+    TEXT_FIELD(fb_swarm_request, index), TEXT_FIELD(fb_swarm_request, size),
+    TEXT_FIELD(fb_swarm_request, count), {NULL, 0, 0},
 };
 
 static uint64_t field_get(const void *base, const struct text_field *field)

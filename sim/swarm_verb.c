@@ -15,9 +15,9 @@ enum { TRY_SHIFT = 32 };
 struct verb_row {
     const char *name;
     void (*ask)(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
-    bool (*is_served)(const struct swarm *swarm, const struct fb_reply *reply); /* nothing is left to be tried again */
-    void (*judge)(struct swarm *swarm, struct swarm_request *request,
-                  const struct fb_reply *reply);
+    bool (*is_served)(const struct swarm *swarm,
+                      const struct fb_reply *reply); /* nothing is left to be tried again */
+    void (*judge)(struct swarm *swarm, struct swarm_request *request, const struct fb_reply *reply);
 };
 
 static uint32_t chain_base(uint32_t chain, uint32_t index)
@@ -139,10 +139,10 @@ static void judge_get(struct swarm *swarm, struct swarm_request *request,
                      "request %u for %u bytes got %llu", id, request->block.size,
                      (unsigned long long)reply->span.size))
         return;
-    swarm_judge(swarm, FB_SWARM_CHECK_right_bytes, swarm_holds(swarm, &reply->span, request->content),
-                "request %u for block %u of object %u got other bytes (reason %s)", id,
-                request->what.index, request->what.object,
-                fb_reason_name((enum fb_reason)reply->reason));
+    swarm_judge(
+        swarm, FB_SWARM_CHECK_right_bytes, swarm_holds(swarm, &reply->span, request->content),
+        "request %u for block %u of object %u got other bytes (reason %s)", id, request->what.index,
+        request->what.object, fb_reason_name((enum fb_reason)reply->reason));
     if (swarm->plan->config.memory_size_bytes < 2 * swarm->plan->config.block_size_bytes)
         swarm_saw(swarm, FB_SWARM_SIGHT_one_block_cache);
     if (request->block.size == 1)
@@ -170,8 +170,9 @@ static void judge_match(struct swarm *swarm, struct swarm_request *request,
                         const struct fb_reply *reply)
 {
     uint32_t known = 0;
-    while (known < request->what.count &&
-           (swarm->brought[chain_base(request->what.object, known) % SWARM_CHAINS_MAX] >> known & 1))
+    while (
+        known < request->what.count &&
+        (swarm->brought[chain_base(request->what.object, known) % SWARM_CHAINS_MAX] >> known & 1))
         known++;
     swarm_judge(swarm, FB_SWARM_CHECK_match_of_known, reply->match_count <= known,
                 "match %u of chain %u counts %u keys, and only the first %u were ever put",
@@ -246,7 +247,8 @@ void swarm_request_send(struct swarm *swarm, uint32_t index)
         return;
     }
     struct fb_event event = {.kind = FB_EVENT_REQUEST};
-    event.request = (struct fb_request){.request_id = index | (uint64_t)request->tries << TRY_SHIFT};
+    event.request =
+        (struct fb_request){.request_id = index | (uint64_t)request->tries << TRY_SHIFT};
     request->life = host->life;
     request->state = REQUEST_OPEN;
     rows[request->what.verb].ask(swarm, request, &event.request);
@@ -280,8 +282,8 @@ static void request_held(struct swarm *swarm, uint32_t index, const struct fb_re
     swarm_lease(swarm, index, true);
     if (request->what.hold_ns == FB_NEVER_NS)
         return;
-    struct swarm_event *event = swarm_push(swarm, swarm->now_ns + request->what.hold_ns,
-                                           SWARM_RELEASE, request->what.node);
+    struct swarm_event *event =
+        swarm_push(swarm, swarm->now_ns + request->what.hold_ns, SWARM_RELEASE, request->what.node);
     event->index = index;
     event->detail = request->tries;
 }
@@ -289,8 +291,8 @@ static void request_held(struct swarm *swarm, uint32_t index, const struct fb_re
 static void saw_pinned(struct swarm *swarm, uint32_t node)
 {
     const struct swarm_node *host = &swarm->nodes[node];
-    uint32_t chunk_count = (uint32_t)(swarm->plan->config.memory_size_bytes /
-                                      swarm->plan->config.block_size_bytes);
+    uint32_t chunk_count =
+        (uint32_t)(swarm->plan->config.memory_size_bytes / swarm->plan->config.block_size_bytes);
     for (uint32_t chunk = 0; chunk < chunk_count; chunk++) {
         uint32_t readers = 0;
         for (uint32_t i = 0; i < FB_UNITS_PER_CHUNK; i++)
@@ -305,11 +307,9 @@ void swarm_reply(struct swarm *swarm, uint32_t node, const struct fb_reply *repl
 {
     uint32_t index = (uint32_t)reply->request_id;
     uint32_t try = (uint32_t)(reply->request_id >> TRY_SHIFT);
-    struct swarm_request *request =
-        index < swarm->request_count ? &swarm->requests[index] : NULL;
-    bool is_expected = request != NULL && request->state == REQUEST_OPEN &&
-                       request->tries == try && request->what.node == node &&
-                       request->life == swarm->nodes[node].life;
+    struct swarm_request *request = index < swarm->request_count ? &swarm->requests[index] : NULL;
+    bool is_expected = request != NULL && request->state == REQUEST_OPEN && request->tries == try &&
+                       request->what.node == node && request->life == swarm->nodes[node].life;
     if (!swarm_judge(swarm, FB_SWARM_CHECK_answered_once, is_expected,
                      "node %u answers try %u of request %u, which is not open there", node, try,
                      index))
@@ -355,8 +355,7 @@ void swarm_request_release(struct swarm *swarm, uint32_t index, uint64_t try)
     swarm_lease(swarm, index, false);
     request_set(swarm, request, REQUEST_ENDED);
     const struct fb_event release = {
-        .kind = FB_EVENT_REQUEST,
-        .request = {.kind = FB_REQUEST_RELEASE, .lease = request->lease}};
+        .kind = FB_EVENT_REQUEST, .request = {.kind = FB_REQUEST_RELEASE, .lease = request->lease}};
     swarm_node_step(swarm, node, &release);
 }
 

@@ -138,6 +138,18 @@ static enum fb_status start_client(struct step *step, uint32_t index)
     return FB_OK;
 }
 
+/* Does this node own the block at a rank before the candidate? */
+static bool is_past_own_rank(const struct fb_node *node, const struct fill *fill)
+{
+    FB_ASSERT(node->view != NULL);
+    FB_ASSERT(node->config.replicas <= FB_RANKS_MAX);
+    for (uint32_t rank = 0; rank < fill->candidate && rank < node->config.replicas; rank++) {
+        if (fb_view_owner(node->view, fill->block.key, rank) == node->config.node)
+            return true;
+    }
+    return false;
+}
+
 /* Asks the next owner in rank order, or goes to the origin when the ranks are used up. An owner
  * goes to the origin at once, but for one that has just come up empty: the others may have the
  * block. They must not let it wait: they may be waiting for it themselves. */
@@ -145,9 +157,9 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct fill *fill = attempt_fill(node, index);
-    bool is_owner = fill->flags & FILL_AS_OWNER;
     bool is_cold = node->now_ns - node->started_ns < node->config.warm_ns;
     bool has_peers = node->config.use_peers && node->view != NULL;
+    bool is_owner = (fill->flags & FILL_AS_OWNER) || (has_peers && is_past_own_rank(node, fill));
     while (has_peers && (!is_owner || is_cold) && fill->candidate < node->config.replicas) {
         uint32_t peer = fb_view_owner(node->view, fill->block.key, fill->candidate++);
         if (peer == node->config.node) {

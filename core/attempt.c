@@ -306,7 +306,9 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     if (attempt_other(node, index)->state != ATTEMPT_IDLE)
         return;
     if (fill->failures >= node->config.retries_max) {
-        fill_fail(node, index / FB_ATTEMPTS_MAX, status);
+        /* Only the origin can say that it has no such block: a referral may be stale. */
+        bool is_unsure = status == FB_ABSENT && !is_origin && fill->block.object != FB_OBJECT_NONE;
+        fill_fail(node, index / FB_ATTEMPTS_MAX, is_unsure ? FB_BUSY : status);
         return;
     }
     fill->failures++;

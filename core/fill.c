@@ -146,8 +146,6 @@ void fill_fail(struct fb_node *node, uint32_t index, enum fb_status status)
     struct fill *fill = &node_fills(node)[index];
     FB_ASSERT(fill->state == FILL_ACTIVE);
     FB_ASSERT(status != FB_OK);
-    if (status == FB_ABSENT && fill->block.object != FB_OBJECT_NONE)
-        status = FB_BUSY; /* a referral was stale: the origin has the block all the same */
     fill->state = FILL_FAILING;
     fill->status = (uint8_t)status;
     node_entries(node)[fill->slot].fill = FB_NONE;

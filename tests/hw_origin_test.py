@@ -397,7 +397,7 @@ class Misbehaviour(Case):
     def test_requests_at_once_are_bounded(self):
         Handler.at_once_max = 0
         self.assertEqual(self.daemon.forebay("get", "fine").stdout, Handler.content)
-        self.assertEqual(Handler.at_once_max, 2)
+        self.assertIn(Handler.at_once_max, (1, 2))  # a slow machine may never have two at once
 
     def test_cut_answer_is_asked_for_again(self):
         self.assertEqual(self.daemon.forebay("get", "short").stdout, Handler.content)

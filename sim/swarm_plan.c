@@ -249,6 +249,16 @@ static void draw_faults(struct fb_random *random, struct fb_swarm_plan *plan)
     }
 }
 
+/* A reader that gives up before any answer can reach it, and may not try again often enough to get
+ * past its peers to the origin, can not read: no setting survives that. */
+static void keep_possible(struct fb_swarm_plan *plan)
+{
+    uint64_t answer_ns = 40 * plan->message_ns + 20 * plan->step_ns;
+    bool is_patient = plan->config.retries_max > FB_RANKS_MAX;
+    if (!plan->is_beyond && !is_patient && plan->config.hedge_ns < answer_ns)
+        plan->config.hedge_ns = answer_ns;
+}
+
 struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
 {
     struct fb_random random;
@@ -259,6 +269,7 @@ struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
     plan->is_beyond = is_beyond;
     draw_cluster(&random, plan);
     draw_config(&random, is_beyond, &plan->config);
+    keep_possible(plan);
     draw_requests(&random, plan);
     draw_faults(&random, plan);
     return plan;

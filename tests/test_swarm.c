@@ -105,9 +105,10 @@ static void swarm_plan_through_text_is_the_same(void **state)
         assert_int_equal(copy->request_count, plan->request_count);
         assert_memory_equal(copy->requests, plan->requests,
                             plan->request_count * sizeof(*plan->requests));
+        struct fb_swarm_request *requests = copy->requests;
         copy->requests = plan->requests;
         assert_memory_equal(copy, plan, sizeof(*plan));
-        copy->requests = NULL;
+        copy->requests = requests;
         fb_swarm_plan_free(copy);
         fb_swarm_plan_free(plan);
     }

@@ -6,8 +6,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* What this build's swarm has no way to show: nothing in it answers so. */
-static const char *const exempt[] = {"invalid", "conflict"};
+/* What this build's swarm has no way to show: nothing in it answers so, and its clients make no
+ * durable writes yet. */
+static const char *const exempt[] = {"invalid",     "conflict",     "writes",
+                                     "write_bytes", "repairs",      "drains",
+                                     "drain_bytes", "drain_errors", "full"};
 
 static bool is_exempt(uint32_t index)
 {

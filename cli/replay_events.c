@@ -77,19 +77,21 @@ static bool event_read(struct events_replay *replay, const struct fb_record *rec
     if (record->kind > FB_EVENT_TICK || record->size < sizes[record->kind])
         return false;
     memcpy(&event->request, payload, sizes[record->kind]);
-    const struct fb_key *keys = (const void *)(payload + sizes[record->kind]);
-    uint64_t keys_size = record->size - sizes[record->kind];
-    uint64_t count = keys_size / sizeof(*keys);
-    keys = count > 0 ? keys : NULL;
+    const unsigned char *list = payload + sizes[record->kind];
+    uint64_t list_size = record->size - sizes[record->kind];
+    uint64_t expected_size = 0;
     if (record->kind == FB_EVENT_REQUEST) {
-        event->request.keys = keys;
-        return keys == NULL || count == event->request.key_count;
+        bool is_gather = event->request.kind == FB_REQUEST_GATHER;
+        event->request.ranges = is_gather && list_size > 0 ? (const void *)list : NULL;
+        event->request.keys = !is_gather && list_size > 0 ? (const void *)list : NULL;
+        expected_size = is_gather ? event->request.range_count * sizeof(struct fb_range)
+                                  : event->request.key_count * sizeof(struct fb_key);
     }
     if (record->kind == FB_EVENT_MESSAGE) {
-        event->message.keys = keys;
-        return keys == NULL || count == event->message.key_count;
+        event->message.keys = list_size > 0 ? (const void *)list : NULL;
+        expected_size = event->message.key_count * sizeof(struct fb_key);
     }
-    return keys_size == 0;
+    return list_size == 0 || list_size == expected_size;
 }
 
 static bool view_read(struct events_replay *replay, const struct fb_record *record)

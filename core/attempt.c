@@ -5,7 +5,7 @@
  *       |                 |  ^ WAIT        ^            ^  ^
  *       |                 v  |  REFER      |            |  |
  *       |               WAITING -----------'            |  |     (asks again every wait_ns)
- *       |-- origin ----------------------> FETCH -------'  |
+ *       |-- origin --> (QUEUED) ---------> FETCH -------'  |
  *       |-- own device ------------------> READ -----------'
  *       '-- client's bytes (put) --------> PULL
  *     any --attempt_fail--> IDLE, then the next candidate at once, or BACKOFF, or the fill fails
@@ -43,14 +43,15 @@ bool attempt_has_op(const struct attempt *attempt)
     case ATTEMPT_ASKED:
     case ATTEMPT_WAITING:
     case ATTEMPT_BACKOFF:
+    case ATTEMPT_QUEUED:
         return false;
     }
     FB_ASSERT(false);
     return false;
 }
 
-static void attempt_set(struct fb_node *node, uint32_t index, enum attempt_state state,
-                        uint64_t patience_ns)
+void attempt_set(struct fb_node *node, uint32_t index, enum attempt_state state,
+                 uint64_t patience_ns)
 {
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(state != ATTEMPT_IDLE);
@@ -61,7 +62,7 @@ static void attempt_set(struct fb_node *node, uint32_t index, enum attempt_state
 }
 
 /* The attempt's next op, on its own extent. */
-static struct fb_op *attempt_op(struct step *step, uint32_t index, enum fb_op_kind kind)
+struct fb_op *attempt_op(struct step *step, uint32_t index, enum fb_op_kind kind)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
@@ -76,7 +77,7 @@ static struct fb_op *attempt_op(struct step *step, uint32_t index, enum fb_op_ki
     return op;
 }
 
-static bool attempt_reserve(struct fb_node *node, uint32_t index)
+bool attempt_reserve(struct fb_node *node, uint32_t index)
 {
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(attempt->first_unit == FB_NONE);
@@ -101,25 +102,9 @@ static enum fb_status start_device(struct step *step, uint32_t index, uint32_t d
     struct fb_op *op = attempt_op(step, index, FB_OP_READ);
     op->source = device_span(node, device_slot);
     attempt_set(node, index, ATTEMPT_READ, node->config.wait_ns);
+    attempt->begun_ns = node->now_ns;
     node->stats.device_reads++;
     node->stats.device_read_bytes += entry->size_bytes;
-    return FB_OK;
-}
-
-static enum fb_status start_origin(struct step *step, uint32_t index, bool is_owner)
-{
-    struct fb_node *node = step->node;
-    struct attempt *attempt = &node_attempts(node)[index];
-    FB_ASSERT(attempt->state == ATTEMPT_IDLE);
-    if (attempt_fill(node, index)->block.object == FB_OBJECT_NONE)
-        return FB_ABSENT;
-    if (!attempt_reserve(node, index))
-        return FB_BUSY;
-    attempt->reason = is_owner ? FB_REASON_ORIGIN_OWNER : FB_REASON_ORIGIN;
-    attempt_op(step, index, FB_OP_FETCH);
-    attempt_set(node, index, ATTEMPT_FETCH, node->config.fetch_ns);
-    node->stats.origin_fetches++;
-    node->stats.origin_fetch_bytes += attempt_fill(node, index)->block.size;
     return FB_OK;
 }
 
@@ -171,7 +156,7 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
         }
     }
     fill->candidate = (uint8_t)node->config.replicas;
-    return start_origin(step, index, is_owner || !has_peers);
+    return origin_start(step, index, is_owner || !has_peers);
 }
 
 static void attempt_reset(struct fb_node *node, uint32_t index)
@@ -208,6 +193,10 @@ void attempt_start(struct step *step, uint32_t fill_index)
     attempt_reset(node, index);
     bool is_alone = attempt_other(node, index)->state == ATTEMPT_IDLE;
     uint32_t device_slot = is_alone ? device_find(node, fill->block.key) : FB_NONE;
+    bool has_next =
+        (node->config.use_peers && node->view != NULL) || fill->block.object != FB_OBJECT_NONE;
+    if (device_slot != FB_NONE && has_next && device_is_passed_by(node))
+        device_slot = FB_NONE;
     enum fb_status status;
     if (fill->flags & FILL_PUT)
         status = start_client(step, index);
@@ -233,6 +222,8 @@ void attempt_release(struct fb_node *node, uint32_t index, bool is_bad)
     if (attempt->device_slot != FB_NONE)
         device_read_end(node, attempt->device_slot, is_bad);
     attempt->device_slot = FB_NONE;
+    if (attempt->state == ATTEMPT_QUEUED)
+        origin_leave(node, index);
     if (attempt->first_unit != FB_NONE)
         memory_free(node, attempt->first_unit, attempt_fill(node, index)->block.size);
     attempt->first_unit = FB_NONE;
@@ -333,6 +324,9 @@ static void attempt_arrived(struct step *step, uint32_t index)
         ask_return(step, attempt->peer, attempt->lend_id, attempt_fill(node, index)->block.key,
                    node->config.keep_peer_blocks);
     }
+    if (attempt->state == ATTEMPT_FETCH || attempt->state == ATTEMPT_READ)
+        pace_learn(attempt->state == ATTEMPT_FETCH ? &node->fetch_pace : &node->device_pace,
+                   node->now_ns - attempt->begun_ns, attempt_fill(node, index)->block.size);
     attempt_set(node, index, ATTEMPT_DIGEST, node->config.wait_ns);
     if (node->config.check_digest || is_written)
         attempt_op(step, index, FB_OP_DIGEST);
@@ -375,6 +369,8 @@ void attempt_done(struct step *step, uint32_t index, const struct fb_done *done)
     FB_ASSERT(attempt_has_op(attempt)); /* R3: one DONE an op */
     FB_ASSERT(attempt->generation == id_generation(done->op_id));
     bool is_pull = attempt->state == ATTEMPT_PULL && attempt->peer != FB_NONE;
+    if (attempt->state == ATTEMPT_FETCH)
+        origin_wake(step);
     bool is_wanted = attempt_fill(node, index)->state == FILL_ACTIVE;
     if (done->status != FB_OK || !is_wanted) {
         if (is_pull)

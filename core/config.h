@@ -75,6 +75,16 @@ enum fb_config_unit {
       "time a new undrained block waits before its store") \
     X(drain_check_ns, FB_UNIT_NS, UINT64_C(1000000000), 1000, UINT64_C(600000000000), \
       "interval at which holders ask the first rank whether a block is at the origin") \
+    X(gathers_max, FB_UNIT_COUNT, 4, 0, 1024, "gathers at once; more: BUSY") \
+    X(gather_ranges_max, FB_UNIT_COUNT, 1024, 0, 65535, \
+      "ranges of all gathers at once; more: BUSY") \
+    X(gather_window, FB_UNIT_COUNT, 16, 1, 65535, "ranges of one gather under way at once") \
+    X(fetches_max, FB_UNIT_COUNT, 0, 0, 65535, \
+      "origin fetches of the node at once, more wait their turn; 0: no limit") \
+    X(bypass, FB_UNIT_FLAG, 1, 0, 1, \
+      "1: a drive that is several times slower than peers and origin is passed by") \
+    X(device_write_bytes_per_s, FB_UNIT_RATE, 0, 0, UINT64_C(1) << 50, \
+      "budget of write-behind to the drive, for its endurance; 0: none") \
     X(check_digest, FB_UNIT_FLAG, 1, 0, 1, \
       "digest blocks from the origin, verify pulled ones; 0: only what clients write")
 

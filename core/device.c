@@ -34,6 +34,25 @@ struct fb_span device_span(const struct fb_node *node, uint32_t device_slot)
                             .size = entry->size_bytes};
 }
 
+/* Is the drive so much slower than what comes after it that reading it is worse than not having it?
+ * Judged by what reads took lately, queues included; every BYPASS_PROBE-th read looks again. */
+bool device_is_passed_by(struct fb_node *node)
+{
+    enum { BYPASS_RATIO = 4, BYPASS_PROBE = 16 };
+    uint64_t next = node->pull_pace.ns_per_mib;
+    if (node->fetch_pace.ns_per_mib > next)
+        next = node->fetch_pace.ns_per_mib;
+    bool is_slow = next > 0 && node->device_pace.ns_per_mib / BYPASS_RATIO > next;
+    if (!node->config.bypass || !is_slow)
+        return false;
+    node->bypass_turn = (node->bypass_turn + 1) % BYPASS_PROBE;
+    FB_ASSERT(node->bypass_turn < BYPASS_PROBE);
+    if (node->bypass_turn == 0)
+        return false;
+    node->stats.device_bypasses++;
+    return true;
+}
+
 static void device_free(struct fb_node *node, uint32_t slot)
 {
     struct device_entry *entry = &node_device_entries(node)[slot];
@@ -98,6 +117,27 @@ static uint32_t device_insert(struct fb_node *node, const struct entry *source, 
     return slot;
 }
 
+/* The write budget: a bucket of a second's worth of device_write_bytes_per_s. Flash wears out by
+ * what is written, so what is cached on it is chosen by a rate that the drive bears for years. */
+static bool budget_allows(const struct fb_node *node)
+{
+    enum { BUCKET_NS = 1000000000 };
+    FB_ASSERT(node->device_entries_max > 0);
+    return node->config.device_write_bytes_per_s == 0 ||
+           node->device_ready_ns <= node->now_ns + BUCKET_NS;
+}
+
+static void budget_spend(struct fb_node *node, uint64_t size_bytes)
+{
+    uint64_t rate = node->config.device_write_bytes_per_s;
+    FB_ASSERT(size_bytes > 0);
+    if (rate == 0)
+        return;
+    if (node->device_ready_ns < node->now_ns)
+        node->device_ready_ns = node->now_ns;
+    node->device_ready_ns += size_bytes * 1000000000u / rate;
+}
+
 void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uint32_t writer,
                         uint64_t hold_id)
 {
@@ -109,7 +149,8 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
     FB_ASSERT(step_room(step) > 0);
     struct entry *entry = &node_entries(node)[slot];
     uint32_t device_slot = FB_NONE;
-    if (node->write_free != FB_NONE)
+    bool is_owed = writer != FB_NONE; /* promised: the budget is for what is merely useful */
+    if (node->write_free != FB_NONE && (is_owed || budget_allows(node)))
         device_slot = device_insert(node, entry, key);
     if (device_slot == FB_NONE) {
         node->stats.device_write_skips++;
@@ -129,6 +170,7 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
     op->span = memory_span(node, entry->first_unit, entry->size_bytes);
     op->source = device_span(node, device_slot);
     op->block = (struct fb_block){.key = key, .object = FB_OBJECT_NONE, .size = entry->size_bytes};
+    budget_spend(node, entry->size_bytes);
     node->stats.device_writes++;
     node->stats.device_write_bytes += entry->size_bytes;
 }

@@ -112,7 +112,8 @@ static void fill_settle_entry(struct fb_node *node, struct fill *fill, struct at
     attempt->first_unit = FB_NONE;
     if (attempt->reason == FB_REASON_ORIGIN_OWNER || attempt->reason == FB_REASON_ORIGIN)
         entry->flags |= ENTRY_FETCHED;
-    if (attempt->peer != FB_NONE && !node->config.keep_peer_blocks)
+    if (attempt->peer != FB_NONE && !node->config.keep_peer_blocks &&
+        !(fill->flags & FILL_PREFETCH))
         entry->flags |= ENTRY_TRANSIENT;
     fill->reason = attempt->reason;
     fill->source = attempt->peer;
@@ -162,6 +163,15 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
     FB_ASSERT(step_room(step) > 0);
     if (waiter->kind == WAITER_HOLD) {
         hold_waiter(step, waiter, fill);
+        return;
+    }
+    if (waiter->kind == WAITER_GATHER) {
+        const struct fb_reply how = {.status = fill->status,
+                                     .reason = fill->first_is_answered ? FB_REASON_COALESCED
+                                                                       : fill->reason,
+                                     .source = fill->source};
+        fill->first_is_answered = 1;
+        gather_filled(node, waiter, fill->slot, &how);
         return;
     }
     if (fill->state == FILL_FAILING) {

@@ -36,6 +36,8 @@ struct fb_span memory_span(const struct fb_node *node, uint32_t first_unit, uint
 uint32_t memory_allocate(struct fb_node *node, uint32_t size_bytes); /* FB_NONE: nothing may go */
 void memory_free(struct fb_node *node, uint32_t first_unit, uint32_t size_bytes);
 uint32_t memory_insert(struct fb_node *node, struct fb_key key, uint32_t size_bytes);
+/* The entry of a key, FB_NONE when there is none that may be used. */
+uint32_t memory_find(struct fb_node *node, struct fb_key key);
 void memory_remove(struct fb_node *node, uint32_t slot);
 void memory_pin(struct fb_node *node, uint32_t slot);
 void memory_unpin(struct fb_node *node, uint32_t slot);
@@ -51,6 +53,7 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
 void device_write_done(struct step *step, uint32_t index, uint32_t generation,
                        enum fb_status status);
 struct fb_span device_span(const struct fb_node *node, uint32_t device_slot);
+bool device_is_passed_by(struct fb_node *node);
 void device_read_end(struct fb_node *node, uint32_t device_slot, bool is_bad);
 void device_check(struct fb_node *node);
 
@@ -71,7 +74,18 @@ void attempt_release(struct fb_node *node, uint32_t attempt, bool is_bad);
 void attempt_abandon(struct step *step, uint32_t attempt);
 bool attempt_has_op(const struct attempt *attempt);
 void attempt_fail(struct step *step, uint32_t attempt, enum fb_status status);
+bool attempt_reserve(struct fb_node *node, uint32_t attempt);
+struct fb_op *attempt_op(struct step *step, uint32_t attempt, enum fb_op_kind kind);
+void attempt_set(struct fb_node *node, uint32_t attempt, enum attempt_state state,
+                 uint64_t patience_ns);
 void attempt_check(struct fb_node *node);
+
+/* origin.c: bounded fetches. */
+enum fb_status origin_start(struct step *step, uint32_t attempt, bool is_owner);
+void origin_turn(struct step *step, uint32_t attempt);
+void origin_leave(struct fb_node *node, uint32_t attempt);
+void origin_wake(struct step *step);
+void origin_check(struct fb_node *node);
 
 /* patience.c: an attempt takes too long. A hedge costs what HEDGE_COST finished fills earn. */
 enum { HEDGE_COST = 20, HEDGE_CREDIT_MAX = 8 * HEDGE_COST };
@@ -94,8 +108,19 @@ void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
 void get_release(struct step *step, const struct fb_request *request);
 void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, enum fb_reason reason,
                uint32_t source);
+void get_lend(struct fb_node *node, uint32_t slot, struct fb_reply *reply);
 void get_refuse(struct step *step, uint64_t request_id, enum fb_status status);
 void put_request(struct step *step, const struct fb_request *request);
+
+/* gather.c: lists of ranges. */
+void gather_request(struct step *step, const struct fb_request *request);
+void gather_filled(struct fb_node *node, const struct waiter *waiter, uint32_t slot,
+                   const struct fb_reply *how);
+void gather_timer(struct step *step, uint32_t gather);
+void gather_check(struct fb_node *node);
+
+/* prefetch.c: hints. */
+void prefetch_request(struct step *step, const struct fb_request *request);
 
 /* holders.c: whom a block was lent to. */
 void holder_add(struct entry *entry, uint32_t peer);

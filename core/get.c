@@ -26,6 +26,17 @@ void get_refuse(struct step *step, uint64_t request_id, enum fb_status status)
     FB_ASSERT(reason < FB_REASON_COUNT);
 }
 
+/* Lends a resident entry's bytes with a reply. */
+void get_lend(struct fb_node *node, uint32_t slot, struct fb_reply *reply)
+{
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    memory_pin(node, slot);
+    reply->lease = lease_make(slot, entry->generation);
+    reply->span = memory_span(node, entry->first_unit, entry->size_bytes);
+    FB_ASSERT(reply->span.size > 0);
+}
+
 /* Answers a local waiter from its resident entry; a get takes a lease, a put does not. */
 void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, enum fb_reason reason,
                uint32_t source)
@@ -39,9 +50,7 @@ void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, en
         .request_id = waiter->id, .status = FB_OK, .reason = reason, .source = source};
     if (waiter->kind == WAITER_PUT)
         return;
-    memory_pin(node, slot);
-    op->reply.lease = lease_make(slot, entry->generation);
-    op->reply.span = memory_span(node, entry->first_unit, entry->size_bytes);
+    get_lend(node, slot, &op->reply);
     node->stats.get_bytes += entry->size_bytes;
     node->stats.replies[reason]++;
     node->stats.reply_bytes[reason] += entry->size_bytes;

@@ -16,9 +16,10 @@
  *  R9  Overload is answered BUSY in the same step, never queued without bound.
  *  R10 A crash is forgetting the node's memory; after init the first deadline is 0.
  *  R11 Device and network capabilities are config values read by the core and by the fault model.
- *  R12 A GET's reply lends a span of cache memory; the client gives it back with RELEASE and the
- *      reply's lease. Keys of a MATCH are borrowed until the step returns; keys of a MATCH_ASK op
- *      until the node's next step, so a driver that sends later copies them.
+ *  R12 A GET's reply, and each of a GATHER's, lends a span of cache memory; the client gives it
+ *      back with RELEASE and the reply's lease. Keys of a MATCH and ranges of a GATHER are borrowed
+ *      until the step returns; keys of a MATCH_ASK op until the node's next step, so a driver
+ *      that sends later copies them.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
@@ -83,22 +84,31 @@ struct fb_block {
     uint32_t tenant;
 };
 
+/* Some of a block's bytes. */
+struct fb_range {
+    struct fb_block block;
+    uint32_t offset, size; /* within the block */
+};
+
 enum fb_request_kind {
-    FB_REQUEST_GET,     /* block: reply lends a span (R12) */
-    FB_REQUEST_RELEASE, /* lease: ends the loan; no reply */
-    FB_REQUEST_PUT,     /* block, span: copy of a volatile block into local memory */
-    FB_REQUEST_WRITE,   /* block, span, level: a durable write; reply when the level holds */
-    FB_REQUEST_MATCH,   /* keys: length of the longest prefix that is cached */
+    FB_REQUEST_GET,      /* block: reply lends a span (R12) */
+    FB_REQUEST_RELEASE,  /* lease: ends the loan; no reply */
+    FB_REQUEST_PUT,      /* block, span: copy of a volatile block into local memory */
+    FB_REQUEST_WRITE,    /* block, span, level: a durable write; reply when the level holds */
+    FB_REQUEST_MATCH,    /* keys: length of the longest prefix that is cached */
+    FB_REQUEST_GATHER,   /* ranges: one reply each, in their order; or one for all: refused */
+    FB_REQUEST_PREFETCH, /* block: it will be read soon; no reply */
 };
 
 struct fb_request {
     uint32_t kind; /* enum fb_request_kind */
     uint32_t key_count;
     uint32_t level; /* WRITE: enum fb_level */
-    uint32_t reserved;
+    uint32_t range_count;
     uint64_t request_id; /* the client's; comes back in the reply */
     uint64_t lease;
     const struct fb_key *keys;
+    const struct fb_range *ranges;
     struct fb_block block;
     struct fb_span span;
 };
@@ -109,8 +119,10 @@ struct fb_reply {
     uint32_t reason;      /* enum fb_reason */
     uint32_t source;      /* node that the bytes came from; FB_NONE: the origin */
     uint32_t match_count; /* MATCH: keys in the prefix */
-    uint64_t lease;       /* GET: to be given back */
-    struct fb_span span;  /* GET: the lent bytes */
+    uint32_t item;        /* GATHER: which range, from 0; FB_NONE: the request was refused */
+    uint32_t reserved;
+    uint64_t lease;      /* GET, GATHER: to be given back */
+    struct fb_span span; /* GET, GATHER: the lent bytes */
 };
 
 /* What must be true of a durable write when its client is answered. */

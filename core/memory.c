@@ -105,6 +105,11 @@ uint32_t memory_insert(struct fb_node *node, struct fb_key key, uint32_t size_by
     return slot;
 }
 
+uint32_t memory_find(struct fb_node *node, struct fb_key key)
+{
+    return fb_cache_find(node_cache(node), key);
+}
+
 void memory_remove(struct fb_node *node, uint32_t slot)
 {
     FB_ASSERT(slot < node->memory_entries_max);

@@ -6,7 +6,7 @@
 
 /* Sizes of the parts, in the order in which they follow the header; all multiples of 8. */
 #define NODE_SIZE_BYTES(memory_chunks, memory_entries, device_chunks, device_entries, fills, \
-                        waiters, lends, writes, matches, puts, undrained) \
+                        waiters, lends, writes, matches, puts, undrained, gathers, ranges) \
     (sizeof(struct fb_node) + FB_CACHE_SIZE_BYTES(memory_entries) + \
      FB_EXTENTS_SIZE_BYTES(memory_chunks) + (uint64_t)(memory_entries) * sizeof(struct entry) + \
      ((device_entries) > 0 \
@@ -17,8 +17,9 @@
      (uint64_t)(waiters) * sizeof(struct waiter) + (uint64_t)(lends) * sizeof(struct lend) + \
      (uint64_t)(writes) * sizeof(struct device_write) + \
      (uint64_t)(matches) * sizeof(struct match) + (uint64_t)(puts) * sizeof(struct put) + \
-     (uint64_t)(undrained) * sizeof(struct dirty) + \
-     FB_TIMER_SIZE_BYTES((uint64_t)(fills)*FB_ATTEMPTS_MAX + (matches) + (puts) + 2))
+     (uint64_t)(undrained) * sizeof(struct dirty) + (uint64_t)(gathers) * sizeof(struct gather) + \
+     (uint64_t)(ranges) * sizeof(struct gather_range) + \
+     FB_TIMER_SIZE_BYTES((uint64_t)(fills)*FB_ATTEMPTS_MAX + (matches) + (puts) + 2 + (gathers)))
 
 /* The scale preset (fb_config_init_scale): 64 chunks and 128 blocks a tier. */
 enum {
@@ -35,14 +36,15 @@ enum {
 };
 static_assert(NODE_SIZE_BYTES(SCALE_CHUNKS, SCALE_ENTRIES, SCALE_CHUNKS, SCALE_ENTRIES, SCALE_FILLS,
                               SCALE_WAITERS, SCALE_LENDS, SCALE_WRITES, SCALE_MATCHES, SCALE_PUTS,
-                              SCALE_DIRTY) <= SCALE_SIZE_BYTES_MAX,
+                              SCALE_DIRTY, 0, 0) <= SCALE_SIZE_BYTES_MAX,
               "an idle node of the scale preset fits 64 KiB");
 static_assert(sizeof(struct fb_node) % 8 == 0 && sizeof(struct entry) % 8 == 0 &&
                   sizeof(struct device_entry) % 8 == 0 && sizeof(struct fill) % 8 == 0 &&
                   sizeof(struct attempt) % 8 == 0 && sizeof(struct waiter) % 8 == 0 &&
                   sizeof(struct lend) % 8 == 0 && sizeof(struct device_write) % 8 == 0 &&
                   sizeof(struct match) % 8 == 0 && sizeof(struct put) % 8 == 0 &&
-                  sizeof(struct dirty) % 8 == 0,
+                  sizeof(struct dirty) % 8 == 0 && sizeof(struct gather) % 8 == 0 &&
+                  sizeof(struct gather_range) % 8 == 0,
               "parts follow each other 8-aligned");
 
 struct node_shape {
@@ -86,7 +88,8 @@ uint64_t fb_node_size_bytes(const struct fb_config *config)
     return NODE_SIZE_BYTES(shape.memory_chunks, shape.memory_entries, shape.device_chunks,
                            shape.device_entries, config->fills_max, config->waiters_max,
                            config->lends_max, config->device_writes_max, config->matches_max,
-                           config->puts_max, config->dirty_max);
+                           config->puts_max, config->dirty_max, config->gathers_max,
+                           config->gather_ranges_max);
 }
 
 uint64_t fb_node_scale_size_bytes(void)
@@ -134,7 +137,10 @@ static void node_lay_out(struct fb_node *node, const struct node_shape *shape)
     node->matches_offset = part_take(&offset, config->matches_max * sizeof(struct match));
     node->puts_offset = part_take(&offset, config->puts_max * sizeof(struct put));
     node->dirty_offset = part_take(&offset, config->dirty_max * sizeof(struct dirty));
-    node->timer_offset = part_take(&offset, FB_TIMER_SIZE_BYTES(timer_of_drain(node) + 1));
+    node->gathers_offset = part_take(&offset, config->gathers_max * sizeof(struct gather));
+    node->ranges_offset =
+        part_take(&offset, config->gather_ranges_max * sizeof(struct gather_range));
+    node->timer_offset = part_take(&offset, FB_TIMER_SIZE_BYTES(timer_count(node)));
     FB_ASSERT(offset == node->size_bytes);
 }
 
@@ -174,6 +180,11 @@ static void node_init_pools(struct fb_node *node)
             (struct dirty){.slot = FB_NONE, .newer = i + 1 < config->dirty_max ? i + 1 : FB_NONE};
     for (uint32_t i = 0; i < config->matches_max; i++)
         node_matches(node)[i].generation = generation_first(node);
+    for (uint32_t i = 0; i < config->gathers_max; i++)
+        node_gathers(node)[i].head = FB_NONE;
+    for (uint32_t i = 0; i < config->gather_ranges_max; i++)
+        node_ranges(node)[i].next = i + 1 < config->gather_ranges_max ? i + 1 : FB_NONE;
+    node->range_free = config->gather_ranges_max > 0 ? 0 : FB_NONE;
     node->put_free = 0;
     node->dirty_free = 0;
     node->dirty_oldest = FB_NONE;
@@ -188,6 +199,8 @@ static void node_init_pools(struct fb_node *node)
     node->work_tail = FB_NONE;
     node->lend_oldest = FB_NONE;
     node->lend_newest = FB_NONE;
+    node->fetch_oldest = FB_NONE;
+    node->fetch_newest = FB_NONE;
     FB_ASSERT(node->fills_used == 0);
     FB_ASSERT(node->pins_used == 0);
 }
@@ -218,7 +231,7 @@ enum fb_status fb_node_init(struct fb_node *node, uint64_t size_bytes,
         for (uint32_t i = 0; i < shape.device_entries; i++)
             node_device_entries(node)[i] = (struct device_entry){.first_unit = FB_NONE};
     }
-    fb_timer_init(node_timer(node), timer_of_drain(node) + 1);
+    fb_timer_init(node_timer(node), timer_count(node));
     node_init_pools(node);
     FB_ASSERT(fb_node_deadline_ns(node) == 0);
     return FB_OK;
@@ -241,6 +254,12 @@ static void node_request(struct step *step, const struct fb_request *request)
         return;
     case FB_REQUEST_MATCH:
         match_request(step, request);
+        return;
+    case FB_REQUEST_GATHER:
+        gather_request(step, request);
+        return;
+    case FB_REQUEST_PREFETCH:
+        prefetch_request(step, request);
         return;
     }
     get_refuse(step, request->request_id, FB_INVALID);
@@ -309,7 +328,7 @@ static void node_tick(struct step *step)
         uint32_t id = fb_timer_pop(node_timer(node), node->now_ns);
         if (id == FB_NONE)
             return;
-        FB_ASSERT(id <= timer_of_drain(node));
+        FB_ASSERT(id < timer_count(node));
         if (id < attempts)
             attempt_timer(step, id);
         else if (id < timer_of_lends(node))
@@ -318,8 +337,10 @@ static void node_tick(struct step *step)
             serve_expire(node);
         else if (id < timer_of_drain(node))
             put_timer(step, id - timer_of_put(node, 0));
-        else
+        else if (id == timer_of_drain(node))
             drain_tick(step);
+        else
+            gather_timer(step, id - timer_of_gather(node, 0));
     }
 }
 
@@ -406,7 +427,8 @@ bool fb_node_is_idle(const struct fb_node *node)
     FB_ASSERT(node->lends_used <= node->config.lends_max);
     return node->fills_used == 0 && node->waiters_used == 0 && node->lends_used == 0 &&
            node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
-           node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0;
+           node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0 &&
+           node->ranges_used == 0;
 }
 
 bool fb_node_holds(const struct fb_node *node, struct fb_key key)
@@ -429,6 +451,8 @@ void fb_node_check(const struct fb_node *node)
     dirty_check(state);
     fill_check(state);
     attempt_check(state);
+    origin_check(state);
+    gather_check(state);
     serve_check(state);
     fb_timer_check(node_timer(state));
 }

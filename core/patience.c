@@ -7,6 +7,7 @@
  *              from an owner, wait_ns: hedge
  *     FETCH    fetch_ns, READ wait_ns: hedge
  *     BACKOFF  over: the next candidate
+ *     QUEUED   its turn for the origin
  *
  * Slowness is judged against what is usual (pace.c), and a judgement is itself a lesson: when all
  * of the network becomes slow, the usual follows. Reactions to slowness are paid from a credit that
@@ -156,6 +157,9 @@ void attempt_timer(struct step *step, uint32_t index)
     case ATTEMPT_FETCH:
     case ATTEMPT_READ:
         hedge(step, index); /* or wait: DONE will come (R3) */
+        return;
+    case ATTEMPT_QUEUED:
+        origin_turn(step, index);
         return;
     case ATTEMPT_IDLE:
         break;

@@ -72,6 +72,7 @@ enum {
     FILL_AS_OWNER = 1, /* a peer asked this node: go to the origin, not to other peers */
     FILL_PUT = 2,      /* bytes come from the client, or with HOLD from a writer */
     FILL_HOLD = 4,     /* their digest is known */
+    FILL_PREFETCH = 8, /* nobody has asked yet: it is worth keeping */
 };
 
 struct fill {
@@ -102,13 +103,19 @@ enum attempt_state {
     ATTEMPT_DIGEST,
     ATTEMPT_FETCH,
     ATTEMPT_READ,
-    ATTEMPT_BACKOFF
+    ATTEMPT_BACKOFF,
+    ATTEMPT_QUEUED /* for the origin; see origin.c */
 };
 
 struct attempt {
-    uint64_t lend_id;
+    union {
+        uint64_t lend_id;
+        struct { /* QUEUED */
+            uint32_t queue_newer, queue_older;
+        };
+    };
     uint64_t digest;   /* expected; 0 from the origin or the client: not known */
-    uint64_t begun_ns; /* PULL, WAITING: when it began */
+    uint64_t begun_ns; /* PULL, WAITING, FETCH, READ: when it began */
     uint32_t generation;
     uint32_t peer;        /* asked or pulled from; FB_NONE: origin, device or client */
     uint32_t first_unit;  /* own extent; FB_NONE: none */
@@ -120,7 +127,7 @@ struct attempt {
     uint32_t is_hedge;
 };
 
-enum { WAITER_GET, WAITER_PUT, WAITER_WRITE, WAITER_HOLD, WAITER_PEER };
+enum { WAITER_GET, WAITER_PUT, WAITER_WRITE, WAITER_HOLD, WAITER_PEER, WAITER_GATHER };
 
 struct waiter {
     uint64_t id; /* request id or the peer's ask id */
@@ -189,6 +196,29 @@ struct match {
     struct match_run runs[FB_MATCH_RUNS_MAX];
 };
 
+struct gather_range { /* a range that a gather has not answered; see gather.c */
+    struct fb_range range;
+    uint32_t slot; /* READY: pinned */
+    uint32_t source;
+    uint32_t next; /* of the gather, or free list */
+    uint32_t generation;
+    uint16_t gather;
+    uint8_t state;
+    uint8_t status; /* FAILED: enum fb_status */
+    uint8_t reason;
+    uint8_t reserved[3];
+};
+
+struct gather {
+    uint64_t request_id;
+    uint32_t head;     /* the first unanswered range; FB_NONE: the record is free */
+    uint32_t begin;    /* the first that was not begun */
+    uint32_t begun;    /* and not answered */
+    uint32_t answered; /* so far */
+    uint32_t refusals; /* in a row */
+    uint32_t reserved;
+};
+
 struct fb_node {
     struct fb_config config;
     const struct fb_view *view; /* shared; NULL: alone */
@@ -200,7 +230,8 @@ struct fb_node {
     uint64_t cache_offset, extents_offset, entries_offset;
     uint64_t device_cache_offset, device_extents_offset, device_entries_offset;
     uint64_t fills_offset, attempts_offset, waiters_offset, lends_offset, writes_offset;
-    uint64_t matches_offset, puts_offset, dirty_offset, timer_offset;
+    uint64_t matches_offset, puts_offset, dirty_offset, gathers_offset, ranges_offset;
+    uint64_t timer_offset;
     uint32_t memory_entries_max, device_entries_max;
     uint32_t fill_free, waiter_free, lend_free, write_free;
     uint32_t work_head, work_tail; /* fills with waiters to answer */
@@ -211,8 +242,14 @@ struct fb_node {
     uint64_t dirty_bytes, drain_ready_ns; /* not before that, for the rate limit */
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
-    uint32_t hedge_credit;                       /* 0..HEDGE_CREDIT_MAX; see patience.c */
+    uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */
+    uint32_t fetches_used, fetch_oldest, fetch_newest; /* see origin.c */
+    uint32_t bypass_turn;
+    uint32_t range_free, ranges_used;
+    uint32_t reserved;
+    uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
+    struct pace device_pace, fetch_pace;         /* of reads of the drive and the origin */
     struct suspect suspects[FB_SUSPECTS_MAX];
     struct fb_stats stats;
 };
@@ -236,10 +273,12 @@ STATE_ACCESSOR(struct device_write, node_writes, writes_offset)
 STATE_ACCESSOR(struct match, node_matches, matches_offset)
 STATE_ACCESSOR(struct put, node_puts, puts_offset)
 STATE_ACCESSOR(struct dirty, node_dirty, dirty_offset)
+STATE_ACCESSOR(struct gather, node_gathers, gathers_offset)
+STATE_ACCESSOR(struct gather_range, node_ranges, ranges_offset)
 STATE_ACCESSOR(struct fb_timer, node_timer, timer_offset)
 #undef STATE_ACCESSOR
 
-/* Timer ids: attempts first, then matches, the oldest loan, puts, the drain. */
+/* Timer ids: attempts first, then matches, the oldest loan, puts, the drain, gathers. */
 static inline uint32_t timer_of_match(const struct fb_node *node, uint32_t match)
 {
     return (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX + match;
@@ -260,8 +299,18 @@ static inline uint32_t timer_of_drain(const struct fb_node *node)
     return timer_of_put(node, (uint32_t)node->config.puts_max);
 }
 
+static inline uint32_t timer_of_gather(const struct fb_node *node, uint32_t gather)
+{
+    return timer_of_drain(node) + 1 + gather;
+}
+
+static inline uint32_t timer_count(const struct fb_node *node)
+{
+    return timer_of_gather(node, (uint32_t)node->config.gathers_max);
+}
+
 /* Ids that leave the node: class, index, generation. */
-enum id_class { ID_ATTEMPT = 1, ID_WRITE, ID_MATCH, ID_PUT, ID_DRAIN };
+enum id_class { ID_ATTEMPT = 1, ID_WRITE, ID_MATCH, ID_PUT, ID_DRAIN, ID_GATHER };
 
 static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)
 {

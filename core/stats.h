@@ -51,6 +51,12 @@
     X(drains, "1", "stores to the origin") \
     X(drain_bytes, "B", "bytes stored at the origin, again after an error included") \
     X(drain_errors, "1", "stores that failed or were throttled") \
+    X(gathers, "1", "requests for lists of ranges") \
+    X(gather_ranges, "1", "ranges that were served of them") \
+    X(prefetches, "1", "hints that a block will be read soon") \
+    X(prefetch_skips, "1", "hints not followed: readers need the fills or the memory") \
+    X(origin_queued, "1", "origin fetches that waited for their turn") \
+    X(device_bypasses, "1", "reads that passed the drive by: it was slower than peers and origin") \
     X(late_messages, "1", "answers to an attempt that had ended")
 
 struct fb_stats {

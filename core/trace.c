@@ -26,7 +26,8 @@ void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t no
         record->id = event->request.kind == FB_REQUEST_RELEASE ? event->request.lease
                                                                : event->request.request_id;
         record->size = event->request.block.size;
-        record->detail = event->request.key_count;
+        record->detail = event->request.kind == FB_REQUEST_GATHER ? event->request.range_count
+                                                                  : event->request.key_count;
     } else if (event->kind == FB_EVENT_MESSAGE) {
         const struct fb_message *message = &event->message;
         record->subkind = message->kind;
@@ -62,7 +63,7 @@ void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
         record->id = op->reply.request_id;
         record->size = op->reply.span.size;
         record->peer = op->reply.source;
-        record->detail = op->reply.match_count;
+        record->detail = op->reply.match_count > 0 ? op->reply.match_count : op->reply.item;
     } else if (op->kind == FB_OP_SEND) {
         const struct fb_message *message = &op->message;
         record->subkind = message->kind;
@@ -150,7 +151,8 @@ static const char *subkind_name(const struct fb_trace_record *record)
     static const char *const messages[] = {"ask",     "offer",     "refer",      "wait", "deny",
                                            "return",  "match_ask", "match_tell", "hold", "held",
                                            "drained", "drain_ask", "drain_lost"};
-    static const char *const requests[] = {"get", "release", "put", "write", "match"};
+    static const char *const requests[] = {"get",   "release", "put",     "write",
+                                           "match", "gather",  "prefetch"};
     bool is_message =
         record->direction == 1 ? record->kind == FB_OP_SEND : record->kind == FB_EVENT_MESSAGE;
     if (is_message)

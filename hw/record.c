@@ -161,26 +161,29 @@ void fb_recorder_event(struct fb_recorder *recorder, uint64_t now_ns, const stru
 {
     if (recorder->file < 0 || event->kind == FB_EVENT_VIEW)
         return;
-    const struct fb_key *keys = NULL;
-    uint32_t key_count = 0;
+    const void *list = NULL; /* what the event borrows */
+    uint64_t list_size = 0;
     if (event->kind == FB_EVENT_REQUEST && event->request.keys != NULL) {
-        keys = event->request.keys;
-        key_count = event->request.key_count;
+        list = event->request.keys;
+        list_size = event->request.key_count * sizeof(struct fb_key);
+    }
+    if (event->kind == FB_EVENT_REQUEST && event->request.ranges != NULL) {
+        list = event->request.ranges;
+        list_size = event->request.range_count * sizeof(struct fb_range);
     }
     if (event->kind == FB_EVENT_MESSAGE && event->message.keys != NULL) {
-        keys = event->message.keys;
-        key_count = event->message.key_count;
+        list = event->message.keys;
+        list_size = event->message.key_count * sizeof(struct fb_key);
     }
     uint64_t size = event->kind == FB_EVENT_REQUEST   ? sizeof(event->request)
                     : event->kind == FB_EVENT_MESSAGE ? sizeof(event->message)
                     : event->kind == FB_EVENT_DONE    ? sizeof(event->done)
                                                       : 0;
-    uint64_t keys_size = key_count * sizeof(*keys);
-    record_put(recorder, now_ns, event->kind, size + keys_size);
+    record_put(recorder, now_ns, event->kind, size + list_size);
     if (size > 0)
         put(recorder, &event->request, size); /* all members of the union begin here */
-    if (keys_size > 0)
-        put(recorder, keys, keys_size);
+    if (list_size > 0)
+        put(recorder, list, list_size);
 }
 
 void fb_recorder_view(struct fb_recorder *recorder, uint64_t now_ns,

@@ -18,6 +18,7 @@ struct script_event {
     struct fb_op op; /* PULL and others: applied to the tags when the DONE is delivered */
     bool has_op;
     struct fb_key keys[64];
+    struct fb_range ranges[16];
 };
 
 struct script {
@@ -34,6 +35,8 @@ struct script {
     void *context;
     struct fb_reply replies[SCRIPT_REPLIES_MAX];
     uint64_t reply_ns[SCRIPT_REPLIES_MAX];
+    uint32_t reply_turn[SCRIPT_REPLIES_MAX];
+    uint32_t turns;
     struct fb_block asked[SCRIPT_REPLIES_MAX];
     char *text;
     size_t text_size, text_max;
@@ -200,7 +203,11 @@ void script_request(struct script *script, uint64_t at_ns, uint32_t node,
     event->event = (struct fb_event){.kind = FB_EVENT_REQUEST, .request = *request};
     if (request->keys != NULL)
         memcpy(event->keys, request->keys, request->key_count * sizeof(*request->keys));
-    if (request->kind != FB_REQUEST_RELEASE)
+    if (request->kind == FB_REQUEST_GATHER) {
+        memcpy(event->ranges, request->ranges, request->range_count * sizeof(*request->ranges));
+        for (uint32_t i = 0; i < request->range_count; i++)
+            script->asked[request->request_id + i] = request->ranges[i].block;
+    } else if (request->kind != FB_REQUEST_RELEASE)
         script->asked[request->request_id] = request->block;
 }
 
@@ -212,13 +219,25 @@ void script_get(struct script *script, uint64_t at_ns, uint32_t node, uint64_t r
     script_request(script, at_ns, node, &request);
 }
 
+void script_gather(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
+                   const struct fb_range *ranges, uint32_t count)
+{
+    const struct fb_request request = {.kind = FB_REQUEST_GATHER,
+                                       .request_id = request_id,
+                                       .range_count = count,
+                                       .ranges = ranges};
+    script_request(script, at_ns, node, &request);
+}
+
 static void script_reply_take(struct script *script, uint32_t node, const struct fb_reply *reply)
 {
-    script->replies[reply->request_id] = *reply;
-    script->reply_ns[reply->request_id] = script->now_ns;
+    uint64_t id = reply->request_id + (reply->item != FB_NONE ? reply->item : 0);
+    script->replies[id] = *reply;
+    script->reply_ns[id] = script->now_ns;
+    script->reply_turn[id] = script->turns++;
     if (reply->status != FB_OK || reply->span.size == 0)
         return;
-    if (*tag_at(script, &reply->span) != tag_of(&script->asked[reply->request_id]))
+    if (*tag_at(script, &reply->span) != tag_of(&script->asked[id]))
         script->wrong_reads++;
     if (script->hold_ns == FB_NEVER_NS)
         return;
@@ -364,6 +383,8 @@ void script_run(struct script *script, uint64_t until_ns)
             script_move(script, &event);
         if (event.event.kind == FB_EVENT_REQUEST)
             event.event.request.keys = event.keys;
+        if (event.event.kind == FB_EVENT_REQUEST)
+            event.event.request.ranges = event.ranges;
         if (event.event.kind == FB_EVENT_MESSAGE)
             event.event.message.keys = event.keys;
         script_step(script, event.node, &event.event);
@@ -373,6 +394,11 @@ void script_run(struct script *script, uint64_t until_ns)
 const struct fb_reply *script_reply(const struct script *script, uint64_t request_id)
 {
     return script->reply_ns[request_id] > 0 ? &script->replies[request_id] : NULL;
+}
+
+uint32_t script_reply_turn(const struct script *script, uint64_t request_id)
+{
+    return script->reply_turn[request_id];
 }
 
 uint64_t script_reply_ns(const struct script *script, uint64_t request_id)

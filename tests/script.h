@@ -49,6 +49,9 @@ uint32_t script_stores(const struct script *script, const struct fb_block *block
 /* Queues a request at a date. request_id must be below SCRIPT_REPLIES_MAX. */
 void script_get(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
                 const struct fb_block *block);
+/* A gather; the reply to range i is that of request_id + i. At most 16 ranges. */
+void script_gather(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
+                   const struct fb_range *ranges, uint32_t count);
 void script_request(struct script *script, uint64_t at_ns, uint32_t node,
                     const struct fb_request *request);
 
@@ -60,6 +63,8 @@ void script_run(struct script *script, uint64_t until_ns);
 
 /* The reply to a request; NULL: none yet. */
 const struct fb_reply *script_reply(const struct script *script, uint64_t request_id);
+/* How many replies came before this one. */
+uint32_t script_reply_turn(const struct script *script, uint64_t request_id);
 uint64_t script_reply_ns(const struct script *script, uint64_t request_id);
 
 struct fb_node *script_node(struct script *script, uint32_t node);

@@ -79,6 +79,7 @@ enum fb_config_unit {
     X(gather_ranges_max, FB_UNIT_COUNT, 1024, 0, 65535, \
       "ranges of all gathers at once; more: BUSY") \
     X(gather_window, FB_UNIT_COUNT, 16, 1, 65535, "ranges of one gather under way at once") \
+    X(metas_max, FB_UNIT_COUNT, 16, 0, 1024, "lookups and commits at once; more: BUSY") \
     X(fetches_max, FB_UNIT_COUNT, 0, 0, 65535, \
       "origin fetches of the node at once, more wait their turn; 0: no limit") \
     X(bypass, FB_UNIT_FLAG, 1, 0, 1, \

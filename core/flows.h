@@ -119,6 +119,13 @@ void gather_filled(struct fb_node *node, const struct waiter *waiter, uint32_t s
 void gather_timer(struct step *step, uint32_t gather);
 void gather_check(struct fb_node *node);
 
+/* meta.c: names. */
+void lookup_request(struct step *step, const struct fb_request *request);
+void commit_request(struct step *step, const struct fb_request *request);
+void meta_timer(struct step *step, uint32_t meta);
+void meta_done(struct step *step, uint32_t meta, const struct fb_done *done);
+void meta_check(struct fb_node *node);
+
 /* prefetch.c: hints. */
 void prefetch_request(struct step *step, const struct fb_request *request);
 

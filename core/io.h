@@ -20,6 +20,10 @@
  *      back with RELEASE and the reply's lease. Keys of a MATCH and ranges of a GATHER are borrowed
  *      until the step returns; keys of a MATCH_ASK op until the node's next step, so a driver
  *      that sends later copies them.
+ *  R15 META_PUT is a compare-and-swap: it takes effect only while the record's version is that of
+ *      the op (0: there is no record), and makes it one more. DONE carries the record as it is
+ *      then: after OK the new one, after CONFLICT the other's. IO, TIMEOUT and GONE say nothing
+ *      about whether it took effect. A META_GET sees every META_PUT that was answered before it.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
@@ -84,6 +88,13 @@ struct fb_block {
     uint32_t tenant;
 };
 
+/* What a name means: a record of the metadata store, found by the key of the name. */
+struct fb_meta {
+    uint64_t version;    /* 0: there is none; the first is 1 */
+    struct fb_key value; /* for example of a manifest's block */
+    uint64_t size;       /* of what it names, bytes; the store does not look at it */
+};
+
 /* Some of a block's bytes. */
 struct fb_range {
     struct fb_block block;
@@ -98,6 +109,8 @@ enum fb_request_kind {
     FB_REQUEST_MATCH,    /* keys: length of the longest prefix that is cached */
     FB_REQUEST_GATHER,   /* ranges: one reply each, in their order; or one for all: refused */
     FB_REQUEST_PREFETCH, /* block: it will be read soon; no reply */
+    FB_REQUEST_LOOKUP,   /* block.key: the record of that name */
+    FB_REQUEST_COMMIT,   /* block.key, record: its version is the expected one; or CONFLICT */
 };
 
 struct fb_request {
@@ -111,6 +124,7 @@ struct fb_request {
     const struct fb_range *ranges;
     struct fb_block block;
     struct fb_span span;
+    struct fb_meta record;
 };
 
 struct fb_reply {
@@ -121,8 +135,9 @@ struct fb_reply {
     uint32_t match_count; /* MATCH: keys in the prefix */
     uint32_t item;        /* GATHER: which range, from 0; FB_NONE: the request was refused */
     uint32_t reserved;
-    uint64_t lease;      /* GET, GATHER: to be given back */
-    struct fb_span span; /* GET, GATHER: the lent bytes */
+    uint64_t lease;        /* GET, GATHER: to be given back */
+    struct fb_span span;   /* GET, GATHER: the lent bytes */
+    struct fb_meta record; /* LOOKUP, COMMIT */
 };
 
 /* What must be true of a durable write when its client is answered. */
@@ -186,7 +201,8 @@ struct fb_done {
     uint64_t op_id;
     uint32_t status; /* enum fb_status */
     uint32_t reserved;
-    uint64_t digest; /* DIGEST: of the span's bytes */
+    uint64_t digest;       /* DIGEST: of the span's bytes */
+    struct fb_meta record; /* META_GET, META_PUT */
 };
 
 struct fb_view;
@@ -202,18 +218,18 @@ struct fb_event {
 };
 
 enum fb_op_kind {
-    FB_OP_REPLY,   /* reply; fire and forget */
-    FB_OP_SEND,    /* message to node target; fire and forget (R6) */
-    FB_OP_READ,    /* device span -> memory span */
-    FB_OP_WRITE,   /* memory span -> device span */
-    FB_OP_FLUSH,   /* device's volatile cache */
-    FB_OP_DISCARD, /* device span */
-    FB_OP_PULL,    /* source span of a peer (or of the client) -> memory span, one-sided */
-    FB_OP_FETCH,   /* block of an origin object -> memory span */
-    FB_OP_STORE,   /* memory span -> block of an origin object */
-    FB_OP_META_GET,
-    FB_OP_META_PUT,
-    FB_OP_DIGEST, /* of the memory span; DONE carries it */
+    FB_OP_REPLY,    /* reply; fire and forget */
+    FB_OP_SEND,     /* message to node target; fire and forget (R6) */
+    FB_OP_READ,     /* device span -> memory span */
+    FB_OP_WRITE,    /* memory span -> device span */
+    FB_OP_FLUSH,    /* device's volatile cache */
+    FB_OP_DISCARD,  /* device span */
+    FB_OP_PULL,     /* source span of a peer (or of the client) -> memory span, one-sided */
+    FB_OP_FETCH,    /* block of an origin object -> memory span */
+    FB_OP_STORE,    /* memory span -> block of an origin object */
+    FB_OP_META_GET, /* record of block.key: OK or ABSENT */
+    FB_OP_META_PUT, /* record of block.key, compare-and-swap (R15) */
+    FB_OP_DIGEST,   /* of the memory span; DONE carries it */
     FB_OP_ENCODE,
     FB_OP_DECODE,
     FB_OP_COUNT
@@ -230,6 +246,7 @@ struct fb_op {
             struct fb_span span;   /* this node's memory */
             struct fb_span source; /* READ: device; PULL: peer or client; WRITE: device (target) */
             struct fb_block block;
+            struct fb_meta record; /* META_PUT: the expected version, the new value and size */
         };
     };
 };

@@ -6,7 +6,7 @@
 
 /* Sizes of the parts, in the order in which they follow the header; all multiples of 8. */
 #define NODE_SIZE_BYTES(memory_chunks, memory_entries, device_chunks, device_entries, fills, \
-                        waiters, lends, writes, matches, puts, undrained, gathers, ranges) \
+                        waiters, lends, writes, matches, puts, undrained, gathers, ranges, metas) \
     (sizeof(struct fb_node) + FB_CACHE_SIZE_BYTES(memory_entries) + \
      FB_EXTENTS_SIZE_BYTES(memory_chunks) + (uint64_t)(memory_entries) * sizeof(struct entry) + \
      ((device_entries) > 0 \
@@ -18,8 +18,9 @@
      (uint64_t)(writes) * sizeof(struct device_write) + \
      (uint64_t)(matches) * sizeof(struct match) + (uint64_t)(puts) * sizeof(struct put) + \
      (uint64_t)(undrained) * sizeof(struct dirty) + (uint64_t)(gathers) * sizeof(struct gather) + \
-     (uint64_t)(ranges) * sizeof(struct gather_range) + \
-     FB_TIMER_SIZE_BYTES((uint64_t)(fills)*FB_ATTEMPTS_MAX + (matches) + (puts) + 2 + (gathers)))
+     (uint64_t)(ranges) * sizeof(struct gather_range) + (uint64_t)(metas) * sizeof(struct meta) + \
+     FB_TIMER_SIZE_BYTES((uint64_t)(fills)*FB_ATTEMPTS_MAX + (matches) + (puts) + 2 + (gathers) + \
+                         (metas)))
 
 /* The scale preset (fb_config_init_scale): 64 chunks and 128 blocks a tier. */
 enum {
@@ -32,11 +33,12 @@ enum {
     SCALE_MATCHES = 8,
     SCALE_PUTS = 8,
     SCALE_DIRTY = 24,
+    SCALE_METAS = 2,
     SCALE_SIZE_BYTES_MAX = 64 * 1024
 };
 static_assert(NODE_SIZE_BYTES(SCALE_CHUNKS, SCALE_ENTRIES, SCALE_CHUNKS, SCALE_ENTRIES, SCALE_FILLS,
                               SCALE_WAITERS, SCALE_LENDS, SCALE_WRITES, SCALE_MATCHES, SCALE_PUTS,
-                              SCALE_DIRTY, 0, 0) <= SCALE_SIZE_BYTES_MAX,
+                              SCALE_DIRTY, 0, 0, SCALE_METAS) <= SCALE_SIZE_BYTES_MAX,
               "an idle node of the scale preset fits 64 KiB");
 static_assert(sizeof(struct fb_node) % 8 == 0 && sizeof(struct entry) % 8 == 0 &&
                   sizeof(struct device_entry) % 8 == 0 && sizeof(struct fill) % 8 == 0 &&
@@ -44,7 +46,7 @@ static_assert(sizeof(struct fb_node) % 8 == 0 && sizeof(struct entry) % 8 == 0 &
                   sizeof(struct lend) % 8 == 0 && sizeof(struct device_write) % 8 == 0 &&
                   sizeof(struct match) % 8 == 0 && sizeof(struct put) % 8 == 0 &&
                   sizeof(struct dirty) % 8 == 0 && sizeof(struct gather) % 8 == 0 &&
-                  sizeof(struct gather_range) % 8 == 0,
+                  sizeof(struct gather_range) % 8 == 0 && sizeof(struct meta) % 8 == 0,
               "parts follow each other 8-aligned");
 
 struct node_shape {
@@ -89,7 +91,7 @@ uint64_t fb_node_size_bytes(const struct fb_config *config)
                            shape.device_entries, config->fills_max, config->waiters_max,
                            config->lends_max, config->device_writes_max, config->matches_max,
                            config->puts_max, config->dirty_max, config->gathers_max,
-                           config->gather_ranges_max);
+                           config->gather_ranges_max, config->metas_max);
 }
 
 uint64_t fb_node_scale_size_bytes(void)
@@ -140,6 +142,7 @@ static void node_lay_out(struct fb_node *node, const struct node_shape *shape)
     node->gathers_offset = part_take(&offset, config->gathers_max * sizeof(struct gather));
     node->ranges_offset =
         part_take(&offset, config->gather_ranges_max * sizeof(struct gather_range));
+    node->metas_offset = part_take(&offset, config->metas_max * sizeof(struct meta));
     node->timer_offset = part_take(&offset, FB_TIMER_SIZE_BYTES(timer_count(node)));
     FB_ASSERT(offset == node->size_bytes);
 }
@@ -261,6 +264,12 @@ static void node_request(struct step *step, const struct fb_request *request)
     case FB_REQUEST_PREFETCH:
         prefetch_request(step, request);
         return;
+    case FB_REQUEST_LOOKUP:
+        lookup_request(step, request);
+        return;
+    case FB_REQUEST_COMMIT:
+        commit_request(step, request);
+        return;
     }
     get_refuse(step, request->request_id, FB_INVALID);
 }
@@ -309,12 +318,14 @@ static void node_message(struct step *step, const struct fb_message *message)
 static void node_done(struct step *step, const struct fb_done *done)
 {
     uint32_t class = id_class(done->op_id);
-    FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE || class == ID_DRAIN);
+    FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE || class == ID_DRAIN || class == ID_META);
     FB_ASSERT(done->status < FB_STATUS_COUNT);
     if (class == ID_ATTEMPT)
         attempt_done(step, id_index(done->op_id), done);
     else if (class == ID_DRAIN)
         drain_done(step, id_index(done->op_id), done);
+    else if (class == ID_META)
+        meta_done(step, id_index(done->op_id), done);
     else
         device_write_done(step, id_index(done->op_id), id_generation(done->op_id),
                           (enum fb_status)done->status);
@@ -339,8 +350,10 @@ static void node_tick(struct step *step)
             put_timer(step, id - timer_of_put(node, 0));
         else if (id == timer_of_drain(node))
             drain_tick(step);
-        else
+        else if (id < timer_of_meta(node, 0))
             gather_timer(step, id - timer_of_gather(node, 0));
+        else
+            meta_timer(step, id - timer_of_meta(node, 0));
     }
 }
 
@@ -428,7 +441,7 @@ bool fb_node_is_idle(const struct fb_node *node)
     return node->fills_used == 0 && node->waiters_used == 0 && node->lends_used == 0 &&
            node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
            node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0 &&
-           node->ranges_used == 0;
+           node->ranges_used == 0 && node->metas_used == 0;
 }
 
 bool fb_node_holds(const struct fb_node *node, struct fb_key key)
@@ -453,6 +466,7 @@ void fb_node_check(const struct fb_node *node)
     attempt_check(state);
     origin_check(state);
     gather_check(state);
+    meta_check(state);
     serve_check(state);
     fb_timer_check(node_timer(state));
 }

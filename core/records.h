@@ -206,6 +206,18 @@ struct gather_range { /* a range that a gather has not answered; see gather.c */
     uint8_t reserved[3];
 };
 
+struct meta { /* a lookup or a commit; see meta.c */
+    uint64_t request_id;
+    struct fb_key key;
+    struct fb_meta record; /* COMMIT: what shall be */
+    uint32_t generation;
+    uint32_t failures;
+    uint8_t state;
+    uint8_t is_commit;
+    uint8_t is_unsure; /* a PUT was not answered */
+    uint8_t reserved[5];
+};
+
 struct gather {
     uint64_t request_id;
     uint32_t head;     /* the first unanswered range; FB_NONE: the record is free */

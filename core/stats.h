@@ -55,6 +55,10 @@
     X(gather_ranges, "1", "ranges that were served of them") \
     X(prefetches, "1", "hints that a block will be read soon") \
     X(prefetch_skips, "1", "hints not followed: readers need the fills or the memory") \
+    X(meta_gets, "1", "reads of metadata records") \
+    X(meta_puts, "1", "compare-and-swaps of metadata records") \
+    X(meta_conflicts, "1", "commits that lost against another") \
+    X(meta_errors, "1", "metadata operations that failed or were not answered") \
     X(origin_queued, "1", "origin fetches that waited for their turn") \
     X(device_bypasses, "1", "reads that passed the drive by: it was slower than peers and origin") \
     X(late_messages, "1", "answers to an attempt that had ended")

@@ -43,6 +43,7 @@ void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t no
         record->status = (uint8_t)event->done.status;
         record->id = event->done.op_id;
         record->digest = event->done.digest;
+        record->size = event->done.record.version; /* of META ops; else 0 */
     }
     FB_ASSERT(record->direction == 0);
 }
@@ -82,6 +83,10 @@ void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
         record->size = op->span.size;
         record->peer = op->source.peer;
         record->detail = (uint32_t)(op->span.offset >> 9);
+        if (op->kind == FB_OP_META_GET || op->kind == FB_OP_META_PUT) {
+            record->detail = (uint32_t)op->record.version;
+            record->digest = op->record.value.low;
+        }
     }
     FB_ASSERT(record->time_ns == now_ns);
 }
@@ -151,8 +156,8 @@ static const char *subkind_name(const struct fb_trace_record *record)
     static const char *const messages[] = {"ask",     "offer",     "refer",      "wait", "deny",
                                            "return",  "match_ask", "match_tell", "hold", "held",
                                            "drained", "drain_ask", "drain_lost"};
-    static const char *const requests[] = {"get",   "release", "put",     "write",
-                                           "match", "gather",  "prefetch"};
+    static const char *const requests[] = {"get",    "release",  "put",    "write", "match",
+                                           "gather", "prefetch", "lookup", "commit"};
     bool is_message =
         record->direction == 1 ? record->kind == FB_OP_SEND : record->kind == FB_EVENT_MESSAGE;
     if (is_message)

@@ -21,6 +21,7 @@ static void cluster_load(struct fb_loader *loader, struct fb_map *root)
     fb_hardware_load(loader, &cluster, &override);
     fb_network_load(loader, &cluster, &override);
     fb_origin_load(loader, &cluster, &override);
+    fb_metadata_load(loader, &cluster, &override);
     fb_map_close(&override);
     const struct fb_network *network = &scenario->network;
     uint32_t accelerators = scenario->hardware.accelerators;

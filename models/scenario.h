@@ -61,6 +61,13 @@ struct fb_origin {
     uint32_t requests_max;       /* at once per account, above: throttled */
 };
 
+struct fb_metadata { /* operations_per_s 0: the cluster has none */
+    char name[FB_NAME_MAX];
+    uint64_t operations_per_s; /* all of the store's machines together */
+    uint64_t read_latency_ns;
+    uint64_t commit_latency_ns;
+};
+
 enum fb_workload_kind {
     FB_WORKLOAD_TRAINING,
     FB_WORKLOAD_KV,
@@ -147,6 +154,7 @@ struct fb_scenario {
     struct fb_hardware hardware;
     struct fb_network network;
     struct fb_origin origin;
+    struct fb_metadata metadata;
     struct fb_config core;
     struct fb_workload workload;
     struct fb_fault faults[FB_FAULTS_MAX];

@@ -50,6 +50,7 @@ double fb_fact_number(struct fb_component *component, const char *key, double mi
  * that the experiment sets. */
 void fb_hardware_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_network_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
+void fb_metadata_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_origin_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_workload_load(struct fb_loader *loader, struct fb_map *root);
 /* After cluster: nodes are checked. */

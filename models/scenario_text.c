@@ -102,6 +102,17 @@ static void network_write(FILE *out, const struct fb_network *network)
     ns_write(out, "  core_latency", network->core_latency_ns);
 }
 
+static void metadata_write(FILE *out, const struct fb_metadata *metadata)
+{
+    if (metadata->operations_per_s == 0)
+        return;
+    fputs("metadata:\n", out);
+    text_write(out, "  name", metadata->name);
+    count_write(out, "  operations_per_s", metadata->operations_per_s);
+    ns_write(out, "  read_latency", metadata->read_latency_ns);
+    ns_write(out, "  commit_latency", metadata->commit_latency_ns);
+}
+
 static void origin_write(FILE *out, const struct fb_origin *origin)
 {
     fputs("origin:\n", out);
@@ -257,6 +268,7 @@ static void scenario_write(FILE *out, const struct fb_scenario *scenario)
     hardware_write(out, &scenario->hardware);
     network_write(out, &scenario->network);
     origin_write(out, &scenario->origin);
+    metadata_write(out, &scenario->metadata);
     core_write(out, &scenario->core);
     workload_write(out, scenario);
     faults_write(out, scenario);

@@ -189,6 +189,7 @@ static bool is_of_another_life(const struct world *world, const struct pending *
     case PENDING_FETCH_FLOW:
     case PENDING_STORE_ARRIVE:
     case PENDING_STORE_FLOW:
+    case PENDING_METADATA:
     case PENDING_FAULT:
         break;
     }
@@ -228,6 +229,9 @@ static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
         break;
     case PENDING_STORE_ARRIVE:
         world_store_arrive(world, index);
+        return;
+    case PENDING_METADATA:
+        world_metadata_arrive(world, index);
         return;
     case PENDING_STORE_FLOW:
         world_store_end(world, index, status);

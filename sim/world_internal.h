@@ -21,6 +21,7 @@ enum pending_kind {
     PENDING_FETCH_FLOW,   /* the last byte left the network */
     PENDING_STORE_ARRIVE, /* a store's request reached the origin: bytes begin to flow */
     PENDING_STORE_FLOW,   /* the last byte reached the origin */
+    PENDING_METADATA,     /* an op reaches the metadata store */
     PENDING_REPLY,        /* a reply reaches the node's client */
     PENDING_CLIENT,       /* a client's own timer */
     PENDING_FAULT,        /* the schedule of faults: a node fails, comes back, is found out */
@@ -90,7 +91,8 @@ struct world {
     struct kv *kv;
     struct fanout *fanout;
     struct checkpoint *checkpoint;
-    struct stored *stored; /* what was written to the origin */
+    struct stored *stored;     /* what was written to the origin */
+    struct metadata *metadata; /* NULL: there is none */
     struct fb_error *error;
     bool is_stopped;
 };
@@ -114,6 +116,14 @@ bool world_is_stored(const struct world *world, const struct fb_block *block);
 void world_store_close(struct world *world);
 void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
                 enum fb_status status, uint64_t digest);
+
+/* metadata.c */
+void world_metadata_open(struct world *world);
+void world_metadata_close(struct world *world);
+void world_metadata_begin(struct world *world, uint32_t node, uint64_t at_ns,
+                          const struct fb_op *op);
+void world_metadata_arrive(struct world *world, uint32_t index);
+uint64_t world_metadata_operations(const struct world *world);
 
 /* checkpoint.c */
 void checkpoint_open(struct world *world);
@@ -144,6 +154,7 @@ uint64_t world_memory_tag(const struct world *world, const struct fb_span *span)
 uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes); /* done at, ns */
 
 /* world_setup.c */
+struct fb_station *world_gate_open(struct world *world, uint64_t operations_per_s);
 void world_open(struct world *world);
 void world_close(struct world *world);
 void world_host_reset(struct world *world, uint32_t node); /* a core that remembers nothing */

@@ -279,10 +279,12 @@ void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct f
     case FB_OP_STORE:
         world_store_begin(world, node, at_ns, op);
         return;
-    case FB_OP_FLUSH:
-    case FB_OP_DISCARD:
     case FB_OP_META_GET:
     case FB_OP_META_PUT:
+        world_metadata_begin(world, node, at_ns, op);
+        return;
+    case FB_OP_FLUSH:
+    case FB_OP_DISCARD:
     case FB_OP_ENCODE:
     case FB_OP_DECODE:
     case FB_OP_COUNT:

@@ -145,6 +145,11 @@ void world_view_change(struct world *world)
     free(old); /* a node that is down gets the new one before it is used again (R8) */
 }
 
+struct fb_station *world_gate_open(struct world *world, uint64_t operations_per_s)
+{
+    return pipe_open(world, 0, operations_per_s);
+}
+
 void world_open(struct world *world)
 {
     const struct fb_scenario *scenario = world->scenario;
@@ -154,6 +159,7 @@ void world_open(struct world *world)
     gsl_rng_set(world->random, world->seed);
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
         world->accounts[i].gate = pipe_open(world, 0, scenario->origin.requests_per_s);
+    world_metadata_open(world);
     for (uint32_t i = 0; i < scenario->nodes && !fb_error_is_set(world->error); i++)
         host_open(world, i);
     if (!fb_error_is_set(world->error))
@@ -181,6 +187,7 @@ void world_close(struct world *world)
             free(world->pending[i].keys);
     }
     world_store_close(world);
+    world_metadata_close(world);
     free(world->hosts);
     free(world->accounts);
     free(world->view);

@@ -16,7 +16,7 @@ static const char good[] =
     "question: \"does it load?\"\n"
     "expect: \"yes\"\n"
     "cluster: {nodes: 2, accelerators: 4, hardware: gpu-node-h100, network: leaf-spine-400g, "
-    "origin: posix-local}\n"
+    "origin: posix-local, metadata: etcd}\n"
     "core:\n"
     "  policy: lru\n"
     "  memory_size: 64 GiB\n"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STORES_MAX = 1024 };
+enum { STORES_MAX = 1024, NAMES_MAX = 64 };
 
 struct script_event {
     uint64_t at_ns, order;
@@ -17,6 +17,7 @@ struct script_event {
     struct fb_event event;
     struct fb_op op; /* PULL and others: applied to the tags when the DONE is delivered */
     bool has_op;
+    bool is_applied;
     struct fb_key keys[64];
     struct fb_range ranges[16];
 };
@@ -44,6 +45,9 @@ struct script {
     struct fb_view *old_view; /* before a burial; nodes that died still point to it */
     struct fb_key stored[STORES_MAX];
     uint32_t stored_count;
+    struct fb_key names[NAMES_MAX];
+    struct fb_meta records[NAMES_MAX];
+    uint32_t name_count;
 };
 
 static uint64_t tag_of(const struct fb_block *block)
@@ -281,15 +285,59 @@ static void script_op(struct script *script, uint32_t node, const struct fb_op *
     uint64_t at_ns = script->now_ns + op_delay_ns((enum fb_op_kind)op->kind) + fault.delay_ns;
     struct script_event *event = script_push(script, at_ns, node);
     event->has_op = true;
+    event->is_applied = fault.is_applied;
     event->op = *op;
     event->event = (struct fb_event){.kind = FB_EVENT_DONE,
                                      .done = {.op_id = op->op_id, .status = fault.status}};
+}
+
+static struct fb_meta *record_of(struct script *script, struct fb_key key)
+{
+    uint32_t i = 0;
+    while (i < script->name_count && !fb_key_equal(script->names[i], key))
+        i++;
+    if (i == NAMES_MAX)
+        abort();
+    if (i == script->name_count) {
+        script->names[i] = key;
+        script->name_count++;
+    }
+    return &script->records[i];
+}
+
+struct fb_meta script_record(const struct script *script, struct fb_key key)
+{
+    return *record_of((struct script *)(uintptr_t)script, key);
+}
+
+/* The metadata store's answer (R15). */
+static void script_meta(struct script *script, struct script_event *event)
+{
+    struct fb_done *done = &event->event.done;
+    struct fb_meta *record = record_of(script, event->op.block.key);
+    bool is_expected = record->version == event->op.record.version;
+    bool is_put = event->op.kind == FB_OP_META_PUT;
+    if (is_put && is_expected && (done->status == FB_OK || event->is_applied)) {
+        *record = event->op.record;
+        record->version++;
+    }
+    if (done->status != FB_OK)
+        return;
+    done->record = *record;
+    if (is_put && !is_expected)
+        done->status = FB_CONFLICT;
+    if (!is_put && record->version == 0)
+        done->status = FB_ABSENT;
 }
 
 /* Moves the op's bytes at the moment of its DONE. */
 static void script_move(struct script *script, struct script_event *event)
 {
     const struct fb_op *op = &event->op;
+    if (op->kind == FB_OP_META_GET || op->kind == FB_OP_META_PUT) {
+        script_meta(script, event);
+        return;
+    }
     if (op->kind == FB_OP_PULL && op->source.region == FB_REGION_MEMORY &&
         script->is_dead[op->source.peer])
         event->event.done.status = FB_GONE;

@@ -17,6 +17,7 @@ struct script_fault {
     bool is_duplicated;    /* SEND */
     enum fb_status status; /* ops from READ on: status of the DONE */
     uint64_t delay_ns;     /* on top of the usual */
+    bool is_applied;       /* META_PUT: it takes effect, whatever status says */
 };
 
 struct script;
@@ -38,6 +39,9 @@ void script_bury(struct script *script, uint64_t at_ns, uint32_t node);
 
 /* Objects from here on are at the origin only once they were stored. */
 #define SCRIPT_WRITTEN (UINT64_C(1) << 40)
+
+/* The record of a name as the metadata store has it; version 0: none. */
+struct fb_meta script_record(const struct script *script, struct fb_key key);
 
 /* Queues a durable write of `block` at a level (enum fb_level). */
 void script_write(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,

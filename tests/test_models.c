@@ -137,6 +137,11 @@ static void origin_visit(const char *path)
     component_visit(path, "posix-local");
 }
 
+static void metadata_visit(const char *path)
+{
+    component_visit(path, "etcd");
+}
+
 static void workload_visit(const char *path)
 {
     component_visit(path, "unet3d_h100");
@@ -148,6 +153,7 @@ static void load_of_every_shipped_component_is_fine(void **state)
     assert_true(for_each_yaml("models/hardware", hardware_visit) >= 5);
     assert_true(for_each_yaml("models/networks", network_visit) >= 2);
     assert_true(for_each_yaml("models/origins", origin_visit) >= 3);
+    assert_true(for_each_yaml("models/metadata", metadata_visit) >= 2);
     assert_true(for_each_yaml("models/workloads", workload_visit) >= 1);
 }
 

@@ -363,10 +363,11 @@ static void load_lists_every_file_that_it_read(void **state)
         "models/hardware/nvme-gen4.yaml",
         "models/networks/leaf-spine-400g.yaml",
         "models/origins/posix-local.yaml",
+        "models/metadata/etcd.yaml",
         "models/workloads/unet3d_h100.yaml",
     };
-    assert_int_equal(scenario.input_count, 7);
-    for (uint32_t i = 0; i < 7; i++)
+    assert_int_equal(scenario.input_count, 8);
+    for (uint32_t i = 0; i < 8; i++)
         assert_line_holds(scenario.inputs[i], expected[i]);
 }
 

@@ -57,6 +57,8 @@ void fb_config_init_scale(struct fb_config *config)
     config->puts_max = 8;
     config->dirty_max = 24;
     config->gathers_max = 0;
+    config->tenants_max = 0;
+    config->pins_max = 0;
     config->metas_max = 2;
     config->gather_ranges_max = 0;
     FB_ASSERT(fb_config_fault(config) == NULL);

@@ -80,6 +80,10 @@ enum fb_config_unit {
       "ranges of all gathers at once; more: BUSY") \
     X(gather_window, FB_UNIT_COUNT, 16, 1, 65535, "ranges of one gather under way at once") \
     X(metas_max, FB_UNIT_COUNT, 16, 0, 1024, "lookups and commits at once; more: BUSY") \
+    X(tenants_max, FB_UNIT_COUNT, 8, 0, 1024, "tenants with limits of their own; 0: none") \
+    X(pins_max, FB_UNIT_COUNT, 64, 0, 65535, "pinned blocks at once; more: BUSY") \
+    X(leaves_first, FB_UNIT_FLAG, 0, 0, 1, \
+      "1: of chained blocks (KV) the ends are evicted before what they build on") \
     X(fetches_max, FB_UNIT_COUNT, 0, 0, 65535, \
       "origin fetches of the node at once, more wait their turn; 0: no limit") \
     X(bypass, FB_UNIT_FLAG, 1, 0, 1, \

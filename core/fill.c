@@ -45,9 +45,12 @@ uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t 
     uint32_t index = node->fill_free;
     if (index == FB_NONE)
         return FB_NONE;
-    uint32_t slot = memory_insert(node, block->key, block->size);
+    bool is_within_quota = tenant_make_room(node, block->tenant, block->size);
+    uint32_t slot = memory_insert(node, block);
     if (slot == FB_NONE)
         return FB_NONE;
+    if (!is_within_quota)
+        node_entries(node)[slot].flags |= ENTRY_TRANSIENT;
     struct fill *fill = &node_fills(node)[index];
     FB_ASSERT(fill->state == FILL_FREE);
     node->fill_free = fill->next;
@@ -110,6 +113,7 @@ static void fill_settle_entry(struct fb_node *node, struct fill *fill, struct at
     entry->first_unit = attempt->first_unit;
     entry->digest = attempt->digest;
     attempt->first_unit = FB_NONE;
+    tenant_filled(node, fill->slot);
     if (attempt->reason == FB_REASON_ORIGIN_OWNER || attempt->reason == FB_REASON_ORIGIN)
         entry->flags |= ENTRY_FETCHED;
     if (attempt->peer != FB_NONE && !node->config.keep_peer_blocks &&
@@ -137,7 +141,8 @@ void fill_finish(struct step *step, uint32_t index, uint32_t attempt_index)
     fill->state = FILL_ANSWERING;
     for (uint32_t i = 0; i < FB_ATTEMPTS_MAX; i++)
         attempt_abandon(step, index * FB_ATTEMPTS_MAX + i);
-    if (node_entries(node)[fill->slot].flags & ENTRY_FETCHED)
+    bool is_fetched = node_entries(node)[fill->slot].flags & ENTRY_FETCHED;
+    if (is_fetched && !tenant_has_ttl(node, fill->slot))
         device_write_begin(step, fill->slot, fill->block.key, FB_NONE, 0);
     work_append(node, index);
 }
@@ -165,13 +170,16 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
         hold_waiter(step, waiter, fill);
         return;
     }
-    if (waiter->kind == WAITER_GATHER) {
+    if (waiter->kind == WAITER_GATHER || waiter->kind == WAITER_PIN) {
         const struct fb_reply how = {.status = fill->status,
                                      .reason = fill->first_is_answered ? FB_REASON_COALESCED
                                                                        : fill->reason,
                                      .source = fill->source};
         fill->first_is_answered = 1;
-        gather_filled(node, waiter, fill->slot, &how);
+        if (waiter->kind == WAITER_GATHER)
+            gather_filled(node, waiter, fill->slot, &how);
+        else
+            pin_filled(step, waiter, fill->slot, &how);
         return;
     }
     if (fill->state == FILL_FAILING) {

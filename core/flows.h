@@ -35,9 +35,13 @@ uint32_t memory_units(const struct fb_node *node, uint32_t size_bytes);
 struct fb_span memory_span(const struct fb_node *node, uint32_t first_unit, uint64_t size_bytes);
 uint32_t memory_allocate(struct fb_node *node, uint32_t size_bytes); /* FB_NONE: nothing may go */
 void memory_free(struct fb_node *node, uint32_t first_unit, uint32_t size_bytes);
-uint32_t memory_insert(struct fb_node *node, struct fb_key key, uint32_t size_bytes);
+uint32_t memory_insert(struct fb_node *node, const struct fb_block *block);
 /* The entry of a key, FB_NONE when there is none that may be used. */
 uint32_t memory_find(struct fb_node *node, struct fb_key key);
+/* A block was used. */
+void memory_touch(struct fb_node *node, uint32_t slot);
+/* Removes a resident one that nothing pins and that is no promise. False: it stays. */
+bool memory_drop(struct fb_node *node, uint32_t slot);
 void memory_remove(struct fb_node *node, uint32_t slot);
 void memory_pin(struct fb_node *node, uint32_t slot);
 void memory_unpin(struct fb_node *node, uint32_t slot);
@@ -109,6 +113,7 @@ void get_release(struct step *step, const struct fb_request *request);
 void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, enum fb_reason reason,
                uint32_t source);
 void get_lend(struct fb_node *node, uint32_t slot, struct fb_reply *reply);
+bool get_is_sane(struct fb_node *node, const struct fb_block *block);
 void get_refuse(struct step *step, uint64_t request_id, enum fb_status status);
 void put_request(struct step *step, const struct fb_request *request);
 
@@ -125,6 +130,39 @@ void commit_request(struct step *step, const struct fb_request *request);
 void meta_timer(struct step *step, uint32_t meta);
 void meta_done(struct step *step, uint32_t meta, const struct fb_done *done);
 void meta_check(struct fb_node *node);
+
+/* tenant.c: quotas and time to live. */
+bool tenant_is_known(const struct fb_node *node, uint32_t tenant);
+void tenant_request(struct step *step, const struct fb_request *request);
+void tenant_enter(struct fb_node *node, uint32_t slot, uint32_t tenant);
+void tenant_leave(struct fb_node *node, uint32_t slot);
+void tenant_touch(struct fb_node *node, uint32_t slot);
+bool tenant_make_room(struct fb_node *node, uint32_t tenant, uint64_t size_bytes);
+bool tenant_has_ttl(struct fb_node *node, uint32_t slot);
+void tenant_filled(struct fb_node *node, uint32_t slot);
+bool tenant_is_expired(struct fb_node *node, uint32_t slot);
+void tenant_check(struct fb_node *node);
+
+/* branch.c: chains, leaves first. */
+void branch_enter(struct fb_node *node, uint32_t slot);
+/* Pins the entry of a parent, FB_NONE: it is not here; the caller unpins it. */
+uint32_t branch_hold(struct fb_node *node, struct fb_key parent);
+void branch_link(struct fb_node *node, uint32_t slot, uint32_t parent);
+void branch_leave(struct fb_node *node, uint32_t slot);
+uint32_t branch_leaf(struct fb_node *node, uint32_t slot);
+void branch_check(struct fb_node *node);
+
+/* pin.c: blocks kept for a while. */
+void pin_request(struct step *step, const struct fb_request *request);
+void unpin_request(struct step *step, const struct fb_request *request);
+void pin_filled(struct step *step, const struct waiter *waiter, uint32_t slot,
+                const struct fb_reply *how);
+void pin_timer(struct fb_node *node);
+void pin_check(struct fb_node *node);
+
+/* forget.c: blocks that nobody wants. */
+void forget_request(struct step *step, const struct fb_request *request);
+void forget_message(struct step *step, const struct fb_message *message);
 
 /* prefetch.c: hints. */
 void prefetch_request(struct step *step, const struct fb_request *request);

@@ -33,8 +33,8 @@ static bool range_is_sane(const struct fb_node *node, const struct fb_range *ran
 {
     FB_ASSERT(node->config.block_size_bytes > 0);
     return range->block.size > 0 && range->block.size <= node->config.block_size_bytes &&
-           range->size > 0 && range->size <= range->block.size &&
-           range->offset <= range->block.size - range->size;
+           tenant_is_known(node, range->block.tenant) && range->size > 0 &&
+           range->size <= range->block.size && range->offset <= range->block.size - range->size;
 }
 
 /* Copies the list: it is borrowed until the step returns. */
@@ -117,7 +117,7 @@ static bool range_begin(struct step *step, uint32_t index)
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
     uint32_t slot = memory_find(node, range->range.block.key);
     if (slot != FB_NONE)
-        fb_cache_touch(node_cache(node), slot);
+        memory_touch(node, slot);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
         range_ready(node, range, slot, FB_REASON_MEMORY, (uint32_t)node->config.node);
         return true;

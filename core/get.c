@@ -57,12 +57,17 @@ void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, en
     fb_histogram_add(&node->stats.get_latency_ns, node->now_ns - waiter->since_ns);
 }
 
-static bool request_is_sane(const struct fb_node *node, const struct fb_block *block, uint32_t slot)
+static bool request_is_sane(struct fb_node *node, const struct fb_block *block, uint32_t slot)
 {
-    if (block->size == 0 || block->size > node->config.block_size_bytes)
+    if (block->size == 0 || block->size > node->config.block_size_bytes ||
+        !tenant_is_known(node, block->tenant))
         return false;
-    return slot == FB_NONE ||
-           node_entries((struct fb_node *)(uintptr_t)node)[slot].size_bytes == block->size;
+    return slot == FB_NONE || node_entries(node)[slot].size_bytes == block->size;
+}
+
+bool get_is_sane(struct fb_node *node, const struct fb_block *block)
+{
+    return request_is_sane(node, block, fb_cache_find(node_cache(node), block->key));
 }
 
 /* Joins the fill of an entry, or begins one. */
@@ -72,10 +77,14 @@ static void request_fill(struct step *step, const struct fb_request *request, ui
     struct fb_node *node = step->node;
     bool is_put = waiter->kind == WAITER_PUT || waiter->kind == WAITER_WRITE;
     FB_ASSERT(waiter->kind != WAITER_PEER);
-    uint32_t fill = FB_NONE;
+    uint32_t fill = FB_NONE, parent = branch_hold(node, request->parent);
     if (node->waiter_free != FB_NONE)
         fill = slot != FB_NONE ? node_entries(node)[slot].fill
                                : fill_begin(node, &request->block, is_put ? FILL_PUT : 0);
+    if (fill != FB_NONE)
+        branch_link(node, node_fills(node)[fill].slot, parent);
+    if (parent != FB_NONE)
+        memory_unpin(node, parent);
     if (fill == FB_NONE) {
         get_refuse(step, request->request_id, FB_BUSY);
         return;
@@ -99,13 +108,13 @@ void get_request(struct step *step, const struct fb_request *request)
                                   .peer = FB_NONE,
                                   .kind = WAITER_GET};
     node->stats.gets++;
-    uint32_t slot = fb_cache_find(node_cache(node), request->block.key);
+    uint32_t slot = memory_find(node, request->block.key);
     if (!request_is_sane(node, &request->block, slot)) {
         get_refuse(step, request->request_id, FB_INVALID);
         return;
     }
     if (slot != FB_NONE)
-        fb_cache_touch(node_cache(node), slot);
+        memory_touch(node, slot);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT)
         get_reply(step, &waiter, slot, FB_REASON_MEMORY, (uint32_t)node->config.node);
     else
@@ -123,14 +132,14 @@ void put_request(struct step *step, const struct fb_request *request)
                                   .peer = FB_NONE,
                                   .kind = WAITER_PUT};
     node->stats.puts++;
-    uint32_t slot = fb_cache_find(node_cache(node), request->block.key);
+    uint32_t slot = memory_find(node, request->block.key);
     if (!request_is_sane(node, &request->block, slot) ||
         request->span.size != request->block.size) {
         get_refuse(step, request->request_id, FB_INVALID);
         return;
     }
     if (slot != FB_NONE)
-        fb_cache_touch(node_cache(node), slot);
+        memory_touch(node, slot);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT)
         get_reply(step, &waiter, slot, FB_REASON_MEMORY, (uint32_t)node->config.node);
     else

@@ -140,7 +140,7 @@ void hold_message(struct step *step, const struct fb_message *message)
                    message->block.size <= node->config.block_size_bytes &&
                    message->span.region == FB_REGION_MEMORY &&
                    message->span.peer == message->source && message->source != node->config.node &&
-                   message->hops < FB_LEVEL_COUNT &&
+                   message->hops < FB_LEVEL_COUNT && tenant_is_known(node, message->block.tenant) &&
                    (message->block.object != FB_OBJECT_NONE || message->hops == FB_LEVEL_VOLATILE);
     uint32_t slot = is_sane ? fb_cache_find(node_cache(node), message->block.key) : FB_NONE;
     const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;

@@ -111,6 +111,10 @@ enum fb_request_kind {
     FB_REQUEST_PREFETCH, /* block: it will be read soon; no reply */
     FB_REQUEST_LOOKUP,   /* block.key: the record of that name */
     FB_REQUEST_COMMIT,   /* block.key, record: its version is the expected one; or CONFLICT */
+    FB_REQUEST_TENANT,   /* block.tenant, quota_bytes, ttl_ns: what it may take of this node */
+    FB_REQUEST_PIN,      /* block, ttl_ns: kept in memory that long; the reply's lease ends it */
+    FB_REQUEST_UNPIN,    /* lease; no reply */
+    FB_REQUEST_FORGET,   /* block.key: nobody wants it any more, drained or not */
 };
 
 struct fb_request {
@@ -125,6 +129,9 @@ struct fb_request {
     struct fb_block block;
     struct fb_span span;
     struct fb_meta record;
+    struct fb_key parent; /* GET, PUT of a chain's block: the one before it; 0, 0: none */
+    uint64_t quota_bytes; /* TENANT; 0: none */
+    uint64_t ttl_ns;      /* TENANT: 0: for ever; PIN */
 };
 
 struct fb_reply {
@@ -135,7 +142,7 @@ struct fb_reply {
     uint32_t match_count; /* MATCH: keys in the prefix */
     uint32_t item;        /* GATHER: which range, from 0; FB_NONE: the request was refused */
     uint32_t reserved;
-    uint64_t lease;        /* GET, GATHER: to be given back */
+    uint64_t lease;        /* GET, GATHER: to be given back with RELEASE; PIN: with UNPIN */
     struct fb_span span;   /* GET, GATHER: the lent bytes */
     struct fb_meta record; /* LOOKUP, COMMIT */
 };
@@ -164,6 +171,7 @@ enum fb_message_kind {
     FB_MESSAGE_DRAINED,    /* first rank -> holder: block is at the origin */
     FB_MESSAGE_DRAIN_ASK,  /* holder -> first rank: is it? */
     FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block */
+    FB_MESSAGE_FORGET,     /* block.key: nobody wants it any more */
 };
 
 enum {

@@ -12,7 +12,7 @@
 
 static bool match_is_here(struct fb_node *node, struct fb_key key)
 {
-    uint32_t slot = fb_cache_find(node_cache(node), key);
+    uint32_t slot = memory_find(node, key);
     FB_ASSERT(slot == FB_NONE || slot < node->memory_entries_max);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT)
         return true; /* one that is being filled may come to nothing */

@@ -37,6 +37,8 @@ static void entry_clear(struct fb_node *node, uint32_t slot)
     FB_ASSERT(entry_is_free_to_go(entry));
     if (entry->first_unit != FB_NONE)
         memory_free(node, entry->first_unit, entry->size_bytes);
+    tenant_leave(node, slot);
+    branch_leave(node, slot);
     entry->first_unit = FB_NONE;
     entry->state = ENTRY_FREE;
     entry->generation++;
@@ -47,12 +49,13 @@ static bool memory_evict(struct fb_node *node)
 {
     struct fb_cache *cache = node_cache(node);
     for (uint32_t i = 0; i < FB_EVICT_TRIES_MAX; i++) {
-        uint32_t slot = fb_cache_victim(cache);
-        if (slot == FB_NONE)
+        uint32_t victim = fb_cache_victim(cache);
+        if (victim == FB_NONE)
             return false;
+        uint32_t slot = branch_leaf(node, victim);
         FB_ASSERT(slot < node->memory_entries_max);
         if (!entry_is_free_to_go(&node_entries(node)[slot])) {
-            fb_cache_skip(cache, slot);
+            fb_cache_skip(cache, victim);
             continue;
         }
         entry_clear(node, slot);
@@ -84,30 +87,58 @@ void memory_free(struct fb_node *node, uint32_t first_unit, uint32_t size_bytes)
     fb_extents_free(node_extents(node), first_unit, memory_units(node, size_bytes));
 }
 
-/* A FILLING entry for `key`, pinned once for its fill; FB_NONE when no slot can be had. */
-uint32_t memory_insert(struct fb_node *node, struct fb_key key, uint32_t size_bytes)
+/* A FILLING entry for the block, pinned once for its fill; FB_NONE when no slot can be had. */
+uint32_t memory_insert(struct fb_node *node, const struct fb_block *block)
 {
-    FB_ASSERT(size_bytes > 0);
+    FB_ASSERT(block->size > 0);
     struct fb_cache *cache = node_cache(node);
-    FB_ASSERT(fb_cache_find(cache, key) == FB_NONE);
+    FB_ASSERT(fb_cache_find(cache, block->key) == FB_NONE);
     if (fb_cache_count(cache) == node->memory_entries_max && !memory_evict(node))
         return FB_NONE;
-    uint32_t slot = fb_cache_insert(cache, key);
+    uint32_t slot = fb_cache_insert(cache, block->key);
     FB_ASSERT(slot != FB_NONE);
     struct entry *entry = &node_entries(node)[slot];
     FB_ASSERT(entry->state == ENTRY_FREE);
     *entry = (struct entry){.first_unit = FB_NONE,
-                            .size_bytes = size_bytes,
+                            .size_bytes = block->size,
                             .fill = FB_NONE,
                             .generation = entry->generation,
                             .state = ENTRY_FILLING};
+    tenant_enter(node, slot, block->tenant);
+    branch_enter(node, slot);
     memory_pin(node, slot);
     return slot;
 }
 
 uint32_t memory_find(struct fb_node *node, struct fb_key key)
 {
-    return fb_cache_find(node_cache(node), key);
+    uint32_t slot = fb_cache_find(node_cache(node), key);
+    if (slot == FB_NONE || node->tenants_limited == 0)
+        return slot;
+    FB_ASSERT(slot < node->memory_entries_max);
+    if (!tenant_is_expired(node, slot) || !memory_drop(node, slot))
+        return slot; /* one that is lent out is good for as long */
+    node->stats.expired++;
+    return FB_NONE;
+}
+
+void memory_touch(struct fb_node *node, uint32_t slot)
+{
+    FB_ASSERT(slot < node->memory_entries_max);
+    fb_cache_touch(node_cache(node), slot);
+    if (node->tenants_limited > 0)
+        tenant_touch(node, slot);
+}
+
+bool memory_drop(struct fb_node *node, uint32_t slot)
+{
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state != ENTRY_FREE);
+    if (entry->state != ENTRY_RESIDENT || !entry_is_free_to_go(entry))
+        return false;
+    FB_ASSERT(!(entry->flags & ENTRY_DIRTY)); /* those are pinned */
+    memory_remove(node, slot);
+    return true;
 }
 
 void memory_remove(struct fb_node *node, uint32_t slot)

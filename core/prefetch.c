@@ -16,7 +16,8 @@ void prefetch_request(struct step *step, const struct fb_request *request)
     FB_ASSERT(request->kind == FB_REQUEST_PREFETCH);
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
     node->stats.prefetches++;
-    bool is_sane = block->size > 0 && block->size <= node->config.block_size_bytes;
+    bool is_sane = block->size > 0 && block->size <= node->config.block_size_bytes &&
+                   tenant_is_known(node, block->tenant);
     if (!is_sane || memory_find(node, block->key) != FB_NONE)
         return;
     uint32_t fill = FB_NONE;

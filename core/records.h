@@ -124,7 +124,7 @@ struct attempt {
     uint32_t is_hedge;
 };
 
-enum { WAITER_GET, WAITER_PUT, WAITER_WRITE, WAITER_HOLD, WAITER_PEER, WAITER_GATHER };
+enum { WAITER_GET, WAITER_PUT, WAITER_WRITE, WAITER_HOLD, WAITER_PEER, WAITER_GATHER, WAITER_PIN };
 
 struct waiter {
     uint64_t id; /* request id or the peer's ask id */
@@ -216,6 +216,30 @@ struct meta { /* a lookup or a commit; see meta.c */
     uint8_t is_commit;
     uint8_t is_unsure; /* a PUT was not answered */
     uint8_t reserved[5];
+};
+
+struct tag {                /* what else is known of a memory entry; see tenant.c */
+    uint32_t expires_ticks; /* 0: never */
+    uint32_t newer, older;  /* of the tenant's */
+    uint32_t tenant;
+};
+
+struct tenant {
+    uint64_t quota_bytes, used_bytes, ttl_ns;
+    uint32_t oldest, newest; /* its entries, least recently used first */
+};
+
+struct branch { /* a memory entry's place in its chain; see branch.c */
+    uint32_t parent, child, newer, older;
+};
+
+struct pin { /* see pin.c */
+    uint64_t request_id;
+    uint64_t ttl_ns, expires_ns;
+    uint32_t generation;
+    uint32_t slot;
+    uint32_t state;
+    uint32_t reserved;
 };
 
 struct gather {

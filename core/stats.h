@@ -59,6 +59,11 @@
     X(meta_puts, "1", "compare-and-swaps of metadata records") \
     X(meta_conflicts, "1", "commits that lost against another") \
     X(meta_errors, "1", "metadata operations that failed or were not answered") \
+    X(tenant_evictions, "1", "blocks evicted because their tenant is at its quota") \
+    X(expired, "1", "blocks found too old for their tenant's time to live") \
+    X(pins, "1", "blocks pinned") \
+    X(pins_expired, "1", "pins that ended by themselves") \
+    X(forgotten, "1", "blocks dropped because nobody wants them any more") \
     X(origin_queued, "1", "origin fetches that waited for their turn") \
     X(device_bypasses, "1", "reads that passed the drive by: it was slower than peers and origin") \
     X(late_messages, "1", "answers to an attempt that had ended")

@@ -153,11 +153,12 @@ static const char *op_name(const struct fb_trace_record *record)
 
 static const char *subkind_name(const struct fb_trace_record *record)
 {
-    static const char *const messages[] = {"ask",     "offer",     "refer",      "wait", "deny",
-                                           "return",  "match_ask", "match_tell", "hold", "held",
-                                           "drained", "drain_ask", "drain_lost"};
-    static const char *const requests[] = {"get",    "release",  "put",    "write", "match",
-                                           "gather", "prefetch", "lookup", "commit"};
+    static const char *const messages[] = {"ask",     "offer",     "refer",      "wait",  "deny",
+                                           "return",  "match_ask", "match_tell", "hold",  "held",
+                                           "drained", "drain_ask", "drain_lost", "forget"};
+    static const char *const requests[] = {"get",    "release",  "put",    "write",  "match",
+                                           "gather", "prefetch", "lookup", "commit", "tenant",
+                                           "pin",    "unpin",    "forget"};
     bool is_message =
         record->direction == 1 ? record->kind == FB_OP_SEND : record->kind == FB_EVENT_MESSAGE;
     if (is_message)

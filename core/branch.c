@@ -40,6 +40,16 @@ uint32_t branch_hold(struct fb_node *node, struct fb_key key)
     return slot;
 }
 
+void branch_release(struct fb_node *node, uint32_t slot)
+{
+    if (slot == FB_NONE)
+        return;
+    FB_ASSERT(branches_are_on(node));
+    memory_unpin(node, slot);
+    if (node_entries(node)[slot].state == ENTRY_RESIDENT)
+        memory_settle(node, slot);
+}
+
 /* The block of `slot` comes after that of `parent`. FB_NONE: no effect. */
 void branch_link(struct fb_node *node, uint32_t slot, uint32_t parent)
 {

@@ -145,8 +145,9 @@ void tenant_check(struct fb_node *node);
 
 /* branch.c: chains, leaves first. */
 void branch_enter(struct fb_node *node, uint32_t slot);
-/* Pins the entry of a parent, FB_NONE: it is not here; the caller unpins it. */
+/* Pins the entry of a parent, until branch_release; FB_NONE: it is not here. */
 uint32_t branch_hold(struct fb_node *node, struct fb_key parent);
+void branch_release(struct fb_node *node, uint32_t parent);
 void branch_link(struct fb_node *node, uint32_t slot, uint32_t parent);
 void branch_leave(struct fb_node *node, uint32_t slot);
 uint32_t branch_leaf(struct fb_node *node, uint32_t slot);

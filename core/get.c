@@ -83,8 +83,7 @@ static void request_fill(struct step *step, const struct fb_request *request, ui
                                : fill_begin(node, &request->block, is_put ? FILL_PUT : 0);
     if (fill != FB_NONE)
         branch_link(node, node_fills(node)[fill].slot, parent);
-    if (parent != FB_NONE)
-        memory_unpin(node, parent);
+    branch_release(node, parent);
     if (fill == FB_NONE) {
         get_refuse(step, request->request_id, FB_BUSY);
         return;

@@ -148,6 +148,8 @@ static void kv_ask(struct world *world, uint32_t node, uint32_t slot)
         .request_id = slot,
         .block = {.key = kv_key(kv, request, i), .object = FB_OBJECT_NONE, .size = size}};
     ask.span = (struct fb_span){.region = FB_REGION_CLIENT, .peer = node, .size = size};
+    if (i > 0)
+        ask.parent = kv_key(kv, request, i - 1);
     world_request(world, node, &ask);
 }
 

@@ -2,16 +2,21 @@
  * or, for an emulator, ends in the account. Signed with the account's shared key, or by a shared
  * access signature (SAS) in the query; without either requests are anonymous.
  *
+ * An object is written as blocks in any order (Put Block), which become its content when their list
+ * is put; until then it is as it was.
+ *
  * Credentials: account_key or sas_token in the credentials file, or AZURE_STORAGE_KEY,
  * AZURE_STORAGE_SAS_TOKEN. Source: Azure, "Authorize with Shared Key", version 2015-02-21 and
  * later; "List Blobs". */
 #include "hw/origin_http.h"
 
 #include "core/panic.h"
+#include "hw/loop_internal.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -42,11 +47,65 @@ static const char *url_path(const char *url)
     return path != NULL ? path : "/";
 }
 
+/* A block's id: version and index, as base64 of one length. */
+static void block_id(const struct fb_origin_task *task, uint64_t offset, char id[64])
+{
+    char text[40];
+    uint64_t index = offset / task->loop->settings->core.block_size_bytes;
+    snprintf(text, sizeof(text), "%016llx-%012llu", (unsigned long long)task->object.version,
+             (unsigned long long)index);
+    EVP_EncodeBlock((unsigned char *)id, (const unsigned char *)text, (int)strlen(text));
+}
+
+/* The list of all blocks of the object, to be sent; false: out of memory. */
+static bool block_list(struct http_request *request)
+{
+    enum { ENTRY_BYTES = 96, FRAME_BYTES = 128 };
+    const struct fb_origin_task *task = request->task;
+    uint64_t size = task->object.size, block = task->loop->settings->core.block_size_bytes;
+    uint64_t room = (size / block + 1) * ENTRY_BYTES + FRAME_BYTES;
+    char id[64];
+    free(request->body);
+    request->body = malloc(room);
+    if (request->body == NULL)
+        return false;
+    int used =
+        snprintf(request->body, room, "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
+    for (uint64_t offset = 0; offset < size; offset += block) {
+        block_id(task, offset, id);
+        used += snprintf(request->body + used, room - (uint64_t)used, "<Latest>%s</Latest>", id);
+    }
+    used += snprintf(request->body + used, room - (uint64_t)used, "</BlockList>");
+    request->body_size = (uint64_t)used;
+    return true;
+}
+
+/* What a write adds to the URL and the headers. */
+static bool write_prepare(struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    char id[64];
+    if (task->verb == FB_ORIGIN_STORE) {
+        block_id(task, task->offset, id);
+        return http_url_append(request, "?blockid=") && http_url_add(request, id, false) &&
+               http_url_append(request, "&comp=block");
+    }
+    http_header(request, HTTP_AZURE_VERSION ": %016llx", (unsigned long long)task->object.version);
+    return http_url_append(request, "?comp=blocklist") && block_list(request);
+}
+
 /* The canonical resource's query: names in order, values decoded. */
 static int query_sign(const struct http_request *request, char *text, size_t size)
 {
     const struct fb_origin_task *task = request->task;
     const char *cursor = task->cursor.text;
+    char id[64];
+    if (task->verb == FB_ORIGIN_STORE) {
+        block_id(task, task->offset, id);
+        return snprintf(text, size, "\nblockid:%s\ncomp:block", id);
+    }
+    if (task->verb == FB_ORIGIN_COMMIT)
+        return snprintf(text, size, "\ncomp:blocklist");
     if (task->verb != FB_ORIGIN_LIST)
         return 0;
     return snprintf(text, size, "\ncomp:list\ndelimiter:/%s%s\nprefix:%s%s%s\nrestype:container",
@@ -54,23 +113,36 @@ static int query_sign(const struct http_request *request, char *text, size_t siz
                     task->object.name, task->object.name_length > 0 ? "/" : "");
 }
 
+static const char *method_of(const struct fb_origin_task *task)
+{
+    bool is_write = task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT;
+    return is_write ? "PUT" : task->verb == FB_ORIGIN_STAT ? "HEAD" : "GET";
+}
+
 /* What is signed; false: it does not fit. */
 static bool text_sign(const struct http_request *request, const char *date, char text[SIGNED_MAX])
 {
     const struct fb_origin_settings *settings = request->http->settings;
     const struct fb_origin_task *task = request->task;
-    char range[80] = "", query[2 * FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + 128] = "";
+    char range[80] = "", upload[32] = "", object_version[64] = "";
+    char query[2 * FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + 128] = "";
     const char *path = url_path(request->url);
     if (task->verb == FB_ORIGIN_FETCH)
         snprintf(range, sizeof(range), "bytes=%llu-%llu", (unsigned long long)task->offset,
                  (unsigned long long)(task->offset + task->bytes.size - 1));
+    if (http_upload_size(request) > 0)
+        snprintf(upload, sizeof(upload), "%llu", (unsigned long long)http_upload_size(request));
+    if (task->verb == FB_ORIGIN_COMMIT)
+        snprintf(object_version, sizeof(object_version), HTTP_AZURE_VERSION ":%016llx\n",
+                 (unsigned long long)task->object.version);
     if (query_sign(request, query, sizeof(query)) >= (int)sizeof(query))
         return false;
-    /* Twelve lines of standard headers, of which only Range is ever set, then ours. */
-    int length = snprintf(text, SIGNED_MAX,
-                          "%s\n\n\n\n\n\n\n\n\n\n\n%s\nx-ms-date:%s\nx-ms-version:%s\n/%s%.*s%s",
-                          task->verb == FB_ORIGIN_STAT ? "HEAD" : "GET", range, date, version,
-                          settings->account, (int)strcspn(path, "?"), path, query);
+    /* Standard headers, of which only Content-Length and Range are ever set, then ours. */
+    int length =
+        snprintf(text, SIGNED_MAX,
+                 "%s\n\n\n%s\n\n\n\n\n\n\n\n%s\nx-ms-date:%s\n%sx-ms-version:%s\n/%s%.*s%s",
+                 method_of(task), upload, range, date, object_version, version, settings->account,
+                 (int)strcspn(path, "?"), path, query);
     return length > 0 && length < SIGNED_MAX;
 }
 
@@ -109,9 +181,12 @@ static bool azure_prepare(struct http_request *request)
         is_fine = is_fine && http_url_append(request, "/") &&
                   http_url_add(request, settings->prefix, true) &&
                   http_url_add(request, task->object.name, true);
+    bool is_write = task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT;
+    if (is_write)
+        is_fine = is_fine && write_prepare(request);
     http_header(request, "x-ms-version: %s", version);
     if (is_fine && http->token[0] != '\0')
-        return http_url_append(request, is_list ? "&" : "?") &&
+        return http_url_append(request, is_list || is_write ? "&" : "?") &&
                http_url_append(request, http->token);
     if (is_fine && http->secret_size > 0)
         return shared_key_sign(request);
@@ -151,4 +226,4 @@ static void azure_credentials(struct http_origin *http, struct fb_error *error)
 }
 
 const struct http_dialect http_azure = {
-    .name = "azure", .prepare = azure_prepare, .credentials = azure_credentials};
+    .name = "azure", .can_write = true, .prepare = azure_prepare, .credentials = azure_credentials};

@@ -60,9 +60,19 @@ bool http_url_add(struct http_request *request, const char *text, bool keeps_sla
     return true;
 }
 
-static uint64_t version_of(const char *etag)
+static uint64_t version_of(const struct http_request *request)
 {
-    return XXH3_64bits(etag, strlen(etag));
+    if (request->version[0] != '\0')
+        return strtoull(request->version, NULL, 16);
+    return XXH3_64bits(request->etag, strlen(request->etag));
+}
+
+uint64_t http_upload_size(const struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    if (task->verb == FB_ORIGIN_STORE)
+        return task->bytes.size;
+    return task->verb == FB_ORIGIN_COMMIT ? request->body_size : 0;
 }
 
 /* Tells the loop; the request is free for another task. */
@@ -72,7 +82,7 @@ static void request_end(struct http_request *request, enum fb_status status)
     struct fb_origin_task *task = request->task;
     if (status == FB_OK && task->verb == FB_ORIGIN_STAT) {
         task->object.size = request->size;
-        task->object.version = version_of(request->etag);
+        task->object.version = version_of(request);
     }
     free(request->body);
     request->body = NULL;
@@ -99,6 +109,9 @@ static size_t header_take(char *text, size_t one, size_t size, void *context)
     value[length] = '\0';
     if (name == 4 && strncasecmp(text, "etag", name) == 0)
         memcpy(request->etag, value, sizeof(value));
+    size_t version = sizeof(HTTP_AZURE_VERSION) - 1;
+    if (name == version && strncasecmp(text, HTTP_AZURE_VERSION, name) == 0)
+        snprintf(request->version, sizeof(request->version), "%.16s", value);
     if (name == 11 && strncasecmp(text, "retry-after", name) == 0)
         request->retry_after_s = (uint32_t)strtoul(value, NULL, 10);
     if (name == 14 && strncasecmp(text, "content-length", name) == 0)
@@ -111,8 +124,21 @@ static bool is_wanted(const struct http_request *request, long code, size_t size
 {
     const struct fb_origin_task *task = request->task;
     return (code == 206 || (code == 200 && task->offset == 0)) &&
-           size <= task->bytes.size - request->moved &&
-           version_of(request->etag) == task->object.version;
+           size <= task->bytes.size - request->moved && version_of(request) == task->object.version;
+}
+
+/* Sends what is stored, or the list of what is to be committed. */
+static size_t upload_give(char *bytes, size_t one, size_t count, void *context)
+{
+    struct http_request *request = context;
+    uint64_t room = one * count, left = http_upload_size(request) - request->body_sent;
+    uint64_t part = left < room ? left : room;
+    const unsigned char *from = request->task->verb == FB_ORIGIN_STORE
+                                    ? request->task->bytes.at
+                                    : (const unsigned char *)request->body;
+    memcpy(bytes, from + request->body_sent, part);
+    request->body_sent += part;
+    return part;
 }
 
 static size_t body_take(char *bytes, size_t one, size_t count, void *context)
@@ -123,7 +149,7 @@ static size_t body_take(char *bytes, size_t one, size_t count, void *context)
     long code = 0;
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &code);
     if (code != 200 && code != 206)
-        return size; /* an error's text */
+        return size; /* an error's text, or an answer's without use */
     if (task->verb == FB_ORIGIN_FETCH) {
         if (!is_wanted(request, code, size))
             return 0;
@@ -131,6 +157,8 @@ static size_t body_take(char *bytes, size_t one, size_t count, void *context)
         request->moved += size;
         return size;
     }
+    if (task->verb != FB_ORIGIN_LIST)
+        return size;
     if (request->body_size + size > HTTP_BODY_MAX)
         return 0;
     if (request->body == NULL)
@@ -166,6 +194,12 @@ static void options_set(struct http_request *request)
         curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
     if (task->verb == FB_ORIGIN_STAT)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT) {
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, CURLOPT_READFUNCTION, upload_give);
+        curl_easy_setopt(easy, CURLOPT_READDATA, request);
+        http_header(request, "Expect:");
+    }
     if (task->verb == FB_ORIGIN_FETCH) {
         snprintf(range, sizeof(range), "Range: bytes=%llu-%llu", (unsigned long long)task->offset,
                  (unsigned long long)(task->offset + task->bytes.size - 1));
@@ -183,14 +217,18 @@ static void request_start(struct http_request *request)
     request->moved = 0;
     request->size = 0;
     request->body_size = 0;
+    request->body_sent = 0;
     request->retry_after_s = 0;
     request->etag[0] = '\0';
+    request->version[0] = '\0';
     request->url[0] = '\0';
     options_set(request);
     if (!http->dialect->prepare(request)) {
         request_end(request, FB_INVALID);
         return;
     }
+    curl_easy_setopt(request->easy, CURLOPT_INFILESIZE_LARGE,
+                     (curl_off_t)http_upload_size(request));
     curl_easy_setopt(request->easy, CURLOPT_URL, request->url);
     curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
     CURLMcode code = curl_multi_add_handle(http->multi, request->easy);
@@ -216,8 +254,14 @@ static enum fb_status answer_status(const struct http_request *request, long cod
 {
     const struct fb_origin_task *task = request->task;
     *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501);
+    if (task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT) {
+        if (code == 200 || code == 201)
+            return FB_OK;
+        if (task->verb == FB_ORIGIN_COMMIT && code == 400)
+            return FB_BUSY; /* a block of the list is not there yet */
+    }
     if (code == 200 || code == 206) {
-        bool is_other = version_of(request->etag) != task->object.version;
+        bool is_other = version_of(request) != task->object.version;
         if (task->verb != FB_ORIGIN_FETCH)
             return FB_OK;
         if (is_other)
@@ -282,7 +326,7 @@ static void request_done(struct http_request *request, CURLcode code)
     }
     if (status == FB_OK && request->task->verb == FB_ORIGIN_LIST)
         status = http_list_take(request);
-    if (status != FB_OK && status != FB_ABSENT && status != FB_CONFLICT)
+    if (status != FB_OK && status != FB_ABSENT && status != FB_CONFLICT && status != FB_BUSY)
         request_log(request, status, answer, code);
     request_end(request, status);
 }
@@ -455,6 +499,7 @@ void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *set
     origin->internal = http;
     origin->start = http_start;
     origin->close = http_close;
+    origin->can_write = http->dialect->can_write;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     http->dialect->credentials(http, error);
     if (fb_error_is_set(error))

@@ -7,7 +7,8 @@
  *
  *  1. At most requests_max transfers at once; connections are used again.
  *  2. Pauses double from 100 ms, with jitter, or are what the server asks for (Retry-After).
- *  3. The version of an object is a hash of its ETag; a GET whose ETag is another one is CONFLICT.
+ *  3. The version of an object is what its writer has put into its metadata, else a hash of its
+ *     ETag; a GET whose version is another one is CONFLICT.
  *  4. Secrets come from a file or the environment, never from the config, and are never logged. */
 #ifndef FB_HW_ORIGIN_HTTP_H
 #define FB_HW_ORIGIN_HTTP_H
@@ -39,8 +40,9 @@ struct http_request {
     uint64_t size; /* STAT: Content-Length */
     uint32_t retry_after_s;
     char etag[HTTP_ETAG_MAX];
-    char *body; /* LIST */
-    uint64_t body_size;
+    char version[32]; /* from the metadata, hexadecimal; empty: none */
+    char *body;       /* LIST: received; COMMIT: to be sent */
+    uint64_t body_size, body_sent;
     char url[HTTP_URL_MAX];
 };
 
@@ -48,6 +50,7 @@ struct http_request {
  */
 struct http_dialect {
     const char *name;
+    bool can_write;
     bool (*prepare)(struct http_request *request);
     void (*credentials)(struct http_origin *http, struct fb_error *error);
 };
@@ -75,6 +78,12 @@ extern const struct http_dialect http_s3, http_azure;
  * to url. false: it does not fit. */
 bool http_url_add(struct http_request *request, const char *text, bool keeps_slash);
 bool http_url_append(struct http_request *request, const char *text);
+
+/* Bytes of the body that is sent. */
+uint64_t http_upload_size(const struct http_request *request);
+
+/* The name of the metadata with the version, as a header. */
+#define HTTP_AZURE_VERSION "x-ms-meta-forebayversion"
 
 /* Adds a header line. */
 void http_header(struct http_request *request, const char *format, ...)

@@ -301,6 +301,23 @@ class Azure(Store):
         self.assertNotIn("sig=", daemon.log())
 
 
+    def test_written_objects_are_whole_and_read_by_all(self):
+        daemon = self.daemon(SERVER.credentials(), "core.memory_size=16 MiB")
+        for size in (0, 5, 256 << 10, (256 << 10) + 1, 3000001):
+            content = content_of("written", size)
+            source = self.write("source", content)
+            ended = daemon.forebay("put", source, "new folder/written & read")
+            self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+            got = SERVER.request("GET", "/test/data/new folder/written & read") if size else b""
+            self.assertEqual(got, content)
+            self.assertEqual(daemon.forebay("get", "new folder/written & read").stdout, content)
+        self.assertEqual(daemon.stop(), 0)
+        fresh = Daemon(self, self.path("store.yaml"), name="fresh")
+        self.assertEqual(fresh.forebay("get", "new folder/written & read").stdout, content,
+                         fresh.log())
+        self.assertEqual(int(fresh.status()["origin_errors"]), 0)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """One object whose name says how the server behaves."""
     protocol_version = "HTTP/1.1"

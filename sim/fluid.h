@@ -64,4 +64,7 @@ struct fb_fluid_counts {
 };
 struct fb_fluid_counts fb_fluid_counts_get(const struct fb_fluid *fluid);
 
+/* Resolves rates and asserts every invariant; at no date before the last call's. For tests. */
+void fb_fluid_check(struct fb_fluid *fluid);
+
 #endif

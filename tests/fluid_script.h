@@ -163,54 +163,117 @@ static inline void script_make(const struct script_options *options, struct scri
     qsort(script->events, script->event_count, sizeof(*script->events), script_event_compare);
 }
 
-/* Plays a script on a fluid network. visit, if given, is called with the network after each event.
- */
-static inline void script_play(const struct script *script, double tolerance, uint64_t *done_ns,
-                               void (*visit)(struct fb_fluid *fluid, uint64_t now_ns,
-                                             const struct script *script))
+/* Plays a script on a fluid network. visit, if given, is called with the network and the links'
+ * present capacities after each event. */
+typedef void script_visit(struct fb_fluid *fluid, uint64_t now_ns, const struct script *script,
+                          const uint64_t *link_bytes_per_s);
+
+struct script_player {
+    const struct script *script;
+    struct fb_fluid *fluid;
+    uint64_t *link_bytes_per_s; /* as they are now */
+    uint32_t *ids;              /* by flow */
+    bool *is_open;
+};
+
+static inline void script_do(struct script_player *player, uint64_t now_ns,
+                             const struct script_event *event)
 {
-    struct fb_fluid *fluid =
-        fb_fluid_open(script->link_bytes_per_s, script->link_count, 0, tolerance);
-    uint32_t *ids = calloc(script->flow_count, sizeof(*ids));
-    bool *is_open = calloc(script->flow_count, sizeof(*is_open));
+    uint32_t target = event->target;
+    switch (event->kind) {
+    case SCRIPT_START: {
+        const struct script_flow *flow = &player->script->flows[target];
+        player->ids[target] =
+            fb_fluid_start(player->fluid, now_ns, flow->links, flow->link_count, flow->size_bytes,
+                           flow->rate_max_bytes_per_s, flow->weight, target);
+        player->is_open[target] = true;
+        break;
+    }
+    case SCRIPT_CANCEL:
+        if (player->is_open[target])
+            fb_fluid_cancel(player->fluid, now_ns, player->ids[target]);
+        player->is_open[target] = false;
+        break;
+    case SCRIPT_CAPACITY:
+        fb_fluid_set_capacity(player->fluid, now_ns, target, event->bytes_per_s);
+        player->link_bytes_per_s[target] = event->bytes_per_s;
+        break;
+    }
+}
+
+static inline void script_play(const struct script *script, double tolerance, uint64_t *done_ns,
+                               script_visit *visit)
+{
+    struct script_player player = {
+        .script = script,
+        .fluid = fb_fluid_open(script->link_bytes_per_s, script->link_count, 0, tolerance),
+        .link_bytes_per_s = calloc(script->link_count, sizeof(uint64_t)),
+        .ids = calloc(script->flow_count, sizeof(uint32_t)),
+        .is_open = calloc(script->flow_count, sizeof(bool)),
+    };
+    memcpy(player.link_bytes_per_s, script->link_bytes_per_s,
+           script->link_count * sizeof(uint64_t));
     memset(done_ns, 0, script->flow_count * sizeof(*done_ns));
     for (uint32_t at = 0;;) {
-        uint64_t now_ns = fb_fluid_next_ns(fluid);
+        uint64_t now_ns = fb_fluid_next_ns(player.fluid);
         if (at < script->event_count && script->events[at].date_ns < now_ns)
             now_ns = script->events[at].date_ns;
         if (now_ns == UINT64_MAX)
             break;
         uint64_t cookie;
-        while (fb_fluid_take(fluid, now_ns, &cookie)) {
+        while (fb_fluid_take(player.fluid, now_ns, &cookie)) {
             done_ns[cookie] = now_ns;
-            is_open[cookie] = false;
+            player.is_open[cookie] = false;
         }
-        for (; at < script->event_count && script->events[at].date_ns <= now_ns; at++) {
-            const struct script_event *event = &script->events[at];
-            const struct script_flow *flow = &script->flows[event->target];
-            switch (event->kind) {
-            case SCRIPT_START:
-                ids[event->target] =
-                    fb_fluid_start(fluid, now_ns, flow->links, flow->link_count, flow->size_bytes,
-                                   flow->rate_max_bytes_per_s, flow->weight, event->target);
-                is_open[event->target] = true;
-                break;
-            case SCRIPT_CANCEL:
-                if (is_open[event->target])
-                    fb_fluid_cancel(fluid, now_ns, ids[event->target]);
-                is_open[event->target] = false;
-                break;
-            case SCRIPT_CAPACITY:
-                fb_fluid_set_capacity(fluid, now_ns, event->target, event->bytes_per_s);
-                break;
-            }
-        }
+        for (; at < script->event_count && script->events[at].date_ns <= now_ns; at++)
+            script_do(&player, now_ns, &script->events[at]);
         if (visit != NULL)
-            visit(fluid, now_ns, script);
+            visit(player.fluid, now_ns, script, player.link_bytes_per_s);
     }
-    free(ids);
-    free(is_open);
-    fb_fluid_close(fluid);
+    fb_fluid_close(player.fluid);
+    free(player.link_bytes_per_s);
+    free(player.ids);
+    free(player.is_open);
+}
+
+/* Relative errors of the flows' times in the network. */
+struct script_errors {
+    double mean, p99, max;
+};
+
+static inline int script_error_compare(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Flows that were cancelled in one of them have no date there and do not count, nor
+ * those that took no time. */
+static inline struct script_errors script_compare(const struct script *script,
+                                                  const uint64_t *expected, const uint64_t *found)
+{
+    double *errors = calloc(script->flow_count, sizeof(*errors));
+    struct script_errors result = {.mean = 0};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < script->event_count; i++) {
+        const struct script_event *event = &script->events[i];
+        if (event->kind != SCRIPT_START || expected[event->target] == 0 ||
+            found[event->target] == 0 || expected[event->target] == event->date_ns)
+            continue;
+        double took = (double)(expected[event->target] - event->date_ns);
+        double apart = (double)found[event->target] - (double)expected[event->target];
+        errors[count] = fabs(apart) / took;
+        result.mean += errors[count++];
+    }
+    if (count > 0) {
+        qsort(errors, count, sizeof(*errors), script_error_compare);
+        result.mean /= count;
+        result.p99 = errors[count * 99 / 100];
+        result.max = errors[count - 1];
+    }
+    free(errors);
+    return result;
 }
 
 #endif

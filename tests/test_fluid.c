@@ -1,6 +1,7 @@
 /* Proves that the fluid network gives max-min fair rates: completion dates of seeded random scripts
- * against the naive reference, loads against capacities, and the small cases by hand.
- * A seed as argument plays the random scripts from there. */
+ * against the naive reference, loads against capacities, and the small cases by hand. The exact
+ * network, once held to the reference, stands for it where that is too slow.
+ * A seed as argument plays the random scripts from there; "large": up to 2,048 hosts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include "tests/fluid_script.h"
 
 static uint64_t first_seed = 1;
+static bool is_large;
 
 static const uint64_t GB = 1000000000;
 
@@ -132,17 +134,34 @@ static void fluid_capacity_change_stretches_what_is_left(void **state)
     fb_fluid_close(fluid);
 }
 
-/* Every link's load is within its capacity and no open flow stands still. */
-static void loads_check(struct fb_fluid *fluid, uint64_t now_ns, const struct script *script)
+/* Every link's load is within its capacity, no open flow stands still, and all is as it says. */
+static void loads_check(struct fb_fluid *fluid, uint64_t now_ns, const struct script *script,
+                        const uint64_t *link_bytes_per_s, double tolerance)
 {
-    uint32_t flow;
+    fb_fluid_check(fluid);
     for (uint32_t i = 0; i < script->link_count; i++) {
-        /* Capacities change to an eighth and back, so only the upper value can be checked here. */
         double load = fb_fluid_link_load(fluid, now_ns, i);
-        assert_true(load <= (double)script->link_bytes_per_s[i] * (1 + 1e-9));
+        double most = (double)link_bytes_per_s[i] * (1 + tolerance + 1e-6);
+        if (load > most)
+            fail_msg("link %u: %.6f of its capacity", i, load / (double)link_bytes_per_s[i]);
+        uint32_t flow;
         if (fb_fluid_flows_on(fluid, i, &flow, 1) > 0)
             assert_true(fb_fluid_flow_rate(fluid, now_ns, flow) > 0);
     }
+}
+
+static void visit_exact(struct fb_fluid *fluid, uint64_t now_ns, const struct script *script,
+                        const uint64_t *link_bytes_per_s)
+{
+    loads_check(fluid, now_ns, script, link_bytes_per_s, 0);
+}
+
+static void visit_tolerant(struct fb_fluid *fluid, uint64_t now_ns, const struct script *script,
+                           const uint64_t *link_bytes_per_s)
+{
+    static uint32_t visits;
+    if (visits++ % 8 == 0)
+        loads_check(fluid, now_ns, script, link_bytes_per_s, FB_FLUID_TOLERANCE);
 }
 
 static void exact_check(const struct script_options *options)
@@ -152,7 +171,7 @@ static void exact_check(const struct script_options *options)
     uint64_t *expected = calloc(script.flow_count, sizeof(*expected));
     uint64_t *found = calloc(script.flow_count, sizeof(*found));
     reference_play(&script, expected);
-    script_play(&script, 0, found, loads_check);
+    script_play(&script, 0, found, visit_exact);
     for (uint32_t i = 0; i < script.flow_count; i++) {
         uint64_t apart = expected[i] > found[i] ? expected[i] - found[i] : found[i] - expected[i];
         /* Dates are rounded up to whole ns; on a link slowed to an eighth that counts eightfold. */
@@ -184,72 +203,96 @@ static void fluid_exact_equals_the_naive_reference(void **state)
     }
 }
 
-static int compare_errors(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* Relative error of each flow's time in the network, against the naive reference. */
-static void tolerant_check(const struct script_options *options, double *mean, double *p99)
+/* Errors of the tolerant network, against the naive reference or against the exact network. */
+static struct script_errors tolerant_errors(const struct script_options *options, bool is_naive)
 {
     struct script script;
     script_make(options, &script);
     uint64_t *expected = calloc(script.flow_count, sizeof(*expected));
     uint64_t *found = calloc(script.flow_count, sizeof(*found));
-    uint64_t *begun = calloc(script.flow_count, sizeof(*begun));
-    double *errors = calloc(script.flow_count, sizeof(*errors));
-    uint32_t count = 0;
-    reference_play(&script, expected);
-    script_play(&script, FB_FLUID_TOLERANCE, found, NULL);
-    for (uint32_t i = 0; i < script.event_count; i++) {
-        if (script.events[i].kind == SCRIPT_START)
-            begun[script.events[i].target] = script.events[i].date_ns;
-    }
-    *mean = 0;
-    for (uint32_t i = 0; i < script.flow_count; i++) {
-        assert_int_equal(expected[i] == 0, found[i] == 0); /* the same ones were cancelled */
-        if (expected[i] == 0)
-            continue;
-        double took = (double)(expected[i] - begun[i]);
-        errors[count] = fabs((double)found[i] - (double)expected[i]) / took;
-        *mean += errors[count++];
-    }
-    *mean /= count;
-    qsort(errors, count, sizeof(*errors), compare_errors);
-    *p99 = errors[count * 99 / 100];
+    if (is_naive)
+        reference_play(&script, expected);
+    else
+        script_play(&script, 0, expected, NULL);
+    script_play(&script, FB_FLUID_TOLERANCE, found, is_naive ? visit_tolerant : NULL);
+    /* The same ones are cancelled, but for one that ends as it is. */
+    uint32_t parted = 0;
+    for (uint32_t i = 0; i < script.flow_count; i++)
+        parted += (expected[i] == 0) != (found[i] == 0);
+    assert_true(parted <= 1 + script.flow_count / 500);
+    struct script_errors errors = script_compare(&script, expected, found);
     free(expected);
     free(found);
-    free(begun);
-    free(errors);
     script_free(&script);
+    return errors;
+}
+
+static void errors_check(const struct script_options *options, struct script_errors errors)
+{
+    /* Far below what the model promises (1%, 5%), so that a loss of accuracy is seen early. */
+    if (errors.mean > 0.001 || errors.p99 > 0.01)
+        fail_msg("seed %llu: mean error %.6f, 99th percentile %.6f",
+                 (unsigned long long)options->seed, errors.mean, errors.p99);
 }
 
 static void fluid_tolerant_is_near_the_naive_reference(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < 24; i++) {
+    for (uint32_t i = 0; i < 32; i++) {
         struct script_options options = {
             .seed = first_seed + 100 + i,
-            .host_count = 64u << i % 2,
-            .flows_per_host = 1 + i % 8,
+            .host_count = 64,
+            .flows_per_host = 1 + (i * 5 + i / 8) % 8,
             .oversubscription = 1u << i % 3,
             .pattern = (enum script_pattern)(i % 4),
             .has_failures = i / 4 % 2 == 1,
             .has_caps = i / 8 % 2 == 1,
-            .has_weights = i >= 12,
+            .has_weights = i >= 16,
         };
-        double mean, p99;
-        tolerant_check(&options, &mean, &p99);
-        if (mean > 0.01 || p99 > 0.05)
-            fail_msg("seed %llu: mean error %.4f, 99th percentile %.4f",
-                     (unsigned long long)options.seed, mean, p99);
+        errors_check(&options, tolerant_errors(&options, true));
+    }
+}
+
+static void fluid_tolerant_is_near_the_exact_network_when_larger(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 12; i++) {
+        struct script_options options = {
+            .seed = first_seed + 200 + i,
+            .host_count = is_large ? 512u << i % 3 : 128u << i % 2,
+            .flows_per_host = 1u << i % 4,
+            .oversubscription = 1u << (i + i / 4) % 3,
+            .pattern = i % 3 == 0 ? SCRIPT_GATEWAYS : SCRIPT_RANDOM,
+            .has_failures = i % 2 == 1,
+            .has_caps = i / 2 % 2 == 1,
+            .has_weights = i / 4 % 2 == 1,
+        };
+        errors_check(&options, tolerant_errors(&options, false));
+    }
+}
+
+static void fluid_tolerant_is_exact_where_one_link_binds(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 16; i++) {
+        struct script_options options = {
+            .seed = first_seed + 300 + i,
+            .host_count = 64,
+            .flows_per_host = 1 + i % 8,
+            .oversubscription = 1u << i % 3,
+            .pattern = i % 2 == 0 ? SCRIPT_INCAST : SCRIPT_OUTCAST,
+            .has_weights = i >= 8,
+        };
+        struct script_errors errors = tolerant_errors(&options, true);
+        if (errors.max > 0.001)
+            fail_msg("seed %llu: error %.6f", (unsigned long long)options.seed, errors.max);
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1)
+    is_large = argc > 1 && strcmp(argv[1], "large") == 0;
+    if (argc > 1 && !is_large)
         first_seed = strtoull(argv[1], NULL, 0);
     printf("seed %llu\n", (unsigned long long)first_seed);
     const struct CMUnitTest tests[] = {
@@ -261,6 +304,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(fluid_capacity_change_stretches_what_is_left),
         cmocka_unit_test(fluid_exact_equals_the_naive_reference),
         cmocka_unit_test(fluid_tolerant_is_near_the_naive_reference),
+        cmocka_unit_test(fluid_tolerant_is_near_the_exact_network_when_larger),
+        cmocka_unit_test(fluid_tolerant_is_exact_where_one_link_binds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,7 @@ void fb_fluid_close(struct fb_fluid *fluid)
     free(fluid->flows);
     free(fluid->fill_visits);
     free(fluid->faces);
+    free(fluid->told);
     free(fluid->links);
     free(fluid->members.items);
     free(fluid->finishes.items);

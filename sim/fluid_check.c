@@ -107,8 +107,8 @@ static void face_check(const struct fb_fluid *fluid, uint32_t index)
         FB_ASSERT(link->held_count == 0);
         FB_ASSERT(fixed <= link->capacity * (1 + SUM_ERROR));
     } else if (link->held_count > 0) {
-        double apart = fabs(link->level - (double)face->told);
-        FB_ASSERT(apart <= fluid->tolerance * (double)face->told);
+        double apart = fabs(link->level - (double)fluid->told[index]);
+        FB_ASSERT(apart <= fluid->tolerance * (double)fluid->told[index]);
     }
 }
 

@@ -167,7 +167,7 @@ static void sums_set(struct filling *filling)
     for (uint32_t i = 0; i < filling->link_count; i++) {
         struct fluid_link *link = &fluid->links[fluid->fill_links[i]];
         link->must_weigh = false;
-        fluid->faces[fluid->fill_links[i]].told = (float)link->level;
+        fluid->told[fluid->fill_links[i]] = (float)link->level;
     }
     if (fluid->tolerance > 0)
         fb_fluid_slack_rebuild(fluid);

@@ -89,7 +89,6 @@ struct fluid_face {
     double fixed;
     float low; /* while low <= fixed <= high the link need not be looked at */
     float high;
-    float told;
     float peak; /* at least what any member held elsewhere is told */
     uint32_t dirty_next;
     bool is_slack;
@@ -163,6 +162,7 @@ struct fb_fluid {
     uint32_t flow_free;
     uint32_t open_count;
     struct fluid_face *faces; /* by link */
+    float *told;              /* by link; apart from the faces: asked for much more often */
     struct fluid_link *links; /* real ones, the void link, cap classes */
     uint32_t link_count;      /* real ones; also the void link's index */
     uint32_t link_count_all;
@@ -224,7 +224,7 @@ static inline bool fluid_is_held(const struct fluid_flow *flow)
 /* What a held flow's links were told of its rate per weight. */
 static inline float fluid_flow_told(const struct fb_fluid *fluid, const struct fluid_flow *flow)
 {
-    return fluid->faces[flow->hops[fluid_holder(flow)].link].told;
+    return fluid->told[flow->hops[fluid_holder(flow)].link];
 }
 
 /* A link learns that the rates of members held elsewhere changed, to at most told each. */

@@ -141,7 +141,7 @@ void fb_fluid_dirty_add(struct fb_fluid *fluid, uint32_t index, float level)
         face->low = -INFINITY;
         face->high = INFINITY;
     }
-    uint32_t bucket = bucket_of(face->told < level ? face->told : level);
+    uint32_t bucket = bucket_of(fluid->told[index] < level ? fluid->told[index] : level);
     face->dirty_next = fluid->dirty_heads[bucket];
     fluid->dirty_heads[bucket] = index;
     fluid->dirty_bits[bucket / 64] |= (uint64_t)1 << bucket % 64;

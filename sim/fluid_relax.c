@@ -83,7 +83,7 @@ static float offer_by_flow(const struct fb_fluid *fluid, uint32_t id)
     const struct fluid_flow *record = fluid_flow_at(fluid, id >> FLUID_HOP_BITS);
     float lowest = INFINITY;
     for (uint32_t hop = 0; hop < record->hop_count; hop++) {
-        float told = fluid->faces[record->hops[hop].link].told;
+        float told = fluid->told[record->hops[hop].link];
         if (hop != (id & FLUID_HOP_MASK) && told < lowest)
             lowest = told;
     }
@@ -95,9 +95,9 @@ static inline float member_offer(const struct fb_fluid *fluid, const struct flui
 {
     if (member->others[0] == FLUID_NONE)
         return offer_by_flow(fluid, member->id);
-    float lowest = fluid->faces[member->others[0]].told;
+    float lowest = fluid->told[member->others[0]];
     for (uint32_t i = 1; i < FLUID_OTHERS; i++) {
-        float told = fluid->faces[member->others[i]].told;
+        float told = fluid->told[member->others[i]];
         lowest = told < lowest ? told : lowest;
     }
     return lowest;
@@ -170,8 +170,8 @@ static void flow_move(struct fb_fluid *fluid, uint32_t flow, uint32_t to, uint32
     fluid->counts.moves++;
     fb_fluid_clock_advance(fluid, &fluid->links[source]);
     fb_fluid_clock_advance(fluid, &fluid->links[target]);
-    float told = fluid->faces[target].told;
-    double before = (double)fluid->faces[source].told * record->weight;
+    float told = fluid->told[target];
+    double before = (double)fluid->told[source] * record->weight;
     double after = (double)told * record->weight;
     fb_fluid_let_go(fluid, flow);
     fb_fluid_hold(fluid, flow, to);
@@ -194,8 +194,8 @@ static uint32_t hop_lowest(const struct fb_fluid *fluid, uint32_t id)
     for (uint32_t hop = 0; hop < record->hop_count; hop++) {
         if (hop == (id & FLUID_HOP_MASK) || (record->tight >> hop & 1) == 0)
             continue;
-        if (lowest == FLUID_NONE || fluid->faces[record->hops[hop].link].told <
-                                        fluid->faces[record->hops[lowest].link].told)
+        if (lowest == FLUID_NONE ||
+            fluid->told[record->hops[hop].link] < fluid->told[record->hops[lowest].link])
             lowest = hop;
     }
     return lowest;
@@ -236,22 +236,22 @@ static void member_tell_by_flow(struct fb_fluid *fluid, uint32_t id, double chan
 static void level_tell(struct fb_fluid *fluid, uint32_t index, double level)
 {
     struct fluid_link *link = &fluid->links[index];
-    struct fluid_face *face = &fluid->faces[index];
-    double change = (double)(float)level - (double)face->told;
+    float told = (float)level;
+    double change = (double)told - (double)fluid->told[index];
     link->level = level;
-    face->told = (float)level;
+    fluid->told[index] = told;
     fluid->counts.tells += link->held_count;
     const struct fluid_member *members = fluid_members(fluid, link);
     for (uint32_t i = 0; i < link->held_count; i++) {
         const struct fluid_member *member = &members[i];
         if (member->others[0] == FLUID_NONE) {
-            member_tell_by_flow(fluid, member->id, change, face->told);
+            member_tell_by_flow(fluid, member->id, change, told);
             continue;
         }
         for (uint32_t j = 0; j < FLUID_OTHERS; j++)
-            link_tell(fluid, member->others[j], change * member->weight, face->told);
+            link_tell(fluid, member->others[j], change * member->weight, told);
     }
-    if (face->told > link->ceiling_min)
+    if (told > link->ceiling_min)
         fb_fluid_ceilings_follow(fluid, index);
 }
 
@@ -309,6 +309,7 @@ static bool level_shift(struct fb_fluid *fluid, uint32_t index, double level)
     for (uint32_t i = 0; i < link->held_count; i++) {
         float offer = member_offer(fluid, &members[i]);
         lowest = offer < lowest ? offer : lowest;
+        __builtin_prefetch(&fluid->faces[members[i].others[0]], 1);
     }
     if (lowest < stay)
         return false;
@@ -324,8 +325,8 @@ static void tight_relax(struct fb_fluid *fluid, uint32_t index)
     double level = INFINITY;
     if (link->held_weight > 0) {
         level = (link->capacity - face->fixed) / (double)link->held_weight;
-        double apart = fabs(level - (double)face->told);
-        if (apart > fluid->tolerance * TOLD_SHARE * (double)face->told)
+        double apart = fabs(level - (double)fluid->told[index]);
+        if (apart > fluid->tolerance * TOLD_SHARE * (double)fluid->told[index])
             link->must_weigh = link->must_weigh || !level_shift(fluid, index, level);
     } else if (face->fixed > link->capacity * (1 + fluid->tolerance * BAND_SHARE)) {
         link->must_weigh = true;
@@ -336,7 +337,7 @@ static void tight_relax(struct fb_fluid *fluid, uint32_t index)
     }
     link->level = level;
     if (link->held_weight == 0) {
-        face->told = INFINITY;
+        fluid->told[index] = INFINITY;
         fb_fluid_slack_enter(fluid, index);
     }
 }
@@ -386,7 +387,7 @@ static void fresh_hold(struct fb_fluid *fluid, uint32_t flow)
     if (link->held_weight == 0 && !link->is_cap) {
         if (face->is_slack)
             fb_fluid_slack_leave(fluid, index);
-        face->told = (float)lowest;
+        fluid->told[index] = (float)lowest;
         link->level = lowest;
         link->ceiling_min = INFINITY;
         link->must_weigh = true;

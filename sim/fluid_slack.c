@@ -114,7 +114,7 @@ void fb_fluid_slack_enter(struct fb_fluid *fluid, uint32_t index)
         fb_fluid_name_others_held(fluid, flow);
     }
     face->fixed = kept;
-    face->told = INFINITY;
+    fluid->told[index] = INFINITY;
     face->is_slack = true;
     fb_fluid_band_set(fluid, index);
 }

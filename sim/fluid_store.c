@@ -95,6 +95,7 @@ uint32_t fb_fluid_link_add(struct fb_fluid *fluid, double capacity)
         uint32_t before = fluid->link_count_all;
         uint64_t count = (uint64_t)fluid->link_count_max + fluid->link_count_max / 2 + 64;
         fluid->faces = fb_fluid_grow(fluid->faces, before, count, sizeof(*fluid->faces));
+        fluid->told = fb_fluid_grow(fluid->told, before, count, sizeof(*fluid->told));
         fluid->links = fb_fluid_grow(fluid->links, before, count, sizeof(*fluid->links));
         fluid->dates = fb_fluid_grow(fluid->dates, before, count, sizeof(*fluid->dates));
         fluid->fill_links =
@@ -113,8 +114,8 @@ uint32_t fb_fluid_link_add(struct fb_fluid *fluid, double capacity)
         .finishes = {.size_class = FLUID_NONE},
         .date_place = FLUID_NONE,
     };
-    fluid->faces[fluid->link_count_all] =
-        (struct fluid_face){.low = -INFINITY, .high = INFINITY, .told = INFINITY};
+    fluid->faces[fluid->link_count_all] = (struct fluid_face){.low = -INFINITY, .high = INFINITY};
+    fluid->told[fluid->link_count_all] = INFINITY;
     return fluid->link_count_all++;
 }
 
@@ -155,7 +156,7 @@ uint32_t fb_fluid_cap_class(struct fb_fluid *fluid, double level)
     if (fluid->cap_table[slot] == 0) {
         uint32_t link = fb_fluid_link_add(fluid, INFINITY);
         fluid->links[link].level = level;
-        fluid->faces[link].told = (float)level;
+        fluid->told[link] = (float)level;
         fluid->links[link].is_cap = true;
         fluid->cap_table[slot] = link;
     }

@@ -5,9 +5,20 @@
  *        '------ error: back-off --------------'
  *     listed --another node is the first rank--> asked now and then: DRAIN_ASK --DRAINED--> cleared
  *
- * A drain never gets in the way of reads: it is held to drain_bytes_per_s, to drains_max at once,
- * and begins nothing while more than drain_yield_fills blocks are being read. */
+ * A drain gives way to reads: it is held to drain_bytes_per_s, to drains_max stores at once, and to
+ * drains_min while more than drain_yield_fills blocks are being read. It never stops altogether: a
+ * training job reads without a pause, and what is not drained is not safe for good. */
 #include "flows.h"
+
+/* Stores that may be under way now. */
+static uint64_t drain_limit(const struct fb_node *node)
+{
+    bool is_pressed = node->dirty_used > node->config.dirty_max / 4 * 3;
+    bool is_yielding = node->fills_used > node->config.drain_yield_fills && !is_pressed;
+    uint64_t least = node->config.drains_min, most = node->config.drains_max;
+    FB_ASSERT(most > 0);
+    return is_yielding && least < most ? least : most;
+}
 
 static uint32_t drain_timer(const struct fb_node *node)
 {
@@ -71,8 +82,8 @@ static bool drain_one(struct step *step, uint32_t index)
     if (dirty->is_storing)
         return true;
     if (is_owner && rank == 0) {
-        if (node->drains_used >= node->config.drains_max)
-            return false; /* the DONE of a store wakes */
+        if (node->drains_used >= drain_limit(node))
+            return false; /* the DONE of a store wakes, or drain_tick looks again */
         if (node->drain_ready_ns > node->now_ns)
             return false;
         drain_store(step, index);
@@ -88,13 +99,6 @@ void drain_tick(struct step *step)
     struct fb_node *node = step->node;
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
     uint64_t again_ns = node->config.drain_check_ns;
-    bool is_pressed = node->dirty_used > node->config.dirty_max / 4 * 3;
-    if (node->fills_used > node->config.drain_yield_fills && !is_pressed) {
-        if (node->dirty_used > 0)
-            fb_timer_set(node_timer(node), drain_timer(node),
-                         node->now_ns + 4 * node->config.backoff_ns);
-        return;
-    }
     while (node->drain_next != FB_NONE && step_room(step) >= STEP_ITEM_OPS_MAX) {
         if (!drain_one(step, node->drain_next))
             break;
@@ -103,8 +107,10 @@ void drain_tick(struct step *step)
     bool is_limited = node->drain_next != FB_NONE && node->drain_ready_ns > node->now_ns;
     if (is_limited)
         again_ns = node->drain_ready_ns - node->now_ns;
-    else if (node->drain_next != FB_NONE && node->drains_used < node->config.drains_max)
+    else if (node->drain_next != FB_NONE && node->drains_used < drain_limit(node))
         again_ns = 0; /* only the step's room was used up */
+    else if (node->drain_next != FB_NONE && node->drains_used < node->config.drains_max)
+        again_ns = 4 * node->config.backoff_ns; /* reads are in the way */
     else if (node->drain_next == FB_NONE)
         node->drain_next = node->dirty_oldest; /* once more from the oldest, after a while */
     if (node->dirty_used > 0)

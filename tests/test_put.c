@@ -275,6 +275,60 @@ static void write_when_undrained_blocks_fill_the_pool_is_busy(void **state)
     script_close(script);
 }
 
+struct yield {
+    uint64_t stores_end_ns[8];
+    uint32_t stores, most_while_reading, most;
+};
+
+/* Reads of object 9 take a second; counts the stores under way meanwhile and after. */
+static struct script_fault watch_yield(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    struct yield *yield = script_context(script);
+    uint64_t now_ns = script_now_ns(script);
+    uint32_t under_way = 1;
+    (void)node;
+    if (op->kind == FB_OP_FETCH)
+        return (struct script_fault){.delay_ns = UINT64_C(1000000000)};
+    if (op->kind != FB_OP_STORE)
+        return (struct script_fault){.status = FB_OK};
+    for (uint32_t i = 0; i < yield->stores; i++)
+        under_way += yield->stores_end_ns[i] > now_ns;
+    uint32_t *most = now_ns < 900000000 ? &yield->most_while_reading : &yield->most;
+    *most = under_way > *most ? under_way : *most;
+    yield->stores_end_ns[yield->stores++ % 8] = now_ns + 310000000;
+    return (struct script_fault){.delay_ns = 300000000};
+}
+
+static void drain_yields_to_reads_but_goes_on(void **state)
+{
+    (void)state;
+    struct fb_config config = put_config();
+    struct yield yield = {.stores = 0};
+    config.drain_yield_fills = 1;
+    config.drains_max = 4;
+    config.write_quorum = 1;
+    config.puts_max = 8;
+    config.dirty_max = 16;
+    struct script *script = script_open(1, &config, 1);
+    script_set_fault(script, watch_yield, &yield);
+    for (uint64_t i = 0; i < 6; i++) {
+        struct fb_block block = put_block(i);
+        script_write(script, 1000 + i * 200000, 0, i, &block, FB_LEVEL_MEMORY);
+    }
+    for (uint64_t i = 0; i < 3; i++) {
+        struct fb_block block = script_block(9, i, FLOW_BLOCK_BYTES, 1);
+        script_get(script, 500 + i, 0, 10 + i, &block);
+    }
+    script_run(script, FB_NEVER_NS);
+    for (uint64_t i = 0; i < 6; i++)
+        assert_status(script, i, FB_OK);
+    assert_int_equal(yield.most_while_reading, 1); /* drains_min */
+    assert_in_range(yield.most, 2, 4);
+    assert_int_equal(yield.stores, 6);
+    assert_quiet(script, 1, FB_NONE);
+    script_close(script);
+}
+
 static void write_with_bad_arguments_is_invalid(void **state)
 {
     (void)state;
@@ -331,6 +385,7 @@ int main(void)
         cmocka_unit_test(write_when_ops_fail_for_a_while_is_acked_and_drained),
         cmocka_unit_test(write_when_a_drive_fails_for_good_is_refused_in_time),
         cmocka_unit_test(write_when_undrained_blocks_fill_the_pool_is_busy),
+        cmocka_unit_test(drain_yields_to_reads_but_goes_on),
         cmocka_unit_test(write_with_bad_arguments_is_invalid),
         cmocka_unit_test(put_volatile_is_found_at_its_owner_by_others),
     };

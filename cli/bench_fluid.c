@@ -1,7 +1,7 @@
 /* `forebay bench fluid`: completions a second of the fluid network (sim/fluid.c) at several sizes,
- * and SimGrid's own flows (CM02) beside it as long as they keep up: the first size that SimGrid
- * does not get done in its time is the last one it is asked for. Rates are compared under two
- * loads, see bench_fluid_loop.c. */
+ * and SimGrid's own flows (CM02) beside it at sizes up to RIVAL_FLOWS flows. So that every run has
+ * the same comparison, that size is measured for it even when nobody asked for it. Loads: see
+ * bench_fluid_loop.c. */
 #include "cli/bench.h"
 #include "cli/bench_fluid.h"
 #include "cli/command.h"
@@ -17,13 +17,14 @@
 #include <string.h>
 
 enum {
-    SIZES_MAX = 4,
+    SIZES_MAX = 8,
     HOSTS_MAX = 1000000,
     FLOWS_MAX = 64,
     RAILS = 8,
     HOSTS_PER_LEAF = 32,
     LEAVES_PER_POD = 16,
-    SIMGRID_SECONDS = 30,
+    SIMGRID_SECONDS = 60,
+    RIVAL_FLOWS = 8000,
 };
 
 static const uint64_t PORT_BYTES_PER_S = 12500000000u; /* 100 Gbit/s; the rate does not matter */
@@ -39,15 +40,12 @@ struct options {
     bool is_json;
 };
 
-/* Both loads of one size. */
-enum { STEADY, BURST, LOADS };
-
 struct row {
     uint64_t host_count;
     uint64_t flow_count;
-    struct fb_fluid_loop_result fluid[LOADS];
-    struct fb_fluid_loop_result simgrid[LOADS];
-    bool has_simgrid[LOADS]; /* it was asked, whatever it got done */
+    struct fb_fluid_loop_result fluid[FB_LOADS];
+    struct fb_fluid_loop_result simgrid[FB_LOADS];
+    bool has_simgrid[FB_LOADS]; /* it was asked, whatever it got done */
 };
 
 static uint64_t parse_count(const char *name, const char *text, uint64_t min, uint64_t max,
@@ -59,6 +57,23 @@ static uint64_t parse_count(const char *name, const char *text, uint64_t min, ui
         fb_error_set(error, "--%s %s: must be a whole number from %llu to %llu", name, text,
                      (unsigned long long)min, (unsigned long long)max);
     return value;
+}
+
+/* "1000,10000": up to SIZES_MAX of them. */
+static void parse_sizes(char *text, struct options *options, struct fb_error *error)
+{
+    char *rest = NULL;
+    options->size_count = 0;
+    for (char *item = strtok_r(text, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {
+        if (options->size_count == SIZES_MAX) {
+            fb_error_set(error, "--hosts: at most %d sizes", SIZES_MAX);
+            return;
+        }
+        options->host_counts[options->size_count++] =
+            parse_count("hosts", item, 2, HOSTS_MAX, error);
+    }
+    if (options->size_count == 0)
+        fb_error_set(error, "--hosts: it needs a number, or some with commas between");
 }
 
 static double parse_tolerance(const char *text, struct fb_error *error)
@@ -73,8 +88,7 @@ static double parse_tolerance(const char *text, struct fb_error *error)
 static void parse_option(int option, struct options *options, struct fb_error *error)
 {
     if (option == 'h') {
-        options->size_count = 1;
-        options->host_counts[0] = parse_count("hosts", optarg, 2, HOSTS_MAX, error);
+        parse_sizes(optarg, options, error);
     } else if (option == 'k') {
         options->flows_per_host = parse_count("flows-per-host", optarg, 1, FLOWS_MAX, error);
     } else if (option == 'o') {
@@ -163,7 +177,7 @@ static double rate_of(const struct fb_fluid_loop_result *result)
 static double simgrid_rate(const struct row *row, uint32_t load)
 {
     const struct fb_fluid_loop_result *result = &row->simgrid[load];
-    bool has_rate = row->has_simgrid[load] && (result->is_complete || load == STEADY);
+    bool has_rate = row->has_simgrid[load] && (result->is_complete || load == FB_LOAD_STEADY);
     return has_rate && result->completions > 0 ? rate_of(result) : -1;
 }
 
@@ -173,48 +187,54 @@ static double ratio_of(const struct row *row, uint32_t load)
     return simgrid > 0 ? rate_of(&row->fluid[load]) / simgrid : -1;
 }
 
+static void print_head(const struct options *options)
+{
+    printf("%s %llu:1, %llu flows a host, tolerance %g, one core, seconds of processor time\n"
+           "steady: to random peers, one that ends is followed by another; one link: so, all from "
+           "host 0\n",
+           options->fabric, (unsigned long long)options->oversubscription,
+           (unsigned long long)options->flows_per_host, options->tolerance);
+    printf("%9s %9s %14s %12s %12s %10s %14s %14s\n", "hosts", "flows", "completions/s", "events/s",
+           "bytes/flow", "RSS", "relaxations/c.", "one link, c./s");
+}
+
 static void print_row(const struct row *row)
 {
     char bytes[32];
-    const struct fb_fluid_loop_result *fluid = &row->fluid[STEADY];
-    printf("%9llu %9llu %14.0f %12.0f %12.0f %10s %14.1f\n", (unsigned long long)row->host_count,
-           (unsigned long long)row->flow_count, rate_of(fluid), 2 * rate_of(fluid),
-           (double)fluid->memory_bytes / (double)row->flow_count,
+    const struct fb_fluid_loop_result *fluid = &row->fluid[FB_LOAD_STEADY];
+    printf("%9llu %9llu %14.0f %12.0f %12.0f %10s %14.1f %14.0f\n",
+           (unsigned long long)row->host_count, (unsigned long long)row->flow_count, rate_of(fluid),
+           2 * rate_of(fluid), (double)fluid->memory_bytes / (double)row->flow_count,
            fb_format_bytes(bytes, (double)fluid->rss_bytes),
-           (double)fluid->counts.relaxations / (double)fluid->completions);
+           (double)fluid->counts.relaxations / (double)fluid->completions,
+           rate_of(&row->fluid[FB_LOAD_ONE_LINK]));
     fflush(stdout);
-}
-
-static void print_head(const struct options *options)
-{
-    printf("%s %llu:1, %llu flows a host to random peers, tolerance %g, one core\n\n"
-           "steady: one that ends is followed by another\n",
-           options->fabric, (unsigned long long)options->oversubscription,
-           (unsigned long long)options->flows_per_host, options->tolerance);
-    printf("%9s %9s %14s %12s %12s %10s %14s\n", "hosts", "flows", "completions/s", "events/s",
-           "bytes/flow", "RSS", "relaxations/c.");
 }
 
 /* SimGrid did not get done what it was asked for: at least a bound can be told. */
 static void print_bound(const struct options *options, const struct row *row, uint32_t load)
 {
     double simgrid_max = (double)row->flow_count / (double)options->simgrid_seconds;
-    if (load == BURST)
+    if (load == FB_LOAD_BURST)
         printf("   under %7.1f  over %4.0f\n", simgrid_max,
                rate_of(&row->fluid[load]) / simgrid_max);
     else
         printf(" %14s %9s\n", "none", "-");
 }
 
-static void print_rivals(const struct options *options, const struct row *rows)
+static void print_rivals(const struct options *options, const struct row *rows, uint32_t count)
 {
-    static const char *const names[LOADS] = {[STEADY] = "steady", [BURST] = "burst"};
+    static const char *const names[FB_LOADS] = {
+        [FB_LOAD_STEADY] = "steady",
+        [FB_LOAD_BURST] = "burst",
+        [FB_LOAD_ONE_LINK] = "one link",
+    };
     printf("\nSimGrid's lmm (CM02), completions/s; *: what it got done in %llu s\n%9s %9s %9s %14s "
            "%14s %9s\n",
            (unsigned long long)options->simgrid_seconds, "hosts", "flows", "load", "here",
            "SimGrid", "ratio");
-    for (uint32_t i = 0; i < options->size_count; i++) {
-        for (uint32_t load = 0; load < LOADS; load++) {
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t load = 0; load < FB_LOADS; load++) {
             const struct row *row = &rows[i];
             if (!row->has_simgrid[load])
                 continue;
@@ -229,119 +249,134 @@ static void print_rivals(const struct options *options, const struct row *rows)
     }
 }
 
-/* One figure: of all rows as a list, or of the only one as it is. Negative: there is none. */
-static void print_json_list(const char *name, const struct options *options, const double *values)
+/* One figure; negative: there is none. */
+static void print_json_value(double value)
 {
-    bool is_list = options->size_count > 1;
-    printf(",\n \"%s\": %s", name, is_list ? "[" : "");
-    for (uint32_t i = 0; i < options->size_count; i++) {
-        printf("%s", i > 0 ? ", " : "");
-        if (values[i] < 0)
-            printf("null");
-        else
-            printf("%.10g", values[i]);
-    }
-    printf("%s", is_list ? "]" : "");
+    if (value < 0)
+        printf("null");
+    else
+        printf("%.10g", value);
 }
 
-static void print_json(const struct options *options, const struct row *rows)
+static double value_or_none(double value, bool is_there)
 {
-    enum {
-        HOSTS,
-        FLOWS,
-        DONE,
-        EVENTS,
-        BYTES,
-        RSS,
-        RELAXED,
-        SIMGRID,
-        RATIO,
-        BURST_DONE,
-        BURST_SIMGRID,
-        BURST_RATIO,
-        COUNT
+    return is_there ? value : -1;
+}
+
+/* What is told of one size, by name. */
+struct figure {
+    const char *name;
+    double value;
+};
+
+enum { FIGURES = 10 };
+
+static void figures_fill(const struct row *row, struct figure figures[FIGURES])
+{
+    const struct fb_fluid_loop_result *fluid = &row->fluid[FB_LOAD_STEADY];
+    const struct fb_fluid_loop_result *one_link = &row->fluid[FB_LOAD_ONE_LINK];
+    const struct figure filled[FIGURES] = {
+        {"hosts", (double)row->host_count},
+        {"flows", (double)row->flow_count},
+        {"completions_per_s", round(rate_of(fluid))},
+        {"events_per_s", round(2 * rate_of(fluid))},
+        {"bytes_per_flow", round((double)fluid->memory_bytes / (double)row->flow_count)},
+        {"rss_bytes", (double)fluid->rss_bytes},
+        {"relaxations_per_completion",
+         (double)fluid->counts.relaxations / (double)fluid->completions},
+        {"one_link_completions_per_s",
+         value_or_none(round(rate_of(one_link)), one_link->completions > 0)},
+        {"simgrid_completions_per_s", simgrid_rate(row, FB_LOAD_STEADY)},
+        {"ratio", ratio_of(row, FB_LOAD_STEADY)},
     };
-    static const char *const names[COUNT] = {
-        [HOSTS] = "hosts",
-        [FLOWS] = "flows",
-        [DONE] = "completions_per_s",
-        [EVENTS] = "events_per_s",
-        [BYTES] = "bytes_per_flow",
-        [RSS] = "rss_bytes",
-        [RELAXED] = "relaxations_per_completion",
-        [SIMGRID] = "simgrid_completions_per_s",
-        [RATIO] = "ratio",
-        [BURST_DONE] = "burst_completions_per_s",
-        [BURST_SIMGRID] = "burst_simgrid_completions_per_s",
-        [BURST_RATIO] = "burst_ratio",
-    };
-    double values[COUNT][SIZES_MAX];
-    for (uint32_t i = 0; i < options->size_count; i++) {
-        const struct row *row = &rows[i];
-        const struct fb_fluid_loop_result *fluid = &row->fluid[STEADY];
-        values[HOSTS][i] = (double)row->host_count;
-        values[FLOWS][i] = (double)row->flow_count;
-        values[DONE][i] = round(rate_of(fluid));
-        values[EVENTS][i] = round(2 * rate_of(fluid));
-        values[BYTES][i] = round((double)fluid->memory_bytes / (double)row->flow_count);
-        values[RSS][i] = (double)fluid->rss_bytes;
-        values[RELAXED][i] = (double)fluid->counts.relaxations / (double)fluid->completions;
-        values[SIMGRID][i] = simgrid_rate(row, STEADY);
-        values[RATIO][i] = ratio_of(row, STEADY);
-        values[BURST_DONE][i] =
-            row->fluid[BURST].completions > 0 ? round(rate_of(&row->fluid[BURST])) : -1;
-        values[BURST_SIMGRID][i] = simgrid_rate(row, BURST);
-        values[BURST_RATIO][i] = ratio_of(row, BURST);
-    }
+    memcpy(figures, filled, sizeof(filled));
+}
+
+/* All rows' figures, as lists, or of the only row as they are; then the comparison. */
+static void print_json(const struct options *options, const struct row *rows,
+                       const struct row *rival)
+{
+    struct figure figures[SIZES_MAX][FIGURES];
+    bool is_list = options->size_count > 1;
+    for (uint32_t i = 0; i < options->size_count; i++)
+        figures_fill(&rows[i], figures[i]);
     printf("{\"fabric\": \"%s\", \"flows_per_host\": %llu, \"oversubscription\": %llu, "
            "\"tolerance\": %g",
            options->fabric, (unsigned long long)options->flows_per_host,
            (unsigned long long)options->oversubscription, options->tolerance);
-    for (uint32_t i = 0; i < COUNT; i++)
-        print_json_list(names[i], options, values[i]);
-    printf("}\n");
+    for (uint32_t j = 0; j < FIGURES; j++) {
+        printf(",\n \"%s\": %s", figures[0][j].name, is_list ? "[" : "");
+        for (uint32_t i = 0; i < options->size_count; i++) {
+            printf("%s", i > 0 ? ", " : "");
+            print_json_value(figures[i][j].value);
+        }
+        printf("%s", is_list ? "]" : "");
+    }
+    const struct figure rival_figures[] = {
+        {"flows", rival == NULL ? -1 : (double)rival->flow_count},
+        {"here", rival == NULL ? -1 : round(rate_of(&rival->fluid[FB_LOAD_STEADY]))},
+        {"simgrid", rival == NULL ? -1 : simgrid_rate(rival, FB_LOAD_STEADY)},
+        {"ratio", rival == NULL ? -1 : ratio_of(rival, FB_LOAD_STEADY)},
+        {"burst_here", rival == NULL ? -1 : round(rate_of(&rival->fluid[FB_LOAD_BURST]))},
+        {"burst_simgrid", rival == NULL ? -1 : simgrid_rate(rival, FB_LOAD_BURST)},
+        {"burst_ratio", rival == NULL ? -1 : ratio_of(rival, FB_LOAD_BURST)},
+    };
+    printf(",\n \"coupled\": {");
+    for (uint32_t j = 0; j < sizeof(rival_figures) / sizeof(rival_figures[0]); j++) {
+        printf("%s\"%s\": ", j > 0 ? ", " : "", rival_figures[j].name);
+        print_json_value(rival_figures[j].value);
+    }
+    printf("}}\n");
 }
 
-/* Asks SimGrid under one load; false: it need not be asked for more. */
-static bool simgrid_measure(const struct fb_fluid_loop *loop, struct row *row, uint32_t load,
-                            bool *is_fine)
+/* Measures one size: here, and if wanted SimGrid. */
+static bool row_measure(const struct options *options, struct fb_fluid_loop *loop,
+                        uint64_t host_count, bool has_simgrid, struct row *row)
 {
-    row->has_simgrid[load] = true;
-    *is_fine = *is_fine && fb_fluid_loop_run_simgrid(loop, &row->simgrid[load]);
-    return row->simgrid[load].is_complete;
+    loop->fabric.host_count = (uint32_t)host_count;
+    *row =
+        (struct row){.host_count = host_count, .flow_count = host_count * options->flows_per_host};
+    for (uint32_t load = 0; load < FB_LOADS; load++) {
+        loop->load = (enum fb_fluid_load)load;
+        row->has_simgrid[load] = has_simgrid && load != FB_LOAD_ONE_LINK;
+        if (!fb_fluid_loop_run(loop, &row->fluid[load]))
+            return false;
+        if (row->has_simgrid[load] && !fb_fluid_loop_run_simgrid(loop, &row->simgrid[load]))
+            return false;
+    }
+    return true;
 }
 
+/* Measures all sizes. rival: the row of RIVAL_FLOWS, one of these or one more; NULL: none. */
 static bool sizes_measure(const struct options *options, struct fb_fluid_loop *loop,
-                          struct row *rows)
+                          struct row *rows, const struct row **rival)
 {
     /* SimGrid has no fabric but the leaf-spine built for it here. */
     bool has_simgrid = fb_engine_kind_is_built(FB_ENGINE_SIMGRID) && options->simgrid_seconds > 0 &&
                        loop->fabric.kind == FB_FABRIC_LEAF_SPINE;
-    bool keeps_up[LOADS] = {has_simgrid, has_simgrid};
-    bool is_fine = true;
-    for (uint32_t i = 0; i < options->size_count && is_fine; i++) {
-        struct row *row = &rows[i];
-        loop->fabric.host_count = (uint32_t)options->host_counts[i];
-        *row = (struct row){.host_count = options->host_counts[i]};
-        row->flow_count = row->host_count * options->flows_per_host;
-        for (uint32_t load = 0; load < LOADS && is_fine; load++) {
-            loop->is_burst = load == BURST;
-            if (load == STEADY || keeps_up[load])
-                is_fine = fb_fluid_loop_run(loop, &row->fluid[load]);
-            if (keeps_up[load])
-                keeps_up[load] = simgrid_measure(loop, row, load, &is_fine);
-        }
+    uint64_t rival_hosts = RIVAL_FLOWS / options->flows_per_host;
+    *rival = NULL;
+    for (uint32_t i = 0; i < options->size_count; i++) {
+        uint64_t host_count = options->host_counts[i];
+        if (!row_measure(options, loop, host_count, has_simgrid && host_count <= rival_hosts,
+                         &rows[i]))
+            return false;
         if (!options->is_json)
-            print_row(row);
+            print_row(&rows[i]);
+        if (has_simgrid && host_count == rival_hosts)
+            *rival = &rows[i];
     }
-    return is_fine;
+    if (!has_simgrid || *rival != NULL)
+        return true;
+    *rival = &rows[options->size_count];
+    return row_measure(options, loop, rival_hosts, true, &rows[options->size_count]);
 }
 
 int fb_bench_fluid(int argc, char **argv)
 {
     struct options options = {
-        .host_counts = {1000, 2000, 10000, 100000},
-        .size_count = SIZES_MAX,
+        .host_counts = {1000, 10000, 100000},
+        .size_count = 3,
         .flows_per_host = 4,
         .oversubscription = 2,
         .simgrid_seconds = SIMGRID_SECONDS,
@@ -349,7 +384,8 @@ int fb_bench_fluid(int argc, char **argv)
         .tolerance = FB_FLUID_TOLERANCE,
     };
     struct fb_error error = {.text = ""};
-    struct row rows[SIZES_MAX];
+    struct row rows[SIZES_MAX + 1];
+    const struct row *rival = NULL;
     parse(argc, argv, &options, &error);
     struct fb_fluid_loop loop = {
         .fabric = fabric_make(&options, &error),
@@ -363,13 +399,15 @@ int fb_bench_fluid(int argc, char **argv)
     }
     if (!options.is_json)
         print_head(&options);
-    if (!sizes_measure(&options, &loop, rows)) {
+    if (!sizes_measure(&options, &loop, rows, &rival)) {
         fprintf(stderr, "forebay bench fluid: a measurement died: is there memory for it?\n");
         return FB_EXIT_FAILED;
     }
     if (options.is_json)
-        print_json(&options, rows);
-    else if (rows[0].has_simgrid[STEADY])
-        print_rivals(&options, rows);
+        print_json(&options, rows, rival);
+    else if (rival != NULL)
+        print_rivals(&options, rows,
+                     rival == &rows[options.size_count] ? options.size_count + 1
+                                                        : options.size_count);
     return FB_EXIT_FINE;
 }

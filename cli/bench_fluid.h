@@ -6,11 +6,14 @@
 
 #include <stdbool.h>
 
+/* See bench_fluid_loop.c. */
+enum fb_fluid_load { FB_LOAD_STEADY, FB_LOAD_BURST, FB_LOAD_ONE_LINK, FB_LOADS };
+
 struct fb_fluid_loop {
     struct fb_fabric fabric;
     uint32_t flows_per_host;
     double tolerance;
-    bool is_burst;        /* all at once; else a steady number of open flows */
+    enum fb_fluid_load load;
     uint32_t seconds_max; /* SimGrid only */
 };
 

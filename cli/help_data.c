@@ -75,18 +75,18 @@ static const struct fb_help table[] = {
         .text = "step: nanoseconds and instructions of one step of the core, for a hit, a miss "
                 "and a served peer read. cache: references a second of each eviction policy. "
                 "fluid: flow completions a second of the network model at 1,000 to 100,000 "
-                "hosts, with SimGrid's own beside it where it keeps up; the options below but "
+                "hosts, with SimGrid's own beside it up to 8,000 flows; the options below but "
                 "--json are fluid's.",
         .words = "step|cache|fluid",
         .options =
             {
                 {"--json", "one JSON object instead of text"},
-                {"--hosts N", "only this size"},
+                {"--hosts N[,N]...", "these sizes"},
                 {"--flows-per-host K", "open flows of each host; 4"},
                 {"--oversubscription R", "of the leaves, R:1; 2"},
                 {"--fabric leaf-spine|fat-tree|rail", "leaf-spine"},
                 {"--tolerance T", "relative error of a rate that is accepted; 0: exact; 0.005"},
-                {"--simgrid-seconds S", "time given to SimGrid at each size and load; 0: none; 30"},
+                {"--simgrid-seconds S", "time given to SimGrid at each size and load; 0: none; 60"},
             },
         .examples =
             {

@@ -43,6 +43,7 @@ void fb_fluid_join(struct fb_fluid *fluid, uint32_t flow, uint32_t index)
     uint32_t hop = record->hop_count++;
     FB_ASSERT(hop < fluid->hop_count_max);
     fb_fluid_pool_append(&fluid->members, &link->members);
+    fluid->faces[index].members_offset = link->members.offset;
     record->hops[hop] = (struct fluid_hop){.link = index, .place = link->members.count};
     fluid_members(fluid, link)[link->members.count++] = (struct fluid_member){
         .id = flow << FLUID_HOP_BITS | hop,

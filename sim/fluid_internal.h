@@ -91,6 +91,7 @@ struct fluid_face {
     float high;
     float peak; /* at least what any member held elsewhere is told */
     uint32_t dirty_next;
+    uint32_t members_offset; /* the link's, so that they can be asked for without it */
     bool is_slack;
     bool is_dirty;
 };

@@ -14,7 +14,8 @@
 
 enum {
     DATES_ARITY = 4,
-    PREFETCH_BYTES_MAX = 1024,
+    PREFETCH_BYTES_MAX = 4096,
+    PREFETCH_BYTES_DIRTY = 1024,
     BUCKET_STEP_BITS = 6,
     MANTISSA_BITS = 23,
     BUCKET_EXPONENT_MIN = 127 - 40, /* 2^-40 bytes per ns, a thousandth of a byte a second */
@@ -149,6 +150,10 @@ void fb_fluid_dirty_add(struct fb_fluid *fluid, uint32_t index, float level)
     fluid->dirty_count++;
     __builtin_prefetch(&fluid->links[index], 1);
     __builtin_prefetch(&fluid->links[index].members);
+    const struct fluid_member *members =
+        (const struct fluid_member *)(const void *)fluid->members.items + face->members_offset;
+    for (uint32_t at = 0; at < PREFETCH_BYTES_DIRTY; at += 64)
+        __builtin_prefetch((const char *)members + at);
 }
 
 static uint32_t bucket_first(const struct fb_fluid *fluid)

@@ -119,6 +119,8 @@ static uint32_t offers_gather(struct fb_fluid *fluid, const struct fluid_link *l
     for (uint32_t i = 0; i < count; i++) {
         float offer = member_offer(fluid, &members[i]);
         bool is_held = i < link->held_count;
+        if (is_held)
+            __builtin_prefetch(&fluid->faces[members[i].others[0]], 1);
         misplaced += is_held ? offer < stay : offer > come;
         fluid->offers[i] = (struct fluid_offer){.level = offer,
                                                 .weight = members[i].weight,
@@ -310,6 +312,7 @@ static bool level_shift(struct fb_fluid *fluid, uint32_t index, double level)
         float offer = member_offer(fluid, &members[i]);
         lowest = offer < lowest ? offer : lowest;
         __builtin_prefetch(&fluid->faces[members[i].others[0]], 1);
+        __builtin_prefetch(&fluid->faces[members[i].others[1]], 1);
     }
     if (lowest < stay)
         return false;

@@ -1,9 +1,10 @@
 /* Loads of coupled flows, each of a random size, 8 to 24 MiB:
- *     steady   to random peers; every host keeps so many flows open; one that ends is followed by another at once,
- *              so each completion is two events. As many as there are flows pass before time is
- *              taken, so that ends are spread evenly.
- *     burst    to random peers; every host opens so many at once; timed from the first start to the last end. Fewer
- *              and fewer are coupled: the kindest case for whoever resolves whole components.
+ *     steady   to random peers; every host keeps so many flows open, one that ends is followed by
+ *              another at once, so each completion is two events. As many as there are flows pass
+ *              before time is taken, so that ends are spread evenly.
+ *     burst    to random peers; every host opens so many at once; timed from the first start to the
+ *              last end. Fewer and fewer are coupled: the kindest case for whoever resolves whole
+ *              components.
  *     one link as steady, but all of it from host 0: one link holds every flow.
  *
  * SimGrid plays the first two through sim/engine.h; of the steady load it times 512 completions
@@ -33,7 +34,7 @@ enum {
     SEED = 1,
 };
 
-/* Of processor time: each child is one thread that only computes, and others may use the machine. */
+/* Of processor time: a child is one thread that only computes; others may use the machine. */
 static double clock_seconds(void)
 {
     struct timespec now;

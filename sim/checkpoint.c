@@ -15,11 +15,17 @@
 #include "sim/world_internal.h"
 
 #include "core/key.h"
+#include "sim/goodput.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
+enum { GOODPUT_DRAWS = 100 };
+
+/* A long run as published: 54 days. Source: Llama 3, 2024 (419 interruptions on 16,384 GPUs). */
+static const double JOB_S = 54 * 86400.0;
+
 enum { TIMER_START, TIMER_RETRY, TIMER_COPIED };
 
 struct checkpoint_node {
@@ -289,17 +295,26 @@ double checkpoint_progress(const struct world *world)
            (phases * (double)state->blocks);
 }
 
+/* The same job by formula, and with failures drawn over JOB_S. */
 static void add_goodput(const struct world *world, struct fb_run *run, double stall_s,
                         double restore_s, double lost)
 {
     double nodes = spec(world)->writers;
     double mttf_s = 1000 * 86400 / (spec(world)->failures_per_1000_node_days * nodes);
-    double interval_s = sqrt(2 * mttf_s * stall_s);
-    double rework_s = interval_s / 2 + restore_s + (lost > 0 ? interval_s : 0);
-    double goodput = interval_s / (interval_s + stall_s) * (1 - rework_s / mttf_s);
+    const struct fb_goodput goodput = {.mttf_s = mttf_s,
+                                       .interval_s = fb_goodput_interval_s(mttf_s, stall_s),
+                                       .stall_s = stall_s,
+                                       .drained_s = (double)world->checkpoint->drained_ns * 1e-9,
+                                       .restore_s = restore_s,
+                                       .job_s = JOB_S,
+                                       .loses = lost > 0};
+    double rework_s = goodput.interval_s / 2 + restore_s + (lost > 0 ? goodput.interval_s : 0);
+    double formula = goodput.interval_s / (goodput.interval_s + stall_s) * (1 - rework_s / mttf_s);
     metrics_add(run, "checkpoint_mttf_s", "s", mttf_s);
-    metrics_add(run, "checkpoint_interval_s", "s", interval_s);
-    metrics_add(run, "goodput_ratio", "1", goodput > 0 ? goodput : 0);
+    metrics_add(run, "checkpoint_interval_s", "s", goodput.interval_s);
+    metrics_add(run, "goodput_ratio", "1", formula > 0 ? formula : 0);
+    metrics_add(run, "goodput_drawn_ratio", "1",
+                fb_goodput_draw(&goodput, GOODPUT_DRAWS, world->seed));
 }
 
 void checkpoint_metrics(const struct world *world, struct fb_run *run)

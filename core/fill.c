@@ -142,7 +142,9 @@ void fill_finish(struct step *step, uint32_t index, uint32_t attempt_index)
     for (uint32_t i = 0; i < FB_ATTEMPTS_MAX; i++)
         attempt_abandon(step, index * FB_ATTEMPTS_MAX + i);
     bool is_fetched = node_entries(node)[fill->slot].flags & ENTRY_FETCHED;
-    if (is_fetched && !tenant_has_ttl(node, fill->slot))
+    bool is_spilled = node->config.device_keeps_puts && (fill->flags & FILL_PUT) &&
+                      fill->block.object == FB_OBJECT_NONE;
+    if ((is_fetched || is_spilled) && !tenant_has_ttl(node, fill->slot))
         device_write_begin(step, fill->slot, fill->block.key, FB_NONE, 0);
     work_append(node, index);
 }

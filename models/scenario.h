@@ -96,8 +96,9 @@ struct fb_kv {
     char trace[FB_PATH_MAX];
     uint32_t block_tokens;
     uint64_t bytes_per_token;
-    uint64_t requests_max; /* 0: the whole trace */
-    double speed;          /* arrival times are divided by this */
+    uint64_t requests_max;       /* 0: the whole trace */
+    double speed;                /* arrival times are divided by this */
+    double prefill_tokens_per_s; /* what a hit saves the accelerator; 0: not asked */
 };
 
 struct fb_fanout { /* every node reads one object */

@@ -188,6 +188,8 @@ static void kv_write(FILE *out, const struct fb_kv *kv)
     else
         count_write(out, "  requests", kv->requests_max);
     number_write(out, "  speed", kv->speed);
+    if (kv->prefill_tokens_per_s > 0)
+        number_write(out, "  prefill_tokens_per_s", kv->prefill_tokens_per_s);
 }
 
 static void checkpoint_write(FILE *out, const struct fb_checkpoint *checkpoint)

@@ -5,6 +5,9 @@
  *                                               '--restore: drained--> waits for the drain --'
  *        (the drain goes on behind all of it)
  *
+ * With a metadata store the checkpoint is durable once its manifest is committed, and every reader
+ * looks that up first.
+ *
  * A writer keeps `window` blocks in flight; BUSY is asked again. The state is one sequence of
  * blocks: writer w has the w-th of `writers` equal parts, reader r reads the r-th of `readers`. The
  * run ends when nobody has anything left to drain: what was acked and is not at the origin then is
@@ -26,7 +29,7 @@ enum { GOODPUT_DRAWS = 100 };
 /* A long run as published: 54 days. Source: Llama 3, 2024 (419 interruptions on 16,384 GPUs). */
 static const double JOB_S = 54 * 86400.0;
 
-enum { TIMER_START, TIMER_RETRY, TIMER_COPIED };
+enum { TIMER_START, TIMER_RETRY, TIMER_COPIED, TIMER_MANIFEST };
 
 struct checkpoint_node {
     uint64_t first, count; /* blocks of the phase */
@@ -40,7 +43,8 @@ struct checkpoint_node {
 struct checkpoint {
     uint64_t blocks;
     uint32_t window;
-    bool is_restoring, is_over;
+    bool is_restoring, is_over, is_committing;
+    uint32_t committer;
     struct checkpoint_node *nodes;
     uint64_t *slots; /* window a node: block, or later its lease */
     uint8_t *is_acked;
@@ -117,6 +121,12 @@ static void checkpoint_next(struct world *world, uint32_t node, uint32_t slot)
     checkpoint_ask(world, node, slot);
 }
 
+static void client_start(struct world *world, uint32_t node)
+{
+    for (uint32_t i = 0; i < world->checkpoint->window; i++)
+        checkpoint_next(world, node, i);
+}
+
 /* Gives `count` nodes their equal parts and starts them. */
 static void checkpoint_share(struct world *world, uint32_t count)
 {
@@ -168,6 +178,58 @@ static void checkpoint_durable(struct world *world)
         checkpoint_restore(world);
 }
 
+static const struct fb_key MANIFEST = {.high = 0x6d616e69666573, .low = 1};
+
+/* Makes all of it visible at once. The value stands for the manifest's block. */
+static void checkpoint_commit(struct world *world)
+{
+    struct checkpoint *state = world->checkpoint;
+    uint32_t node = 0;
+    while (node + 1 < world->scenario->nodes && !world->hosts[node].is_up)
+        node++;
+    state->is_committing = true;
+    state->committer = node;
+    const struct fb_request commit = {
+        .kind = FB_REQUEST_COMMIT,
+        .request_id = state->window,
+        .block = {.key = MANIFEST, .object = FB_OBJECT_NONE},
+        .record = {.value = {.low = state->blocks}, .size = spec(world)->state_size_bytes}};
+    world_request(world, node, &commit);
+}
+
+static void checkpoint_look_up(struct world *world, uint32_t node)
+{
+    const struct fb_request lookup = {.kind = FB_REQUEST_LOOKUP,
+                                      .request_id = world->checkpoint->window,
+                                      .block = {.key = MANIFEST, .object = FB_OBJECT_NONE}};
+    world_request(world, node, &lookup);
+}
+
+/* The answer to a commit or a look-up. */
+static void manifest_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
+{
+    struct checkpoint *state = world->checkpoint;
+    bool is_ours = reply->record.version == 1 && reply->record.value.low == state->blocks;
+    bool is_known = reply->status == FB_OK || reply->status == FB_CONFLICT;
+    if (is_known && !is_ours) {
+        world_fault(world, "the manifest is not the one that was committed", node);
+        return;
+    }
+    if (!is_known) {
+        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
+                           (uint64_t)TIMER_MANIFEST << 32);
+        return;
+    }
+    if (state->is_restoring) {
+        client_start(world, node);
+        return;
+    }
+    if (!state->is_committing)
+        return;
+    state->is_committing = false;
+    checkpoint_durable(world);
+}
+
 static void write_acked(struct world *world, uint32_t node, uint32_t slot)
 {
     struct checkpoint *state = world->checkpoint;
@@ -179,7 +241,10 @@ static void write_acked(struct world *world, uint32_t node, uint32_t slot)
     world->end_ns = world_now_ns(world);
     if (client->done == client->count)
         client->ended_ns = world_now_ns(world);
-    if (state->acked + state->dead == state->blocks)
+    bool is_last = state->acked + state->dead == state->blocks;
+    if (is_last && world->metadata != NULL)
+        checkpoint_commit(world);
+    else if (is_last)
         checkpoint_durable(world);
     else
         checkpoint_next(world, node, slot);
@@ -206,6 +271,10 @@ void checkpoint_reply(struct world *world, uint32_t node, const struct fb_reply 
 {
     struct checkpoint *state = world->checkpoint;
     uint32_t slot = (uint32_t)reply->request_id;
+    if (slot == state->window) {
+        manifest_reply(world, node, reply);
+        return;
+    }
     if (reply->status == FB_ABSENT && state->is_restoring) {
         state->failed_reads++;
         read_ended(world, node, slot); /* lost, or not at the origin yet */
@@ -241,11 +310,18 @@ void checkpoint_timer(struct world *world, uint32_t node, uint64_t detail)
                                            .lease = *slot_of(world, node, slot)};
         world_request(world, node, &release);
         read_ended(world, node, slot);
+    } else if (detail >> 32 == TIMER_MANIFEST) {
+        if (world->checkpoint->is_restoring)
+            checkpoint_look_up(world, node);
+        else
+            checkpoint_commit(world);
     } else {
         world->checkpoint->nodes[node].begun_ns = world_now_ns(world);
         world->checkpoint->nodes[node].pulled_before = world->hosts[node].pulled_bytes;
-        for (uint32_t i = 0; i < world->checkpoint->window; i++)
-            checkpoint_next(world, node, i);
+        if (world->checkpoint->is_restoring && world->metadata != NULL)
+            checkpoint_look_up(world, node);
+        else
+            client_start(world, node);
     }
 }
 
@@ -284,6 +360,8 @@ void checkpoint_node_down(struct world *world, uint32_t node)
         state->dead += left;
     client->count = client->done;
     client->asked = client->done;
+    if (state->is_committing && node == state->committer)
+        checkpoint_commit(world);
 }
 
 double checkpoint_progress(const struct world *world)
@@ -295,16 +373,22 @@ double checkpoint_progress(const struct world *world)
            (phases * (double)state->blocks);
 }
 
-/* The same job by formula, and with failures drawn over JOB_S. */
+/* The same job by formula, and with failures drawn over JOB_S. Who can lose what is not drained must
+ * not begin a checkpoint before the last one is: its interval is at least the drain. Who can not
+ * may give up an undrained checkpoint for a newer one. */
 static void add_goodput(const struct world *world, struct fb_run *run, double stall_s,
                         double restore_s, double lost)
 {
     double nodes = spec(world)->writers;
     double mttf_s = 1000 * 86400 / (spec(world)->failures_per_1000_node_days * nodes);
+    double drained_s = (double)world->checkpoint->drained_ns * 1e-9;
+    double interval_s = fb_goodput_interval_s(mttf_s, stall_s);
+    if (lost > 0 && interval_s < drained_s)
+        interval_s = drained_s;
     const struct fb_goodput goodput = {.mttf_s = mttf_s,
-                                       .interval_s = fb_goodput_interval_s(mttf_s, stall_s),
+                                       .interval_s = interval_s,
                                        .stall_s = stall_s,
-                                       .drained_s = (double)world->checkpoint->drained_ns * 1e-9,
+                                       .drained_s = drained_s,
                                        .restore_s = restore_s,
                                        .job_s = JOB_S,
                                        .loses = lost > 0};
@@ -334,6 +418,8 @@ void checkpoint_metrics(const struct world *world, struct fb_run *run)
     metrics_add(run, "checkpoint_stall_s", "s", stall_s);
     metrics_add(run, "checkpoint_drained_s", "s", (double)state->drained_ns * 1e-9);
     metrics_add(run, "checkpoint_lost_bytes", "B", lost);
+    if (world->metadata != NULL)
+        metrics_add(run, "metadata_operations", "1", (double)world_metadata_operations(world));
     if (state->restored_ns > 0) {
         metrics_add(run, "restore_s", "s", restore_s);
         metrics_add(run, "restore_nic_utilisation", "1", span_s > 0 ? read / (port * span_s) : 0);

@@ -5,6 +5,11 @@
  * block that is there already is touched), then the next request. That is the trace's own
  * block-level semantics, so the hit ratio can be compared with an exact replay.
  *
+ * What a hit saves of the time to the first token. A matched block spares the accelerator its
+ * tokens' prefill and costs the time it takes to get it; gets overlap, so a request's blocks share
+ * its time evenly, and each block's saving counts for the tier that it came from. Below
+ * bytes_per_token * prefill_tokens_per_s a tier is slower than computing again: the break-even.
+ *
  * IDLE --request arrived--> MATCHING --reply--> MOVING (gets, then puts) --last one done--> IDLE */
 #include "sim/world_internal.h"
 
@@ -17,6 +22,7 @@ enum { IN_FLIGHT_MAX = 64 }; /* blocks moved at once, below the core's default o
 enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 
 enum kv_phase { IDLE, MATCHING, MOVING };
+enum kv_tier { TIER_MEMORY, TIER_DEVICE, TIER_PEER, TIERS };
 enum { TIMER_ARRIVAL, TIMER_COPIED, TIMER_RETRY };
 
 struct kv_node {
@@ -27,6 +33,8 @@ struct kv_node {
     uint32_t next;    /* block to move */
     uint32_t in_flight;
     uint64_t begun_ns;
+    uint64_t got_ns;     /* its last matched block was copied */
+    uint32_t got[TIERS]; /* its matched blocks by the tier they came from */
     uint64_t leases[IN_FLIGHT_MAX];
     uint32_t blocks[IN_FLIGHT_MAX]; /* which block a slot moves */
     uint64_t slots_used;            /* bitmap of IN_FLIGHT_MAX */
@@ -42,6 +50,8 @@ struct kv {
     struct kv_node *nodes;
     uint64_t references, prefix_hits;
     double latency_sum_s;
+    double saved_s[TIERS], got_s;
+    uint64_t got_blocks[TIERS];
 };
 
 void kv_check(const struct fb_scenario *scenario, struct fb_error *error)
@@ -153,6 +163,31 @@ static void kv_ask(struct world *world, uint32_t node, uint32_t slot)
     world_request(world, node, &ask);
 }
 
+static enum kv_tier tier_of(enum fb_reason reason)
+{
+    if (reason == FB_REASON_MEMORY || reason == FB_REASON_COALESCED)
+        return TIER_MEMORY;
+    return reason == FB_REASON_DEVICE ? TIER_DEVICE : TIER_PEER;
+}
+
+/* A request ended: what its matched blocks saved. */
+static void kv_save(struct world *world, struct kv_node *state)
+{
+    const struct fb_kv *spec = &world->scenario->workload.kv;
+    struct kv *kv = world->kv;
+    uint32_t blocks = state->got[TIER_MEMORY] + state->got[TIER_DEVICE] + state->got[TIER_PEER];
+    if (blocks == 0 || spec->prefill_tokens_per_s <= 0)
+        return;
+    double took_s = (double)(state->got_ns - state->begun_ns) * 1e-9;
+    double block_s = (double)spec->block_tokens / spec->prefill_tokens_per_s - took_s / blocks;
+    kv->got_s += took_s;
+    for (uint32_t tier = 0; tier < TIERS; tier++) {
+        kv->saved_s[tier] += block_s * state->got[tier];
+        kv->got_blocks[tier] += state->got[tier];
+        state->got[tier] = 0;
+    }
+}
+
 /* Keeps blocks moving, in order; ends the request when the last one is done. */
 static void kv_move(struct world *world, uint32_t node)
 {
@@ -168,6 +203,7 @@ static void kv_move(struct world *world, uint32_t node)
     }
     if (state->in_flight > 0)
         return;
+    kv_save(world, state);
     kv->handled++;
     kv->latency_sum_s += (double)(world_now_ns(world) - state->begun_ns) * 1e-9;
     world->end_ns = world_now_ns(world);
@@ -233,6 +269,7 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
     }
     fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)reply->span.size);
     fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)reply->span.size);
+    state->got[tier_of((enum fb_reason)reply->reason)]++;
     state->leases[slot] = reply->lease;
     world_client_timer(world, node, world_copy(world, node, reply->span.size),
                        (uint64_t)TIMER_COPIED << 32 | slot);
@@ -252,6 +289,7 @@ void kv_timer(struct world *world, uint32_t node, uint64_t detail)
         const struct fb_request release = {.kind = FB_REQUEST_RELEASE,
                                            .lease = kv->nodes[node].leases[slot]};
         world_request(world, node, &release);
+        kv->nodes[node].got_ns = world_now_ns(world);
         kv_slot_end(world, node, slot);
     }
 }
@@ -260,6 +298,28 @@ double kv_progress(const struct world *world)
 {
     const struct kv *kv = world->kv;
     return kv->request_count > 0 ? (double)kv->handled / (double)kv->request_count : 1;
+}
+
+static void kv_saved_metrics(const struct world *world, struct fb_run *run)
+{
+    static const char *const names[TIERS] = {"ttft_saved_memory_ns", "ttft_saved_device_ns",
+                                             "ttft_saved_peer_ns"};
+    const struct fb_kv *spec = &world->scenario->workload.kv;
+    const struct kv *kv = world->kv;
+    double blocks = 0, saved_s = 0;
+    if (spec->prefill_tokens_per_s <= 0 || kv->handled == 0)
+        return;
+    for (uint32_t tier = 0; tier < TIERS; tier++) {
+        metrics_add(run, names[tier], "ns", kv->saved_s[tier] * 1e9 / (double)kv->handled);
+        saved_s += kv->saved_s[tier];
+        blocks += (double)kv->got_blocks[tier];
+    }
+    metrics_add(run, "ttft_saved_mean_ns", "ns", saved_s * 1e9 / (double)kv->handled);
+    double block_bytes = (double)spec->bytes_per_token * spec->block_tokens;
+    metrics_add(run, "kv_break_even_bytes_per_s", "B/s",
+                (double)spec->bytes_per_token * spec->prefill_tokens_per_s);
+    if (kv->got_s > 0)
+        metrics_add(run, "kv_get_bytes_per_s", "B/s", blocks * block_bytes / kv->got_s);
 }
 
 void kv_metrics(const struct world *world, struct fb_run *run)
@@ -273,6 +333,7 @@ void kv_metrics(const struct world *world, struct fb_run *run)
     if (kv->handled > 0)
         metrics_add(run, "request_latency_mean_ns", "ns",
                     kv->latency_sum_s * 1e9 / (double)kv->handled);
+    kv_saved_metrics(world, run);
     metrics_add(
         run, "capacity_tokens", "1",
         (double)(world->scenario->core.memory_size_bytes / world->scenario->core.block_size_bytes) *

@@ -373,9 +373,9 @@ double checkpoint_progress(const struct world *world)
            (phases * (double)state->blocks);
 }
 
-/* The same job by formula, and with failures drawn over JOB_S. Who can lose what is not drained must
- * not begin a checkpoint before the last one is: its interval is at least the drain. Who can not
- * may give up an undrained checkpoint for a newer one. */
+/* The same job by formula, and with failures drawn over JOB_S. Who can lose what is not drained
+ * must not begin a checkpoint before the last one is: its interval is at least the drain. Who can
+ * not may give up an undrained checkpoint for a newer one. */
 static void add_goodput(const struct world *world, struct fb_run *run, double stall_s,
                         double restore_s, double lost)
 {

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/run_jobs.h"
 #include "cli/run_options.h"
+#include "cli/run_slice.h"
 
 #include "results/expect.h"
 #include "results/file.h"
@@ -22,6 +23,7 @@ struct session {
     struct fb_scenario *scenarios;
     uint32_t point_count;
     struct fb_results results;
+    struct fb_slice slice;
     struct fb_check checks[FB_CHECKS_MAX];
     uint32_t check_count;
     struct fb_expectation expectations[EXPECTATIONS_MAX];
@@ -129,6 +131,32 @@ static void session_simulate(struct session *session, struct fb_error *error)
     free(jobs);
 }
 
+/* Checks the point of most nodes; false when it could not be done. */
+static bool session_slice(struct session *session)
+{
+    const struct fb_run_options *options = &session->options;
+    struct fb_error error = {.text = ""};
+    uint32_t largest = 0;
+    for (uint32_t p = 1; p < session->point_count; p++)
+        if (session->scenarios[p].nodes > session->scenarios[largest].nodes)
+            largest = p;
+    uint64_t seed = options->seed > 0 ? options->seed : session->scenarios[0].first_seed;
+    if (options->slice_nodes > 0)
+        fb_slice_run(&session->scenarios[largest], seed, options->slice_nodes,
+                     session->results.jobs, options->is_quiet, &session->slice, &error);
+    else
+        fb_slice_grow(&session->scenarios[largest], seed, session->results.jobs, options->is_quiet,
+                      &session->slice, &error);
+    if (fb_error_is_set(&error)) {
+        fprintf(stderr, "forebay: %s\n", error.text);
+        return false;
+    }
+    fb_point_name(&session->results.points[largest], session->slice.point,
+                  sizeof(session->slice.point));
+    session->results.slice = &session->slice;
+    return true;
+}
+
 /* Prints one line a check; false when one is not met. */
 static bool session_expect(struct session *session)
 {
@@ -148,6 +176,15 @@ static bool session_expect(struct session *session)
     return is_met;
 }
 
+static void session_print_slice(const struct session *session)
+{
+    char text[320];
+    if (session->results.slice == NULL)
+        return;
+    fb_slice_text(session->results.slice, text, sizeof(text));
+    printf("%s\n", text);
+}
+
 static void session_free(struct session *session)
 {
     for (uint32_t p = 0; session->results.points != NULL && p < session->point_count; p++) {
@@ -157,6 +194,8 @@ static void session_free(struct session *session)
     }
     for (uint32_t p = 0; session->scenarios != NULL && p < session->point_count; p++)
         fb_scenario_free(&session->scenarios[p]);
+    fb_run_free(&session->slice.lmm);
+    fb_run_free(&session->slice.fluid);
     free(session->results.points);
     free(session->scenarios);
     free(session->points);
@@ -198,6 +237,8 @@ int fb_command_run(int argc, char **argv)
     session_simulate(session, &error);
     if (fb_error_is_set(&error))
         return fail(session, &error, FB_EXIT_FAILED);
+    bool is_sliced =
+        !session->options.does_slice || session->results.is_partial || session_slice(session);
     session->results.wall_s = now_s() - begun_s;
     bool is_met = session_expect(session);
     fb_results_write(&session->results, folder, &error);
@@ -205,12 +246,13 @@ int fb_command_run(int argc, char **argv)
         return fail(session, &error, FB_EXIT_FAILED);
     if (!session->options.is_quiet) {
         fb_results_print(&session->results);
+        session_print_slice(session);
         printf("report: %s/report.html\n", folder);
     }
     bool is_partial = session->results.is_partial;
     if (is_partial)
         fprintf(stderr, "forebay: stopped; %s is marked partial\n", folder);
-    bool is_fine = !is_partial && (is_met || !session->options.does_expect);
+    bool is_fine = !is_partial && is_sliced && (is_met || !session->options.does_expect);
     session_free(session);
     return is_fine ? FB_EXIT_FINE : FB_EXIT_FAILED;
 }

@@ -22,6 +22,11 @@ static const struct fb_help table[] = {
                 {"--engine simgrid|plain", "what keeps simulated time; default: the experiment's"},
                 {"--expect",
                  "checks what the experiment expects; exit code 1 if something is not met"},
+                {"--check-slice[=N]",
+                 "afterwards repeats N nodes of the largest point with SimGrid's own flows and "
+                 "with "
+                 "fluid; their difference goes into the manifest and the report; default: as many, "
+                 "at most 512, as SimGrid gets done in minutes"},
                 {"--quiet", "no progress and no summary"},
             },
         .examples =

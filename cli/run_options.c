@@ -1,6 +1,7 @@
 /* Parses the options of `forebay run`. --engine is shorthand for --set simulation.engine=NAME. */
 #include "cli/run_options.h"
 
+#include "cli/run_slice.h"
 #include "models/units.h"
 
 #include <getopt.h>
@@ -8,15 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option table[] = {{"out", required_argument, NULL, 'o'},
-                                      {"seed", required_argument, NULL, 's'},
-                                      {"seeds", required_argument, NULL, 'n'},
-                                      {"jobs", required_argument, NULL, 'j'},
-                                      {"engine", required_argument, NULL, 'e'},
-                                      {"set", required_argument, NULL, 'k'},
-                                      {"expect", no_argument, NULL, 'x'},
-                                      {"quiet", no_argument, NULL, 'q'},
-                                      {NULL, 0, NULL, 0}};
+static const struct option table[] = {
+    {"out", required_argument, NULL, 'o'},    {"seed", required_argument, NULL, 's'},
+    {"seeds", required_argument, NULL, 'n'},  {"jobs", required_argument, NULL, 'j'},
+    {"engine", required_argument, NULL, 'e'}, {"set", required_argument, NULL, 'k'},
+    {"expect", no_argument, NULL, 'x'},       {"check-slice", optional_argument, NULL, 'c'},
+    {"quiet", no_argument, NULL, 'q'},        {NULL, 0, NULL, 0}};
 
 static uint64_t parse_count(const char *name, const char *text, uint64_t max,
                             struct fb_error *error)
@@ -56,6 +54,13 @@ static void set_engine(struct fb_run_options *options, const char *name, struct 
         add_assignment(options, "simulation.network=fluid", error);
 }
 
+static void set_slice(struct fb_run_options *options, const char *nodes, struct fb_error *error)
+{
+    options->does_slice = true;
+    if (nodes != NULL)
+        options->slice_nodes = (uint32_t)parse_count("check-slice", nodes, FB_SLICE_NODES, error);
+}
+
 /* "--fooo": the nearest option that there is. */
 static void unknown_option(const char *given, struct fb_error *error)
 {
@@ -91,6 +96,8 @@ void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
             set_engine(options, optarg, error);
         else if (option == 'k')
             add_assignment(options, optarg, error);
+        else if (option == 'c')
+            set_slice(options, optarg, error);
         else if (option == 'x')
             options->does_expect = true;
         else if (option == 'q')

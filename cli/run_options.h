@@ -17,6 +17,8 @@ struct fb_run_options {
     uint64_t seed; /* 0: the experiment's */
     uint32_t seeds;
     uint32_t jobs; /* 0: as many as there are cores */
+    bool does_slice;
+    uint32_t slice_nodes; /* 0: as many as SimGrid gets done in minutes */
     bool does_expect, is_quiet;
 };
 

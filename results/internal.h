@@ -36,8 +36,18 @@ void fb_report_write(const struct fb_results *results, const char *folder,
 /* Hash over every run's determinism hash, in order. */
 uint64_t fb_results_hash(const struct fb_results *results);
 
-/* "cluster.nodes=8, core.policy=lru", or "(one point)". */
-const char *fb_point_name(const struct fb_point *point, char *text, size_t size);
+/* A headline metric of a slice's two runs. */
+struct fb_slice_row {
+    const char *metric, *unit;
+    double lmm, fluid;
+    double difference; /* of fluid, over lmm; infinite when lmm has 0 */
+};
+
+enum { FB_SLICE_ROWS_MAX = 32 };
+
+uint32_t fb_slice_rows(const struct fb_slice *slice, struct fb_slice_row rows[FB_SLICE_ROWS_MAX]);
+json_t *fb_slice_json(const struct fb_slice *slice);
+void fb_slice_report(FILE *stream, const struct fb_slice *slice);
 
 void fb_json_write(json_t *root, const char *folder, const char *name, struct fb_error *error);
 

@@ -229,6 +229,8 @@ static void put_body(FILE *stream, const struct fb_results *results, const struc
         put_points_table(stream, results);
     fputs("<h2>Figures</h2>", stream);
     put_plots(stream, plots, plot_count);
+    if (results->slice != NULL)
+        fb_slice_report(stream, results->slice);
     put_list(stream, "Warnings", results->warnings, results->warning_count);
     put_list(stream, "Guesses that the model rests on", results->guesses, results->guess_count);
     fputs("<h2>Details</h2>", stream);

@@ -79,6 +79,14 @@ struct fb_expectation { /* result of one check of --expect */
     bool is_met;
 };
 
+/* One seed of at most so many nodes, with SimGrid's own flows and with the fluid network. */
+struct fb_slice {
+    uint32_t nodes, nodes_all;
+    char point[256]; /* of the sweep */
+    uint64_t seed;
+    struct fb_run lmm, fluid;
+};
+
 struct fb_results {
     char experiment[64];
     char question[512];
@@ -93,6 +101,7 @@ struct fb_results {
     uint32_t warning_count;
     const struct fb_expectation *expectations;
     uint32_t expectation_count;
+    const struct fb_slice *slice; /* NULL: not checked */
     struct fb_point *points;
     uint32_t point_count;
     bool is_partial;
@@ -103,6 +112,12 @@ struct fb_results {
 /* Writes the folder (made if missing). Errors: error set: cannot create, disk full; what was
  * renamed before stays, and manifest.json is missing or older. */
 void fb_results_write(const struct fb_results *results, const char *folder, struct fb_error *error);
+
+/* "cluster.nodes=8, core.policy=lru", or "(one point)". */
+const char *fb_point_name(const struct fb_point *point, char *text, size_t size);
+
+/* What a slice shows, in a line. */
+void fb_slice_text(const struct fb_slice *slice, char *text, size_t size);
 
 /* Prints the summary table for a terminal: one line a point, main metrics with confidence
  * intervals. */

@@ -215,6 +215,24 @@ class Programs(Folder):
             self.assertEqual(ended.returncode, 0, name)
             self.assertIn("usage: forebay " + name, ended.stdout)
 
+    def test_slice_of_both_networks_is_in_manifest_and_report(self):
+        text = TRAINING.replace("NETWORK", "fluid").replace("nodes: 2", "nodes: 4")
+        path = self.write("a.yaml", text)
+        out = self.path("out")
+        ended = run("run", path, "--out", out, "--seeds", "1", "--check-slice=2")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("slice of 2 of 4 nodes", ended.stdout)
+        piece = self.manifest(out)["slice"]
+        self.assertEqual((piece["nodes"], piece["of_nodes"]), (2, 4))
+        self.assertGreater(piece["metrics"]["epoch_1_s"]["lmm"], 0)
+        for name, metric in piece["metrics"].items():
+            self.assertLess(abs(metric["difference"]), 0.01, name)
+        with open(os.path.join(out, "report.html"), encoding="utf-8") as file:
+            self.assertIn("slice of 2 of 4 nodes", file.read())
+        again = run("run", path, "--out", out, "--seeds", "1", "--quiet")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertNotIn("slice", self.manifest(out))
+
     def test_report_holds_its_pictures(self):
         out = self.path("out")
         self.assertEqual(run(*SMALL, "--out", out).returncode, 0)

@@ -8,6 +8,7 @@
  *       |-- origin --> (QUEUED) ---------> FETCH -------'  |
  *       |-- own device ------------------> READ -----------'
  *       '-- client's bytes (put) --------> PULL
+ *       '-- fragments (mend.c) -------> DECODE ------' (as READ)
  *     any --attempt_fail--> IDLE, then the next candidate at once, or BACKOFF, or the fill fails
  *
  * Candidates in order: own device; the block's owners by rank; the origin. A node that is the
@@ -38,6 +39,7 @@ bool attempt_has_op(const struct attempt *attempt)
     case ATTEMPT_DIGEST:
     case ATTEMPT_FETCH:
     case ATTEMPT_READ:
+    case ATTEMPT_DECODE:
         return true;
     case ATTEMPT_IDLE:
     case ATTEMPT_ASKED:
@@ -156,7 +158,44 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
         }
     }
     fill->candidate = (uint8_t)node->config.replicas;
-    return origin_start(step, index, is_owner || !has_peers);
+    uint32_t writer = fill->flags & FILL_FETCH ? FB_NONE : mend_writer(node, fill->block.key);
+    if (writer == FB_NONE || !has_peers)
+        return origin_start(step, index, is_owner || !has_peers);
+    /* A fragment is here: it is not at the origin, or not the whole of it. Its writer has it. */
+    if (writer == node->config.node || writer == attempt_other(node, index)->peer ||
+        suspect_is(node, writer))
+        return FB_BUSY;
+    ask_send(step, index, writer, FB_MESSAGE_FLAG_NOW);
+    return FB_OK;
+}
+
+/* A fragment is asked of the one who said that it has it. */
+static enum fb_status start_fragment(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct fill *fill = attempt_fill(node, index);
+    FB_ASSERT(fill->put_source.peer != node->config.node);
+    FB_ASSERT(fill->put_source.peer != FB_NONE);
+    if (attempt_other(node, index)->state != ATTEMPT_IDLE)
+        return FB_BUSY;
+    ask_send(step, index, fill->put_source.peer, FB_MESSAGE_FLAG_NOW | FB_MESSAGE_FLAG_REFERRED);
+    return FB_OK;
+}
+
+static enum fb_status start_mend(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct attempt *attempt = &node_attempts(node)[index];
+    const struct fill *fill = attempt_fill(node, index);
+    FB_ASSERT(fill->put_source.offset < mend_count(node));
+    if (attempt_other(node, index)->state != ATTEMPT_IDLE || !attempt_reserve(node, index))
+        return FB_BUSY;
+    attempt->reason = FB_REASON_PEER;
+    attempt->digest = fill->digest;
+    struct fb_op *op = attempt_op(step, index, FB_OP_DECODE);
+    op->fragments = &node_mends(node)[fill->put_source.offset].plan;
+    attempt_set(node, index, ATTEMPT_DECODE, node->config.wait_ns);
+    return FB_OK;
 }
 
 static void attempt_reset(struct fb_node *node, uint32_t index)
@@ -200,6 +239,10 @@ void attempt_start(struct step *step, uint32_t fill_index)
     enum fb_status status;
     if (fill->flags & FILL_PUT)
         status = start_client(step, index);
+    else if (fill->flags & FILL_MEND)
+        status = start_mend(step, index);
+    else if (fill->flags & FILL_FRAGMENT)
+        status = start_fragment(step, index);
     else if (device_slot != FB_NONE)
         status = start_device(step, index, device_slot);
     else
@@ -316,7 +359,7 @@ static void attempt_arrived(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
-    bool is_written = attempt_fill(node, index)->flags & FILL_PUT;
+    bool is_written = attempt_fill(node, index)->flags & (FILL_PUT | FILL_HOLD);
     FB_ASSERT(attempt->first_unit != FB_NONE);
     if (attempt->state == ATTEMPT_PULL && attempt->peer != FB_NONE) {
         pace_learn(&node->pull_pace, node->now_ns - attempt->begun_ns,

@@ -3,6 +3,7 @@
 
 #include "panic.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 const struct fb_config_entry *fb_config_table(uint32_t *count)
@@ -64,6 +65,15 @@ void fb_config_init_scale(struct fb_config *config)
     FB_ASSERT(fb_config_fault(config) == NULL);
 }
 
+uint32_t fb_fragment_bytes(const struct fb_config *config, uint32_t size_bytes)
+{
+    enum { FRAGMENT_UNIT_BYTES = 64 };
+    FB_ASSERT(config->erasure_data > 0);
+    FB_ASSERT(size_bytes > 0);
+    uint64_t part = (size_bytes + config->erasure_data - 1) / config->erasure_data;
+    return (uint32_t)((part + FRAGMENT_UNIT_BYTES - 1) / FRAGMENT_UNIT_BYTES * FRAGMENT_UNIT_BYTES);
+}
+
 const char *fb_config_fault(const struct fb_config *config)
 {
     uint32_t count;
@@ -86,5 +96,12 @@ const char *fb_config_fault(const struct fb_config *config)
     if (config->device_size_bytes > 0 && config->device_size_bytes < config->block_size_bytes)
         return "device_size_bytes";
     FB_ASSERT(chunks_max > 0);
-    return NULL;
+    if (config->erasure_data == 0)
+        return NULL;
+    uint64_t parity_bytes =
+        config->erasure_parity * fb_fragment_bytes(config, (uint32_t)config->block_size_bytes);
+    bool is_fine = config->erasure_data + config->erasure_parity <= FB_FRAGMENTS_MAX &&
+                   parity_bytes <= config->block_size_bytes &&
+                   config->write_quorum <= config->erasure_parity + 1;
+    return is_fine ? NULL : "erasure_parity";
 }

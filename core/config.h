@@ -93,6 +93,11 @@ enum fb_config_unit {
       "1: volatile blocks (KV) that clients put are written behind to the drive, too") \
     X(device_write_bytes_per_s, FB_UNIT_RATE, 0, 0, UINT64_C(1) << 50, \
       "budget of write-behind to the drive, for its endurance; 0: none") \
+    X(erasure_data, FB_UNIT_COUNT, 0, 0, FB_FRAGMENTS_MAX, \
+      "data fragments of a durable write instead of replicas; 0: replicas") \
+    X(erasure_parity, FB_UNIT_COUNT, 2, 0, FB_FRAGMENTS_MAX, \
+      "parity fragments: so many nodes may die before the drain") \
+    X(mends_max, FB_UNIT_COUNT, 16, 1, 1024, "blocks made from their fragments at once") \
     X(check_digest, FB_UNIT_FLAG, 1, 0, 1, \
       "digest blocks from the origin, verify pulled ones; 0: only what clients write")
 
@@ -120,6 +125,9 @@ void fb_config_init(struct fb_config *config);
 /* The preset for very large simulated clusters: small pools, 64 full-sized blocks a tier, 128
  * entries. */
 void fb_config_init_scale(struct fb_config *config);
+
+/* Bytes of each fragment of a block of that size; erasure_data > 0. */
+uint32_t fb_fragment_bytes(const struct fb_config *config, uint32_t size_bytes);
 
 /* Name of the first field that is outside its range or contradicts another; NULL: fine. */
 const char *fb_config_fault(const struct fb_config *config);

@@ -58,6 +58,7 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
                             .slot = slot,
                             .generation = dirty->generation + 1,
                             .device_slot = FB_NONE};
+    fragment_settle(node, index, NULL);
     dirty_link(node, index);
     node->dirty_used++;
     node->dirty_bytes += entry->size_bytes;

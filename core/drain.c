@@ -79,9 +79,13 @@ static bool drain_one(struct step *step, uint32_t index)
     uint32_t rank;
     bool is_owner = put_is_owner(node, key, &rank);
     FB_ASSERT(dirty->slot != FB_NONE);
-    if (dirty->is_storing)
+    if (dirty->is_storing || code_is_busy(node, dirty->slot))
         return true;
-    if (is_owner && rank == 0) {
+    if (fragment_of_dirty(node, index) != NULL) {
+        mend_tell(step, index);
+        return true;
+    }
+    if ((is_owner && rank == 0) || code_is_wanted(node, FB_LEVEL_MEMORY)) {
         if (node->drains_used >= drain_limit(node))
             return false; /* the DONE of a store wakes, or drain_tick looks again */
         if (node->drain_ready_ns > node->now_ns)
@@ -100,9 +104,11 @@ void drain_tick(struct step *step)
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
     uint64_t again_ns = node->config.drain_check_ns;
     while (node->drain_next != FB_NONE && step_room(step) >= STEP_ITEM_OPS_MAX) {
-        if (!drain_one(step, node->drain_next))
+        uint32_t index = node->drain_next;
+        if (!drain_one(step, index))
             break;
-        node->drain_next = node_dirty(node)[node->drain_next].newer;
+        if (node->drain_next == index) /* else it was cleared */
+            node->drain_next = node_dirty(node)[index].newer;
     }
     bool is_limited = node->drain_next != FB_NONE && node->drain_ready_ns > node->now_ns;
     if (is_limited)
@@ -125,8 +131,9 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
     FB_ASSERT(dirty->generation == id_generation(done->op_id));
     dirty->is_storing = 0;
     node->drains_used--;
-    if (done->status != FB_OK) {
-        node->stats.drain_errors++;
+    bool is_cut = code_is_busy(node, dirty->slot); /* spread again meanwhile: stored again */
+    if (done->status != FB_OK || is_cut) {
+        node->stats.drain_errors += done->status != FB_OK;
         if (node->drain_next == FB_NONE || done->status == FB_THROTTLED)
             node->drain_next = index;
         fb_timer_set(node_timer(node), drain_timer(node),
@@ -138,13 +145,15 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
     uint32_t slot = dirty->slot, rank;
     bool is_owner = put_is_owner(node, key, &rank);
     put_drained(step, slot);
-    for (rank = 1; is_owner && !node->config.place_local && node->view != NULL &&
-                   rank < node->config.replicas;
+    for (rank = 1; is_owner && !code_is_wanted(node, FB_LEVEL_MEMORY) &&
+                   !node->config.place_local && node->view != NULL && rank < node->config.replicas;
          rank++) {
         uint32_t other = fb_view_owner(node->view, key, rank);
         if (other != FB_NONE && other != node->config.node)
             drain_message(step, other, FB_MESSAGE_DRAINED, key);
     }
+    if (code_is_wanted(node, FB_LEVEL_MEMORY))
+        code_notify(step, key, FB_MESSAGE_DRAINED, node_entries(node)[slot].size_bytes);
     dirty_clear(node, index);
     node_entries(node)[slot].flags |= ENTRY_DRAINED;
     if (node->drain_next != FB_NONE)
@@ -161,8 +170,12 @@ void drain_told(struct step *step, const struct fb_message *message)
         return;
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
     uint32_t index = node_entries(node)[slot].fill;
-    if (node_dirty(node)[index].is_storing)
+    if (node_dirty(node)[index].is_storing || code_is_busy(node, slot))
         return; /* its own store ends it */
+    if (fragment_of_dirty(node, index) != NULL) {
+        fragment_drained(node, slot);
+        return;
+    }
     put_drained(step, slot);
     dirty_clear(node, index);
     node_entries(node)[slot].flags |= ENTRY_DRAINED;
@@ -174,7 +187,10 @@ void drain_asked(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_DRAIN_ASK);
-    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    struct fb_key key = message->block.key;
+    if (message->key_count > 0 && message->key_count <= FB_FRAGMENTS_MAX)
+        key = fragment_key(key, message->key_count - 1);
+    uint32_t slot = fb_cache_find(node_cache(node), key);
     bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
     uint8_t flags = is_here ? node_entries(node)[slot].flags : 0;
     FB_ASSERT(!(flags & ENTRY_DIRTY) || !(flags & ENTRY_DRAINED));
@@ -195,6 +211,11 @@ void drain_lost(struct step *step, const struct fb_message *message)
     if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY) ||
         put_of_slot(node, slot))
         return;
+    struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
+    if (fragment != NULL) {
+        fragment->is_orphan = 1;
+        return;
+    }
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
     if (put_begin(node, slot, FB_LEVEL_MEMORY, 0, false))
         node->stats.repairs++;

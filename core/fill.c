@@ -116,8 +116,8 @@ static void fill_settle_entry(struct fb_node *node, struct fill *fill, struct at
     tenant_filled(node, fill->slot);
     if (attempt->reason == FB_REASON_ORIGIN_OWNER || attempt->reason == FB_REASON_ORIGIN)
         entry->flags |= ENTRY_FETCHED;
-    if (attempt->peer != FB_NONE && !node->config.keep_peer_blocks &&
-        !(fill->flags & FILL_PREFETCH))
+    bool is_kept = node->config.keep_peer_blocks || (fill->flags & FILL_PREFETCH);
+    if ((attempt->peer != FB_NONE && !is_kept) || (fill->flags & FILL_FRAGMENT))
         entry->flags |= ENTRY_TRANSIENT;
     fill->reason = attempt->reason;
     fill->source = attempt->peer;
@@ -170,6 +170,10 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
     FB_ASSERT(step_room(step) > 0);
     if (waiter->kind == WAITER_HOLD) {
         hold_waiter(step, waiter, fill);
+        return;
+    }
+    if (waiter->kind == WAITER_FRAGMENT || waiter->kind == WAITER_MEND) {
+        mend_filled(node, waiter, fill);
         return;
     }
     if (waiter->kind == WAITER_GATHER || waiter->kind == WAITER_PIN) {

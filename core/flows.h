@@ -27,6 +27,14 @@ static inline struct fb_op *step_op(struct step *step, enum fb_op_kind kind)
     return op;
 }
 
+static inline uint32_t bits_count(uint32_t bits)
+{
+    uint32_t count = 0;
+    for (; bits != 0; bits &= bits - 1)
+        count++;
+    return count;
+}
+
 /* Most ops that one timer or one waiter may cause; the tick stops when less room is left. */
 enum { STEP_ITEM_OPS_MAX = 5 };
 
@@ -206,6 +214,39 @@ bool put_is_owner(const struct fb_node *node, struct fb_key key, uint32_t *rank)
 void put_view_changed(struct fb_node *node);
 void put_repair(struct fb_node *node);
 void put_check(struct fb_node *node);
+
+void put_end(struct fb_node *node, uint32_t put);
+void put_reply(struct step *step, struct put *put, enum fb_status status);
+
+/* erasure.c: the writer's side of blocks that are cut into fragments. */
+struct fb_key fragment_key(struct fb_key key, uint32_t fragment); /* its own inverse */
+uint32_t fragment_bytes(const struct fb_config *config, uint32_t size_bytes, uint32_t fragment);
+bool code_is_wanted(const struct fb_node *node, uint32_t level);
+void code_begin(struct fb_node *node, uint32_t put);
+void code_targets(struct fb_node *node, uint32_t put);
+void code_timer(struct step *step, uint32_t put);
+void code_done(struct step *step, uint32_t put, const struct fb_done *done);
+void code_held(struct step *step, uint32_t put, uint32_t fragment, uint32_t source);
+void code_end(struct fb_node *node, uint32_t put);
+bool code_is_busy(struct fb_node *node, uint32_t slot); /* an op of it is in flight */
+bool code_is_spread(struct fb_node *node, uint32_t put);
+void code_notify(struct step *step, struct fb_key key, uint32_t kind, uint32_t size_bytes);
+void code_check(struct fb_node *node);
+
+/* mend.c: the holder's side of fragments, and blocks made from them. */
+struct fragment *fragment_of_dirty(struct fb_node *node, uint32_t dirty); /* NULL: a whole block */
+bool fragment_is_sane(const struct fb_node *node, const struct fb_message *message);
+struct fragment fragment_of_message(const struct fb_message *message);
+const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill *fill);
+void fragment_arrives(struct fb_node *node, uint32_t fill, const struct fb_message *message);
+void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment *fragment);
+void fragment_drained(struct fb_node *node, uint32_t slot);
+uint32_t mend_writer(struct fb_node *node, struct fb_key key); /* of an undrained fragment here */
+void mend_tell(struct step *step, uint32_t dirty);
+void mend_hear(struct step *step, const struct fb_message *message);
+void mend_filled(struct fb_node *node, const struct waiter *waiter, const struct fill *fill);
+void mend_timer(struct step *step, uint32_t mend);
+void mend_check(struct fb_node *node);
 
 /* hold.c: the holder's side. */
 void hold_message(struct step *step, const struct fb_message *message);

@@ -54,6 +54,10 @@ void forget_request(struct step *step, const struct fb_request *request)
                                   .status = FB_OK,
                                   .reason = FB_REASON_MEMORY,
                                   .source = (uint32_t)node->config.node};
+    if (code_is_wanted(node, FB_LEVEL_MEMORY)) {
+        code_notify(step, request->block.key, FB_MESSAGE_FORGET, request->block.size);
+        return;
+    }
     for (uint32_t rank = 0; node->view != NULL && rank < FB_RANKS_MAX; rank++) {
         uint32_t owner = fb_view_owner(node->view, request->block.key, rank);
         if (owner == FB_NONE || owner == node->config.node)

@@ -84,7 +84,7 @@ static void hold_share(struct fb_node *node, uint32_t slot)
 
 /* Promises a resident block, or says why not. */
 static void hold_take(struct step *step, const struct waiter *waiter, uint32_t slot,
-                      const struct fb_block *block)
+                      const struct fb_block *block, const struct fragment *fragment)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(waiter->kind == WAITER_HOLD);
@@ -95,6 +95,8 @@ static void hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     }
     bool is_marked = dirty_mark(node, slot, block);
     if (is_marked)
+        fragment_settle(node, node_entries(node)[slot].fill, fragment);
+    if (is_marked && fragment == NULL)
         hold_share(node, slot);
     if (is_marked)
         status = hold_settle(step, slot, waiter->hops, waiter->peer, waiter->id);
@@ -112,7 +114,7 @@ void hold_waiter(struct step *step, const struct waiter *waiter, const struct fi
     if (fill->state == FILL_FAILING)
         hold_answer(step, waiter->peer, waiter->id, (enum fb_status)fill->status);
     else
-        hold_take(step, waiter, fill->slot, &fill->block);
+        hold_take(step, waiter, fill->slot, &fill->block, fragment_of_fill(step->node, fill));
 }
 
 static uint32_t hold_fill(struct fb_node *node, const struct fb_message *message)
@@ -142,6 +144,8 @@ void hold_message(struct step *step, const struct fb_message *message)
                    message->span.peer == message->source && message->source != node->config.node &&
                    message->hops < FB_LEVEL_COUNT && tenant_is_known(node, message->block.tenant) &&
                    (message->block.object != FB_OBJECT_NONE || message->hops == FB_LEVEL_VOLATILE);
+    is_sane = is_sane && fragment_is_sane(node, message);
+    const struct fragment fragment = fragment_of_message(message);
     uint32_t slot = is_sane ? fb_cache_find(node_cache(node), message->block.key) : FB_NONE;
     const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
     if (!is_sane || (entry != NULL && entry->size_bytes != message->block.size)) {
@@ -151,7 +155,8 @@ void hold_message(struct step *step, const struct fb_message *message)
     if (entry != NULL && entry->state == ENTRY_RESIDENT) {
         bool is_known = entry->digest != 0 && message->digest != 0; /* 0: digests are off */
         if (!is_known || entry->digest == message->digest)
-            hold_take(step, &waiter, slot, &message->block);
+            hold_take(step, &waiter, slot, &message->block,
+                      message->key_count > 0 ? &fragment : NULL);
         else
             hold_answer(step, message->source, message->ask_id, FB_CONFLICT);
         return;
@@ -164,6 +169,7 @@ void hold_message(struct step *step, const struct fb_message *message)
         hold_answer(step, message->source, message->ask_id, FB_BUSY);
         return;
     }
+    fragment_arrives(node, fill, message);
     if (!fill_has_waiter(node, fill, message->source, message->ask_id))
         fill_add_waiter(node, fill, &waiter);
     if (entry == NULL)

@@ -24,6 +24,13 @@
  *      the op (0: there is no record), and makes it one more. DONE carries the record as it is
  *      then: after OK the new one, after CONFLICT the other's. IO, TIMEOUT and GONE say nothing
  *      about whether it took effect. A META_GET sees every META_PUT that was answered before it.
+ *  R13 ENCODE and DECODE: Reed-Solomon, systematic, over GF(2^8) with polynomial 0x11d and Cauchy
+ *      rows 1 / (row xor column), rows from data_count on. Data fragment i is the block's bytes
+ *      from i * size on, bytes past its end count as zeros; parity fragment j is at j * size.
+ *      ENCODE: source: the block; span: all parity. DECODE: span: the block; it is made whole from
+ *      the fragments of `present`, at least data_count with those that lie past the block's end,
+ *      at fragments->offset of this node's memory. fragments is borrowed until the step returns.
+ *      A driver that has no coder answers INVALID.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
@@ -157,6 +164,14 @@ enum fb_level {
     FB_LEVEL_COUNT
 };
 
+/* Of a block under an erasure code; see R13. */
+struct fb_fragments {
+    uint32_t data_count, parity_count;
+    uint32_t size;    /* bytes of each */
+    uint32_t present; /* DECODE: bitmap of those whose bytes are at hand */
+    uint64_t offset[FB_FRAGMENTS_MAX];
+};
+
 enum fb_message_kind {
     FB_MESSAGE_ASK,        /* reader -> owner or holder: may I pull this block? */
     FB_MESSAGE_OFFER,      /* answer: pull from span; digest is what you must find; RETURN it */
@@ -172,6 +187,7 @@ enum fb_message_kind {
     FB_MESSAGE_DRAIN_ASK,  /* holder -> first rank: is it? */
     FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block */
     FB_MESSAGE_FORGET,     /* block.key: nobody wants it any more */
+    FB_MESSAGE_FRAGMENT,   /* holder -> first rank: I have one of block, and its writer is gone */
 };
 
 enum {
@@ -185,13 +201,16 @@ struct fb_message {
     uint8_t kind;   /* enum fb_message_kind */
     uint8_t status; /* DENY: enum fb_status */
     uint8_t flags;
-    uint8_t hops;       /* ASK: referrals followed so far; HOLD: enum fb_level */
-    uint32_t source;    /* node that sent it */
-    uint64_t ask_id;    /* the asker's attempt or match run; answers carry it back */
-    uint64_t lend_id;   /* OFFER and RETURN: the lender's loan */
-    uint64_t digest;    /* OFFER */
-    uint32_t target;    /* REFER: node to ask; ASK: holder that was slow or silent, else FB_NONE */
-    uint32_t key_count; /* MATCH_ASK: keys; MATCH_TELL: how many are held */
+    uint8_t hops;     /* ASK: referrals followed so far; HOLD: enum fb_level */
+    uint32_t source;  /* node that sent it */
+    uint64_t ask_id;  /* the asker's attempt or match run; answers carry it back */
+    uint64_t lend_id; /* OFFER and RETURN: the lender's loan; HOLD of a fragment: block's digest */
+    uint64_t digest;  /* OFFER */
+    uint32_t target;  /* REFER: node to ask; ASK: holder that was slow or silent, else FB_NONE;
+                           HOLD of a fragment: the block's size */
+    uint32_t
+        key_count; /* MATCH_ASK: keys; MATCH_TELL: how many are held; HOLD, DRAIN_ASK, FRAGMENT:
+                           1 + which fragment, 0: the whole block */
     struct fb_block block;
     struct fb_span span;       /* OFFER */
     const struct fb_key *keys; /* MATCH_ASK: borrowed, see R12 */
@@ -238,8 +257,8 @@ enum fb_op_kind {
     FB_OP_META_GET, /* record of block.key: OK or ABSENT */
     FB_OP_META_PUT, /* record of block.key, compare-and-swap (R15) */
     FB_OP_DIGEST,   /* of the memory span; DONE carries it */
-    FB_OP_ENCODE,
-    FB_OP_DECODE,
+    FB_OP_ENCODE,   /* memory span -> parity fragments (R13) */
+    FB_OP_DECODE,   /* fragments -> memory span (R13) */
     FB_OP_COUNT
 };
 
@@ -255,6 +274,7 @@ struct fb_op {
             struct fb_span source; /* READ: device; PULL: peer or client; WRITE: device (target) */
             struct fb_block block;
             struct fb_meta record; /* META_PUT: the expected version, the new value and size */
+            const struct fb_fragments *fragments; /* ENCODE, DECODE; else unspecified */
         };
     };
 };

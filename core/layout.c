@@ -28,8 +28,11 @@
     X(tenants_offset, N(tenants) * sizeof(struct tenant)) \
     X(branches_offset, N(leaves_first) ? N(memory_entries) * sizeof(struct branch) : 0) \
     X(pins_offset, N(pins) * sizeof(struct pin)) \
+    X(fragments_offset, N(fragments) * sizeof(struct fragment)) \
+    X(codes_offset, N(codes) * sizeof(struct code)) \
+    X(mends_offset, N(mends) * sizeof(struct mend)) \
     X(timer_offset, FB_TIMER_SIZE_BYTES(N(fills) * FB_ATTEMPTS_MAX + N(matches) + N(puts) + \
-                                        N(gathers) + N(metas) + TIMERS_SINGLE))
+                                        N(gathers) + N(metas) + TIMERS_SINGLE + N(mends)))
 
 /* The oldest loan, the drain, the pins. */
 enum { TIMERS_SINGLE = 3 };
@@ -53,6 +56,9 @@ enum {
     SCALE_tenants = 0,
     SCALE_leaves_first = 0,
     SCALE_pins = 0,
+    SCALE_fragments = 0,
+    SCALE_codes = 0,
+    SCALE_mends = 0,
     SCALE_SIZE_BYTES_MAX = 64 * 1024
 };
 
@@ -69,6 +75,7 @@ struct counts {
     uint64_t memory_chunks, memory_entries, device_chunks, device_entries;
     uint64_t fills, waiters, lends, device_writes, matches, puts, dirty;
     uint64_t gathers, gather_ranges, metas, tenants, leaves_first, pins;
+    uint64_t fragments, codes, mends;
 };
 
 static uint64_t count_entries(uint64_t given, uint64_t chunks, uint64_t least)
@@ -101,6 +108,11 @@ static struct counts counts_of(const struct fb_config *config)
         .leaves_first = config->leaves_first,
         .pins = config->pins_max,
     };
+    if (config->erasure_data > 0) {
+        counts.fragments = config->dirty_max + config->fills_max;
+        counts.codes = config->puts_max;
+        counts.mends = config->mends_max;
+    }
     counts.memory_entries = count_entries(config->memory_entries_max, counts.memory_chunks, 64);
     if (counts.device_chunks > 0)
         counts.device_entries = count_entries(config->device_entries_max, counts.device_chunks, 64);
@@ -186,6 +198,11 @@ static void node_init_pools(struct fb_node *node)
         node_gathers(node)[i].head = FB_NONE;
     for (uint32_t i = 0; i < config->gather_ranges_max; i++)
         node_ranges(node)[i].next = i + 1 < config->gather_ranges_max ? i + 1 : FB_NONE;
+    for (uint32_t i = 0; config->erasure_data > 0 && i < config->puts_max; i++)
+        node_codes(node)[i] =
+            (struct code){.generation = generation_first(node), .parity_unit = FB_NONE};
+    for (uint32_t i = 0; i < mend_count(node); i++)
+        node_mends(node)[i].generation = generation_first(node);
     node->range_free = config->gather_ranges_max > 0 ? 0 : FB_NONE;
     node->put_free = 0;
     node->dirty_free = 0;

@@ -16,6 +16,7 @@ enum {
     FB_HOLDERS_MAX = 8,       /* readers an owner remembers per block; oldest replaced */
     FB_SUSPECTS_MAX = 32,     /* peers whose failures a node remembers */
     FB_HOPS_MAX = 32,         /* referrals one ask follows before it goes back to the owner */
+    FB_FRAGMENTS_MAX = 16,    /* data and parity of one block; see erasure.c */
     FB_MATCH_KEYS_MAX = 1024, /* keys in one match request; more: INVALID */
     FB_MATCH_RUNS_MAX = 7,    /* owners one match asks at once; keys beyond are not counted */
     FB_EVICT_TRIES_MAX = 64,  /* victims looked at for one extent; then BUSY */

@@ -85,6 +85,9 @@ static void node_message(struct step *step, const struct fb_message *message)
     case FB_MESSAGE_DRAIN_LOST:
         drain_lost(step, message);
         return;
+    case FB_MESSAGE_FRAGMENT:
+        mend_hear(step, message);
+        return;
     case FB_MESSAGE_FORGET:
         forget_message(step, message);
         return;
@@ -95,12 +98,15 @@ static void node_message(struct step *step, const struct fb_message *message)
 static void node_done(struct step *step, const struct fb_done *done)
 {
     uint32_t class = id_class(done->op_id);
-    FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE || class == ID_DRAIN || class == ID_META);
+    FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE || class == ID_DRAIN || class == ID_META ||
+              class == ID_CODE);
     FB_ASSERT(done->status < FB_STATUS_COUNT);
     if (class == ID_ATTEMPT)
         attempt_done(step, id_index(done->op_id), done);
     else if (class == ID_DRAIN)
         drain_done(step, id_index(done->op_id), done);
+    else if (class == ID_CODE)
+        code_done(step, id_index(done->op_id), done);
     else if (class == ID_META)
         meta_done(step, id_index(done->op_id), done);
     else
@@ -131,8 +137,10 @@ static void node_tick(struct step *step)
             gather_timer(step, id - timer_of_gather(node, 0));
         else if (id < timer_of_pins(node))
             meta_timer(step, id - timer_of_meta(node, 0));
-        else
+        else if (id == timer_of_pins(node))
             pin_timer(node);
+        else
+            mend_timer(step, id - timer_of_mend(node, 0));
     }
 }
 
@@ -220,7 +228,7 @@ bool fb_node_is_idle(const struct fb_node *node)
     return node->fills_used == 0 && node->waiters_used == 0 && node->lends_used == 0 &&
            node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
            node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0 &&
-           node->ranges_used == 0 && node->metas_used == 0;
+           node->ranges_used == 0 && node->metas_used == 0 && node->mends_used == 0;
 }
 
 bool fb_node_holds(const struct fb_node *node, struct fb_key key)
@@ -240,6 +248,8 @@ void fb_node_check(const struct fb_node *node)
     memory_check(state);
     device_check(state);
     put_check(state);
+    code_check(state);
+    mend_check(state);
     dirty_check(state);
     fill_check(state);
     attempt_check(state);

@@ -156,6 +156,7 @@ void attempt_timer(struct step *step, uint32_t index)
     case ATTEMPT_DIGEST:
     case ATTEMPT_FETCH:
     case ATTEMPT_READ:
+    case ATTEMPT_DECODE:
         hedge(step, index); /* or wait: DONE will come (R3) */
         return;
     case ATTEMPT_QUEUED:

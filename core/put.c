@@ -9,7 +9,8 @@
  * Targets are the partition's ranks, of different failure domains; with place_local this node
  * alone. The level says what is true when the client hears: this node has it (MEMORY), a quorum has
  * it in memory (REPLICATED) or on a device (DEVICE), or the origin has it (ORIGIN). The same record
- * repairs: after a view change a holder spreads its undrained blocks to the ranks that are new. */
+ * repairs: after a view change a holder spreads its undrained blocks to the ranks that are new.
+ * With erasure_data the targets hold fragments: see erasure.c, which has the same states. */
 #include "flows.h"
 
 static uint32_t put_target(const struct fb_node *node, struct fb_key key, uint32_t rank)
@@ -64,6 +65,8 @@ bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t req
                         .is_answered = !has_client};
     memory_pin(node, slot);
     put_targets(node, put, fb_cache_key(node_cache(node), slot));
+    if (code_is_wanted(node, level))
+        code_begin(node, index);
     fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns);
     FB_ASSERT(put->target_count > 0);
     return true;
@@ -81,12 +84,14 @@ void put_share(struct fb_node *node, uint32_t slot)
     put_begin(node, slot, FB_LEVEL_VOLATILE, 0, false);
 }
 
-static void put_end(struct fb_node *node, uint32_t index)
+void put_end(struct fb_node *node, uint32_t index)
 {
     struct put *put = &node_puts(node)[index];
     FB_ASSERT(put->slot != FB_NONE);
     FB_ASSERT(put->is_answered);
     fb_timer_cancel(node_timer(node), timer_of_put(node, index));
+    if (put->is_coded)
+        code_end(node, index);
     memory_unpin(node, put->slot);
     put->slot = FB_NONE;
     put->next = node->put_free;
@@ -94,7 +99,7 @@ static void put_end(struct fb_node *node, uint32_t index)
     node->puts_used--;
 }
 
-static void put_reply(struct step *step, struct put *put, enum fb_status status)
+void put_reply(struct step *step, struct put *put, enum fb_status status)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(!put->is_answered);
@@ -159,6 +164,8 @@ bool put_is_spread(struct fb_node *node, uint32_t slot)
     FB_ASSERT(slot < node->memory_entries_max);
     for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
         const struct put *put = &node_puts(node)[i];
+        if (put->slot == slot && put->is_coded)
+            return code_is_spread(node, i);
         if (put->slot == slot)
             return put->held == (1u << put->target_count) - 1;
     }
@@ -196,6 +203,10 @@ void put_timer(struct step *step, uint32_t index)
     struct put *put = &node_puts(node)[index];
     FB_ASSERT(put->slot != FB_NONE);
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
+    if (put->is_coded) {
+        code_timer(step, index);
+        return;
+    }
     uint32_t bits = put->held, local = FB_NONE;
     fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + node->config.hold_ns);
     /* Held by all and waiting for the drain is no failure. */
@@ -227,7 +238,8 @@ void put_timer(struct step *step, uint32_t index)
 void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status)
 {
     struct fb_node *node = step->node;
-    uint32_t index = id_index(id);
+    enum { PUT_BITS = 16 }; /* above: the fragment */
+    uint32_t index = id_index(id) & ((1u << PUT_BITS) - 1);
     bool is_mine = id_class(id) == ID_PUT && index < node->config.puts_max &&
                    node_puts(node)[index].slot != FB_NONE &&
                    node_puts(node)[index].generation == id_generation(id);
@@ -241,6 +253,10 @@ void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status st
         suspect_clear(node, source);
     if (status != FB_OK)
         return; /* asked again at the timer */
+    if (put->is_coded) {
+        code_held(step, index, id_index(id) >> PUT_BITS, source);
+        return;
+    }
     for (uint32_t i = 0; i < put->target_count; i++) {
         if (put->targets[i] == source)
             put->held |= (uint8_t)(1u << i);
@@ -273,7 +289,13 @@ void put_view_changed(struct fb_node *node)
         if (put->slot == FB_NONE)
             continue;
         put_targets(node, put, fb_cache_key(node_cache(node), put->slot));
+        if (put->is_coded)
+            code_targets(node, i);
         fb_timer_set(node_timer(node), timer_of_put(node, i), node->now_ns);
+    }
+    if (node->config.erasure_data > 0 && node->dirty_used > 0) { /* writers may be gone */
+        node->drain_next = node->dirty_oldest;
+        fb_timer_set(node_timer(node), timer_of_drain(node), node->now_ns);
     }
     node->repair_next = node->config.place_local ? FB_NONE : node->dirty_oldest;
     FB_ASSERT(node->puts_used <= node->config.puts_max);
@@ -285,10 +307,11 @@ void put_repair(struct fb_node *node)
     FB_ASSERT(node->view != NULL || node->repair_next == FB_NONE);
     for (uint32_t i = 0; i < REPAIRS_A_STEP && node->repair_next != FB_NONE; i++) {
         const struct dirty *dirty = &node_dirty(node)[node->repair_next];
-        if (!put_of_slot(node, dirty->slot) &&
+        bool is_whole = fragment_of_dirty(node, node->repair_next) == NULL;
+        if (is_whole && !put_of_slot(node, dirty->slot) &&
             !put_begin(node, dirty->slot, FB_LEVEL_MEMORY, 0, false))
             return;
-        node->stats.repairs++;
+        node->stats.repairs += is_whole;
         node->repair_next = dirty->newer;
     }
 }

@@ -13,7 +13,7 @@
 #ifndef FB_CORE_RECORDS_H
 #define FB_CORE_RECORDS_H
 
-#include "io.h"
+#include "coded.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,10 +66,13 @@ struct suspect { /* failures 0: not in use */
 enum fill_state { FILL_FREE, FILL_ACTIVE, FILL_ANSWERING, FILL_FAILING, FILL_DRAINING };
 
 enum {
-    FILL_AS_OWNER = 1, /* a peer asked this node: go to the origin, not to other peers */
-    FILL_PUT = 2,      /* bytes come from the client, or with HOLD from a writer */
-    FILL_HOLD = 4,     /* their digest is known */
-    FILL_PREFETCH = 8, /* nobody has asked yet: it is worth keeping */
+    FILL_AS_OWNER = 1,  /* a peer asked this node: go to the origin, not to other peers */
+    FILL_PUT = 2,       /* bytes come from the client, or with HOLD from a writer */
+    FILL_HOLD = 4,      /* their digest is known */
+    FILL_PREFETCH = 8,  /* nobody has asked yet: it is worth keeping */
+    FILL_FRAGMENT = 16, /* of put_source.peer and nobody else */
+    FILL_MEND = 32,     /* made from fragments: put_source.offset is the mend */
+    FILL_FETCH = 64,    /* from the origin, though a fragment is here; its digest is known */
 };
 
 struct fill {
@@ -101,7 +104,8 @@ enum attempt_state {
     ATTEMPT_FETCH,
     ATTEMPT_READ,
     ATTEMPT_BACKOFF,
-    ATTEMPT_QUEUED /* for the origin; see origin.c */
+    ATTEMPT_QUEUED, /* for the origin; see origin.c */
+    ATTEMPT_DECODE
 };
 
 struct attempt {
@@ -124,7 +128,17 @@ struct attempt {
     uint32_t is_hedge;
 };
 
-enum { WAITER_GET, WAITER_PUT, WAITER_WRITE, WAITER_HOLD, WAITER_PEER, WAITER_GATHER, WAITER_PIN };
+enum {
+    WAITER_GET,
+    WAITER_PUT,
+    WAITER_WRITE,
+    WAITER_HOLD,
+    WAITER_PEER,
+    WAITER_GATHER,
+    WAITER_PIN,
+    WAITER_FRAGMENT, /* a mend's fragment */
+    WAITER_MEND      /* a mend's block */
+};
 
 struct waiter {
     uint64_t id; /* request id or the peer's ask id */
@@ -166,7 +180,8 @@ struct put { /* a durable write being spread; slot FB_NONE: free */
     uint8_t held; /* bitmap of targets */
     uint8_t level;
     uint8_t is_answered; /* or nobody asked: a repair */
-    uint32_t failures;
+    uint16_t failures;
+    uint16_t is_coded; /* its code has the targets */
 };
 
 struct dirty { /* an undrained block; slot FB_NONE: free */

@@ -23,7 +23,8 @@ struct fb_node {
     uint64_t device_cache_offset, device_extents_offset, device_entries_offset;
     uint64_t fills_offset, attempts_offset, waiters_offset, lends_offset, writes_offset;
     uint64_t matches_offset, puts_offset, dirty_offset, gathers_offset, ranges_offset, metas_offset;
-    uint64_t tags_offset, tenants_offset, branches_offset, pins_offset, timer_offset;
+    uint64_t tags_offset, tenants_offset, branches_offset, pins_offset;
+    uint64_t fragments_offset, codes_offset, mends_offset, timer_offset;
     uint32_t memory_entries_max, device_entries_max;
     uint32_t fill_free, waiter_free, lend_free, write_free;
     uint32_t work_head, work_tail; /* fills with waiters to answer */
@@ -38,6 +39,7 @@ struct fb_node {
     uint32_t fetches_used, fetch_oldest, fetch_newest; /* see origin.c */
     uint32_t bypass_turn;
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
+    uint32_t mends_used, reserved;
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
     struct pace device_pace, fetch_pace;         /* of reads of the drive and the origin */
@@ -71,11 +73,14 @@ STATE_ACCESSOR(struct tag, node_tags, tags_offset)
 STATE_ACCESSOR(struct tenant, node_tenants, tenants_offset)
 STATE_ACCESSOR(struct branch, node_branches, branches_offset)
 STATE_ACCESSOR(struct pin, node_pins, pins_offset)
+STATE_ACCESSOR(struct fragment, node_fragments, fragments_offset)
+STATE_ACCESSOR(struct code, node_codes, codes_offset)
+STATE_ACCESSOR(struct mend, node_mends, mends_offset)
 STATE_ACCESSOR(struct fb_timer, node_timer, timer_offset)
 #undef STATE_ACCESSOR
 
 /* Timer ids: attempts first, then matches, the oldest loan, puts, the drain, gathers, metas, the
- * pins' earliest end. */
+ * pins' earliest end, mends. */
 static inline uint32_t timer_of_match(const struct fb_node *node, uint32_t match)
 {
     return (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX + match;
@@ -111,13 +116,34 @@ static inline uint32_t timer_of_pins(const struct fb_node *node)
     return timer_of_meta(node, (uint32_t)node->config.metas_max);
 }
 
+static inline uint32_t timer_of_mend(const struct fb_node *node, uint32_t mend)
+{
+    return timer_of_pins(node) + 1 + mend;
+}
+
+/* Blocks made from fragments at once. */
+static inline uint32_t mend_count(const struct fb_node *node)
+{
+    return node->config.erasure_data > 0 ? (uint32_t)node->config.mends_max : 0;
+}
+
 static inline uint32_t timer_count(const struct fb_node *node)
 {
-    return timer_of_pins(node) + 1;
+    return timer_of_mend(node, mend_count(node));
 }
 
 /* Ids that leave the node: class, index, generation. */
-enum id_class { ID_ATTEMPT = 1, ID_WRITE, ID_MATCH, ID_PUT, ID_DRAIN, ID_GATHER, ID_META, ID_PIN };
+enum id_class {
+    ID_ATTEMPT = 1,
+    ID_WRITE,
+    ID_MATCH,
+    ID_PUT,
+    ID_DRAIN,
+    ID_GATHER,
+    ID_META,
+    ID_PIN,
+    ID_CODE
+};
 
 static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)
 {

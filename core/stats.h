@@ -66,6 +66,8 @@
     X(forgotten, "1", "blocks dropped because nobody wants them any more") \
     X(origin_queued, "1", "origin fetches that waited for their turn") \
     X(device_bypasses, "1", "reads that passed the drive by: it was slower than peers and origin") \
+    X(codes, "1", "blocks cut into fragments for a durable write") \
+    X(mends, "1", "blocks made from fragments because their writer was gone") \
     X(late_messages, "1", "answers to an attempt that had ended")
 
 struct fb_stats {

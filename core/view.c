@@ -332,3 +332,25 @@ uint32_t fb_view_member_count(const struct fb_view *view)
     FB_ASSERT(view->member_count > 0);
     return view->member_count;
 }
+
+const struct fb_member *fb_view_member(const struct fb_view *view, uint32_t index)
+{
+    FB_ASSERT(view->member_count > 0);
+    FB_ASSERT(index < view->member_count);
+    return &view->members[index];
+}
+
+const struct fb_member *fb_view_find(const struct fb_view *view, uint32_t node)
+{
+    uint32_t low = 0, high = view->member_count;
+    FB_ASSERT(high > 0);
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (view->members[middle].node <= node)
+            low = middle;
+        else
+            high = middle;
+    }
+    FB_ASSERT(low < view->member_count);
+    return view->members[low].node == node ? &view->members[low] : NULL;
+}

@@ -40,6 +40,10 @@ enum fb_status fb_view_build(struct fb_view *view, uint64_t size_bytes, uint64_t
 /* Node at `rank` for a key; FB_NONE when the partition lists fewer. O(1). */
 uint32_t fb_view_owner(const struct fb_view *view, struct fb_key key, uint32_t rank);
 
+/* The index-th member by node id, and the member that is that node; NULL: there is none. */
+const struct fb_member *fb_view_member(const struct fb_view *view, uint32_t index);
+const struct fb_member *fb_view_find(const struct fb_view *view, uint32_t node);
+
 uint32_t fb_view_ranks(const struct fb_view *view);
 uint64_t fb_view_version(const struct fb_view *view);
 uint32_t fb_view_member_count(const struct fb_view *view);

@@ -219,6 +219,8 @@ static void works_open(struct fb_loop *loop, struct fb_error *error)
     const struct fb_config *config = &loop->settings->core;
     loop->work_count = (uint32_t)(config->fills_max * FB_ATTEMPTS_MAX + config->device_writes_max +
                                   config->drains_max);
+    if (config->erasure_data > 0)
+        loop->work_count += (uint32_t)config->puts_max;
     loop->works = calloc(loop->work_count, sizeof(*loop->works));
     if (loop->works == NULL) {
         fb_error_set(error, "out of memory for %u operations", loop->work_count);

@@ -196,7 +196,8 @@ static void op_send(struct fb_loop *loop, const struct fb_op *op)
 {
     const struct fb_message *message = &op->message;
     const struct fb_object *object = NULL;
-    bool has_name = message->kind == FB_MESSAGE_ASK || message->kind == FB_MESSAGE_HOLD;
+    bool has_name = message->kind == FB_MESSAGE_ASK || message->kind == FB_MESSAGE_HOLD ||
+                    message->kind == FB_MESSAGE_FRAGMENT;
     if (has_name && message->block.object != FB_OBJECT_NONE)
         object = fb_objects_find(&loop->objects, message->block.object);
     fb_tcp_send(loop, op->target, message, object);

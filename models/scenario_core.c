@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { FIELDS_MAX = 48 };
+enum { FIELDS_MAX = 96 };
 
 void fb_core_key(const char *field, char key[FB_NAME_MAX])
 {

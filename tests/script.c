@@ -42,6 +42,7 @@ struct script {
     char *text;
     size_t text_size, text_max;
     uint32_t wrong_reads;
+    struct fb_fragments plans[SCRIPT_NODES_MAX]; /* of the last DECODE */
     struct fb_view *old_view; /* before a burial; nodes that died still point to it */
     struct fb_key stored[STORES_MAX];
     uint32_t stored_count;
@@ -60,6 +61,39 @@ static uint64_t *tag_at(struct script *script, const struct fb_span *span)
     uint64_t unit = script->config.block_size_bytes / FB_UNITS_PER_CHUNK;
     uint32_t region = span->region == FB_REGION_DEVICE ? 1 : 0;
     return &script->tags[span->peer][region][span->offset / unit];
+}
+
+/* Every unit, so that a part of a block that is read shows what it is of. */
+static void tag_set(struct script *script, const struct fb_span *span, uint64_t tag)
+{
+    uint64_t unit = script->config.block_size_bytes / FB_UNITS_PER_CHUNK;
+    uint64_t *tags = tag_at(script, span);
+    for (uint64_t i = 0; i < (span->size + unit - 1) / unit; i++)
+        tags[i] = tag;
+}
+
+/* A fragment has the tag of its block; those of different blocks make nonsense. */
+static void script_code(struct script *script, const struct fb_op *op)
+{
+    const struct fb_fragments *plan = &script->plans[op->span.peer];
+    struct fb_span part = {.region = FB_REGION_MEMORY, .peer = op->span.peer};
+    if (op->kind == FB_OP_ENCODE) {
+        tag_set(script, &op->span, *tag_at(script, &op->source));
+        return;
+    }
+    uint64_t tag = 0;
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < plan->data_count + plan->parity_count; i++) {
+        bool is_empty = i < plan->data_count && (uint64_t)i * plan->size >= op->span.size;
+        found += is_empty || (plan->present >> i & 1u);
+        if (!(plan->present >> i & 1u))
+            continue;
+        part.offset = plan->offset[i];
+        tag = tag == 0 || tag == *tag_at(script, &part) ? *tag_at(script, &part) : 1;
+    }
+    if (found < plan->data_count)
+        script->wrong_reads++;
+    tag_set(script, &op->span, tag);
 }
 
 static void script_line(struct script *script, const struct fb_trace_record *record)
@@ -157,7 +191,8 @@ void script_bury(struct script *script, uint64_t at_ns, uint32_t node)
     struct fb_member members[SCRIPT_NODES_MAX];
     uint64_t view_bytes = fb_view_size_bytes(script->nodes);
     uint32_t ranks = fb_view_ranks(script->view), alive = 0;
-    script_kill(script, node);
+    if (node != FB_NONE)
+        script_kill(script, node);
     if (script->old_view != NULL)
         abort(); /* one burial a script */
     script->old_view = script->view;
@@ -287,6 +322,8 @@ static void script_op(struct script *script, uint32_t node, const struct fb_op *
     event->has_op = true;
     event->is_applied = fault.is_applied;
     event->op = *op;
+    if (op->kind == FB_OP_DECODE)
+        script->plans[node] = *op->fragments;
     event->event = (struct fb_event){.kind = FB_EVENT_DONE,
                                      .done = {.op_id = op->op_id, .status = fault.status}};
 }
@@ -358,11 +395,13 @@ static void script_move(struct script *script, struct script_event *event)
     }
     bool is_copy_in = op->kind == FB_OP_PULL && op->source.region == FB_REGION_CLIENT;
     if (op->kind == FB_OP_FETCH || is_copy_in)
-        *tag_at(script, &op->span) = tag_of(&op->block);
+        tag_set(script, &op->span, tag_of(&op->block));
     else if (op->kind == FB_OP_PULL || op->kind == FB_OP_READ)
-        *tag_at(script, &op->span) = *tag_at(script, &op->source);
+        tag_set(script, &op->span, *tag_at(script, &op->source));
     else if (op->kind == FB_OP_WRITE)
-        *tag_at(script, &op->source) = *tag_at(script, &op->span);
+        tag_set(script, &op->source, *tag_at(script, &op->span));
+    else if (op->kind == FB_OP_ENCODE || op->kind == FB_OP_DECODE)
+        script_code(script, op);
     if (op->kind == FB_OP_DIGEST)
         event->event.done.digest = fb_mix(*tag_at(script, &op->span));
 }

@@ -34,7 +34,7 @@ void *script_context(struct script *script);
 /* From then on: messages to the node vanish, pulls from it fail with GONE. */
 void script_kill(struct script *script, uint32_t node);
 
-/* Kills a node and gives the others a view without it, at a date. */
+/* Kills a node (FB_NONE: none more) and gives the others a view without the dead, at a date. */
 void script_bury(struct script *script, uint64_t at_ns, uint32_t node);
 
 /* Objects from here on are at the origin only once they were stored. */

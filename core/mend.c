@@ -1,0 +1,501 @@
+/* The holder's side of fragments (erasure.c), and blocks that are made whole from them.
+ *
+ * A holder's fragment is an undrained block that it does not store. Every drain_check_ns it asks
+ * the writer (DRAIN_ASK) while that is up; DRAINED ends it. When the writer is gone from the view,
+ * or has forgotten (DRAIN_LOST), it tells the block's first rank (FRAGMENT), again and again:
+ *
+ *     FREE --mend_hear--> LISTENING --k are known--> PULLING --k are here--> JOINING --> FREE
+ *                          ^   |                      |  |                     ^
+ *                          |   |                      |  '- a fragment fails --+-> LISTENING
+ *                          |   '-- no k after a while: the origin may have it -'
+ *                          '- the fill failed: FREE, until a holder tells again
+ *
+ * LISTENING  who has which fragment; PULLING: fills of single fragments, pinned when they are here,
+ *            one more than k when the last are slow; JOINING: a fill of the block itself, DECODE,
+ *            then its digest. That fill is an ordinary one, so readers wait with it.
+ * The block made whole is undrained and this node's: it drains it, and its DRAINED ends the
+ * fragments. A holder that asks later hears it as long as the block is cached, and after that the
+ * block is taken from the origin and its digest compared, which says the same.
+ * A node that has an undrained fragment never reads the block from the origin on a reader's behalf:
+ * the origin may have older bytes there. It asks the writer, and is BUSY until the block is whole.
+ *
+ * Does not: rebuild single fragments; look for holders that have not spoken. */
+#include "flows.h"
+
+#include "key.h"
+
+enum { MEND_BITS = 16, FRAGMENT_BITS = 8 };
+
+static struct fragment *fragment_if(struct fb_node *node, uint32_t at)
+{
+    FB_ASSERT(at < node->config.dirty_max + node->config.fills_max);
+    if (node->config.erasure_data == 0)
+        return NULL;
+    struct fragment *fragment = &node_fragments(node)[at];
+    FB_ASSERT(fragment->index < FB_FRAGMENTS_MAX);
+    return fragment->size_bytes > 0 ? fragment : NULL;
+}
+
+struct fragment *fragment_of_dirty(struct fb_node *node, uint32_t dirty)
+{
+    FB_ASSERT(dirty < node->config.dirty_max);
+    FB_ASSERT(node_dirty(node)[dirty].slot != FB_NONE);
+    return fragment_if(node, dirty);
+}
+
+const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill *fill)
+{
+    FB_ASSERT(fill->state != FILL_FREE);
+    FB_ASSERT(fill >= node_fills(node));
+    return fragment_if(node,
+                       (uint32_t)(node->config.dirty_max + (uint64_t)(fill - node_fills(node))));
+}
+
+/* A HOLD, or a FRAGMENT, is of a fragment that this node's config can have cut, or of none. */
+bool fragment_is_sane(const struct fb_node *node, const struct fb_message *message)
+{
+    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
+    if (message->key_count == 0)
+        return true;
+    if (message->key_count > node->config.erasure_data + node->config.erasure_parity ||
+        node->config.erasure_data == 0 || message->hops == FB_LEVEL_VOLATILE ||
+        message->target == 0 || message->target > node->config.block_size_bytes)
+        return false;
+    uint32_t bytes = fragment_bytes(&node->config, message->target, message->key_count - 1);
+    return bytes == message->block.size;
+}
+
+struct fragment fragment_of_message(const struct fb_message *message)
+{
+    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
+    if (message->key_count == 0)
+        return (struct fragment){.size_bytes = 0};
+    FB_ASSERT(message->source != FB_NONE);
+    return (struct fragment){.digest = message->lend_id,
+                             .size_bytes = message->target,
+                             .writer = message->source,
+                             .index = message->key_count - 1};
+}
+
+/* Remembers what a fill pulls. */
+void fragment_arrives(struct fb_node *node, uint32_t fill, const struct fb_message *message)
+{
+    FB_ASSERT(fill < node->config.fills_max);
+    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
+    if (node->config.erasure_data > 0)
+        node_fragments(node)[node->config.dirty_max + fill] = fragment_of_message(message);
+}
+
+/* A dirty record is that of this fragment; NULL: of a whole block. */
+void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment *fragment)
+{
+    FB_ASSERT(dirty < node->config.dirty_max);
+    FB_ASSERT(node_dirty(node)[dirty].slot != FB_NONE);
+    if (node->config.erasure_data == 0)
+        return;
+    node_fragments(node)[dirty] = fragment != NULL ? *fragment : (struct fragment){.size_bytes = 0};
+}
+
+/* The whole block is at the origin: this part of it is of no use. */
+void fragment_drained(struct fb_node *node, uint32_t slot)
+{
+    struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    FB_ASSERT(fragment_of_dirty(node, entry->fill) != NULL);
+    node_fragments(node)[entry->fill].size_bytes = 0;
+    dirty_clear(node, entry->fill);
+    entry->flags |= ENTRY_TRANSIENT;
+    memory_settle(node, slot);
+}
+
+static bool node_is_up(const struct fb_node *node, uint32_t peer)
+{
+    FB_ASSERT(peer != FB_NONE);
+    FB_ASSERT(node->view != NULL);
+    const struct fb_member *member = fb_view_find(node->view, peer);
+    return member != NULL && member->is_up;
+}
+
+/* The writer of a block of which an undrained fragment is here; FB_NONE: there is none. */
+uint32_t mend_writer(struct fb_node *node, struct fb_key key)
+{
+    uint32_t count = (uint32_t)(node->config.erasure_data + node->config.erasure_parity);
+    FB_ASSERT(node->config.erasure_data == 0 || count <= FB_FRAGMENTS_MAX);
+    if (node->config.erasure_data == 0 || node->dirty_used == 0)
+        return FB_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = fb_cache_find(node_cache(node), fragment_key(key, i));
+        if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY))
+            continue;
+        const struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
+        if (fragment != NULL) {
+            FB_ASSERT(fragment->index == i);
+            return fragment->writer;
+        }
+    }
+    return FB_NONE;
+}
+
+/* A holder's look at one of its fragments: whoever drains it is asked or told. */
+void mend_tell(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    const struct fragment *fragment = fragment_of_dirty(node, index);
+    FB_ASSERT(fragment != NULL);
+    FB_ASSERT(step_room(step) > 0);
+    uint32_t self = (uint32_t)node->config.node;
+    struct fb_message message = {.source = self,
+                                 .target = FB_NONE,
+                                 .key_count = fragment->index + 1,
+                                 .block = dirty_block(node, index)};
+    uint32_t target = fragment->writer;
+    if (node->view == NULL)
+        return;
+    if (!fragment->is_orphan && target != self && node_is_up(node, target)) {
+        message.kind = FB_MESSAGE_DRAIN_ASK;
+        message.block.object = FB_OBJECT_NONE;
+    } else {
+        message.kind = FB_MESSAGE_FRAGMENT;
+        message.digest = fragment->digest;
+        message.block.key = fragment_key(message.block.key, fragment->index);
+        message.block.size = fragment->size_bytes;
+        target = fb_view_owner(node->view, message.block.key, 0);
+    }
+    if (target == self) {
+        mend_hear(step, &message);
+        return;
+    }
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = target;
+    op->message = message;
+}
+
+static uint32_t mend_needed(struct fb_node *node, const struct fb_block *block, uint32_t have)
+{
+    uint32_t count = bits_count(have), data = (uint32_t)node->config.erasure_data;
+    FB_ASSERT(data > 0);
+    for (uint32_t i = 0; i < data; i++)
+        count += fragment_bytes(&node->config, block->size, i) == 0;
+    FB_ASSERT(count <= 2 * FB_FRAGMENTS_MAX);
+    return count >= data ? 0 : data - count;
+}
+
+static void mend_end(struct fb_node *node, uint32_t index)
+{
+    struct mend *mend = &node_mends(node)[index];
+    FB_ASSERT(mend->state != MEND_FREE);
+    FB_ASSERT(node->mends_used > 0);
+    for (uint32_t i = 0; i < FB_FRAGMENTS_MAX; i++) {
+        if (!(mend->have >> i & 1u))
+            continue;
+        memory_unpin(node, mend->slots[i]);
+        memory_settle(node, mend->slots[i]);
+    }
+    fb_timer_cancel(node_timer(node), timer_of_mend(node, index));
+    mend->have = 0;
+    mend->state = MEND_FREE;
+    mend->generation++;
+    node->mends_used--;
+}
+
+/* The record of a block; FB_NONE: too many at once, its holders will tell again. */
+static uint32_t mend_find(struct fb_node *node, const struct fb_message *message)
+{
+    uint32_t free = FB_NONE;
+    for (uint32_t i = 0; i < mend_count(node); i++) {
+        struct mend *mend = &node_mends(node)[i];
+        if (mend->state == MEND_FREE)
+            free = free == FB_NONE ? i : free;
+        else if (fb_key_equal(mend->block.key, message->block.key))
+            return i;
+    }
+    if (free == FB_NONE)
+        return FB_NONE;
+    struct mend *mend = &node_mends(node)[free];
+    FB_ASSERT(mend->have == 0);
+    *mend = (struct mend){.block = message->block,
+                          .digest = message->digest,
+                          .generation = mend->generation + 1,
+                          .state = MEND_LISTENING};
+    node->mends_used++;
+    fb_timer_set(node_timer(node), timer_of_mend(node, free),
+                 node->now_ns + 2 * node->config.drain_check_ns);
+    FB_ASSERT(node->mends_used <= mend_count(node));
+    return free;
+}
+
+static void mend_answer(struct step *step, const struct fb_message *message)
+{
+    struct fb_node *node = step->node;
+    struct fb_key key = fragment_key(message->block.key, message->key_count - 1);
+    FB_ASSERT(message->key_count > 0);
+    if (message->source == node->config.node) {
+        uint32_t slot = fb_cache_find(node_cache(node), key);
+        FB_ASSERT(slot != FB_NONE);
+        fragment_drained(node, slot);
+        return;
+    }
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = message->source;
+    op->message = (struct fb_message){.kind = FB_MESSAGE_DRAINED,
+                                      .source = (uint32_t)node->config.node,
+                                      .target = FB_NONE,
+                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+}
+
+/* The block is here already, whole. */
+static void mend_is_here(struct step *step, const struct fb_message *message, uint32_t slot)
+{
+    struct fb_node *node = step->node;
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    FB_ASSERT(message->key_count > 0);
+    bool is_same = entry->digest == message->digest && entry->size_bytes == message->block.size;
+    if ((entry->flags & ENTRY_DIRTY) || !is_same)
+        return;
+    if (entry->flags & (ENTRY_DRAINED | ENTRY_FETCHED))
+        mend_answer(step, message);
+    else if (dirty_mark(node, slot, &message->block))
+        fragment_settle(node, entry->fill, NULL);
+}
+
+void mend_hear(struct step *step, const struct fb_message *message)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
+    uint32_t count = (uint32_t)(node->config.erasure_data + node->config.erasure_parity);
+    bool is_sane = node->config.erasure_data > 0 && message->key_count > 0 &&
+                   message->key_count <= count && message->block.size > 0 &&
+                   message->block.size <= node->config.block_size_bytes &&
+                   message->block.object != FB_OBJECT_NONE && message->source != FB_NONE &&
+                   tenant_is_known(node, message->block.tenant) && node->view != NULL;
+    if (!is_sane)
+        return;
+    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
+        mend_is_here(step, message, slot);
+        return;
+    }
+    uint32_t index = mend_find(node, message), fragment = message->key_count - 1;
+    if (index == FB_NONE)
+        return;
+    struct mend *mend = &node_mends(node)[index];
+    bool is_same = mend->digest == message->digest && mend->block.size == message->block.size;
+    if (!is_same || mend->state == MEND_JOINING)
+        return;
+    mend->told |= 1u << fragment;
+    mend->sources[fragment] = message->source;
+    if (mend->state == MEND_LISTENING && mend_needed(node, &mend->block, mend->told) == 0) {
+        mend->state = MEND_PULLING;
+        fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
+    }
+    FB_ASSERT(mend->state == MEND_LISTENING || mend->state == MEND_PULLING);
+}
+
+static struct waiter mend_waiter(struct fb_node *node, uint32_t index, uint32_t fragment,
+                                 uint32_t kind)
+{
+    const struct mend *mend = &node_mends(node)[index];
+    FB_ASSERT(index < 1u << MEND_BITS);
+    FB_ASSERT(fragment < 1u << FRAGMENT_BITS);
+    return (struct waiter){.id = (uint64_t)mend->generation << 32 | fragment << MEND_BITS | index,
+                           .since_ns = node->now_ns,
+                           .next = FB_NONE,
+                           .peer = FB_NONE,
+                           .kind = (uint8_t)kind};
+}
+
+static void mend_take(struct fb_node *node, struct mend *mend, uint32_t fragment, uint32_t slot)
+{
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    FB_ASSERT(!(mend->have >> fragment & 1u));
+    memory_pin(node, slot);
+    mend->slots[fragment] = slot;
+    mend->have |= 1u << fragment;
+}
+
+/* Pulls one fragment, or finds it here. False: no slots now. */
+static bool mend_pull(struct step *step, uint32_t index, uint32_t fragment)
+{
+    struct fb_node *node = step->node;
+    struct mend *mend = &node_mends(node)[index];
+    const struct waiter waiter = mend_waiter(node, index, fragment, WAITER_FRAGMENT);
+    struct fb_block block = {.key = fragment_key(mend->block.key, fragment),
+                             .object = FB_OBJECT_NONE,
+                             .size = fragment_bytes(&node->config, mend->block.size, fragment)};
+    uint32_t slot = fb_cache_find(node_cache(node), block.key);
+    FB_ASSERT(block.size > 0);
+    if (slot != FB_NONE && node_entries(node)[slot].size_bytes != block.size)
+        return false;
+    if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
+        mend_take(node, mend, fragment, slot);
+        return true;
+    }
+    if (node->waiter_free == FB_NONE || mend->sources[fragment] == node->config.node)
+        return false; /* its own, and gone meanwhile */
+    uint32_t fill =
+        slot != FB_NONE ? node_entries(node)[slot].fill : fill_begin(node, &block, FILL_FRAGMENT);
+    if (fill == FB_NONE)
+        return false;
+    fill_add_waiter(node, fill, &waiter);
+    mend->pulling |= 1u << fragment;
+    if (slot != FB_NONE)
+        return true;
+    node_fills(node)[fill].put_source.peer = mend->sources[fragment];
+    attempt_start(step, fill);
+    return true;
+}
+
+/* Makes the block itself arrive: from its fragments, or with FILL_FETCH from the origin. */
+static void mend_join(struct step *step, uint32_t index, uint8_t flags)
+{
+    struct fb_node *node = step->node;
+    struct mend *mend = &node_mends(node)[index];
+    const struct waiter waiter = mend_waiter(node, index, 0, WAITER_MEND);
+    uint32_t slot = fb_cache_find(node_cache(node), mend->block.key);
+    bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
+    uint32_t fill = FB_NONE;
+    if (!is_here && node->waiter_free != FB_NONE)
+        fill = slot != FB_NONE ? node_entries(node)[slot].fill
+                               : fill_begin(node, &mend->block, FILL_AS_OWNER);
+    if (fill == FB_NONE) {
+        mend_end(node, index); /* it came otherwise, or no room: the holders tell again */
+        return;
+    }
+    fill_add_waiter(node, fill, &waiter);
+    mend->state = MEND_JOINING;
+    fb_timer_cancel(node_timer(node), timer_of_mend(node, index));
+    struct fill *record = &node_fills(node)[fill];
+    FB_ASSERT(record->state == FILL_ACTIVE);
+    if (record->flags & FILL_PUT)
+        return; /* its writer brings it */
+    record->flags |= flags;
+    record->digest = mend->digest;
+    record->put_source.offset = index;
+    if (slot == FB_NONE)
+        attempt_start(step, fill);
+}
+
+/* Where the fragments are, for DECODE. */
+static void mend_plan(struct fb_node *node, struct mend *mend)
+{
+    mend->plan = (struct fb_fragments){.data_count = (uint32_t)node->config.erasure_data,
+                                       .parity_count = (uint32_t)node->config.erasure_parity,
+                                       .size = fb_fragment_bytes(&node->config, mend->block.size),
+                                       .present = mend->have};
+    FB_ASSERT(mend_needed(node, &mend->block, mend->have) == 0);
+    for (uint32_t i = 0; i < FB_FRAGMENTS_MAX; i++) {
+        if (!(mend->have >> i & 1u))
+            continue;
+        const struct entry *entry = &node_entries(node)[mend->slots[i]];
+        FB_ASSERT(entry->state == ENTRY_RESIDENT);
+        mend->plan.offset[i] = memory_span(node, entry->first_unit, entry->size_bytes).offset;
+    }
+}
+
+/* Begins what fragments are missing, and `spare` more; false: the step's room or slots are used up,
+ * or nobody is known for more. */
+static bool mend_pull_some(struct step *step, uint32_t index, uint32_t spare)
+{
+    struct fb_node *node = step->node;
+    struct mend *mend = &node_mends(node)[index];
+    FB_ASSERT(mend->state == MEND_PULLING);
+    for (uint32_t i = 0; i < FB_FRAGMENTS_MAX; i++) {
+        uint32_t busy = mend->have | mend->pulling;
+        uint32_t flying = bits_count(mend->pulling);
+        if (mend_needed(node, &mend->block, mend->have) + spare <= flying)
+            return true;
+        if (!(mend->told >> i & 1u) || (busy >> i & 1u))
+            continue;
+        if (step_room(step) < 2 || !mend_pull(step, index, i))
+            return false;
+    }
+    FB_ASSERT(mend->pulling == 0 || mend->state == MEND_PULLING);
+    return mend_needed(node, &mend->block, mend->told | mend->have) == 0;
+}
+
+void mend_timer(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct mend *mend = &node_mends(node)[index];
+    FB_ASSERT(mend->state == MEND_LISTENING || mend->state == MEND_PULLING);
+    if (mend->state == MEND_LISTENING) {
+        mend_join(step, index, FILL_FETCH | FILL_HOLD);
+        return;
+    }
+    uint32_t needed = mend_needed(node, &mend->block, mend->have);
+    if (needed > 0) {
+        uint32_t spare = mend->pulling != 0 && bits_count(mend->pulling) >= needed;
+        bool is_begun = mend_pull_some(step, index, spare);
+        needed = mend_needed(node, &mend->block, mend->have);
+        bool is_poor = mend_needed(node, &mend->block, mend->told | mend->have) > 0;
+        if (needed > 0 && is_poor && mend->pulling == 0)
+            mend->state = MEND_LISTENING;
+        uint64_t again_ns = is_begun ? node->config.hedge_ns : node->config.backoff_ns;
+        if (mend->state == MEND_LISTENING)
+            again_ns = 2 * node->config.drain_check_ns;
+        fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns + again_ns);
+    }
+    if (needed > 0)
+        return;
+    mend_plan(node, mend);
+    mend_join(step, index, FILL_MEND | FILL_HOLD);
+}
+
+/* The block is whole: this node owes it to the origin, unless it came from there. */
+static void mend_adopt(struct fb_node *node, const struct mend *mend, uint32_t slot)
+{
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    bool is_safe = entry->flags & (ENTRY_FETCHED | ENTRY_DRAINED | ENTRY_DIRTY);
+    if (is_safe || entry->digest != mend->digest || !dirty_mark(node, slot, &mend->block))
+        return;
+    fragment_settle(node, entry->fill, NULL);
+    node->stats.mends++;
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+}
+
+/* A fill that a mend waits for has ended. */
+void mend_filled(struct fb_node *node, const struct waiter *waiter, const struct fill *fill)
+{
+    uint32_t index = (uint32_t)waiter->id & ((1u << MEND_BITS) - 1);
+    uint32_t fragment = (uint32_t)waiter->id >> MEND_BITS;
+    FB_ASSERT(index < mend_count(node));
+    FB_ASSERT(fragment < FB_FRAGMENTS_MAX);
+    struct mend *mend = &node_mends(node)[index];
+    if (mend->state == MEND_FREE || mend->generation != (uint32_t)(waiter->id >> 32))
+        return; /* it had enough without this one */
+    bool is_fine = fill->state == FILL_ANSWERING;
+    if (waiter->kind == WAITER_MEND) {
+        if (is_fine)
+            mend_adopt(node, mend, fill->slot);
+        mend_end(node, index);
+        return;
+    }
+    mend->pulling &= ~(1u << fragment);
+    if (mend->state != MEND_PULLING)
+        return;
+    if (is_fine)
+        mend_take(node, mend, fragment, fill->slot);
+    else
+        mend->told &= ~(1u << fragment); /* its holder tells again */
+    fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
+}
+
+void mend_check(struct fb_node *node)
+{
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < mend_count(node); i++) {
+        const struct mend *mend = &node_mends(node)[i];
+        FB_ASSERT(mend->state != MEND_FREE || mend->have == 0);
+        used += mend->state != MEND_FREE;
+        for (uint32_t k = 0; k < FB_FRAGMENTS_MAX; k++) {
+            if (!(mend->have >> k & 1u))
+                continue;
+            FB_ASSERT(node_entries(node)[mend->slots[k]].state == ENTRY_RESIDENT);
+            FB_ASSERT(node_entries(node)[mend->slots[k]].pins > 0);
+        }
+    }
+    FB_ASSERT(used == node->mends_used);
+    FB_ASSERT(node->mends_used == 0 || node->config.erasure_data > 0);
+}

@@ -98,6 +98,7 @@ static void draw_sizes(struct fb_random *random, struct fb_config *config)
     config->waiters_max = log_between(random, 1, 256);
     config->retries_max = pick(random, 8, (const uint64_t[]){0, 1, 2, 3, 8, 8, 8, 16});
     config->replicas = 1 + below(random, FB_RANKS_MAX);
+    config->erasure_data = 0; /* nothing is written durably here: tests/test_erasure.c does */
 }
 
 static void draw_config(struct fb_random *random, bool is_beyond, struct fb_config *config)

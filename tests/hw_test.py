@@ -397,7 +397,8 @@ class Recordings(Case):
 
     def test_changed_recording_differs(self):
         # The size of the first block that is asked for.
-        at = self.events.index((256 << 10).to_bytes(4, "little"), 800)
+        config_size = int.from_bytes(self.events[8:12], "little")
+        at = self.events.index((256 << 10).to_bytes(4, "little"), config_size + 412)
         changed = self.events[:at] + (255 << 10).to_bytes(4, "little") + self.events[at + 4:]
         ended = self.replay(changed)
         self.assertEqual(ended.returncode, 1)

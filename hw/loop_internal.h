@@ -31,6 +31,7 @@ struct work {
     uint64_t moved;        /* bytes */
     enum fb_status status; /* of one that has ended already */
     struct fb_io io;
+    struct fb_fragments fragments; /* ENCODE, DECODE (R13) */
     struct fb_offload_task offload;
     struct fb_origin_task origin;
 };

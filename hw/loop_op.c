@@ -1,5 +1,6 @@
 /* Ops become operations: one op, one of these, one DONE. See io.h for what each means. */
 #include "core/panic.h"
+#include "hw/code.h"
 #include "hw/loop_internal.h"
 
 #include <errno.h>
@@ -146,6 +147,39 @@ static void offload_start(struct work *work, fb_offload_call *run, const unsigne
     fb_offload_start(&work->loop->offload, &work->offload, work->bytes.size <= SMALL_BYTES);
 }
 
+static void encode_run(struct fb_offload_task *task)
+{
+    const struct work *work = FB_CONTAINER(task, struct work, offload);
+    const struct fb_bytes block = {.at = (unsigned char *)(uintptr_t)task->source,
+                                   .size = work->op.source.size};
+    task->digest = fb_code_encode(&work->fragments, block, task->bytes);
+}
+
+static void decode_run(struct fb_offload_task *task)
+{
+    const struct work *work = FB_CONTAINER(task, struct work, offload);
+    task->digest = fb_code_decode(&work->fragments, task->source, task->bytes);
+}
+
+static void code_done(struct fb_offload_task *task)
+{
+    struct work *work = FB_CONTAINER(task, struct work, offload);
+    work_end(work, (enum fb_status)task->digest, 0);
+}
+
+/* ENCODE reads its block, DECODE fragments anywhere in memory. */
+static void code_start(struct work *work)
+{
+    bool is_encode = work->op.kind == FB_OP_ENCODE;
+    const unsigned char *memory = work->loop->memory.bytes.at;
+    work->offload =
+        (struct fb_offload_task){.run = is_encode ? encode_run : decode_run,
+                                 .done = code_done,
+                                 .bytes = work->bytes,
+                                 .source = is_encode ? memory + work->op.source.offset : memory};
+    fb_offload_start(&work->loop->offload, &work->offload, work->bytes.size <= SMALL_BYTES);
+}
+
 /* A put: the client's bytes are in its arena. */
 static void client_pull(struct work *work)
 {
@@ -180,12 +214,14 @@ static void work_start(struct work *work)
     case FB_OP_DIGEST:
         offload_start(work, fb_offload_digest, NULL);
         return;
+    case FB_OP_ENCODE:
+    case FB_OP_DECODE:
+        code_start(work);
+        return;
     case FB_OP_REPLY:
     case FB_OP_SEND:
     case FB_OP_META_GET:
     case FB_OP_META_PUT:
-    case FB_OP_ENCODE:
-    case FB_OP_DECODE:
     case FB_OP_COUNT:
         break;
     }
@@ -219,6 +255,8 @@ void loop_op(struct fb_loop *loop, const struct fb_op *op)
     work->next = NULL;
     work->op = *op;
     work->moved = 0;
+    if (op->kind == FB_OP_ENCODE || op->kind == FB_OP_DECODE)
+        work->fragments = *op->fragments;
     work->bytes =
         (struct fb_bytes){.at = loop->memory.bytes.at + op->span.offset, .size = op->span.size};
     if (op->span.size > 0)

@@ -106,8 +106,12 @@ static bool view_read(struct events_replay *replay, const struct fb_record *reco
     uint64_t size_bytes = fb_view_size_bytes(view.member_count);
     struct fb_view *built = aligned_alloc(8, (size_bytes + 7) / 8 * 8);
     FB_ASSERT(built != NULL);
-    if (fb_view_build(built, size_bytes, view.version, members, view.member_count,
-                      view.ranks_count) != FB_OK) {
+    const struct fb_view_plan plan = {.version = view.version,
+                                      .members = members,
+                                      .member_count = view.member_count,
+                                      .ranks_count = view.ranks_count,
+                                      .placement = (enum fb_placement)replay->config.placement};
+    if (fb_view_build_plan(built, size_bytes, &plan) != FB_OK) {
         free(built);
         return false;
     }

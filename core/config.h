@@ -3,6 +3,7 @@
 #define FB_CORE_CONFIG_H
 
 #include "cache.h"
+#include "view.h"
 
 /* What a value is; loaders require the unit, printers show it. */
 enum fb_config_unit {
@@ -11,7 +12,8 @@ enum fb_config_unit {
     FB_UNIT_NS,
     FB_UNIT_RATE, /* bytes a second */
     FB_UNIT_FLAG,
-    FB_UNIT_POLICY
+    FB_UNIT_POLICY,
+    FB_UNIT_PLACEMENT
 };
 
 /* X(name, unit, default, min, max, help) */
@@ -56,6 +58,8 @@ enum fb_config_unit {
     X(retries_max, FB_UNIT_COUNT, 8, 0, 64, "failures of a fill before its requests fail") \
     X(keep_peer_blocks, FB_UNIT_FLAG, 1, 0, 1, \
       "keep blocks pulled from peers (needed for fan-out); 0: only owners keep") \
+    X(placement, FB_UNIT_PLACEMENT, FB_PLACEMENT_RENDEZVOUS, 0, FB_PLACEMENT_COUNT - 1, \
+      "how the driver fills the partition table; the same on all nodes") \
     X(use_peers, FB_UNIT_FLAG, 1, 0, 1, "0: local-only, misses go to the origin") \
     X(puts_max, FB_UNIT_COUNT, 64, 1, 65535, "durable writes being spread at once; more: BUSY") \
     X(dirty_max, FB_UNIT_COUNT, 1024, 1, 1u << 24, \

@@ -143,7 +143,12 @@ static bool view_set(struct fb_loop *loop, const struct fb_member_settings *list
     for (uint32_t i = 0; i < count; i++)
         members[i] = list[i].member;
     uint32_t ranks = settings->core.replicas < count ? (uint32_t)settings->core.replicas : count;
-    bool is_fine = fb_view_build(view, size_bytes, version, members, count, ranks) == FB_OK;
+    const struct fb_view_plan plan = {.version = version,
+                                      .members = members,
+                                      .member_count = count,
+                                      .ranks_count = ranks,
+                                      .placement = (enum fb_placement)settings->core.placement};
+    bool is_fine = fb_view_build_plan(view, size_bytes, &plan) == FB_OK;
     if (is_fine) {
         const struct fb_record_view record = {
             .version = version, .ranks_count = ranks, .member_count = count};

@@ -73,6 +73,7 @@ enum fb_workload_kind {
     FB_WORKLOAD_KV,
     FB_WORKLOAD_FAN_OUT,
     FB_WORKLOAD_CHECKPOINT,
+    FB_WORKLOAD_PLACEMENT,
     FB_WORKLOAD_KINDS
 };
 
@@ -117,12 +118,22 @@ struct fb_checkpoint {          /* sharded state written by all, restored by som
     double failures_per_1000_node_days;
 };
 
+struct fb_placement_change { /* a cluster changes; who holds what before and after? */
+    uint32_t placement;      /* enum fb_placement */
+    bool is_directory;       /* in its place: the metadata store is asked for each key */
+    uint32_t nodes_before, nodes_after;
+    uint32_t nodes_lost, domains_lost; /* of those after: listed, but down */
+    uint32_t hosts_per_domain;
+    uint64_t data_size_bytes; /* one copy of all data */
+};
+
 struct fb_workload {
     uint32_t kinds; /* bitmap of enum fb_workload_kind: several run at once */
     struct fb_training training;
     struct fb_kv kv;
     struct fb_fanout fanout;
     struct fb_checkpoint checkpoint;
+    struct fb_placement_change placement;
 };
 
 enum fb_fault_kind { FB_FAULT_KILL, FB_FAULT_SLOW };

@@ -35,6 +35,14 @@ static uint64_t policy_read(struct fb_map *map, const char *key, uint64_t fallba
     return fb_map_choice(map, key, names, FB_POLICY_COUNT, (uint32_t)fallback);
 }
 
+static uint64_t placement_read(struct fb_map *map, const char *key, uint64_t fallback)
+{
+    const char *names[FB_PLACEMENT_COUNT];
+    for (uint32_t i = 0; i < FB_PLACEMENT_COUNT; i++)
+        names[i] = fb_placement_name((enum fb_placement)i);
+    return fb_map_choice(map, key, names, FB_PLACEMENT_COUNT, (uint32_t)fallback);
+}
+
 static uint64_t field_read(struct fb_map *map, const char *key, const struct fb_config_entry *entry,
                            uint64_t fallback)
 {
@@ -51,6 +59,8 @@ static uint64_t field_read(struct fb_map *map, const char *key, const struct fb_
         return fb_map_flag_or(map, key, fallback != 0);
     case FB_UNIT_POLICY:
         return policy_read(map, key, fallback);
+    case FB_UNIT_PLACEMENT:
+        return placement_read(map, key, fallback);
     }
     return fallback;
 }

@@ -158,6 +158,9 @@ static void core_write(FILE *out, const struct fb_config *core)
         case FB_UNIT_POLICY:
             fprintf(out, "%s: %s\n", key, fb_policy_name((enum fb_policy)value));
             break;
+        case FB_UNIT_PLACEMENT:
+            fprintf(out, "%s: %s\n", key, fb_placement_name((enum fb_placement)value));
+            break;
         }
     }
 }
@@ -206,6 +209,23 @@ static void checkpoint_write(FILE *out, const struct fb_checkpoint *checkpoint)
     number_write(out, "  failures_per_1000_node_days", checkpoint->failures_per_1000_node_days);
 }
 
+static void placement_write(FILE *out, const struct fb_placement_change *change)
+{
+    fprintf(out, "  placement: %s\n",
+            change->is_directory ? "directory"
+                                 : fb_placement_name((enum fb_placement)change->placement));
+    if (change->domains_lost > 0)
+        fprintf(out, "  change: %" PRIu32 " less a domain\n", change->nodes_before);
+    else if (change->nodes_lost > 0)
+        fprintf(out, "  change: %" PRIu32 " less %" PRIu32 "\n", change->nodes_before,
+                change->nodes_lost);
+    else
+        fprintf(out, "  change: %" PRIu32 " to %" PRIu32 "\n", change->nodes_before,
+                change->nodes_after);
+    count_write(out, "  hosts_per_domain", change->hosts_per_domain);
+    bytes_write(out, "  data_size", change->data_size_bytes);
+}
+
 static void workload_write(FILE *out, const struct fb_scenario *scenario)
 {
     const struct fb_workload *workload = &scenario->workload;
@@ -229,6 +249,10 @@ static void workload_write(FILE *out, const struct fb_scenario *scenario)
     if (workload->kinds >> FB_WORKLOAD_CHECKPOINT & 1u) {
         fputs("  kind: checkpoint\n", out);
         checkpoint_write(out, &workload->checkpoint);
+    }
+    if (workload->kinds >> FB_WORKLOAD_PLACEMENT & 1u) {
+        fputs("  kind: placement\n", out);
+        placement_write(out, &workload->placement);
     }
 }
 

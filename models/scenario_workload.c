@@ -1,4 +1,5 @@
-/* The workload: training reads from a DLIO file with overrides, a KV trace, or a fan-out read. */
+/* The workload: training reads from a DLIO file with overrides, a KV trace, a fan-out read,
+ * checkpoints, or a change of the cluster. */
 #include "models/scenario_internal.h"
 
 #include "models/dlio.h"
@@ -106,6 +107,53 @@ static void checkpoint_load(struct fb_loader *loader, struct fb_map *map)
         fb_map_number_or(map, "failures_per_1000_node_days", 6.5, 0.001, 1e6);
 }
 
+/* "16 to 17", "1024 less a domain" or "1024 less 24": the last are down but still listed. */
+static void change_read(struct fb_map *map, struct fb_placement_change *change)
+{
+    const char *text = fb_map_text(map, "change");
+    uint32_t nodes = 0, count = 0;
+    int end = 0;
+    if (text == NULL)
+        return;
+    size_t length = strlen(text);
+    change->domains_lost = 0;
+    change->nodes_lost = 0;
+    if (sscanf(text, "%7u to %7u%n", &nodes, &count, &end) == 2 && (size_t)end == length) {
+        change->nodes_after = count;
+    } else if (sscanf(text, "%7u less %7u%n", &nodes, &count, &end) == 2 && (size_t)end == length) {
+        change->nodes_after = nodes;
+        change->nodes_lost = count;
+    } else if (sscanf(text, "%7u less a domain%n", &nodes, &end) == 1 && (size_t)end == length) {
+        change->nodes_after = nodes;
+        change->domains_lost = 1;
+    }
+    change->nodes_before = nodes;
+    bool is_fine = nodes >= 1 && nodes <= 1000000 && change->nodes_after >= 1 &&
+                   change->nodes_after <= 1000000 && change->nodes_lost < nodes &&
+                   (change->domains_lost == 0 || nodes > change->hosts_per_domain);
+    if (!is_fine)
+        fb_map_fault(map, "change",
+                     "\"%.64s\" is no change of a cluster: write e.g. 16 to 17, 1024 less 24, or "
+                     "1024 less a domain",
+                     text);
+}
+
+static void placement_load(struct fb_loader *loader, struct fb_map *map)
+{
+    const char *names[FB_PLACEMENT_COUNT + 1];
+    struct fb_placement_change *change = &loader->scenario->workload.placement;
+    for (uint32_t i = 0; i < FB_PLACEMENT_COUNT; i++)
+        names[i] = fb_placement_name((enum fb_placement)i);
+    names[FB_PLACEMENT_COUNT] = "directory";
+    change->placement = fb_map_choice(map, "placement", names, FB_PLACEMENT_COUNT + 1,
+                                      FB_PLACEMENT_RENDEZVOUS);
+    change->is_directory = change->placement == FB_PLACEMENT_COUNT;
+    change->hosts_per_domain = (uint32_t)fb_map_count_or(
+        map, "hosts_per_domain", loader->scenario->network.hosts_per_leaf, 1, 65536);
+    change->data_size_bytes = fb_map_bytes(map, "data_size", 1, UINT64_C(1) << 60);
+    change_read(map, change);
+}
+
 static void kind_load(struct fb_loader *loader, struct fb_map *map, enum fb_workload_kind kind)
 {
     loader->scenario->workload.kinds |= 1u << kind;
@@ -122,6 +170,9 @@ static void kind_load(struct fb_loader *loader, struct fb_map *map, enum fb_work
     case FB_WORKLOAD_CHECKPOINT:
         checkpoint_load(loader, map);
         break;
+    case FB_WORKLOAD_PLACEMENT:
+        placement_load(loader, map);
+        break;
     case FB_WORKLOAD_KINDS:
         break;
     }
@@ -133,7 +184,7 @@ void fb_workload_load(struct fb_loader *loader, struct fb_map *root)
     static const char *const kinds[] = {
         [FB_WORKLOAD_TRAINING] = "training", [FB_WORKLOAD_KV] = "kv",
         [FB_WORKLOAD_FAN_OUT] = "fan-out",   [FB_WORKLOAD_CHECKPOINT] = "checkpoint",
-        [FB_WORKLOAD_KINDS] = "mixed",
+        [FB_WORKLOAD_PLACEMENT] = "placement", [FB_WORKLOAD_KINDS] = "mixed",
     };
     struct fb_map map = fb_map_child(root, "workload", true);
     uint32_t kind = fb_map_choice(&map, "kind", kinds, FB_WORKLOAD_KINDS + 1, UINT32_MAX);

@@ -72,6 +72,8 @@ static void draw_field(struct fb_random *random, const struct fb_config_entry *e
     case FB_UNIT_POLICY:
         *value = below(random, FB_POLICY_COUNT);
         return;
+    case FB_UNIT_PLACEMENT: /* the swarm's views are by rendezvous */
+        return;
     case FB_UNIT_RATE:
         if (choice == 0)
             *value = log_between(random, 1000, UINT64_C(1) << 40);

@@ -54,6 +54,13 @@ static const struct kind {
                                 .node_down = checkpoint_node_down,
                                 .progress = checkpoint_progress,
                                 .metrics = checkpoint_metrics},
+    [FB_WORKLOAD_PLACEMENT] = {.open = placement_open,
+                               .close = placement_close,
+                               .start = placement_start,
+                               .reply = placement_reply,
+                               .timer = placement_timer,
+                               .progress = placement_progress,
+                               .metrics = placement_metrics},
 };
 
 static bool is_active(const struct fb_scenario *scenario, uint32_t kind)

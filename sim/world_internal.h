@@ -68,6 +68,7 @@ struct training;
 struct checkpoint;
 struct kv;
 struct fanout;
+struct placement;
 
 struct world {
     const struct fb_scenario *scenario;
@@ -90,6 +91,7 @@ struct world {
     struct training *training;
     struct kv *kv;
     struct fanout *fanout;
+    struct placement *placement;
     struct checkpoint *checkpoint;
     struct stored *stored;     /* what was written to the origin */
     struct metadata *metadata; /* NULL: there is none */
@@ -207,5 +209,14 @@ void fanout_node_down(struct world *world, uint32_t node);
 void fanout_node_up(struct world *world, uint32_t node);
 double fanout_progress(const struct world *world);
 void fanout_metrics(const struct world *world, struct fb_run *run);
+
+/* placement.c */
+void placement_open(struct world *world);
+void placement_close(struct world *world);
+void placement_start(struct world *world);
+void placement_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
+void placement_timer(struct world *world, uint32_t node, uint64_t detail);
+double placement_progress(const struct world *world);
+void placement_metrics(const struct world *world, struct fb_run *run);
 
 #endif

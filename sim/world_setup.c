@@ -120,9 +120,12 @@ static void view_build(struct world *world)
     uint32_t ranks = (uint32_t)scenario->core.replicas;
     if (ranks > scenario->nodes)
         ranks = scenario->nodes;
-    enum fb_status status = fb_view_build(world->view, size_bytes, ++world->view_version, members,
-                                          scenario->nodes, ranks);
-    if (status != FB_OK)
+    const struct fb_view_plan plan = {.version = ++world->view_version,
+                                      .members = members,
+                                      .member_count = scenario->nodes,
+                                      .ranks_count = ranks,
+                                      .placement = (enum fb_placement)scenario->core.placement};
+    if (fb_view_build_plan(world->view, size_bytes, &plan) != FB_OK)
         fb_error_set(world->error, "cluster: no placement for %u nodes", scenario->nodes);
     free(members);
 }

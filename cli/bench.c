@@ -15,6 +15,7 @@ int fb_command_bench(int argc, char **argv)
         {"step", fb_bench_step},
         {"cache", fb_bench_cache},
         {"fluid", fb_bench_fluid},
+        {"place", fb_bench_place},
     };
     for (size_t i = 0; argc > 1 && i < sizeof(benches) / sizeof(benches[0]); i++) {
         if (strcmp(argv[1], benches[i].name) == 0)
@@ -24,6 +25,6 @@ int fb_command_bench(int argc, char **argv)
         fprintf(stderr, "forebay bench: unknown benchmark '%s': ", argv[1]);
     else
         fprintf(stderr, "forebay bench: which one? ");
-    fprintf(stderr, "it is one of step, cache, fluid\n");
+    fprintf(stderr, "it is one of step, cache, fluid, place\n");
     return FB_EXIT_USAGE;
 }

@@ -75,14 +75,15 @@ static const struct fb_help table[] = {
     },
     {
         .name = "bench",
-        .arguments = "step|cache|fluid [OPTION]...",
+        .arguments = "step|cache|fluid|place [OPTION]...",
         .summary = "measure the parts that speed depends on",
         .text = "step: nanoseconds and instructions of one step of the core, for a hit, a miss "
                 "and a served peer read. cache: references a second of each eviction policy. "
+                "place: building a partition table, and a lookup, by each placement. "
                 "fluid: flow completions a second of the network model at 1,000 to 100,000 "
                 "hosts, with SimGrid's own beside it up to 8,000 flows; the options below but "
                 "--json are fluid's.",
-        .words = "step|cache|fluid",
+        .words = "step|cache|fluid|place",
         .options =
             {
                 {"--json", "one JSON object instead of text"},

@@ -28,9 +28,9 @@ enum pass { PASS_DOMAIN, PASS_HEAVY, PASS_OVER, PASS_COUNT };
 
 struct history {
     struct fb_view *view;
-    uint64_t weight;  /* of the members so far */
-    uint32_t joined;  /* members so far */
-    uint64_t twins;   /* cells of a domain that their partition has already */
+    uint64_t weight; /* of the members so far */
+    uint32_t joined; /* members so far */
+    uint64_t twins;  /* cells of a domain that their partition has already */
     uint64_t twins_min;
 };
 
@@ -63,8 +63,8 @@ static uint32_t domains_with(const struct fb_view *view, uint32_t partition, uin
     for (uint32_t i = 0; i < view->ranks; i++) {
         bool is_first = true;
         for (uint32_t j = 0; j < i; j++)
-            is_first = is_first &&
-                       view->members[members[j]].domain != view->members[members[i]].domain;
+            is_first =
+                is_first && view->members[members[j]].domain != view->members[members[i]].domain;
         count += is_first;
     }
     return count;
@@ -116,8 +116,8 @@ static bool pass_is_useful(const struct history *history, uint32_t rank, enum pa
         return history->twins > history->twins_min;
     bool is_useful = pass == PASS_OVER;
     for (uint32_t i = 0; i < history->joined && history->joined <= HEAVY_SEARCH_MAX; i++)
-        is_useful = is_useful || (history->view->members[i].weight > 0 &&
-                                  is_over(history, rank, i, 1));
+        is_useful =
+            is_useful || (history->view->members[i].weight > 0 && is_over(history, rank, i, 1));
     return is_useful;
 }
 
@@ -219,10 +219,9 @@ static uint32_t cell_heir(struct fb_view *view, uint32_t partition, uint32_t ran
         if (!fb_member_owns(&view->members[i]) || !(is_forced || has_room(view, rank, i)))
             continue;
         uint32_t domains = domains_with(view, partition, rank, i);
-        bool is_lighter = best == FB_NONE || (uint64_t)*load_of(view, rank, i) *
-                                                     view->members[best].weight <
-                                                 (uint64_t)*load_of(view, rank, best) *
-                                                     view->members[i].weight;
+        bool is_lighter =
+            best == FB_NONE || (uint64_t)*load_of(view, rank, i) * view->members[best].weight <
+                                   (uint64_t)*load_of(view, rank, best) * view->members[i].weight;
         if (domains == 0 || domains < best_domains || (domains == best_domains && !is_lighter))
             continue;
         best = i;

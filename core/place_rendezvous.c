@@ -1,6 +1,7 @@
-/* Rendezvous (highest random weight) hashing with weights fills a view's table: every (node, partition) pair has a score, exponentially distributed with
- * the node's weight as its rate, and the lowest scores own. A score depends on nothing but the
- * node's id, its weight and the partition, so a node that leaves moves only what it owned.
+/* Rendezvous (highest random weight) hashing with weights fills a view's table: every (node,
+ * partition) pair has a score, exponentially distributed with the node's weight as its rate, and
+ * the lowest scores own. A score depends on nothing but the node's id, its weight and the
+ * partition, so a node that leaves moves only what it owned.
  *
  * The build does not look at every pair. A node's scores are made in ascending order: it prefers
  * the partitions in the order of a pseudo-random permutation, and the gap before its k-th

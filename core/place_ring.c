@@ -35,9 +35,8 @@ static void member_set_points(struct fb_view *view, uint32_t index, uint64_t mos
     view->operations += count;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t point = fb_mix(seed + (i + 1) * UINT64_C(0x9e3779b97f4a7c15));
-        const struct fb_choice choice = {.cost = point << 16 >> (64 - DISTANCE_BITS),
-                                         .member = index,
-                                         .domain = member->domain};
+        const struct fb_choice choice = {
+            .cost = point << 16 >> (64 - DISTANCE_BITS), .member = index, .domain = member->domain};
         fb_row_offer_again(view->choices[point >> 48], view->ranks, &choice);
     }
 }

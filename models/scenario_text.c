@@ -217,8 +217,8 @@ static void placement_write(FILE *out, const struct fb_placement_change *change)
     if (change->domains_lost > 0)
         fprintf(out, "  change: %" PRIu32 " less a domain\n", change->nodes_before);
     else if (change->nodes_lost > 0)
-        fprintf(out, "  change: %" PRIu32 " less %" PRIu32 "\n", change->nodes_before,
-                change->nodes_lost);
+        fprintf(out, "  change: %" PRIu32 " %s %" PRIu32 "\n", change->nodes_before,
+                change->is_unlisted ? "without" : "less", change->nodes_lost);
     else
         fprintf(out, "  change: %" PRIu32 " to %" PRIu32 "\n", change->nodes_before,
                 change->nodes_after);

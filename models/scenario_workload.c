@@ -107,7 +107,8 @@ static void checkpoint_load(struct fb_loader *loader, struct fb_map *map)
         fb_map_number_or(map, "failures_per_1000_node_days", 6.5, 0.001, 1e6);
 }
 
-/* "16 to 17", "1024 less a domain" or "1024 less 24": the last are down but still listed. */
+/* "16 to 17"; "1024 less a domain", "1024 less 24": these are down but still listed; "1024 without
+ * 24": these are not. Which ones: see placement.c. */
 static void change_read(struct fb_map *map, struct fb_placement_change *change)
 {
     const char *text = fb_map_text(map, "change");
@@ -118,11 +119,17 @@ static void change_read(struct fb_map *map, struct fb_placement_change *change)
     size_t length = strlen(text);
     change->domains_lost = 0;
     change->nodes_lost = 0;
+    change->is_unlisted = false;
     if (sscanf(text, "%7u to %7u%n", &nodes, &count, &end) == 2 && (size_t)end == length) {
         change->nodes_after = count;
     } else if (sscanf(text, "%7u less %7u%n", &nodes, &count, &end) == 2 && (size_t)end == length) {
         change->nodes_after = nodes;
         change->nodes_lost = count;
+    } else if (sscanf(text, "%7u without %7u%n", &nodes, &count, &end) == 2 &&
+               (size_t)end == length) {
+        change->nodes_after = nodes;
+        change->nodes_lost = count;
+        change->is_unlisted = true;
     } else if (sscanf(text, "%7u less a domain%n", &nodes, &end) == 1 && (size_t)end == length) {
         change->nodes_after = nodes;
         change->domains_lost = 1;
@@ -133,8 +140,8 @@ static void change_read(struct fb_map *map, struct fb_placement_change *change)
                    (change->domains_lost == 0 || nodes > change->hosts_per_domain);
     if (!is_fine)
         fb_map_fault(map, "change",
-                     "\"%.64s\" is no change of a cluster: write e.g. 16 to 17, 1024 less 24, or "
-                     "1024 less a domain",
+                     "\"%.64s\" is no change of a cluster: write e.g. 16 to 17, 1024 less 24, 1024 "
+                     "without 24, or 1024 less a domain",
                      text);
 }
 
@@ -145,8 +152,8 @@ static void placement_load(struct fb_loader *loader, struct fb_map *map)
     for (uint32_t i = 0; i < FB_PLACEMENT_COUNT; i++)
         names[i] = fb_placement_name((enum fb_placement)i);
     names[FB_PLACEMENT_COUNT] = "directory";
-    change->placement = fb_map_choice(map, "placement", names, FB_PLACEMENT_COUNT + 1,
-                                      FB_PLACEMENT_RENDEZVOUS);
+    change->placement =
+        fb_map_choice(map, "placement", names, FB_PLACEMENT_COUNT + 1, FB_PLACEMENT_RENDEZVOUS);
     change->is_directory = change->placement == FB_PLACEMENT_COUNT;
     change->hosts_per_domain = (uint32_t)fb_map_count_or(
         map, "hosts_per_domain", loader->scenario->network.hosts_per_leaf, 1, 65536);
@@ -182,8 +189,8 @@ static void kind_load(struct fb_loader *loader, struct fb_map *map, enum fb_work
 void fb_workload_load(struct fb_loader *loader, struct fb_map *root)
 {
     static const char *const kinds[] = {
-        [FB_WORKLOAD_TRAINING] = "training", [FB_WORKLOAD_KV] = "kv",
-        [FB_WORKLOAD_FAN_OUT] = "fan-out",   [FB_WORKLOAD_CHECKPOINT] = "checkpoint",
+        [FB_WORKLOAD_TRAINING] = "training",   [FB_WORKLOAD_KV] = "kv",
+        [FB_WORKLOAD_FAN_OUT] = "fan-out",     [FB_WORKLOAD_CHECKPOINT] = "checkpoint",
         [FB_WORKLOAD_PLACEMENT] = "placement", [FB_WORKLOAD_KINDS] = "mixed",
     };
     struct fb_map map = fb_map_child(root, "workload", true);

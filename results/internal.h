@@ -49,6 +49,10 @@ uint32_t fb_slice_rows(const struct fb_slice *slice, struct fb_slice_row rows[FB
 json_t *fb_slice_json(const struct fb_slice *slice);
 void fb_slice_report(FILE *stream, const struct fb_slice *slice);
 
+/* What the figures of a placement experiment say one should use, and why, as a sentence or two; ""
+ * when they are of something else. */
+const char *fb_advice_text(const struct fb_results *results, char *text, size_t size);
+
 void fb_json_write(json_t *root, const char *folder, const char *name, struct fb_error *error);
 
 #endif

@@ -227,6 +227,11 @@ static void put_body(FILE *stream, const struct fb_results *results, const struc
     put_expectations(stream, results);
     if (results->point_count > 1)
         put_points_table(stream, results);
+    char advice[1024];
+    if (fb_advice_text(results, advice, sizeof(advice))[0] != 0) {
+        fputs("<h2>Which to use</h2>", stream);
+        put_paragraph(stream, "advice", advice);
+    }
     fputs("<h2>Figures</h2>", stream);
     put_plots(stream, plots, plot_count);
     if (results->slice != NULL)

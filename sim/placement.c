@@ -54,6 +54,16 @@ static bool is_alive(const struct fb_placement_change *change, uint32_t node, bo
     return !is_lost;
 }
 
+/* Takes those that are down off the list. */
+static uint32_t members_alive(struct fb_member *members, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (members[i].is_up)
+            members[kept++] = members[i];
+    return kept;
+}
+
 static void table_build(struct world *world, struct table *table, bool is_after)
 {
     const struct fb_placement_change *change = spec(world);
@@ -71,6 +81,8 @@ static void table_build(struct world *world, struct table *table, bool is_after)
                                         .domain = i / change->hosts_per_domain,
                                         .weight = 1,
                                         .is_up = is_alive(change, i, is_after)};
+    if (is_after && change->is_unlisted)
+        nodes = members_alive(members, nodes);
     const struct fb_view_plan plan = {.version = 1,
                                       .members = members,
                                       .member_count = nodes,
@@ -104,8 +116,8 @@ void placement_open(struct world *world)
         return;
     }
     state->ranks = (uint32_t)world->scenario->core.replicas;
-    state->nodes = change->nodes_before > change->nodes_after ? change->nodes_before
-                                                              : change->nodes_after;
+    state->nodes =
+        change->nodes_before > change->nodes_after ? change->nodes_before : change->nodes_after;
     state->loads_before = calloc(state->nodes, sizeof(uint32_t));
     state->loads_after = calloc(state->nodes, sizeof(uint32_t));
     state->firsts_after = calloc(state->nodes, sizeof(uint32_t));
@@ -206,7 +218,7 @@ static void add_metadata(const struct world *world, struct fb_run *run)
                   scenario->hardware.nic.efficiency * scenario->hardware.nic.count;
     double asked = port * world->placement->alive_after / (double)scenario->core.block_size_bytes;
     asked = spec(world)->is_directory ? asked : 0;
-    metrics_add(run, "placement_metadata_operations_per_s", "1/s", asked);
+    metrics_add(run, "placement_metadata_lookups_per_s", "1/s", asked);
     if (scenario->metadata.operations_per_s > 0)
         metrics_add(run, "placement_metadata_share", "1",
                     asked / (double)scenario->metadata.operations_per_s);
@@ -218,25 +230,24 @@ void placement_metrics(const struct world *world, struct fb_run *run)
     struct placement *state = world->placement;
     struct placement_count count = placement_count(state, change);
     double cells = (double)FB_PARTITIONS * state->ranks;
-    uint32_t alive = state->alive_before > state->alive_after ? state->alive_before
-                                                              : state->alive_after;
+    uint32_t alive =
+        state->alive_before > state->alive_after ? state->alive_before : state->alive_after;
     double fair = cells * (alive - state->alive_both) / alive;
     double moved = change->is_directory ? fair : (double)count.moved;
     double minimum = change->is_directory ? fair : (double)count.minimum;
     double cell_bytes = (double)change->data_size_bytes / FB_PARTITIONS;
-    double mean = cells / state->alive_after, mean_first = FB_PARTITIONS / (double)state->alive_after;
+    double mean = cells / state->alive_after,
+           mean_first = FB_PARTITIONS / (double)state->alive_after;
     metrics_add(run, "placement_moved_bytes", "B", moved * cell_bytes);
     metrics_add(run, "placement_minimum_bytes", "B", minimum * cell_bytes);
-    metrics_add(run, "placement_moved_over_minimum", "1", minimum > 0 ? moved / minimum : 1);
-    metrics_add(run, "placement_moved_over_fair", "1", fair > 0 ? moved / fair : 1);
-    metrics_add(run, "placement_imbalance", "1",
-                change->is_directory ? 1 : count.most / mean);
-    metrics_add(run, "placement_imbalance_first", "1",
+    metrics_add(run, "placement_moved_over_minimum", "x", minimum > 0 ? moved / minimum : 1);
+    metrics_add(run, "placement_moved_over_fair", "x", fair > 0 ? moved / fair : 1);
+    metrics_add(run, "placement_imbalance", "x", change->is_directory ? 1 : count.most / mean);
+    metrics_add(run, "placement_imbalance_first", "x",
                 change->is_directory ? 1 : count.most_first / mean_first);
-    metrics_add(run, "placement_domain_twins", "1",
-                change->is_directory ? 0 : (double)count.twins);
+    metrics_add(run, "placement_domain_twins", "1", change->is_directory ? 0 : (double)count.twins);
     metrics_add(run, "placement_lookup_probes", "1", change->is_directory ? 0 : 1);
-    metrics_add(run, "placement_build_operations", "1",
+    metrics_add(run, "placement_build_steps", "1",
                 change->is_directory ? 0 : (double)fb_view_operations(state->after.view));
     add_metadata(world, run);
 }

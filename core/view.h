@@ -49,10 +49,10 @@ struct fb_view_plan {
 uint64_t fb_view_size_bytes(uint32_t member_count);
 
 /* Builds a view by rendezvous in `view` (fb_view_size_bytes, 8-aligned). ranks_count:
- * 1..FB_RANKS_MAX; fewer are listed when fewer members can own. Cost about 24 scores a partition when many members of like
- * weights share many domains, at worst FB_PARTITIONS a member. Errors: FB_INVALID when no member
- * may own, ids repeat, or size_bytes is too small. Ownership: members are read during the call
- * only. */
+ * 1..FB_RANKS_MAX; fewer are listed when fewer members can own. Cost about 24 scores a partition
+ * when many members of like weights share many domains, at worst FB_PARTITIONS a member. Errors:
+ * FB_INVALID when no member may own, ids repeat, or size_bytes is too small. Ownership: members are
+ * read during the call only. */
 enum fb_status fb_view_build(struct fb_view *view, uint64_t size_bytes, uint64_t version,
                              const struct fb_member *members, uint32_t member_count,
                              uint32_t ranks_count);

@@ -1,8 +1,8 @@
 /* Which placement a finished experiment speaks for: of those that move at most 1.05 times the
  * minimum the one whose fullest node has least, and of those within a tenth of that, which is
- * chance, the one whose tables are built in the fewest steps; each judged by its worst point. Where the best of
- * all changes but one fails at that one, the sentence says so, and names what to use if that change
- * is to be expected. */
+ * chance, the one whose tables are built in the fewest steps; each judged by its worst point. Where
+ * the best of all changes but one fails at that one, the sentence says so, and names what to use if
+ * that change is not to be expected. */
 #include "results/internal.h"
 #include "results/metric_names.h"
 

@@ -26,6 +26,8 @@ NODES = 3
 
 
 class Kill(Case):
+    CORE = ""
+
     def start(self, node):
         daemon = Daemon(self, self.config, "node=%d" % node,
                         "client.socket=" + self.path("socket%d" % node),
@@ -40,7 +42,7 @@ class Kill(Case):
         ports = free_ports(NODES)
         members = "".join("  - {id: %d, address: \"127.0.0.1:%d\"}\n" % pair
                           for pair in enumerate(ports))
-        text = hw_test.CONFIG.format(folder=self.folder).replace("core: {", "core: {"
+        text = hw_test.CONFIG.format(folder=self.folder).replace("core: {", "core: {" + self.CORE +
             "device_size: 32 MiB, hold: 100 ms, drain_check: 100 ms, retries_max: 64, ")
         text = text.replace("memory_size: 4 MiB", "memory_size: 16 MiB")
         self.config = self.write("cluster.yaml", (text + "members:\n" + members +
@@ -98,6 +100,11 @@ class Kill(Case):
             self.assertTrue(ended.returncode == 0 or "before its first digest" in text, text)
 
 
+class KillCoded(Kill):
+    """The same with two data fragments and one of parity for a block instead of two copies."""
+    CORE = "erasure_data: 2, erasure_parity: 1, "
+
+
 def main():
     global ROUNDS, SEED
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -111,7 +118,9 @@ def main():
     if not hw_test.has_io_uring():
         print("hw_kill_test: skipped: no io_uring here")
         return 77
-    suite = hw_test.unittest.TestLoader().loadTestsFromTestCase(Kill)
+    loader = hw_test.unittest.TestLoader()
+    suite = hw_test.unittest.TestSuite(
+        loader.loadTestsFromTestCase(kind) for kind in (Kill, KillCoded))
     fine = hw_test.unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful()
     return 0 if fine else 1
 

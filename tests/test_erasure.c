@@ -118,7 +118,7 @@ static void write_survives_any_deaths_of_as_many_as_parity(void **state)
         struct script *script = script_open(NODES, &config, 3);
         const struct fb_block block = erasure_block(7, FLOW_BLOCK_BYTES);
         script_write(script, 1000, 5, 1, &block, FB_LEVEL_REPLICATED);
-        for (uint64_t now = 1000000; script_reply(script, 1) == NULL; now += 10000)
+        for (uint64_t now = 1000; script_reply(script, 1) == NULL; now += 1000)
             script_run(script, now);
         assert_status(script, 1, FB_OK);
         for (uint32_t i = 0; i < NODES; i++) {

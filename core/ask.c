@@ -1,6 +1,12 @@
 /* An attempt's talk with peers: asking, and what the answers mean. Answers that belong to an
  * attempt which has moved on are late: an OFFER is returned at once, so the lender's slot is not
- * held. */
+ * held.
+ *
+ *     ASKED or WAITING --OFFER--> PULL; no memory, or not what was asked for: returned, failed
+ *                      --REFER--> ASKED of another; too many hops, or nobody: failed
+ *                      --WAIT---> WAITING
+ *                      --DENY---> failed: the next candidate (attempt.c)
+ *     silence: patience.c */
 #include "flows.h"
 
 /* The ask itself; sent again with the same id when a waiting reader wants to know whether its

@@ -51,6 +51,7 @@ struct checkpoint {
     uint64_t acked, stored, read, dead;
     uint64_t durable_ns, drained_ns, restored_ns, restore_begun_ns;
     uint64_t failed_reads;
+    double spread_bytes; /* between nodes, until durable */
 };
 
 static const struct fb_checkpoint *spec(const struct world *world)
@@ -172,6 +173,8 @@ static void checkpoint_durable(struct world *world)
                          ? world->scenario->network.hosts_per_leaf
                          : 1;
     world->checkpoint->durable_ns = world_now_ns(world);
+    for (uint32_t i = 0; i < nodes; i++)
+        world->checkpoint->spread_bytes += (double)world->hosts[i].pulled_bytes;
     for (uint32_t i = 0; i < kills; i++)
         fault_kill(world, i * apart, 0);
     if (!spec(world)->restores_when_drained)
@@ -341,6 +344,7 @@ static double lost_bytes(const struct world *world)
 void checkpoint_stored(struct world *world)
 {
     struct checkpoint *state = world->checkpoint;
+    world->kind = FB_WORKLOAD_CHECKPOINT; /* the origin calls, not the table of clients */
     state->stored++;
     state->drained_ns = world_now_ns(world);
     bool is_due = spec(world)->restores_when_drained && !state->is_restoring;
@@ -418,6 +422,8 @@ void checkpoint_metrics(const struct world *world, struct fb_run *run)
     metrics_add(run, "checkpoint_stall_s", "s", stall_s);
     metrics_add(run, "checkpoint_drained_s", "s", (double)state->drained_ns * 1e-9);
     metrics_add(run, "checkpoint_lost_bytes", "B", lost);
+    metrics_add(run, "checkpoint_spread_ratio", "1",
+                state->spread_bytes / (double)spec(world)->state_size_bytes);
     if (world->metadata != NULL)
         metrics_add(run, "metadata_operations", "1", (double)world_metadata_operations(world));
     if (state->restored_ns > 0) {

@@ -48,6 +48,8 @@ static void draw_field(struct fb_random *random, const struct fb_config_entry *e
                        uint64_t *value)
 {
     uint64_t most = entry->max;
+    if (entry->unit == FB_UNIT_PLACEMENT)
+        return; /* the swarm's views are by rendezvous; no draw, so that seeds keep their meaning */
     uint64_t choice = below(random, 4);
     switch (entry->unit) {
     case FB_UNIT_COUNT:
@@ -72,13 +74,12 @@ static void draw_field(struct fb_random *random, const struct fb_config_entry *e
     case FB_UNIT_POLICY:
         *value = below(random, FB_POLICY_COUNT);
         return;
-    case FB_UNIT_PLACEMENT: /* the swarm's views are by rendezvous */
-        return;
     case FB_UNIT_RATE:
         if (choice == 0)
             *value = log_between(random, 1000, UINT64_C(1) << 40);
         return;
     case FB_UNIT_BYTES:
+    case FB_UNIT_PLACEMENT:
         return;
     }
 }

@@ -125,13 +125,17 @@ static enum fb_status start_client(struct step *step, uint32_t index)
     return FB_OK;
 }
 
-/* Does this node own the block at a rank before the candidate? */
-static bool is_past_own_rank(const struct fb_node *node, const struct fill *fill)
+/* Is this node to fetch the block itself: asked by a peer, or its owner at a rank before the
+ * candidate? */
+static bool acts_as_owner(const struct fb_node *node, const struct fill *fill)
 {
-    FB_ASSERT(node->view != NULL);
+    FB_ASSERT(fill->state == FILL_ACTIVE);
     FB_ASSERT(node->config.replicas <= FB_RANKS_MAX);
+    if (fill->flags & FILL_AS_OWNER)
+        return true;
     for (uint32_t rank = 0; rank < fill->candidate && rank < node->config.replicas; rank++) {
-        if (fb_view_owner(node->view, fill->block.key, rank) == node->config.node)
+        if (node->view != NULL &&
+            fb_view_owner(node->view, fill->block.key, rank) == node->config.node)
             return true;
     }
     return false;
@@ -146,7 +150,7 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
     struct fill *fill = attempt_fill(node, index);
     bool is_cold = node->now_ns - node->started_ns < node->config.warm_ns;
     bool has_peers = node->config.use_peers && node->view != NULL;
-    bool is_owner = (fill->flags & FILL_AS_OWNER) || (has_peers && is_past_own_rank(node, fill));
+    bool is_owner = acts_as_owner(node, fill);
     while (has_peers && (!is_owner || is_cold) && fill->candidate < node->config.replicas) {
         uint32_t peer = fb_view_owner(node->view, fill->block.key, fill->candidate++);
         if (peer == node->config.node) {
@@ -337,11 +341,17 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     if ((was_referred || is_busy) && fill->candidate > 0 &&
         fill->candidate <= node->config.replicas && fill->failures < node->config.retries_max)
         fill->candidate--;
-    if (attempt_other(node, index)->state != ATTEMPT_IDLE)
+    if (attempt_other(node, index)->state != ATTEMPT_IDLE) {
+        /* It counts: two attempts that hedge each other would else fail in turns for ever. */
+        if (is_origin && fill->failures < UINT8_MAX)
+            fill->failures++;
         return;
-    if (fill->failures >= node->config.retries_max) {
-        /* Only the origin can say that it has no such block: a referral may be stale. */
-        bool is_unsure = status == FB_ABSENT && !is_origin && fill->block.object != FB_OBJECT_NONE;
+    }
+    bool is_certain = status == FB_ABSENT && is_origin;
+    if (is_certain || fill->failures >= node->config.retries_max) {
+        /* Only the origin can say that it has no such block, and an owner that asked it. */
+        bool is_hearsay = was_referred || (peer != FB_NONE && acts_as_owner(node, fill));
+        bool is_unsure = status == FB_ABSENT && is_hearsay && fill->block.object != FB_OBJECT_NONE;
         fill_fail(node, index / FB_ATTEMPTS_MAX, is_unsure ? FB_BUSY : status);
         return;
     }

@@ -4,11 +4,16 @@
  *        ^                                     |
  *        '------ error: back-off --------------'
  *     listed --another node is the first rank--> asked now and then: DRAIN_ASK --DRAINED--> cleared
+ *        '------ and can not be given the block --> STORE, as if this node were the first rank
  *
+ * The last keeps nodes whose memory is full of undrained blocks from waiting for each other's.
  * A drain gives way to reads: it is held to drain_bytes_per_s, to drains_max stores at once, and to
  * drains_min while more than drain_yield_fills blocks are being read. It never stops altogether: a
  * training job reads without a pause, and what is not drained is not safe for good. */
 #include "flows.h"
+
+/* Askings in vain double the time to the next, so that many holders do not drown a slow drain. */
+enum { DRAIN_ROUNDS_MAX = 6 };
 
 /* Stores that may be under way now. */
 static uint64_t drain_limit(const struct fb_node *node)
@@ -30,7 +35,9 @@ void drain_wake(struct fb_node *node)
 {
     if (node->dirty_used == 0)
         return;
-    if (fb_timer_is_set(node_timer(node), drain_timer(node)))
+    bool is_new = node->drain_rounds > 0; /* the next round may be far off */
+    node->drain_rounds = 0;
+    if (fb_timer_is_set(node_timer(node), drain_timer(node)) && !is_new)
         return;
     FB_ASSERT(node->dirty_oldest != FB_NONE);
     fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + node->config.drain_delay_ns);
@@ -85,7 +92,8 @@ static bool drain_one(struct step *step, uint32_t index)
         mend_tell(step, index);
         return true;
     }
-    if ((is_owner && rank == 0) || code_is_wanted(node, FB_LEVEL_MEMORY)) {
+    bool is_mine = (is_owner && rank == 0) || code_is_wanted(node, FB_LEVEL_MEMORY);
+    if (is_mine || put_is_stuck(node, dirty->slot)) {
         if (node->drains_used >= drain_limit(node))
             return false; /* the DONE of a store wakes, or drain_tick looks again */
         if (node->drain_ready_ns > node->now_ns)
@@ -102,7 +110,7 @@ void drain_tick(struct step *step)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
-    uint64_t again_ns = node->config.drain_check_ns;
+    uint64_t again_ns = node->config.drain_check_ns << node->drain_rounds;
     while (node->drain_next != FB_NONE && step_room(step) >= STEP_ITEM_OPS_MAX) {
         uint32_t index = node->drain_next;
         if (!drain_one(step, index))
@@ -117,8 +125,11 @@ void drain_tick(struct step *step)
         again_ns = 0; /* only the step's room was used up */
     else if (node->drain_next != FB_NONE && node->drains_used < node->config.drains_max)
         again_ns = 4 * node->config.backoff_ns; /* reads are in the way */
-    else if (node->drain_next == FB_NONE)
+    else if (node->drain_next == FB_NONE) {
         node->drain_next = node->dirty_oldest; /* once more from the oldest, after a while */
+        if (node->drain_rounds < DRAIN_ROUNDS_MAX)
+            node->drain_rounds++;
+    }
     if (node->dirty_used > 0)
         fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + again_ns);
 }
@@ -143,10 +154,10 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
     }
     struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
     uint32_t slot = dirty->slot, rank;
-    bool is_owner = put_is_owner(node, key, &rank);
     put_drained(step, slot);
-    for (rank = 1; is_owner && !code_is_wanted(node, FB_LEVEL_MEMORY) &&
-                   !node->config.place_local && node->view != NULL && rank < node->config.replicas;
+    bool is_alone = node->config.place_local || node->view == NULL;
+    for (rank = 0;
+         !is_alone && !code_is_wanted(node, FB_LEVEL_MEMORY) && rank < node->config.replicas;
          rank++) {
         uint32_t other = fb_view_owner(node->view, key, rank);
         if (other != FB_NONE && other != node->config.node)
@@ -179,6 +190,7 @@ void drain_told(struct step *step, const struct fb_message *message)
     put_drained(step, slot);
     dirty_clear(node, index);
     node_entries(node)[slot].flags |= ENTRY_DRAINED;
+    node->drain_rounds = 0;
 }
 
 /* A holder wants to know. Only what this node stored, was told of, or took from the origin itself
@@ -209,7 +221,7 @@ void drain_lost(struct step *step, const struct fb_message *message)
     FB_ASSERT(message->kind == FB_MESSAGE_DRAIN_LOST);
     uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
     if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY) ||
-        put_of_slot(node, slot))
+        message->source == node->config.node)
         return;
     struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
     if (fragment != NULL) {
@@ -217,6 +229,6 @@ void drain_lost(struct step *step, const struct fb_message *message)
         return;
     }
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
-    if (put_begin(node, slot, FB_LEVEL_MEMORY, 0, false))
+    if (put_lost(node, slot, message->source) || put_begin(node, slot, FB_LEVEL_MEMORY, 0, false))
         node->stats.repairs++;
 }

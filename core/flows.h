@@ -209,6 +209,8 @@ void put_timer(struct step *step, uint32_t put);
 void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status);
 void put_drained(struct step *step, uint32_t slot);
 bool put_of_slot(struct fb_node *node, uint32_t slot);
+bool put_is_stuck(struct fb_node *node, uint32_t slot);
+bool put_lost(struct fb_node *node, uint32_t slot, uint32_t target);
 bool put_is_spread(struct fb_node *node, uint32_t slot);
 bool put_is_owner(const struct fb_node *node, struct fb_key key, uint32_t *rank);
 void put_view_changed(struct fb_node *node);

@@ -54,7 +54,7 @@ static bool hedge(struct step *step, uint32_t index)
     const struct fill *fill = fill_of(node, index);
     FB_ASSERT(fill->state == FILL_ACTIVE);
     if (attempt->is_hedged || !is_alone(node, index) || (fill->flags & FILL_PUT) ||
-        fill->block.object == FB_OBJECT_NONE)
+        fill->block.object == FB_OBJECT_NONE || fill->failures > node->config.retries_max)
         return false;
     attempt->is_hedged = 1;
     fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
@@ -88,6 +88,31 @@ static void holder_is_slow(struct step *step, uint32_t index)
     fill->candidate = 0;
     if (!hedge(step, index))
         fb_timer_set(node_timer(node), index, again_ns);
+}
+
+/* An owner that is none in the present view. Two nodes that joined each other's fills under old
+ * views would otherwise wait for each other without end. */
+static bool is_past_owner(const struct fb_node *node, const struct fill *fill,
+                          const struct attempt *attempt)
+{
+    FB_ASSERT(attempt->peer != FB_NONE);
+    FB_ASSERT(node->config.replicas <= FB_RANKS_MAX);
+    if (attempt->hops > 0 || node->view == NULL)
+        return false;
+    for (uint32_t rank = 0; rank < node->config.replicas; rank++) {
+        if (fb_view_owner(node->view, fill->block.key, rank) == attempt->peer)
+            return false;
+    }
+    return true;
+}
+
+/* Begins again with the owners of now; nobody has failed. */
+static void ask_present_owners(struct step *step, uint32_t index)
+{
+    FB_ASSERT(fill_of(step->node, index)->state == FILL_ACTIVE);
+    fill_of(step->node, index)->candidate = 0;
+    attempt_release(step->node, index, false);
+    attempt_start(step, index / FB_ATTEMPTS_MAX);
 }
 
 /* An owner has not answered yet: does it live, and is it much slower than owners are? */
@@ -139,7 +164,9 @@ void attempt_timer(struct step *step, uint32_t index)
         attempt_start(step, index / FB_ATTEMPTS_MAX);
         return;
     case ATTEMPT_WAITING:
-        if (attempt->hops > 0)
+        if (is_past_owner(node, fill_of(node, index), attempt))
+            ask_present_owners(step, index);
+        else if (attempt->hops > 0)
             holder_is_slow(step, index);
         else
             owner_is_slow(step, index);

@@ -143,7 +143,8 @@ static void put_settle(struct step *step, uint32_t index)
         return;
     }
     bool is_owner = put_is_owner(node, fb_cache_key(node_cache(node), slot), &rank);
-    if (!is_owner && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot))
+    bool is_done = !is_owner && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot);
+    if (is_done && !node_dirty(node)[entry->fill].is_storing) /* else its own store ends it */
         dirty_clear(node, entry->fill); /* the owners have it: this copy is only a cache's */
 }
 
@@ -154,6 +155,38 @@ bool put_of_slot(struct fb_node *node, uint32_t slot)
     for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
         if (node_puts(node)[i].slot == slot)
             return true;
+    }
+    return false;
+}
+
+/* Has a put of this entry used up its tries, its targets full or silent? */
+bool put_is_stuck(struct fb_node *node, uint32_t slot)
+{
+    FB_ASSERT(slot < node->memory_entries_max);
+    FB_ASSERT(node->puts_used <= node->config.puts_max);
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        const struct put *put = &node_puts(node)[i];
+        if (put->slot == slot)
+            return put->failures > node->config.retries_max;
+    }
+    return false;
+}
+
+/* A target says that it does not hold this entry any more: it is asked again. False: no put. */
+bool put_lost(struct fb_node *node, uint32_t slot, uint32_t target)
+{
+    FB_ASSERT(slot < node->memory_entries_max);
+    FB_ASSERT(target != node->config.node);
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        struct put *put = &node_puts(node)[i];
+        if (put->slot != slot)
+            continue;
+        for (uint32_t k = 0; k < put->target_count; k++) {
+            if (put->targets[k] == target)
+                put->held &= (uint8_t) ~(1u << k);
+        }
+        fb_timer_set(node_timer(node), timer_of_put(node, i), node->now_ns);
+        return true;
     }
     return false;
 }
@@ -208,10 +241,12 @@ void put_timer(struct step *step, uint32_t index)
         return;
     }
     uint32_t bits = put->held, local = FB_NONE;
-    fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + node->config.hold_ns);
     /* Held by all and waiting for the drain is no failure. */
     bool is_spread = put->held == (1u << put->target_count) - 1;
     bool is_over = !is_spread && put->failures++ > node->config.retries_max;
+    uint32_t late = is_over ? put->failures - 1 - (uint32_t)node->config.retries_max : 0;
+    fb_timer_set(node_timer(node), timer_of_put(node, index),
+                 node->now_ns + (node->config.hold_ns << (late < 6 ? late : 6)));
     if (!put->is_answered && is_over)
         put_reply(step, put, FB_TIMEOUT);
     if (put->level == FB_LEVEL_VOLATILE && put->failures > 2) {

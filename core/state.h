@@ -38,6 +38,7 @@ struct fb_node {
     uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */
     uint32_t fetches_used, fetch_oldest, fetch_newest; /* see origin.c */
     uint32_t bypass_turn;
+    uint32_t drain_rounds; /* of asking, since the last news */
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
     uint32_t mends_used, reserved;
     uint64_t device_ready_ns;                    /* not before that, for the write budget */

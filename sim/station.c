@@ -4,6 +4,7 @@
 
 #include "core/panic.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 struct fb_station {
@@ -27,7 +28,7 @@ uint64_t fb_station_size_bytes(const struct fb_station_config *config)
 
 void fb_station_init(struct fb_station *station, const struct fb_station_config *config)
 {
-    memset(station, 0, fb_station_size_bytes(config));
+    memset(station, 0, sizeof(*station)); /* slots are written before they are read */
     station->config = *config;
 }
 
@@ -36,6 +37,11 @@ static uint64_t divide(uint64_t amount, uint64_t per_s, uint64_t *remainder)
 {
     if (per_s == 0)
         return 0;
+    if (amount < (UINT64_C(1) << 33)) { /* fits one word: several times faster */
+        uint64_t word = amount * 1000000000u + *remainder;
+        *remainder = word % per_s;
+        return word / per_s;
+    }
     unsigned __int128 numerator = (unsigned __int128)amount * 1000000000u + *remainder;
     *remainder = (uint64_t)(numerator % per_s);
     return (uint64_t)(numerator / per_s);
@@ -93,6 +99,36 @@ uint64_t fb_station_submit(struct fb_station *station, uint64_t now_ns, enum fb_
     uint64_t occupancy_ns = bytes_ns > operation_ns ? bytes_ns : operation_ns;
     uint64_t end_ns = start_ns + occupancy_ns + config->latency_ns[kind];
     station->pipe_free_ns = start_ns + occupancy_ns;
+    station->busy_ns += occupancy_ns;
+    slot_take(station, end_ns);
+    return end_ns;
+}
+
+/* What is left of a rate is carried over, so N occupancies add up to that of N times the amount,
+ * where only one of the two rates can bind and nothing else counts. */
+static bool is_pipe(const struct fb_station_config *config, enum fb_station_kind kind)
+{
+    return config->parallelism == 1 && config->latency_ns[kind] == 0 &&
+           (config->bytes_per_s[kind] == 0 || config->operations_per_s[kind] == 0);
+}
+
+uint64_t fb_station_submit_many(struct fb_station *station, uint64_t now_ns,
+                                enum fb_station_kind kind, uint64_t size_bytes, uint64_t count)
+{
+    const struct fb_station_config *config = &station->config;
+    uint64_t end_ns = now_ns;
+    if (count < 2 || !is_pipe(config, kind)) {
+        for (uint64_t i = 0; i < count; i++)
+            end_ns = fb_station_submit(station, now_ns, kind, size_bytes);
+        return end_ns;
+    }
+    uint64_t start_ns = station->pipe_free_ns > now_ns ? station->pipe_free_ns : now_ns;
+    uint64_t occupancy_ns = divide(size_bytes * count, config->bytes_per_s[kind],
+                                   &station->remainder[kind][BY_BANDWIDTH]) +
+                            divide(count, config->operations_per_s[kind],
+                                   &station->remainder[kind][BY_OPERATIONS]);
+    end_ns = start_ns + occupancy_ns;
+    station->pipe_free_ns = end_ns;
     station->busy_ns += occupancy_ns;
     slot_take(station, end_ns);
     return end_ns;

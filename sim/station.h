@@ -35,6 +35,11 @@ void fb_station_init(struct fb_station *station, const struct fb_station_config 
 uint64_t fb_station_submit(struct fb_station *station, uint64_t now_ns, enum fb_station_kind kind,
                            uint64_t size_bytes);
 
+/* The same operation `count` times at now_ns; the completion date of the last one. O(1) for a pipe
+ * of rates without latency. */
+uint64_t fb_station_submit_many(struct fb_station *station, uint64_t now_ns,
+                                enum fb_station_kind kind, uint64_t size_bytes, uint64_t count);
+
 /* Time the pipe was occupied since init, ns; divide by elapsed time for utilisation. */
 uint64_t fb_station_busy_ns(const struct fb_station *station);
 

@@ -97,8 +97,7 @@ void world_store_arrive(struct world *world, uint32_t index)
         return;
     }
     account->in_flight += parts;
-    for (uint32_t i = 0; i < parts; i++)
-        fb_station_submit(account->gate, now_ns, FB_STATION_READ, 0);
+    fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
     pending->kind = PENDING_STORE_FLOW;
     fb_engine_transfer(world->engine, pending->node, world->scenario->nodes + pending->account,
                        pending->op.span.size, (uint64_t)pending->node << 32 | index);

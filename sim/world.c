@@ -40,26 +40,29 @@ void world_fault(struct world *world, const char *text, uint32_t node)
     world_stop(world);
 }
 
+/* More room, not touched before it is used: what a run never needs costs no memory. */
+static void pending_grow(struct world *world)
+{
+    uint32_t count = world->pending_count > 0 ? world->pending_count * 2 : 1024;
+    struct pending *grown = realloc(world->pending, count * sizeof(*grown));
+    if (grown == NULL) {
+        fprintf(stderr, "forebay: out of memory for %u pending events\n", count);
+        exit(1);
+    }
+    world->pending = grown;
+    world->pending_count = count;
+}
+
 uint32_t world_pending(struct world *world, enum pending_kind kind, uint32_t node)
 {
-    if (world->pending_free == FB_NONE) {
-        uint32_t count = world->pending_count > 0 ? world->pending_count * 2 : 1024;
-        struct pending *grown = realloc(world->pending, count * sizeof(*grown));
-        if (grown == NULL) {
-            fprintf(stderr, "forebay: out of memory for %u pending events\n", count);
-            exit(1);
-        }
-        world->pending = grown;
-        for (uint32_t i = count; i-- > world->pending_count;) {
-            world->pending[i].keys = NULL;
-            world->pending[i].next_free = world->pending_free;
-            world->pending_free = i;
-        }
-        world->pending_count = count;
-    }
     uint32_t index = world->pending_free;
+    if (index == FB_NONE && world->pending_used == world->pending_count)
+        pending_grow(world);
+    if (index == FB_NONE)
+        index = world->pending_used++;
+    else
+        world->pending_free = world->pending[index].next_free;
     struct pending *pending = &world->pending[index];
-    world->pending_free = pending->next_free;
     pending->kind = kind;
     pending->node = node;
     pending->life = world->hosts[node].life;

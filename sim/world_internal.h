@@ -3,9 +3,11 @@
 #define FB_SIM_WORLD_INTERNAL_H
 
 #include "core/node.h"
+#include "sim/arena.h"
 #include "sim/engine.h"
 #include "sim/series.h"
 #include "sim/station.h"
+#include "sim/tags.h"
 #include "sim/world.h"
 
 #include <gsl/gsl_rng.h>
@@ -46,8 +48,7 @@ struct pending {
 struct host {
     struct fb_node *core;
     struct fb_station *drive, *nic, *memory, *digest;
-    uint64_t *memory_tags; /* content tag of the extent that begins at a unit: the oracle's bytes */
-    uint64_t *device_tags;
+    struct fb_tags memory_tags, device_tags; /* content of extents: the oracle's bytes */
     uint64_t cpu_free_ns; /* the core's thread is busy until then */
     uint64_t cpu_busy_ns;
     uint64_t tick_ns; /* a TICK is scheduled for then; FB_NEVER_NS: none */
@@ -74,11 +75,12 @@ struct world {
     const struct fb_scenario *scenario;
     struct fb_engine *engine;
     struct host *hosts;
+    struct fb_arena arena; /* of what every host has: cores, stations */
     struct account *accounts;
     struct fb_view *view;
     uint64_t view_version;
     struct pending *pending;
-    uint32_t pending_count, pending_free;
+    uint32_t pending_count, pending_used, pending_free;
     gsl_rng *random; /* of the world: latencies; the workload has its own */
     uint64_t seed;
     void *hash; /* XXH3 state over every event and op */

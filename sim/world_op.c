@@ -38,7 +38,8 @@ static uint64_t *world_tag(const struct world *world, const struct fb_span *span
 {
     struct host *host = &world->hosts[span->peer];
     uint64_t unit = span->offset / unit_bytes(world);
-    return span->region == FB_REGION_DEVICE ? &host->device_tags[unit] : &host->memory_tags[unit];
+    return fb_tags_at(span->region == FB_REGION_DEVICE ? &host->device_tags : &host->memory_tags,
+                      unit);
 }
 
 uint64_t world_memory_tag(const struct world *world, const struct fb_span *span)
@@ -167,9 +168,8 @@ static void op_pull(struct world *world, uint32_t node, uint64_t at_ns, const st
         return;
     }
     uint64_t requests = (op->span.size + nic->message_bytes_max - 1) / nic->message_bytes_max;
-    uint64_t sent_ns = at_ns;
-    for (uint64_t i = 0; i < requests; i++)
-        sent_ns = fb_station_submit(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES);
+    uint64_t sent_ns =
+        fb_station_submit_many(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES, requests);
     uint32_t index = world_pending(world, PENDING_PULL_START, node);
     world->pending[index].op = *op;
     world_timer(world, sent_ns + world_latency_ns(world, node, op->source.peer), index);
@@ -253,9 +253,8 @@ void world_fetch_arrive(struct world *world, uint32_t index)
         return;
     }
     account->in_flight += parts;
-    uint64_t admitted_ns = now_ns;
-    for (uint32_t i = 0; i < parts; i++)
-        admitted_ns = fb_station_submit(account->gate, now_ns, FB_STATION_READ, 0);
+    uint64_t admitted_ns =
+        fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
     pending->kind = PENDING_FETCH_START;
     world_timer(world, admitted_ns + origin_latency_ns(world), index);
 }

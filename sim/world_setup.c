@@ -12,38 +12,35 @@ static void *allocate(struct world *world, uint64_t size_bytes)
     return memory;
 }
 
-static struct fb_station *station_open(struct world *world, const struct fb_station_config *config)
+static struct fb_station_config drive_config(const struct fb_scenario *scenario)
 {
-    struct fb_station *station = allocate(world, fb_station_size_bytes(config));
-    if (station != NULL)
-        fb_station_init(station, config);
-    return station;
-}
-
-static struct fb_station *drive_open(struct world *world)
-{
-    const struct fb_drive *drive = &world->scenario->hardware.drive;
+    const struct fb_drive *drive = &scenario->hardware.drive;
     uint64_t count = drive->count > 0 ? drive->count : 1;
     uint64_t depth = drive->queue_depth * count;
-    const struct fb_station_config config = {
+    if (scenario->core.device_size_bytes == 0)
+        depth = 1; /* never used */
+    return (struct fb_station_config){
         .latency_ns = {drive->read_latency_ns, drive->write_latency_ns},
         .bytes_per_s = {drive->read_bytes_per_s * count, drive->write_bytes_per_s * count},
         .operations_per_s = {drive->read_operations_per_s * count,
                              drive->write_operations_per_s * count},
         .parallelism =
             (uint32_t)(depth < FB_STATION_PARALLELISM_MAX ? depth : FB_STATION_PARALLELISM_MAX)};
-    return station_open(world, &config);
 }
 
 /* A station that is nothing but a pipe. */
-static struct fb_station *pipe_open(struct world *world, uint64_t bytes_per_s,
-                                    uint64_t operations_per_s)
+static struct fb_station_config pipe_config(uint64_t bytes_per_s, uint64_t operations_per_s)
 {
-    const struct fb_station_config config = {
-        .bytes_per_s = {bytes_per_s, bytes_per_s},
-        .operations_per_s = {operations_per_s, operations_per_s},
-        .parallelism = 1};
-    return station_open(world, &config);
+    return (struct fb_station_config){.bytes_per_s = {bytes_per_s, bytes_per_s},
+                                      .operations_per_s = {operations_per_s, operations_per_s},
+                                      .parallelism = 1};
+}
+
+static struct fb_station *station_open(struct world *world, struct fb_station_config config)
+{
+    struct fb_station *station = fb_arena_take(&world->arena, fb_station_size_bytes(&config));
+    fb_station_init(station, &config);
+    return station;
 }
 
 uint64_t world_port_bytes_per_s(const struct world *world)
@@ -81,9 +78,7 @@ static void host_open(struct world *world, uint32_t index)
     struct host *host = &world->hosts[index];
     struct fb_config config = host_config(world, index);
     uint64_t size_bytes = fb_node_size_bytes(&config);
-    host->core = allocate(world, size_bytes);
-    if (host->core == NULL)
-        return;
+    host->core = fb_arena_take(&world->arena, size_bytes);
     if (fb_node_init(host->core, size_bytes, &config, world->seed * 1000003 + index) != FB_OK) {
         const char *field = fb_config_fault(&config);
         fb_error_set(world->error, "core: setting %s is out of range",
@@ -92,12 +87,15 @@ static void host_open(struct world *world, uint32_t index)
     }
     uint64_t chunks = config.memory_size_bytes / config.block_size_bytes;
     uint64_t device_chunks = config.device_size_bytes / config.block_size_bytes;
-    host->memory_tags = allocate(world, chunks * FB_UNITS_PER_CHUNK * sizeof(uint64_t));
-    host->device_tags = allocate(world, device_chunks * FB_UNITS_PER_CHUNK * sizeof(uint64_t));
-    host->drive = drive_open(world);
-    host->nic = pipe_open(world, 0, hardware->nic.work_requests_per_s * hardware->nic.count);
-    host->memory = pipe_open(world, hardware->memory_bytes_per_s, 0);
-    host->digest = pipe_open(world, hardware->digest_bytes_per_s * hardware->cpu_cores, 0);
+    if (!fb_tags_open(&host->memory_tags, chunks) ||
+        !fb_tags_open(&host->device_tags, device_chunks))
+        fb_error_set(world->error, "out of memory for the blocks of node %u", index);
+    host->drive = station_open(world, drive_config(scenario));
+    host->nic =
+        station_open(world, pipe_config(0, hardware->nic.work_requests_per_s * hardware->nic.count));
+    host->memory = station_open(world, pipe_config(hardware->memory_bytes_per_s, 0));
+    host->digest =
+        station_open(world, pipe_config(hardware->digest_bytes_per_s * hardware->cpu_cores, 0));
     host->tick_ns = FB_NEVER_NS;
     host->is_up = true;
     host->is_member = true;
@@ -150,7 +148,20 @@ void world_view_change(struct world *world)
 
 struct fb_station *world_gate_open(struct world *world, uint64_t operations_per_s)
 {
-    return pipe_open(world, 0, operations_per_s);
+    const struct fb_station_config config = pipe_config(0, operations_per_s);
+    struct fb_station *station = allocate(world, fb_station_size_bytes(&config));
+    if (station != NULL)
+        fb_station_init(station, &config);
+    return station;
+}
+
+/* What a host takes of the arena. */
+static uint64_t host_bytes(const struct fb_scenario *scenario)
+{
+    const struct fb_station_config drive = drive_config(scenario), pipe = pipe_config(0, 0);
+    return fb_arena_part_bytes(fb_node_size_bytes(&scenario->core)) +
+           fb_arena_part_bytes(fb_station_size_bytes(&drive)) +
+           3 * fb_arena_part_bytes(fb_station_size_bytes(&pipe));
 }
 
 void world_open(struct world *world)
@@ -161,8 +172,11 @@ void world_open(struct world *world)
     world->random = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(world->random, world->seed);
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
-        world->accounts[i].gate = pipe_open(world, 0, scenario->origin.requests_per_s);
+        world->accounts[i].gate = world_gate_open(world, scenario->origin.requests_per_s);
     world_metadata_open(world);
+    if (!fb_arena_open(&world->arena, scenario->nodes * host_bytes(scenario)))
+        fb_error_set(world->error, "out of memory for %u nodes of %llu bytes", scenario->nodes,
+                     (unsigned long long)host_bytes(scenario));
     for (uint32_t i = 0; i < scenario->nodes && !fb_error_is_set(world->error); i++)
         host_open(world, i);
     if (!fb_error_is_set(world->error))
@@ -174,21 +188,14 @@ void world_open(struct world *world)
 void world_close(struct world *world)
 {
     for (uint32_t i = 0; world->hosts != NULL && i < world->scenario->nodes; i++) {
-        struct host *host = &world->hosts[i];
-        free(host->core);
-        free(host->memory_tags);
-        free(host->device_tags);
-        free(host->drive);
-        free(host->nic);
-        free(host->memory);
-        free(host->digest);
+        fb_tags_close(&world->hosts[i].memory_tags);
+        fb_tags_close(&world->hosts[i].device_tags);
     }
+    fb_arena_close(&world->arena);
     for (uint32_t i = 0; world->accounts != NULL && i < world->scenario->origin.accounts; i++)
         free(world->accounts[i].gate);
-    for (uint32_t i = 0; i < world->pending_count; i++) {
-        if (world->pending[i].keys != NULL)
-            free(world->pending[i].keys);
-    }
+    for (uint32_t i = 0; i < world->pending_used; i++)
+        free(world->pending[i].keys);
     world_store_close(world);
     world_metadata_close(world);
     free(world->hosts);

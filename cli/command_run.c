@@ -1,6 +1,7 @@
 /* `forebay run`: an experiment becomes a results folder. */
 #include "cli/command.h"
 #include "cli/run_jobs.h"
+#include "cli/run_memory.h"
 #include "cli/run_options.h"
 #include "cli/run_slice.h"
 
@@ -31,6 +32,11 @@ struct session {
     const char *guesses[FB_GUESSES_MAX];
 };
 
+static uint32_t session_seeds(const struct session *session)
+{
+    return session->options.seeds > 0 ? session->options.seeds : session->scenarios[0].seeds;
+}
+
 static void session_load(struct session *session, struct fb_error *error)
 {
     const struct fb_run_options *options = &session->options;
@@ -45,6 +51,13 @@ static void session_load(struct session *session, struct fb_error *error)
                          &session->points[i], &session->scenarios[i], error);
     for (uint32_t i = 0; i < session->point_count && !fb_error_is_set(error); i++)
         fb_workload_check(&session->scenarios[i], error);
+    if (fb_error_is_set(error))
+        return;
+    uint32_t jobs = options->jobs > 0 ? options->jobs : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t runs = session->point_count * session_seeds(session);
+    jobs = jobs < runs ? jobs : runs;
+    session->results.jobs = fb_run_memory(session->scenarios, session->point_count,
+                                          options->memory_max_bytes, jobs, error);
     if (!fb_error_is_set(error))
         session->check_count = fb_checks_load(options->experiment, session->checks, error);
 }
@@ -109,9 +122,8 @@ static void points_compact(struct session *session, const struct fb_job *jobs, u
 static void session_simulate(struct session *session, struct fb_error *error)
 {
     const struct fb_run_options *options = &session->options;
-    uint32_t seeds = options->seeds > 0 ? options->seeds : session->scenarios[0].seeds;
+    uint32_t seeds = session_seeds(session);
     uint64_t first = options->seed > 0 ? options->seed : session->scenarios[0].first_seed;
-    uint32_t cores = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
     uint32_t count = session->point_count * seeds;
     struct fb_job *jobs = calloc(count, sizeof(*jobs));
     bool is_stopped = false;
@@ -123,7 +135,6 @@ static void session_simulate(struct session *session, struct fb_error *error)
                                                   .point = p,
                                                   .run = &session->results.points[p].runs[r]};
     }
-    session->results.jobs = options->jobs > 0 ? options->jobs : cores;
     fb_jobs_run(jobs, count, session->results.jobs, options->is_quiet, session->results.experiment,
                 &is_stopped, error);
     points_compact(session, jobs, seeds);

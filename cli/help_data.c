@@ -27,6 +27,9 @@ static const struct fb_help table[] = {
                  "with "
                  "fluid; their difference goes into the manifest and the report; default: as many, "
                  "at most 512, as SimGrid gets done in minutes"},
+                {"--max-memory SIZE",
+                 "refuses what would take more, runs fewer at once where that helps, and ends a "
+                 "run that passes it; default: nearly all of the machine's"},
                 {"--quiet", "no progress and no summary"},
             },
         .examples =

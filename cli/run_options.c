@@ -9,12 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option table[] = {
-    {"out", required_argument, NULL, 'o'},    {"seed", required_argument, NULL, 's'},
-    {"seeds", required_argument, NULL, 'n'},  {"jobs", required_argument, NULL, 'j'},
-    {"engine", required_argument, NULL, 'e'}, {"set", required_argument, NULL, 'k'},
-    {"expect", no_argument, NULL, 'x'},       {"check-slice", optional_argument, NULL, 'c'},
-    {"quiet", no_argument, NULL, 'q'},        {NULL, 0, NULL, 0}};
+static const struct option table[] = {{"out", required_argument, NULL, 'o'},
+                                      {"seed", required_argument, NULL, 's'},
+                                      {"seeds", required_argument, NULL, 'n'},
+                                      {"jobs", required_argument, NULL, 'j'},
+                                      {"engine", required_argument, NULL, 'e'},
+                                      {"set", required_argument, NULL, 'k'},
+                                      {"max-memory", required_argument, NULL, 'm'},
+                                      {"expect", no_argument, NULL, 'x'},
+                                      {"check-slice", optional_argument, NULL, 'c'},
+                                      {"quiet", no_argument, NULL, 'q'},
+                                      {NULL, 0, NULL, 0}};
 
 static uint64_t parse_count(const char *name, const char *text, uint64_t max,
                             struct fb_error *error)
@@ -26,6 +31,14 @@ static uint64_t parse_count(const char *name, const char *text, uint64_t max,
                      (unsigned long long)max);
         return 1;
     }
+    return value;
+}
+
+static uint64_t parse_memory(const char *text, struct fb_error *error)
+{
+    uint64_t value = 0;
+    if (!fb_parse_bytes(text, &value) || value == 0)
+        fb_error_set(error, "--max-memory '%s': must be a size with its unit, e.g. '12 GiB'", text);
     return value;
 }
 
@@ -98,6 +111,8 @@ void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
             add_assignment(options, optarg, error);
         else if (option == 'c')
             set_slice(options, optarg, error);
+        else if (option == 'm')
+            options->memory_max_bytes = parse_memory(optarg, error);
         else if (option == 'x')
             options->does_expect = true;
         else if (option == 'q')

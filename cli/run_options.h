@@ -18,7 +18,8 @@ struct fb_run_options {
     uint32_t seeds;
     uint32_t jobs; /* 0: as many as there are cores */
     bool does_slice;
-    uint32_t slice_nodes; /* 0: as many as SimGrid gets done in minutes */
+    uint32_t slice_nodes;      /* 0: as many as SimGrid gets done in minutes */
+    uint64_t memory_max_bytes; /* 0: nearly all of this machine's */
     bool does_expect, is_quiet;
 };
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* The cookie's detail: what happens, and by which entry of the schedule. */
-enum { STEP_BEGIN, STEP_RESTART, STEP_DETECT };
+enum { STEP_BEGIN, STEP_RESTART, STEP_DETECT, STEP_VIEW };
 
 static void fault_timer(struct world *world, uint32_t node, uint64_t at_ns, uint32_t step,
                         uint32_t fault)
@@ -120,6 +120,12 @@ void fault_step(struct world *world, uint32_t node, uint64_t detail)
         if (host->is_up || !host->is_member)
             return; /* it came back before its lease ran out, or is out already */
         host->is_member = false;
+        if (!world->view_is_stale)
+            fault_timer(world, node, world_now_ns(world), STEP_VIEW, 0);
+        world->view_is_stale = true;
+        return;
+    case STEP_VIEW: /* after all that were found out at this moment: one view for them together */
+        world->view_is_stale = false;
         world_view_change(world);
         return;
     }

@@ -171,6 +171,8 @@ static void world_poll(struct world *world)
 {
     double share = workload_progress(world);
     fb_progress_update(world->progress_from + (world->progress_to - world->progress_from) * share);
+    if (world->polls++ % 16 == 0)
+        world_check_memory(world);
     if (world->should_stop != NULL && *world->should_stop)
         world_stop(world);
 }

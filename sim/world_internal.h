@@ -79,6 +79,7 @@ struct world {
     struct account *accounts;
     struct fb_view *view;
     uint64_t view_version;
+    bool view_is_stale; /* members were found out; the new view is under way */
     struct pending *pending;
     uint32_t pending_count, pending_used, pending_free;
     gsl_rng *random; /* of the world: latencies; the workload has its own */
@@ -86,7 +87,7 @@ struct world {
     void *hash; /* XXH3 state over every event and op */
     const volatile int *should_stop;
     double progress_from, progress_to;
-    uint64_t events;
+    uint64_t events, polls;
     uint64_t end_ns; /* last moment of useful work */
     struct fb_series series;
     uint32_t kind; /* of the workload that is being called; see workload.c */
@@ -159,11 +160,15 @@ uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes); /*
 
 /* world_setup.c */
 struct fb_station *world_gate_open(struct world *world, uint64_t operations_per_s);
+uint64_t world_host_bytes(const struct fb_scenario *scenario); /* of the arena */
 void world_open(struct world *world);
 void world_close(struct world *world);
 void world_host_reset(struct world *world, uint32_t node); /* a core that remembers nothing */
 void world_view_change(struct world *world);               /* members as they are now */
 uint64_t world_port_bytes_per_s(const struct world *world);
+
+/* estimate.c */
+void world_check_memory(struct world *world);
 
 /* workload.c: one switch over the kinds of workload */
 void workload_open(struct world *world);

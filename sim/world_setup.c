@@ -156,7 +156,7 @@ struct fb_station *world_gate_open(struct world *world, uint64_t operations_per_
 }
 
 /* What a host takes of the arena. */
-static uint64_t host_bytes(const struct fb_scenario *scenario)
+uint64_t world_host_bytes(const struct fb_scenario *scenario)
 {
     const struct fb_station_config drive = drive_config(scenario), pipe = pipe_config(0, 0);
     return fb_arena_part_bytes(fb_node_size_bytes(&scenario->core)) +
@@ -174,9 +174,9 @@ void world_open(struct world *world)
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
         world->accounts[i].gate = world_gate_open(world, scenario->origin.requests_per_s);
     world_metadata_open(world);
-    if (!fb_arena_open(&world->arena, scenario->nodes * host_bytes(scenario)))
+    if (!fb_arena_open(&world->arena, scenario->nodes * world_host_bytes(scenario)))
         fb_error_set(world->error, "out of memory for %u nodes of %llu bytes", scenario->nodes,
-                     (unsigned long long)host_bytes(scenario));
+                     (unsigned long long)world_host_bytes(scenario));
     for (uint32_t i = 0; i < scenario->nodes && !fb_error_is_set(world->error); i++)
         host_open(world, i);
     if (!fb_error_is_set(world->error))

@@ -131,6 +131,13 @@ class BadInput(Folder):
         finally:
             subprocess.run(["umount", disk], check=True)
 
+    def test_too_little_memory_is_refused_before_the_run(self):
+        many = [*SMALL, "--set", "cluster.nodes=100000", "--max-memory"]
+        self.refuses([*many, "2 GiB"], "100000 nodes would take about")
+        self.refuses([*many, "2 GiB"], "more than 2.00 GiB")
+        self.refuses([*many, "2"], "must be a size with its unit")
+
+
     def test_interrupt_writes_what_there_is_marked_partial(self):
         out = self.path("out")
         program = subprocess.Popen(

@@ -90,9 +90,9 @@ static void host_open(struct world *world, uint32_t index)
     if (!fb_tags_open(&host->memory_tags, chunks) ||
         !fb_tags_open(&host->device_tags, device_chunks))
         fb_error_set(world->error, "out of memory for the blocks of node %u", index);
+    uint64_t work_requests_per_s = hardware->nic.work_requests_per_s * hardware->nic.count;
     host->drive = station_open(world, drive_config(scenario));
-    host->nic =
-        station_open(world, pipe_config(0, hardware->nic.work_requests_per_s * hardware->nic.count));
+    host->nic = station_open(world, pipe_config(0, work_requests_per_s));
     host->memory = station_open(world, pipe_config(hardware->memory_bytes_per_s, 0));
     host->digest =
         station_open(world, pipe_config(hardware->digest_bytes_per_s * hardware->cpu_cores, 0));

@@ -23,6 +23,7 @@ enum {
     HTTP_URL_MAX = 16 * 1024,
     HTTP_BODY_MAX = 4 << 20, /* of a listing */
     HTTP_ETAG_MAX = 256,
+    HTTP_ANSWER_MAX = 4096,
 };
 
 struct http_origin;
@@ -41,7 +42,12 @@ struct http_request {
     uint32_t retry_after_s;
     char etag[HTTP_ETAG_MAX];
     char version[32]; /* from the metadata, hexadecimal; empty: none */
-    char *body;       /* LIST: received; COMMIT: to be sent */
+    /* COMMIT in several requests: which comes next, what the last said, the upload's name, and
+     * how much of the list of parts is in body. */
+    uint32_t step, answer_size;
+    uint64_t list_size;
+    char answer[HTTP_ANSWER_MAX], upload[HTTP_SECRET_MAX];
+    char *body; /* LIST: received; COMMIT: to be sent */
     uint64_t body_size, body_sent;
     char url[HTTP_URL_MAX];
 };
@@ -53,6 +59,9 @@ struct http_dialect {
     bool can_write;
     bool (*prepare)(struct http_request *request);
     void (*credentials)(struct http_origin *http, struct fb_error *error);
+    /* COMMIT: a request of it has ended, status as it looks; true: prepare the next one. NULL: one
+     * request is all. */
+    bool (*advance)(struct http_request *request, long code, enum fb_status *status);
 };
 
 struct http_origin {
@@ -84,6 +93,7 @@ uint64_t http_upload_size(const struct http_request *request);
 
 /* The name of the metadata with the version, as a header. */
 #define HTTP_AZURE_VERSION "x-ms-meta-forebayversion"
+#define HTTP_S3_VERSION "x-amz-meta-forebayversion"
 
 /* Adds a header line. */
 void http_header(struct http_request *request, const char *format, ...)

@@ -1,12 +1,25 @@
 /* S3, path style: ENDPOINT/BUCKET/PREFIX NAME. Signed by libcurl (AWS Signature Version 4), which
  * wants path and query as they are signed: encoded, the query sorted by name.
  *
+ * Blocks come from several nodes, which do not know of each other, so that each is an object of its
+ * own at first; the commit makes one object of them, by copies within the server:
+ *
+ *     HEAD the target (this version is there: done) -> begin an upload, with the version
+ *       -> copy each block as a part -> complete the upload -> delete each block
+ *
+ * One block is copied, without an upload; none: an empty object is put. AWS wants parts of 5 MiB
+ * or more, but the last; other servers take any. An upload that fails is left to the bucket's
+ * lifecycle rule, as are blocks that nobody commits.
+ *
  * Credentials: access_key_id, secret_access_key, session_token in the credentials file, or
  * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Without a key requests are
  * anonymous. Source: AWS, "Authenticating Requests (AWS Signature Version 4)". */
 #include "hw/origin_http.h"
 
+#include "hw/loop_internal.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool list_url(struct http_request *request)
@@ -24,6 +37,187 @@ static bool list_url(struct http_request *request)
     return is_fine && (task->object.name_length == 0 || http_url_append(request, "%2F"));
 }
 
+enum { PART_MIN = 5 << 20 };
+enum { STEP_HEAD, STEP_BEGIN, STEP_PARTS, LIST_ENTRY_BYTES = 64 + HTTP_ETAG_MAX };
+
+static uint64_t block_bytes(const struct fb_origin_task *task)
+{
+    return task->loop->settings->core.block_size_bytes;
+}
+
+static uint32_t block_count(const struct fb_origin_task *task)
+{
+    uint64_t block = block_bytes(task);
+    return (uint32_t)(task->object.size / block + (task->object.size % block > 0));
+}
+
+/* Steps of the whole commit: with a single request in place of an upload when there is no second
+ * block. */
+static uint32_t parts_end(uint32_t blocks)
+{
+    return blocks > 1 ? STEP_PARTS + blocks : STEP_PARTS;
+}
+
+static uint32_t deletes_begin(uint32_t blocks)
+{
+    return blocks > 1 ? parts_end(blocks) + 1 : parts_end(blocks);
+}
+
+/* Where a block is until the commit. */
+static bool block_append(struct http_request *request, uint64_t index)
+{
+    char path[96];
+    snprintf(path, sizeof(path), FB_OBJECT_PARTS "/%016llx/%llu",
+             (unsigned long long)request->task->object.handle, (unsigned long long)index);
+    return http_url_add(request, request->http->settings->prefix, true) &&
+           http_url_append(request, path);
+}
+
+/* The header that names a block as what is to be copied. */
+static void copy_source(struct http_request *request, uint32_t index)
+{
+    size_t used = strlen(request->url);
+    bool is_fine = http_url_append(request, "/") &&
+                   http_url_add(request, request->http->settings->bucket, false) &&
+                   http_url_append(request, "/") && block_append(request, index);
+    if (is_fine)
+        http_header(request, "x-amz-copy-source: %s", request->url + used);
+    request->url[used] = '\0';
+}
+
+static void version_header(struct http_request *request)
+{
+    http_header(request, HTTP_S3_VERSION ": %016llx",
+                (unsigned long long)request->task->object.version);
+}
+
+static bool name_append(struct http_request *request)
+{
+    return http_url_add(request, request->http->settings->prefix, true) &&
+           http_url_add(request, request->task->object.name, true);
+}
+
+/* URL and headers of the request that is due; all begin at the bucket's slash. */
+static bool commit_prepare(struct http_request *request)
+{
+    uint32_t blocks = block_count(request->task), step = request->step;
+    char part[48];
+    if (step >= deletes_begin(blocks)) {
+        curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+        return block_append(request, step - deletes_begin(blocks));
+    }
+    if (!name_append(request))
+        return false;
+    if (step == STEP_HEAD) {
+        curl_easy_setopt(request->easy, CURLOPT_UPLOAD, 0L);
+        curl_easy_setopt(request->easy, CURLOPT_NOBODY, 1L);
+        return true;
+    }
+    if (step == STEP_BEGIN) {
+        version_header(request);
+        if (blocks > 1) {
+            curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, "POST");
+            return http_url_append(request, "?uploads=");
+        }
+        if (blocks == 1) {
+            copy_source(request, 0);
+            http_header(request, "x-amz-metadata-directive: REPLACE");
+        }
+        return true;
+    }
+    snprintf(part, sizeof(part), "?partNumber=%u&uploadId=", step - STEP_PARTS + 1);
+    if (step < parts_end(blocks)) {
+        copy_source(request, step - STEP_PARTS);
+    } else {
+        curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, "POST");
+        request->body_size = request->list_size;
+    }
+    return http_url_append(request, step < parts_end(blocks) ? part : "?uploadId=") &&
+           http_url_add(request, request->upload, false);
+}
+
+/* The text of an element of the answer; false: it is not there, or too long. */
+static bool answer_take(const struct http_request *request, const char *name, char *text,
+                        size_t size)
+{
+    const char *from = strstr(request->answer, name);
+    from = from != NULL ? from + strlen(name) : NULL;
+    const char *end = from != NULL ? strchr(from, '<') : NULL;
+    if (end == NULL || (size_t)(end - from) >= size)
+        return false;
+    memcpy(text, from, (size_t)(end - from));
+    text[end - from] = '\0';
+    return true;
+}
+
+static bool list_add(struct http_request *request, const char *text)
+{
+    size_t room = (size_t)block_count(request->task) * LIST_ENTRY_BYTES + LIST_ENTRY_BYTES;
+    size_t length = strlen(text);
+    if (request->list_size + length >= room)
+        return false;
+    memcpy(request->body + request->list_size, text, length);
+    request->list_size += length;
+    return true;
+}
+
+/* The upload has begun: its name, and room for the list of its parts. */
+static bool upload_begin(struct http_request *request)
+{
+    free(request->body);
+    request->body =
+        malloc((size_t)block_count(request->task) * LIST_ENTRY_BYTES + LIST_ENTRY_BYTES);
+    request->list_size = 0;
+    return request->body != NULL &&
+           answer_take(request, "<UploadId>", request->upload, sizeof(request->upload)) &&
+           list_add(request, "<CompleteMultipartUpload>");
+}
+
+static bool part_add(struct http_request *request)
+{
+    char etag[HTTP_ETAG_MAX - 64], text[LIST_ENTRY_BYTES];
+    uint32_t number = request->step - STEP_PARTS; /* the step is the next one already */
+    if (!answer_take(request, "<ETag>", etag, sizeof(etag)))
+        return false;
+    snprintf(text, sizeof(text), "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", number,
+             etag);
+    bool is_last = number == block_count(request->task);
+    return list_add(request, text) && (!is_last || list_add(request, "</CompleteMultipartUpload>"));
+}
+
+static bool commit_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    uint32_t blocks = block_count(request->task), step = request->step++;
+    bool is_good = code == 200 && strstr(request->answer, "<Error>") == NULL;
+    if (step >= deletes_begin(blocks)) { /* a block that stays is a matter of room only */
+        *status = FB_OK;
+        return request->step < deletes_begin(blocks) + blocks;
+    }
+    if (step == STEP_HEAD) {
+        bool is_there = code == 200 && request->size == request->task->object.size &&
+                        request->version[0] != '\0' &&
+                        strtoull(request->version, NULL, 16) == request->task->object.version;
+        if (code == 200 || code == 404)
+            *status = FB_OK;
+        return !is_there && *status == FB_OK;
+    }
+    if (is_good && step == STEP_BEGIN && blocks > 1)
+        is_good = upload_begin(request);
+    else if (is_good && step >= STEP_PARTS && step < parts_end(blocks))
+        is_good = part_add(request);
+    if (!is_good && code == 400 && step == parts_end(blocks) &&
+        block_bytes(request->task) < PART_MIN)
+        fb_log(FB_LOG_ERROR, "parts_too_small",
+               "remedy=\"this server wants parts of 5 MiB: set core.block_size to 8 MiB\"");
+    if (!is_good) {
+        bool is_missing = code == 404 && step < parts_end(blocks);
+        *status = is_missing ? FB_BUSY : *status == FB_OK || code == 400 ? FB_IO : *status;
+        return false;
+    }
+    *status = FB_OK;
+    return request->step < deletes_begin(blocks) + blocks;
+}
+
 static bool s3_prepare(struct http_request *request)
 {
     const struct http_origin *http = request->http;
@@ -36,9 +230,13 @@ static bool s3_prepare(struct http_request *request)
     if (is_list)
         is_fine = is_fine && list_url(request);
     else
-        is_fine = is_fine && http_url_append(request, "/") &&
-                  http_url_add(request, settings->prefix, true) &&
-                  http_url_add(request, task->object.name, true);
+        is_fine = is_fine && http_url_append(request, "/");
+    if (task->verb == FB_ORIGIN_COMMIT)
+        is_fine = is_fine && commit_prepare(request);
+    else if (task->verb == FB_ORIGIN_STORE)
+        is_fine = is_fine && block_append(request, task->offset / block_bytes(task));
+    else if (!is_list)
+        is_fine = is_fine && name_append(request);
     if (!is_fine || http->user[0] == '\0')
         return is_fine;
     snprintf(provider, sizeof(provider), "aws:amz:%s:s3",
@@ -64,5 +262,8 @@ static void s3_credentials(struct http_origin *http, struct fb_error *error)
                             "key: give both or none");
 }
 
-const struct http_dialect http_s3 = {
-    .name = "s3", .prepare = s3_prepare, .credentials = s3_credentials};
+const struct http_dialect http_s3 = {.name = "s3",
+                                     .can_write = true,
+                                     .prepare = s3_prepare,
+                                     .credentials = s3_credentials,
+                                     .advance = commit_advance};

@@ -123,7 +123,7 @@ struct fb_placement_change { /* a cluster changes; who holds what before and aft
     bool is_directory;       /* in its place: the metadata store is asked for each key */
     uint32_t nodes_before, nodes_after;
     uint32_t nodes_lost, domains_lost; /* of those after: listed, but down */
-    bool is_unlisted; /* those lost are not even listed */
+    bool is_unlisted;                  /* those lost are not even listed */
     uint32_t hosts_per_domain;
     uint64_t data_size_bytes; /* one copy of all data */
 };

@@ -11,14 +11,14 @@
 
 enum {
     PROGRAM_BYTES = 32 << 20, /* libraries and tables; measured */
-    LINK_BYTES = 192,        /* of the fluid network: the link, its face, its place in the queue */
-    FLOW_BYTES = 256,        /* a flow, its places in its links' lists and in the finish order */
-    SIMGRID_BYTES = 4608,    /* a host, its links and zone in SimGrid; measured: 4.4 KiB */
-    HEAP_BYTES = 32,         /* an event's place in the heap, half of it spare */
-    READ_AHEAD = 4,          /* blocks a loader's worker keeps in flight */
-    KV_FLIGHT = 64,          /* blocks a KV client keeps in flight */
-    CLIENT_BYTES = 128,      /* a client's record of itself */
-    CLIENT_FLIGHT_BYTES = 96 /* and of what it has in flight */
+    LINK_BYTES = 192,         /* of the fluid network: the link, its face, its place in the queue */
+    FLOW_BYTES = 256,         /* a flow, its places in its links' lists and in the finish order */
+    SIMGRID_BYTES = 4608,     /* a host, its links and zone in SimGrid; measured: 4.4 KiB */
+    HEAP_BYTES = 32,          /* an event's place in the heap, half of it spare */
+    READ_AHEAD = 4,           /* blocks a loader's worker keeps in flight */
+    KV_FLIGHT = 64,           /* blocks a KV client keeps in flight */
+    CLIENT_BYTES = 128,       /* a client's record of itself */
+    CLIENT_FLIGHT_BYTES = 96  /* and of what it has in flight */
 };
 
 static uint64_t memory_limit_bytes;
@@ -103,6 +103,6 @@ void fb_world_estimate(const struct fb_scenario *scenario, struct fb_world_bytes
                    (is_lmm ? hosts * SIMGRID_BYTES : 0),
         .events = nodes * (flight + 2) * (sizeof(struct pending) + HEAP_BYTES),
         .clients = clients_bytes(scenario, flight)};
-    bytes->total = PROGRAM_BYTES + bytes->nodes + bytes->view + bytes->network +
-                   bytes->events + bytes->clients;
+    bytes->total = PROGRAM_BYTES + bytes->nodes + bytes->view + bytes->network + bytes->events +
+                   bytes->clients;
 }

@@ -123,10 +123,10 @@ uint64_t fb_station_submit_many(struct fb_station *station, uint64_t now_ns,
         return end_ns;
     }
     uint64_t start_ns = station->pipe_free_ns > now_ns ? station->pipe_free_ns : now_ns;
-    uint64_t occupancy_ns = divide(size_bytes * count, config->bytes_per_s[kind],
-                                   &station->remainder[kind][BY_BANDWIDTH]) +
-                            divide(count, config->operations_per_s[kind],
-                                   &station->remainder[kind][BY_OPERATIONS]);
+    uint64_t occupancy_ns =
+        divide(size_bytes * count, config->bytes_per_s[kind],
+               &station->remainder[kind][BY_BANDWIDTH]) +
+        divide(count, config->operations_per_s[kind], &station->remainder[kind][BY_OPERATIONS]);
     end_ns = start_ns + occupancy_ns;
     station->pipe_free_ns = end_ns;
     station->busy_ns += occupancy_ns;

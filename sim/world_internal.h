@@ -49,7 +49,7 @@ struct host {
     struct fb_node *core;
     struct fb_station *drive, *nic, *memory, *digest;
     struct fb_tags memory_tags, device_tags; /* content of extents: the oracle's bytes */
-    uint64_t cpu_free_ns; /* the core's thread is busy until then */
+    uint64_t cpu_free_ns;                    /* the core's thread is busy until then */
     uint64_t cpu_busy_ns;
     uint64_t tick_ns; /* a TICK is scheduled for then; FB_NEVER_NS: none */
     uint64_t pulled_bytes, served_bytes, fetched_bytes;

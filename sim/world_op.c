@@ -253,8 +253,7 @@ void world_fetch_arrive(struct world *world, uint32_t index)
         return;
     }
     account->in_flight += parts;
-    uint64_t admitted_ns =
-        fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
+    uint64_t admitted_ns = fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
     pending->kind = PENDING_FETCH_START;
     world_timer(world, admitted_ns + origin_latency_ns(world), index);
 }

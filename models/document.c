@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_SIZE_MAX = 16 << 20, KEY_MAX = 128 };
+enum { FILE_SIZE_FIRST = 16 << 10, FILE_SIZE_MAX = 16 << 20, KEY_MAX = 128 };
 
 void fb_error_set_list(struct fb_error *error, const char *format, va_list arguments)
 {
@@ -38,6 +38,25 @@ bool fb_error_is_set(const struct fb_error *error)
     return error->text[0] != '\0';
 }
 
+/* Up to FILE_SIZE_MAX + 1 bytes or more, in memory that grows with them; NULL: out of memory. */
+static char *bytes_read(FILE *file, size_t *size)
+{
+    char *bytes = NULL;
+    size_t room = 0;
+    *size = 0;
+    while (*size == room && room <= FILE_SIZE_MAX) {
+        room = room == 0 ? FILE_SIZE_FIRST : 2 * room;
+        char *longer = realloc(bytes, room);
+        if (longer == NULL) {
+            free(bytes);
+            return NULL;
+        }
+        bytes = longer;
+        *size += fread(bytes + *size, 1, room - *size, file);
+    }
+    return bytes;
+}
+
 /* Returns the file's bytes, malloc'ed, or NULL with the error set. */
 static char *file_read(const char *path, size_t *size, struct fb_error *error)
 {
@@ -46,8 +65,7 @@ static char *file_read(const char *path, size_t *size, struct fb_error *error)
         fb_error_set(error, "%s: cannot open: %s: check the path", path, strerror(errno));
         return NULL;
     }
-    char *bytes = malloc(FILE_SIZE_MAX + 1);
-    *size = bytes == NULL ? 0 : fread(bytes, 1, FILE_SIZE_MAX + 1, file);
+    char *bytes = bytes_read(file, size);
     if (bytes == NULL)
         fb_error_set(error, "%s: out of memory", path);
     else if (ferror(file))
@@ -142,7 +160,7 @@ static struct fy_document *tree_parse(const char *path, char *text, size_t size,
         fb_error_set(error, "%s: several documents in one file: remove the line '---'", path);
         fy_parse_document_destroy(parser, second);
     }
-    /* Bytes that are no characters at all can end the stream without a message. */
+    /* Some texts end the stream without a message. */
     if (tree == NULL && !is_blank)
         fb_error_set(error, "%s: not YAML: the text cannot be read: is it the right file?", path);
     struct fy_node *root = tree == NULL ? NULL : fy_document_root(tree);
@@ -174,8 +192,10 @@ struct fb_document *fb_document_open(const char *path, struct fb_error *error)
         return NULL;
     struct fb_document *document = calloc(1, sizeof(*document));
     struct fy_diag *diagnostics = diagnostics_create();
-    if (document == NULL || diagnostics == NULL) {
+    if (document == NULL || diagnostics == NULL)
         fb_error_set(error, "%s: out of memory", path);
+    fb_text_check(text, size, path, true, error);
+    if (fb_error_is_set(error)) {
         free(text);
     } else {
         snprintf(document->path, sizeof(document->path), "%s", path);
@@ -295,6 +315,9 @@ static bool key_is_well_formed(const char *key)
 static struct fy_node *value_parse(struct fb_document *document, const char *value,
                                    const char *label, struct fb_error *error)
 {
+    fb_text_check(value, strlen(value), label, false, error);
+    if (fb_error_is_set(error))
+        return NULL;
     struct fy_diag *diagnostics = diagnostics_create();
     struct fy_parse_cfg config = {
         .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2,

@@ -1,5 +1,5 @@
-/* What document.c, map.c and map_values.c share: the open document and how a node is found and
- * named in errors. Nothing outside of these three files sees libfyaml. */
+/* What document.c, text.c, map.c and map_values.c share: the open document and how a node is found
+ * and named in errors. Nothing outside of these files sees libfyaml. */
 #ifndef FB_MODELS_DOCUMENT_INTERNAL_H
 #define FB_MODELS_DOCUMENT_INTERNAL_H
 
@@ -32,6 +32,10 @@ struct fy_node_pair *fb_map_pair(struct fb_map *map, const char *name);
 
 /* The scalar text of `name`; NULL when absent. Sets the error when it is empty, a map or a list. */
 const char *fb_map_scalar(struct fb_map *map, const char *name);
+
+/* Errors: the text is none that YAML may be. place: the file, or "--set KEY" without lines. */
+void fb_text_check(const char *text, size_t size, const char *place, bool has_lines,
+                   struct fb_error *error);
 
 void fb_error_set_list(struct fb_error *error, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));

@@ -46,7 +46,12 @@ static void open_of_bad_text_names_file_line_and_remedy(void **state)
     assert_open_fault("a: 'x\n", "not YAML: single-quoted scalar without closing quote");
     assert_open_fault("", "a.yaml: the file is empty");
     assert_open_fault("# only a comment\n", "a.yaml: the file is empty");
-    assert_open_fault("\x80\x81\xfe", "a.yaml: not YAML: ");
+    assert_open_fault("a: b\n\x80\x81\xfe", "a.yaml:2:1: not YAML: a byte that is no character");
+    assert_open_fault("a: \xc3\xa9\xed\xa0\x80", "a.yaml:1:6: not YAML: a byte"); /* surrogate */
+    assert_open_fault("a: \xf0\x8f\xbf\xbf\n", "not YAML: a byte"); /* longer than need be */
+    assert_open_fault("a: \x1b\n", "not YAML: a byte");
+    assert_open_fault("a: \xe2\x82", "not YAML: a byte");
+    assert_open_fault("%YAML 1.2\n---\na: 1\n", "a.yaml:1:1: not YAML: a directive has no use");
     assert_open_fault("- 1\n- 2\n", "a.yaml:1:1: not a map");
     assert_open_fault("just text\n", "a.yaml:1:1: not a map");
     assert_open_fault("a: 1\n---\nb: 2\n", "several documents in one file: remove");
@@ -314,6 +319,8 @@ static void set_of_bad_assignment_says_so(void **state)
         {".a=1", "not a key"},
         {"a=", "--set a: there is no value: write key=value"},
         {"a=[1", "--set a: not YAML: "},
+        {"a=\x80", "--set a: not YAML: a byte that is no character"},
+        {"a=%", "--set a: not YAML: a directive"},
         {"a.b=1", "--set a.b: \"a.b\" has no such place"},
         {"list.7=1", "--set list.7: \"list.7\" has no such place"},
         {"a={x: 1, x: 2}", "--set a: repeated key \"x\""},

@@ -86,6 +86,8 @@ struct fb_training { /* one DLIO / MLPerf Storage workload */
     uint32_t batch_size;
     uint32_t read_threads;     /* loader workers per accelerator */
     uint32_t prefetch_batches; /* per worker: ceil(DLIO's prefetch_size / read_threads) */
+    uint32_t hints;            /* batches ahead, per worker, that the cache is told of */
+    bool is_gathered;          /* a batch is one request */
     uint32_t epochs;
     uint64_t computation_ns; /* per batch */
     double au_target;        /* 0..1 */

@@ -175,6 +175,8 @@ static void training_write(FILE *out, const struct fb_training *training)
     count_write(out, "  batch_size", training->batch_size);
     count_write(out, "  read_threads", training->read_threads);
     count_write(out, "  prefetch_batches", training->prefetch_batches);
+    fprintf(out, "  get_batch: %s\n", training->is_gathered ? "true" : "false");
+    count_write(out, "  hints", training->hints);
     count_write(out, "  epochs", training->epochs);
     ns_write(out, "  computation_time", training->computation_ns);
     number_write(out, "  au_target", training->au_target);

@@ -20,6 +20,8 @@ static void training_override(struct fb_map *map, struct fb_training *training)
         (uint32_t)fb_map_count_or(map, "read_threads", training->read_threads, 1, 1024);
     training->prefetch_batches =
         (uint32_t)fb_map_count_or(map, "prefetch_batches", training->prefetch_batches, 1, 65536);
+    training->is_gathered = fb_map_flag_or(map, "get_batch", false);
+    training->hints = (uint32_t)fb_map_count_or(map, "hints", 0, 0, 65536);
 }
 
 /* DLIO drops incomplete batches: with fewer samples than one batch each, nobody would train. */

@@ -37,6 +37,7 @@ const char *const fb_metric_headlines[] = {"epoch_1_au",
                                            "get_latency_p50_ns",
                                            "get_latency_p99_ns",
                                            "origin_fetch_bytes",
+                                           "oracle_checks",
                                            NULL};
 
 static const struct {
@@ -67,6 +68,7 @@ static const struct {
     {"checkpoint_drained_s", "Checkpoint: until at the origin"},
     {"checkpoint_lost_bytes", "Checkpoint: acked bytes lost"},
     {"metadata_operations", "Operations on the metadata store"},
+    {"oracle_checks", "Reads and stores the oracle checked"},
     {"checkpoint_interval_s", "Checkpoint: Young/Daly interval"},
     {"checkpoint_mttf_s", "Mean time to a failure of the job"},
     {"restore_s", "Restore"},

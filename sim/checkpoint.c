@@ -293,10 +293,8 @@ void checkpoint_reply(struct world *world, uint32_t node, const struct fb_reply 
         return;
     }
     const struct fb_block block = checkpoint_block(world, *slot_of(world, node, slot));
-    if (world_memory_tag(world, &reply->span) != world_tag_of(&block)) {
-        world_fault(world, "a restore returned bytes that are not the block's", node);
+    if (!world_check_bytes(world, node, &reply->span, &block))
         return;
-    }
     state->nodes[node].read_bytes += block.size;
     *slot_of(world, node, slot) = reply->lease;
     world_client_timer(world, node, world_copy(world, node, block.size),

@@ -11,6 +11,8 @@ struct fb_dataset {
     uint64_t samples_per_file;
     uint64_t *sample_bytes; /* of every sample of file i */
     uint32_t *order;        /* files in this epoch's order */
+    bool is_sampled;        /* samples are read one by one in an order of their own */
+    uint64_t epoch_seed;    /* of that order */
 };
 
 /* Draws the files' sample lengths: normal around the mean, cut off symmetrically at 0 and twice the
@@ -22,5 +24,10 @@ void fb_dataset_close(struct fb_dataset *dataset);
 /* Shuffles the files for an epoch, when the workload asks for that. */
 void fb_dataset_shuffle(struct fb_dataset *dataset, const struct fb_training *training,
                         gsl_rng *random);
+
+/* Which sample, counted over all files in their numbers' order, is the `number`-th of this epoch:
+ * with shuffle_samples and many samples in a file any of the data set, else the next one of the
+ * file that is due. number: below files * samples_per_file. */
+uint64_t fb_dataset_sample(const struct fb_dataset *dataset, uint64_t number);
 
 #endif

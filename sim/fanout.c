@@ -140,10 +140,8 @@ void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *rep
         return;
     }
     const struct fb_block block = fanout_block(world, read->block);
-    if (world_memory_tag(world, &reply->span) != world_tag_of(&block)) {
-        world_fault(world, "a read returned bytes that are not the block's", node);
+    if (!world_check_bytes(world, node, &reply->span, &block))
         return;
-    }
     read->lease = reply->lease;
     bool is_hit = reply->source != FB_NONE && reply->reason != FB_REASON_ORIGIN_PEER;
     fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)block.size);

@@ -263,10 +263,8 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
     const struct fb_trace_request *request = &kv->trace.requests[state->request];
     const struct fb_block block = {.key = kv_key(kv, request, state->blocks[slot]),
                                    .object = FB_OBJECT_NONE};
-    if (world_memory_tag(world, &reply->span) != world_tag_of(&block)) {
-        world_fault(world, "a read returned bytes that are not the block's", node);
+    if (!world_check_bytes(world, node, &reply->span, &block))
         return;
-    }
     fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)reply->span.size);
     fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)reply->span.size);
     state->got[tier_of((enum fb_reason)reply->reason)]++;

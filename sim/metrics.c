@@ -194,6 +194,7 @@ void metrics_collect(struct world *world, struct fb_run *run)
         metrics_add(run, "throughput_bytes_per_s", "B/s",
                     (double)totals->stats.get_bytes / run->simulated_s);
     workload_metrics(world, run);
+    metrics_add(run, "oracle_checks", "1", (double)world->oracle_checks);
     add_reasons(totals, run);
     add_latencies(totals, run);
     add_utilisation(world, run);

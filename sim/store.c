@@ -112,12 +112,9 @@ void world_store_end(struct world *world, uint32_t index, enum fb_status status)
     if (pending.life != world->hosts[pending.node].life)
         return; /* the writer died before its request was whole */
     if (status == FB_OK) {
-        uint64_t tag = world_memory_tag(world, &op->span);
-        if (tag != world_tag_of(&op->block)) {
-            world_fault(world, "a store sent bytes that are not the block's", pending.node);
+        if (!world_check_bytes(world, pending.node, &op->span, &op->block))
             return;
-        }
-        stored_add(world, tag);
+        stored_add(world, world_tag_of(&op->block));
         account->stored_bytes += op->span.size;
         if (world->checkpoint != NULL)
             checkpoint_stored(world);

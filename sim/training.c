@@ -1,10 +1,9 @@
 /* Training readers as DLIO and MLPerf Storage model them.
  *
- * Each accelerator has a loader of read_threads workers. A worker loads whole batches: it reads a
- * sample's blocks with a small read-ahead window, sample after sample. At most read_threads *
- * prefetch batches are loaded but not yet taken. The accelerator takes batch s, computes for
- * computation_ns, and waits for all others (the allreduce of data-parallel training) before
- * batch s + 1.
+ * Each accelerator has a loader of read_threads workers, which load whole batches; see loader.c.
+ * At most read_threads * prefetch batches are loaded but not yet taken. The accelerator takes
+ * batch s, computes for computation_ns, and waits for all others (the allreduce of data-parallel
+ * training) before batch s + 1.
  *
  *     accelerator: WAITING --batch loaded--> COMPUTING --timer--> AT_BARRIER --all there--> WAITING
  *
@@ -13,69 +12,17 @@
  * that is, the first batch's loading does not count.
  * Source: MLPerf Storage rules v1.0, "Accelerator utilization"; DLIO main loop (barrier after
  * each step). */
-#include "sim/dataset.h"
-#include "sim/world_internal.h"
-
-#include "core/key.h"
+#include "sim/training_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { READ_AHEAD_BLOCKS = 4 }; /* guess: 2..8, what a file system client keeps in flight a file */
-enum { RETRY_NS = 1000000 };    /* guess: a client's pause after BUSY */
-enum { EPOCHS_MAX = 16 };       /* epochs with metrics of their own */
-
-enum accelerator_state { WAITING, COMPUTING, AT_BARRIER };
-
-/* A client timer's word: what it is for, and for whom. */
-enum { TIMER_COMPUTED, TIMER_COPIED, TIMER_RETRY };
-
-struct read {
-    struct fb_block block;
-    uint64_t bytes; /* of the block that the sample needs */
-    uint64_t lease;
-    uint32_t accelerator, worker;
-    uint32_t next_free;
-};
-
-struct worker {
-    uint64_t batch; /* being loaded, or the next one */
-    bool is_loading;
-    uint32_t sample;            /* in the batch */
-    uint32_t in_flight;         /* reads */
-    uint64_t file, offset, end; /* of the sample's bytes still to be asked for */
-};
-
-struct accelerator {
-    enum accelerator_state state;
-    uint64_t step; /* batch that it computes or waits for */
-    struct worker *workers;
-    bool *is_loaded; /* ring of read_threads * prefetch batches */
-};
-
-struct epoch {
-    uint64_t begin_ns, first_compute_ns, end_ns;
-    uint64_t bytes;
-};
-
-struct training {
-    struct fb_dataset dataset;
-    struct accelerator *accelerators;
-    struct read *reads;
-    uint32_t read_count, read_free;
-    uint32_t ranks, window;
-    uint64_t steps;
-    uint32_t epoch, arrived;
-    struct epoch epochs[EPOCHS_MAX];
-    gsl_rng *random;
-};
-
-static const struct fb_training *spec(const struct world *world)
+const struct fb_training *training_spec(const struct world *world)
 {
     return &world->scenario->workload.training;
 }
 
-static uint32_t node_of(const struct world *world, uint32_t accelerator)
+uint32_t training_node_of(const struct world *world, uint32_t accelerator)
 {
     return accelerator / world->scenario->accelerators;
 }
@@ -87,6 +34,23 @@ static uint64_t steps_of(const struct fb_scenario *scenario)
     return training->files * training->samples_per_file / (ranks * training->batch_size);
 }
 
+/* A batch in one request must fit what a node holds of ranges; it would be refused for ever. */
+static void get_batch_check(const struct fb_scenario *scenario, struct fb_error *error)
+{
+    const struct fb_training *training = &scenario->workload.training;
+    double longest = training->record_length_bytes *
+                     (training->record_length_stdev_bytes > 0 ? 2 : 1); /* see dataset.c */
+    double ranges = training->batch_size * (longest / (double)scenario->core.block_size_bytes + 2);
+    if (training->is_gathered &&
+        (scenario->core.gathers_max == 0 || ranges > (double)scenario->core.gather_ranges_max))
+        fb_error_set(error,
+                     "workload.get_batch: a batch may be %.0f ranges and a node holds "
+                     "core.gather_ranges_max of them, %llu, for at most core.gathers_max requests, "
+                     "%llu: set them to hold a batch of each loader thread",
+                     ranges, (unsigned long long)scenario->core.gather_ranges_max,
+                     (unsigned long long)scenario->core.gathers_max);
+}
+
 void training_check(const struct fb_scenario *scenario, struct fb_error *error)
 {
     const struct fb_training *training = &scenario->workload.training;
@@ -96,11 +60,12 @@ void training_check(const struct fb_scenario *scenario, struct fb_error *error)
                      "set workload.files higher",
                      (unsigned long long)(training->files * training->samples_per_file),
                      training->batch_size, scenario->nodes * scenario->accelerators);
+    get_batch_check(scenario, error);
 }
 
 void training_open(struct world *world)
 {
-    const struct fb_training *training = spec(world);
+    const struct fb_training *training = training_spec(world);
     struct training *state = calloc(1, sizeof(*state));
     world->training = state;
     state->ranks = world->scenario->nodes * world->scenario->accelerators;
@@ -125,6 +90,8 @@ void training_close(struct world *world)
     if (state == NULL)
         return;
     for (uint32_t i = 0; state->accelerators != NULL && i < state->ranks; i++) {
+        for (uint32_t w = 0; w < training_spec(world)->read_threads; w++)
+            free(state->accelerators[i].workers[w].items);
         free(state->accelerators[i].workers);
         free(state->accelerators[i].is_loaded);
     }
@@ -134,93 +101,6 @@ void training_close(struct world *world)
     free(state->accelerators);
     free(state->reads);
     free(state);
-}
-
-static uint32_t read_take(struct training *state)
-{
-    if (state->read_free == FB_NONE) {
-        uint32_t count = state->read_count > 0 ? state->read_count * 2 : 256;
-        state->reads = realloc(state->reads, count * sizeof(*state->reads));
-        for (uint32_t i = count; i-- > state->read_count;) {
-            state->reads[i].next_free = state->read_free;
-            state->read_free = i;
-        }
-        state->read_count = count;
-    }
-    uint32_t index = state->read_free;
-    state->read_free = state->reads[index].next_free;
-    return index;
-}
-
-static uint64_t timer_word(uint32_t kind, uint32_t index)
-{
-    return (uint64_t)kind << 32 | index;
-}
-
-static void read_ask(struct world *world, uint32_t index)
-{
-    const struct read *read = &world->training->reads[index];
-    const struct fb_request request = {
-        .kind = FB_REQUEST_GET, .request_id = index, .block = read->block};
-    world_request(world, node_of(world, read->accelerator), &request);
-}
-
-/* Begins the worker's current sample: which file, which bytes. Ranks own consecutive samples. */
-static void sample_begin(struct world *world, uint32_t accelerator, struct worker *worker)
-{
-    struct training *state = world->training;
-    const struct fb_training *training = spec(world);
-    uint64_t per_rank = state->steps * training->batch_size;
-    uint64_t sample =
-        accelerator * per_rank + worker->batch * training->batch_size + worker->sample;
-    uint64_t file = state->dataset.order[sample / training->samples_per_file];
-    uint64_t length = state->dataset.sample_bytes[file];
-    worker->file = file;
-    worker->offset = sample % training->samples_per_file * length;
-    worker->end = worker->offset + length;
-}
-
-/* The block at the worker's offset, and how much of it the sample needs. */
-static void read_fill_in(struct world *world, struct worker *worker, struct read *read)
-{
-    const struct fb_dataset *dataset = &world->training->dataset;
-    uint64_t block_bytes = world->scenario->core.block_size_bytes;
-    uint64_t file_bytes = dataset->sample_bytes[worker->file] * dataset->samples_per_file;
-    uint64_t number = worker->offset / block_bytes;
-    uint64_t start = number * block_bytes;
-    uint64_t size = file_bytes - start < block_bytes ? file_bytes - start : block_bytes;
-    uint64_t stop = start + size < worker->end ? start + size : worker->end;
-    read->block =
-        (struct fb_block){.key = {.high = fb_mix(fb_mix(worker->file + 1) + number), .low = 1},
-                          .object = worker->file,
-                          .offset = start,
-                          .size = (uint32_t)size};
-    read->bytes = stop - worker->offset;
-    worker->offset = stop;
-}
-
-/* Keeps the worker's window full; begins its next batch when it may. */
-static void worker_advance(struct world *world, uint32_t accelerator, uint32_t index)
-{
-    struct training *state = world->training;
-    struct accelerator *record = &state->accelerators[accelerator];
-    struct worker *worker = &record->workers[index];
-    uint64_t taken = record->step + (record->state == WAITING ? 0 : 1);
-    if (!worker->is_loading) {
-        if (worker->batch >= state->steps || worker->batch >= taken + state->window)
-            return;
-        worker->is_loading = true;
-        worker->sample = 0;
-        sample_begin(world, accelerator, worker);
-    }
-    while (worker->in_flight < READ_AHEAD_BLOCKS && worker->offset < worker->end) {
-        uint32_t read = read_take(state);
-        read_fill_in(world, worker, &state->reads[read]);
-        state->reads[read].accelerator = accelerator;
-        state->reads[read].worker = index;
-        worker->in_flight++;
-        read_ask(world, read);
-    }
 }
 
 /* Starts the computation of the accelerator's step when its batch is there. */
@@ -237,29 +117,38 @@ static void accelerator_advance(struct world *world, uint32_t accelerator)
     record->state = COMPUTING;
     if (record->step == 0 && state->epoch < EPOCHS_MAX)
         state->epochs[state->epoch].first_compute_ns = world_now_ns(world);
-    world_client_timer(world, node_of(world, accelerator),
-                       world_now_ns(world) + spec(world)->computation_ns,
-                       timer_word(TIMER_COMPUTED, accelerator));
-    for (uint32_t i = 0; i < spec(world)->read_threads; i++)
-        worker_advance(world, accelerator, i);
+    world_client_timer(world, training_node_of(world, accelerator),
+                       world_now_ns(world) + training_spec(world)->computation_ns,
+                       (uint64_t)TIMER_COMPUTED << 32 | accelerator);
+    for (uint32_t i = 0; i < training_spec(world)->read_threads; i++)
+        loader_advance(world, accelerator, i);
+}
+
+void training_loaded(struct world *world, uint32_t accelerator, uint64_t batch)
+{
+    struct training *state = world->training;
+    state->accelerators[accelerator].is_loaded[batch % state->window] = true;
+    accelerator_advance(world, accelerator);
 }
 
 static void epoch_begin(struct world *world)
 {
     struct training *state = world->training;
-    fb_dataset_shuffle(&state->dataset, spec(world), state->random);
+    fb_dataset_shuffle(&state->dataset, training_spec(world), state->random);
     if (state->epoch < EPOCHS_MAX)
         state->epochs[state->epoch].begin_ns = world_now_ns(world);
     for (uint32_t i = 0; i < state->ranks; i++) {
         struct accelerator *record = &state->accelerators[i];
         record->state = WAITING;
         record->step = 0;
-        for (uint32_t w = 0; w < spec(world)->read_threads; w++)
-            record->workers[w] = (struct worker){.batch = w};
+        for (uint32_t w = 0; w < training_spec(world)->read_threads; w++)
+            record->workers[w] = (struct worker){.at.batch = w,
+                                                 .hinted = w + training_spec(world)->read_threads,
+                                                 .items = record->workers[w].items};
     }
     for (uint32_t i = 0; i < state->ranks; i++) {
-        for (uint32_t w = 0; w < spec(world)->read_threads; w++)
-            worker_advance(world, i, w);
+        for (uint32_t w = 0; w < training_spec(world)->read_threads; w++)
+            loader_advance(world, i, w);
     }
 }
 
@@ -281,7 +170,7 @@ static void barrier_open(struct world *world)
         state->epochs[state->epoch].end_ns = world_now_ns(world);
     world->end_ns = world_now_ns(world);
     state->epoch++;
-    if (state->epoch < spec(world)->epochs)
+    if (state->epoch < training_spec(world)->epochs)
         epoch_begin(world);
 }
 
@@ -292,76 +181,28 @@ void training_start(struct world *world)
 
 void training_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
 {
-    struct training *state = world->training;
-    struct read *read = &state->reads[reply->request_id];
-    if (reply->status != FB_OK) {
-        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
-                           timer_word(TIMER_RETRY, (uint32_t)reply->request_id));
-        return;
-    }
-    if (world_memory_tag(world, &reply->span) != world_tag_of(&read->block)) {
-        world_fault(world, "a read returned bytes that are not the block's", node);
-        return;
-    }
-    bool is_hit = reply->source != FB_NONE && reply->reason != FB_REASON_ORIGIN_PEER;
-    fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)read->bytes);
-    if (is_hit)
-        fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)read->bytes);
-    if (state->epoch < EPOCHS_MAX)
-        state->epochs[state->epoch].bytes += read->bytes;
-    read->lease = reply->lease;
-    world_client_timer(world, node, world_copy(world, node, read->bytes),
-                       timer_word(TIMER_COPIED, (uint32_t)reply->request_id));
-}
-
-/* The client has its bytes: give the lease back, and go on with the sample, the batch. */
-static void read_end(struct world *world, uint32_t index)
-{
-    struct training *state = world->training;
-    struct read read = state->reads[index];
-    struct accelerator *record = &state->accelerators[read.accelerator];
-    struct worker *worker = &record->workers[read.worker];
-    const struct fb_request request = {.kind = FB_REQUEST_RELEASE, .lease = read.lease};
-    state->reads[index].next_free = state->read_free;
-    state->read_free = index;
-    world_request(world, node_of(world, read.accelerator), &request);
-    worker->in_flight--;
-    if (worker->offset == worker->end && worker->in_flight == 0) {
-        worker->sample++;
-        if (worker->sample < spec(world)->batch_size) {
-            sample_begin(world, read.accelerator, worker);
-        } else {
-            record->is_loaded[worker->batch % state->window] = true;
-            worker->is_loading = false;
-            worker->batch += spec(world)->read_threads;
-            accelerator_advance(world, read.accelerator);
-        }
-    }
-    worker_advance(world, read.accelerator, read.worker);
+    loader_reply(world, node, reply);
 }
 
 void training_timer(struct world *world, uint32_t node, uint64_t detail)
 {
     struct training *state = world->training;
-    uint32_t index = (uint32_t)detail;
     (void)node;
-    if (detail >> 32 == TIMER_COPIED) {
-        read_end(world, index);
-    } else if (detail >> 32 == TIMER_RETRY) {
-        read_ask(world, index);
-    } else {
-        state->accelerators[index].state = AT_BARRIER;
-        if (++state->arrived == state->ranks)
-            barrier_open(world);
+    if (detail >> 32 != TIMER_COMPUTED) {
+        loader_timer(world, detail);
+        return;
     }
+    state->accelerators[(uint32_t)detail].state = AT_BARRIER;
+    if (++state->arrived == state->ranks)
+        barrier_open(world);
 }
 
 double training_progress(const struct world *world)
 {
     const struct training *state = world->training;
-    uint64_t steps = state->steps * spec(world)->epochs;
+    uint64_t steps = state->steps * training_spec(world)->epochs;
     uint64_t done = state->steps * state->epoch;
-    if (state->epoch < spec(world)->epochs)
+    if (state->epoch < training_spec(world)->epochs)
         done += state->accelerators[0].step;
     return (double)done / (double)steps;
 }
@@ -370,7 +211,7 @@ void training_metrics(const struct world *world, struct fb_run *run)
 {
     static char names[EPOCHS_MAX][4][48];
     const struct training *state = world->training;
-    const struct fb_training *training = spec(world);
+    const struct fb_training *training = training_spec(world);
     uint32_t epochs = state->epoch < EPOCHS_MAX ? state->epoch : EPOCHS_MAX;
     double au_sum = 0, mib_sum = 0;
     double nominal_bytes =

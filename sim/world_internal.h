@@ -88,6 +88,7 @@ struct world {
     const volatile int *should_stop;
     double progress_from, progress_to;
     uint64_t events, polls;
+    uint64_t oracle_checks; /* of the bytes of a read or a store */
     uint64_t end_ns; /* last moment of useful work */
     struct fb_series series;
     uint32_t kind; /* of the workload that is being called; see workload.c */
@@ -155,7 +156,8 @@ void world_fetch_start(struct world *world, uint32_t index);
 void world_fetch_end(struct world *world, uint32_t index, enum fb_status status);
 uint32_t world_parts(const struct world *world, uint64_t size_bytes);
 uint64_t world_tag_of(const struct fb_block *block);
-uint64_t world_memory_tag(const struct world *world, const struct fb_span *span);
+bool world_check_bytes(struct world *world, uint32_t node, const struct fb_span *span,
+                       const struct fb_block *block);
 uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes); /* done at, ns */
 
 /* world_setup.c */

@@ -42,9 +42,15 @@ static uint64_t *world_tag(const struct world *world, const struct fb_span *span
                       unit);
 }
 
-uint64_t world_memory_tag(const struct world *world, const struct fb_span *span)
+/* The oracle: are these the block's bytes? Else the run has failed. */
+bool world_check_bytes(struct world *world, uint32_t node, const struct fb_span *span,
+                       const struct fb_block *block)
 {
-    return *world_tag(world, span);
+    world->oracle_checks++;
+    if (*world_tag(world, span) == world_tag_of(block))
+        return true;
+    world_fault(world, "bytes that were read or stored are not the block's", node);
+    return false;
 }
 
 /* Every unit, where blocks may be read in parts. */

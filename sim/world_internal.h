@@ -89,7 +89,7 @@ struct world {
     double progress_from, progress_to;
     uint64_t events, polls;
     uint64_t oracle_checks; /* of the bytes of a read or a store */
-    uint64_t end_ns; /* last moment of useful work */
+    uint64_t end_ns;        /* last moment of useful work */
     struct fb_series series;
     uint32_t kind; /* of the workload that is being called; see workload.c */
     struct training *training;

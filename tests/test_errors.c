@@ -142,9 +142,36 @@ static void write_when_a_holder_dies_before_the_ack_is_acked_by_the_next_view(vo
     script_close(script);
 }
 
+/* The owner has the block on its drive only, and the drive gives an error: who asked for it gets
+ * it all the same. */
+static void serve_when_the_drive_fails_reads_the_origin_again(void **state)
+{
+    (void)state;
+    enum { MS = 1000000 };
+    struct fb_config config = flow_config();
+    config.device_size_bytes = 4ull * FLOW_BLOCKS * FLOW_BLOCK_BYTES;
+    struct trouble trouble = {.kind = FB_OP_READ, .status = FB_IO, .left = 1};
+    struct script *script = script_open(2, &config, 1);
+    struct fb_block first = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t owner = script_owner(script, &first, 0);
+    for (uint64_t i = 0; i < 3 * FLOW_BLOCKS; i++) {
+        struct fb_block block = script_block(7, i, FLOW_BLOCK_BYTES, 1);
+        script_get(script, 1000 + i * 20 * MS, owner, i, &block);
+    }
+    script_set_fault(script, trouble_op, &trouble);
+    script_get(script, (uint64_t)3000 * MS, 1 - owner, 100, &first);
+    script_run(script, FB_NEVER_NS);
+    expect_ok(script, 100);
+    assert_true(trouble.seen > 0 && trouble.left == 0);
+    assert_int_equal(fb_node_stats(script_node(script, owner))->device_errors, 1);
+    expect_quiet(script, 2, FB_NONE);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(serve_when_the_drive_fails_reads_the_origin_again),
         cmocka_unit_test(get_when_a_fetch_hangs_begins_a_second_one),
         cmocka_unit_test(drain_when_a_store_hangs_keeps_the_block_until_it_ends),
         cmocka_unit_test(get_when_the_drive_is_full_is_served_all_the_same),

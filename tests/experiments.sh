@@ -1,0 +1,23 @@
+#!/bin/sh
+# Proves that the shipped experiments that take seconds still answer as their files expect: each is
+# run with one seed and its checks are evaluated. The others take minutes: run them by hand with
+# `forebay run FILE --expect` after a change of the core.
+#
+# usage: experiments.sh FOREBAY
+set -eu
+forebay=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$(dirname "$0")/.."
+failures=0
+for name in quickstart training-read training-batch kv-cache policies restart checkpoint-levels; do
+    if "$forebay" run "experiments/$name.yaml" --seeds 1 --expect --out "$folder/$name" \
+        >"$folder/log" 2>&1; then
+        echo "$name: as expected"
+    else
+        echo "$name: failed"
+        grep -v '%$' "$folder/log"
+        failures=$((failures + 1))
+    fi
+done
+exit $((failures > 0))

@@ -120,22 +120,27 @@ void workload_timer(struct world *world, uint32_t node, uint64_t detail)
     kinds[world->kind].timer(world, node, detail & ((UINT64_C(1) << TAG_SHIFT) - 1));
 }
 
+/* A client may kill a node itself, and goes on afterwards as the kind that it is. */
 void workload_node_down(struct world *world, uint32_t node)
 {
+    uint32_t caller = world->kind;
     for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
         world->kind = i;
         if (is_active(world->scenario, i) && kinds[i].node_down != NULL)
             kinds[i].node_down(world, node);
     }
+    world->kind = caller;
 }
 
 void workload_node_up(struct world *world, uint32_t node)
 {
+    uint32_t caller = world->kind;
     for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
         world->kind = i;
         if (is_active(world->scenario, i) && kinds[i].node_up != NULL)
             kinds[i].node_up(world, node);
     }
+    world->kind = caller;
 }
 
 double workload_progress(const struct world *world)

@@ -192,7 +192,42 @@ static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
     run_fine(scenario, 1, &run);
     assert_true(metric(&run, "block_references") == 10);
     assert_true(metric(&run, "prefix_hits") == 5);
+    fb_run_free(&run);
+    scenario->workload.kv.copies = 3; /* have nothing in common, and overlap in time */
+    scenario->workload.kv.copy_shift_ns = 4000000;
+    run_fine(scenario, 1, &run);
+    assert_true(metric(&run, "requests") == 9);
+    assert_true(metric(&run, "block_references") == 30);
+    assert_true(metric(&run, "prefix_hits") == 15);
     unlink(path);
+    fb_run_free(&run);
+    free(scenario);
+}
+
+/* The workload itself kills a node, and goes on with the restore: without a metadata store nothing
+ * comes between. Three of four nodes are left, and each block has two holders. */
+static void world_checkpoint_restores_after_it_killed_a_node(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_run run;
+    scenario_make(scenario, 4, 1);
+    scenario->detect_ns = 10000000;
+    scenario->core.replicas = 2;
+    scenario->core.write_quorum = 2;
+    scenario->workload.kinds = 1u << FB_WORKLOAD_CHECKPOINT;
+    scenario->workload.checkpoint =
+        (struct fb_checkpoint){.state_size_bytes = 8 * scenario->core.block_size_bytes,
+                               .writers = 4,
+                               .readers = 4,
+                               .level = FB_LEVEL_REPLICATED,
+                               .window = 2,
+                               .kill_when_durable = 1,
+                               .failures_per_1000_node_days = 1};
+    run_fine(scenario, 1, &run);
+    assert_true(metric(&run, "restore_s") > 0);
+    assert_true(metric(&run, "restore_absent_blocks") == 0);
+    assert_true(metric(&run, "checkpoint_lost_bytes") == 0);
     fb_run_free(&run);
     free(scenario);
 }
@@ -259,6 +294,7 @@ int main(void)
         cmocka_unit_test(world_with_the_same_seed_gives_the_same_hash),
         cmocka_unit_test(world_with_too_few_samples_is_refused),
         cmocka_unit_test(world_kv_counts_prefix_hits_as_the_trace_has_them),
+        cmocka_unit_test(world_checkpoint_restores_after_it_killed_a_node),
         cmocka_unit_test(world_stops_when_told_to),
         cmocka_unit_test(world_on_both_engines_agrees_on_uncontended_work),
     };

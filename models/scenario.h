@@ -100,6 +100,8 @@ struct fb_kv {
     uint32_t block_tokens;
     uint64_t bytes_per_token;
     uint64_t requests_max;       /* 0: the whole trace */
+    uint32_t copies;             /* of the trace, each with blocks of its own; 0 is 1 */
+    uint64_t copy_shift_ns;      /* each copy begins this much after the one before */
     double speed;                /* arrival times are divided by this */
     double prefill_tokens_per_s; /* what a hit saves the accelerator; 0: not asked */
 };

@@ -193,6 +193,10 @@ static void kv_write(FILE *out, const struct fb_kv *kv)
     else
         count_write(out, "  requests", kv->requests_max);
     number_write(out, "  speed", kv->speed);
+    if (kv->copies > 1) {
+        count_write(out, "  copies", kv->copies);
+        ns_write(out, "  copy_shift", kv->copy_shift_ns);
+    }
     if (kv->prefill_tokens_per_s > 0)
         number_write(out, "  prefill_tokens_per_s", kv->prefill_tokens_per_s);
 }

@@ -68,6 +68,8 @@ static void kv_load(struct fb_loader *loader, struct fb_map *map)
     kv->bytes_per_token = fb_map_bytes(map, "bytes_per_token", 1, UINT64_C(1) << 30);
     kv->speed = fb_map_number_or(map, "speed", 1, 1e-6, 1e9);
     kv->prefill_tokens_per_s = fb_map_number_or(map, "prefill_tokens_per_s", 0, 0, 1e9);
+    kv->copies = (uint32_t)fb_map_count_or(map, "copies", 1, 1, 1u << 16);
+    kv->copy_shift_ns = fb_map_ns_or(map, "copy_shift", 0, 0, UINT64_C(86400000000000));
     if (strcmp(fb_map_text_or(map, "requests", "all"), "all") == 0)
         kv->requests_max = 0;
     else

@@ -3,7 +3,9 @@
  * Request i goes to node i mod nodes. A node handles its requests one after another, as the
  * trace orders them: match its block chain, get the matched prefix, put the blocks after it (a
  * block that is there already is touched), then the next request. That is the trace's own
- * block-level semantics, so the hit ratio can be compared with an exact replay.
+ * block-level semantics, so the hit ratio can be compared with an exact replay. With copies, the
+ * trace is played several times over, each copy shifted in time and with block ids of its own:
+ * as many independent groups of users. Requests of all copies are dealt in order of arrival.
  *
  * What a hit saves of the time to the first token. A matched block spares the accelerator its
  * tokens' prefill and costs the time it takes to get it; gets overlap, so a request's blocks share
@@ -38,12 +40,20 @@ struct kv_node {
     uint64_t leases[IN_FLIGHT_MAX];
     uint32_t blocks[IN_FLIGHT_MAX]; /* which block a slot moves */
     uint64_t slots_used;            /* bitmap of IN_FLIGHT_MAX */
+    uint64_t slots_getting;         /* asked as gets: matched may have shrunk since */
 };
 
 static_assert(IN_FLIGHT_MAX == 64, "slots_used is one word");
 
+/* One request of one copy of the trace. */
+struct kv_arrival {
+    uint64_t at_ns;
+    uint32_t request, copy;
+};
+
 struct kv {
     struct fb_trace_file trace;
+    struct kv_arrival *arrivals; /* in order of time, then copy, then request */
     uint64_t request_count;
     uint64_t arrived; /* requests whose time has come */
     uint64_t handled;
@@ -70,6 +80,47 @@ void kv_check(const struct fb_scenario *scenario, struct fb_error *error)
     fb_trace_file_free(&trace);
 }
 
+static int arrival_compare(const void *left_element, const void *right_element)
+{
+    const struct kv_arrival *left = left_element, *right = right_element;
+    if (left->at_ns != right->at_ns)
+        return left->at_ns < right->at_ns ? -1 : 1;
+    if (left->copy != right->copy)
+        return left->copy < right->copy ? -1 : 1;
+    return left->request < right->request ? -1 : left->request > right->request;
+}
+
+/* A trace of one copy keeps the file's order. */
+static void arrivals_build(struct kv *kv, const struct fb_kv *spec, struct fb_error *error)
+{
+    uint32_t copies = spec->copies > 1 ? spec->copies : 1;
+    uint64_t count = kv->trace.request_count;
+    if (spec->requests_max > 0 && spec->requests_max < count)
+        count = spec->requests_max;
+    kv->request_count = count * copies;
+    kv->arrivals = calloc(kv->request_count + 1, sizeof(*kv->arrivals));
+    if (kv->arrivals == NULL) {
+        fb_error_set(error, "out of memory for %llu requests of %u copies of a trace",
+                     (unsigned long long)kv->request_count, copies);
+        kv->request_count = 0;
+        return;
+    }
+    for (uint64_t i = 0; i < kv->request_count; i++) {
+        struct kv_arrival *arrival = &kv->arrivals[i];
+        arrival->request = (uint32_t)(i % count);
+        arrival->copy = (uint32_t)(i / count);
+        double at = (double)kv->trace.requests[arrival->request].arrival_ns / spec->speed;
+        arrival->at_ns = (uint64_t)at + arrival->copy * spec->copy_shift_ns;
+    }
+    if (copies > 1)
+        qsort(kv->arrivals, kv->request_count, sizeof(*kv->arrivals), arrival_compare);
+}
+
+static const struct fb_trace_request *request_of(const struct kv *kv, uint64_t number)
+{
+    return &kv->trace.requests[kv->arrivals[number].request];
+}
+
 void kv_open(struct world *world)
 {
     const struct fb_kv *spec = &world->scenario->workload.kv;
@@ -77,9 +128,7 @@ void kv_open(struct world *world)
     world->kv = kv;
     kv->nodes = calloc(world->scenario->nodes, sizeof(*kv->nodes));
     fb_trace_file_load(spec->trace, &kv->trace, world->error);
-    kv->request_count = kv->trace.request_count;
-    if (spec->requests_max > 0 && spec->requests_max < kv->request_count)
-        kv->request_count = spec->requests_max;
+    arrivals_build(kv, spec, world->error);
     for (uint32_t i = 0; i < world->scenario->nodes; i++)
         kv->nodes[i].waiting = i;
 }
@@ -89,6 +138,7 @@ void kv_close(struct world *world)
     if (world->kv == NULL)
         return;
     fb_trace_file_free(&world->kv->trace);
+    free(world->kv->arrivals);
     free(world->kv->nodes);
     free(world->kv);
 }
@@ -105,11 +155,12 @@ static uint32_t group_start(uint32_t i)
 }
 
 /* Key of block i of a request. The trace's ids name a block together with all before it. */
-static struct fb_key kv_key(const struct kv *kv, const struct fb_trace_request *request, uint32_t i)
+static struct fb_key kv_key(const struct kv *kv, uint64_t number, uint32_t i)
 {
-    uint32_t group = group_start(i);
-    return (struct fb_key){.high = fb_mix(kv->trace.blocks[request->first + group] + 1),
-                           .low = fb_mix(kv->trace.blocks[request->first + i] + 2)};
+    const uint64_t *blocks = &kv->trace.blocks[request_of(kv, number)->first];
+    uint64_t copy = (uint64_t)kv->arrivals[number].copy << 48;
+    return (struct fb_key){.high = fb_mix((blocks[group_start(i)] + 1) ^ copy),
+                           .low = fb_mix((blocks[i] + 2) ^ copy)};
 }
 
 static void kv_arrival_timer(struct world *world)
@@ -117,9 +168,7 @@ static void kv_arrival_timer(struct world *world)
     struct kv *kv = world->kv;
     if (kv->arrived >= kv->request_count)
         return;
-    double arrival =
-        (double)kv->trace.requests[kv->arrived].arrival_ns / world->scenario->workload.kv.speed;
-    uint64_t at_ns = (uint64_t)arrival;
+    uint64_t at_ns = kv->arrivals[kv->arrived].at_ns;
     uint64_t now_ns = world_now_ns(world);
     world_client_timer(world, (uint32_t)(kv->arrived % world->scenario->nodes),
                        at_ns > now_ns ? at_ns : now_ns, (uint64_t)TIMER_ARRIVAL << 32);
@@ -136,9 +185,9 @@ static void kv_begin(struct world *world, uint32_t node)
     state->waiting += world->scenario->nodes;
     state->phase = MATCHING;
     state->begun_ns = world_now_ns(world);
-    const struct fb_trace_request *request = &kv->trace.requests[state->request];
+    const struct fb_trace_request *request = request_of(kv, state->request);
     for (uint32_t i = 0; i < request->block_count; i++)
-        keys[i] = kv_key(kv, request, i);
+        keys[i] = kv_key(kv, state->request, i);
     const struct fb_request match = {.kind = FB_REQUEST_MATCH,
                                      .key_count = request->block_count,
                                      .request_id = state->request,
@@ -150,16 +199,18 @@ static void kv_ask(struct world *world, uint32_t node, uint32_t slot)
 {
     struct kv *kv = world->kv;
     struct kv_node *state = &kv->nodes[node];
-    const struct fb_trace_request *request = &kv->trace.requests[state->request];
     uint32_t i = state->blocks[slot];
     uint32_t size = (uint32_t)world->scenario->core.block_size_bytes;
+    uint64_t bit = UINT64_C(1) << slot;
+    state->slots_getting =
+        i < state->matched ? state->slots_getting | bit : state->slots_getting & ~bit;
     struct fb_request ask = {
         .kind = i < state->matched ? FB_REQUEST_GET : FB_REQUEST_PUT,
         .request_id = slot,
-        .block = {.key = kv_key(kv, request, i), .object = FB_OBJECT_NONE, .size = size}};
+        .block = {.key = kv_key(kv, state->request, i), .object = FB_OBJECT_NONE, .size = size}};
     ask.span = (struct fb_span){.region = FB_REGION_CLIENT, .peer = node, .size = size};
     if (i > 0)
-        ask.parent = kv_key(kv, request, i - 1);
+        ask.parent = kv_key(kv, state->request, i - 1);
     world_request(world, node, &ask);
 }
 
@@ -193,7 +244,7 @@ static void kv_move(struct world *world, uint32_t node)
 {
     struct kv *kv = world->kv;
     struct kv_node *state = &kv->nodes[node];
-    const struct fb_trace_request *request = &kv->trace.requests[state->request];
+    const struct fb_trace_request *request = request_of(kv, state->request);
     while (state->next < request->block_count && state->in_flight < IN_FLIGHT_MAX) {
         uint32_t slot = (uint32_t)__builtin_ctzll(~state->slots_used);
         state->slots_used |= UINT64_C(1) << slot;
@@ -231,7 +282,7 @@ static void kv_matched(struct world *world, uint32_t node, const struct fb_reply
     state->phase = MOVING;
     state->next = 0;
     state->matched = reply->match_count;
-    kv->references += kv->trace.requests[state->request].block_count;
+    kv->references += request_of(kv, state->request)->block_count;
     kv->prefix_hits += reply->match_count;
     kv_move(world, node);
 }
@@ -245,9 +296,10 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
         return;
     }
     uint32_t slot = (uint32_t)reply->request_id;
-    bool is_get = state->blocks[slot] < state->matched;
+    bool is_get = (state->slots_getting >> slot & 1) != 0;
     if (is_get && reply->status == FB_ABSENT) {
-        state->matched = state->blocks[slot]; /* evicted since the match: recompute and put */
+        if (state->matched > state->blocks[slot])
+            state->matched = state->blocks[slot]; /* evicted since the match: recompute and put */
         kv_ask(world, node, slot);
         return;
     }
@@ -260,8 +312,7 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
         kv_slot_end(world, node, slot);
         return;
     }
-    const struct fb_trace_request *request = &kv->trace.requests[state->request];
-    const struct fb_block block = {.key = kv_key(kv, request, state->blocks[slot]),
+    const struct fb_block block = {.key = kv_key(kv, state->request, state->blocks[slot]),
                                    .object = FB_OBJECT_NONE};
     if (!world_check_bytes(world, node, &reply->span, &block))
         return;

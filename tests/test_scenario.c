@@ -71,6 +71,10 @@ static void load_of_kv_gives_block_size_and_blocks(void **state)
     assert_string_equal(error.text, "");
     assert_int_equal(scenario.workload.kv.requests_max, 7);
     assert_true(scenario.workload.kv.speed == 2.5);
+    assert_int_equal(scenario.workload.kv.copies, 1);
+    load_text(changed(good_kv, "1 KiB}", "1 KiB, copies: 40, copy_shift: 7 s}"), NULL, 0);
+    assert_int_equal(scenario.workload.kv.copies, 40);
+    assert_int_equal(scenario.workload.kv.copy_shift_ns, 7000000000);
     load_text(changed(good_kv, "memory_blocks: 100", "memory_blocks: 100, block_size: 1 MiB"), NULL,
               0);
     assert_string_equal(error.text, "");

@@ -157,7 +157,7 @@ static uint32_t group_start(uint32_t i)
 /* Key of block i of a request. The trace's ids name a block together with all before it. */
 static struct fb_key kv_key(const struct kv *kv, uint64_t number, uint32_t i)
 {
-    const uint64_t *blocks = &kv->trace.blocks[request_of(kv, number)->first];
+    const uint64_t *blocks = kv->trace.blocks + request_of(kv, number)->first;
     uint64_t copy = (uint64_t)kv->arrivals[number].copy << 48;
     return (struct fb_key){.high = fb_mix((blocks[group_start(i)] + 1) ^ copy),
                            .low = fb_mix((blocks[i] + 2) ^ copy)};

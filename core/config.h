@@ -83,7 +83,7 @@ enum fb_config_unit {
     X(gathers_max, FB_UNIT_COUNT, 4, 0, 1024, "gathers at once; more: BUSY") \
     X(gather_ranges_max, FB_UNIT_COUNT, 1024, 0, 65535, \
       "ranges of all gathers at once; more: BUSY") \
-    X(gather_window, FB_UNIT_COUNT, 16, 1, 65535, "ranges of one gather under way at once") \
+    X(gather_window, FB_UNIT_COUNT, 16, 1, 65535, "fills of one gather at once") \
     X(metas_max, FB_UNIT_COUNT, 16, 0, 1024, "lookups and commits at once; more: BUSY") \
     X(tenants_max, FB_UNIT_COUNT, 8, 0, 1024, "tenants with limits of their own; 0: none") \
     X(pins_max, FB_UNIT_COUNT, 64, 0, 65535, "pinned blocks at once; more: BUSY") \

@@ -262,9 +262,9 @@ struct gather {
     uint32_t head;     /* the first unanswered range; FB_NONE: the record is free */
     uint32_t begin;    /* the first that was not begun */
     uint32_t begun;    /* and not answered */
+    uint32_t filling;  /* of those */
     uint32_t answered; /* so far */
     uint32_t refusals; /* in a row */
-    uint32_t reserved;
 };
 
 #endif

@@ -9,13 +9,13 @@
  * looks that up first.
  *
  * A writer keeps `window` blocks in flight; BUSY is asked again. The state is one sequence of
- * blocks: writer w has the w-th of `writers` equal parts, reader r reads the r-th of `readers`. The
- * run ends when nobody has anything left to drain: what was acked and is not at the origin then is
- * lost, a reader's stray copy notwithstanding.
+ * blocks: writer w has the w-th of `writers` equal parts. Who reads it back, and how: restore.c.
+ * The run ends when nobody has anything left to drain: what was acked and is not at the origin then
+ * is lost, a reader's stray copy notwithstanding.
  * Goodput. Source: Young 1974 and Daly 2006 for the interval sqrt(2 * MTTF * stall); MTTF from
  * failures per node-day; a failure costs half an interval and the restore, and another whole
  * interval when acked bytes were lost with it. */
-#include "sim/world_internal.h"
+#include "sim/checkpoint_internal.h"
 
 #include "core/key.h"
 #include "sim/goodput.h"
@@ -23,43 +23,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 enum { GOODPUT_DRAWS = 100 };
 
 /* A long run as published: 54 days. Source: Llama 3, 2024 (419 interruptions on 16,384 GPUs). */
 static const double JOB_S = 54 * 86400.0;
-
-enum { TIMER_START, TIMER_RETRY, TIMER_COPIED, TIMER_MANIFEST };
-
-struct checkpoint_node {
-    uint64_t first, count; /* blocks of the phase */
-    uint64_t asked, done;
-    uint64_t begun_ns, ended_ns;
-    uint64_t read_bytes;
-    uint64_t pulled_before; /* by its node, before it began to read */
-    uint32_t in_flight;
-};
-
-struct checkpoint {
-    uint64_t blocks;
-    uint32_t window;
-    bool is_restoring, is_over, is_committing;
-    uint32_t committer;
-    struct checkpoint_node *nodes;
-    uint64_t *slots; /* window a node: block, or later its lease */
-    uint8_t *is_acked;
-    uint64_t acked, stored, read, dead;
-    uint64_t durable_ns, drained_ns, restored_ns, restore_begun_ns;
-    uint64_t failed_reads;
-    double spread_bytes; /* between nodes, until durable */
-};
 
 static const struct fb_checkpoint *spec(const struct world *world)
 {
     return &world->scenario->workload.checkpoint;
 }
 
-static struct fb_block checkpoint_block(const struct world *world, uint64_t number)
+struct fb_block checkpoint_block(const struct world *world, uint64_t number)
 {
     uint64_t block = world->scenario->core.block_size_bytes;
     uint64_t left = spec(world)->state_size_bytes - number * block;
@@ -76,11 +50,16 @@ void checkpoint_open(struct world *world)
     uint32_t nodes = world->scenario->nodes;
     world->checkpoint = state;
     state->blocks = (spec(world)->state_size_bytes + block - 1) / block;
-    state->window = spec(world)->window;
+    state->gather_ranges = restore_gather_ranges(world->scenario);
+    state->slots_per_node = state->gather_ranges * RESTORE_GATHERS;
+    if (state->slots_per_node < spec(world)->window)
+        state->slots_per_node = spec(world)->window;
     state->nodes = calloc(nodes, sizeof(*state->nodes));
-    state->slots = calloc((size_t)nodes * state->window, sizeof(*state->slots));
+    state->slots = calloc((size_t)nodes * state->slots_per_node, sizeof(*state->slots));
+    state->ranges = calloc((size_t)state->gather_ranges + 1, sizeof(*state->ranges));
     state->is_acked = calloc(state->blocks, 1);
-    if (state->nodes == NULL || state->slots == NULL || state->is_acked == NULL)
+    if (state->nodes == NULL || state->slots == NULL || state->ranges == NULL ||
+        state->is_acked == NULL)
         fb_error_set(world->error, "out of memory for %llu blocks of a checkpoint",
                      (unsigned long long)state->blocks);
 }
@@ -91,77 +70,71 @@ void checkpoint_close(struct world *world)
         return;
     free(world->checkpoint->nodes);
     free(world->checkpoint->slots);
+    free(world->checkpoint->ranges);
     free(world->checkpoint->is_acked);
     free(world->checkpoint);
 }
 
-static uint64_t *slot_of(const struct world *world, uint32_t node, uint32_t slot)
+uint64_t *checkpoint_slot(const struct world *world, uint32_t node, uint32_t slot)
 {
-    return &world->checkpoint->slots[(size_t)node * world->checkpoint->window + slot];
+    return &world->checkpoint->slots[(size_t)node * world->checkpoint->slots_per_node + slot];
 }
 
-static void checkpoint_ask(struct world *world, uint32_t node, uint32_t slot)
+uint64_t checkpoint_word(enum checkpoint_word word, uint32_t index)
 {
-    const struct fb_block block = checkpoint_block(world, *slot_of(world, node, slot));
+    return (uint64_t)word << 32 | index;
+}
+
+uint32_t checkpoint_nodes_up(const struct world *world)
+{
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < world->scenario->nodes; i++)
+        up += world->hosts[i].is_up;
+    return up;
+}
+
+static void write_ask(struct world *world, uint32_t node, uint32_t slot)
+{
+    const struct fb_block block = checkpoint_block(world, *checkpoint_slot(world, node, slot));
     const struct fb_request request = {
-        .kind = world->checkpoint->is_restoring ? FB_REQUEST_GET : FB_REQUEST_WRITE,
-        .request_id = slot,
+        .kind = FB_REQUEST_WRITE,
+        .request_id = checkpoint_word(WORD_WRITE, slot),
         .level = spec(world)->level,
         .block = block,
         .span = {.region = FB_REGION_CLIENT, .peer = node, .size = block.size}};
     world_request(world, node, &request);
 }
 
-static void checkpoint_next(struct world *world, uint32_t node, uint32_t slot)
+static void write_next(struct world *world, uint32_t node, uint32_t slot)
 {
     struct checkpoint_node *client = &world->checkpoint->nodes[node];
     if (client->asked == client->count)
         return;
-    *slot_of(world, node, slot) = client->first + client->asked++;
-    client->in_flight++;
-    checkpoint_ask(world, node, slot);
+    *checkpoint_slot(world, node, slot) = client->first + client->asked++;
+    write_ask(world, node, slot);
 }
 
-static void client_start(struct world *world, uint32_t node)
-{
-    for (uint32_t i = 0; i < world->checkpoint->window; i++)
-        checkpoint_next(world, node, i);
-}
-
-/* Gives `count` nodes their equal parts and starts them. */
-static void checkpoint_share(struct world *world, uint32_t count)
+/* Gives the writers their equal parts and starts them. */
+void checkpoint_start(struct world *world)
 {
     struct checkpoint *state = world->checkpoint;
-    uint64_t now_ns = world_now_ns(world);
-    uint32_t up = 0, part = 0;
-    for (uint32_t i = 0; i < world->scenario->nodes; i++)
-        up += world->hosts[i].is_up;
-    count = count < up ? count : up;
-    for (uint32_t i = 0; i < world->scenario->nodes; i++) {
-        if (!world->hosts[i].is_up || part == count)
+    uint32_t up = checkpoint_nodes_up(world), part = 0;
+    uint32_t count = spec(world)->writers < up ? spec(world)->writers : up;
+    for (uint32_t i = 0; i < world->scenario->nodes && part < count; i++) {
+        if (!world->hosts[i].is_up)
             continue;
         uint64_t first = state->blocks * part / count;
         uint64_t end = state->blocks * (part + 1) / count;
         state->nodes[i] = (struct checkpoint_node){.first = first, .count = end - first};
         part++;
-        world_client_timer(world, i, now_ns, (uint64_t)TIMER_START << 32);
+        world_client_timer(world, i, world_now_ns(world), checkpoint_word(WORD_START, 0));
     }
-}
-
-void checkpoint_start(struct world *world)
-{
-    checkpoint_share(world, spec(world)->writers);
 }
 
 static void checkpoint_restore(struct world *world)
 {
-    struct checkpoint *state = world->checkpoint;
-    state->is_restoring = true;
-    state->restore_begun_ns = world_now_ns(world);
     if (spec(world)->readers > 0)
-        checkpoint_share(world, spec(world)->readers);
-    else
-        state->is_over = true;
+        restore_start(world);
 }
 
 /* Every block is acked: the worst moment to die. Victims stand next to each other, each in another
@@ -194,7 +167,7 @@ static void checkpoint_commit(struct world *world)
     state->committer = node;
     const struct fb_request commit = {
         .kind = FB_REQUEST_COMMIT,
-        .request_id = state->window,
+        .request_id = checkpoint_word(WORD_MANIFEST, 0),
         .block = {.key = MANIFEST, .object = FB_OBJECT_NONE},
         .record = {.value = {.low = state->blocks}, .size = spec(world)->state_size_bytes}};
     world_request(world, node, &commit);
@@ -203,7 +176,7 @@ static void checkpoint_commit(struct world *world)
 static void checkpoint_look_up(struct world *world, uint32_t node)
 {
     const struct fb_request lookup = {.kind = FB_REQUEST_LOOKUP,
-                                      .request_id = world->checkpoint->window,
+                                      .request_id = checkpoint_word(WORD_MANIFEST, 0),
                                       .block = {.key = MANIFEST, .object = FB_OBJECT_NONE}};
     world_request(world, node, &lookup);
 }
@@ -219,12 +192,12 @@ static void manifest_reply(struct world *world, uint32_t node, const struct fb_r
         return;
     }
     if (!is_known) {
-        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
-                           (uint64_t)TIMER_MANIFEST << 32);
+        world_client_timer(world, node, world_now_ns(world) + CHECKPOINT_RETRY_NS,
+                           checkpoint_word(WORD_MANIFEST, 0));
         return;
     }
     if (state->is_restoring) {
-        client_start(world, node);
+        restore_node_start(world, node);
         return;
     }
     if (!state->is_committing)
@@ -233,97 +206,72 @@ static void manifest_reply(struct world *world, uint32_t node, const struct fb_r
     checkpoint_durable(world);
 }
 
+/* False: somebody still writes. */
+static bool is_written(struct world *world)
+{
+    const struct checkpoint *state = world->checkpoint;
+    if (state->acked + state->dead < state->blocks)
+        return false;
+    if (world->metadata != NULL)
+        checkpoint_commit(world);
+    else
+        checkpoint_durable(world);
+    return true;
+}
+
 static void write_acked(struct world *world, uint32_t node, uint32_t slot)
 {
     struct checkpoint *state = world->checkpoint;
     struct checkpoint_node *client = &state->nodes[node];
-    state->is_acked[*slot_of(world, node, slot)] = 1;
+    state->is_acked[*checkpoint_slot(world, node, slot)] = 1;
     state->acked++;
     client->done++;
-    client->in_flight--;
     world->end_ns = world_now_ns(world);
     if (client->done == client->count)
         client->ended_ns = world_now_ns(world);
-    bool is_last = state->acked + state->dead == state->blocks;
-    if (is_last && world->metadata != NULL)
-        checkpoint_commit(world);
-    else if (is_last)
-        checkpoint_durable(world);
-    else
-        checkpoint_next(world, node, slot);
-}
-
-static void read_ended(struct world *world, uint32_t node, uint32_t slot)
-{
-    struct checkpoint *state = world->checkpoint;
-    struct checkpoint_node *client = &state->nodes[node];
-    client->done++;
-    client->in_flight--;
-    state->read++;
-    world->end_ns = world_now_ns(world);
-    if (client->done == client->count)
-        client->ended_ns = world_now_ns(world);
-    if (state->read == state->blocks) {
-        state->restored_ns = world_now_ns(world);
-        state->is_over = true;
-    }
-    checkpoint_next(world, node, slot);
+    if (!is_written(world))
+        write_next(world, node, slot);
 }
 
 void checkpoint_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
 {
-    struct checkpoint *state = world->checkpoint;
-    uint32_t slot = (uint32_t)reply->request_id;
-    if (slot == state->window) {
+    if (reply->request_id >> 32 == WORD_MANIFEST)
         manifest_reply(world, node, reply);
-        return;
-    }
-    if (reply->status == FB_ABSENT && state->is_restoring) {
-        state->failed_reads++;
-        read_ended(world, node, slot); /* lost, or not at the origin yet */
-        return;
-    }
-    if (reply->status != FB_OK) {
-        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
-                           (uint64_t)TIMER_RETRY << 32 | slot);
-        return;
-    }
-    if (!state->is_restoring) {
-        write_acked(world, node, slot);
-        return;
-    }
-    const struct fb_block block = checkpoint_block(world, *slot_of(world, node, slot));
-    if (!world_check_bytes(world, node, &reply->span, &block))
-        return;
-    state->nodes[node].read_bytes += block.size;
-    *slot_of(world, node, slot) = reply->lease;
-    world_client_timer(world, node, world_copy(world, node, block.size),
-                       (uint64_t)TIMER_COPIED << 32 | slot);
+    else if (reply->request_id >> 32 != WORD_WRITE)
+        restore_reply(world, node, reply);
+    else if (reply->status == FB_OK)
+        write_acked(world, node, (uint32_t)reply->request_id);
+    else
+        world_client_timer(world, node, world_now_ns(world) + CHECKPOINT_RETRY_NS,
+                           reply->request_id);
+}
+
+static void node_start(struct world *world, uint32_t node)
+{
+    struct checkpoint *state = world->checkpoint;
+    state->nodes[node].begun_ns = world_now_ns(world);
+    state->nodes[node].pulled_before = world->hosts[node].pulled_bytes;
+    if (state->is_restoring && world->metadata != NULL)
+        checkpoint_look_up(world, node);
+    else if (state->is_restoring)
+        restore_node_start(world, node);
+    else
+        for (uint32_t i = 0; i < spec(world)->window; i++)
+            write_next(world, node, i);
 }
 
 void checkpoint_timer(struct world *world, uint32_t node, uint64_t detail)
 {
-    uint32_t slot = (uint32_t)detail;
-    if (detail >> 32 == TIMER_RETRY) {
-        checkpoint_ask(world, node, slot);
-    } else if (detail >> 32 == TIMER_COPIED) {
-        const struct fb_request release = {.kind = FB_REQUEST_RELEASE,
-                                           .lease = *slot_of(world, node, slot)};
-        world_request(world, node, &release);
-        read_ended(world, node, slot);
-    } else if (detail >> 32 == TIMER_MANIFEST) {
-        if (world->checkpoint->is_restoring)
-            checkpoint_look_up(world, node);
-        else
-            checkpoint_commit(world);
-    } else {
-        world->checkpoint->nodes[node].begun_ns = world_now_ns(world);
-        world->checkpoint->nodes[node].pulled_before = world->hosts[node].pulled_bytes;
-        if (world->checkpoint->is_restoring && world->metadata != NULL)
-            checkpoint_look_up(world, node);
-        else
-            client_start(world, node);
-    }
+    if (detail >> 32 == WORD_START)
+        node_start(world, node);
+    else if (detail >> 32 == WORD_WRITE)
+        write_ask(world, node, (uint32_t)detail);
+    else if (detail >> 32 != WORD_MANIFEST)
+        restore_timer(world, node, detail);
+    else if (world->checkpoint->is_restoring)
+        checkpoint_look_up(world, node);
+    else
+        checkpoint_commit(world);
 }
 
 static double lost_bytes(const struct world *world)
@@ -350,18 +298,21 @@ void checkpoint_stored(struct world *world)
         checkpoint_restore(world);
 }
 
-/* What it had not written or read is not waited for. */
+/* What it had not written is not waited for. */
 void checkpoint_node_down(struct world *world, uint32_t node)
 {
     struct checkpoint *state = world->checkpoint;
     struct checkpoint_node *client = &state->nodes[node];
+    if (state->is_restoring) {
+        restore_node_down(world, node);
+        return;
+    }
     uint64_t left = client->count - client->done;
-    if (state->is_restoring)
-        state->read += left;
-    else
-        state->dead += left;
+    state->dead += left;
     client->count = client->done;
     client->asked = client->done;
+    if (left > 0 && is_written(world))
+        return;
     if (state->is_committing && node == state->committer)
         checkpoint_commit(world);
 }
@@ -370,9 +321,11 @@ double checkpoint_progress(const struct world *world)
 {
     const struct checkpoint *state = world->checkpoint;
     double phases = spec(world)->readers > 0 ? 3 : 2;
-    return (double)(state->acked + state->read +
-                    (state->stored < state->blocks ? state->stored : state->blocks)) /
-           (phases * (double)state->blocks);
+    uint64_t stored = state->stored < state->blocks ? state->stored : state->blocks;
+    double written = (double)(state->acked + stored) / (double)state->blocks;
+    double read =
+        state->restore_ranges > 0 ? (double)state->read / (double)state->restore_ranges : 0;
+    return (written + read) / phases;
 }
 
 /* The same job by formula, and with failures drawn over JOB_S. Who can lose what is not drained

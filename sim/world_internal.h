@@ -132,6 +132,7 @@ void world_metadata_arrive(struct world *world, uint32_t index);
 uint64_t world_metadata_operations(const struct world *world);
 
 /* checkpoint.c */
+void restore_check(const struct fb_scenario *scenario, struct fb_error *error); /* restore.c */
 void checkpoint_open(struct world *world);
 void checkpoint_close(struct world *world);
 void checkpoint_start(struct world *world);

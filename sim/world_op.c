@@ -56,10 +56,12 @@ bool world_check_bytes(struct world *world, uint32_t node, const struct fb_span 
 /* Every unit, where blocks may be read in parts. */
 static void world_tag_set(const struct world *world, const struct fb_span *span, uint64_t tag)
 {
-    uint64_t unit = unit_bytes(world), *tags = world_tag(world, span);
-    uint64_t units = (span->size + unit - 1) / unit;
-    for (uint64_t i = 0; i < (world->scenario->core.erasure_data > 0 ? units : 1); i++)
-        tags[i] = tag;
+    uint64_t unit = unit_bytes(world), units = (span->size + unit - 1) / unit;
+    struct fb_span part = *span;
+    for (uint64_t i = 0; i < (world->scenario->core.erasure_data > 0 ? units : 1); i++) {
+        part.offset = span->offset + i * unit;
+        *world_tag(world, &part) = tag;
+    }
 }
 
 static uint64_t world_latency_ns(const struct world *world, uint32_t source, uint32_t target)

@@ -60,6 +60,25 @@ static void gather_when_blocks_come_out_of_order_answers_in_order(void **state)
     script_close(script);
 }
 
+static void gather_when_the_first_is_slow_reads_the_others_behind_it(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.gather_window = 2;
+    struct script *script = script_open(1, &config, 1);
+    struct fb_range ranges[5]; /* four of them one after the other take as long as the slow one */
+    for (uint64_t i = 0; i < 5; i++)
+        ranges[i] = whole(i);
+    script_set_fault(script, first_is_slow, NULL);
+    script_gather(script, 1000, 0, FIRST, ranges, 5);
+    script_run(script, FB_NEVER_NS);
+    expect_in_order(script, 5);
+    assert_true(script_reply_ns(script, FIRST) > 40 * MS);
+    assert_int_equal(script_reply_ns(script, FIRST + 4), script_reply_ns(script, FIRST));
+    expect_idle(script, 1);
+    script_close(script);
+}
+
 static void gather_lends_the_asked_bytes_of_each_block(void **state)
 {
     (void)state;
@@ -246,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gather_when_blocks_come_out_of_order_answers_in_order),
+        cmocka_unit_test(gather_when_the_first_is_slow_reads_the_others_behind_it),
         cmocka_unit_test(gather_lends_the_asked_bytes_of_each_block),
         cmocka_unit_test(gather_with_an_offset_lends_from_there),
         cmocka_unit_test(gather_when_one_block_fails_answers_the_others),

@@ -228,6 +228,9 @@ static void world_checkpoint_restores_after_it_killed_a_node(void **state)
     assert_true(metric(&run, "restore_s") > 0);
     assert_true(metric(&run, "restore_absent_blocks") == 0);
     assert_true(metric(&run, "checkpoint_lost_bytes") == 0);
+    /* Three readers: two parts begin within a block, which is read in two ranges. */
+    assert_true(metric(&run, "gather_ranges") == 8 + 2);
+    assert_true(metric(&run, "get_bytes") == 8 * (double)scenario->core.block_size_bytes);
     fb_run_free(&run);
     free(scenario);
 }

@@ -17,7 +17,7 @@ struct script_event {
     struct fb_event event;
     struct fb_op op; /* PULL and others: applied to the tags when the DONE is delivered */
     bool has_op;
-    bool is_applied;
+    bool is_applied, is_garbled;
     struct fb_key keys[64];
     struct fb_range ranges[16];
 };
@@ -321,6 +321,7 @@ static void script_op(struct script *script, uint32_t node, const struct fb_op *
     struct script_event *event = script_push(script, at_ns, node);
     event->has_op = true;
     event->is_applied = fault.is_applied;
+    event->is_garbled = fault.is_garbled;
     event->op = *op;
     if (op->kind == FB_OP_DECODE)
         script->plans[node] = *op->fragments;
@@ -397,7 +398,7 @@ static void script_move(struct script *script, struct script_event *event)
     if (op->kind == FB_OP_FETCH || is_copy_in)
         tag_set(script, &op->span, tag_of(&op->block));
     else if (op->kind == FB_OP_PULL || op->kind == FB_OP_READ)
-        tag_set(script, &op->span, *tag_at(script, &op->source));
+        tag_set(script, &op->span, *tag_at(script, &op->source) ^ event->is_garbled);
     else if (op->kind == FB_OP_WRITE)
         tag_set(script, &op->source, *tag_at(script, &op->span));
     else if (op->kind == FB_OP_ENCODE || op->kind == FB_OP_DECODE)

@@ -167,6 +167,72 @@ static void golden_holder_dies_and_is_replaced(void **state)
     script_close(script);
 }
 
+/* Parts of blocks in one list: answered in its order, each under a lease of its own. */
+static void golden_gather_in_order(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.gather_window = 2;
+    struct script *script = script_open(3, &config, 1);
+    struct fb_range ranges[4];
+    for (uint32_t i = 0; i < 4; i++)
+        ranges[i] = (struct fb_range){.block = script_block(7, i / 2, FLOW_BLOCK_BYTES, 1),
+                                      .offset = i % 2 * FLOW_BLOCK_BYTES / 2,
+                                      .size = FLOW_BLOCK_BYTES / 2};
+    ranges[3].block = script_block(7, 5, FLOW_BLOCK_BYTES, 1);
+    const struct fb_request hint = {.kind = FB_REQUEST_PREFETCH, .block = ranges[3].block};
+    script_request(script, 500, 0, &hint);
+    script_gather(script, 1000, 0, 1, ranges, 4);
+    script_run(script, FB_NEVER_NS);
+    expect_golden(script, "gather_in_order");
+    script_close(script);
+}
+
+/* Two commits of one name at once: one wins, the other is told of it; then it is looked up. */
+static void golden_commit_and_look_up(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(2, &config, 1);
+    struct fb_request request = {
+        .kind = FB_REQUEST_COMMIT,
+        .block = {.key = {.high = 0x6e616d65, .low = 1}, .object = FB_OBJECT_NONE}};
+    for (uint32_t i = 0; i < 2; i++) {
+        request.request_id = 1 + i;
+        request.record = (struct fb_meta){.value = {0, 10 + i}, .size = 10};
+        script_request(script, 1000 + i, i, &request);
+    }
+    request.kind = FB_REQUEST_LOOKUP;
+    request.request_id = 3;
+    script_request(script, 50 * MS, 1, &request);
+    script_run(script, FB_NEVER_NS);
+    expect_golden(script, "commit_and_look_up");
+    script_close(script);
+}
+
+/* A write cut into 2 + 1 fragments; the writer dies before the drain, the block is put together
+ * again from what is left. */
+static void golden_fragments_are_mended(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.erasure_data = 2;
+    config.erasure_parity = 1;
+    config.replicas = 2;
+    config.write_quorum = 2;
+    config.drain_delay_ns = 20 * MS;
+    struct script *script = script_open(5, &config, 1);
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 3, FLOW_BLOCK_BYTES, 1);
+    script_write(script, 1000, 0, 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 10 * MS);
+    script_bury(script, 11 * MS, 0);
+    script_get(script, 12 * MS, 1, 2, &block);
+    script_run(script, FB_NEVER_NS - 1);
+    expect_golden(script, "fragments_are_mended");
+    assert_int_equal(script_reply(script, 2)->status, FB_OK);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +242,9 @@ int main(void)
         cmocka_unit_test(golden_match_then_read),
         cmocka_unit_test(golden_write_and_drain),
         cmocka_unit_test(golden_holder_dies_and_is_replaced),
+        cmocka_unit_test(golden_gather_in_order),
+        cmocka_unit_test(golden_commit_and_look_up),
+        cmocka_unit_test(golden_fragments_are_mended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,13 +138,16 @@ static void config_check(const struct fb_scenario *scenario, struct fb_map *map)
     }
 }
 
-/* A KV block must fit one block of the cache, and is its default size. */
+/* A KV block, or its piece of a group of layers, must fit one block of the cache, and is its
+ * default size. */
 static uint64_t block_size_default(struct fb_loader *loader, struct fb_map *map)
 {
     const struct fb_scenario *scenario = loader->scenario;
     if (scenario->workload.kinds != 1u << FB_WORKLOAD_KV)
         return scenario->core.block_size_bytes;
-    uint64_t bytes = scenario->workload.kv.block_tokens * scenario->workload.kv.bytes_per_token;
+    const struct fb_kv *kv = &scenario->workload.kv;
+    uint64_t bytes =
+        (kv->block_tokens * kv->bytes_per_token + kv->layer_groups - 1) / kv->layer_groups;
     char text[32];
     if (bytes > UINT64_C(1) << 30)
         fb_map_fault(map, NULL,

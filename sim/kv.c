@@ -7,62 +7,39 @@
  * trace is played several times over, each copy shifted in time and with block ids of its own:
  * as many independent groups of users. Requests of all copies are dealt in order of arrival.
  *
- * What a hit saves of the time to the first token. A matched block spares the accelerator its
- * tokens' prefill and costs the time it takes to get it; gets overlap, so a request's blocks share
- * its time evenly, and each block's saving counts for the tier that it came from. Below
- * bytes_per_token * prefill_tokens_per_s a tier is slower than computing again: the break-even.
+ * A block is read and put whole, or, with layer_groups above one, in as many pieces: then the
+ * matched ones are pulled first, layer by layer (kv_layers.c).
  *
- * IDLE --request arrived--> MATCHING --reply--> MOVING (gets, then puts) --last one done--> IDLE */
-#include "sim/world_internal.h"
+ *     IDLE --request arrived--> MATCHING --reply--> MOVING (gets, then puts) --last done--> IDLE
+ *                                          '-> PULLING --last piece--^ */
+#include "sim/kv_internal.h"
 
 #include "core/key.h"
-#include "models/trace_file.h"
-
 #include <stdlib.h>
 
-enum { IN_FLIGHT_MAX = 64 }; /* blocks moved at once, below the core's default of fills */
-enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
+uint32_t kv_layer_groups(const struct world *world)
+{
+    uint32_t groups = world->scenario->workload.kv.layer_groups;
+    return groups > 1 ? groups : 1;
+}
 
-enum kv_phase { IDLE, MATCHING, MOVING };
-enum kv_tier { TIER_MEMORY, TIER_DEVICE, TIER_PEER, TIERS };
-enum { TIMER_ARRIVAL, TIMER_COPIED, TIMER_RETRY };
-
-struct kv_node {
-    enum kv_phase phase;
-    uint64_t request; /* being handled */
-    uint64_t waiting; /* next one for this node that has not been handled */
-    uint32_t matched; /* blocks */
-    uint32_t next;    /* block to move */
-    uint32_t in_flight;
-    uint64_t begun_ns;
-    uint64_t got_ns;     /* its last matched block was copied */
-    uint32_t got[TIERS]; /* its matched blocks by the tier they came from */
-    uint64_t leases[IN_FLIGHT_MAX];
-    uint32_t blocks[IN_FLIGHT_MAX]; /* which block a slot moves */
-    uint64_t slots_used;            /* bitmap of IN_FLIGHT_MAX */
-    uint64_t slots_getting;         /* asked as gets: matched may have shrunk since */
-};
-
-static_assert(IN_FLIGHT_MAX == 64, "slots_used is one word");
-
-/* One request of one copy of the trace. */
-struct kv_arrival {
-    uint64_t at_ns;
-    uint32_t request, copy;
-};
-
-struct kv {
-    struct fb_trace_file trace;
-    struct kv_arrival *arrivals; /* in order of time, then copy, then request */
-    uint64_t request_count;
-    uint64_t arrived; /* requests whose time has come */
-    uint64_t handled;
-    struct kv_node *nodes;
-    uint64_t references, prefix_hits;
-    double latency_sum_s;
-    double saved_s[TIERS], got_s;
-    uint64_t got_blocks[TIERS];
-};
+/* A pull is one list, which a node must be able to take. */
+static void layers_check(const struct fb_scenario *scenario, const struct fb_trace_file *trace,
+                         struct fb_error *error)
+{
+    const struct fb_config *core = &scenario->core;
+    uint64_t groups = scenario->workload.kv.layer_groups, most = 0;
+    for (uint64_t i = 0; i < trace->request_count; i++)
+        most = trace->requests[i].block_count > most ? trace->requests[i].block_count : most;
+    if (groups > 1 && (core->gathers_max == 0 || core->gather_ranges_max < most * groups))
+        fb_error_set(error,
+                     "workload.layer_groups: the longest chain is %llu pieces, and a node takes "
+                     "core.gather_ranges_max, %llu, in core.gathers_max lists, %llu: set them "
+                     "higher",
+                     (unsigned long long)(most * groups),
+                     (unsigned long long)core->gather_ranges_max,
+                     (unsigned long long)core->gathers_max);
+}
 
 void kv_check(const struct fb_scenario *scenario, struct fb_error *error)
 {
@@ -77,6 +54,7 @@ void kv_check(const struct fb_scenario *scenario, struct fb_error *error)
                          (unsigned long long)i + 1, trace.requests[i].block_count,
                          FB_MATCH_KEYS_MAX);
     }
+    layers_check(scenario, &trace, error);
     fb_trace_file_free(&trace);
 }
 
@@ -116,7 +94,7 @@ static void arrivals_build(struct kv *kv, const struct fb_kv *spec, struct fb_er
         qsort(kv->arrivals, kv->request_count, sizeof(*kv->arrivals), arrival_compare);
 }
 
-static const struct fb_trace_request *request_of(const struct kv *kv, uint64_t number)
+const struct fb_trace_request *kv_request_of(const struct kv *kv, uint64_t number)
 {
     return &kv->trace.requests[kv->arrivals[number].request];
 }
@@ -127,6 +105,8 @@ void kv_open(struct world *world)
     struct kv *kv = calloc(1, sizeof(*kv));
     world->kv = kv;
     kv->nodes = calloc(world->scenario->nodes, sizeof(*kv->nodes));
+    if (spec->layer_groups > 1)
+        kv->pulls = calloc(world->scenario->nodes, sizeof(*kv->pulls));
     fb_trace_file_load(spec->trace, &kv->trace, world->error);
     arrivals_build(kv, spec, world->error);
     for (uint32_t i = 0; i < world->scenario->nodes; i++)
@@ -137,6 +117,9 @@ void kv_close(struct world *world)
 {
     if (world->kv == NULL)
         return;
+    for (uint32_t i = 0; world->kv->pulls != NULL && i < world->scenario->nodes; i++)
+        free(world->kv->pulls[i].leases);
+    free(world->kv->pulls);
     fb_trace_file_free(&world->kv->trace);
     free(world->kv->arrivals);
     free(world->kv->nodes);
@@ -154,13 +137,23 @@ static uint32_t group_start(uint32_t i)
     return start;
 }
 
-/* Key of block i of a request. The trace's ids name a block together with all before it. */
-static struct fb_key kv_key(const struct kv *kv, uint64_t number, uint32_t i)
+/* Key of a piece of block i of a request; a block's first piece stands for it. The trace's ids name
+ * a block together with all before it. */
+static struct fb_key kv_key(const struct kv *kv, uint64_t number, uint32_t i, uint32_t layer)
 {
-    const uint64_t *blocks = kv->trace.blocks + request_of(kv, number)->first;
+    const uint64_t *blocks = kv->trace.blocks + kv_request_of(kv, number)->first;
     uint64_t copy = (uint64_t)kv->arrivals[number].copy << 48;
+    uint64_t low = fb_mix((blocks[i] + 2) ^ copy);
     return (struct fb_key){.high = fb_mix((blocks[group_start(i)] + 1) ^ copy),
-                           .low = fb_mix((blocks[i] + 2) ^ copy)};
+                           .low = layer > 0 ? fb_mix(low + layer) : low};
+}
+
+struct fb_block kv_piece(const struct world *world, uint32_t node, uint32_t block, uint32_t layer)
+{
+    const struct kv *kv = world->kv;
+    return (struct fb_block){.key = kv_key(kv, kv->nodes[node].request, block, layer),
+                             .object = FB_OBJECT_NONE,
+                             .size = (uint32_t)world->scenario->core.block_size_bytes};
 }
 
 static void kv_arrival_timer(struct world *world)
@@ -185,9 +178,9 @@ static void kv_begin(struct world *world, uint32_t node)
     state->waiting += world->scenario->nodes;
     state->phase = MATCHING;
     state->begun_ns = world_now_ns(world);
-    const struct fb_trace_request *request = request_of(kv, state->request);
+    const struct fb_trace_request *request = kv_request_of(kv, state->request);
     for (uint32_t i = 0; i < request->block_count; i++)
-        keys[i] = kv_key(kv, state->request, i);
+        keys[i] = kv_key(kv, state->request, i, 0);
     const struct fb_request match = {.kind = FB_REQUEST_MATCH,
                                      .key_count = request->block_count,
                                      .request_id = state->request,
@@ -199,62 +192,45 @@ static void kv_ask(struct world *world, uint32_t node, uint32_t slot)
 {
     struct kv *kv = world->kv;
     struct kv_node *state = &kv->nodes[node];
-    uint32_t i = state->blocks[slot];
+    uint32_t i = state->pieces[slot] / kv_layer_groups(world);
+    uint32_t layer = state->pieces[slot] % kv_layer_groups(world);
     uint32_t size = (uint32_t)world->scenario->core.block_size_bytes;
     uint64_t bit = UINT64_C(1) << slot;
     state->slots_getting =
         i < state->matched ? state->slots_getting | bit : state->slots_getting & ~bit;
-    struct fb_request ask = {
-        .kind = i < state->matched ? FB_REQUEST_GET : FB_REQUEST_PUT,
-        .request_id = slot,
-        .block = {.key = kv_key(kv, state->request, i), .object = FB_OBJECT_NONE, .size = size}};
+    struct fb_request ask = {.kind = i < state->matched ? FB_REQUEST_GET : FB_REQUEST_PUT,
+                             .request_id = slot,
+                             .block = kv_piece(world, node, i, layer)};
     ask.span = (struct fb_span){.region = FB_REGION_CLIENT, .peer = node, .size = size};
     if (i > 0)
-        ask.parent = kv_key(kv, state->request, i - 1);
+        ask.parent = kv_key(kv, state->request, i - 1, layer);
     world_request(world, node, &ask);
 }
 
-static enum kv_tier tier_of(enum fb_reason reason)
+enum kv_tier kv_tier_of(enum fb_reason reason)
 {
     if (reason == FB_REASON_MEMORY || reason == FB_REASON_COALESCED)
         return TIER_MEMORY;
     return reason == FB_REASON_DEVICE ? TIER_DEVICE : TIER_PEER;
 }
 
-/* A request ended: what its matched blocks saved. */
-static void kv_save(struct world *world, struct kv_node *state)
-{
-    const struct fb_kv *spec = &world->scenario->workload.kv;
-    struct kv *kv = world->kv;
-    uint32_t blocks = state->got[TIER_MEMORY] + state->got[TIER_DEVICE] + state->got[TIER_PEER];
-    if (blocks == 0 || spec->prefill_tokens_per_s <= 0)
-        return;
-    double took_s = (double)(state->got_ns - state->begun_ns) * 1e-9;
-    double block_s = (double)spec->block_tokens / spec->prefill_tokens_per_s - took_s / blocks;
-    kv->got_s += took_s;
-    for (uint32_t tier = 0; tier < TIERS; tier++) {
-        kv->saved_s[tier] += block_s * state->got[tier];
-        kv->got_blocks[tier] += state->got[tier];
-        state->got[tier] = 0;
-    }
-}
-
-/* Keeps blocks moving, in order; ends the request when the last one is done. */
-static void kv_move(struct world *world, uint32_t node)
+/* Keeps pieces moving, in order; ends the request when the last one is done. */
+void kv_move(struct world *world, uint32_t node)
 {
     struct kv *kv = world->kv;
     struct kv_node *state = &kv->nodes[node];
-    const struct fb_trace_request *request = request_of(kv, state->request);
-    while (state->next < request->block_count && state->in_flight < IN_FLIGHT_MAX) {
+    const struct fb_trace_request *request = kv_request_of(kv, state->request);
+    uint32_t pieces = request->block_count * kv_layer_groups(world);
+    while (state->next < pieces && state->in_flight < IN_FLIGHT_MAX) {
         uint32_t slot = (uint32_t)__builtin_ctzll(~state->slots_used);
         state->slots_used |= UINT64_C(1) << slot;
-        state->blocks[slot] = state->next++;
+        state->pieces[slot] = state->next++;
         state->in_flight++;
         kv_ask(world, node, slot);
     }
     if (state->in_flight > 0)
         return;
-    kv_save(world, state);
+    kv_save(world, node);
     kv->handled++;
     kv->latency_sum_s += (double)(world_now_ns(world) - state->begun_ns) * 1e-9;
     world->end_ns = world_now_ns(world);
@@ -282,9 +258,15 @@ static void kv_matched(struct world *world, uint32_t node, const struct fb_reply
     state->phase = MOVING;
     state->next = 0;
     state->matched = reply->match_count;
-    kv->references += request_of(kv, state->request)->block_count;
+    state->got_ns = state->begun_ns;
+    kv->references += kv_request_of(kv, state->request)->block_count;
     kv->prefix_hits += reply->match_count;
-    kv_move(world, node);
+    if (kv->pulls == NULL || state->matched == 0) {
+        kv_move(world, node);
+        return;
+    }
+    state->phase = PULLING;
+    kv_pull_begin(world, node);
 }
 
 void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
@@ -295,16 +277,20 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
         kv_matched(world, node, reply);
         return;
     }
+    if (state->phase == PULLING) {
+        kv_pull_reply(world, node, reply);
+        return;
+    }
     uint32_t slot = (uint32_t)reply->request_id;
     bool is_get = (state->slots_getting >> slot & 1) != 0;
     if (is_get && reply->status == FB_ABSENT) {
-        if (state->matched > state->blocks[slot])
-            state->matched = state->blocks[slot]; /* evicted since the match: recompute and put */
+        if (state->matched > state->pieces[slot])
+            state->matched = state->pieces[slot]; /* evicted since the match: recompute and put */
         kv_ask(world, node, slot);
         return;
     }
     if (reply->status != FB_OK) {
-        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
+        world_client_timer(world, node, world_now_ns(world) + KV_RETRY_NS,
                            (uint64_t)TIMER_RETRY << 32 | slot);
         return;
     }
@@ -312,13 +298,12 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
         kv_slot_end(world, node, slot);
         return;
     }
-    const struct fb_block block = {.key = kv_key(kv, state->request, state->blocks[slot]),
-                                   .object = FB_OBJECT_NONE};
+    const struct fb_block block = kv_piece(world, node, state->pieces[slot], 0);
     if (!world_check_bytes(world, node, &reply->span, &block))
         return;
     fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)reply->span.size);
     fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)reply->span.size);
-    state->got[tier_of((enum fb_reason)reply->reason)]++;
+    state->got[kv_tier_of((enum fb_reason)reply->reason)]++;
     state->leases[slot] = reply->lease;
     world_client_timer(world, node, world_copy(world, node, reply->span.size),
                        (uint64_t)TIMER_COPIED << 32 | slot);
@@ -334,6 +319,8 @@ void kv_timer(struct world *world, uint32_t node, uint64_t detail)
         kv_arrival_timer(world);
     } else if (detail >> 32 == TIMER_RETRY) {
         kv_ask(world, node, slot);
+    } else if (detail >> 32 != TIMER_COPIED) {
+        kv_pull_timer(world, node, detail);
     } else {
         const struct fb_request release = {.kind = FB_REQUEST_RELEASE,
                                            .lease = kv->nodes[node].leases[slot]};
@@ -347,44 +334,4 @@ double kv_progress(const struct world *world)
 {
     const struct kv *kv = world->kv;
     return kv->request_count > 0 ? (double)kv->handled / (double)kv->request_count : 1;
-}
-
-static void kv_saved_metrics(const struct world *world, struct fb_run *run)
-{
-    static const char *const names[TIERS] = {"ttft_saved_memory_ns", "ttft_saved_device_ns",
-                                             "ttft_saved_peer_ns"};
-    const struct fb_kv *spec = &world->scenario->workload.kv;
-    const struct kv *kv = world->kv;
-    double blocks = 0, saved_s = 0;
-    if (spec->prefill_tokens_per_s <= 0 || kv->handled == 0)
-        return;
-    for (uint32_t tier = 0; tier < TIERS; tier++) {
-        metrics_add(run, names[tier], "ns", kv->saved_s[tier] * 1e9 / (double)kv->handled);
-        saved_s += kv->saved_s[tier];
-        blocks += (double)kv->got_blocks[tier];
-    }
-    metrics_add(run, "ttft_saved_mean_ns", "ns", saved_s * 1e9 / (double)kv->handled);
-    double block_bytes = (double)spec->bytes_per_token * spec->block_tokens;
-    metrics_add(run, "kv_break_even_bytes_per_s", "B/s",
-                (double)spec->bytes_per_token * spec->prefill_tokens_per_s);
-    if (kv->got_s > 0)
-        metrics_add(run, "kv_get_bytes_per_s", "B/s", blocks * block_bytes / kv->got_s);
-}
-
-void kv_metrics(const struct world *world, struct fb_run *run)
-{
-    const struct kv *kv = world->kv;
-    metrics_add(run, "requests", "1", (double)kv->handled);
-    metrics_add(run, "block_references", "1", (double)kv->references);
-    metrics_add(run, "prefix_hits", "1", (double)kv->prefix_hits);
-    if (kv->references > 0)
-        metrics_add(run, "prefix_hit_ratio", "1", (double)kv->prefix_hits / (double)kv->references);
-    if (kv->handled > 0)
-        metrics_add(run, "request_latency_mean_ns", "ns",
-                    kv->latency_sum_s * 1e9 / (double)kv->handled);
-    kv_saved_metrics(world, run);
-    metrics_add(
-        run, "capacity_tokens", "1",
-        (double)(world->scenario->core.memory_size_bytes / world->scenario->core.block_size_bytes) *
-            world->scenario->workload.kv.block_tokens * world->scenario->nodes);
 }

@@ -199,6 +199,18 @@ static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
     assert_true(metric(&run, "requests") == 9);
     assert_true(metric(&run, "block_references") == 30);
     assert_true(metric(&run, "prefix_hits") == 15);
+    fb_run_free(&run);
+    scenario->workload.kv.copies =
+        1; /* in four pieces a block: the same hits, by lists of pieces */
+    scenario->workload.kv.layer_groups = 4;
+    scenario->workload.kv.prefill_tokens_per_s = 1e6;
+    scenario->core.block_size_bytes = 12800;
+    scenario->core.memory_entries_max = 64;
+    run_fine(scenario, 1, &run);
+    assert_true(metric(&run, "prefix_hits") == 5);
+    assert_true(metric(&run, "gather_ranges") == 5 * 4);
+    assert_true(metric(&run, "puts") == 5 * 4);
+    assert_true(metric(&run, "kv_exposed_mean_ns") > 0);
     unlink(path);
     fb_run_free(&run);
     free(scenario);

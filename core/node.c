@@ -231,6 +231,13 @@ bool fb_node_is_idle(const struct fb_node *node)
            node->ranges_used == 0 && node->metas_used == 0 && node->mends_used == 0;
 }
 
+uint64_t fb_node_undrained_bytes(const struct fb_node *node)
+{
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->dirty_used > 0 || node->dirty_bytes == 0);
+    return node->dirty_bytes;
+}
+
 bool fb_node_holds(const struct fb_node *node, struct fb_key key)
 {
     struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */

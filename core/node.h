@@ -39,6 +39,9 @@ _Bool fb_node_is_idle(const struct fb_node *node);
 /* True when the block could be read from this node's memory or device. For tests and oracles. */
 _Bool fb_node_holds(const struct fb_node *node, struct fb_key key);
 
+/* Bytes that were acknowledged as kept here and that are not known to be at the origin. */
+uint64_t fb_node_undrained_bytes(const struct fb_node *node);
+
 /* Walks every invariant; asserts. */
 void fb_node_check(const struct fb_node *node);
 

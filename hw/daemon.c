@@ -19,7 +19,10 @@ static const char usage[] =
     "  --set KEY=VALUE    overrides a key of the config; may be given many times\n"
     "  --check            only checks the config: exit code 0 when it is fine\n"
     "  --version          prints the version\n\n"
-    "SIGTERM and SIGINT end it cleanly. Exit code: 0 fine, 1 failed, 2 usage or bad config.\n"
+    "SIGTERM and SIGINT end it cleanly: it takes no new clients and files, stores what it has\n"
+    "acknowledged at the origin, at most stop_patience long (20 s), and goes; a second one ends\n"
+    "it at once. Exit code: 0 fine, 1 failed or acknowledged bytes are left, 2 bad usage or\n"
+    "config.\n"
     "Example: forebayd --config hw/examples/single.yaml --set core.memory_size='4 GiB'\n";
 
 struct options {

@@ -265,7 +265,10 @@ static void accept_done(struct fb_io *io, int32_t result)
         fb_log(FB_LOG_WARNING, "accept_failed", "reason=\"%s\"", strerror(-result));
         return; /* the next sweep listens again */
     }
-    session_open(loop, result);
+    if (loop->is_draining)
+        close(result);
+    else
+        session_open(loop, result);
     fb_uring_accept(&loop->uring, &loop->local.accept, loop->local.listener);
 }
 
@@ -352,6 +355,19 @@ void fb_local_close(struct fb_local *local, const struct fb_settings *settings)
         unlink(settings->socket_path);
     free(local->sessions);
     *local = (struct fb_local){.listener = -1, .doorbell = -1};
+}
+
+bool fb_local_is_writing(struct fb_loop *loop)
+{
+    for (uint32_t i = 0; i < loop->local.session_count; i++) {
+        const struct local_session *session = &loop->local.sessions[loop->local.active[i]];
+        for (uint32_t k = 0; k < session->open_count; k++) {
+            const struct fb_object *object = fb_objects_find(&loop->objects, session->opens[k]);
+            if (object != NULL && object->is_written)
+                return true;
+        }
+    }
+    return false;
 }
 
 void fb_local_sweep(struct fb_loop *loop)

@@ -74,6 +74,10 @@ static void create_start(struct local_request *request, const struct fb_local_re
     struct local_session *session = request->session;
     struct fb_object *object = &request->origin.object;
     struct timespec now;
+    if (session->loop->is_draining) {
+        refuse(request, FB_BUSY);
+        return;
+    }
     if (!session->loop->origin.can_write ||
         !fb_object_name_is_fine(from->text, from->name_length)) {
         refuse(request, FB_INVALID);
@@ -81,6 +85,7 @@ static void create_start(struct local_request *request, const struct fb_local_re
     }
     clock_gettime(CLOCK_REALTIME, &now);
     object->size = 0;
+    object->is_written = true;
     object->version = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     object->name_length = from->name_length;
     memcpy(object->name, from->text, from->name_length);
@@ -98,6 +103,7 @@ static void commit_done(struct fb_origin_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
     struct fb_loop *loop = request->session->loop;
+    task->object.is_written = false;
     if (status == FB_OK)
         (void)fb_objects_add(&loop->objects, &task->object); /* learns the size */
     const struct fb_local_reply reply = {.status = status, .size = task->object.size};
@@ -160,6 +166,7 @@ static void origin_start(struct local_request *request, const struct fb_local_re
     task->cursor.text[from->cursor_length] = '\0';
     task->object.name_length = from->name_length;
     task->object.size = 0;
+    task->object.is_written = false;
     task->object.version = 0;
     memcpy(task->object.name, from->text, from->name_length);
     task->object.name[from->name_length] = '\0';

@@ -57,6 +57,16 @@ static void loop_tick(struct fb_loop *loop)
     }
 }
 
+/* Told to stop: is there still something to wait for? */
+static void loop_drain(struct fb_loop *loop)
+{
+    if (!loop->is_draining)
+        return;
+    bool is_left = fb_node_undrained_bytes(loop->node) > 0 || fb_local_is_writing(loop);
+    if (!is_left || loop->now_ns >= loop->stop_ns)
+        loop->is_stopping = true;
+}
+
 static void loop_sweep(struct fb_loop *loop)
 {
     loop->now_ns = loop_clock_ns();
@@ -67,6 +77,7 @@ static void loop_sweep(struct fb_loop *loop)
     fb_tcp_sweep(loop);
     fb_local_sweep(loop);
     fb_http_sweep(loop);
+    loop_drain(loop);
     fb_recorder_flush(&loop->recorder, loop->now_ns);
 }
 
@@ -99,8 +110,23 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
             return;
         }
     }
+    uint64_t left_bytes = fb_node_undrained_bytes(loop->node);
     if (loop->is_fenced)
         fb_error_set(error, "the cluster counts this node as gone: start it again");
+    else if (left_bytes > 0)
+        fb_error_set(error,
+                     "stopped with %llu acknowledged bytes that are not at the origin from here: "
+                     "other holders drain them; raise stop_patience to wait longer",
+                     (unsigned long long)left_bytes);
+}
+
+/* The first one drains, the second ends. */
+static void loop_stop(struct fb_loop *loop)
+{
+    loop->is_stopping = loop->is_draining;
+    loop->is_draining = true;
+    loop->stop_ns = loop_clock_ns() + loop->settings->stop_patience_ns;
+    loop->sweep_ns = 0; /* looks at once whether there is anything to wait for */
 }
 
 static void signal_done(struct fb_io *io, int32_t result)
@@ -110,8 +136,9 @@ static void signal_done(struct fb_io *io, int32_t result)
     if (result < 0)
         return;
     if (read(loop->signal_file, &info, sizeof(info)) == sizeof(info)) {
-        fb_log(FB_LOG_INFO, "stopping", "signal=%u", info.ssi_signo);
-        loop->is_stopping = true;
+        fb_log(FB_LOG_INFO, "stopping", "signal=%u undrained_bytes=%llu", info.ssi_signo,
+               (unsigned long long)fb_node_undrained_bytes(loop->node));
+        loop_stop(loop);
     }
     fb_uring_poll(&loop->uring, &loop->signal, loop->signal_file);
 }

@@ -62,7 +62,9 @@ struct fb_loop {
     struct fb_io signal;
     int signal_file;
     bool has_ring;
+    bool is_draining; /* told to stop: what clients write is finished, nothing is begun */
     bool is_stopping;
+    uint64_t stop_ns; /* no later than that, while it drains */
     bool is_fenced; /* the cluster counts this node as gone */
 };
 

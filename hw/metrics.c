@@ -84,6 +84,8 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     gauge(&page, "peers_connected", "peers to which messages can be sent now",
           fb_tcp_connected(&loop->tcp));
     gauge(&page, "clients", "clients of this machine", loop->local.session_count);
+    gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",
+          fb_node_undrained_bytes(loop->node));
     gauge(&page, "memory_size_bytes", "cache memory", settings->core.memory_size_bytes);
     gauge(&page, "device_size_bytes", "cache space on the drive", settings->core.device_size_bytes);
     counter(&page, "messages_dropped", "messages that found no connection and no room",

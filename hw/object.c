@@ -77,6 +77,8 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
                        memcmp(known->name, object->name, object->name_length) == 0;
         if (is_same && object->size > 0)
             known->size = object->size; /* committed by now */
+        if (is_same && !object->is_written)
+            known->is_written = false;
         return is_same ? known : NULL;
     }
     if (!objects_make_room(objects))

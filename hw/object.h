@@ -22,7 +22,8 @@ struct fb_object {
     uint64_t size;    /* bytes */
     uint64_t version; /* the origin's: of its etag or its time of change */
     uint32_t name_length;
-    uint32_t opens; /* by clients */
+    uint32_t opens;  /* by clients */
+    bool is_written; /* by one of them: not committed yet */
     char name[FB_OBJECT_NAME_MAX + 1];
 };
 

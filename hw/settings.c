@@ -266,6 +266,8 @@ static void root_load(struct fb_map *root, struct fb_settings *settings)
         address_require(root, "http", settings->http);
     settings->peer_timeout_ns =
         fb_map_ns_or(root, "peer_timeout", 10 * second_ns, second_ns / 10, 600 * second_ns);
+    settings->stop_patience_ns =
+        fb_map_ns_or(root, "stop_patience", 20 * second_ns, 0, 3600 * second_ns);
     settings->pull_connections = (uint32_t)fb_map_count_or(root, "pull_connections", 2, 1, 16);
     text_copy(root, "record", settings->record_path, sizeof(settings->record_path));
     settings->objects_max = (uint32_t)fb_map_count_or(root, "objects_max", 65536, 16, 1u << 24);

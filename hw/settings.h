@@ -57,6 +57,7 @@ struct fb_settings {
     char record_path[FB_SETTINGS_PATH_MAX]; /* empty: no recording */
     uint64_t arena_bytes;                   /* that a client may put from at once */
     uint64_t spin_ns;                       /* the loop looks for more this long before it sleeps */
+    uint64_t stop_patience_ns;              /* SIGTERM: acknowledged bytes are drained this long */
     uint64_t peer_timeout_ns;               /* silence after which a connection counts as lost */
     uint32_t pull_connections;              /* to each peer */
     uint32_t objects_max;                   /* whose names are remembered */

@@ -64,12 +64,16 @@ static void write_replicated_is_held_by_both_ranks_when_acked(void **state)
     script_write(script, 1000, stranger_of(script, &block), 1, &block, FB_LEVEL_REPLICATED);
     script_run(script, 500000000);
     assert_status(script, 1, FB_OK);
-    for (uint32_t rank = 0; rank < 2; rank++)
-        assert_true(
-            fb_node_holds(script_node(script, script_owner(script, &block, rank)), block.key));
+    for (uint32_t rank = 0; rank < 2; rank++) {
+        const struct fb_node *holder = script_node(script, script_owner(script, &block, rank));
+        assert_true(fb_node_holds(holder, block.key));
+        assert_int_equal(fb_node_undrained_bytes(holder), block.size);
+    }
     assert_int_equal(script_stores(script, &block), 0);
     script_run(script, FB_NEVER_NS - 1);
     assert_int_equal(script_stores(script, &block), 1);
+    for (uint32_t node = 0; node < 4; node++)
+        assert_int_equal(fb_node_undrained_bytes(script_node(script, node)), 0);
     assert_quiet(script, 4, FB_NONE);
     script_close(script);
 }

@@ -65,7 +65,7 @@ struct fb_loop {
     bool is_draining; /* told to stop: what clients write is finished, nothing is begun */
     bool is_stopping;
     uint64_t stop_ns; /* no later than that, while it drains */
-    bool is_fenced; /* the cluster counts this node as gone */
+    bool is_fenced;   /* the cluster counts this node as gone */
 };
 
 /* loop.c */

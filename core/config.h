@@ -93,6 +93,8 @@ enum fb_config_unit {
       "origin fetches of the node at once, more wait their turn; 0: no limit") \
     X(bypass, FB_UNIT_FLAG, 1, 0, 1, \
       "1: a drive that is several times slower than peers and origin is passed by") \
+    X(recover, FB_UNIT_FLAG, 1, 0, 1, \
+      "1: what is on the drive when the node starts is found again") \
     X(device_keeps_puts, FB_UNIT_FLAG, 0, 0, 1, \
       "1: volatile blocks (KV) that clients put are written behind to the drive, too") \
     X(device_write_bytes_per_s, FB_UNIT_RATE, 0, 0, UINT64_C(1) << 50, \

@@ -3,8 +3,9 @@
  *
  * Life of a device entry:
  *     (none) --write_begin--> writing --write_done OK--> resident --evicted--> (none)
- *                                |                           |
- *                                '--write_done error--> (none) <--a read fails or lies--'
+ *        |                       |                       ^   |
+ *        |                       '--write_done error--> (none) <--a read fails or lies--'
+ *        '--its header is found at the start (recover.c)-'
  * A writing entry and one that is being read are pinned and not evicted. */
 #include "flows.h"
 
@@ -117,6 +118,29 @@ static uint32_t device_insert(struct fb_node *node, const struct entry *source, 
     return slot;
 }
 
+bool device_recover(struct fb_node *node, const struct fb_header *header)
+{
+    struct fb_cache *cache = node_device_cache(node);
+    uint64_t first_unit = header->position / node->memory_unit_bytes;
+    FB_ASSERT(node->device_entries_max > 0);
+    FB_ASSERT(fb_cache_count(cache) <= node->device_entries_max);
+    bool is_sane = header->digest != 0 && header->size > 0 &&
+                   header->size <= node->config.block_size_bytes &&
+                   header->position % node->memory_unit_bytes == 0 &&
+                   fb_cache_find(cache, header->key) == FB_NONE &&
+                   fb_cache_count(cache) < node->device_entries_max;
+    if (!is_sane ||
+        !fb_extents_take(node_device_extents(node), first_unit, memory_units(node, header->size)))
+        return false;
+    uint32_t slot = fb_cache_insert(cache, header->key);
+    FB_ASSERT(slot != FB_NONE);
+    node_device_entries(node)[slot] = (struct device_entry){.digest = header->digest,
+                                                            .first_unit = (uint32_t)first_unit,
+                                                            .size_bytes = header->size,
+                                                            .is_resident = 1};
+    return true;
+}
+
 /* The write budget: a bucket of a second's worth of device_write_bytes_per_s. Flash wears out by
  * what is written, so what is cached on it is chosen by a rate that the drive bears for years. */
 static bool budget_allows(const struct fb_node *node)
@@ -150,7 +174,8 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
     struct entry *entry = &node_entries(node)[slot];
     uint32_t device_slot = FB_NONE;
     bool is_owed = writer != FB_NONE; /* promised: the budget is for what is merely useful */
-    if (node->write_free != FB_NONE && (is_owed || budget_allows(node)))
+    if (node->write_free != FB_NONE && !recover_is_running(node) &&
+        (is_owed || budget_allows(node)))
         device_slot = device_insert(node, entry, key);
     if (device_slot == FB_NONE) {
         node->stats.device_write_skips++;
@@ -170,6 +195,11 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
     op->span = memory_span(node, entry->first_unit, entry->size_bytes);
     op->source = device_span(node, device_slot);
     op->block = (struct fb_block){.key = key, .object = FB_OBJECT_NONE, .size = entry->size_bytes};
+    bool is_block = (entry->flags & ENTRY_DIRTY) && fragment_of_dirty(node, entry->fill) == NULL;
+    if (is_owed && is_block)
+        op->block = dirty_block(node, entry->fill);
+    op->digest = entry->digest;
+    op->header_state = is_owed && is_block ? FB_HEADER_OWED : FB_HEADER_CLEAN;
     budget_spend(node, entry->size_bytes);
     node->stats.device_writes++;
     node->stats.device_write_bytes += entry->size_bytes;

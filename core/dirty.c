@@ -71,16 +71,31 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
     return true;
 }
 
-/* The block is safe without this copy: it may be evicted from now on. */
-void dirty_clear(struct fb_node *node, uint32_t index)
+/* Its copy on the drive is no promise any more. A MARK that finds no room is only worth a store of
+ * what is at the origin already, after a crash. */
+static void dirty_unmark(struct step *step, uint32_t device_slot)
 {
+    FB_ASSERT(device_slot != FB_NONE);
+    if (step_room(step) > 0) {
+        struct fb_op *op = step_op(step, FB_OP_MARK);
+        op->span = (struct fb_span){.region = FB_REGION_DEVICE, .peer = FB_NONE};
+        op->source = device_span(step->node, device_slot);
+        op->block = (struct fb_block){.object = FB_OBJECT_NONE};
+    }
+    device_read_end(step->node, device_slot, false);
+}
+
+/* The block is safe without this copy: it may be evicted from now on. */
+void dirty_clear(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
     struct dirty *dirty = &node_dirty(node)[index];
     FB_ASSERT(dirty->slot != FB_NONE);
     struct entry *entry = &node_entries(node)[dirty->slot];
     FB_ASSERT(entry->flags & ENTRY_DIRTY);
     dirty_unlink(node, index);
     if (dirty->device_slot != FB_NONE)
-        device_read_end(node, dirty->device_slot, false);
+        dirty_unmark(step, dirty->device_slot);
     entry->flags = (uint8_t)(entry->flags & ~ENTRY_DIRTY);
     entry->fill = FB_NONE;
     node->dirty_used--;

@@ -165,7 +165,7 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
     }
     if (code_is_wanted(node, FB_LEVEL_MEMORY))
         code_notify(step, key, FB_MESSAGE_DRAINED, node_entries(node)[slot].size_bytes);
-    dirty_clear(node, index);
+    dirty_clear(step, index);
     node_entries(node)[slot].flags |= ENTRY_DRAINED;
     if (node->drain_next != FB_NONE)
         fb_timer_set(node_timer(node), drain_timer(node), node->now_ns);
@@ -184,11 +184,11 @@ void drain_told(struct step *step, const struct fb_message *message)
     if (node_dirty(node)[index].is_storing || code_is_busy(node, slot))
         return; /* its own store ends it */
     if (fragment_of_dirty(node, index) != NULL) {
-        fragment_drained(node, slot);
+        fragment_drained(step, slot);
         return;
     }
     put_drained(step, slot);
-    dirty_clear(node, index);
+    dirty_clear(step, index);
     node_entries(node)[slot].flags |= ENTRY_DRAINED;
     node->drain_rounds = 0;
 }

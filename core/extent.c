@@ -126,6 +126,23 @@ uint32_t fb_extents_allocate(struct fb_extents *extents, uint32_t units)
     return index * FB_UNITS_PER_CHUNK + first;
 }
 
+_Bool fb_extents_take(struct fb_extents *extents, uint64_t first_unit, uint32_t units)
+{
+    uint64_t index = first_unit / FB_UNITS_PER_CHUNK;
+    uint32_t first = (uint32_t)(first_unit % FB_UNITS_PER_CHUNK);
+    if (index >= extents->chunks || units == 0 || first + units > FB_UNITS_PER_CHUNK)
+        return 0;
+    struct chunk *chunk = chunk_at(extents, (uint32_t)index);
+    uint64_t mask = mask_of(first, units);
+    if ((chunk->free & mask) != mask)
+        return 0;
+    list_remove(extents, (uint32_t)index);
+    chunk->free &= ~mask;
+    list_add(extents, (uint32_t)index);
+    extents->used_units += units;
+    return 1;
+}
+
 void fb_extents_free(struct fb_extents *extents, uint32_t first_unit, uint32_t units)
 {
     uint32_t index = first_unit / FB_UNITS_PER_CHUNK;

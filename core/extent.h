@@ -21,6 +21,9 @@ void fb_extents_init(struct fb_extents *extents, uint32_t chunks);
 /* First unit of a run of `units` (1..64) free units, now taken; FB_NONE when no chunk has one. */
 uint32_t fb_extents_allocate(struct fb_extents *extents, uint32_t units);
 
+/* Takes this very run. False: it is not inside one chunk, or some of it is taken. */
+_Bool fb_extents_take(struct fb_extents *extents, uint64_t first_unit, uint32_t units);
+
 /* Frees what fb_extents_allocate returned, with the same `units`. */
 void fb_extents_free(struct fb_extents *extents, uint32_t first_unit, uint32_t units);
 

@@ -176,6 +176,10 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
         mend_filled(node, waiter, fill);
         return;
     }
+    if (waiter->kind == WAITER_RECOVER) {
+        recover_filled(node, fill);
+        return;
+    }
     if (waiter->kind == WAITER_GATHER || waiter->kind == WAITER_PIN) {
         const struct fb_reply how = {.status = fill->status,
                                      .reason = fill->first_is_answered ? FB_REASON_COALESCED

@@ -65,9 +65,19 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
 void device_write_done(struct step *step, uint32_t index, uint32_t generation,
                        enum fb_status status);
 struct fb_span device_span(const struct fb_node *node, uint32_t device_slot);
+/* Takes the block of a header into the index. False: it is not sane, or there is no room. */
+bool device_recover(struct fb_node *node, const struct fb_header *header);
 bool device_is_passed_by(struct fb_node *node);
 void device_read_end(struct fb_node *node, uint32_t device_slot, bool is_bad);
 void device_check(struct fb_node *node);
+
+/* recover.c: what was on the drive. */
+void recover_start(struct step *step);
+bool recover_is_running(const struct fb_node *node);
+void recover_done(struct step *step, const struct fb_done *done);
+void recover_timer(struct step *step);
+void recover_filled(struct fb_node *node, const struct fill *fill);
+void recover_check(struct fb_node *node);
 
 /* fill.c: the life of a fill and its waiters. */
 uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t flags);
@@ -242,7 +252,7 @@ struct fragment fragment_of_message(const struct fb_message *message);
 const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill *fill);
 void fragment_arrives(struct fb_node *node, uint32_t fill, const struct fb_message *message);
 void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment *fragment);
-void fragment_drained(struct fb_node *node, uint32_t slot);
+void fragment_drained(struct step *step, uint32_t slot);
 uint32_t mend_writer(struct fb_node *node, struct fb_key key); /* of an undrained fragment here */
 void mend_tell(struct step *step, uint32_t dirty);
 void mend_hear(struct step *step, const struct fb_message *message);
@@ -260,7 +270,7 @@ void hold_written(struct step *step, uint32_t slot, uint32_t writer, uint64_t id
 
 /* dirty.c: undrained blocks. */
 bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *block);
-void dirty_clear(struct fb_node *node, uint32_t dirty);
+void dirty_clear(struct step *step, uint32_t dirty);
 struct fb_block dirty_block(struct fb_node *node, uint32_t dirty);
 void dirty_check(struct fb_node *node);
 

@@ -163,7 +163,9 @@ void write_request(struct step *step, const struct fb_request *request)
         get_refuse(step, request->request_id, FB_INVALID);
         return;
     }
-    if (slot == FB_NONE)
+    if (recover_is_running(node))
+        get_refuse(step, request->request_id, FB_BUSY);
+    else if (slot == FB_NONE)
         request_fill(step, request, slot, &waiter);
     else if (node_entries(node)[slot].state == ENTRY_RESIDENT)
         write_spread(step, &waiter, slot, &request->block);

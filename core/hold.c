@@ -138,6 +138,11 @@ void hold_message(struct step *step, const struct fb_message *message)
                                   .peer = message->source,
                                   .kind = WAITER_HOLD,
                                   .hops = message->hops};
+    if (recover_is_running(node) && message->hops != FB_LEVEL_VOLATILE) {
+        node->stats.busy_answers++;
+        hold_answer(step, message->source, message->ask_id, FB_BUSY);
+        return;
+    }
     bool is_sane = message->block.size > 0 && message->span.size == message->block.size &&
                    message->block.size <= node->config.block_size_bytes &&
                    message->span.region == FB_REGION_MEMORY &&

@@ -31,11 +31,17 @@
  *      the fragments of `present`, at least data_count with those that lie past the block's end,
  *      at fragments->offset of this node's memory. fragments is borrowed until the step returns.
  *      A driver that has no coder answers INVALID.
+ *  R16 Beside the blocks on the device the driver keeps a header of each WRITE that is done, until
+ *      another WRITE touches its bytes; MARK makes an OWED one CLEAN. DONE of a WRITE whose header
+ *      is OWED: bytes and header outlast a loss of power; the others need not. A crash may lose a
+ *      MARK, and may leave a header whose bytes are not there: digests tell. SCAN gives the first
+ *      header from a cursor on (0: the beginning) and the cursor of the next; ABSENT: there is
+ *      none, as with a driver that keeps none.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
 
-#include "limits.h"
+#include "block.h"
 
 enum fb_status {
     FB_OK,
@@ -65,47 +71,6 @@ enum fb_reason {
     FB_REASON_ABSENT,       /* nowhere */
     FB_REASON_REFUSED,      /* not served: busy, invalid, or every source failed */
     FB_REASON_COUNT
-};
-
-/* 128-bit block id. Placement uses `high` only: a data block has high = hash(object, block index)
- * and low = version; a KV block has high = chain hash at its group's start, so that a chain's
- * group has one owner, and low = its own chain hash. */
-struct fb_key {
-    uint64_t high, low;
-};
-
-enum fb_region { FB_REGION_CLIENT, FB_REGION_MEMORY, FB_REGION_DEVICE };
-
-/* Bytes that the driver of node `peer` holds. */
-struct fb_span {
-    uint32_t region; /* enum fb_region */
-    uint32_t peer;   /* node id */
-    uint64_t offset; /* bytes from the region's start */
-    uint64_t size;   /* bytes */
-};
-
-#define FB_OBJECT_NONE UINT64_MAX
-
-/* A block, and where the origin holds it. */
-struct fb_block {
-    struct fb_key key;
-    uint64_t object; /* the driver's handle of an origin object; FB_OBJECT_NONE: no origin copy */
-    uint64_t offset; /* of the block in the object, bytes */
-    uint32_t size;   /* bytes, 1..block_size_bytes */
-    uint32_t tenant;
-};
-
-/* What a name means: a record of the metadata store, found by the key of the name. */
-struct fb_meta {
-    uint64_t version;    /* 0: there is none; the first is 1 */
-    struct fb_key value; /* for example of a manifest's block */
-    uint64_t size;       /* of what it names, bytes; the store does not look at it */
-};
-
-/* Some of a block's bytes. */
-struct fb_range {
-    struct fb_block block;
-    uint32_t offset, size; /* within the block */
 };
 
 enum fb_request_kind {
@@ -228,8 +193,12 @@ struct fb_done {
     uint64_t op_id;
     uint32_t status; /* enum fb_status */
     uint32_t reserved;
-    uint64_t digest;       /* DIGEST: of the span's bytes */
-    struct fb_meta record; /* META_GET, META_PUT */
+    uint64_t digest; /* DIGEST: of the span's bytes */
+    uint64_t next;   /* SCAN: cursor of what comes after the header */
+    union {
+        struct fb_meta record;   /* META_GET, META_PUT */
+        struct fb_header header; /* SCAN */
+    };
 };
 
 struct fb_view;
@@ -245,8 +214,9 @@ struct fb_event {
 };
 
 enum fb_op_kind {
-    FB_OP_REPLY,    /* reply; fire and forget */
-    FB_OP_SEND,     /* message to node target; fire and forget (R6) */
+    FB_OP_REPLY,    /* reply; fire and forget, as the next two */
+    FB_OP_SEND,     /* message to node target (R6) */
+    FB_OP_MARK,     /* source: a device span; its header is not OWED any more (R16) */
     FB_OP_READ,     /* device span -> memory span */
     FB_OP_WRITE,    /* memory span -> device span */
     FB_OP_FLUSH,    /* device's volatile cache */
@@ -259,6 +229,7 @@ enum fb_op_kind {
     FB_OP_DIGEST,   /* of the memory span; DONE carries it */
     FB_OP_ENCODE,   /* memory span -> parity fragments (R13) */
     FB_OP_DECODE,   /* fragments -> memory span (R13) */
+    FB_OP_SCAN,     /* a header of the device, from the cursor source.offset on (R16) */
     FB_OP_COUNT
 };
 
@@ -273,7 +244,13 @@ struct fb_op {
             struct fb_span span;   /* this node's memory */
             struct fb_span source; /* READ: device; PULL: peer or client; WRITE: device (target) */
             struct fb_block block;
-            struct fb_meta record; /* META_PUT: the expected version, the new value and size */
+            union {
+                struct fb_meta record; /* META_PUT: the expected version, the new value and size */
+                struct {               /* WRITE: of the block's header */
+                    uint64_t digest;
+                    uint32_t header_state; /* enum fb_header_state */
+                };
+            };
             const struct fb_fragments *fragments; /* ENCODE, DECODE; else unspecified */
         };
     };

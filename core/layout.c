@@ -34,8 +34,8 @@
     X(timer_offset, FB_TIMER_SIZE_BYTES(N(fills) * FB_ATTEMPTS_MAX + N(matches) + N(puts) + \
                                         N(gathers) + N(metas) + TIMERS_SINGLE + N(mends)))
 
-/* The oldest loan, the drain, the pins. */
-enum { TIMERS_SINGLE = 3 };
+/* The oldest loan, the drain, the pins, the scan's pause. */
+enum { TIMERS_SINGLE = 4 };
 
 /* The scale preset (fb_config_init_scale): 64 chunks and 128 blocks a tier. */
 enum {

@@ -97,13 +97,14 @@ void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment
 }
 
 /* The whole block is at the origin: this part of it is of no use. */
-void fragment_drained(struct fb_node *node, uint32_t slot)
+void fragment_drained(struct step *step, uint32_t slot)
 {
+    struct fb_node *node = step->node;
     struct entry *entry = &node_entries(node)[slot];
     FB_ASSERT(entry->flags & ENTRY_DIRTY);
     FB_ASSERT(fragment_of_dirty(node, entry->fill) != NULL);
     node_fragments(node)[entry->fill].size_bytes = 0;
-    dirty_clear(node, entry->fill);
+    dirty_clear(step, entry->fill);
     entry->flags |= ENTRY_TRANSIENT;
     memory_settle(node, slot);
 }
@@ -232,7 +233,7 @@ static void mend_answer(struct step *step, const struct fb_message *message)
     if (message->source == node->config.node) {
         uint32_t slot = fb_cache_find(node_cache(node), key);
         FB_ASSERT(slot != FB_NONE);
-        fragment_drained(node, slot);
+        fragment_drained(step, slot);
         return;
     }
     struct fb_op *op = step_op(step, FB_OP_SEND);

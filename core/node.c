@@ -99,7 +99,7 @@ static void node_done(struct step *step, const struct fb_done *done)
 {
     uint32_t class = id_class(done->op_id);
     FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE || class == ID_DRAIN || class == ID_META ||
-              class == ID_CODE);
+              class == ID_CODE || class == ID_SCAN);
     FB_ASSERT(done->status < FB_STATUS_COUNT);
     if (class == ID_ATTEMPT)
         attempt_done(step, id_index(done->op_id), done);
@@ -107,11 +107,22 @@ static void node_done(struct step *step, const struct fb_done *done)
         drain_done(step, id_index(done->op_id), done);
     else if (class == ID_CODE)
         code_done(step, id_index(done->op_id), done);
+    else if (class == ID_SCAN)
+        recover_done(step, done);
     else if (class == ID_META)
         meta_done(step, id_index(done->op_id), done);
     else
         device_write_done(step, id_index(done->op_id), id_generation(done->op_id),
                           (enum fb_status)done->status);
+}
+
+static void node_start(struct step *step)
+{
+    FB_ASSERT(!step->node->is_started);
+    FB_ASSERT(step->count == 0);
+    step->node->started_ns = step->node->now_ns;
+    step->node->is_started = 1;
+    recover_start(step);
 }
 
 static void node_tick(struct step *step)
@@ -139,6 +150,8 @@ static void node_tick(struct step *step)
             meta_timer(step, id - timer_of_meta(node, 0));
         else if (id == timer_of_pins(node))
             pin_timer(node);
+        else if (id == timer_of_recover(node))
+            recover_timer(step);
         else
             mend_timer(step, id - timer_of_mend(node, 0));
     }
@@ -194,8 +207,8 @@ uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_eve
         put_view_changed(node);
         break;
     case FB_EVENT_TICK:
-        node->started_ns = node->is_started ? node->started_ns : now_ns;
-        node->is_started = 1;
+        if (!node->is_started)
+            node_start(&step);
         node_tick(&step);
         break;
     }
@@ -228,7 +241,8 @@ bool fb_node_is_idle(const struct fb_node *node)
     return node->fills_used == 0 && node->waiters_used == 0 && node->lends_used == 0 &&
            node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
            node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0 &&
-           node->ranges_used == 0 && node->metas_used == 0 && node->mends_used == 0;
+           node->ranges_used == 0 && node->metas_used == 0 && node->mends_used == 0 &&
+           !recover_is_running(node);
 }
 
 uint64_t fb_node_undrained_bytes(const struct fb_node *node)
@@ -266,6 +280,7 @@ void fb_node_check(const struct fb_node *node)
     tenant_check(state);
     branch_check(state);
     pin_check(state);
+    recover_check(state);
     serve_check(state);
     fb_timer_check(node_timer(state));
 }

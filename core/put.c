@@ -145,7 +145,7 @@ static void put_settle(struct step *step, uint32_t index)
     bool is_owner = put_is_owner(node, fb_cache_key(node_cache(node), slot), &rank);
     bool is_done = !is_owner && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot);
     if (is_done && !node_dirty(node)[entry->fill].is_storing) /* else its own store ends it */
-        dirty_clear(node, entry->fill); /* the owners have it: this copy is only a cache's */
+        dirty_clear(step, entry->fill); /* the owners have it: this copy is only a cache's */
 }
 
 /* Some put that still spreads this entry? */

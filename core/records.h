@@ -137,7 +137,8 @@ enum {
     WAITER_GATHER,
     WAITER_PIN,
     WAITER_FRAGMENT, /* a mend's fragment */
-    WAITER_MEND      /* a mend's block */
+    WAITER_MEND,     /* a mend's block */
+    WAITER_RECOVER   /* an owed block of the drive */
 };
 
 struct waiter {

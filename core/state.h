@@ -40,7 +40,9 @@ struct fb_node {
     uint32_t bypass_turn;
     uint32_t drain_rounds; /* of asking, since the last news */
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
-    uint32_t mends_used, reserved;
+    uint32_t mends_used;
+    uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */
+    uint64_t recover_cursor;
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
     struct pace device_pace, fetch_pace;         /* of reads of the drive and the origin */
@@ -81,7 +83,7 @@ STATE_ACCESSOR(struct fb_timer, node_timer, timer_offset)
 #undef STATE_ACCESSOR
 
 /* Timer ids: attempts first, then matches, the oldest loan, puts, the drain, gathers, metas, the
- * pins' earliest end, mends. */
+ * pins' earliest end, the scan's pause, mends. */
 static inline uint32_t timer_of_match(const struct fb_node *node, uint32_t match)
 {
     return (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX + match;
@@ -117,9 +119,14 @@ static inline uint32_t timer_of_pins(const struct fb_node *node)
     return timer_of_meta(node, (uint32_t)node->config.metas_max);
 }
 
+static inline uint32_t timer_of_recover(const struct fb_node *node)
+{
+    return timer_of_pins(node) + 1;
+}
+
 static inline uint32_t timer_of_mend(const struct fb_node *node, uint32_t mend)
 {
-    return timer_of_pins(node) + 1 + mend;
+    return timer_of_recover(node) + 1 + mend;
 }
 
 /* Blocks made from fragments at once. */
@@ -143,7 +150,8 @@ enum id_class {
     ID_GATHER,
     ID_META,
     ID_PIN,
-    ID_CODE
+    ID_CODE,
+    ID_SCAN
 };
 
 static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)

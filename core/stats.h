@@ -66,6 +66,10 @@
     X(forgotten, "1", "blocks dropped because nobody wants them any more") \
     X(origin_queued, "1", "origin fetches that waited for their turn") \
     X(device_bypasses, "1", "reads that passed the drive by: it was slower than peers and origin") \
+    X(recovered, "1", "blocks found on the drive when the node started") \
+    X(recovered_bytes, "B", "their bytes") \
+    X(recovered_owed, "1", "of them, those that were promised and may not be at the origin") \
+    X(recover_losses, "1", "promised blocks whose header was found and whose bytes were not") \
     X(codes, "1", "blocks cut into fragments for a durable write") \
     X(mends, "1", "blocks made from fragments because their writer was gone") \
     X(late_messages, "1", "answers to an attempt that had ended")

@@ -44,6 +44,12 @@ void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t no
         record->id = event->done.op_id;
         record->digest = event->done.digest;
         record->size = event->done.record.version; /* of META ops; else 0 */
+        if (event->done.next > 0) {                /* SCAN */
+            record->key_high = event->done.header.key.high;
+            record->key_low = event->done.header.key.low;
+            record->size = event->done.header.size;
+            record->detail = event->done.header.state;
+        }
     }
     FB_ASSERT(record->direction == 0);
 }
@@ -87,6 +93,10 @@ void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
             record->detail = (uint32_t)op->record.version;
             record->digest = op->record.value.low;
         }
+        if (op->kind == FB_OP_WRITE && op->header_state == FB_HEADER_OWED)
+            record->subkind = 1;
+        if (op->kind == FB_OP_MARK || op->kind == FB_OP_SCAN)
+            record->detail = (uint32_t)(op->source.offset >> 9);
     }
     FB_ASSERT(record->time_ns == now_ns);
 }
@@ -144,8 +154,8 @@ static const char *event_name(const struct fb_trace_record *record)
 static const char *op_name(const struct fb_trace_record *record)
 {
     static const char *const ops[FB_OP_COUNT] = {
-        "reply", "send",  "read",     "write",    "flush",  "discard", "pull",
-        "fetch", "store", "meta_get", "meta_put", "digest", "encode",  "decode"};
+        "reply", "send",  "mark",     "read",     "write",  "flush",  "discard", "pull",
+        "fetch", "store", "meta_get", "meta_put", "digest", "encode", "decode",  "scan"};
     FB_ASSERT(record->direction == 1);
     FB_ASSERT(record->kind < FB_OP_COUNT);
     return ops[record->kind];
@@ -169,6 +179,8 @@ static const char *subkind_name(const struct fb_trace_record *record)
                                                                         : "?";
     if (record->direction == 1 && record->kind == FB_OP_REPLY)
         return fb_reason_name((enum fb_reason)record->subkind);
+    if (record->direction == 1 && record->kind == FB_OP_WRITE && record->subkind == 1)
+        return "owed";
     FB_ASSERT(record->subkind == 0);
     return NULL;
 }

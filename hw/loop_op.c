@@ -218,8 +218,12 @@ static void work_start(struct work *work)
     case FB_OP_DECODE:
         code_start(work);
         return;
+    case FB_OP_SCAN:
+        work_end_later(work, FB_ABSENT);
+        return;
     case FB_OP_REPLY:
     case FB_OP_SEND:
+    case FB_OP_MARK:
     case FB_OP_META_GET:
     case FB_OP_META_PUT:
     case FB_OP_COUNT:
@@ -249,6 +253,8 @@ void loop_op(struct fb_loop *loop, const struct fb_op *op)
         op_send(loop, op);
         return;
     }
+    if (op->kind == FB_OP_MARK)
+        return;
     struct work *work = loop->work_free;
     FB_ASSERT(work != NULL); /* as many as the core can have in flight */
     loop->work_free = work->next;

@@ -121,7 +121,8 @@ struct fb_checkpoint {          /* sharded state written by all, restored by som
     uint32_t level;             /* enum fb_level */
     uint32_t window;            /* blocks in flight a node */
     bool restores_when_drained; /* else when it is durable */
-    uint32_t kill_when_durable; /* nodes that die, for good, the moment the last block is acked */
+    uint32_t kill_when_durable; /* nodes that die the moment the last block is acked */
+    uint64_t restart_after_ns;  /* they come back with their drives; 0: never */
     double failures_per_1000_node_days;
 };
 
@@ -153,6 +154,7 @@ struct fb_fault { /* see scenario_fault.c */
     uint64_t at_ns;
     uint64_t spread_ns;        /* later by an even share of this */
     uint64_t restart_after_ns; /* KILL; 0: never */
+    bool is_drive_lost;        /* KILL: it comes back with empty drives */
     double factor;             /* SLOW: of the ports' rate */
 };
 

@@ -2,7 +2,8 @@
  *
  *     faults:
  *     - {kind: kill, share: 0.01, at: 2 s, spread: 5 s}        memory is lost, peers hear nothing
- *     - {kind: kill, node: 3, at: 10 s, restart_after: 5 s}    comes back empty
+ *     - {kind: kill, node: 3, at: 10 s, restart_after: 5 s}    comes back with its drives alone
+ *     - {kind: kill, node: 3, at: 10 s, restart_after: 1 h, drive: lost}    another machine
  *     - {kind: slow, share: 0.02, at: 0 s, factor: 0.1}        ports at a tenth of their rate
  *     inject: false                                          none of them; for a sweep */
 #include "models/scenario_internal.h"
@@ -20,6 +21,8 @@ static void fault_load(struct fb_map *map, uint32_t nodes, struct fb_fault *faul
     fault->at_ns = fb_map_ns(map, "at", 0, 365 * day_ns);
     fault->spread_ns = fb_map_ns_or(map, "spread", 0, 0, 365 * day_ns);
     fault->restart_after_ns = fb_map_ns_or(map, "restart_after", 0, 0, 365 * day_ns);
+    static const char *const drives[] = {"kept", "lost"};
+    fault->is_drive_lost = fb_map_choice(map, "drive", drives, 2, 0) == 1;
     fault->factor = fault->kind == FB_FAULT_SLOW ? fb_map_number(map, "factor", 0.001, 1) : 1;
     fb_map_close(map);
 }

@@ -214,6 +214,7 @@ static void checkpoint_write(FILE *out, const struct fb_checkpoint *checkpoint)
     fprintf(out, "  restore_when_drained: %s\n",
             checkpoint->restores_when_drained ? "true" : "false");
     count_write(out, "  kill_when_durable", checkpoint->kill_when_durable);
+    ns_write(out, "  restart_after", checkpoint->restart_after_ns);
     number_write(out, "  failures_per_1000_node_days", checkpoint->failures_per_1000_node_days);
 }
 
@@ -277,10 +278,12 @@ static void faults_write(FILE *out, const struct fb_scenario *scenario)
             number_write(out, "  share", fault->share);
         ns_write(out, "  at", fault->at_ns);
         ns_write(out, "  spread", fault->spread_ns);
-        if (fault->kind == FB_FAULT_KILL)
+        if (fault->kind == FB_FAULT_KILL) {
             ns_write(out, "  restart_after", fault->restart_after_ns);
-        else
+            fprintf(out, "  drive: %s\n", fault->is_drive_lost ? "lost" : "kept");
+        } else {
             number_write(out, "  factor", fault->factor);
+        }
     }
 }
 

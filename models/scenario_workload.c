@@ -106,8 +106,11 @@ static void checkpoint_load(struct fb_loader *loader, struct fb_map *map)
     checkpoint->level = fb_map_choice(map, "level", levels, FB_LEVEL_COUNT, FB_LEVEL_REPLICATED);
     checkpoint->restores_when_drained = fb_map_flag_or(map, "restore_when_drained", false);
     checkpoint->window = (uint32_t)fb_map_count_or(map, "window", 32, 1, 4096);
+    checkpoint->restart_after_ns =
+        fb_map_ns_or(map, "restart_after", 0, 0, UINT64_C(86400000000000));
+    uint32_t kills_max = checkpoint->restart_after_ns > 0 ? nodes : nodes - 1;
     checkpoint->kill_when_durable =
-        (uint32_t)fb_map_count_or(map, "kill_when_durable", 0, 0, nodes - 1);
+        (uint32_t)fb_map_count_or(map, "kill_when_durable", 0, 0, kills_max);
     checkpoint->failures_per_1000_node_days =
         fb_map_number_or(map, "failures_per_1000_node_days", 6.5, 0.001, 1e6);
 }

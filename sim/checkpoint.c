@@ -149,7 +149,7 @@ static void checkpoint_durable(struct world *world)
     for (uint32_t i = 0; i < nodes; i++)
         world->checkpoint->spread_bytes += (double)world->hosts[i].pulled_bytes;
     for (uint32_t i = 0; i < kills; i++)
-        fault_kill(world, i * apart, 0);
+        fault_kill(world, i * apart, spec(world)->restart_after_ns, false);
     if (!spec(world)->restores_when_drained)
         checkpoint_restore(world);
 }

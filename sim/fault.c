@@ -1,6 +1,6 @@
 /* Nodes that fail, on a schedule drawn from the seed before the run.
  *
- *     up --kill--> down --restart_after--> up, with an empty memory (R10)
+ *     up --kill--> down --restart_after--> up, with an empty memory (R10); drives kept or lost
  *     up --slow--> up, ports at a fraction of their rate
  *
  * A node that is down hears nothing and says nothing. What others pull from it fails after
@@ -66,7 +66,7 @@ static void fault_slow(struct world *world, uint32_t node, double factor)
     world->hosts[node].is_slow = factor < 1;
 }
 
-void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns)
+void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns, bool is_drive_lost)
 {
     struct host *host = &world->hosts[node];
     uint64_t now_ns = world_now_ns(world);
@@ -79,10 +79,10 @@ void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns)
     workload_node_down(world, node);
     fault_timer(world, node, now_ns + world->scenario->detect_ns, STEP_DETECT, 0);
     if (restart_after_ns > 0)
-        fault_timer(world, node, now_ns + restart_after_ns, STEP_RESTART, 0);
+        fault_timer(world, node, now_ns + restart_after_ns, STEP_RESTART, is_drive_lost);
 }
 
-static void fault_restart(struct world *world, uint32_t node)
+static void fault_restart(struct world *world, uint32_t node, bool is_drive_lost)
 {
     struct host *host = &world->hosts[node];
     if (host->is_up)
@@ -92,6 +92,8 @@ static void fault_restart(struct world *world, uint32_t node)
     host->cpu_free_ns = world_now_ns(world);
     fb_engine_set_up(world->engine, node, true);
     world_host_reset(world, node);
+    if (is_drive_lost)
+        world_drive_empty(world, node);
     if (host->is_member) {
         const struct fb_event view = {.kind = FB_EVENT_VIEW, .view = world->view};
         world_event(world, node, &view);
@@ -109,12 +111,13 @@ void fault_step(struct world *world, uint32_t node, uint64_t detail)
     switch (detail >> 32) {
     case STEP_BEGIN:
         if (world->scenario->faults[index].kind == FB_FAULT_KILL)
-            fault_kill(world, node, world->scenario->faults[index].restart_after_ns);
+            fault_kill(world, node, world->scenario->faults[index].restart_after_ns,
+                       world->scenario->faults[index].is_drive_lost);
         else
             fault_slow(world, node, world->scenario->faults[index].factor);
         return;
     case STEP_RESTART:
-        fault_restart(world, node);
+        fault_restart(world, node, index == 1);
         return;
     case STEP_DETECT:
         if (host->is_up || !host->is_member)

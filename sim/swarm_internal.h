@@ -7,6 +7,7 @@
 #ifndef FB_SIM_SWARM_INTERNAL_H
 #define FB_SIM_SWARM_INTERNAL_H
 
+#include "core/header.h"
 #include "core/key.h"
 #include "core/node.h"
 #include "core/panic.h"
@@ -67,8 +68,10 @@ struct swarm_loan {
 
 struct swarm_node {
     struct fb_node *core;
-    uint64_t *memory, *device; /* a word a unit */
-    uint16_t *readers;         /* of each memory unit: ops and leases */
+    uint64_t *memory, *device;     /* a word a unit */
+    struct fb_header_page **pages; /* of the device, by chunk */
+    uint32_t chunks;               /* of the device */
+    uint16_t *readers;             /* of each memory unit: ops and leases */
     uint16_t *writers;
     uint32_t memory_units, device_units;
     uint32_t life; /* times it began */

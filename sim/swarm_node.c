@@ -55,6 +55,10 @@ void swarm_node_open(struct swarm *swarm, uint32_t node)
     host->device_units = (uint32_t)(config->device_size_bytes / unit) + FB_UNITS_PER_CHUNK;
     host->memory = node_allocate(host->memory_units, sizeof(*host->memory));
     host->device = node_allocate(host->device_units, sizeof(*host->device));
+    host->chunks = (uint32_t)(config->device_size_bytes / config->block_size_bytes);
+    host->pages = node_allocate(host->chunks, sizeof(*host->pages));
+    for (uint32_t i = 0; i < host->chunks; i++)
+        host->pages[i] = node_allocate(1, sizeof(*host->pages[i]));
     host->readers = node_allocate(host->memory_units, sizeof(*host->readers));
     host->writers = node_allocate(host->memory_units, sizeof(*host->writers));
     host->core = node_allocate(1, fb_node_size_bytes(config));
@@ -68,6 +72,9 @@ void swarm_node_close(struct swarm_node *host)
     free(host->core);
     free(host->memory);
     free(host->device);
+    for (uint32_t i = 0; i < host->chunks; i++)
+        free(host->pages[i]);
+    free(host->pages);
     free(host->readers);
     free(host->writers);
 }
@@ -94,7 +101,11 @@ void swarm_node_restart(struct swarm *swarm, uint32_t node)
 {
     if (swarm->nodes[node].is_up)
         return;
-    swarm->nodes[node].life++;
+    struct swarm_node *host = &swarm->nodes[node];
+    host->life++;
+    bool is_drive_lost = swarm_draw(swarm, node, 4) == 0;
+    for (uint32_t i = 0; is_drive_lost && i < host->chunks; i++)
+        memset(host->pages[i], 0, sizeof(*host->pages[i]));
     node_begin(swarm, node);
     if (!(swarm->view_mask >> node & 1))
         swarm_view_change(swarm, swarm->view_mask | 1u << node);

@@ -119,9 +119,52 @@ static void compute_begin(struct swarm *swarm, struct swarm_event *event, uint64
         event->status = FB_IO;
 }
 
+/* MARK: one in 16 is lost, as in a crash (R16). */
+static void header_settle(struct swarm *swarm, uint32_t node, const struct fb_op *op)
+{
+    uint32_t first;
+    if (!swarm_place(swarm, node, &op->source, FB_REGION_DEVICE, &first))
+        return;
+    if (swarm_draw(swarm, node, 16) > 0)
+        fb_header_settle(swarm->nodes[node].pages[first / FB_UNITS_PER_CHUNK], swarm->unit_bytes,
+                         op->source.offset);
+}
+
+/* SCAN, when it is done. */
+static void header_scan(struct swarm *swarm, const struct swarm_event *event, struct fb_done *done)
+{
+    struct swarm_node *host = &swarm->nodes[event->node];
+    done->next = event->op.source.offset;
+    if (done->status != FB_OK)
+        return;
+    if (!fb_header_scan(host->pages, host->chunks, &done->next, &done->header))
+        *done = (struct fb_done){.op_id = done->op_id, .status = FB_ABSENT};
+}
+
+static void scan_begin(struct swarm *swarm, uint32_t node, const struct fb_op *op)
+{
+    struct swarm_event event = {.kind = SWARM_DONE,
+                                .node = node,
+                                .life = swarm->nodes[node].life,
+                                .op = *op,
+                                .is_moved = true};
+    if (swarm_fault(swarm, FB_SWARM_FAULT_read_error, node, FB_NONE))
+        event.status = FB_IO;
+    swarm_push_again(swarm, &event, swarm->now_ns + device_delay_ns(swarm, node));
+    swarm->nodes[node].ops_open++;
+}
+
 void swarm_op(struct swarm *swarm, uint32_t node, const struct fb_op *op)
 {
     uint32_t first;
+    if (op->kind == FB_OP_MARK) {
+        header_settle(swarm, node, op);
+        return;
+    }
+    if (op->kind == FB_OP_SCAN) {
+        scan_begin(swarm, node, op);
+        return;
+    }
     if (!swarm_place(swarm, node, &op->span, FB_REGION_MEMORY, &first))
         return;
     op_claim(swarm, node, op, first);
@@ -264,7 +307,8 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
         swarm_push_again(swarm, event, host->ready_ns);
         return;
     }
-    op_unclaim(swarm, event->node, &event->op);
+    if (event->op.kind != FB_OP_SCAN)
+        op_unclaim(swarm, event->node, &event->op);
     host->ops_open--;
     struct fb_event done = {
         .kind = FB_EVENT_DONE,
@@ -272,5 +316,12 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
     };
     if (event->op.kind == FB_OP_DIGEST && event->status == FB_OK)
         done.done.digest = op_digest(swarm, event);
+    if (event->op.kind == FB_OP_SCAN)
+        header_scan(swarm, event, &done.done);
+    if (event->op.kind == FB_OP_WRITE && event->status == FB_OK) {
+        const struct fb_header header = fb_header_of_write(&event->op);
+        fb_header_put(host->pages[header.position / swarm->unit_bytes / FB_UNITS_PER_CHUNK],
+                      swarm->unit_bytes, &header);
+    }
     swarm_node_step(swarm, event->node, &done);
 }

@@ -49,7 +49,8 @@ struct host {
     struct fb_node *core;
     struct fb_station *drive, *nic, *memory, *digest;
     struct fb_tags memory_tags, device_tags; /* content of extents: the oracle's bytes */
-    uint64_t cpu_free_ns;                    /* the core's thread is busy until then */
+    struct fb_header_page **pages; /* of the drives, by chunk; NULL: nobody reads them again */
+    uint64_t cpu_free_ns;          /* the core's thread is busy until then */
     uint64_t cpu_busy_ns;
     uint64_t tick_ns; /* a TICK is scheduled for then; FB_NEVER_NS: none */
     uint64_t pulled_bytes, served_bytes, fetched_bytes;
@@ -123,6 +124,12 @@ void world_store_close(struct world *world);
 void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
                 enum fb_status status, uint64_t digest);
 
+/* drive.c */
+void world_drive_open(struct world *world, uint32_t node);
+void world_drive_empty(struct world *world, uint32_t node);
+void world_drive_close(struct world *world, uint32_t node);
+void world_drive_op(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
+
 /* metadata.c */
 void world_metadata_open(struct world *world);
 void world_metadata_close(struct world *world);
@@ -144,7 +151,7 @@ double checkpoint_progress(const struct world *world);
 void checkpoint_metrics(const struct world *world, struct fb_run *run);
 
 /* fault.c */
-void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns);
+void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns, bool is_drive_lost);
 void fault_start(struct world *world);
 void fault_step(struct world *world, uint32_t node, uint64_t detail);
 
@@ -155,6 +162,9 @@ void world_pull_end(struct world *world, uint32_t index, enum fb_status status);
 void world_fetch_arrive(struct world *world, uint32_t index);
 void world_fetch_start(struct world *world, uint32_t index);
 void world_fetch_end(struct world *world, uint32_t index, enum fb_status status);
+uint64_t world_unit_bytes(const struct world *world);
+void world_copy_tag(const struct world *world, const struct fb_span *source,
+                    const struct fb_span *target);
 uint32_t world_parts(const struct world *world, uint64_t size_bytes);
 uint64_t world_tag_of(const struct fb_block *block);
 bool world_check_bytes(struct world *world, uint32_t node, const struct fb_span *span,

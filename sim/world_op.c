@@ -4,7 +4,8 @@
  *     PULL    NIC work requests -> one-way latency -> flow peer to self -> DONE (one-sided read)
  *             from the client: a memory copy
  *     FETCH   one-way latency -> request limit of the account -> first-byte latency -> flow -> DONE
- *     READ, WRITE   the node's drives          DIGEST, ENCODE, DECODE   the node's CPU cores
+ *     READ, WRITE, SCAN, MARK   the node's drives: drive.c
+ *     DIGEST, ENCODE, DECODE    the node's CPU cores
  * Content is an 8-byte tag per extent: READ, PULL, FETCH and WRITE copy it, DIGEST is made from
  * it, so that a read of bytes that have been overwritten in the meantime shows (R5), and the
  * oracle can compare. */
@@ -28,7 +29,7 @@ uint64_t world_tag_of(const struct fb_block *block)
     return fb_mix(block->key.low ^ fb_mix(block->key.high + block->object)) | 1;
 }
 
-static uint64_t unit_bytes(const struct world *world)
+uint64_t world_unit_bytes(const struct world *world)
 {
     uint64_t block = world->scenario->core.block_size_bytes;
     return (block + FB_UNITS_PER_CHUNK - 1) / FB_UNITS_PER_CHUNK;
@@ -37,7 +38,7 @@ static uint64_t unit_bytes(const struct world *world)
 static uint64_t *world_tag(const struct world *world, const struct fb_span *span)
 {
     struct host *host = &world->hosts[span->peer];
-    uint64_t unit = span->offset / unit_bytes(world);
+    uint64_t unit = span->offset / world_unit_bytes(world);
     return fb_tags_at(span->region == FB_REGION_DEVICE ? &host->device_tags : &host->memory_tags,
                       unit);
 }
@@ -56,12 +57,18 @@ bool world_check_bytes(struct world *world, uint32_t node, const struct fb_span 
 /* Every unit, where blocks may be read in parts. */
 static void world_tag_set(const struct world *world, const struct fb_span *span, uint64_t tag)
 {
-    uint64_t unit = unit_bytes(world), units = (span->size + unit - 1) / unit;
+    uint64_t unit = world_unit_bytes(world), units = (span->size + unit - 1) / unit;
     struct fb_span part = *span;
     for (uint64_t i = 0; i < (world->scenario->core.erasure_data > 0 ? units : 1); i++) {
         part.offset = span->offset + i * unit;
         *world_tag(world, &part) = tag;
     }
+}
+
+void world_copy_tag(const struct world *world, const struct fb_span *source,
+                    const struct fb_span *target)
+{
+    world_tag_set(world, target, *world_tag(world, source));
 }
 
 static uint64_t world_latency_ns(const struct world *world, uint32_t source, uint32_t target)
@@ -104,21 +111,6 @@ static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const st
         pending->event.message.keys = pending->keys;
     }
     world_timer(world, sent_ns + world_latency_ns(world, node, op->target), index);
-}
-
-static void op_device(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
-{
-    struct host *host = &world->hosts[node];
-    bool is_read = op->kind == FB_OP_READ;
-    uint64_t end_ns = fb_station_submit(
-        host->drive, at_ns, is_read ? FB_STATION_READ : FB_STATION_WRITE, op->span.size);
-    if (is_read) {
-        world_tag_set(world, &op->span, *world_tag(world, &op->source));
-        fb_series_add(&world->series, FB_SERIES_DEVICE, end_ns, (double)op->span.size);
-    } else {
-        world_tag_set(world, &op->source, *world_tag(world, &op->span));
-    }
-    world_done(world, node, end_ns, op->op_id, FB_OK, 0);
 }
 
 static void op_digest(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
@@ -301,9 +293,11 @@ void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct f
     case FB_OP_SEND:
         op_send(world, node, at_ns, op);
         return;
+    case FB_OP_MARK:
     case FB_OP_READ:
     case FB_OP_WRITE:
-        op_device(world, node, at_ns, op);
+    case FB_OP_SCAN:
+        world_drive_op(world, node, at_ns, op);
         return;
     case FB_OP_PULL:
         op_pull(world, node, at_ns, op);
@@ -321,12 +315,12 @@ void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct f
     case FB_OP_META_PUT:
         world_metadata_begin(world, node, at_ns, op);
         return;
-    case FB_OP_FLUSH:
-    case FB_OP_DISCARD:
     case FB_OP_ENCODE:
     case FB_OP_DECODE:
         op_code(world, node, at_ns, op);
         return;
+    case FB_OP_FLUSH:
+    case FB_OP_DISCARD:
     case FB_OP_COUNT:
         world_fault(world, "an op that this world does not carry out", node);
         return;

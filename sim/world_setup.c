@@ -90,6 +90,7 @@ static void host_open(struct world *world, uint32_t index)
     if (!fb_tags_open(&host->memory_tags, chunks) ||
         !fb_tags_open(&host->device_tags, device_chunks))
         fb_error_set(world->error, "out of memory for the blocks of node %u", index);
+    world_drive_open(world, index);
     uint64_t work_requests_per_s = hardware->nic.work_requests_per_s * hardware->nic.count;
     host->drive = station_open(world, drive_config(scenario));
     host->nic = station_open(world, pipe_config(0, work_requests_per_s));
@@ -137,8 +138,19 @@ static void view_tell(struct world *world)
     }
 }
 
+static bool has_member(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->scenario->nodes; i++) {
+        if (world->hosts[i].is_member)
+            return true;
+    }
+    return false;
+}
+
 void world_view_change(struct world *world)
 {
+    if (!has_member(world))
+        return; /* nobody is there to be told */
     struct fb_view *old = world->view;
     view_build(world);
     if (!fb_error_is_set(world->error))
@@ -190,6 +202,7 @@ void world_close(struct world *world)
     for (uint32_t i = 0; world->hosts != NULL && i < world->scenario->nodes; i++) {
         fb_tags_close(&world->hosts[i].memory_tags);
         fb_tags_close(&world->hosts[i].device_tags);
+        world_drive_close(world, i);
     }
     fb_arena_close(&world->arena);
     for (uint32_t i = 0; world->accounts != NULL && i < world->scenario->origin.accounts; i++)

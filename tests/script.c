@@ -1,7 +1,8 @@
 /* See script.h. Bytes are 8-byte tags per extent, as in the simulated world, so that a stale or
  * foreign read shows. */
-#include "tests/script.h"
+#include "tests/script_internal.h"
 
+#include "core/header.h"
 #include "core/key.h"
 #include "core/trace.h"
 
@@ -9,54 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STORES_MAX = 1024, NAMES_MAX = 64 };
-
-struct script_event {
-    uint64_t at_ns, order;
-    uint32_t node;
-    struct fb_event event;
-    struct fb_op op; /* PULL and others: applied to the tags when the DONE is delivered */
-    bool has_op;
-    bool is_applied, is_garbled;
-    struct fb_key keys[64];
-    struct fb_range ranges[16];
-};
-
-struct script {
-    uint32_t nodes;
-    struct fb_config config;
-    struct fb_node *node[SCRIPT_NODES_MAX];
-    uint64_t *tags[SCRIPT_NODES_MAX][2];
-    bool is_dead[SCRIPT_NODES_MAX];
-    struct fb_view *view;
-    struct script_event *queue;
-    uint32_t queued, queue_max;
-    uint64_t order, now_ns, hold_ns;
-    script_fault_function *fault;
-    void *context;
-    struct fb_reply replies[SCRIPT_REPLIES_MAX];
-    uint64_t reply_ns[SCRIPT_REPLIES_MAX];
-    uint32_t reply_turn[SCRIPT_REPLIES_MAX];
-    uint32_t turns;
-    struct fb_block asked[SCRIPT_REPLIES_MAX];
-    char *text;
-    size_t text_size, text_max;
-    uint32_t wrong_reads;
-    struct fb_fragments plans[SCRIPT_NODES_MAX]; /* of the last DECODE */
-    struct fb_view *old_view; /* before a burial; nodes that died still point to it */
-    struct fb_key stored[STORES_MAX];
-    uint32_t stored_count;
-    struct fb_key names[NAMES_MAX];
-    struct fb_meta records[NAMES_MAX];
-    uint32_t name_count;
-};
-
-static uint64_t tag_of(const struct fb_block *block)
+uint64_t script_tag_of(const struct fb_block *block)
 {
     return fb_mix(block->key.high ^ fb_mix(block->key.low)) | 1;
 }
 
-static uint64_t *tag_at(struct script *script, const struct fb_span *span)
+uint64_t *script_tag_at(struct script *script, const struct fb_span *span)
 {
     uint64_t unit = script->config.block_size_bytes / FB_UNITS_PER_CHUNK;
     uint32_t region = span->region == FB_REGION_DEVICE ? 1 : 0;
@@ -67,7 +26,7 @@ static uint64_t *tag_at(struct script *script, const struct fb_span *span)
 static void tag_set(struct script *script, const struct fb_span *span, uint64_t tag)
 {
     uint64_t unit = script->config.block_size_bytes / FB_UNITS_PER_CHUNK;
-    uint64_t *tags = tag_at(script, span);
+    uint64_t *tags = script_tag_at(script, span);
     for (uint64_t i = 0; i < (span->size + unit - 1) / unit; i++)
         tags[i] = tag;
 }
@@ -78,7 +37,7 @@ static void script_code(struct script *script, const struct fb_op *op)
     const struct fb_fragments *plan = &script->plans[op->span.peer];
     struct fb_span part = {.region = FB_REGION_MEMORY, .peer = op->span.peer};
     if (op->kind == FB_OP_ENCODE) {
-        tag_set(script, &op->span, *tag_at(script, &op->source));
+        tag_set(script, &op->span, *script_tag_at(script, &op->source));
         return;
     }
     uint64_t tag = 0;
@@ -89,7 +48,7 @@ static void script_code(struct script *script, const struct fb_op *op)
         if (!(plan->present >> i & 1u))
             continue;
         part.offset = plan->offset[i];
-        tag = tag == 0 || tag == *tag_at(script, &part) ? *tag_at(script, &part) : 1;
+        tag = tag == 0 || tag == *script_tag_at(script, &part) ? *script_tag_at(script, &part) : 1;
     }
     if (found < plan->data_count)
         script->wrong_reads++;
@@ -110,7 +69,7 @@ static void script_line(struct script *script, const struct fb_trace_record *rec
     script->text[script->text_size] = 0;
 }
 
-static struct script_event *script_push(struct script *script, uint64_t at_ns, uint32_t node)
+struct script_event *script_push(struct script *script, uint64_t at_ns, uint32_t node)
 {
     if (script->queued == script->queue_max) {
         script->queue_max = script->queue_max * 2 + 64;
@@ -121,6 +80,7 @@ static struct script_event *script_push(struct script *script, uint64_t at_ns, u
     event->at_ns = at_ns;
     event->order = script->order++;
     event->node = node;
+    event->life = script->life[node];
     return event;
 }
 
@@ -130,6 +90,8 @@ struct script *script_open(uint32_t nodes, const struct fb_config *config, uint6
     struct fb_member members[SCRIPT_NODES_MAX];
     script->nodes = nodes;
     script->config = *config;
+    script->seed = seed;
+    script->chunks = config->device_size_bytes / config->block_size_bytes;
     script->text = calloc(1, 1);
     for (uint32_t i = 0; i < nodes; i++)
         members[i] = (struct fb_member){.node = i, .domain = i, .weight = 1, .is_up = 1};
@@ -150,6 +112,7 @@ struct script *script_open(uint32_t nodes, const struct fb_config *config, uint6
         script->tags[i][0] = calloc(units, 8);
         units = config->device_size_bytes / config->block_size_bytes * FB_UNITS_PER_CHUNK;
         script->tags[i][1] = calloc(units + 1, 8);
+        script->pages[i] = calloc(script->chunks + 1, sizeof(*script->pages[i]));
         struct script_event *event = script_push(script, 0, i);
         event->event = (struct fb_event){.kind = FB_EVENT_VIEW, .view = script->view};
     }
@@ -162,6 +125,9 @@ void script_close(struct script *script)
         free(script->node[i]);
         free(script->tags[i][0]);
         free(script->tags[i][1]);
+        for (uint64_t chunk = 0; chunk < script->chunks; chunk++)
+            free(script->pages[i][chunk]);
+        free(script->pages[i]);
     }
     free(script->view);
     free(script->old_view);
@@ -184,6 +150,37 @@ void *script_context(struct script *script)
 void script_kill(struct script *script, uint32_t node)
 {
     script->is_dead[node] = true;
+}
+
+void script_restart(struct script *script, uint64_t at_ns, uint32_t node, bool is_drive_kept)
+{
+    struct fb_config own = script->config;
+    own.node = node;
+    script->is_dead[node] = false;
+    script->life[node]++;
+    uint64_t size_bytes = fb_node_size_bytes(&own), seed = script->seed + node;
+    if (fb_node_init(script->node[node], size_bytes, &own, seed + 1000 * script->life[node]) !=
+        FB_OK)
+        abort();
+    for (uint64_t chunk = 0; !is_drive_kept && chunk < script->chunks; chunk++) {
+        free(script->pages[node][chunk]);
+        script->pages[node][chunk] = NULL;
+    }
+    script->now_ns = at_ns > script->now_ns ? at_ns : script->now_ns;
+    script_push(script, at_ns, node)->event =
+        (struct fb_event){.kind = FB_EVENT_VIEW, .view = script->view};
+}
+
+struct fb_header *script_header(struct script *script, uint32_t node, uint32_t n)
+{
+    struct fb_header header;
+    uint64_t cursor = 0;
+    for (uint32_t i = 0; i <= n; i++) {
+        if (!fb_header_scan(script->pages[node], script->chunks, &cursor, &header))
+            return NULL;
+    }
+    return &script->pages[node][(cursor - 1) / FB_UNITS_PER_CHUNK]
+                ->headers[(cursor - 1) % FB_UNITS_PER_CHUNK];
 }
 
 void script_bury(struct script *script, uint64_t at_ns, uint32_t node)
@@ -210,18 +207,6 @@ void script_bury(struct script *script, uint64_t at_ns, uint32_t node)
             (struct fb_event){.kind = FB_EVENT_VIEW, .view = script->view};
 }
 
-void script_write(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
-                  const struct fb_block *block, uint32_t level)
-{
-    const struct fb_request request = {
-        .kind = FB_REQUEST_WRITE,
-        .request_id = request_id,
-        .level = level,
-        .block = *block,
-        .span = {.region = FB_REGION_CLIENT, .peer = node, .size = block->size}};
-    script_request(script, at_ns, node, &request);
-}
-
 uint32_t script_stores(const struct script *script, const struct fb_block *block)
 {
     uint32_t count = 0;
@@ -233,55 +218,6 @@ uint32_t script_stores(const struct script *script, const struct fb_block *block
 void script_set_hold(struct script *script, uint64_t hold_ns)
 {
     script->hold_ns = hold_ns;
-}
-
-void script_request(struct script *script, uint64_t at_ns, uint32_t node,
-                    const struct fb_request *request)
-{
-    struct script_event *event = script_push(script, at_ns, node);
-    event->event = (struct fb_event){.kind = FB_EVENT_REQUEST, .request = *request};
-    if (request->keys != NULL)
-        memcpy(event->keys, request->keys, request->key_count * sizeof(*request->keys));
-    if (request->kind == FB_REQUEST_GATHER) {
-        memcpy(event->ranges, request->ranges, request->range_count * sizeof(*request->ranges));
-        for (uint32_t i = 0; i < request->range_count; i++)
-            script->asked[request->request_id + i] = request->ranges[i].block;
-    } else if (request->kind != FB_REQUEST_RELEASE)
-        script->asked[request->request_id] = request->block;
-}
-
-void script_get(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
-                const struct fb_block *block)
-{
-    const struct fb_request request = {
-        .kind = FB_REQUEST_GET, .request_id = request_id, .block = *block};
-    script_request(script, at_ns, node, &request);
-}
-
-void script_gather(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
-                   const struct fb_range *ranges, uint32_t count)
-{
-    const struct fb_request request = {.kind = FB_REQUEST_GATHER,
-                                       .request_id = request_id,
-                                       .range_count = count,
-                                       .ranges = ranges};
-    script_request(script, at_ns, node, &request);
-}
-
-static void script_reply_take(struct script *script, uint32_t node, const struct fb_reply *reply)
-{
-    uint64_t id = reply->request_id + (reply->item != FB_NONE ? reply->item : 0);
-    script->replies[id] = *reply;
-    script->reply_ns[id] = script->now_ns;
-    script->reply_turn[id] = script->turns++;
-    if (reply->status != FB_OK || reply->span.size == 0)
-        return;
-    if (*tag_at(script, &reply->span) != tag_of(&script->asked[id]))
-        script->wrong_reads++;
-    if (script->hold_ns == FB_NEVER_NS)
-        return;
-    const struct fb_request release = {.kind = FB_REQUEST_RELEASE, .lease = reply->lease};
-    script_request(script, script->now_ns + script->hold_ns, node, &release);
 }
 
 static void script_send(struct script *script, const struct fb_op *op, uint64_t delay_ns)
@@ -298,7 +234,30 @@ static uint64_t op_delay_ns(enum fb_op_kind kind)
         return 10000000;
     if (kind == FB_OP_PULL || kind == FB_OP_READ)
         return 100000;
+    if (kind == FB_OP_SCAN)
+        return 10;
     return kind == FB_OP_WRITE ? 50000 : 5000;
+}
+
+static uint64_t unit_bytes_of(const struct script *script)
+{
+    return script->config.block_size_bytes / FB_UNITS_PER_CHUNK;
+}
+
+static struct fb_header_page *page_of(struct script *script, uint32_t node, uint64_t position)
+{
+    struct fb_header_page **page = &script->pages[node][position / script->config.block_size_bytes];
+    if (*page == NULL)
+        *page = calloc(1, sizeof(**page));
+    return *page;
+}
+
+/* The drive's headers (R16). */
+static void script_scan(struct script *script, uint32_t node, struct fb_done *done, uint64_t cursor)
+{
+    done->next = cursor;
+    if (!fb_header_scan(script->pages[node], script->chunks, &done->next, &done->header))
+        *done = (struct fb_done){.op_id = done->op_id, .status = FB_ABSENT};
 }
 
 static void script_op(struct script *script, uint32_t node, const struct fb_op *op)
@@ -315,6 +274,12 @@ static void script_op(struct script *script, uint32_t node, const struct fb_op *
             script_send(script, op, fault.delay_ns);
         if (fault.is_duplicated)
             script_send(script, op, fault.delay_ns + 1000);
+        return;
+    }
+    if (op->kind == FB_OP_MARK) {
+        if (!fault.is_lost)
+            fb_header_settle(page_of(script, node, op->source.offset), unit_bytes_of(script),
+                             op->source.offset);
         return;
     }
     uint64_t at_ns = script->now_ns + op_delay_ns((enum fb_op_kind)op->kind) + fault.delay_ns;
@@ -368,6 +333,14 @@ static void script_meta(struct script *script, struct script_event *event)
         done->status = FB_ABSENT;
 }
 
+static void script_written(struct script *script, const struct fb_op *op)
+{
+    const struct fb_header header = fb_header_of_write(op);
+    tag_set(script, &op->source, *script_tag_at(script, &op->span));
+    fb_header_put(page_of(script, op->source.peer, op->source.offset), unit_bytes_of(script),
+                  &header);
+}
+
 /* Moves the op's bytes at the moment of its DONE. */
 static void script_move(struct script *script, struct script_event *event)
 {
@@ -390,21 +363,23 @@ static void script_move(struct script *script, struct script_event *event)
     if (op->kind == FB_OP_STORE) {
         if (script->stored_count == STORES_MAX)
             abort();
-        if (*tag_at(script, &op->span) != tag_of(&op->block))
+        if (*script_tag_at(script, &op->span) != script_tag_of(&op->block))
             script->wrong_reads++;
         script->stored[script->stored_count++] = op->block.key;
     }
     bool is_copy_in = op->kind == FB_OP_PULL && op->source.region == FB_REGION_CLIENT;
     if (op->kind == FB_OP_FETCH || is_copy_in)
-        tag_set(script, &op->span, tag_of(&op->block));
+        tag_set(script, &op->span, script_tag_of(&op->block));
     else if (op->kind == FB_OP_PULL || op->kind == FB_OP_READ)
-        tag_set(script, &op->span, *tag_at(script, &op->source) ^ event->is_garbled);
+        tag_set(script, &op->span, *script_tag_at(script, &op->source) ^ event->is_garbled);
     else if (op->kind == FB_OP_WRITE)
-        tag_set(script, &op->source, *tag_at(script, &op->span));
+        script_written(script, op);
+    else if (op->kind == FB_OP_SCAN)
+        script_scan(script, event->node, &event->event.done, op->source.offset);
     else if (op->kind == FB_OP_ENCODE || op->kind == FB_OP_DECODE)
         script_code(script, op);
     if (op->kind == FB_OP_DIGEST)
-        event->event.done.digest = fb_mix(*tag_at(script, &op->span));
+        event->event.done.digest = fb_mix(*script_tag_at(script, &op->span));
 }
 
 static void script_step(struct script *script, uint32_t node, const struct fb_event *event)
@@ -465,7 +440,7 @@ void script_run(struct script *script, uint64_t until_ns)
         }
         struct script_event event = script->queue[best];
         script->queue[best] = script->queue[--script->queued];
-        if (script->is_dead[event.node])
+        if (script->is_dead[event.node] || (event.has_op && event.life != script->life[event.node]))
             continue;
         if (event.has_op)
             script_move(script, &event);
@@ -477,52 +452,4 @@ void script_run(struct script *script, uint64_t until_ns)
             event.event.message.keys = event.keys;
         script_step(script, event.node, &event.event);
     }
-}
-
-const struct fb_reply *script_reply(const struct script *script, uint64_t request_id)
-{
-    return script->reply_ns[request_id] > 0 ? &script->replies[request_id] : NULL;
-}
-
-uint32_t script_reply_turn(const struct script *script, uint64_t request_id)
-{
-    return script->reply_turn[request_id];
-}
-
-uint64_t script_reply_ns(const struct script *script, uint64_t request_id)
-{
-    return script->reply_ns[request_id];
-}
-
-struct fb_node *script_node(struct script *script, uint32_t node)
-{
-    return script->node[node];
-}
-
-uint64_t script_now_ns(const struct script *script)
-{
-    return script->now_ns;
-}
-
-const char *script_text(const struct script *script)
-{
-    return script->text;
-}
-
-uint32_t script_wrong_reads(const struct script *script)
-{
-    return script->wrong_reads;
-}
-
-struct fb_block script_block(uint64_t object, uint64_t number, uint32_t size, uint64_t version)
-{
-    return (struct fb_block){.key = {.high = fb_mix(object * 1000 + number + 1), .low = version},
-                             .object = object,
-                             .offset = number * size,
-                             .size = size};
-}
-
-uint32_t script_owner(const struct script *script, const struct fb_block *block, uint32_t rank)
-{
-    return fb_view_owner(script->view, block->key, rank);
 }

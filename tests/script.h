@@ -35,6 +35,13 @@ void *script_context(struct script *script);
 /* From then on: messages to the node vanish, pulls from it fail with GONE. */
 void script_kill(struct script *script, uint32_t node);
 
+/* A node that was killed begins anew at a date, with nothing in memory (R10). Its drive is as it
+ * was, or empty. */
+void script_restart(struct script *script, uint64_t at_ns, uint32_t node, bool is_drive_kept);
+
+/* The header of the n-th block on a node's drive, to be spoiled; NULL: there are fewer. */
+struct fb_header *script_header(struct script *script, uint32_t node, uint32_t n);
+
 /* Kills a node (FB_NONE: none more) and gives the others a view without the dead, at a date. */
 void script_bury(struct script *script, uint64_t at_ns, uint32_t node);
 

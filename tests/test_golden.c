@@ -233,6 +233,28 @@ static void golden_fragments_are_mended(void **state)
     script_close(script);
 }
 
+/* A read block and a promised one are on the drive when the node dies, and are there again. */
+static void golden_drive_is_found_again(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.device_size_bytes = 16 * FLOW_BLOCK_BYTES;
+    config.device_writes_max = 4;
+    config.drain_delay_ns = 20 * MS;
+    struct script *script = script_open(1, &config, 1);
+    const struct fb_block read = script_block(9, 0, FLOW_BLOCK_BYTES, 1);
+    const struct fb_block written = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
+    script_get(script, 1000, 0, 1, &read);
+    script_write(script, 12 * MS, 0, 2, &written, FB_LEVEL_DEVICE);
+    script_run(script, 20 * MS);
+    script_kill(script, 0);
+    script_restart(script, 40 * MS, 0, true);
+    script_get(script, 45 * MS, 0, 3, &read);
+    script_run(script, FB_NEVER_NS - 1);
+    expect_golden(script, "drive_is_found_again");
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +267,7 @@ int main(void)
         cmocka_unit_test(golden_gather_in_order),
         cmocka_unit_test(golden_commit_and_look_up),
         cmocka_unit_test(golden_fragments_are_mended),
+        cmocka_unit_test(golden_drive_is_found_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,6 +72,20 @@ static struct fb_message message_draw(struct fb_random *random)
     return message;
 }
 
+/* A drive's table of headers is as long as it likes, and says what it likes. */
+static void scan_draw(struct fb_random *random, const struct fb_op *op, struct fb_done *done)
+{
+    const struct fb_block block = block_draw(random);
+    done->next = op->source.offset + 1 + fb_random_below(random, 64);
+    done->header = (struct fb_header){.key = block.key,
+                                      .object = block.object,
+                                      .offset = block.offset,
+                                      .digest = fb_random_below(random, 3),
+                                      .position = 64 * fb_random_below(random, 4096),
+                                      .size = block.size,
+                                      .state = (uint32_t)fb_random_below(random, 4)};
+}
+
 static struct fb_event event_draw(struct fb_random *random)
 {
     struct fb_event event = {.kind = FB_EVENT_MESSAGE};
@@ -84,6 +98,8 @@ static struct fb_event event_draw(struct fb_random *random)
         event.done.digest = fb_random_below(random, 3);
         if (fb_random_below(random, 5) == 0)
             event.done.status = 1 + (uint32_t)fb_random_below(random, FB_STATUS_COUNT - 1);
+        else if (op.kind == FB_OP_SCAN)
+            scan_draw(random, &op, &event.done);
         return event;
     }
     if (draw < 6) {
@@ -112,7 +128,7 @@ static void ops_take(struct fb_random *random, const struct fb_op *ops, uint32_t
         } else if (ops[i].kind == FB_OP_SEND) {
             ids[at] = ops[i].message.ask_id;
             lends[at] = ops[i].message.lend_id;
-        } else {
+        } else if (ops[i].kind >= FB_OP_READ) {
             assert_true(pending_count < OPS_MAX);
             pending[pending_count++] = ops[i];
         }

@@ -1,0 +1,65 @@
+/* What the seam is about: keys, spans of bytes, blocks, and what is kept of them. */
+#ifndef FB_CORE_BLOCK_H
+#define FB_CORE_BLOCK_H
+
+#include "limits.h"
+
+/* 128-bit block id. Placement uses `high` only: a data block has high = hash(object, block index)
+ * and low = version; a KV block has high = chain hash at its group's start, so that a chain's
+ * group has one owner, and low = its own chain hash. */
+struct fb_key {
+    uint64_t high, low;
+};
+
+enum fb_region { FB_REGION_CLIENT, FB_REGION_MEMORY, FB_REGION_DEVICE };
+
+/* Bytes that the driver of node `peer` holds. */
+struct fb_span {
+    uint32_t region; /* enum fb_region */
+    uint32_t peer;   /* node id */
+    uint64_t offset; /* bytes from the region's start */
+    uint64_t size;   /* bytes */
+};
+
+#define FB_OBJECT_NONE UINT64_MAX
+
+/* A block, and where the origin holds it. */
+struct fb_block {
+    struct fb_key key;
+    uint64_t object; /* the driver's handle of an origin object; FB_OBJECT_NONE: no origin copy */
+    uint64_t offset; /* of the block in the object, bytes */
+    uint32_t size;   /* bytes, 1..block_size_bytes */
+    uint32_t tenant;
+};
+
+/* What a name means: a record of the metadata store, found by the key of the name. */
+struct fb_meta {
+    uint64_t version;    /* 0: there is none; the first is 1 */
+    struct fb_key value; /* for example of a manifest's block */
+    uint64_t size;       /* of what it names, bytes; the store does not look at it */
+};
+
+enum fb_header_state {
+    FB_HEADER_NONE,
+    FB_HEADER_CLEAN, /* a cached block */
+    FB_HEADER_OWED,  /* it was promised to somebody, and may not be at the origin */
+};
+
+/* Of a block on the device; see R16 and header.h. */
+struct fb_header {
+    struct fb_key key;
+    uint64_t object, offset; /* OWED: where the block belongs at the origin; else unspecified */
+    uint64_t digest;         /* 0: not known */
+    uint64_t position;       /* of the block on the device, bytes */
+    uint32_t size;           /* of the block, bytes */
+    uint32_t state;          /* enum fb_header_state */
+    uint64_t checksum;       /* the driver's */
+};
+
+/* Some of a block's bytes. */
+struct fb_range {
+    struct fb_block block;
+    uint32_t offset, size; /* within the block */
+};
+
+#endif

@@ -1,0 +1,181 @@
+/* What was on the drive before the node started: its index is made again from the headers that the
+ * driver kept beside the blocks (R16).
+ *
+ *     (start) --no drive, or `recover` is 0--> OVER
+ *        '--> SCANNING --DONE: a header--> taken or left --> SCANNING, from the next one on
+ *                |  ^ '--no fill, waiter or record free--> PAUSED --the same header again--.
+ *                |  '-----------------------------------------------------------------------'
+ *                '--DONE: ABSENT, or an error--> ENDING --the last owed block is settled--> OVER
+ *
+ *     a CLEAN header: the block is found by readers from now on; the first read checks its digest
+ *     an OWED one: read --digest fits--> DIRTY and pinned, as before the crash: the drain goes on
+ *                    '--it does not--> taken from the peers, or lost here
+ *
+ * Until it is over nothing is written to the drive, since what is not found yet may lie there, and
+ * durable writes hear BUSY: the records may be needed for what was promised before. Reads go on. */
+#include "flows.h"
+
+enum { RECOVER_SCANNING = 1, RECOVER_PAUSED, RECOVER_ENDING };
+
+static void recover_scan(struct step *step)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(step_room(step) > 0);
+    FB_ASSERT(node->device_entries_max > 0);
+    node->recover_state = RECOVER_SCANNING;
+    node->recover_generation++;
+    struct fb_op *op = step_op(step, FB_OP_SCAN);
+    op->op_id = id_make(ID_SCAN, 0, node->recover_generation);
+    op->span = (struct fb_span){.region = FB_REGION_DEVICE, .peer = FB_NONE};
+    op->source = (struct fb_span){.region = FB_REGION_DEVICE,
+                                  .peer = (uint32_t)node->config.node,
+                                  .offset = node->recover_cursor};
+    op->block = (struct fb_block){.object = FB_OBJECT_NONE};
+}
+
+void recover_start(struct step *step)
+{
+    const struct fb_node *node = step->node;
+    FB_ASSERT(node->recover_state == 0);
+    FB_ASSERT(node->recover_cursor == 0);
+    if (node->device_entries_max > 0 && node->config.recover)
+        recover_scan(step);
+}
+
+bool recover_is_running(const struct fb_node *node)
+{
+    FB_ASSERT(node->recover_state <= RECOVER_ENDING);
+    FB_ASSERT(node->recover_state != 0 || node->recover_reads == 0);
+    return node->recover_state != 0;
+}
+
+static void recover_settle(struct fb_node *node)
+{
+    FB_ASSERT(node->recover_state != 0);
+    FB_ASSERT(node->recover_reads <= node->waiters_used);
+    if (node->recover_state == RECOVER_ENDING && node->recover_reads == 0)
+        node->recover_state = 0;
+}
+
+/* The block is in memory: it is promised as before. */
+static void recover_hold(struct fb_node *node, uint32_t slot, const struct fb_block *block)
+{
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    uint32_t device_slot = device_find(node, block->key);
+    if (!dirty_mark(node, slot, block)) { /* a client's own write was quicker with the last one */
+        node->stats.recover_losses++;
+        return;
+    }
+    struct dirty *dirty = &node_dirty(node)[node_entries(node)[slot].fill];
+    node->stats.recovered_owed++;
+    if (dirty->device_slot != FB_NONE || device_slot == FB_NONE)
+        return;
+    node_device_entries(node)[device_slot].pins++;
+    dirty->device_slot = device_slot;
+    FB_ASSERT(node_device_entries(node)[device_slot].is_resident);
+}
+
+void recover_filled(struct fb_node *node, const struct fill *fill)
+{
+    FB_ASSERT(node->recover_reads > 0);
+    FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
+    node->recover_reads--;
+    if (fill->state == FILL_ANSWERING)
+        recover_hold(node, fill->slot, &fill->block);
+    else
+        node->stats.recover_losses++;
+    recover_settle(node);
+}
+
+/* Begins to read an owed block. False: nothing is free for it now. */
+static bool recover_owed(struct step *step, const struct fb_header *header)
+{
+    struct fb_node *node = step->node;
+    const struct fb_block block = {.key = header->key,
+                                   .object = header->object,
+                                   .offset = header->offset,
+                                   .size = header->size};
+    const struct waiter waiter = {
+        .since_ns = node->now_ns, .next = FB_NONE, .peer = FB_NONE, .kind = WAITER_RECOVER};
+    FB_ASSERT(header->state == FB_HEADER_OWED);
+    if (node->dirty_used + node->recover_reads >= node->config.dirty_max ||
+        node->waiter_free == FB_NONE)
+        return false;
+    uint32_t slot = fb_cache_find(node_cache(node), header->key);
+    if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
+        recover_hold(node, slot, &block);
+        return true;
+    }
+    bool is_new = slot == FB_NONE;
+    uint32_t fill = is_new ? fill_begin(node, &block, 0) : node_entries(node)[slot].fill;
+    if (fill == FB_NONE)
+        return false;
+    FB_ASSERT(fill < node->config.fills_max);
+    bool is_added = fill_add_waiter(node, fill, &waiter);
+    FB_ASSERT(is_added);
+    node->recover_reads++;
+    if (is_new)
+        attempt_start(step, fill);
+    return true;
+}
+
+/* False: it must be looked at again. */
+static bool recover_take(struct step *step, const struct fb_header *header)
+{
+    struct fb_node *node = step->node;
+    bool is_here = device_find(node, header->key) != FB_NONE;
+    bool is_owed = header->state == FB_HEADER_OWED && header->object != FB_OBJECT_NONE;
+    FB_ASSERT(recover_is_running(node));
+    if (!is_here && device_recover(node, header)) {
+        is_here = true;
+        node->stats.recovered++;
+        node->stats.recovered_bytes += header->size;
+    }
+    if (!is_here || !is_owed) {
+        node->stats.recover_losses += is_owed;
+        return true;
+    }
+    return recover_owed(step, header);
+}
+
+void recover_done(struct step *step, const struct fb_done *done)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(node->recover_state == RECOVER_SCANNING);
+    FB_ASSERT(node->recover_generation == id_generation(done->op_id));
+    if (done->status != FB_OK) {
+        if (done->status != FB_ABSENT)
+            node->stats.device_errors++;
+        node->recover_state = RECOVER_ENDING;
+        recover_settle(node);
+        return;
+    }
+    if (!recover_take(step, &done->header)) {
+        node->recover_state = RECOVER_PAUSED;
+        fb_timer_set(node_timer(node), timer_of_recover(node),
+                     node->now_ns + node->config.backoff_ns);
+        return;
+    }
+    FB_ASSERT(done->next > node->recover_cursor);
+    node->recover_cursor = done->next;
+    recover_scan(step);
+}
+
+void recover_timer(struct step *step)
+{
+    FB_ASSERT(step->node->recover_state == RECOVER_PAUSED);
+    recover_scan(step);
+}
+
+void recover_check(struct fb_node *node)
+{
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < node->config.fills_max; i++) {
+        uint32_t waiter =
+            node_fills(node)[i].state != FILL_FREE ? node_fills(node)[i].waiter_head : FB_NONE;
+        for (; waiter != FB_NONE; waiter = node_waiters(node)[waiter].next)
+            waiting += node_waiters(node)[waiter].kind == WAITER_RECOVER;
+    }
+    FB_ASSERT(waiting == node->recover_reads);
+    FB_ASSERT(node->recover_state != 0 || waiting == 0);
+}

@@ -65,9 +65,7 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
     entry->flags = (uint8_t)((entry->flags | ENTRY_DIRTY) & ~(ENTRY_TRANSIENT | ENTRY_DRAINED));
     entry->fill = index;
     memory_pin(node, slot);
-    if (node->drain_next == FB_NONE)
-        node->drain_next = index;
-    drain_wake(node);
+    drain_wake(node, index);
     return true;
 }
 

@@ -30,17 +30,21 @@ static uint32_t drain_timer(const struct fb_node *node)
     return timer_of_drain(node);
 }
 
-/* There may be work now. */
-void drain_wake(struct fb_node *node)
+/* A new record: it is looked at soon, and all of them after drain_check_ns at the latest. */
+void drain_wake(struct fb_node *node, uint32_t index)
 {
-    if (node->dirty_used == 0)
-        return;
-    bool is_new = node->drain_rounds > 0; /* the next round may be far off */
+    uint64_t round_ns = node->now_ns + node->config.drain_check_ns;
+    bool is_resting = node->drain_next == FB_NONE;
+    FB_ASSERT(node->dirty_used > 0);
+    FB_ASSERT(node->dirty_newest == index);
     node->drain_rounds = 0;
-    if (fb_timer_is_set(node_timer(node), drain_timer(node)) && !is_new)
-        return;
-    FB_ASSERT(node->dirty_oldest != FB_NONE);
-    fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + node->config.drain_delay_ns);
+    if (node->dirty_used == 1 || node->drain_round_ns > round_ns)
+        node->drain_round_ns = round_ns;
+    if (is_resting)
+        node->drain_next = index;
+    if (is_resting || !fb_timer_is_set(node_timer(node), drain_timer(node)))
+        fb_timer_set(node_timer(node), drain_timer(node),
+                     node->now_ns + node->config.drain_delay_ns);
 }
 
 static void drain_store(struct step *step, uint32_t index)
@@ -106,11 +110,24 @@ static bool drain_one(struct step *step, uint32_t index)
     return true;
 }
 
+/* Nothing is waiting and it is time: once more from the oldest. */
+static void drain_round(struct fb_node *node)
+{
+    FB_ASSERT(node->drain_rounds <= DRAIN_ROUNDS_MAX);
+    if (node->drain_next != FB_NONE || node->drain_round_ns > node->now_ns)
+        return;
+    node->drain_next = node->dirty_oldest;
+    node->drain_round_ns = node->now_ns + (node->config.drain_check_ns << node->drain_rounds);
+    if (node->drain_rounds < DRAIN_ROUNDS_MAX)
+        node->drain_rounds++;
+}
+
 void drain_tick(struct step *step)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(step_room(step) >= STEP_ITEM_OPS_MAX);
-    uint64_t again_ns = node->config.drain_check_ns << node->drain_rounds;
+    uint64_t again_ns = 4 * node->config.backoff_ns; /* stores or reads are in the way */
+    drain_round(node);
     while (node->drain_next != FB_NONE && step_room(step) >= STEP_ITEM_OPS_MAX) {
         uint32_t index = node->drain_next;
         if (!drain_one(step, index))
@@ -118,18 +135,14 @@ void drain_tick(struct step *step)
         if (node->drain_next == index) /* else it was cleared */
             node->drain_next = node_dirty(node)[index].newer;
     }
-    bool is_limited = node->drain_next != FB_NONE && node->drain_ready_ns > node->now_ns;
-    if (is_limited)
+    if (node->drain_next == FB_NONE)
+        again_ns = node->drain_round_ns > node->now_ns ? node->drain_round_ns - node->now_ns : 0;
+    else if (node->drain_ready_ns > node->now_ns)
         again_ns = node->drain_ready_ns - node->now_ns;
-    else if (node->drain_next != FB_NONE && node->drains_used < drain_limit(node))
+    else if (node->drains_used < drain_limit(node))
         again_ns = 0; /* only the step's room was used up */
-    else if (node->drain_next != FB_NONE && node->drains_used < node->config.drains_max)
-        again_ns = 4 * node->config.backoff_ns; /* reads are in the way */
-    else if (node->drain_next == FB_NONE) {
-        node->drain_next = node->dirty_oldest; /* once more from the oldest, after a while */
-        if (node->drain_rounds < DRAIN_ROUNDS_MAX)
-            node->drain_rounds++;
-    }
+    else if (node->drains_used >= node->config.drains_max)
+        again_ns = node->config.drain_check_ns << node->drain_rounds; /* a store's DONE wakes */
     if (node->dirty_used > 0)
         fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + again_ns);
 }

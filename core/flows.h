@@ -275,7 +275,7 @@ struct fb_block dirty_block(struct fb_node *node, uint32_t dirty);
 void dirty_check(struct fb_node *node);
 
 /* drain.c: write-back to the origin. */
-void drain_wake(struct fb_node *node);
+void drain_wake(struct fb_node *node, uint32_t dirty); /* it is new */
 void drain_tick(struct step *step);
 void drain_done(struct step *step, uint32_t dirty, const struct fb_done *done);
 void drain_told(struct step *step, const struct fb_message *message);

@@ -1,6 +1,7 @@
 /* See drive.h. */
 #include "hw/drive.h"
 
+#include "hw/headers.h"
 #include "hw/log.h"
 #include "hw/patience.h"
 
@@ -24,11 +25,15 @@ uint64_t fb_drive_round(uint64_t size)
 static void room_check(int file, const struct fb_settings *settings, struct fb_error *error)
 {
     struct stat facts;
-    uint64_t want = settings->core.device_size_bytes, have = 0;
+    const struct fb_config *core = &settings->core;
+    uint64_t want = core->device_size_bytes, have = 0;
+    want += fb_headers_size_bytes(core->device_size_bytes, core->block_size_bytes);
     if (fstat(file, &facts) == 0 && S_ISBLK(facts.st_mode)) {
         if (ioctl(file, BLKGETSIZE64, &have) == 0 && have < want)
-            fb_error_set(error, "device.path %s holds %llu bytes: lower core.device_size",
-                         settings->device_path, (unsigned long long)have);
+            fb_error_set(error,
+                         "device.path %s holds %llu bytes, and %llu are needed with the headers: "
+                         "lower core.device_size",
+                         settings->device_path, (unsigned long long)have, (unsigned long long)want);
         return;
     }
     struct statvfs space;

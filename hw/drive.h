@@ -1,6 +1,6 @@
 /* The node's cache space on a drive: one file or block device, past the page cache where that is
- * possible. Reads and writes whole pages: an extent is a multiple of them, a block's last page may
- * hold more than the block. */
+ * possible. The table of headers lies behind it: headers.h. Reads and writes whole pages: an extent
+ * is a multiple of them, a block's last page may hold more than the block. */
 #ifndef FB_HW_DRIVE_H
 #define FB_HW_DRIVE_H
 

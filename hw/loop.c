@@ -250,7 +250,7 @@ static void works_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_config *config = &loop->settings->core;
     loop->work_count = (uint32_t)(config->fills_max * FB_ATTEMPTS_MAX + config->device_writes_max +
-                                  config->drains_max);
+                                  config->drains_max + 1); /* the scan */
     if (config->erasure_data > 0)
         loop->work_count += (uint32_t)config->puts_max;
     loop->works = calloc(loop->work_count, sizeof(*loop->works));
@@ -293,6 +293,15 @@ static void limit_files(void)
     }
 }
 
+static void headers_open(struct fb_loop *loop, struct fb_error *error)
+{
+    fb_headers_open(&loop->headers, loop->settings, error);
+    if (fb_error_is_set(error) || loop->headers.file < 0)
+        return;
+    uint32_t names = fb_headers_names_load(&loop->headers, &loop->objects);
+    fb_log(FB_LOG_INFO, "headers_open", "new=%d names=%u", loop->headers.is_new, names);
+}
+
 static void parts_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
@@ -319,6 +328,8 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error))
         fb_drive_open(&loop->drive, settings, error);
     if (!fb_error_is_set(error))
+        headers_open(loop, error);
+    if (!fb_error_is_set(error))
         fb_origin_open(&loop->origin, loop, settings, error);
     if (!fb_error_is_set(error))
         signal_open(loop, error);
@@ -342,6 +353,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->settings = settings;
     loop->memory.file = -1;
     loop->drive.file = -1;
+    loop->headers.file = -1;
     loop->recorder.file = -1;
     loop->tcp.listener = -1;
     loop->local.listener = -1;
@@ -370,6 +382,7 @@ void fb_loop_close(struct fb_loop *loop)
     fb_http_close(&loop->http);
     fb_local_close(&loop->local, loop->settings);
     fb_tcp_close(&loop->tcp);
+    fb_headers_close(&loop->headers);
     fb_drive_close(&loop->drive);
     if (loop->signal_file >= 0)
         close(loop->signal_file);

@@ -9,6 +9,7 @@
 #include "core/node.h"
 #include "hw/container.h"
 #include "hw/drive.h"
+#include "hw/headers.h"
 #include "hw/http.h"
 #include "hw/local.h"
 #include "hw/log.h"
@@ -47,6 +48,7 @@ struct fb_loop {
     struct fb_offload origin_calls; /* of a folder as origin: calls that wait */
     struct fb_origin origin;
     struct fb_drive_file drive;
+    struct fb_headers headers; /* of the drive */
     struct fb_tcp tcp;
     struct fb_local local;
     struct fb_http http;

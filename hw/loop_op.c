@@ -48,6 +48,34 @@ static enum fb_status device_status(int32_t result)
 
 static void device_start(struct work *work);
 
+static void synced(struct fb_io *io, int32_t result)
+{
+    struct work *work = FB_CONTAINER(io, struct work, io);
+    if (result != -ECANCELED)
+        work_end(work, result < 0 ? device_status(result) : FB_OK, 0);
+}
+
+/* The block is on the drive: its header follows, and when it is owed, both are made to last. */
+static void write_done(struct work *work)
+{
+    struct fb_loop *loop = work->loop;
+    struct fb_header header = fb_header_of_write(&work->op);
+    const struct fb_object *object = NULL;
+    enum fb_status status = FB_OK;
+    if (header.state == FB_HEADER_OWED)
+        object = fb_objects_find(&loop->objects, header.object);
+    if (object != NULL)
+        status = fb_headers_name_put(&loop->headers, object);
+    if (fb_headers_put(&loop->headers, &header) != FB_OK)
+        status = FB_IO;
+    if (header.state != FB_HEADER_OWED || status != FB_OK) {
+        work_end(work, header.state == FB_HEADER_OWED ? status : FB_OK, 0);
+        return;
+    }
+    fb_io_init(&work->io, synced);
+    fb_uring_sync(&loop->uring, &work->io, loop->drive.file);
+}
+
 static void device_done(struct fb_io *io, int32_t result)
 {
     struct work *work = FB_CONTAINER(io, struct work, io);
@@ -64,7 +92,10 @@ static void device_done(struct fb_io *io, int32_t result)
         return;
     }
     work->moved += (uint64_t)result;
-    if (!is_transfer || work->moved >= work->op.span.size)
+    bool is_whole = !is_transfer || work->moved >= work->op.span.size;
+    if (is_whole && work->op.kind == FB_OP_WRITE)
+        write_done(work);
+    else if (is_whole)
         work_end(work, FB_OK, 0);
     else if (result == 0)
         work_end(work, FB_IO, 0); /* the device is shorter than it was */
@@ -88,6 +119,33 @@ static void device_start(struct work *work)
         fb_uring_discard(&loop->uring, &work->io, loop->drive.file, work->op.source.offset, size);
     else
         fb_uring_sync(&loop->uring, &work->io, loop->drive.file);
+}
+
+/* An owed block of an object whose name is not known any more cannot be stored: it is a cached one
+ * from now on. Its other holders have the name. */
+static void scan_done(struct fb_io *io, int32_t result)
+{
+    struct work *work = FB_CONTAINER(io, struct work, io);
+    struct fb_loop *loop = work->loop;
+    struct fb_event event = {.kind = FB_EVENT_DONE, .done = {.op_id = work->op.op_id}};
+    if (result == -ECANCELED)
+        return;
+    fb_headers_scan(&loop->headers, work->op.source.offset, &event.done);
+    struct fb_header *header = &event.done.header;
+    if (event.done.status == FB_OK && header->state == FB_HEADER_OWED &&
+        fb_objects_find(&loop->objects, header->object) == NULL) {
+        fb_log(FB_LOG_WARNING, "name_lost", "object=%llx offset=%llu",
+               (unsigned long long)header->object, (unsigned long long)header->offset);
+        header->state = FB_HEADER_CLEAN;
+    }
+    work_free(work);
+    loop_event(loop, &event);
+}
+
+static void scan_start(struct work *work)
+{
+    fb_io_init(&work->io, scan_done);
+    fb_uring_nothing(&work->loop->uring, &work->io);
 }
 
 static void origin_done(struct fb_origin_task *task, enum fb_status status)
@@ -219,7 +277,7 @@ static void work_start(struct work *work)
         code_start(work);
         return;
     case FB_OP_SCAN:
-        work_end_later(work, FB_ABSENT);
+        scan_start(work);
         return;
     case FB_OP_REPLY:
     case FB_OP_SEND:
@@ -253,8 +311,10 @@ void loop_op(struct fb_loop *loop, const struct fb_op *op)
         op_send(loop, op);
         return;
     }
-    if (op->kind == FB_OP_MARK)
+    if (op->kind == FB_OP_MARK) {
+        fb_headers_settle(&loop->headers, op->source.offset);
         return;
+    }
     struct work *work = loop->work_free;
     FB_ASSERT(work != NULL); /* as many as the core can have in flight */
     loop->work_free = work->next;

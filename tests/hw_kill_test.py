@@ -5,7 +5,7 @@ lost, every restart must serve again, and what is committed must be whole.
 usage: hw_kill_test.py BUILD [--rounds N] [--seed N]     exit code 77: there is no io_uring here
 
 Three daemons, two copies of each block. In each round a file is put through one of them while one
-of the others dies and is started again. A put that succeeded is read through all
+of the others, or both, die and are started again. A put that succeeded is read through all
 three and at the origin; one that gave up in time, as on a loaded machine it may, promised nothing.
 Most must succeed.
 """
@@ -27,6 +27,8 @@ NODES = 3
 
 class Kill(Case):
     CORE = ""
+    LEVEL = "replicated"
+    VICTIMS = 1
 
     def start(self, node):
         daemon = Daemon(self, self.config, "node=%d" % node,
@@ -56,14 +58,16 @@ class Kill(Case):
         name = "checkpoint/%d" % number
         source = self.write("source", content)
         writer = chance.randrange(NODES)
-        victim = chance.choice([node for node in range(NODES) if node != writer])
+        victims = chance.sample([node for node in range(NODES) if node != writer], self.VICTIMS)
         put = subprocess.Popen(
-            [hw_test.program("forebay"), "put", "--socket", self.daemons[writer].socket, source,
-             name], stderr=subprocess.PIPE)
+            [hw_test.program("forebay"), "put", "--socket", self.daemons[writer].socket,
+             "--level", self.LEVEL, source, name], stderr=subprocess.PIPE)
         time.sleep(chance.random() * 0.15)
-        self.daemons[victim].kill()
+        for victim in victims:
+            self.daemons[victim].kill()
         time.sleep(chance.random() * 0.1)
-        self.daemons[victim] = self.start(victim)
+        for victim in victims:
+            self.daemons[victim] = self.start(victim)
         text = put.communicate(timeout=60)[1].decode()
         if put.returncode != 0:
             self.assertIn("timed out", text, self.daemons[writer].log())
@@ -88,7 +92,7 @@ class Kill(Case):
         given_up = ROUNDS - self.acknowledged
         self.daemons[0].wait_until(lambda: len(os.listdir(parts)) <= given_up)
         for daemon in self.daemons:
-            self.assertEqual(daemon.stop(), 0)
+            self.assertEqual(daemon.stop(), 0, daemon.log())
         self.replay_all()
 
     def replay_all(self):
@@ -98,6 +102,13 @@ class Kill(Case):
             ended = hw_test.run(hw_test.program("forebay"), "replay", "--events", self.path(name))
             text = ended.stderr.decode()
             self.assertTrue(ended.returncode == 0 or "before its first digest" in text, text)
+
+
+class KillAllHolders(Kill):
+    """Both holders of most blocks die at once: what was acked is on their drives, whose daemons
+    find it again."""
+    LEVEL = "device"
+    VICTIMS = 2
 
 
 class KillCoded(Kill):
@@ -120,7 +131,8 @@ def main():
         return 77
     loader = hw_test.unittest.TestLoader()
     suite = hw_test.unittest.TestSuite(
-        loader.loadTestsFromTestCase(kind) for kind in (Kill, KillCoded))
+        loader.loadTestsFromTestCase(kind)
+        for kind in (Kill, KillAllHolders, KillCoded))
     fine = hw_test.unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful()
     return 0 if fine else 1
 

@@ -196,50 +196,6 @@ class Start(Case):
         self.assertFalse(os.path.exists(self.path("socket")))
 
 
-class Stop(Case):
-    """SIGTERM while a client writes: half of its file is acknowledged, the rest is to come."""
-
-    def start(self, *assignments):
-        self.content = random.Random(7).randbytes(2 << 20)
-        self.daemon = Daemon(self, self.config, *assignments)
-        self.put = subprocess.Popen(
-            [program("forebay"), "put", "--socket", self.daemon.socket, "--level", "memory", "-",
-             "data"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(self.put.communicate)
-        self.addCleanup(self.put.kill)
-        self.put.stdin.write(self.content[:1 << 20])
-        self.put.stdin.flush()
-        self.daemon.wait_until(lambda: int(self.daemon.status().get("writes", 0)) >= 1)
-        self.daemon.process.send_signal(signal.SIGTERM)
-        self.daemon.wait_until(lambda: "event=stopping" in self.daemon.log())
-
-    def finish(self, rest=b""):
-        text = self.put.communicate(rest, timeout=30)[1]
-        return self.put.returncode, text
-
-    def test_file_that_is_written_is_finished_and_nothing_is_begun(self):
-        self.start()
-        self.assertEqual(self.daemon.forebay("get", "data").returncode, 1)
-        self.assertIsNone(self.daemon.process.poll())
-        self.assertEqual(self.finish(self.content[1 << 20:]), (0, b""))
-        self.assertEqual(self.daemon.process.wait(30), 0, self.daemon.log())
-        with open(self.path("origin/data"), "rb") as file:
-            self.assertEqual(file.read(), self.content)
-
-    def test_acknowledged_bytes_that_are_left_are_an_error(self):
-        self.start("core.drain_delay=600 s", "stop_patience=100 ms")
-        self.assertEqual(self.daemon.process.wait(30), 1, self.daemon.log())
-        self.assertIn("acknowledged bytes that are not at the origin", self.daemon.log())
-        self.assertEqual(self.finish()[0], 1)
-        self.assertFalse(os.path.exists(self.path("origin/data")))
-
-    def test_second_signal_ends_it_at_once(self):
-        self.start("stop_patience=600 s")
-        self.daemon.process.send_signal(signal.SIGTERM)
-        self.assertIn(self.daemon.process.wait(30), (0, 1))
-        self.assertEqual(self.finish()[0], 1)
-
-
 class Doctor(Case):
     def test_fine_config_has_no_fault(self):
         ended = run(program("forebay"), "doctor", "--config", self.config)

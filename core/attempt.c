@@ -432,7 +432,7 @@ void attempt_done(struct step *step, uint32_t index, const struct fb_done *done)
         if (done->status != FB_OK)
             attempt_count_error(node, attempt);
         if (done->status == FB_GONE && is_pull)
-            suspect_add(node, attempt->peer);
+            peer_is_lost(node, attempt->peer);
         attempt_fail(step, index, done->status != FB_OK ? done->status : FB_TIMEOUT);
         return;
     }

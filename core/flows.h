@@ -112,6 +112,8 @@ void origin_check(struct fb_node *node);
 /* patience.c: an attempt takes too long. A hedge costs what HEDGE_COST finished fills earn. */
 enum { HEDGE_COST = 20, HEDGE_CREDIT_MAX = 8 * HEDGE_COST };
 void attempt_timer(struct step *step, uint32_t attempt);
+/* It was silent or broke off: suspected, and all that is under way with it is looked at now. */
+void peer_is_lost(struct fb_node *node, uint32_t peer);
 uint64_t patience_ns(const struct fb_node *node, const struct attempt *attempt,
                      uint32_t size_bytes);
 

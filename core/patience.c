@@ -7,6 +7,7 @@
  *              from an owner, wait_ns: hedge
  *     FETCH    fetch_ns, READ wait_ns: hedge
  *     BACKOFF  over: the next candidate
+ *     PULL, WAITING, once the peer is suspected: as ASKED, at once
  *     QUEUED   its turn for the origin
  *
  * Slowness is judged against what is usual (pace.c), and a judgement is itself a lesson: when all
@@ -137,20 +138,44 @@ static void owner_is_slow(struct step *step, uint32_t index)
         fb_timer_set(node_timer(node), index, answer_ns);
 }
 
-static void peer_is_silent(struct step *step, uint32_t index)
+void peer_is_lost(struct fb_node *node, uint32_t peer)
+{
+    FB_ASSERT(peer != FB_NONE);
+    suspect_add(node, peer);
+    FB_ASSERT(suspect_is(node, peer));
+    for (uint32_t i = 0; i < node->config.fills_max * FB_ATTEMPTS_MAX; i++) {
+        const struct attempt *attempt = &node_attempts(node)[i];
+        bool is_under_way = attempt->state == ATTEMPT_PULL || attempt->state == ATTEMPT_WAITING;
+        bool is_wanted = fill_of(node, i)->state == FILL_ACTIVE; /* else its sibling has won */
+        if (is_under_way && is_wanted && attempt->peer == peer && !attempt->is_hedged)
+            fb_timer_set(node_timer(node), i, node->now_ns);
+    }
+}
+
+/* The attempt's peer is suspected. A pull can not be given up (R3), only hedged. */
+static void go_elsewhere(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
-    FB_ASSERT(attempt->state == ATTEMPT_ASKED);
-    suspect_add(node, attempt->peer);
+    FB_ASSERT(attempt->peer != FB_NONE);
     if (attempt->hops > 0) {
         fill_of(node, index)->avoid = attempt->peer;
         fill_of(node, index)->candidate = 0;
     }
     if (hedge(step, index))
         return;
+    if (attempt->state == ATTEMPT_PULL) {
+        fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
+        return;
+    }
     node->stats.timeouts++;
     attempt_fail(step, index, FB_TIMEOUT);
+}
+
+static bool is_suspected(struct fb_node *node, const struct attempt *attempt)
+{
+    FB_ASSERT(attempt->state != ATTEMPT_IDLE);
+    return attempt->peer != FB_NONE && suspect_is(node, attempt->peer);
 }
 
 void attempt_timer(struct step *step, uint32_t index)
@@ -166,16 +191,21 @@ void attempt_timer(struct step *step, uint32_t index)
     case ATTEMPT_WAITING:
         if (is_past_owner(node, fill_of(node, index), attempt))
             ask_present_owners(step, index);
+        else if (is_suspected(node, attempt))
+            go_elsewhere(step, index);
         else if (attempt->hops > 0)
             holder_is_slow(step, index);
         else
             owner_is_slow(step, index);
         return;
     case ATTEMPT_ASKED:
-        peer_is_silent(step, index);
+        peer_is_lost(node, attempt->peer);
+        go_elsewhere(step, index);
         return;
     case ATTEMPT_PULL:
-        if (attempt->hops > 0)
+        if (is_suspected(node, attempt))
+            go_elsewhere(step, index);
+        else if (attempt->hops > 0)
             holder_is_slow(step, index);
         else
             hedge(step, index);

@@ -3,9 +3,10 @@
  *     trusted --suspect_add--> suspected until a date, longer each time --date passed--> on trial
  *        ^------------------------- suspect_clear: it answered ---------------------------'
  *
- * A suspected peer is not asked, so that it costs one silence and not one for each block; this is
- * faster than any lease. On trial it is asked again, and one failure suspects it for twice as long.
- * The table is small: two peers of one slot make each other forgotten, which costs a silence. */
+ * A suspected peer is not asked, and what is under way with it is hedged at once (patience.c), so
+ * that it costs one silence and not one for each block; this is faster than any lease. On trial it
+ * is asked again, and one failure suspects it for twice as long. The table is small: two peers of
+ * one slot make each other forgotten, which costs a silence. */
 #include "key.h"
 #include "flows.h"
 

@@ -33,6 +33,10 @@ static void check_load(struct fb_map *map, struct fb_check *check)
         fb_map_fault(map, NULL, "a check needs min, max, or both");
     check->at_count = parameters_load(map, "at", check->at);
     check->over_count = parameters_load(map, "over", check->over);
+    if (check->over_count == 0) {
+        check->over_count = parameters_load(map, "minus", check->over);
+        check->is_difference = check->over_count > 0;
+    }
     fb_map_close(map);
 }
 
@@ -98,7 +102,7 @@ static const struct fb_point *point_under(const struct fb_check *check,
     return NULL;
 }
 
-/* What is checked at a point: the metric, or its ratio; n is 0 when it cannot be had. */
+/* What is checked at a point: the metric, its ratio or difference; n is 0 when it cannot be had. */
 static struct fb_estimate check_value(const struct fb_check *check,
                                       const struct fb_results *results,
                                       const struct fb_point *point)
@@ -111,8 +115,9 @@ static struct fb_estimate check_value(const struct fb_check *check,
     struct fb_estimate base = {.n = 0};
     if (under != NULL)
         base = fb_point_estimate(under, check->metric, &unit);
-    value.n = base.n > 0 && base.mean != 0 ? value.n : 0;
-    value.mean = value.n > 0 ? value.mean / base.mean : 0;
+    value.n = base.n > 0 && (check->is_difference || base.mean != 0) ? value.n : 0;
+    if (value.n > 0)
+        value.mean = check->is_difference ? value.mean - base.mean : value.mean / base.mean;
     return value;
 }
 
@@ -147,8 +152,11 @@ uint32_t fb_check_evaluate(const struct fb_check *check, const struct fb_results
             estimate.n > 0 && estimate.mean >= check->min && estimate.mean <= check->max;
         if (estimate.n > 0)
             snprintf(expectation->text, sizeof(expectation->text), "%s%s: %s%.6g, expected %s",
-                     check->metric, name, check->over_count > 0 ? "ratio " : "", estimate.mean,
-                     range);
+                     check->metric, name,
+                     check->over_count == 0 ? ""
+                     : check->is_difference ? "difference "
+                                            : "ratio ",
+                     estimate.mean, range);
         else
             snprintf(expectation->text, sizeof(expectation->text), "%s%s: no such metric",
                      check->metric, name);

@@ -4,7 +4,7 @@
  *       - {metric: fan_out_p99_s, at: {inject: true}, over: {inject: false}, max: 1.2}
  * `at` chooses points by parameter (all points when left out); min and max are inclusive, one
  * may be left out. With `over`, what is checked is the ratio to the point that differs in nothing
- * but the parameters that it gives. */
+ * but the parameters that it gives; with `minus`, the difference. */
 #ifndef FB_RESULTS_EXPECT_H
 #define FB_RESULTS_EXPECT_H
 
@@ -17,7 +17,8 @@ struct fb_check {
     struct fb_parameter at[4];
     uint32_t at_count;
     struct fb_parameter over[4];
-    uint32_t over_count; /* 0: the value itself, not a ratio */
+    uint32_t over_count; /* 0: the value itself */
+    bool is_difference;  /* `minus` */
     double min, max;
 };
 

@@ -15,12 +15,13 @@ enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 enum { TIMER_START, TIMER_COPIED, TIMER_RETRY };
 
 struct fanout_read {
-    uint64_t lease;
+    uint64_t lease, asked_ns;
     uint32_t block; /* number in the object */
 };
 
 struct fanout_node {
     uint64_t begun_ns, ended_ns; /* ended 0: not yet */
+    uint64_t read_ns_max;        /* its longest wait for a block, since the last death */
     uint32_t asked, got;         /* blocks */
     uint32_t first, stride;      /* block it begins with, and step to the next */
     bool has_died;               /* before it was done */
@@ -93,7 +94,8 @@ static void read_next(struct world *world, uint32_t node, uint32_t slot)
         return;
     uint32_t number =
         (uint32_t)((reader->first + (uint64_t)reader->asked++ * reader->stride) % state->blocks);
-    state->reads[(size_t)node * state->window + slot].block = number;
+    state->reads[(size_t)node * state->window + slot] =
+        (struct fanout_read){.block = number, .asked_ns = world_now_ns(world)};
     read_ask(world, node, slot);
 }
 
@@ -143,6 +145,10 @@ void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *rep
     if (!world_check_bytes(world, node, &reply->span, &block))
         return;
     read->lease = reply->lease;
+    bool has_died = world->died_ns > read->asked_ns; /* a node, while this was under way */
+    uint64_t took_ns = world_now_ns(world) - (has_died ? world->died_ns : read->asked_ns);
+    if (took_ns > state->nodes[node].read_ns_max)
+        state->nodes[node].read_ns_max = took_ns;
     bool is_hit = reply->source != FB_NONE && reply->reason != FB_REASON_ORIGIN_PEER;
     fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)block.size);
     if (is_hit)
@@ -222,12 +228,15 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
     const struct fb_scenario *scenario = world->scenario;
     uint32_t nodes = scenario->nodes, count = 0, left = 0;
     double *times = calloc(nodes, sizeof(*times));
-    uint64_t fetched = 0;
+    uint64_t fetched = 0, read_ns_max = 0;
     for (uint32_t i = 0; i < nodes && times != NULL; i++) {
-        if (state->nodes[i].ended_ns > 0 && !state->nodes[i].has_died && !world->hosts[i].is_slow)
-            times[count++] = (double)(state->nodes[i].ended_ns - state->nodes[i].begun_ns) * 1e-9;
+        const struct fanout_node *reader = &state->nodes[i];
+        if (reader->ended_ns > 0 && !reader->has_died && !world->hosts[i].is_slow) {
+            times[count++] = (double)(reader->ended_ns - reader->begun_ns) * 1e-9;
+            read_ns_max = reader->read_ns_max > read_ns_max ? reader->read_ns_max : read_ns_max;
+        }
         fetched += world->hosts[i].fetched_bytes;
-        left += state->nodes[i].ended_ns == 0 && world->hosts[i].is_up;
+        left += reader->ended_ns == 0 && world->hosts[i].is_up;
     }
     metrics_add(run, "fan_out_unfinished", "1", left);
     if (count > 0) {
@@ -239,6 +248,7 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
         metrics_add(run, "fan_out_p50_s", "s", times[count / 2]);
         metrics_add(run, "fan_out_p99_s", "s", times[(count - 1) * 99 / 100]);
         metrics_add(run, "fan_out_max_s", "s", times[count - 1]);
+        metrics_add(run, "fan_out_read_max_s", "s", (double)read_ns_max * 1e-9);
         metrics_add(run, "fan_out_bound_s", "s", bound_s);
         metrics_add(run, "fan_out_max_over_bound", "x", times[count - 1] / bound_s);
         metrics_add(run, "origin_over_object", "x", (double)fetched / size);

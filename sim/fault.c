@@ -73,6 +73,7 @@ void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns, b
     if (!host->is_up)
         return;
     host->is_up = false;
+    world->died_ns = now_ns;
     host->life++;
     host->deaths++;
     fb_engine_set_up(world->engine, node, false);

@@ -80,6 +80,7 @@ struct world {
     struct account *accounts;
     struct fb_view *view;
     uint64_t view_version;
+    uint64_t died_ns;   /* when a node died last; 0: none has */
     bool view_is_stale; /* members were found out; the new view is under way */
     struct pending *pending;
     uint32_t pending_count, pending_used, pending_free;

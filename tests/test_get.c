@@ -153,6 +153,59 @@ static void get_when_owner_is_silent_hedges_to_the_next_owner(void **state)
     script_close(script);
 }
 
+struct dying {
+    uint32_t node;
+    uint64_t at_ns;
+};
+
+/* From a date on a node says nothing, and what is pulled from it takes 10 s to break off. */
+static struct script_fault node_dies(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    const struct dying *dying = script_context(script);
+    bool is_pull = op->kind == FB_OP_PULL && op->source.peer == dying->node;
+    bool is_lost =
+        op->kind == FB_OP_SEND && node == dying->node && script_now_ns(script) >= dying->at_ns;
+    return (struct script_fault){.status = is_pull ? FB_GONE : FB_OK,
+                                 .delay_ns = is_pull ? (uint64_t)10000 * MS : 0,
+                                 .is_lost = is_lost};
+}
+
+/* Another block of the same owners. */
+static struct fb_block block_beside(const struct script *script, const struct fb_block *block)
+{
+    for (uint64_t number = 1;; number++) {
+        struct fb_block other = script_block(7, number, FLOW_BLOCK_BYTES, 1);
+        if (script_owner(script, &other, 0) == script_owner(script, block, 0) &&
+            script_owner(script, &other, 1) == script_owner(script, block, 1))
+            return other;
+    }
+}
+
+static void get_under_way_when_another_ask_meets_silence_is_hedged_at_once(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.wait_ns = (uint64_t)5000 * MS;
+    struct script *script = script_open(4, &config, 1);
+    struct fb_block first = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    struct fb_block second = block_beside(script, &first);
+    struct dying dying = {.node = script_owner(script, &first, 0), .at_ns = (uint64_t)100 * MS};
+    uint32_t reader = 0;
+    while (reader == dying.node || reader == script_owner(script, &first, 1))
+        reader++;
+    script_set_fault(script, node_dies, &dying);
+    script_get(script, 1000, reader, 1, &first);
+    script_get(script, dying.at_ns + 1, reader, 2, &second);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    assert_int_equal(script_reply(script, 2)->status, FB_OK);
+    assert_int_equal(fb_node_stats(script_node(script, reader))->hedges, 2);
+    assert_true(script_reply_ns(script, 1) < dying.at_ns + config.hedge_ns + 12 * MS);
+    assert_int_equal(script_wrong_reads(script), 0);
+    expect_idle(script, 4);
+    script_close(script);
+}
+
 static struct script_fault all_peers_are_silent(struct script *script, uint32_t node,
                                                 const struct fb_op *op)
 {
@@ -401,6 +454,7 @@ int main(void)
         cmocka_unit_test(get_when_everything_is_lent_out_answers_busy),
         cmocka_unit_test(get_from_another_node_is_fetched_by_the_owner),
         cmocka_unit_test(get_when_owner_is_silent_hedges_to_the_next_owner),
+        cmocka_unit_test(get_under_way_when_another_ask_meets_silence_is_hedged_at_once),
         cmocka_unit_test(get_when_all_owners_are_silent_reads_the_origin),
         cmocka_unit_test(get_when_origin_throttles_backs_off_and_succeeds),
         cmocka_unit_test(get_when_origin_keeps_failing_gives_the_error),

@@ -4,16 +4,18 @@
  *        ^                                     |
  *        '------ error: back-off --------------'
  *     listed --another node is the first rank--> asked now and then: DRAIN_ASK --DRAINED--> cleared
- *        '------ and can not be given the block --> STORE, as if this node were the first rank
+ *        '------ and can not be given the block, or is silent --> STORE, as if this node were the
+ *                first rank: at worst the same bytes are stored twice
  *
- * The last keeps nodes whose memory is full of undrained blocks from waiting for each other's.
+ * The last keeps nodes whose memory is full of undrained blocks from waiting for each other's, and
+ * what a dead node was to drain from being owed for ever, where no new view comes.
  * A drain gives way to reads: it is held to drain_bytes_per_s, to drains_max stores at once, and to
  * drains_min while more than drain_yield_fills blocks are being read. It never stops altogether: a
  * training job reads without a pause, and what is not drained is not safe for good. */
 #include "flows.h"
 
 /* Askings in vain double the time to the next, so that many holders do not drown a slow drain. */
-enum { DRAIN_ROUNDS_MAX = 6 };
+enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3 };
 
 /* Stores that may be under way now. */
 static uint64_t drain_limit(const struct fb_node *node)
@@ -85,7 +87,7 @@ static void drain_message(struct step *step, uint32_t target, uint32_t kind, str
 static bool drain_one(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
-    const struct dirty *dirty = &node_dirty(node)[index];
+    struct dirty *dirty = &node_dirty(node)[index];
     struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
     uint32_t rank;
     bool is_owner = put_is_owner(node, key, &rank);
@@ -97,7 +99,8 @@ static bool drain_one(struct step *step, uint32_t index)
         return true;
     }
     bool is_mine = (is_owner && rank == 0) || code_is_wanted(node, FB_LEVEL_MEMORY);
-    if (is_mine || put_is_stuck(node, dirty->slot)) {
+    bool is_silent = dirty->asks >= DRAIN_ASKS_MAX;
+    if (is_mine || is_silent || put_is_stuck(node, dirty->slot)) {
         if (node->drains_used >= drain_limit(node))
             return false; /* the DONE of a store wakes, or drain_tick looks again */
         if (node->drain_ready_ns > node->now_ns)
@@ -105,8 +108,10 @@ static bool drain_one(struct step *step, uint32_t index)
         drain_store(step, index);
         return true;
     }
-    if (put_is_spread(node, dirty->slot) && node->view != NULL)
+    if (put_is_spread(node, dirty->slot) && node->view != NULL) {
+        dirty->asks++;
         drain_message(step, fb_view_owner(node->view, key, 0), FB_MESSAGE_DRAIN_ASK, key);
+    }
     return true;
 }
 
@@ -219,11 +224,13 @@ void drain_asked(struct step *step, const struct fb_message *message)
     bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
     uint8_t flags = is_here ? node_entries(node)[slot].flags : 0;
     FB_ASSERT(!(flags & ENTRY_DIRTY) || !(flags & ENTRY_DRAINED));
-    if (message->source == node->config.node || (flags & ENTRY_DIRTY))
+    if (message->source == node->config.node)
         return;
     bool is_safe = flags & (ENTRY_DRAINED | ENTRY_FETCHED);
     drain_message(step, message->source, is_safe ? FB_MESSAGE_DRAINED : FB_MESSAGE_DRAIN_LOST,
                   message->block.key);
+    if (flags & ENTRY_DIRTY)
+        step->ops[step->count - 1].message.status = FB_BUSY;
 }
 
 /* The first rank does not have the block: it forgot (and then must hold it again), or it drained
@@ -235,6 +242,9 @@ void drain_lost(struct step *step, const struct fb_message *message)
     uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
     if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY) ||
         message->source == node->config.node)
+        return;
+    node_dirty(node)[node_entries(node)[slot].fill].asks = 0;
+    if (message->status == FB_BUSY)
         return;
     struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
     if (fragment != NULL) {

@@ -191,7 +191,8 @@ struct dirty { /* an undrained block; slot FB_NONE: free */
     uint32_t generation;
     uint32_t newer, older; /* drain order; free list in `newer` */
     uint32_t device_slot;  /* pinned there; FB_NONE: in memory alone */
-    uint32_t is_storing;
+    uint16_t is_storing;
+    uint16_t asks; /* of its first rank, since that last answered */
 };
 
 struct match_run {

@@ -157,6 +157,25 @@ static void write_when_the_first_rank_dies_before_the_drain_is_drained_by_anothe
     script_close(script);
 }
 
+/* No view tells of the death, as in a cluster whose members are a list. */
+static void drain_when_the_first_rank_is_silent_for_good_is_done_by_another_holder(void **state)
+{
+    (void)state;
+    struct fb_config config = put_config();
+    config.drain_delay_ns = 500000000;
+    struct script *script = script_open(4, &config, 5);
+    const struct fb_block block = put_block(7);
+    uint32_t dead = script_owner(script, &block, 0);
+    script_write(script, 1000, stranger_of(script, &block), 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 100000000);
+    assert_status(script, 1, FB_OK);
+    script_kill(script, dead);
+    script_run(script, FB_NEVER_NS - 1);
+    assert_int_equal(script_stores(script, &block), 1);
+    assert_quiet(script, 4, dead);
+    script_close(script);
+}
+
 static struct script_fault lose_first_hold(struct script *script, uint32_t node,
                                            const struct fb_op *op)
 {
@@ -385,6 +404,7 @@ int main(void)
         cmocka_unit_test(write_origin_is_acked_when_stored),
         cmocka_unit_test(write_device_is_on_both_devices_when_acked),
         cmocka_unit_test(write_when_the_first_rank_dies_before_the_drain_is_drained_by_another),
+        cmocka_unit_test(drain_when_the_first_rank_is_silent_for_good_is_done_by_another_holder),
         cmocka_unit_test(write_when_messages_are_lost_or_doubled_is_acked_once),
         cmocka_unit_test(write_when_ops_fail_for_a_while_is_acked_and_drained),
         cmocka_unit_test(write_when_a_drive_fails_for_good_is_refused_in_time),

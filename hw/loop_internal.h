@@ -86,13 +86,19 @@ void work_end(struct work *work, enum fb_status status, uint64_t digest);
 void work_end_later(struct work *work, enum fb_status status);
 
 /* tcp_connection.c: one connection. */
-struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket);
+/* peer: whom it is to be connected to; FB_NONE: it was accepted. NULL: there is no room. */
+struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket,
+                                          uint32_t peer);
 void connection_fail(struct fb_tcp_connection *connection, const char *reason);
 void connection_receive(struct fb_tcp_connection *connection);
 void connection_flush(struct fb_tcp_connection *connection);
 /* Room for a frame to be sent; NULL: none. Then connection_put_end with its size. */
 unsigned char *connection_put(struct fb_tcp_connection *connection);
 void connection_put_end(struct fb_tcp_connection *connection, uint32_t size);
+struct fb_bytes connection_room(struct fb_tcp_connection *connection); /* for what comes next */
+void connection_received(struct fb_tcp_connection *connection, uint32_t size);
+struct iovec connection_next(struct fb_tcp_connection *connection);
+void connection_sent(struct fb_tcp_connection *connection, uint32_t size);
 void connection_greet(struct fb_tcp_connection *connection);
 
 /* tcp_pull.c: both sides of a pull. */
@@ -100,11 +106,12 @@ void pull_ask(struct fb_tcp_connection *connection, struct work *work);
 const char *pull_answered(struct fb_tcp_connection *connection,
                           const struct fb_wire_header *header);
 uint32_t pull_body(struct fb_tcp_connection *connection, const unsigned char *bytes, uint32_t size);
-bool pull_receive(struct fb_tcp_connection *connection);
+struct fb_bytes pull_room(const struct fb_tcp_connection *connection);
 void pull_received(struct fb_tcp_connection *connection, uint32_t size);
 void pull_lost(struct fb_tcp_connection *connection);
 const char *pull_asked(struct fb_tcp_connection *connection, const struct fb_wire_frame *frame);
-bool pull_send(struct fb_tcp_connection *connection);
+void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2]);
+void pull_send(struct fb_tcp_connection *connection);
 void pull_sent(struct fb_tcp_connection *connection, uint32_t size);
 
 /* tcp.c */

@@ -214,6 +214,17 @@ static void origin_load(struct fb_map *root, struct fb_settings *settings)
     fb_map_close(&map);
 }
 
+static void tls_load(struct fb_map *root, struct fb_tls_settings *tls)
+{
+    if (!fb_map_has(root, "tls"))
+        return;
+    struct fb_map map = fb_map_child(root, "tls", false);
+    text_require(&map, "certificate", tls->certificate, sizeof(tls->certificate));
+    text_require(&map, "key", tls->key, sizeof(tls->key));
+    text_require(&map, "ca", tls->ca, sizeof(tls->ca));
+    fb_map_close(&map);
+}
+
 /* A drive is read and written past the page cache, which wants everything aligned. */
 static void device_load(struct fb_map *root, struct fb_settings *settings)
 {
@@ -274,6 +285,7 @@ static void root_load(struct fb_map *root, struct fb_settings *settings)
     settings->workers = (uint32_t)fb_map_count_or(root, "workers", 1, 0, 64);
     core_load(root, &settings->core);
     settings->core.node = settings->node;
+    tls_load(root, &settings->tls);
     origin_load(root, settings);
     device_load(root, settings);
     client_load(root, settings);

@@ -34,6 +34,13 @@ struct fb_origin_settings {
     uint64_t timeout_ns;                    /* without a byte */
 };
 
+/* Files for TLS between nodes; all empty: none. See tls.h. */
+struct fb_tls_settings {
+    char certificate[FB_SETTINGS_PATH_MAX]; /* this node's, with what its authority wants between */
+    char key[FB_SETTINGS_PATH_MAX];
+    char ca[FB_SETTINGS_PATH_MAX]; /* whose certificates this node trusts */
+};
+
 struct fb_member_settings {
     struct fb_member member;
     char address[FB_ADDRESS_MAX]; /* HOST:PORT */
@@ -51,6 +58,7 @@ struct fb_settings {
     char etcd_endpoint[FB_SETTINGS_PATH_MAX]; /* empty: the members are those of the list */
     uint64_t lease_ns;                        /* etcd: silence after which a node is out */
     uint32_t domain, weight;                  /* etcd: this node's */
+    struct fb_tls_settings tls;
     struct fb_origin_settings origin;
     char device_path[FB_SETTINGS_PATH_MAX]; /* empty: no device tier */
     char socket_path[FB_SOCKET_PATH_MAX];

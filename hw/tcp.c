@@ -51,7 +51,7 @@ static void accept_done(struct fb_io *io, int32_t result)
         fb_log(FB_LOG_WARNING, "accept_failed", "reason=\"%s\"", strerror(-result));
         return; /* the next sweep listens again */
     }
-    struct fb_tcp_connection *connection = connection_take(loop, FB_TCP_ACCEPTED, result);
+    struct fb_tcp_connection *connection = connection_take(loop, FB_TCP_ACCEPTED, result, FB_NONE);
     if (connection == NULL) {
         fb_log(FB_LOG_WARNING, "accept_refused", "reason=\"too many connections\"");
         close(result);
@@ -98,6 +98,9 @@ void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *erro
         return;
     }
     if (settings->members_max < 2)
+        return;
+    tcp->tls = fb_tls_open(&settings->tls, settings->cluster, error);
+    if (fb_error_is_set(error))
         return;
     connections_open(tcp, settings->members_max, settings->pull_connections, error);
     if (!fb_error_is_set(error))
@@ -177,13 +180,16 @@ void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *member
 void fb_tcp_close(struct fb_tcp *tcp)
 {
     for (uint32_t i = 0; i < tcp->connection_count && tcp->connections != NULL; i++) {
-        if (tcp->connections[i].state != FB_TCP_FREE)
-            close(tcp->connections[i].socket);
+        if (tcp->connections[i].state == FB_TCP_FREE)
+            continue;
+        close(tcp->connections[i].socket);
+        secure_close(&tcp->connections[i].secure);
     }
     if (tcp->listener >= 0)
         close(tcp->listener);
     free(tcp->connections);
     free(tcp->peers);
+    fb_tls_close(tcp->tls);
     *tcp = (struct fb_tcp){.listener = -1};
 }
 
@@ -195,13 +201,12 @@ static struct fb_tcp_connection *peer_connect(struct fb_loop *loop, struct fb_tc
     int file = socket(peer->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (file < 0)
         return NULL;
-    struct fb_tcp_connection *connection = connection_take(loop, role, file);
+    struct fb_tcp_connection *connection = connection_take(loop, role, file, peer->node);
     if (connection == NULL) {
         close(file);
         return NULL;
     }
     socket_set_up(file, loop->settings->peer_timeout_ns);
-    connection->peer = peer->node;
     connection_greet(connection);
     fb_uring_connect(&loop->uring, &connection->send, file, &peer->address);
     return connection;
@@ -302,6 +307,7 @@ void tcp_connection_ended(struct fb_tcp_connection *connection)
     if (connection->role != FB_TCP_ACCEPTED && peer != NULL)
         peer_lose(loop, peer, connection);
     close(connection->socket);
+    secure_close(&connection->secure);
     connection->state = FB_TCP_FREE;
     connection->next = loop->tcp.free;
     loop->tcp.free = connection;

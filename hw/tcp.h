@@ -6,11 +6,13 @@
  *  2. A message that finds no connection and no room is dropped. A pull that finds none ends GONE.
  *  3. A connection that shows no life for peer_timeout ends; its pulls end GONE after the kernel
  *     has let go of their memory.
- *  4. A peer is who its greeting says; the greeting must fit this cluster. */
+ *  4. A peer is who its greeting says; the greeting must fit this cluster, and under TLS the
+ *     certificate must be that node's. */
 #ifndef FB_HW_TCP_H
 #define FB_HW_TCP_H
 
 #include "hw/settings.h"
+#include "hw/tcp_secure.h"
 #include "hw/uring.h"
 #include "hw/wire.h"
 
@@ -42,6 +44,7 @@ struct fb_tcp_connection {
     struct fb_loop *loop;
     struct fb_tcp_connection *next; /* free list */
     struct fb_io receive, send;     /* send also connects */
+    struct fb_tcp_secure secure;    /* session NULL: plaintext */
     enum fb_tcp_state state;
     enum fb_tcp_role role;
     int socket;
@@ -82,7 +85,8 @@ struct fb_tcp {
     struct fb_tcp_connection *connections;
     uint32_t connection_count;
     struct fb_tcp_connection *free;
-    int listener; /* -1: a cluster of one */
+    struct fb_tls *tls; /* NULL: connections are not encrypted */
+    int listener;       /* -1: a cluster of one */
     struct fb_io accept;
     struct fb_wire_frame frame; /* the one being looked at */
     uint64_t messages_dropped;

@@ -55,27 +55,56 @@ void connection_put_end(struct fb_tcp_connection *connection, uint32_t size)
     connection_flush(connection);
 }
 
+/* The next bytes of this side; length 0: there are none. */
+struct iovec connection_next(struct fb_tcp_connection *connection)
+{
+    struct iovec parts[2];
+    if (connection->role == FB_TCP_ACCEPTED) {
+        pull_parts(connection, parts);
+        return parts[0].iov_len > 0 ? parts[0] : parts[1];
+    }
+    uint32_t sending = connection->out_index ^ 1;
+    if (connection->out_size[sending] == 0) {
+        sending = connection->out_index;
+        connection->out_index ^= 1;
+        connection->out_sent = 0;
+    }
+    return (struct iovec){.iov_base = connection->out[sending] + connection->out_sent,
+                          .iov_len = connection->out_size[sending] - connection->out_sent};
+}
+
+/* So many of them went. */
+void connection_sent(struct fb_tcp_connection *connection, uint32_t size)
+{
+    if (connection->role == FB_TCP_ACCEPTED) {
+        pull_sent(connection, size);
+        return;
+    }
+    uint32_t sending = connection->out_index ^ 1;
+    connection->out_sent += size;
+    FB_ASSERT(connection->out_sent <= connection->out_size[sending]);
+    if (connection->out_sent == connection->out_size[sending])
+        connection->out_size[sending] = 0;
+}
+
 /* Starts the next send, if there is something to send and none is pending. */
 void connection_flush(struct fb_tcp_connection *connection)
 {
     if (connection->state != FB_TCP_OPEN || connection->send.is_pending)
         return;
+    if (connection->secure.session != NULL) {
+        secure_flush(connection);
+        return;
+    }
     if (connection->role == FB_TCP_ACCEPTED) {
         pull_send(connection);
         return;
     }
-    uint32_t sending = connection->out_index ^ 1;
-    if (connection->out_size[sending] == 0) {
-        if (connection->out_size[connection->out_index] == 0)
-            return;
-        sending = connection->out_index;
-        connection->out_index ^= 1;
-        connection->out_sent = 0;
-    }
-    const struct fb_bytes bytes = {.at = connection->out[sending] + connection->out_sent,
-                                   .size = connection->out_size[sending] - connection->out_sent};
-    fb_uring_send(&connection->loop->uring, &connection->send, connection->socket, bytes,
-                  MSG_WAITALL);
+    const struct iovec next = connection_next(connection);
+    const struct fb_bytes bytes = {.at = next.iov_base, .size = next.iov_len};
+    if (bytes.size > 0)
+        fb_uring_send(&connection->loop->uring, &connection->send, connection->socket, bytes,
+                      MSG_WAITALL);
 }
 
 void connection_greet(struct fb_tcp_connection *connection)
@@ -108,6 +137,9 @@ static const char *hello_fault(struct fb_tcp_connection *connection,
         return "its core.block_size differs";
     if (tcp_peer(&loop->tcp, frame->header.source) == NULL)
         return "it is no member";
+    const struct fb_tls_session *session = connection->secure.session;
+    if (session != NULL && !fb_tls_is_node(session, frame->header.source))
+        return "its certificate is not that of the node that it says it is";
     connection->peer = frame->header.source;
     fb_log(FB_LOG_DEBUG, "peer_greeted", "peer=%u pulls=%u", connection->peer,
            frame->hello.is_for_pulls);
@@ -174,16 +206,41 @@ static void frames_take(struct fb_tcp_connection *connection)
     memmove(connection->in, connection->in + at, connection->in_size);
 }
 
+struct fb_bytes connection_room(struct fb_tcp_connection *connection)
+{
+    struct fb_bytes room = pull_room(connection);
+    connection->is_direct = room.size > 0;
+    if (!connection->is_direct)
+        room = (struct fb_bytes){.at = connection->in + connection->in_size,
+                                 .size = FB_TCP_IN_BYTES - connection->in_size};
+    FB_ASSERT(room.size > 0);
+    return room;
+}
+
 void connection_receive(struct fb_tcp_connection *connection)
 {
     if (connection->state != FB_TCP_OPEN)
         return;
-    connection->is_direct = pull_receive(connection);
-    if (connection->is_direct)
+    if (connection->secure.session != NULL) {
+        secure_receive(connection);
         return;
-    const struct fb_bytes room = {.at = connection->in + connection->in_size,
-                                  .size = FB_TCP_IN_BYTES - connection->in_size};
-    fb_uring_receive(&connection->loop->uring, &connection->receive, connection->socket, room, 0);
+    }
+    const struct fb_bytes room = connection_room(connection);
+    fb_uring_receive(&connection->loop->uring, &connection->receive, connection->socket, room,
+                     connection->is_direct ? MSG_WAITALL : 0);
+}
+
+/* Bytes came into the room that there was. */
+void connection_received(struct fb_tcp_connection *connection, uint32_t size)
+{
+    FB_ASSERT(size > 0);
+    if (connection->is_direct) {
+        pull_received(connection, size);
+        return;
+    }
+    connection->in_size += size;
+    FB_ASSERT(connection->in_size <= FB_TCP_IN_BYTES);
+    frames_take(connection);
 }
 
 static void receive_done(struct fb_io *io, int32_t result)
@@ -198,12 +255,10 @@ static void receive_done(struct fb_io *io, int32_t result)
         return;
     }
     connection->alive_ns = connection->loop->now_ns;
-    if (result > 0 && connection->is_direct) {
-        pull_received(connection, (uint32_t)result);
-    } else if (result > 0) {
-        connection->in_size += (uint32_t)result;
-        frames_take(connection);
-    }
+    if (result > 0 && connection->secure.session != NULL)
+        secure_received(connection, (uint32_t)result);
+    else if (result > 0)
+        connection_received(connection, (uint32_t)result);
     connection_receive(connection);
     connection_settle(connection);
 }
@@ -238,28 +293,28 @@ static void send_done(struct fb_io *io, int32_t result)
         return;
     }
     uint32_t sent = result > 0 ? (uint32_t)result : 0;
-    if (connection->role == FB_TCP_ACCEPTED) {
-        pull_sent(connection, sent);
-    } else {
-        uint32_t sending = connection->out_index ^ 1;
-        connection->out_sent += sent;
-        if (connection->out_sent == connection->out_size[sending])
-            connection->out_size[sending] = 0;
-    }
+    if (connection->secure.session != NULL)
+        secure_sent(connection, sent);
+    else
+        connection_sent(connection, sent);
     connection_flush(connection);
 }
 
-struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket)
+struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket,
+                                          uint32_t peer)
 {
     struct fb_tcp_connection *connection = loop->tcp.free;
-    if (connection == NULL)
+    struct fb_tcp_secure secure = {.session = NULL};
+    FB_ASSERT((role == FB_TCP_ACCEPTED) == (peer == FB_NONE));
+    if (connection == NULL || (loop->tcp.tls != NULL && !secure_open(&secure, loop->tcp.tls, peer)))
         return NULL;
     loop->tcp.free = connection->next;
     memset(connection, 0, offsetof(struct fb_tcp_connection, in));
+    connection->secure = secure;
     connection->loop = loop;
     connection->role = role;
     connection->socket = socket;
-    connection->peer = FB_NONE;
+    connection->peer = peer;
     connection->alive_ns = loop->now_ns;
     connection->state = role == FB_TCP_ACCEPTED ? FB_TCP_OPEN : FB_TCP_CONNECTING;
     connection->opened_ns = role == FB_TCP_ACCEPTED ? loop->now_ns : 0;

@@ -91,19 +91,16 @@ uint32_t pull_body(struct fb_tcp_connection *connection, const unsigned char *by
     return part;
 }
 
-/* Receives the rest of a body into its place; false: no body is due. */
-bool pull_receive(struct fb_tcp_connection *connection)
+/* Where the rest of a body belongs; size 0: no body is due. */
+struct fb_bytes pull_room(const struct fb_tcp_connection *connection)
 {
-    struct work *work = connection->pull_head;
+    const struct work *work = connection->pull_head;
     if (!connection->is_body)
-        return false;
+        return (struct fb_bytes){.size = 0};
     FB_ASSERT(connection->in_size == 0);
     uint64_t left = work->bytes.size - work->moved;
-    const struct fb_bytes part = {.at = work->bytes.at + work->moved,
-                                  .size = left < BODY_PART_BYTES ? left : BODY_PART_BYTES};
-    fb_uring_receive(&connection->loop->uring, &connection->receive, connection->socket, part,
-                     MSG_WAITALL);
-    return true;
+    return (struct fb_bytes){.at = work->bytes.at + work->moved,
+                             .size = left < BODY_PART_BYTES ? left : BODY_PART_BYTES};
 }
 
 void pull_received(struct fb_tcp_connection *connection, uint32_t size)
@@ -141,12 +138,13 @@ static uint64_t answer_body_bytes(const struct fb_tcp_answer *answer)
     return answer->is_refused ? 0 : answer->pull.size;
 }
 
-/* Sends the first answer, or the rest of it; false: there is none. */
-bool pull_send(struct fb_tcp_connection *connection)
+/* What is left of the first answer: of its header, and of its body. Both empty: there is none. */
+void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2])
 {
-    struct fb_loop *loop = connection->loop;
+    const struct fb_loop *loop = connection->loop;
+    parts[0] = parts[1] = (struct iovec){.iov_len = 0};
     if (connection->answer_count == 0)
-        return false;
+        return;
     const struct fb_tcp_answer *answer = &connection->answers[connection->answer_first];
     uint64_t body = answer_body_bytes(answer), sent = connection->answer_sent;
     if (sent == 0)
@@ -155,19 +153,24 @@ bool pull_send(struct fb_tcp_connection *connection)
                            answer->id, answer->is_refused ? FB_INVALID : body);
     uint64_t header_sent = sent < FB_WIRE_HEADER_BYTES ? sent : FB_WIRE_HEADER_BYTES;
     uint64_t body_sent = sent - header_sent;
-    connection->answer_parts[0] =
-        (struct iovec){.iov_base = connection->answer_header + header_sent,
-                       .iov_len = FB_WIRE_HEADER_BYTES - header_sent};
-    connection->answer_parts[1] =
-        (struct iovec){.iov_base = loop->memory.bytes.at + answer->pull.offset + body_sent,
-                       .iov_len = body - body_sent};
-    if (answer->is_refused)
-        connection->answer_parts[1] = (struct iovec){.iov_len = 0};
+    parts[0] = (struct iovec){.iov_base = connection->answer_header + header_sent,
+                              .iov_len = FB_WIRE_HEADER_BYTES - header_sent};
+    if (!answer->is_refused)
+        parts[1] =
+            (struct iovec){.iov_base = loop->memory.bytes.at + answer->pull.offset + body_sent,
+                           .iov_len = body - body_sent};
+}
+
+/* Sends the first answer, or the rest of it. */
+void pull_send(struct fb_tcp_connection *connection)
+{
+    if (connection->answer_count == 0)
+        return;
+    pull_parts(connection, connection->answer_parts);
     connection->answer_message =
         (struct msghdr){.msg_iov = connection->answer_parts, .msg_iovlen = 2};
-    fb_uring_send_parts(&loop->uring, &connection->send, connection->socket,
+    fb_uring_send_parts(&connection->loop->uring, &connection->send, connection->socket,
                         &connection->answer_message);
-    return true;
 }
 
 void pull_sent(struct fb_tcp_connection *connection, uint32_t size)

@@ -6,7 +6,7 @@
 #
 # An authority that is in DIR already is kept, so nodes can be added later. Copy ca.pem, node-N.pem
 # and node-N.key to node N, and keep ca.key elsewhere: whoever has it can be any node. Then
-#     tls: {certificate: /etc/forebay/node-N.pem, key: /etc/forebay/node-N.key, ca: /etc/forebay/ca.pem}
+#     tls: {certificate: DIR/node-N.pem, key: DIR/node-N.key, ca: DIR/ca.pem}
 set -eu
 
 [ $# -ge 3 ] || {

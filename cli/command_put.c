@@ -1,5 +1,5 @@
-/* `forebay put`: writes a file through this machine's daemon. Says when it is as safe as --level
- * asks for, and ends when it is whole and visible at the origin. */
+/* `forebay put`: writes a file through this machine's daemon, and ends when it is as safe as
+ * --level asks for and visible under its name. */
 #include "cli/command.h"
 #include "hw/forebay.h"
 #include "models/units.h"
@@ -33,7 +33,12 @@ static double seconds_now(void)
 
 static int fail(const char *what, int code)
 {
-    fprintf(stderr, "forebay put: %s: %s\n", what, strerror(-code));
+    const char *reason =
+        code == -ESTALE      ? "another writer has committed this name meanwhile, and won"
+        : code == -EHOSTDOWN ? "this node is cut off from its cluster or the metadata store; try "
+                               "again when forebay status says fenced 0"
+                             : strerror(-code);
+    fprintf(stderr, "forebay put: %s: %s\n", what, reason);
     return FB_EXIT_FAILED;
 }
 

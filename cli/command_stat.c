@@ -74,9 +74,12 @@ int fb_command_stat(int argc, char **argv)
         return fail("stat", names[0], code);
     uint64_t blocks =
         facts.size_bytes / facts.block_size_bytes + (facts.size_bytes % facts.block_size_bytes > 0);
+    static const char *const levels[] = {"memory", "replicated", "device", "origin"};
     printf("name %s\nsize_bytes %" PRIu64 "\nblocks %" PRIu64 "\nblock_size_bytes %" PRIu64
-           "\nversion %016" PRIx64 "\n",
-           names[0], facts.size_bytes, blocks, facts.block_size_bytes, facts.version);
+           "\nversion %016" PRIx64 "\nstate %s\nlevel %s\n",
+           names[0], facts.size_bytes, blocks, facts.block_size_bytes, facts.version,
+           facts.is_at_origin ? "origin" : "cache",
+           facts.level <= FOREBAY_ORIGIN ? levels[facts.level] : "?");
     return FB_EXIT_FINE;
 }
 

@@ -194,21 +194,36 @@ static const struct fb_help table[] = {
         .summary = "write a file through this machine's daemon",
         .text =
             "The bytes are spread to the nodes that shall hold them and stored at the origin in "
-            "the background; NAME appears there when all of it is there. Ends then.",
+            "the background. Ends when they are as safe as --level says and every node sees NAME; "
+            "without a metadata store, when the origin shows it.",
         .options =
             {
                 {"--socket PATH", "the daemon's client.socket"},
                 {"--level memory|replicated|device|origin",
-                 "what --verbose reports first: where the bytes are safe; default: replicated"},
+                 "where the bytes are to be safe; default: replicated"},
                 {"--verbose", "says when the level was reached and when it was committed"},
             },
         .examples = {{"forebay put --verbose step-1000.pt checkpoints/step-1000.pt",
                       "How long until the trainer may go on, how long until it is at the origin?"}},
     },
     {
+        .name = "rm",
+        .arguments = "[--socket PATH] NAME...",
+        .summary = "remove files",
+        .text = "Nobody opens NAME from then on. With a metadata store the origin's object goes in "
+                "the background.",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+            },
+        .examples = {{"forebay rm checkpoints/step-900.pt", "Makes room."}},
+    },
+    {
         .name = "stat",
         .arguments = "[--socket PATH] NAME",
-        .summary = "print the size and version of a file at the origin",
+        .summary = "print size, version, state and level of a file",
+        .text = "State cache: committed, and safe as its level says; the origin does not show it "
+                "yet. State origin: it does.",
         .options =
             {
                 {"--socket PATH", "the daemon's client.socket"},

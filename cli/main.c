@@ -17,6 +17,7 @@
 #pragma weak fb_command_ls
 #pragma weak fb_command_mount
 #pragma weak fb_command_put
+#pragma weak fb_command_rm
 #pragma weak fb_command_stat
 #pragma weak fb_command_status
 
@@ -26,13 +27,21 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"run", fb_command_run},       {"size", fb_command_size},
-    {"replay", fb_command_replay}, {"bench", fb_command_bench},
-    {"swarm", fb_command_swarm},   {"get", fb_command_get},
-    {"doctor", fb_command_doctor}, {"ls", fb_command_ls},
-    {"mount", fb_command_mount},   {"put", fb_command_put},
-    {"stat", fb_command_stat},     {"status", fb_command_status},
-    {"help", fb_command_help},     {"completion", fb_command_completion},
+    {"run", fb_command_run},
+    {"size", fb_command_size},
+    {"replay", fb_command_replay},
+    {"bench", fb_command_bench},
+    {"swarm", fb_command_swarm},
+    {"get", fb_command_get},
+    {"doctor", fb_command_doctor},
+    {"ls", fb_command_ls},
+    {"mount", fb_command_mount},
+    {"put", fb_command_put},
+    {"rm", fb_command_rm},
+    {"stat", fb_command_stat},
+    {"status", fb_command_status},
+    {"help", fb_command_help},
+    {"completion", fb_command_completion},
 };
 
 static bool is_help(const char *argument)

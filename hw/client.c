@@ -182,8 +182,17 @@ int forebay_client_stat(struct forebay_client *client, const char *name,
         return code;
     *facts = (struct forebay_facts){.size_bytes = reply.size,
                                     .version = reply.version_of_object,
-                                    .block_size_bytes = reply.block_size};
+                                    .block_size_bytes = reply.block_size,
+                                    .is_at_origin = reply.state == 0,
+                                    .level = (enum forebay_level)reply.level};
     return 0;
+}
+
+int forebay_client_remove(struct forebay_client *client, const char *name)
+{
+    struct fb_local_request request = {.kind = FB_LOCAL_REMOVE};
+    struct fb_local_reply reply;
+    return client_call(client, &request, name, &reply);
 }
 
 /* Calls `call` for the entries of the page that was received; *result: what it returned. */

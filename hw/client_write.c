@@ -220,16 +220,19 @@ int forebay_file_commit(struct forebay_file *file, uint32_t patience_s)
     int code = forebay_file_sync(file);
     uint64_t until_ns = client_clock_ns() + (uint64_t)patience_s * 1000000000u;
     while (code == 0) {
-        struct fb_local_request request = {
-            .kind = FB_LOCAL_COMMIT, .object = writer->handle, .index = writer->size};
+        struct fb_local_request request = {.kind = FB_LOCAL_COMMIT,
+                                           .object = writer->handle,
+                                           .index = writer->size,
+                                           .level = writer->level};
         struct fb_local_reply reply;
         code = client_call(file->client, &request, NULL, &reply);
-        if (code != -EBUSY)
+        bool may_come = code == -EBUSY || code == -ETIMEDOUT || code == -EHOSTDOWN;
+        if (!may_come || client_clock_ns() >= until_ns)
             break;
-        code = client_clock_ns() < until_ns ? 0 : -ETIMEDOUT;
+        code = 0;
         nanosleep(&nap, NULL);
     }
     if (code == 0)
         file->size = writer->size;
-    return code;
+    return code == -EBUSY ? -ETIMEDOUT : code;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BODY_MAX = 16 << 20, CALL_S = 5, CONNECT_S = 2, ENCODED_MAX = 4096 };
+enum { BODY_MAX = 16 << 20, CALL_S = 5, CONNECT_S = 2 };
 
 static size_t body_take(char *bytes, size_t one, size_t count, void *context)
 {
@@ -40,19 +40,19 @@ void fb_etcd_close(struct fb_etcd *etcd)
     etcd->body = NULL;
 }
 
-static const char *encode(const char *text, char encoded[ENCODED_MAX])
+const char *fb_etcd_encode(const char *text, char encoded[FB_ETCD_ENCODED_MAX])
 {
     size_t length = strlen(text);
-    if (length > ENCODED_MAX / 4 * 3 - 4)
-        length = ENCODED_MAX / 4 * 3 - 4;
+    if (length > FB_ETCD_ENCODED_MAX / 4 * 3 - 4)
+        length = FB_ETCD_ENCODED_MAX / 4 * 3 - 4;
     EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)text, (int)length);
     return encoded;
 }
 
-static bool decode(const char *encoded, char text[ENCODED_MAX])
+bool fb_etcd_decode(const char *encoded, char text[FB_ETCD_ENCODED_MAX])
 {
     size_t length = encoded != NULL ? strlen(encoded) : 0, padding = 0;
-    if (length == 0 || length % 4 != 0 || length >= ENCODED_MAX)
+    if (length == 0 || length % 4 != 0 || length >= FB_ETCD_ENCODED_MAX)
         return false;
     while (padding < 2 && encoded[length - 1 - padding] == '=')
         padding++;
@@ -63,11 +63,9 @@ static bool decode(const char *encoded, char text[ENCODED_MAX])
     return true;
 }
 
-/* Posts JSON; takes over request. Returns the answer, or NULL. */
-static json_t *post(struct fb_etcd *etcd, const char *path, json_t *request)
+json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request)
 {
     char url[1200];
-    long status = 0;
     json_t *answer = NULL;
     char *text = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
@@ -75,6 +73,7 @@ static json_t *post(struct fb_etcd *etcd, const char *path, json_t *request)
     snprintf(url, sizeof(url), "%s%s", etcd->endpoint, path);
     etcd->body_size = 0;
     etcd->fault[0] = '\0';
+    etcd->status = 0;
     curl_easy_reset(etcd->easy);
     curl_easy_setopt(etcd->easy, CURLOPT_URL, url);
     curl_easy_setopt(etcd->easy, CURLOPT_POSTFIELDS, text);
@@ -85,13 +84,13 @@ static json_t *post(struct fb_etcd *etcd, const char *path, json_t *request)
     curl_easy_setopt(etcd->easy, CURLOPT_ERRORBUFFER, etcd->fault);
     curl_easy_setopt(etcd->easy, CURLOPT_WRITEFUNCTION, body_take);
     curl_easy_setopt(etcd->easy, CURLOPT_WRITEDATA, etcd);
-    CURLcode code = text != NULL ? curl_easy_perform(etcd->easy) : CURLE_OUT_OF_MEMORY;
-    curl_easy_getinfo(etcd->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (code == CURLE_OK && etcd->body_size > 0)
+    etcd->code = text != NULL ? curl_easy_perform(etcd->easy) : CURLE_OUT_OF_MEMORY;
+    curl_easy_getinfo(etcd->easy, CURLINFO_RESPONSE_CODE, &etcd->status);
+    if (etcd->code == CURLE_OK && etcd->body_size > 0)
         answer = json_loads(etcd->body, 0, NULL);
-    if (code == CURLE_OK && (status != 200 || answer == NULL))
-        snprintf(etcd->fault, sizeof(etcd->fault), "answer %ld", status);
-    if (status != 200) {
+    if (etcd->code == CURLE_OK && (etcd->status != 200 || answer == NULL))
+        snprintf(etcd->fault, sizeof(etcd->fault), "answer %ld", etcd->status);
+    if (etcd->status != 200) {
         json_decref(answer);
         answer = NULL;
     }
@@ -100,7 +99,7 @@ static json_t *post(struct fb_etcd *etcd, const char *path, json_t *request)
     return answer;
 }
 
-static uint64_t number_of(const json_t *object, const char *key)
+uint64_t fb_etcd_number(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
     const char *text = json_string_value(value);
@@ -109,8 +108,8 @@ static uint64_t number_of(const json_t *object, const char *key)
 
 enum fb_etcd_code fb_etcd_lease(struct fb_etcd *etcd, uint32_t seconds, uint64_t *lease)
 {
-    json_t *answer = post(etcd, "/v3/lease/grant", json_pack("{s:i}", "TTL", (int)seconds));
-    *lease = number_of(answer, "ID");
+    json_t *answer = fb_etcd_post(etcd, "/v3/lease/grant", json_pack("{s:i}", "TTL", (int)seconds));
+    *lease = fb_etcd_number(answer, "ID");
     json_decref(answer);
     return *lease != 0 ? FB_ETCD_FINE : FB_ETCD_AWAY;
 }
@@ -124,18 +123,18 @@ static json_t *lease_request(uint64_t lease)
 
 enum fb_etcd_code fb_etcd_keep_alive(struct fb_etcd *etcd, uint64_t lease)
 {
-    json_t *answer = post(etcd, "/v3/lease/keepalive", lease_request(lease));
+    json_t *answer = fb_etcd_post(etcd, "/v3/lease/keepalive", lease_request(lease));
     const json_t *result = json_object_get(answer, "result");
-    enum fb_etcd_code code = answer == NULL                  ? FB_ETCD_AWAY
-                             : number_of(result, "TTL") == 0 ? FB_ETCD_GONE
-                                                             : FB_ETCD_FINE;
+    enum fb_etcd_code code = answer == NULL                       ? FB_ETCD_AWAY
+                             : fb_etcd_number(result, "TTL") == 0 ? FB_ETCD_GONE
+                                                                  : FB_ETCD_FINE;
     json_decref(answer);
     return code;
 }
 
 enum fb_etcd_code fb_etcd_revoke(struct fb_etcd *etcd, uint64_t lease)
 {
-    json_t *answer = post(etcd, "/v3/lease/revoke", lease_request(lease));
+    json_t *answer = fb_etcd_post(etcd, "/v3/lease/revoke", lease_request(lease));
     enum fb_etcd_code code = answer != NULL ? FB_ETCD_FINE : FB_ETCD_AWAY;
     json_decref(answer);
     return code;
@@ -144,18 +143,18 @@ enum fb_etcd_code fb_etcd_revoke(struct fb_etcd *etcd, uint64_t lease)
 enum fb_etcd_code fb_etcd_create(struct fb_etcd *etcd, const char *key, const char *value,
                                  uint64_t lease)
 {
-    char key64[ENCODED_MAX], value64[ENCODED_MAX], id[32];
-    encode(key, key64);
-    encode(value, value64);
+    char key64[FB_ETCD_ENCODED_MAX], value64[FB_ETCD_ENCODED_MAX], id[32];
+    fb_etcd_encode(key, key64);
+    fb_etcd_encode(value, value64);
     snprintf(id, sizeof(id), "%" PRIu64, lease);
     static const char *const targets[2][2] = {{"CREATE", "create_revision"}, {"VALUE", "value"}};
     enum fb_etcd_code code = FB_ETCD_TAKEN;
     for (uint32_t i = 0; i < 2 && code == FB_ETCD_TAKEN; i++) {
-        json_t *answer =
-            post(etcd, "/v3/kv/txn",
-                 json_pack("{s:[{s:s,s:s,s:s}],s:[{s:{s:s,s:s,s:s}}]}", "compare", "target",
-                           targets[i][0], "key", key64, targets[i][1], i == 0 ? "0" : value64,
-                           "success", "request_put", "key", key64, "value", value64, "lease", id));
+        json_t *answer = fb_etcd_post(
+            etcd, "/v3/kv/txn",
+            json_pack("{s:[{s:s,s:s,s:s}],s:[{s:{s:s,s:s,s:s}}]}", "compare", "target",
+                      targets[i][0], "key", key64, targets[i][1], i == 0 ? "0" : value64, "success",
+                      "request_put", "key", key64, "value", value64, "lease", id));
         bool is_put = json_is_true(json_object_get(answer, "succeeded"));
         code = answer == NULL ? FB_ETCD_AWAY : is_put ? FB_ETCD_FINE : FB_ETCD_TAKEN;
         json_decref(answer);
@@ -166,23 +165,24 @@ enum fb_etcd_code fb_etcd_create(struct fb_etcd *etcd, const char *key, const ch
 enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd_call *call,
                                void *context)
 {
-    char from[ENCODED_MAX], to[ENCODED_MAX], end[1024], key[ENCODED_MAX], value[ENCODED_MAX];
+    char from[FB_ETCD_ENCODED_MAX], to[FB_ETCD_ENCODED_MAX], end[1024], key[FB_ETCD_ENCODED_MAX],
+        value[FB_ETCD_ENCODED_MAX];
     size_t length = strlen(prefix);
     if (length == 0 || length >= sizeof(end))
         return FB_ETCD_AWAY;
     memcpy(end, prefix, length + 1);
     end[length - 1]++; /* the first key behind all that begin so */
-    json_t *answer =
-        post(etcd, "/v3/kv/range",
-             json_pack("{s:s,s:s}", "key", encode(prefix, from), "range_end", encode(end, to)));
+    json_t *answer = fb_etcd_post(etcd, "/v3/kv/range",
+                                  json_pack("{s:s,s:s}", "key", fb_etcd_encode(prefix, from),
+                                            "range_end", fb_etcd_encode(end, to)));
     if (answer == NULL)
         return FB_ETCD_AWAY;
     size_t i;
     const json_t *entry;
     json_array_foreach(json_object_get(answer, "kvs"), i, entry)
     {
-        if (decode(json_string_value(json_object_get(entry, "key")), key) &&
-            decode(json_string_value(json_object_get(entry, "value")), value))
+        if (fb_etcd_decode(json_string_value(json_object_get(entry, "key")), key) &&
+            fb_etcd_decode(json_string_value(json_object_get(entry, "value")), value))
             call(context, key, value);
     }
     json_decref(answer);

@@ -14,8 +14,13 @@ struct fb_etcd {
     char endpoint[1024];
     char *body;
     uint64_t body_size;
-    char fault[CURL_ERROR_SIZE]; /* of the last call */
+    /* Of the last call: */
+    char fault[CURL_ERROR_SIZE];
+    CURLcode code;
+    long status; /* of HTTP; 0: there was no answer */
 };
+
+enum { FB_ETCD_ENCODED_MAX = 4096 };
 
 enum fb_etcd_code { FB_ETCD_FINE, FB_ETCD_TAKEN, FB_ETCD_GONE, FB_ETCD_AWAY };
 
@@ -37,5 +42,14 @@ enum fb_etcd_code fb_etcd_create(struct fb_etcd *etcd, const char *key, const ch
 typedef void fb_etcd_call(void *context, const char *key, const char *value);
 enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd_call *call,
                                void *context);
+
+/* What the calls above, and others of the API, are made of. Posts JSON, which it takes over; the
+ * answer is the caller's; NULL: fault, code and status say why. */
+json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request);
+/* Base64. Text that is too long is cut; decode: false: it is no base64, or too long. */
+const char *fb_etcd_encode(const char *text, char encoded[FB_ETCD_ENCODED_MAX]);
+bool fb_etcd_decode(const char *encoded, char text[FB_ETCD_ENCODED_MAX]);
+/* A 64-bit number, which the API writes as a string; 0: there is none. */
+uint64_t fb_etcd_number(const json_t *object, const char *key);
 
 #endif

@@ -32,16 +32,33 @@ int forebay_client_open(const char *socket_path, struct forebay_client **client)
  */
 void forebay_client_close(struct forebay_client *client);
 
-/* Facts about a name, as the origin knows it now. */
+/* How safe written bytes are when the daemon says so. */
+enum forebay_level {
+    FOREBAY_MEMORY,     /* in this machine's memory */
+    FOREBAY_REPLICATED, /* in the memory of as many nodes as core.write_quorum says */
+    FOREBAY_DEVICE,     /* on a device of as many nodes */
+    FOREBAY_ORIGIN,     /* at the origin */
+};
+
+/* Facts about what a name means now. */
 struct forebay_facts {
     uint64_t size_bytes;
     uint64_t version; /* changes when the object does */
     uint64_t block_size_bytes;
+    int is_at_origin;         /* 0: committed, in the cache, and not shown by the origin yet */
+    enum forebay_level level; /* that held when it was committed; at the origin: FOREBAY_ORIGIN */
 };
 
-/* Errors: -ENOENT; -EINVAL: no fine name; -EIO: the origin failed; -EBUSY. */
+/* Errors: -ENOENT; -EINVAL: no fine name; -EIO: the origin failed; -EHOSTDOWN, -ETIMEDOUT: the
+ * metadata store does not answer and this node has not seen the name before; -EBUSY. */
 int forebay_client_stat(struct forebay_client *client, const char *name,
                         struct forebay_facts *facts);
+
+/* Removes a name: nobody opens it from the return on. The origin's object goes in the background,
+ * without a metadata store before the return. Files that are open stay readable while their blocks
+ * are cached. Errors: as forebay_client_stat; -ESTALE: somebody has changed the name meanwhile;
+ * -EHOSTDOWN: this node is cut off from its cluster, and will be back. */
+int forebay_client_remove(struct forebay_client *client, const char *name);
 
 /* An entry of a folder; name: until the call returns. Returning other than 0 ends the listing. */
 struct forebay_entry {
@@ -73,14 +90,6 @@ uint64_t forebay_file_size_bytes(const struct forebay_file *file);
  * went. Bytes before the error may have been written. */
 int64_t forebay_file_read(struct forebay_file *file, uint64_t offset, void *bytes, uint64_t size);
 
-/* How safe written bytes are when the daemon says so. */
-enum forebay_level {
-    FOREBAY_MEMORY,     /* in this machine's memory */
-    FOREBAY_REPLICATED, /* in the memory of as many nodes as core.write_quorum says */
-    FOREBAY_DEVICE,     /* on a device of as many nodes */
-    FOREBAY_ORIGIN,     /* at the origin */
-};
-
 /* Begins a new version of an object. It is written from the beginning to the end, in parts of any
  * size, and seen by nobody until it is committed; forebay_file_close before that gives it up.
  * level: what forebay_file_write and forebay_file_sync promise. The file is the caller's.
@@ -97,9 +106,13 @@ int forebay_file_write(struct forebay_file *file, const void *bytes, uint64_t si
  * behind until the commit. Errors: as forebay_file_write. */
 int forebay_file_sync(struct forebay_file *file);
 
-/* Writes the rest, waits for the level, then until all blocks are at the origin, and makes the
- * object visible there, whole, with all its bytes durable. patience_s: how long to wait for the
- * origin. Errors: as forebay_file_write; -ETIMEDOUT: patience. */
+/* Writes the rest, waits for the level, and makes the object visible, whole, under its name on
+ * every node; it reaches the origin in the background, also when this daemon goes. Level
+ * FOREBAY_ORIGIN waits until it is there, as does every level when the daemon has no metadata
+ * store. patience_s: seconds to wait for origin and store. May be called again after -ETIMEDOUT
+ * and -EHOSTDOWN. Errors: as forebay_file_write; -ESTALE: another writer has committed this name
+ * since forebay_file_create, and won; -ETIMEDOUT: patience; it may become visible yet;
+ * -EHOSTDOWN: this node is cut off from its cluster, or the store cannot be reached. */
 int forebay_file_commit(struct forebay_file *file, uint32_t patience_s);
 
 /* Bytes of a file where they stand in the cache, for reading without a copy. They stay until the

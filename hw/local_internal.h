@@ -1,10 +1,11 @@
-/* A client's session, shared by local.c (socket, life), local_request.c (what is asked over the
- * socket) and local_ring.c (what is asked over the ring). */
+/* A client's session, shared by local.c (socket, life), local_request.c and
+ * local_name.c (what is asked over the socket) and local_ring.c (what is asked over the ring). */
 #ifndef FB_HW_LOCAL_INTERNAL_H
 #define FB_HW_LOCAL_INTERNAL_H
 
 #include "hw/local.h"
 #include "hw/mapping.h"
+#include "hw/names.h"
 #include "hw/offload.h"
 
 enum local_state { LOCAL_FREE, LOCAL_GREETING, LOCAL_OPEN, LOCAL_CLOSING };
@@ -18,7 +19,10 @@ struct local_request {
     uint32_t kind; /* enum fb_local_kind */
     uint32_t next; /* free list */
     uint32_t is_used;
-    struct fb_origin_task origin; /* OPEN, STAT, LIST */
+    uint32_t level;               /* COMMIT: enum fb_level */
+    struct fb_origin_task origin; /* its object is the one that is named */
+    struct fb_name_task name;     /* what the name means */
+    struct fb_name_facts facts;   /* COMMIT: what it is to mean */
 };
 
 /* A request over the ring that has no reply yet. */
@@ -73,6 +77,12 @@ void local_request_end(struct local_request *request, const struct fb_local_repl
 /* local_request.c */
 void local_request_start(struct local_request *request, const struct fb_local_request *from);
 void local_close_object(struct local_session *session, uint64_t handle);
+
+/* local_name.c */
+void local_open_start(struct local_request *request, const struct fb_local_request *from);
+void local_create_start(struct local_request *request, const struct fb_local_request *from);
+void local_commit_start(struct local_request *request, const struct fb_local_request *from);
+void local_remove_start(struct local_request *request, const struct fb_local_request *from);
 
 /* local_ring.c */
 void local_ring_init(struct local_session *session);

@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 enum {
-    FB_LOCAL_VERSION = 1,
+    FB_LOCAL_VERSION = 2,
     FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
     FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
     FB_LOCAL_PAGE_BYTES = 60 * 1024,
@@ -31,7 +31,9 @@ enum fb_local_kind {
     FB_LOCAL_LIST,   /* name: a folder, may be empty; index and cursor: of the last reply */
     FB_LOCAL_STATUS, /* the daemon's state as text */
     FB_LOCAL_CREATE, /* name: a new version of it, to be written, until CLOSE */
-    FB_LOCAL_COMMIT, /* object, index: its size; BUSY: not all of it is at the origin yet */
+    FB_LOCAL_COMMIT, /* object, index: its size, level that holds; BUSY: try again; CONFLICT:
+                        another writer was first; GONE: this node is fenced */
+    FB_LOCAL_REMOVE, /* name */
 };
 
 struct fb_local_request {
@@ -40,8 +42,10 @@ struct fb_local_request {
     uint64_t id;   /* the client's; the reply carries it back */
     uint64_t object;
     uint64_t index;
+    uint32_t level; /* COMMIT: enum fb_level */
     uint32_t name_length;
     uint32_t cursor_length;
+    uint32_t reserved;
     char text[FB_OBJECT_NAME_MAX + FB_LOCAL_CURSOR_MAX]; /* name, then cursor; no more is sent */
 };
 
@@ -57,6 +61,8 @@ struct fb_local_reply {
     uint64_t version_of_object;
     uint64_t size;       /* OPEN, STAT: of the object; HELLO: of the cache memory */
     uint64_t block_size; /* bytes */
+    uint32_t state;      /* OPEN, STAT: 1: committed, and not shown by the origin yet */
+    uint32_t level;      /* OPEN, STAT: enum fb_level */
     uint64_t index;      /* LIST: for the next request; both 0: no more. HELLO: arena's bytes */
 };
 

@@ -30,6 +30,13 @@ uint64_t loop_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+uint64_t loop_wall_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* One step, at loop->now_ns. */
 static void loop_step(struct fb_loop *loop, const struct fb_event *event)
 {
@@ -62,7 +69,8 @@ static void loop_drain(struct fb_loop *loop)
 {
     if (!loop->is_draining)
         return;
-    bool is_left = fb_node_undrained_bytes(loop->node) > 0 || fb_local_is_writing(loop);
+    bool is_left = fb_node_undrained_bytes(loop->node) > 0 || fb_local_is_writing(loop) ||
+                   loop->names.jobs_used > 0;
     if (!is_left || loop->now_ns >= loop->stop_ns)
         loop->is_stopping = true;
 }
@@ -77,6 +85,7 @@ static void loop_sweep(struct fb_loop *loop)
     fb_tcp_sweep(loop);
     fb_local_sweep(loop);
     fb_http_sweep(loop);
+    fb_names_sweep(loop);
     loop_drain(loop);
     fb_recorder_flush(&loop->recorder, loop->now_ns);
 }
@@ -250,7 +259,7 @@ static void works_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_config *config = &loop->settings->core;
     loop->work_count = (uint32_t)(config->fills_max * FB_ATTEMPTS_MAX + config->device_writes_max +
-                                  config->drains_max + 1); /* the scan */
+                                  config->drains_max + config->metas_max + 1); /* the scan */
     if (config->erasure_data > 0)
         loop->work_count += (uint32_t)config->puts_max;
     loop->works = calloc(loop->work_count, sizeof(*loop->works));
@@ -332,6 +341,10 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error))
         fb_origin_open(&loop->origin, loop, settings, error);
     if (!fb_error_is_set(error))
+        fb_meta_open(&loop->meta, &loop->uring, settings, error);
+    if (!fb_error_is_set(error))
+        fb_names_open(&loop->names, loop, error);
+    if (!fb_error_is_set(error))
         signal_open(loop, error);
     if (!fb_error_is_set(error))
         fb_tcp_open(&loop->tcp, loop, error);
@@ -376,6 +389,7 @@ void fb_loop_close(struct fb_loop *loop)
     fb_origin_close(&loop->origin); /* its thread hands over to offload's */
     fb_offload_close(&loop->offload);
     fb_offload_close(&loop->origin_calls);
+    fb_meta_close(&loop->meta);
     fb_recorder_close(&loop->recorder);
     if (loop->has_ring)
         fb_uring_close(&loop->uring); /* waits for what is in flight */
@@ -387,6 +401,7 @@ void fb_loop_close(struct fb_loop *loop)
     if (loop->signal_file >= 0)
         close(loop->signal_file);
     fb_objects_close(&loop->objects);
+    fb_names_close(&loop->names);
     fb_mapping_close(&loop->memory);
     free(loop->works);
     free(loop->node);

@@ -19,7 +19,9 @@
 #include "hw/origin.h"
 #include "hw/record.h"
 #include "hw/mapping.h"
+#include "hw/meta.h"
 #include "hw/members.h"
+#include "hw/names.h"
 #include "hw/tcp.h"
 #include "hw/uring.h"
 
@@ -35,6 +37,7 @@ struct work {
     struct fb_fragments fragments; /* ENCODE, DECODE (R13) */
     struct fb_offload_task offload;
     struct fb_origin_task origin;
+    struct fb_meta_task meta;
 };
 
 struct fb_loop {
@@ -44,6 +47,8 @@ struct fb_loop {
     struct fb_node *node;
     struct fb_view *view;
     struct fb_objects objects;
+    struct fb_meta_store meta;
+    struct fb_names names;
     struct fb_offload offload;      /* digests and copies */
     struct fb_offload origin_calls; /* of a folder as origin: calls that wait */
     struct fb_origin origin;
@@ -72,6 +77,7 @@ struct fb_loop {
 
 /* loop.c */
 uint64_t loop_clock_ns(void);
+uint64_t loop_wall_ns(void); /* since 1970 */
 void loop_event(struct fb_loop *loop, const struct fb_event *event);
 
 /* The members have changed. */

@@ -151,6 +151,8 @@ static void scan_start(struct work *work)
 static void origin_done(struct fb_origin_task *task, enum fb_status status)
 {
     struct work *work = FB_CONTAINER(task, struct work, origin);
+    if (status == FB_ABSENT && task->verb == FB_ORIGIN_FETCH && task->object.is_cached)
+        status = FB_BUSY; /* on its way there */
     if (status != FB_OK) {
         char name[FB_LOG_QUOTE_MAX];
         fb_log(FB_LOG_WARNING, "origin_error", "status=%s object=%s offset=%llu",
@@ -190,6 +192,43 @@ static void origin_store(struct work *work)
     work->origin.offset = work->op.block.offset;
     work->origin.bytes = work->bytes;
     fb_origin_start(&loop->origin, &work->origin);
+}
+
+static void meta_done(struct fb_meta_task *task, enum fb_status status)
+{
+    struct work *work = FB_CONTAINER(task, struct work, meta);
+    struct fb_loop *loop = work->loop;
+    const struct fb_event event = {
+        .kind = FB_EVENT_DONE,
+        .done = {.op_id = work->op.op_id, .status = status, .record = task->record}};
+    work_free(work);
+    loop_event(loop, &event);
+}
+
+/* A PUT keeps the name beside the record; it is that of a commit that waits for the core. */
+static void meta_start(struct work *work)
+{
+    struct fb_loop *loop = work->loop;
+    const struct fb_name_task *named = NULL;
+    if (!loop->names.is_on) {
+        work_end_later(work, FB_INVALID);
+        return;
+    }
+    struct fb_meta_task *task = &work->meta;
+    task->verb = work->op.kind == FB_OP_META_PUT ? FB_META_VERB_PUT : FB_META_VERB_GET;
+    task->done = meta_done;
+    task->key = work->op.block.key;
+    task->record = work->op.record;
+    if (task->verb == FB_META_VERB_PUT) {
+        const struct fb_meta put = {.version = 1, .value = task->record.value};
+        named = fb_names_task_of(loop, task->key);
+        FB_ASSERT(named != NULL);
+        task->is_pending = fb_name_read(&put).state != FB_NAME_ORIGIN;
+        task->name.length = named->name_length;
+        memcpy(task->name.text, named->name, named->name_length);
+        task->name.text[named->name_length] = '\0';
+    }
+    fb_meta_start(&loop->meta, task);
 }
 
 static void offload_done(struct fb_offload_task *task)
@@ -279,11 +318,13 @@ static void work_start(struct work *work)
     case FB_OP_SCAN:
         scan_start(work);
         return;
+    case FB_OP_META_GET:
+    case FB_OP_META_PUT:
+        meta_start(work);
+        return;
     case FB_OP_REPLY:
     case FB_OP_SEND:
     case FB_OP_MARK:
-    case FB_OP_META_GET:
-    case FB_OP_META_PUT:
     case FB_OP_COUNT:
         break;
     }
@@ -304,7 +345,10 @@ static void op_send(struct fb_loop *loop, const struct fb_op *op)
 void loop_op(struct fb_loop *loop, const struct fb_op *op)
 {
     if (op->kind == FB_OP_REPLY) {
-        fb_local_reply(loop, &op->reply);
+        if (op->reply.request_id >> 48 == FB_NAME_SESSION)
+            fb_names_reply(loop, &op->reply);
+        else
+            fb_local_reply(loop, &op->reply);
         return;
     }
     if (op->kind == FB_OP_SEND) {

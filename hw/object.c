@@ -75,10 +75,12 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
         bool is_same = known->name_length == object->name_length &&
                        known->version == object->version &&
                        memcmp(known->name, object->name, object->name_length) == 0;
-        if (is_same && object->size > 0)
-            known->size = object->size; /* committed by now */
-        if (is_same && !object->is_written)
+        if (is_same && object->size > 0) { /* committed by now */
+            known->size = object->size;
             known->is_written = false;
+        }
+        if (is_same && object->is_cached)
+            known->is_cached = true;
         return is_same ? known : NULL;
     }
     if (!objects_make_room(objects))

@@ -22,8 +22,12 @@ struct fb_object {
     uint64_t size;    /* bytes */
     uint64_t version; /* the origin's: of its etag or its time of change */
     uint32_t name_length;
-    uint32_t opens;  /* by clients */
-    bool is_written; /* by one of them: not committed yet */
+    uint32_t opens;    /* by clients */
+    bool is_written;   /* by one of them: not committed yet */
+    bool is_committed; /* by this node: its name's record says so */
+    bool is_cached;    /* committed; the origin may not show it yet (see names.h) */
+    /* Of one that is being written: the record of its name when that began. */
+    uint64_t record_version, replaced_version;
     char name[FB_OBJECT_NAME_MAX + 1];
 };
 

@@ -24,7 +24,8 @@ enum fb_origin_verb {
                         where the next page begins, {"", 0}: there is none */
     FB_ORIGIN_STORE,  /* object, offset, bytes: one block of an object that is being written */
     FB_ORIGIN_COMMIT, /* object, of size: makes it visible, with its version; BUSY: not all blocks
-                         are there yet */
+                         are there yet; CONFLICT: a later version is there */
+    FB_ORIGIN_REMOVE, /* object: that version and those before it; OK also when there is none */
 };
 
 typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
@@ -48,6 +49,7 @@ struct fb_origin_task {
     uint64_t moved;
     int file;
     uint32_t stage;
+    bool is_second; /* try */
     uint64_t file_offset;
     char part[64];
     struct open_how how;

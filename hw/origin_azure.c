@@ -116,7 +116,10 @@ static int query_sign(const struct http_request *request, char *text, size_t siz
 static const char *method_of(const struct fb_origin_task *task)
 {
     bool is_write = task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT;
-    return is_write ? "PUT" : task->verb == FB_ORIGIN_STAT ? "HEAD" : "GET";
+    return is_write                         ? "PUT"
+           : task->verb == FB_ORIGIN_REMOVE ? "DELETE"
+           : task->verb == FB_ORIGIN_STAT   ? "HEAD"
+                                            : "GET";
 }
 
 /* What is signed; false: it does not fit. */

@@ -204,6 +204,8 @@ static void options_set(struct http_request *request)
         curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
     if (task->verb == FB_ORIGIN_STAT)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (task->verb == FB_ORIGIN_REMOVE)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
     if (task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT) {
         curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
         curl_easy_setopt(easy, CURLOPT_READFUNCTION, upload_give);
@@ -268,6 +270,9 @@ static enum fb_status answer_status(const struct http_request *request, long cod
 {
     const struct fb_origin_task *task = request->task;
     *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501);
+    if (task->verb == FB_ORIGIN_REMOVE &&
+        (code == 200 || code == 202 || code == 204 || code == 404))
+        return FB_OK;
     if (task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT) {
         if (code == 200 || code == 201)
             return FB_OK;

@@ -96,6 +96,17 @@ static void task_moved(struct fb_origin_task *task, int32_t result)
         task_end(task, FB_OK);
 }
 
+static void task_open(struct fb_origin_task *task)
+{
+    struct fb_loop *loop = task->loop;
+    task->stage = STAGE_OPEN;
+    task->file_offset = task->offset;
+    task->how = (struct open_how){.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                                  .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    fb_uring_open_below(&loop->uring, &task->io, loop->origin.folder, task->object.name,
+                        &task->how);
+}
+
 static void task_done(struct fb_io *io, int32_t result)
 {
     struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
@@ -105,6 +116,11 @@ static void task_done(struct fb_io *io, int32_t result)
     }
     if (result < 0 && task->stage == STAGE_OPEN && fb_origin_status(result) == FB_ABSENT) {
         task_part(task, FB_ABSENT);
+        return;
+    }
+    if (result == -ENOENT && task->stage == STAGE_PART && !task->is_second) {
+        task->is_second = true; /* it may have been committed between the two looks */
+        task_open(task);
         return;
     }
     if (result < 0) {
@@ -143,12 +159,9 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
     FB_ASSERT(fb_object_name_is_fine(task->object.name, task->object.name_length));
     fb_io_init(&task->io, task_done);
     task->file = -1;
-    task->stage = STAGE_OPEN;
-    task->file_offset = task->offset;
-    task->how = (struct open_how){.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                                  .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    fb_uring_open_below(&origin->loop->uring, &task->io, origin->folder, task->object.name,
-                        &task->how);
+    task->is_second = false;
+    FB_ASSERT(task->loop == origin->loop);
+    task_open(task);
 }
 
 static void posix_close(struct fb_origin *origin)

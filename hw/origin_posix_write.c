@@ -4,9 +4,12 @@
  *     STORE   .forebay-parts/HANDLE/INDEX, written beside, synced, renamed: whole or not there
  *     COMMIT  all blocks into a file beside the target (shared extents where the file system can),
  *             its size, its time of change = the version, synced, renamed to the target
+ *     REMOVE  the target, if its version is that one or an earlier one
  *
- * A commit that is repeated finds its own result and is fine. Blocks of objects that nobody commits
- * stay until somebody removes them: a writer that died may still have blocks on their way. */
+ * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
+ * last look at the target's version and its change are under a lock of the parts' folder (flock),
+ * so that a late commit never covers a later version. Blocks of objects that nobody commits stay
+ * until somebody removes them: a writer that died may still have blocks on their way. */
 #include "core/panic.h"
 #include "hw/loop_internal.h"
 #include "hw/origin_posix.h"
@@ -19,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -71,17 +75,37 @@ static void parts_remove(struct fb_origin_task *task)
     unlinkat(root, path, AT_REMOVEDIR);
 }
 
+/* The version that is there; 0: none. */
+static uint64_t version_at(int folder, const char *path, uint64_t *size)
+{
+    struct stat facts;
+    *size = 0;
+    if (fstatat(folder, path, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+        return 0;
+    *size = (uint64_t)facts.st_size;
+    return (uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec;
+}
+
 /* Is this very version there already? size UINT64_MAX: of any size. */
 static bool is_committed(int folder, const struct fb_origin_task *task, const char *path,
                          uint64_t size)
 {
-    struct stat facts;
-    if (fstatat(folder, path, &facts, AT_SYMLINK_NOFOLLOW) != 0)
-        return false;
-    uint64_t version =
-        (uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec;
-    return version == task->object.version &&
-           (size == UINT64_MAX || (uint64_t)facts.st_size == size);
+    uint64_t found;
+    return version_at(folder, path, &found) == task->object.version &&
+           (size == UINT64_MAX || found == size);
+}
+
+/* Keeps other nodes from changing targets until the file is closed; -1: cannot. */
+static int parts_lock(int root)
+{
+    if (mkdirat(root, FB_OBJECT_PARTS, FOLDER_MODE) != 0 && errno != EEXIST)
+        return -1;
+    int file = openat(root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file >= 0 && flock(file, LOCK_EX) != 0) {
+        close(file);
+        return -1;
+    }
+    return file;
 }
 
 /* A block that is stored once more after its object was committed is not needed. The commit may
@@ -141,6 +165,19 @@ static int part_append(struct fb_origin_task *task, int target, uint64_t size)
     return code;
 }
 
+/* Are all blocks there? Looked at before anything is copied, since a commit may be tried often. */
+static bool parts_are_there(struct fb_origin_task *task)
+{
+    char path[64];
+    bool are_there = true;
+    for (task->offset = 0; task->offset < task->object.size && are_there;
+         task->offset += block_bytes(task)) {
+        fb_origin_posix_part(task, path);
+        are_there = faccessat(task->loop->origin.folder, path, F_OK, 0) == 0;
+    }
+    return are_there;
+}
+
 /* All blocks, in order, then the facts of the object. */
 static int target_fill(struct fb_origin_task *task, int target)
 {
@@ -170,41 +207,90 @@ static int folders_make(int root, const char *name)
     return 0;
 }
 
+/* Under the lock: -ESTALE: a later version is there. */
+static int target_show(struct fb_origin_task *task, int folder, const char *beside,
+                       const char *base)
+{
+    uint64_t size;
+    int lock = parts_lock(task->loop->origin.folder);
+    if (lock < 0)
+        return -errno;
+    int code = version_at(folder, base, &size) > task->object.version ? -ESTALE : 0;
+    if (code == 0 && (renameat(folder, beside, folder, base) != 0 || fsync(folder) != 0))
+        code = -errno;
+    close(lock);
+    return code;
+}
+
 static int commit_in(struct fb_origin_task *task, int folder, const char *base)
 {
-    char beside[64];
-    snprintf(beside, sizeof(beside), ".forebay-%016" PRIx64, task->object.handle);
+    char beside[96];
+    snprintf(beside, sizeof(beside), ".forebay-%016" PRIx64 ".%u.%d", task->object.handle,
+             task->loop->settings->node, getpid());
     if (is_committed(folder, task, base, task->object.size))
         return 0;
+    if (!parts_are_there(task))
+        return is_committed(folder, task, base, task->object.size) ? 0 : -EAGAIN;
     int target = openat(folder, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
     if (target < 0)
         return -errno;
     int code = target_fill(task, target);
     close(target);
-    if (code == 0 && (renameat(folder, beside, folder, base) != 0 || fsync(folder) != 0))
-        code = -errno;
+    if (code == 0)
+        code = target_show(task, folder, beside, base);
     if (code != 0)
         unlinkat(folder, beside, 0);
+    return code;
+}
+
+/* The folder that a name is in, and its last part; no symbolic link may lead it out of the origin.
+ * Errors: -errno. */
+static int folder_open(int root, const char *name, const char **base)
+{
+    const char *slash = strrchr(name, '/');
+    char path[PATH_BYTES];
+    const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    snprintf(path, sizeof(path), "%.*s", slash != NULL ? (int)(slash - name) : 1,
+             slash != NULL ? name : ".");
+    *base = slash != NULL ? slash + 1 : name;
+    int folder = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    return folder < 0 ? -errno : folder;
+}
+
+static int take_away(struct fb_origin_task *task)
+{
+    int root = task->loop->origin.folder, code = 0;
+    const char *base;
+    uint64_t size;
+    int folder = folder_open(root, task->object.name, &base);
+    if (folder < 0)
+        return folder == -ENOENT ? 0 : folder;
+    int lock = parts_lock(root);
+    if (lock < 0)
+        code = -errno;
+    if (code == 0 && version_at(folder, base, &size) <= task->object.version &&
+        unlinkat(folder, base, 0) != 0 && errno != ENOENT)
+        code = -errno;
+    if (code == 0 && fsync(folder) != 0)
+        code = -errno;
+    if (lock >= 0)
+        close(lock);
+    close(folder);
     return code;
 }
 
 static int commit(struct fb_origin_task *task)
 {
     int root = task->loop->origin.folder;
-    const char *name = task->object.name, *slash = strrchr(name, '/');
-    char path[PATH_BYTES];
-    snprintf(path, sizeof(path), "%.*s", slash != NULL ? (int)(slash - name) : 1,
-             slash != NULL ? name : ".");
-    int code = folders_make(root, name);
+    const char *base;
+    int code = folders_make(root, task->object.name);
     if (code != 0)
         return code;
-    /* No symbolic link may lead the folder out of the origin. */
-    const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    int folder = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    int folder = folder_open(root, task->object.name, &base);
     if (folder < 0)
-        return -errno;
-    code = commit_in(task, folder, slash != NULL ? slash + 1 : name);
+        return folder;
+    code = commit_in(task, folder, base);
     close(folder);
     if (code == 0)
         parts_remove(task);
@@ -214,9 +300,11 @@ static int commit(struct fb_origin_task *task)
 static void write_run(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
-    int code = task->verb == FB_ORIGIN_STORE ? store(task) : commit(task);
+    int code = task->verb == FB_ORIGIN_STORE    ? store(task)
+               : task->verb == FB_ORIGIN_COMMIT ? commit(task)
+                                                : take_away(task);
     task->status = code == 0 ? FB_OK : fb_origin_status(code);
-    if (code != 0 && code != -EAGAIN) {
+    if (code != 0 && code != -EAGAIN && code != -ESTALE) {
         char name[FB_LOG_QUOTE_MAX];
         fb_log(FB_LOG_ERROR, "origin_write_failed", "object=%s reason=\"%s\"",
                fb_log_quote(task->object.name, name), strerror(-code));
@@ -231,7 +319,7 @@ static void write_done(struct fb_offload_task *offload)
 
 void fb_origin_posix_write(struct fb_origin_task *task)
 {
-    FB_ASSERT(task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT);
+    FB_ASSERT(task->verb != FB_ORIGIN_FETCH && task->verb != FB_ORIGIN_STAT);
     task->offload = (struct fb_offload_task){.run = write_run, .done = write_done};
     fb_offload_start(&task->loop->origin_calls, &task->offload, false);
 }

@@ -225,6 +225,33 @@ static void tls_load(struct fb_map *root, struct fb_tls_settings *tls)
     fb_map_close(&map);
 }
 
+/* Two nodes with a store each would not see each other's commits. */
+static void metadata_load(struct fb_map *root, struct fb_settings *settings)
+{
+    static const char *const kinds[] = {"none", "lmdb", "etcd"};
+    struct fb_metadata_settings *metadata = &settings->metadata;
+    struct fb_map map = fb_map_child(root, "metadata", false);
+    metadata->kind = (enum fb_metadata_kind)fb_map_choice(&map, "kind", kinds, 3, FB_METADATA_NONE);
+    if (metadata->kind == FB_METADATA_LMDB) {
+        text_require(&map, "path", metadata->path, sizeof(metadata->path));
+        metadata->size_bytes =
+            fb_map_bytes_or(&map, "size", UINT64_C(1) << 30, UINT64_C(1) << 20, UINT64_C(1) << 40);
+        if (settings->members_max > 1)
+            fb_map_fault(&map, "kind",
+                         "lmdb is one node's own, and this cluster may have %u: use etcd",
+                         settings->members_max);
+    }
+    if (metadata->kind == FB_METADATA_ETCD)
+        text_copy(&map, "endpoint", metadata->endpoint, sizeof(metadata->endpoint));
+    if (metadata->kind == FB_METADATA_ETCD && metadata->endpoint[0] == '\0')
+        memcpy(metadata->endpoint, settings->etcd_endpoint, sizeof(metadata->endpoint));
+    if (metadata->kind == FB_METADATA_ETCD && metadata->endpoint[0] == '\0')
+        fb_map_fault(&map, "endpoint", "is missing: write etcd's URL, e.g. http://etcd:2379");
+    if (metadata->kind != FB_METADATA_NONE && settings->core.metas_max == 0)
+        fb_map_fault(root, "metadata", "wants core.metas_max above 0");
+    fb_map_close(&map);
+}
+
 /* A drive is read and written past the page cache, which wants everything aligned. */
 static void device_load(struct fb_map *root, struct fb_settings *settings)
 {
@@ -287,6 +314,7 @@ static void root_load(struct fb_map *root, struct fb_settings *settings)
     settings->core.node = settings->node;
     tls_load(root, &settings->tls);
     origin_load(root, settings);
+    metadata_load(root, settings);
     device_load(root, settings);
     client_load(root, settings);
 }

@@ -41,6 +41,16 @@ struct fb_tls_settings {
     char ca[FB_SETTINGS_PATH_MAX]; /* whose certificates this node trusts */
 };
 
+enum fb_metadata_kind { FB_METADATA_NONE, FB_METADATA_LMDB, FB_METADATA_ETCD };
+
+/* Where the records of names are; see names.h. */
+struct fb_metadata_settings {
+    enum fb_metadata_kind kind;
+    char path[FB_SETTINGS_PATH_MAX];     /* LMDB: its folder */
+    char endpoint[FB_SETTINGS_PATH_MAX]; /* etcd: URL */
+    uint64_t size_bytes;                 /* LMDB: most that it may grow to */
+};
+
 struct fb_member_settings {
     struct fb_member member;
     char address[FB_ADDRESS_MAX]; /* HOST:PORT */
@@ -60,6 +70,7 @@ struct fb_settings {
     uint32_t domain, weight;                  /* etcd: this node's */
     struct fb_tls_settings tls;
     struct fb_origin_settings origin;
+    struct fb_metadata_settings metadata;
     char device_path[FB_SETTINGS_PATH_MAX]; /* empty: no device tier */
     char socket_path[FB_SOCKET_PATH_MAX];
     char record_path[FB_SETTINGS_PATH_MAX]; /* empty: no recording */

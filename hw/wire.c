@@ -9,6 +9,9 @@
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire's byte order is the host's");
 
+/* Of an object, beside the length of its name. */
+#define WIRE_IS_CACHED (UINT64_C(1) << 32)
+
 /* Writes or reads fields one after the other. */
 struct cursor {
     unsigned char *at;
@@ -106,7 +109,8 @@ uint32_t fb_wire_put_message(unsigned char *bytes, const struct fb_message *mess
     }
     if (object != NULL) {
         FB_ASSERT(object->name_length <= FB_OBJECT_NAME_MAX);
-        const uint64_t facts[3] = {object->size, object->version, object->name_length};
+        const uint64_t facts[3] = {object->size, object->version,
+                                   object->name_length | (object->is_cached ? WIRE_IS_CACHED : 0)};
         put(&cursor, facts, FB_WIRE_OBJECT_BYTES);
         put(&cursor, object->name, object->name_length);
     }
@@ -146,6 +150,7 @@ static bool object_take(struct cursor *cursor, uint32_t left, struct fb_object *
     object->size = facts[0];
     object->version = facts[1];
     object->name_length = (uint32_t)facts[2];
+    object->is_cached = facts[2] & WIRE_IS_CACHED;
     take(cursor, object->name, object->name_length);
     object->name[object->name_length] = '\0';
     if (!fb_object_name_is_fine(object->name, object->name_length))

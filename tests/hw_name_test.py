@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""One namespace: a file is visible to every node at its commit, before it is at the origin; an
+overwrite hides the version before at once; of two writers one wins; what a killed daemon left
+unfinished another finishes. With records in LMDB on one node and in etcd on three.
+
+usage: hw_name_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+import urllib.request
+
+import hw_test
+from hw_test import CONFIG, Case, Daemon, free_ports, program, run
+
+
+class Names:
+    """What holds for both stores."""
+    NODES = 1
+    # Nothing reaches the origin before this time: what is read comes from the cache.
+    SLOW = "drain_delay: 2 s, drain_check: 2 s, "
+
+    def setUp(self):
+        super().setUp()
+        text = CONFIG.format(folder=self.folder).replace("core: {", "core: {" + self.SLOW)
+        text = text.replace("memory_size: 4 MiB", "memory_size: 16 MiB") + self.metadata()
+        if self.NODES > 1 and "membership" not in text:
+            text += "peer_timeout: 2 s\nmembers:\n" + "".join(
+                "  - {id: %d, address: \"127.0.0.1:%d\"}\n" % pair
+                for pair in enumerate(free_ports(self.NODES)))
+        self.config = self.write("names.yaml", text.encode())
+        self.daemons = [self.start(node) for node in range(self.NODES)]
+        self.first, self.last = self.daemons[0], self.daemons[-1]
+
+    def metadata(self):
+        return "metadata: {kind: lmdb, path: \"%s\"}\n" % self.path("records")
+
+    def start(self, node, name=None):
+        return Daemon(self, self.config, "node=%d" % node,
+                      "client.socket=" + self.path("socket%d" % node),
+                      "record=" + self.path("events%s" % (name or node)), name=name or str(node))
+
+    def put(self, daemon, name, content, level="replicated"):
+        source = self.write("source", content)
+        ended = daemon.forebay("put", "--level", level, source, name)
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+
+    def get(self, daemon, name):
+        ended = daemon.forebay("get", name)
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        return ended.stdout
+
+    def facts(self, daemon, name):
+        ended = daemon.forebay("stat", name)
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        return dict(line.split(" ", 1) for line in ended.stdout.decode().strip().split("\n"))
+
+    def origin(self, name):
+        try:
+            with open(os.path.join(self.path("origin"), name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def test_visible_at_the_commit_then_composed(self):
+        content = os.urandom(2500000)
+        self.put(self.first, "a/b", content)
+        self.assertIsNone(self.origin("a/b"), "it was to be seen before it is at the origin")
+        facts = self.facts(self.last, "a/b")
+        self.assertEqual((facts["state"], facts["level"], facts["size_bytes"]),
+                         ("cache", "replicated", "2500000"))
+        for daemon in self.daemons:
+            self.assertEqual(self.get(daemon, "a/b"), content)
+        self.first.wait_until(lambda: self.origin("a/b") == content)
+        self.first.wait_until(lambda: self.facts(self.last, "a/b")["state"] == "origin")
+        self.assertEqual(self.facts(self.last, "a/b")["version"], facts["version"])
+        self.assertEqual(self.get(self.last, "a/b"), content)
+
+    def test_level_origin_waits_for_the_origin(self):
+        self.put(self.first, "slow", b"x" * 300000, "origin")
+        self.assertEqual(self.origin("slow"), b"x" * 300000)
+        self.assertEqual(self.facts(self.first, "slow")["level"], "origin")
+
+    def test_overwrite_hides_the_version_before(self):
+        for version in range(5):
+            content = os.urandom(400000 + version)
+            self.put(self.daemons[version % self.NODES], "again", content,
+                     "origin" if version == 2 else "replicated")
+            for daemon in self.daemons:
+                self.assertEqual(self.get(daemon, "again"), content)
+        self.first.wait_until(lambda: self.origin("again") == content)
+
+    def test_empty_file(self):
+        self.put(self.first, "empty", b"")
+        self.assertEqual(self.get(self.last, "empty"), b"")
+        self.first.wait_until(lambda: self.origin("empty") == b"")
+
+    def test_of_two_writers_one_wins(self):
+        """Both begin before either commits: the second's commit is refused."""
+        puts, reads = [], []
+        for daemon in (self.first, self.last):
+            read, write = os.pipe()
+            puts.append((subprocess.Popen(
+                [program("forebay"), "put", "--socket", daemon.socket, "-", "one"],
+                stdin=read, stderr=subprocess.PIPE), write))
+            os.close(read)
+            os.write(write, b"%d" % len(puts) * 1000)
+        time.sleep(0.5)
+        for process, write in puts:
+            os.close(write)
+            reads.append((process.communicate(timeout=60)[1].decode(), process.returncode))
+        self.assertEqual([code for _, code in reads], [0, 1], reads)
+        self.assertIn("another writer has committed this name", reads[1][0])
+        self.assertEqual(self.get(self.last, "one"), b"1" * 1000)
+
+    def test_remove(self):
+        self.object("outside", 1000)
+        self.put(self.first, "inside", b"y" * 1000)
+        for name in ("outside", "inside"):
+            self.assertEqual(self.last.forebay("rm", name).returncode, 0)
+            for daemon in self.daemons:
+                self.assertEqual(daemon.forebay("stat", name).returncode, 1)
+        self.assertEqual(self.first.forebay("rm", "inside").returncode, 1)
+        self.first.wait_until(lambda: self.origin("outside") is None)
+        time.sleep(5)  # what is drained late must not come back
+        self.assertIsNone(self.origin("inside"))
+        self.assertEqual(self.first.forebay("stat", "inside").returncode, 1)
+        self.put(self.last, "inside", b"z" * 1000)
+        self.assertEqual(self.get(self.first, "inside"), b"z" * 1000)
+
+    def test_objects_put_past_the_cache_are_seen(self):
+        content = self.object("direct", 700000)
+        self.assertEqual(self.get(self.last, "direct"), content)
+        self.assertEqual(self.last.forebay("stat", "nothing").returncode, 1)
+
+    def test_kill_between_commit_and_compose(self):
+        """Level device; the daemon that took the commit dies, and is started again."""
+        content = os.urandom(900000)
+        self.put(self.first, "left", content, self.LEVEL)
+        self.first.kill()
+        self.assertIsNone(self.origin("left"))
+        self.daemons[0] = self.start(0, "0.again")
+        self.assertEqual(self.get(self.daemons[0], "left"), content)
+        self.daemons[0].wait_until(lambda: self.origin("left") == content)
+
+    LEVEL = "device"
+
+    def tearDown(self):
+        for daemon in self.daemons:
+            self.assertEqual(daemon.stop(), 0, daemon.log())
+        for name in os.listdir(self.folder):
+            if name.startswith("events"):
+                ended = run(program("forebay"), "replay", "--events", self.path(name))
+                text = ended.stderr.decode()
+                self.assertTrue(ended.returncode == 0 or "before its first digest" in text, text)
+        super().tearDown()
+
+
+class NamesLmdb(Names, Case):
+    SLOW = Names.SLOW + "device_size: 16 MiB, "
+
+    def start(self, node, name=None):
+        return Daemon(self, self.config, "device.path=" + self.path("image"),
+                      "client.socket=" + self.path("socket0"),
+                      "record=" + self.path("events%s" % (name or node)), name=name or str(node))
+
+    def test_second_daemon_of_the_folder_is_refused(self):
+        ended = run(program("forebayd"), "--config", self.config, "--set",
+                    "client.socket=" + self.path("twin"), "--set",
+                    "device.path=" + self.path("image2"))
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"is it another daemon's? give each its own", ended.stderr)
+
+    def test_lmdb_of_several_nodes_is_refused(self):
+        with open(self.config, encoding="utf-8") as file:
+            text = file.read() + hw_test.PAIR.format(port0=1, port1=2)
+        ended = run(program("forebayd"), "--check", "--config",
+                    self.write("pair.yaml", text.encode()))
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn(b"lmdb is one node's own", ended.stderr)
+
+
+class EtcdServer:
+    """An etcd on this machine, that can be stopped and started again with what it held."""
+
+    def __init__(self, case):
+        self.case, self.ports, self.process = case, free_ports(2), None
+        self.url = "http://127.0.0.1:%d" % self.ports[0]
+        case.addCleanup(self.stop)
+        self.start()
+
+    def start(self):
+        peer = "http://127.0.0.1:%d" % self.ports[1]
+        self.process = subprocess.Popen(
+            ["etcd", "--data-dir", self.case.path("etcd"), "--listen-client-urls", self.url,
+             "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
+             "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" + peer],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(self.url + "/health", timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError("etcd does not start")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@unittest.skipIf(shutil.which("etcd") is None, "no etcd here")
+class NamesEtcd(Names, Case):
+    NODES = 3
+    LEVEL = "replicated"
+
+    def metadata(self):
+        self.etcd = EtcdServer(self)
+        return "metadata: {kind: etcd, endpoint: \"%s\"}\n" % self.etcd.url
+
+    def test_etcd_down_and_back(self):
+        content = os.urandom(500000)
+        self.put(self.first, "known", content)
+        for daemon in self.daemons[1:]:
+            self.assertEqual(self.get(daemon, "known"), content)
+        self.etcd.stop()
+        self.assertEqual(self.get(self.last, "known"), content)
+        ended = self.last.forebay("stat", "unknown")
+        self.assertEqual(ended.returncode, 1)
+        self.assertNotIn(b"No such file", ended.stderr)
+        self.assertEqual(self.first.forebay("rm", "known").returncode, 1)
+        source = self.write("source", b"new")
+        put = subprocess.Popen([program("forebay"), "put", "--socket", self.first.socket, source,
+                                "known"], stderr=subprocess.PIPE)
+        time.sleep(1)
+        self.assertIsNone(put.poll(), "the commit waits for the store")
+        self.etcd.start()
+        self.assertEqual(put.wait(60), 0, put.stderr.read())
+        put.stderr.close()
+        self.assertEqual(self.get(self.last, "known"), b"new")
+
+
+@unittest.skipIf(shutil.which("etcd") is None, "no etcd here")
+class NamesMembers(NamesEtcd):
+    """The same with members that come and go by their leases, of two seconds."""
+
+    def metadata(self):
+        self.members = free_ports(self.NODES)
+        return super().metadata() + (
+            "listen: \"127.0.0.1:1\"\npeer_timeout: 2 s\nmembership: {kind: etcd, endpoint: "
+            "\"%s\", lease: 2 s}\n" % self.etcd.url)
+
+    def start(self, node, name=None):
+        return Daemon(self, self.config, "node=%d" % node,
+                      "listen=127.0.0.1:%d" % self.members[node],
+                      "client.socket=" + self.path("socket%d" % node),
+                      "record=" + self.path("events%s" % (name or node)), name=name or str(node))
+
+    def setUp(self):
+        super().setUp()
+        for daemon in self.daemons:
+            daemon.wait_until(lambda d=daemon: d.status().get("members") == str(self.NODES))
+
+    def test_another_node_finishes_what_a_dead_one_began(self):
+        content = os.urandom(900000)
+        self.put(self.first, "orphan", content)
+        self.first.kill()
+        self.assertIsNone(self.origin("orphan"))
+        self.last.wait_until(lambda: self.origin("orphan") == content, 90)
+        self.assertEqual(self.get(self.last, "orphan"), content)
+        self.daemons[0] = self.start(0, "0.again")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if not hw_test.has_io_uring():
+        print("hw_name_test: skipped: no io_uring here")
+        sys.exit(77)
+    unittest.main(verbosity=1)

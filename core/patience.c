@@ -7,7 +7,7 @@
  *              from an owner, wait_ns: hedge
  *     FETCH    fetch_ns, READ wait_ns: hedge
  *     BACKOFF  over: the next candidate
- *     PULL, WAITING, once the peer is suspected: as ASKED, at once
+ *     once the peer is suspected: PULL: hedge at once; WAITING: given up at once
  *     QUEUED   its turn for the origin
  *
  * Slowness is judged against what is usual (pace.c), and a judgement is itself a lesson: when all
@@ -152,7 +152,8 @@ void peer_is_lost(struct fb_node *node, uint32_t peer)
     }
 }
 
-/* The attempt's peer is suspected. A pull can not be given up (R3), only hedged. */
+/* The attempt's peer is suspected. A pull can not be given up (R3), only hedged; a wait is worth
+ * nothing, and would keep the fill from a second attempt elsewhere. */
 static void go_elsewhere(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
@@ -162,7 +163,7 @@ static void go_elsewhere(struct step *step, uint32_t index)
         fill_of(node, index)->avoid = attempt->peer;
         fill_of(node, index)->candidate = 0;
     }
-    if (hedge(step, index))
+    if (attempt->state != ATTEMPT_WAITING && hedge(step, index))
         return;
     if (attempt->state == ATTEMPT_PULL) {
         fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);

@@ -3,7 +3,9 @@
 #include "hw/doctor.h"
 
 #include "core/node.h"
+#include "core/stats.h"
 #include "hw/address.h"
+#include "hw/meta.h"
 #include "hw/uring.h"
 #include "models/units.h"
 
@@ -213,6 +215,28 @@ static void look_at_origin(struct doctor *doctor)
     }
 }
 
+static void look_at_metadata(struct doctor *doctor)
+{
+    const struct fb_metadata_settings *metadata = &doctor->settings->metadata;
+    struct fb_error error = {.text = ""};
+    bool is_etcd = metadata->kind == FB_METADATA_ETCD;
+    const char *where = is_etcd ? metadata->endpoint : metadata->path;
+    if (metadata->kind == FB_METADATA_NONE) {
+        line(doctor, GRADE_FINE, "metadata", "none: files are visible when the origin shows them");
+        return;
+    }
+    enum fb_status status = fb_meta_probe(doctor->settings, &error);
+    if (status == FB_BUSY)
+        line(doctor, GRADE_FINE, "metadata", "%s is in use by a running daemon", where);
+    else if (fb_error_is_set(&error))
+        line(doctor, GRADE_FAULT, "metadata", "%s", error.text);
+    else if (status == FB_OK || status == FB_ABSENT)
+        line(doctor, GRADE_FINE, "metadata", "%s answers", where);
+    else
+        line(doctor, GRADE_FAULT, "metadata", "%s: %s: %s", where, fb_status_name(status),
+             is_etcd ? "is etcd running there?" : "see the log");
+}
+
 /* Milliseconds that connecting takes; negative: -errno. */
 static double connect_ms(const struct sockaddr_storage *address)
 {
@@ -281,6 +305,7 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
     look_at_memory(&doctor);
     look_at_device(&doctor);
     look_at_origin(&doctor);
+    look_at_metadata(&doctor);
     look_at_members(&doctor);
     return doctor.faults;
 }

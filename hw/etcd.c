@@ -80,7 +80,8 @@ json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request)
     curl_easy_setopt(etcd->easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(etcd->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(etcd->easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(etcd->easy, CURLOPT_TIMEOUT, (long)CALL_S);
+    curl_easy_setopt(etcd->easy, CURLOPT_TIMEOUT_MS,
+                     etcd->timeout_ms > 0 ? (long)etcd->timeout_ms : 1000L * CALL_S);
     curl_easy_setopt(etcd->easy, CURLOPT_ERRORBUFFER, etcd->fault);
     curl_easy_setopt(etcd->easy, CURLOPT_WRITEFUNCTION, body_take);
     curl_easy_setopt(etcd->easy, CURLOPT_WRITEDATA, etcd);

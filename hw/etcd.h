@@ -1,5 +1,5 @@
 /* A little of etcd's HTTP API: leases, one's own key under a lease, and all keys of a prefix.
- * Calls wait, each for some seconds at most. */
+ * Calls wait, each for timeout_ms at most. */
 #ifndef FB_HW_ETCD_H
 #define FB_HW_ETCD_H
 
@@ -12,6 +12,7 @@
 struct fb_etcd {
     CURL *easy;
     char endpoint[1024];
+    uint32_t timeout_ms; /* of a call; 0: five seconds */
     char *body;
     uint64_t body_size;
     /* Of the last call: */

@@ -64,8 +64,11 @@ static void answer_make(struct fb_http_connection *connection)
     else if (path_is(connection, "/health"))
         text_make(connection, "200 OK", "alive\n");
     else if (path_is(connection, "/ready"))
-        text_make(connection, loop->is_draining ? "503 Service Unavailable" : "200 OK",
-                  loop->is_draining ? "stopping\n" : "ready\n");
+        text_make(connection,
+                  loop->is_draining || loop->is_fenced ? "503 Service Unavailable" : "200 OK",
+                  loop->is_draining ? "stopping\n"
+                  : loop->is_fenced ? "fenced\n"
+                                    : "ready\n");
     else if (path_is(connection, "/"))
         text_make(connection, "200 OK", "/metrics /health /ready\n");
     else

@@ -245,6 +245,8 @@ static void request_handle(struct local_session *session, const struct fb_ring_r
         is_started = match_start(session, from);
     else if (is_get && session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
         refusal = FB_BUSY;
+    else if (from->kind == FB_RING_WRITE && session->loop->is_fenced)
+        refusal = FB_GONE;
     else if (is_get || from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE)
         is_started = block_start(session, from, batch);
     if (!is_started)

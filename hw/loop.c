@@ -120,9 +120,7 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
         }
     }
     uint64_t left_bytes = fb_node_undrained_bytes(loop->node);
-    if (loop->is_fenced)
-        fb_error_set(error, "the cluster counts this node as gone: start it again");
-    else if (left_bytes > 0)
+    if (left_bytes > 0)
         fb_error_set(error,
                      "stopped with %llu acknowledged bytes that are not at the origin from here: "
                      "other holders drain them; raise stop_patience to wait longer",
@@ -210,11 +208,14 @@ void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
            list->count, fb_error_is_set(&error) ? error.text : "");
 }
 
-void loop_fence(struct fb_loop *loop)
+void loop_fence(struct fb_loop *loop, bool is_fenced)
 {
-    fb_log(FB_LOG_ERROR, "fenced", "remedy=\"the lease has run out: start the daemon again\"");
-    loop->is_fenced = true;
-    loop->is_stopping = true;
+    if (is_fenced && !loop->is_fenced)
+        fb_log(FB_LOG_ERROR, "fenced",
+               "reason=\"the lease has run out\" remedy=\"it joins again when etcd answers\"");
+    if (!is_fenced && loop->is_fenced)
+        fb_log(FB_LOG_INFO, "rejoined", "node=%u", loop->settings->node);
+    loop->is_fenced = is_fenced;
 }
 
 static void view_open(struct fb_loop *loop, struct fb_error *error)

@@ -72,7 +72,7 @@ struct fb_loop {
     bool is_draining; /* told to stop: what clients write is finished, nothing is begun */
     bool is_stopping;
     uint64_t stop_ns; /* no later than that, while it drains */
-    bool is_fenced;   /* the cluster counts this node as gone */
+    bool is_fenced;   /* the cluster may count this node as gone */
 };
 
 /* loop.c */
@@ -82,8 +82,8 @@ void loop_event(struct fb_loop *loop, const struct fb_event *event);
 
 /* The members have changed. */
 void loop_members(struct fb_loop *loop, const struct fb_member_list *list);
-/* The cluster goes on without this node: it must not. */
-void loop_fence(struct fb_loop *loop);
+/* The cluster goes on without this node: it changes nothing; or it is a member again. */
+void loop_fence(struct fb_loop *loop, bool is_fenced);
 
 /* loop_op.c */
 void loop_op(struct fb_loop *loop, const struct fb_op *op);

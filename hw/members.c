@@ -108,9 +108,8 @@ static void told(struct fb_offload_task *task)
     members->told = (struct fb_member_list){.members = NULL};
     members->is_telling = false;
     pthread_mutex_unlock(&members->mutex);
-    if (is_fenced)
-        loop_fence(members->loop);
-    else if (list.members != NULL)
+    loop_fence(members->loop, is_fenced);
+    if (!is_fenced && list.members != NULL)
         loop_members(members->loop, &list);
     fb_member_list_free(&list);
 }
@@ -126,6 +125,26 @@ static void tell(struct fb_members *members, bool is_fenced)
     pthread_mutex_unlock(&members->mutex);
     if (is_first)
         fb_offload_post(&members->loop->offload, &members->task);
+}
+
+/* One try to be a member: lease and key. */
+static enum fb_etcd_code join_once(struct fb_members *members)
+{
+    char key[160], value[FB_ADDRESS_MAX + 64];
+    uint64_t began_ns = loop_clock_ns();
+    snprintf(key, sizeof(key), "%s%u", members->prefix, members->settings->node);
+    value_put(members->settings, value);
+    if (members->lease == 0)
+        (void)fb_etcd_lease(&members->etcd, (uint32_t)(members->lease_ns / 1000000000u),
+                            &members->lease);
+    if (members->lease == 0)
+        return FB_ETCD_AWAY;
+    enum fb_etcd_code code = fb_etcd_create(&members->etcd, key, value, members->lease);
+    if (code == FB_ETCD_FINE)
+        members->alive_ns = began_ns;
+    else if (fb_etcd_keep_alive(&members->etcd, members->lease) == FB_ETCD_GONE)
+        members->lease = 0;
+    return code;
 }
 
 /* Sleeps; true: the thread is to end. */
@@ -145,58 +164,64 @@ static bool nap(struct fb_members *members, uint64_t nap_ns)
     return is_stopping;
 }
 
+/* Stays a member; GONE: it is none any more. */
+static enum fb_etcd_code stay(struct fb_members *members, bool *has_changed)
+{
+    uint64_t began_ns = loop_clock_ns();
+    enum fb_etcd_code code = fb_etcd_keep_alive(&members->etcd, members->lease);
+    if (code == FB_ETCD_FINE) {
+        members->alive_ns = began_ns;
+        code = look(members, has_changed);
+    }
+    bool is_silent = loop_clock_ns() - members->alive_ns > members->lease_ns;
+    return code == FB_ETCD_AWAY && is_silent ? FB_ETCD_GONE : code;
+}
+
+/* A fenced node tries to join; FINE: it has, and has seen the list. */
+static enum fb_etcd_code come_back(struct fb_members *members)
+{
+    bool has_changed = false;
+    enum fb_etcd_code code = join_once(members);
+    if (code == FB_ETCD_TAKEN)
+        fb_log(FB_LOG_ERROR, "id_taken",
+               "remedy=\"another daemon has this id: give each its own\"");
+    return code == FB_ETCD_FINE ? look(members, &has_changed) : code;
+}
+
 static void *thread_run(void *context)
 {
     struct fb_members *members = context;
-    bool is_away = false;
+    bool is_away = false, is_fenced = false;
     while (!nap(members, members->lease_ns / LOOKS_A_LEASE)) {
-        bool has_changed = false;
-        enum fb_etcd_code code = fb_etcd_keep_alive(&members->etcd, members->lease);
-        if (code == FB_ETCD_FINE) {
-            members->alive_ns = loop_clock_ns();
-            code = look(members, &has_changed);
-        }
-        if ((code == FB_ETCD_AWAY) != is_away) {
-            is_away = code == FB_ETCD_AWAY;
+        bool has_changed = false, was_fenced = is_fenced;
+        enum fb_etcd_code code = is_fenced ? come_back(members) : stay(members, &has_changed);
+        if ((members->etcd.status == 0) != is_away) {
+            is_away = members->etcd.status == 0;
             fb_log(FB_LOG_WARNING, is_away ? "etcd_away" : "etcd_back", "reason=\"%s\"",
                    is_away ? members->etcd.fault : "");
         }
-        bool is_fenced =
-            code == FB_ETCD_GONE || loop_clock_ns() - members->alive_ns > members->lease_ns;
-        if (is_fenced || has_changed)
+        is_fenced = was_fenced ? code != FB_ETCD_FINE : code == FB_ETCD_GONE;
+        if (is_fenced && !was_fenced)
+            members->lease = 0;
+        if (is_fenced != was_fenced || has_changed)
             tell(members, is_fenced);
-        if (is_fenced)
-            return NULL;
     }
-    (void)fb_etcd_revoke(&members->etcd, members->lease);
+    if (members->lease != 0)
+        (void)fb_etcd_revoke(&members->etcd, members->lease);
     return NULL;
 }
 
-/* Lease and key. */
+/* At the start: the lease of a daemon that had this id may have to run out first. */
 static void join(struct fb_members *members, struct fb_error *error)
 {
     const struct fb_settings *settings = members->settings;
-    char key[160], value[FB_ADDRESS_MAX + 64];
     uint64_t began_ns = loop_clock_ns();
-    snprintf(key, sizeof(key), "%s%u", members->prefix, settings->node);
-    value_put(settings, value);
-    enum fb_etcd_code code = FB_ETCD_AWAY;
-    for (;;) {
-        if (members->lease == 0)
-            (void)fb_etcd_lease(&members->etcd, (uint32_t)(members->lease_ns / 1000000000u),
-                                &members->lease);
-        if (members->lease != 0)
-            code = fb_etcd_create(&members->etcd, key, value, members->lease);
-        if (code == FB_ETCD_FINE)
-            break;
-        if (loop_clock_ns() - began_ns > JOIN_LEASES_MAX * members->lease_ns)
-            break;
-        if (members->lease != 0 &&
-            fb_etcd_keep_alive(&members->etcd, members->lease) == FB_ETCD_GONE)
-            members->lease = 0;
+    enum fb_etcd_code code = join_once(members);
+    while (code != FB_ETCD_FINE &&
+           loop_clock_ns() - began_ns <= JOIN_LEASES_MAX * members->lease_ns) {
         (void)nap(members, 200000000);
+        code = join_once(members);
     }
-    members->alive_ns = loop_clock_ns();
     if (code == FB_ETCD_TAKEN)
         fb_error_set(error, "node: another daemon has the id %u in etcd: give each its own",
                      settings->node);
@@ -221,7 +246,9 @@ struct fb_members *fb_members_open(struct fb_loop *loop, const struct fb_setting
     pthread_cond_init(&members->stop, NULL);
     snprintf(members->prefix, sizeof(members->prefix), "/forebay/%s/members/", settings->cluster);
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (fb_etcd_open(&members->etcd, settings->etcd_endpoint))
+    bool is_open = fb_etcd_open(&members->etcd, settings->etcd_endpoint);
+    members->etcd.timeout_ms = (uint32_t)(settings->lease_ns / LOOKS_A_LEASE / 1000000);
+    if (is_open)
         join(members, error);
     if (!fb_error_is_set(error) && look(members, &has_changed) != FB_ETCD_FINE)
         fb_error_set(error, "membership.endpoint %s: %s", settings->etcd_endpoint,

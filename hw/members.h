@@ -4,11 +4,13 @@
  *
  *     JOIN --key made--> MEMBER --look, keep alive, every third of the lease--> MEMBER
  *       ^ the id is taken by another address: its lease may have to run out first
- *     MEMBER --the lease has run out--> FENCED: the daemon ends; who starts it again joins anew
+ *     MEMBER --the lease has run out, or no answer for as long--> FENCED --key made--> MEMBER
  *
  *  1. The first list is there before the node serves anybody.
  *  2. The lease is given back when the daemon ends cleanly: the others see it at once.
  *  3. etcd being away for less than a lease changes nothing: the last list stands.
+ *  4. A fenced node takes no writes, commits and removals: the others may count it as gone. It goes
+ *     on reading with the last list, draining what it has promised, and trying to join.
  * One thread does it, over etcd's HTTP API (/v3). Decides nothing: the list becomes a view, and the
  * view an event. */
 #ifndef FB_HW_MEMBERS_H

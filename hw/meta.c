@@ -4,6 +4,8 @@
 #include "core/panic.h"
 #include "hw/container.h"
 
+#include <errno.h>
+
 static void backend_open(struct fb_meta_store *store, const struct fb_settings *settings,
                          struct fb_error *error)
 {
@@ -67,8 +69,12 @@ enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_error
 {
     struct fb_meta_store store = {.internal = NULL};
     struct fb_meta_task task = {.verb = FB_META_VERB_GET};
+    errno = 0;
     backend_open(&store, settings, error);
-    enum fb_status status = fb_error_is_set(error) ? FB_IO : store.run(&store, &task);
+    bool is_taken = errno == EWOULDBLOCK; /* by the daemon that runs */
+    enum fb_status status = !fb_error_is_set(error) ? store.run(&store, &task)
+                            : is_taken              ? FB_BUSY
+                                                    : FB_IO;
     if (store.close != NULL)
         store.close(&store);
     return status;

@@ -62,7 +62,8 @@ void fb_meta_close(struct fb_meta_store *store);
 
 void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task);
 
-/* Runs a task on the caller's thread, waiting; uring is not needed. For `forebay doctor`. */
+/* Runs a task on the caller's thread, waiting; uring is not needed. For `forebay doctor`.
+ * BUSY: LMDB's folder is a running daemon's. */
 enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_error *error);
 
 /* Backends: fill in run, close and internal. */

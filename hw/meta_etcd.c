@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MAX = 256, VALUE_MAX = 64 + FB_OBJECT_NAME_MAX };
+enum { KEY_MAX = 256, VALUE_MAX = 64 + FB_OBJECT_NAME_MAX, CALL_MS = 2000 };
 
 struct meta_etcd {
     pthread_mutex_t mutex;
@@ -212,6 +212,7 @@ void fb_meta_etcd_open(struct fb_meta_store *store, const struct fb_settings *se
     for (uint32_t i = 0; i < FB_META_ETCD_THREADS; i++) {
         if (!fb_etcd_open(&meta->connections[i], settings->metadata.endpoint))
             fb_error_set(error, "metadata: out of memory for connections");
+        meta->connections[i].timeout_ms = CALL_MS;
         meta->free[meta->free_count++] = &meta->connections[i];
     }
     store->internal = meta;

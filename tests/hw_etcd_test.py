@@ -5,11 +5,14 @@ usage: hw_etcd_test.py BUILD [unittest's arguments]
 exit code 77: there is no etcd, or no io_uring, here
 """
 
+import base64
+import json
 import os
 import shutil
 import subprocess
 import sys
 import unittest
+import urllib.request
 
 import hw_test
 from hw_test import CONFIG, Case, Daemon, free_ports, program, run
@@ -81,15 +84,50 @@ class Etcd(Case):
         self.assertEqual(ended.returncode, 1)
         self.assertIn(b"another daemon has the id 0", ended.stderr)
 
-    def test_daemon_whose_lease_runs_out_ends(self):
-        first = self.start(0)
+    def test_fenced_without_lease_and_back(self):
+        """Its lease runs out, etcd being away: reads go on, changes are refused; then it joins."""
+        content = self.object("data", 1 << 20)
+        port = free_ports(1)[0]
+        first = self.start(0, port=port)
+        second = self.start(1)
+        self.members(second, 2)
+        self.assertEqual(first.forebay("get", "data").stdout, content)
         self.stop_etcd(self.etcd)
-        self.assertEqual(first.process.wait(30), 1)
+        first.wait_until(lambda: first.status()["fenced"] == "1")
         self.assertIn("event=fenced", first.log())
+        self.assertEqual(first.forebay("get", "data").stdout, content)
+        source = self.write("source", b"new")
+        for command in (("put", source, "new"), ("rm", "data")):
+            ended = first.forebay(*command)
+            self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"cut off from its cluster", first.forebay("put", source, "new").stderr)
+        self.assertTrue(os.path.exists(os.path.join(self.path("origin"), "data")))
         ended = run(program("forebayd"), "--config", self.config, "--set",
                     "listen=127.0.0.1:%d" % free_ports(1)[0])
         self.assertEqual(ended.returncode, 1)
         self.assertIn(b"is etcd running there?", ended.stderr)
+        self.start_etcd()
+        for daemon in (first, second):
+            daemon.wait_until(lambda d=daemon: "event=rejoined" in d.log())
+        self.members(first, 2)
+        self.assertEqual(first.forebay("put", source, "new").returncode, 0)
+        self.assertEqual(second.forebay("get", "new").stdout, b"new")
+
+    def test_lease_that_is_revoked_is_noticed(self):
+        """What others do with a node that is thought dead: it fences itself, and comes back."""
+        first = self.start(0)
+        self.members(first, 1)
+        key = base64.b64encode(b"/forebay/test/members/0").decode()
+        found = self.ask("/v3/kv/range", {"key": key})
+        self.ask("/v3/lease/revoke", {"ID": found["kvs"][0]["lease"]})
+        first.wait_until(lambda: "event=rejoined" in first.log())
+        self.assertIn("event=fenced", first.log())
+        self.members(first, 1)
+
+    def ask(self, path, question):
+        url = "http://127.0.0.1:%d%s" % (self.ports[0], path)
+        with urllib.request.urlopen(url, json.dumps(question).encode(), timeout=5) as answer:
+            return json.load(answer)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ import argparse
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
 
+import hw_name_test
 import hw_test
 from hw_test import Case, Daemon, free_ports
 
@@ -116,6 +118,98 @@ class KillCoded(Kill):
     CORE = "erasure_data: 2, erasure_parity: 1, "
 
 
+class KillEtcd(Kill):
+    """Members and names in etcd, two copies, any daemon dies, the writer too; in one round of ten
+    etcd goes and comes back. What was acknowledged is read from all nodes, before it is at the
+    origin and after; what was not is whole or not there."""
+    ETCD_EVERY = 10
+
+    def start(self, node):
+        daemon = Daemon(self, self.config, "node=%d" % node,
+                        "listen=127.0.0.1:%d" % self.ports[node],
+                        "client.socket=" + self.path("socket%d" % node),
+                        "record=" + self.path("events%d.%d" % (node, self.starts)),
+                        name="%d.%d" % (node, self.starts))
+        self.starts += 1
+        return daemon
+
+    def setUp(self):
+        Case.setUp(self)
+        self.etcd = hw_name_test.EtcdServer(self)
+        self.ports = free_ports(NODES)
+        text = hw_test.CONFIG.format(folder=self.folder).replace(
+            "core: {", "core: {replicas: 2, hold: 100 ms, drain_check: 100 ms, retries_max: 64, ")
+        text = text.replace("memory_size: 4 MiB", "memory_size: 16 MiB")
+        text += ("listen: \"127.0.0.1:1\"\npeer_timeout: 2 s\nmetadata: {kind: etcd}\n"
+                 "membership: {kind: etcd, endpoint: \"%s\", lease: 2 s}\n" % self.etcd.url)
+        self.config = self.write("cluster.yaml", text.encode())
+        self.starts = self.acknowledged = self.etcd_downs = 0
+        self.daemons = [self.start(node) for node in range(NODES)]
+        for daemon in self.daemons:
+            daemon.wait_until(lambda d=daemon: d.status().get("members") == str(NODES))
+
+    def read(self, daemon, name):
+        """The content; None: there is no such file. Asks again while the daemon cannot tell."""
+        end = time.monotonic() + 60
+        while True:
+            ended = daemon.forebay("get", name)
+            text = ended.stderr.decode()
+            if ended.returncode == 0:
+                return ended.stdout
+            if "No such file" in text:
+                return None
+            if time.monotonic() > end:
+                raise AssertionError(text + daemon.log())
+            time.sleep(0.1)
+
+    def at_origin(self, name, content):
+        try:
+            with open(os.path.join(self.path("origin"), name), "rb") as file:
+                return file.read() == content
+        except FileNotFoundError:
+            return False
+
+    def one_round(self, number, chance):
+        content = chance.randbytes(chance.randrange(1, 6 << 20))
+        name = "checkpoint/%d" % number
+        source = self.write("source", content)
+        writer, victim = chance.randrange(NODES), chance.randrange(NODES)
+        put = subprocess.Popen(
+            [hw_test.program("forebay"), "put", "--socket", self.daemons[writer].socket, source,
+             name], stderr=subprocess.PIPE)
+        time.sleep(chance.random() * 0.15)
+        if number % self.ETCD_EVERY == self.ETCD_EVERY - 1:
+            self.etcd.stop()
+            self.etcd_downs += 1
+            time.sleep(chance.random() * 4)
+            self.etcd.start()
+        self.daemons[victim].kill()
+        time.sleep(chance.random() * 0.1)
+        self.daemons[victim] = self.start(victim)
+        text = put.communicate(timeout=660)[1].decode()
+        is_acknowledged = put.returncode == 0
+        self.acknowledged += is_acknowledged
+        for daemon in self.daemons:
+            found = self.read(daemon, name)
+            is_right = found == content or (found is None and not is_acknowledged)
+            self.assertTrue(is_right, "%s: %s bytes of %d, acknowledged %d, %s\n%s" % (
+                name, found and len(found), len(content), is_acknowledged, text, daemon.log()))
+        if is_acknowledged:
+            self.daemons[0].wait_until(lambda: self.at_origin(name, content), 90)
+
+    def test_no_acknowledged_byte_is_lost(self):
+        chance = random.Random(SEED)
+        for number in range(ROUNDS):
+            with self.subTest(round=number, seed=SEED):
+                self.one_round(number, chance)
+        print("%d rounds, %d acknowledged, etcd was away in %d, %d starts" % (
+            ROUNDS, self.acknowledged, self.etcd_downs, self.starts))
+        self.assertGreater(self.acknowledged * 2, ROUNDS)
+        for daemon in self.daemons:
+            self.assertEqual(daemon.stop(), 0, daemon.log())
+        self.replay_all()
+
+
 def main():
     global ROUNDS, SEED
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -129,10 +223,13 @@ def main():
     if not hw_test.has_io_uring():
         print("hw_kill_test: skipped: no io_uring here")
         return 77
+    etcd = (KillEtcd,) if shutil.which("etcd") is not None else ()
+    if not etcd:
+        print("hw_kill_test: no etcd here: KillEtcd is left out")
     loader = hw_test.unittest.TestLoader()
     suite = hw_test.unittest.TestSuite(
         loader.loadTestsFromTestCase(kind)
-        for kind in (Kill, KillAllHolders, KillCoded))
+        for kind in (Kill, KillAllHolders, KillCoded) + etcd)
     fine = hw_test.unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful()
     return 0 if fine else 1
 

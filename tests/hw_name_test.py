@@ -265,6 +265,25 @@ class NamesMembers(NamesEtcd):
         for daemon in self.daemons:
             daemon.wait_until(lambda d=daemon: d.status().get("members") == str(self.NODES))
 
+    def test_etcd_down_and_back(self):
+        """Away for longer than the lease: all nodes are fenced, read on, and come back."""
+        content = os.urandom(500000)
+        self.put(self.first, "known", content)
+        self.assertEqual(self.get(self.last, "known"), content)
+        self.etcd.stop()
+        for daemon in self.daemons:
+            daemon.wait_until(lambda d=daemon: d.status()["fenced"] == "1")
+        self.assertEqual(self.get(self.last, "known"), content)
+        source = self.write("source", b"new")
+        ended = self.first.forebay("put", source, "known")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"cut off from its cluster", ended.stderr)
+        self.etcd.start()
+        for daemon in self.daemons:
+            daemon.wait_until(lambda d=daemon: d.status()["fenced"] == "0")
+        self.put(self.first, "known", b"new")
+        self.assertEqual(self.get(self.last, "known"), b"new")
+
     def test_another_node_finishes_what_a_dead_one_began(self):
         content = os.urandom(900000)
         self.put(self.first, "orphan", content)

@@ -16,6 +16,8 @@ int fb_command_doctor(int argc, char **argv);
 int fb_command_ls(int argc, char **argv);
 int fb_command_mount(int argc, char **argv);
 int fb_command_put(int argc, char **argv);
+int fb_command_pin(int argc, char **argv);
+int fb_command_invalidate(int argc, char **argv);
 int fb_command_rm(int argc, char **argv);
 int fb_command_stat(int argc, char **argv);
 int fb_command_status(int argc, char **argv);

@@ -207,6 +207,29 @@ static const struct fb_help table[] = {
                       "How long until the trainer may go on, how long until it is at the origin?"}},
     },
     {
+        .name = "pin",
+        .arguments = "[OPTION]... NAME",
+        .summary = "keep a file in this machine's memory for some time",
+        .text = "Reads what is not there. All blocks or none; core.pins_max bounds them.",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+                {"--seconds N", "how long; default: 3600"},
+            },
+        .examples = {{"forebay pin --seconds 600 weights/layer-01.safetensors",
+                      "Before ten minutes of starts that read it."}},
+    },
+    {
+        .name = "invalidate",
+        .arguments = "[--socket PATH] NAME",
+        .summary = "let go of the cached blocks of a file, which stays at the origin",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+            },
+        .examples = {{"forebay invalidate data/epoch-1.tar", "Makes room."}},
+    },
+    {
         .name = "rm",
         .arguments = "[--socket PATH] NAME...",
         .summary = "remove files",

@@ -17,6 +17,8 @@
 #pragma weak fb_command_ls
 #pragma weak fb_command_mount
 #pragma weak fb_command_put
+#pragma weak fb_command_pin
+#pragma weak fb_command_invalidate
 #pragma weak fb_command_rm
 #pragma weak fb_command_stat
 #pragma weak fb_command_status
@@ -37,6 +39,8 @@ static const struct command commands[] = {
     {"ls", fb_command_ls},
     {"mount", fb_command_mount},
     {"put", fb_command_put},
+    {"pin", fb_command_pin},
+    {"invalidate", fb_command_invalidate},
     {"rm", fb_command_rm},
     {"stat", fb_command_stat},
     {"status", fb_command_status},

@@ -29,8 +29,8 @@ static int call(struct forebay_client *client, struct fb_ring_request request,
 }
 
 /* A call that a busy daemon is asked again for some times. */
-static int call_patiently(struct forebay_client *client, struct fb_ring_request request,
-                          struct fb_ring_reply *reply)
+int client_call_ring(struct forebay_client *client, struct fb_ring_request request,
+                     struct fb_ring_reply *reply)
 {
     enum { TRIES_MAX = 200, PAUSE_DOUBLINGS_MAX = 9 };
     int code = call(client, request, reply);
@@ -51,11 +51,11 @@ int forebay_file_view(struct forebay_file *file, uint64_t offset, uint64_t size,
     *view = (struct forebay_view){.bytes = NULL};
     if (offset >= file->size || size == 0)
         return 0;
-    int code = call_patiently(client,
-                              (struct fb_ring_request){.kind = FB_RING_GET,
-                                                       .object = file->handle,
-                                                       .index = offset / client->block_size},
-                              &reply);
+    int code = client_call_ring(client,
+                                (struct fb_ring_request){.kind = FB_RING_GET,
+                                                         .object = file->handle,
+                                                         .index = offset / client->block_size},
+                                &reply);
     if (code != 0)
         return code;
     uint64_t from = offset % client->block_size;

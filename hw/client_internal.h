@@ -28,6 +28,13 @@ struct client_slot {
     struct fb_ring_reply reply;
 };
 
+/* Pinned blocks: the core's leases. */
+struct forebay_pin {
+    struct forebay_client *client;
+    uint64_t count;
+    uint64_t leases[];
+};
+
 struct forebay_client {
     int socket;
     int doorbell;
@@ -92,5 +99,9 @@ void client_reply_handle(struct forebay_client *client, uint32_t slot,
                          const struct fb_ring_reply *reply);
 /* Makes progress with what is in flight; is_waiting: waits for at least one reply. */
 int client_step(struct forebay_client *client, bool is_waiting);
+
+/* client_call.c: a request over the ring, waited for; a busy daemon is asked again some times. */
+int client_call_ring(struct forebay_client *client, struct fb_ring_request request,
+                     struct fb_ring_reply *reply);
 
 #endif

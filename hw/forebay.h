@@ -129,6 +129,21 @@ int forebay_file_view(struct forebay_file *file, uint64_t offset, uint64_t size,
                       struct forebay_view *view);
 void forebay_view_return(struct forebay_client *client, const struct forebay_view *view);
 
+/* Keeps all blocks of a file in this machine's memory for ttl_s seconds, 1 or more, reading those
+ * that are not there. They may be more than the daemon pins at once (core.pins_max). The pin is the
+ * caller's, until one of: forebay_pin_end, which lets the blocks go, before the client is closed;
+ * forebay_pin_leave, after which they stay pinned until the time is over.
+ * Errors: as forebay_file_read; -EINVAL; -EBUSY: no more pins, or no memory: nothing is pinned. */
+struct forebay_pin;
+int forebay_file_pin(struct forebay_file *file, uint32_t ttl_s, struct forebay_pin **pin);
+void forebay_pin_end(struct forebay_pin *pin);
+void forebay_pin_leave(struct forebay_pin *pin);
+
+/* Lets go of all cached blocks of the file, on this node and on those that hold them by their
+ * keys. Only makes room: what is read next comes from the origin. Errors: the first one: -EINVAL:
+ * the file is being written, or not at the origin yet; -EBUSY: a block is being read or stored. */
+int forebay_file_invalidate(struct forebay_file *file);
+
 /* A read that is not waited for. The caller fills in the first five and keeps the struct and bytes
  * until it is returned by forebay_client_wait. */
 struct forebay_read {
@@ -159,6 +174,10 @@ uint64_t forebay_file_source_blocks(const struct forebay_file *file, uint32_t so
 struct forebay_key {
     uint64_t high, low;
 };
+
+/* The key that stands for `key` in a space of its own, so that two models' equal keys do not meet.
+ * space: any text; "": the key itself. Keys with the same high still live together. */
+struct forebay_key forebay_kv_key(const char *space, struct forebay_key key);
 
 /* Copies a block into the cache of this node. size: 1 to the daemon's block size.
  * Errors: -EINVAL: size; -EBUSY, -ENOSPC: no room now. */

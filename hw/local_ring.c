@@ -102,6 +102,7 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
                                    .reason = reply->reason,
                                    .source = reply->source,
                                    .count = reply->match_count,
+                                   .lease = slot->kind == FB_RING_PIN ? reply->lease : 0,
                                    .offset = reply->span.offset,
                                    .size = reply->span.size};
     slot->is_used = 0;
@@ -175,7 +176,8 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
         return from->index < UINT64_MAX / block_size - 1 &&
                arena_holds(session, from->offset, from->size);
     }
-    if (from->index >= fb_object_blocks(object, block_size))
+    bool is_kept = from->kind == FB_RING_FORGET && (object->is_written || object->is_cached);
+    if (is_kept || from->index >= fb_object_blocks(object, block_size))
         return false;
     *block = fb_object_block(object, block_size, from->index);
     block->tenant = from->tenant;
@@ -199,6 +201,24 @@ static bool match_start(struct local_session *session, const struct fb_ring_requ
     return true;
 }
 
+static enum fb_request_kind request_kind(uint32_t kind)
+{
+    return kind == FB_RING_PUT      ? FB_REQUEST_PUT
+           : kind == FB_RING_WRITE  ? FB_REQUEST_WRITE
+           : kind == FB_RING_PIN    ? FB_REQUEST_PIN
+           : kind == FB_RING_FORGET ? FB_REQUEST_FORGET
+                                    : FB_REQUEST_GET;
+}
+
+/* Ends a pin; a lease that is none is no fault: the pin has ended by itself. */
+static void unpin(struct local_session *session, const struct fb_ring_request *from)
+{
+    const struct fb_event event = {.kind = FB_EVENT_REQUEST,
+                                   .request = {.kind = FB_REQUEST_UNPIN, .lease = from->object}};
+    loop_event(session->loop, &event);
+    ring_reply(session, (struct fb_ring_reply){.id = from->id, .status = FB_OK});
+}
+
 static bool block_start(struct local_session *session, const struct fb_ring_request *from,
                         struct batch *batch)
 {
@@ -208,9 +228,8 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
     bool is_copy = from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE;
     struct fb_event *event = &batch->events[batch->count++];
     *event = (struct fb_event){.kind = FB_EVENT_REQUEST,
-                               .request = {.kind = from->kind == FB_RING_PUT ? FB_REQUEST_PUT
-                                                   : is_copy                 ? FB_REQUEST_WRITE
-                                                                             : FB_REQUEST_GET,
+                               .request = {.kind = request_kind(from->kind),
+                                           .ttl_ns = from->kind == FB_RING_PIN ? from->offset : 0,
                                            .level = from->level,
                                            .request_id = slot_take(session, from),
                                            .block = block}};
@@ -236,9 +255,15 @@ static void request_handle(struct local_session *session, const struct fb_ring_r
 {
     bool is_get = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY;
     enum fb_status refusal = FB_INVALID;
+    bool is_plain = from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE ||
+                    from->kind == FB_RING_PIN || from->kind == FB_RING_FORGET;
     bool is_started = false;
     if (from->kind == FB_RING_RELEASE) {
         release_start(session, from->object, batch);
+        return;
+    }
+    if (from->kind == FB_RING_UNPIN) {
+        unpin(session, from);
         return;
     }
     if (from->kind == FB_RING_MATCH)
@@ -247,7 +272,7 @@ static void request_handle(struct local_session *session, const struct fb_ring_r
         refusal = FB_BUSY;
     else if (from->kind == FB_RING_WRITE && session->loop->is_fenced)
         refusal = FB_GONE;
-    else if (is_get || from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE)
+    else if (is_get || is_plain)
         is_started = block_start(session, from, batch);
     if (!is_started)
         ring_reply(session, (struct fb_ring_reply){

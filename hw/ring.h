@@ -26,6 +26,9 @@ enum fb_ring_kind {
     FB_RING_WRITE,   /* object, index, size, offset, level: a block of an object being written */
     FB_RING_MATCH,   /* size keys at offset in the arena */
     FB_RING_RELEASE, /* object: the lease; no reply */
+    FB_RING_PIN,     /* object, index, offset: ns that it lasts: reply.lease ends it earlier */
+    FB_RING_UNPIN,   /* object: the pin's lease */
+    FB_RING_FORGET,  /* object, index: a block that nobody wants; BUSY: it is not at the origin */
 };
 
 struct fb_ring_request {

@@ -132,6 +132,29 @@ class Names:
         self.put(self.last, "inside", b"z" * 1000)
         self.assertEqual(self.get(self.first, "inside"), b"z" * 1000)
 
+    def test_pin_and_invalidate(self):
+        """A pinned file stays through twice the memory of reads; one let go of is fetched."""
+        content = self.object("pinned", 3 << 20)
+        fetches = lambda: sum(int(d.status()["origin_fetches"]) for d in self.daemons)
+        self.assertEqual(self.first.forebay("pin", "--seconds", "60", "pinned").returncode, 0)
+        self.assertEqual(self.first.status()["pins"], "12")
+        for number in range(4):
+            self.object("other%d" % number, 8 << 20)
+            self.assertEqual(len(self.get(self.first, "other%d" % number)), 8 << 20)
+        before = fetches()
+        self.assertEqual(self.get(self.first, "pinned"), content)
+        self.assertEqual(fetches(), before)
+        self.assertEqual(self.first.forebay("pin", "--seconds", "0", "pinned").returncode, 2)
+        small = self.object("small", 1 << 20)
+        self.get(self.first, "small")
+        before = fetches()
+        self.assertEqual(self.first.forebay("invalidate", "small").returncode, 0)
+        self.assertEqual(self.get(self.first, "small"), small)
+        self.assertEqual(fetches(), before + 4)
+        self.put(self.first, "fresh", b"f" * 1000)
+        self.assertEqual(self.first.forebay("invalidate", "fresh").returncode, 1)
+        self.assertEqual(self.get(self.last, "fresh"), b"f" * 1000)
+
     def test_objects_put_past_the_cache_are_seen(self):
         content = self.object("direct", 700000)
         self.assertEqual(self.get(self.last, "direct"), content)

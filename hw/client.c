@@ -195,53 +195,6 @@ int forebay_client_remove(struct forebay_client *client, const char *name)
     return client_call(client, &request, name, &reply);
 }
 
-/* Calls `call` for the entries of the page that was received; *result: what it returned. */
-static int page_walk(const struct forebay_client *client, uint32_t page_size,
-                     forebay_entry_call *entry_call, void *context, int *result)
-{
-    char name[FB_OBJECT_NAME_MAX + 1];
-    for (uint32_t at = 0; at < page_size && *result == 0;) {
-        struct fb_local_entry from;
-        if (page_size - at < sizeof(from))
-            return -EPROTO;
-        memcpy(&from, client->page + at, sizeof(from));
-        if (from.name_length > FB_OBJECT_NAME_MAX ||
-            fb_local_entry_bytes(from.name_length) > page_size - at)
-            return -EPROTO;
-        memcpy(name, client->page + at + sizeof(from), from.name_length);
-        name[from.name_length] = '\0';
-        const struct forebay_entry entry = {
-            .name = name, .size_bytes = from.size, .is_folder = from.is_folder != 0};
-        *result = entry_call(context, &entry);
-        at += fb_local_entry_bytes(from.name_length);
-    }
-    return 0;
-}
-
-int forebay_client_list(struct forebay_client *client, const char *folder,
-                        forebay_entry_call *entry_call, void *context)
-{
-    struct fb_local_request request = {.kind = FB_LOCAL_LIST};
-    int result = 0;
-    do {
-        struct fb_local_reply reply;
-        int code = client_call(client, &request, folder, &reply);
-        if (code == 0 &&
-            (reply.cursor_length > reply.page_size || reply.cursor_length > FB_LOCAL_CURSOR_MAX))
-            code = -EPROTO;
-        if (code == 0)
-            code = page_walk(client, reply.page_size - reply.cursor_length, entry_call, context,
-                             &result);
-        if (code != 0)
-            return code;
-        request.index = reply.index;
-        request.cursor_length = reply.cursor_length;
-        memcpy(request.text, client->page + reply.page_size - reply.cursor_length,
-               reply.cursor_length);
-    } while ((request.index != 0 || request.cursor_length != 0) && result == 0);
-    return result;
-}
-
 int forebay_client_status(struct forebay_client *client, char **text)
 {
     struct fb_local_request request = {.kind = FB_LOCAL_STATUS};

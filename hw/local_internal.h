@@ -84,6 +84,9 @@ void local_create_start(struct local_request *request, const struct fb_local_req
 void local_commit_start(struct local_request *request, const struct fb_local_request *from);
 void local_remove_start(struct local_request *request, const struct fb_local_request *from);
 
+/* local_pending.c */
+void local_pending_start(struct local_request *request, const struct fb_local_request *from);
+
 /* local_ring.c */
 void local_ring_init(struct local_session *session);
 /* Gives all leases back. */

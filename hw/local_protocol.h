@@ -25,15 +25,17 @@ enum {
 
 enum fb_local_kind {
     FB_LOCAL_HELLO = 1,
-    FB_LOCAL_OPEN,   /* name: the object is remembered until CLOSE */
-    FB_LOCAL_CLOSE,  /* object; no reply */
-    FB_LOCAL_STAT,   /* name */
-    FB_LOCAL_LIST,   /* name: a folder, may be empty; index and cursor: of the last reply */
-    FB_LOCAL_STATUS, /* the daemon's state as text */
-    FB_LOCAL_CREATE, /* name: a new version of it, to be written, until CLOSE */
-    FB_LOCAL_COMMIT, /* object, index: its size, level that holds; BUSY: try again; CONFLICT:
+    FB_LOCAL_OPEN,    /* name: the object is remembered until CLOSE */
+    FB_LOCAL_CLOSE,   /* object; no reply */
+    FB_LOCAL_STAT,    /* name */
+    FB_LOCAL_LIST,    /* name: a folder, may be empty; index and cursor: of the last reply */
+    FB_LOCAL_STATUS,  /* the daemon's state as text */
+    FB_LOCAL_CREATE,  /* name: a new version of it, to be written, until CLOSE */
+    FB_LOCAL_COMMIT,  /* object, index: its size, level that holds; BUSY: try again; CONFLICT:
                         another writer was first; GONE: this node is fenced */
-    FB_LOCAL_REMOVE, /* name */
+    FB_LOCAL_REMOVE,  /* name */
+    FB_LOCAL_PENDING, /* name: a folder: page of what the origin does not show of it yet, sorted, or
+                         shows still (is_gone) */
 };
 
 struct fb_local_request {
@@ -72,7 +74,8 @@ enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, text) };
 struct fb_local_entry {
     uint64_t size;
     uint32_t name_length;
-    uint32_t is_folder;
+    uint16_t is_folder;
+    uint16_t is_gone; /* PENDING: removed */
 };
 
 /* Bytes of an entry with its name. */

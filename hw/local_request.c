@@ -115,6 +115,9 @@ void local_request_start(struct local_request *request, const struct fb_local_re
     case FB_LOCAL_REMOVE:
         local_remove_start(request, from);
         return;
+    case FB_LOCAL_PENDING:
+        local_pending_start(request, from);
+        return;
     case FB_LOCAL_CLOSE:
         break;
     }

@@ -26,6 +26,7 @@ enum fb_meta_verb {
 typedef void fb_meta_done(struct fb_meta_task *task, enum fb_status status);
 
 struct fb_meta_name {
+    struct fb_meta record; /* PENDING: the name's; its version is not the record's own, but not 0 */
     uint32_t length;
     char text[FB_OBJECT_NAME_MAX + 1];
 };

@@ -1,7 +1,7 @@
 /* Records in etcd, over its HTTP API (/v3/kv): the store of a cluster.
  *
  *     /forebay/CLUSTER/names/KEY     "HIGH LOW SIZE NAME": numbers hexadecimal, 16 digits each
- *     /forebay/CLUSTER/pending/KEY   NAME, while the record is unfinished; same transaction
+ *     /forebay/CLUSTER/pending/KEY   the same, while the record is unfinished; same transaction
  *
  *  1. The record's version is the key's own in etcd, which counts its changes from 1 on; a PUT is a
  *     transaction that compares it, and reads the other's record when it differs.
@@ -71,18 +71,29 @@ static const char *key_encode(const struct meta_etcd *meta, const char *folder, 
     return fb_etcd_encode(text, encoded);
 }
 
+/* Reads a value; *name: where its name begins. false: it is none. */
+static bool value_read(const char *encoded, char text[FB_ETCD_ENCODED_MAX], struct fb_meta *record,
+                       const char **name)
+{
+    int length = 0;
+    bool is_fine = fb_etcd_decode(encoded, text) &&
+                   sscanf(text, "%16" SCNx64 " %16" SCNx64 " %16" SCNx64 "%n", &record->value.high,
+                          &record->value.low, &record->size, &length) == 3;
+    *name = is_fine && text[length] == ' ' ? text + length + 1 : NULL;
+    return *name != NULL;
+}
+
 /* The record in an answer's list of keys; ABSENT: the list is empty. */
 static enum fb_status record_take(const json_t *answer, struct fb_meta *record)
 {
     const json_t *entry = json_array_get(json_object_get(answer, "kvs"), 0);
     const char *encoded = json_string_value(json_object_get(entry, "value"));
+    const char *name;
     char text[FB_ETCD_ENCODED_MAX];
     *record = (struct fb_meta){.version = 0};
     if (entry == NULL)
         return FB_ABSENT;
-    if (!fb_etcd_decode(encoded, text) ||
-        sscanf(text, "%16" SCNx64 " %16" SCNx64 " %16" SCNx64, &record->value.high,
-               &record->value.low, &record->size) != 3)
+    if (!value_read(encoded, text, record, &name))
         return FB_CORRUPT;
     record->version = fb_etcd_number(entry, "version");
     return FB_OK;
@@ -103,7 +114,7 @@ static enum fb_status run_get(const struct meta_etcd *meta, struct fb_etcd *etcd
 
 static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_task *task)
 {
-    char key[FB_ETCD_ENCODED_MAX], pending[FB_ETCD_ENCODED_MAX], name[FB_ETCD_ENCODED_MAX];
+    char key[FB_ETCD_ENCODED_MAX], pending[FB_ETCD_ENCODED_MAX];
     char value[FB_ETCD_ENCODED_MAX], text[VALUE_MAX], version[24];
     const struct fb_meta *record = &task->record;
     snprintf(text, sizeof(text), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s",
@@ -112,9 +123,8 @@ static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_ta
     key_encode(meta, "names", task->key, key);
     key_encode(meta, "pending", task->key, pending);
     fb_etcd_encode(text, value);
-    fb_etcd_encode(task->name.text, name);
     json_t *other = task->is_pending
-                        ? json_pack("{s:{s:s,s:s}}", "request_put", "key", pending, "value", name)
+                        ? json_pack("{s:{s:s,s:s}}", "request_put", "key", pending, "value", value)
                         : json_pack("{s:{s:s}}", "request_delete_range", "key", pending);
     return json_pack("{s:[{s:s,s:s,s:s}],s:[{s:{s:s,s:s}},o],s:[{s:{s:s}}]}", "compare", "target",
                      "VERSION", "key", key, "version", version, "success", "request_put", "key",
@@ -143,7 +153,7 @@ static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *
                                   struct fb_meta_task *task)
 {
     char text[KEY_MAX], from[FB_ETCD_ENCODED_MAX], to[FB_ETCD_ENCODED_MAX];
-    char name[FB_ETCD_ENCODED_MAX];
+    char value[FB_ETCD_ENCODED_MAX];
     size_t i;
     const json_t *entry;
     snprintf(text, sizeof(text), "%spending/", meta->prefix);
@@ -160,9 +170,11 @@ static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *
     {
         struct fb_meta_name *room = &task->names[task->name_count];
         const char *encoded = json_string_value(json_object_get(entry, "value"));
-        if (task->name_count == FB_META_PENDING_MAX || !fb_etcd_decode(encoded, name) ||
-            strlen(name) > FB_OBJECT_NAME_MAX)
+        const char *name;
+        if (task->name_count == FB_META_PENDING_MAX ||
+            !value_read(encoded, value, &room->record, &name) || strlen(name) > FB_OBJECT_NAME_MAX)
             continue;
+        room->record.version = 1;
         room->length = (uint32_t)strlen(name);
         memcpy(room->text, name, room->length + 1);
         task->name_count++;

@@ -1,7 +1,7 @@
 /* Records in an LMDB environment, a folder of this machine: the embedded store, for one node.
  *
  *     database "names":    key (16 bytes, big-endian) -> struct stored, then the name
- *     database "pending":  key -> the name of an unfinished record; written in the same transaction
+ *     database "pending":  the same of unfinished records; written in the same transaction
  *
  *  1. A PUT is one write transaction: read, compare, write, commit. LMDB lets one in at a time and
  *     syncs before it returns, so what was answered outlasts a loss of power.
@@ -88,10 +88,9 @@ static int record_write(const struct lmdb *lmdb, MDB_txn *transaction,
     memcpy(whole + sizeof(stored), task->name.text, length);
     MDB_val key = {.mv_size = KEY_BYTES, .mv_data = bytes};
     MDB_val value = {.mv_size = sizeof(stored) + length, .mv_data = whole};
-    MDB_val name = {.mv_size = length, .mv_data = whole + sizeof(stored)};
     int code = mdb_put(transaction, lmdb->names, &key, &value, 0);
     if (code == MDB_SUCCESS && task->is_pending)
-        code = mdb_put(transaction, lmdb->pending, &key, &name, 0);
+        code = mdb_put(transaction, lmdb->pending, &key, &value, 0);
     else if (code == MDB_SUCCESS)
         code = mdb_del(transaction, lmdb->pending, &key, NULL);
     return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
@@ -148,10 +147,14 @@ static enum fb_status run_pending(const struct lmdb *lmdb, struct fb_meta_task *
              code == MDB_SUCCESS && task->name_count < FB_META_PENDING_MAX;
              code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
             struct fb_meta_name *name = &task->names[task->name_count];
-            if (value.mv_size > FB_OBJECT_NAME_MAX)
+            struct stored stored;
+            size_t length = value.mv_size - sizeof(stored);
+            if (value.mv_size < sizeof(stored) || length > FB_OBJECT_NAME_MAX)
                 continue;
-            name->length = (uint32_t)value.mv_size;
-            memcpy(name->text, value.mv_data, value.mv_size);
+            memcpy(&stored, value.mv_data, sizeof(stored));
+            name->record = stored.record;
+            name->length = (uint32_t)length;
+            memcpy(name->text, (const unsigned char *)value.mv_data + sizeof(stored), length);
             name->text[name->length] = '\0';
             task->name_count++;
         }

@@ -132,6 +132,27 @@ class Names:
         self.put(self.last, "inside", b"z" * 1000)
         self.assertEqual(self.get(self.first, "inside"), b"z" * 1000)
 
+    def test_listing_shows_what_is_committed(self):
+        """Merged with the origin's, in the order of bytes; removed names are not shown."""
+        for name in ("list/b", "list/d/x", "list/f", "list/gone"):
+            self.object(name, 10)
+        for name in ("list/a", "list/c", "list/d/y", "list/e/z", "list/f", "list/g", "new/x/y"):
+            self.put(self.first, name, b"12345")
+        self.assertEqual(self.first.forebay("rm", "list/gone").returncode, 0)
+        listed = lambda *folder: [line for line in self.last.forebay(
+            "ls", "--long", *folder).stdout.decode().split("\n") if line]
+        for _ in range(2):
+            names = [line.split() for line in listed("list")]
+            self.assertEqual([name for _, name in names],
+                             ["a", "b", "c", "d/", "e/", "f", "g"])
+            self.assertEqual([int(size) for size, _ in names], [5, 10, 5, 0, 0, 5, 5])
+            self.assertEqual([line.split()[1] for line in listed("list/d")], ["x", "y"])
+            self.assertEqual([line.split()[1] for line in listed("new")], ["x/"])
+            self.assertIn("new/", [line.split()[1] for line in listed()])
+            self.first.wait_until(lambda: self.origin("list/g") == b"12345")
+            self.first.wait_until(lambda: self.first.status()["unfinished_names"] == "0")
+        self.assertEqual(self.last.forebay("ls", "nowhere").returncode, 1)
+
     def test_pin_and_invalidate(self):
         """A pinned file stays through twice the memory of reads; one let go of is fetched."""
         content = self.object("pinned", 3 << 20)

@@ -1,5 +1,6 @@
 /* What the origin does not show of a folder yet, or shows still: names whose records are
- * unfinished. A client merges them into the origin's listing. Bounded by FB_META_PENDING_MAX of the store. */
+ * unfinished. A client merges them into the origin's listing. Bounded by FB_META_PENDING_MAX of the
+ * store. */
 #include "core/panic.h"
 #include "hw/local_internal.h"
 #include "hw/loop_internal.h"

@@ -151,9 +151,10 @@ static void scan_start(struct work *work)
 static void origin_done(struct fb_origin_task *task, enum fb_status status)
 {
     struct work *work = FB_CONTAINER(task, struct work, origin);
-    if (status == FB_ABSENT && task->verb == FB_ORIGIN_FETCH && task->object.is_cached)
-        status = FB_BUSY; /* on its way there */
-    if (status != FB_OK) {
+    bool is_coming = status == FB_ABSENT && task->verb == FB_ORIGIN_FETCH && task->object.is_cached;
+    if (is_coming) {
+        status = FB_BUSY; /* who asks for it asks again */
+    } else if (status != FB_OK) {
         char name[FB_LOG_QUOTE_MAX];
         fb_log(FB_LOG_WARNING, "origin_error", "status=%s object=%s offset=%llu",
                fb_status_name(status), fb_log_quote(task->object.name, name),

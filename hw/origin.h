@@ -3,7 +3,9 @@
  * within start.
  *
  * Names are relative paths with "/"; the version of an object is a 64-bit word that changes when
- * the object does. A fetch of another version than the task names is answered FB_CONFLICT. */
+ * the object does. A fetch of another version than the task names is answered FB_CONFLICT; of one
+ * that is committed and not there yet (object.is_cached) FB_ABSENT, whatever is there before it.
+ */
 #ifndef FB_HW_ORIGIN_H
 #define FB_HW_ORIGIN_H
 

@@ -283,8 +283,10 @@ static enum fb_status answer_status(const struct http_request *request, long cod
         bool is_other = version_of(request) != task->object.version;
         if (task->verb != FB_ORIGIN_FETCH)
             return FB_OK;
+        bool is_before = task->object.is_cached && (request->version[0] == '\0' ||
+                                                    version_of(request) < task->object.version);
         if (is_other)
-            return FB_CONFLICT;
+            return is_before ? FB_ABSENT : FB_CONFLICT;
         *is_temporary = request->moved < task->bytes.size;
         return *is_temporary ? FB_IO : FB_OK;
     }

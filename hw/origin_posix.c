@@ -77,8 +77,10 @@ static void task_facts(struct fb_origin_task *task)
         task_end(task, FB_OK);
         return;
     }
-    if (task->object.size != facts->stx_size || task->object.version != version_of(facts))
-        task_part(task, FB_CONFLICT);
+    uint64_t version = version_of(facts);
+    bool is_before = task->object.is_cached && version < task->object.version;
+    if (task->object.size != facts->stx_size || task->object.version != version)
+        task_part(task, is_before ? FB_ABSENT : FB_CONFLICT);
     else
         task_read(task);
 }

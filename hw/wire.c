@@ -145,12 +145,15 @@ static bool object_take(struct cursor *cursor, uint32_t left, struct fb_object *
     if (left < FB_WIRE_OBJECT_BYTES)
         return false;
     take(cursor, facts, FB_WIRE_OBJECT_BYTES);
-    if (facts[2] != left - FB_WIRE_OBJECT_BYTES || facts[2] > FB_OBJECT_NAME_MAX)
+    uint64_t length = facts[2] & ~WIRE_IS_CACHED;
+    if (length != left - FB_WIRE_OBJECT_BYTES || length > FB_OBJECT_NAME_MAX)
         return false;
     object->size = facts[0];
     object->version = facts[1];
-    object->name_length = (uint32_t)facts[2];
+    object->name_length = (uint32_t)length;
     object->is_cached = facts[2] & WIRE_IS_CACHED;
+    object->is_written = false;
+    object->is_committed = false;
     take(cursor, object->name, object->name_length);
     object->name[object->name_length] = '\0';
     if (!fb_object_name_is_fine(object->name, object->name_length))

@@ -73,8 +73,10 @@ class Names:
         facts = self.facts(self.last, "a/b")
         self.assertEqual((facts["state"], facts["level"], facts["size_bytes"]),
                          ("cache", "replicated", "2500000"))
-        for daemon in self.daemons:
+        for daemon in reversed(self.daemons):
             self.assertEqual(self.get(daemon, "a/b"), content)
+            self.assertEqual(daemon.status()["origin_fetches"], "0", "read from the cache")
+            self.assertNotIn("event=connection_lost", daemon.log())
         self.first.wait_until(lambda: self.origin("a/b") == content)
         self.first.wait_until(lambda: self.facts(self.last, "a/b")["state"] == "origin")
         self.assertEqual(self.facts(self.last, "a/b")["version"], facts["version"])
@@ -93,6 +95,14 @@ class Names:
             for daemon in self.daemons:
                 self.assertEqual(self.get(daemon, "again"), content)
         self.first.wait_until(lambda: self.origin("again") == content)
+
+    def test_level_memory_is_read_everywhere(self):
+        """Others may hold it later only; who reads it meanwhile waits, and hears nothing wrong."""
+        for number in range(8):
+            content = os.urandom(3000000)
+            self.put(self.daemons[number % self.NODES], "quick", content, "memory")
+            for daemon in reversed(self.daemons):
+                self.assertEqual(self.get(daemon, "quick"), content)
 
     def test_empty_file(self):
         self.put(self.first, "empty", b"")

@@ -77,6 +77,12 @@ static void put_message_with_object_comes_back(void **state)
     assert_string_equal(frame.object.name, object.name);
     assert_true(frame.object.handle == object.handle);
     assert_true(frame.object.size == object.size);
+    assert_false(frame.object.is_cached);
+    object.is_cached = true;
+    size = fb_wire_put_message(bytes, &message, &object);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_true(frame.object.is_cached);
+    assert_string_equal(frame.object.name, object.name);
 }
 
 static void put_message_with_keys_comes_back(void **state)

@@ -12,10 +12,8 @@ int fb_command_bench(int argc, char **argv)
         const char *name;
         int (*run)(int argc, char **argv);
     } benches[] = {
-        {"step", fb_bench_step},
-        {"cache", fb_bench_cache},
-        {"fluid", fb_bench_fluid},
-        {"place", fb_bench_place},
+        {"step", fb_bench_step},   {"cache", fb_bench_cache}, {"fluid", fb_bench_fluid},
+        {"scale", fb_bench_scale}, {"place", fb_bench_place},
     };
     for (size_t i = 0; argc > 1 && i < sizeof(benches) / sizeof(benches[0]); i++) {
         if (strcmp(argv[1], benches[i].name) == 0)
@@ -25,6 +23,6 @@ int fb_command_bench(int argc, char **argv)
         fprintf(stderr, "forebay bench: unknown benchmark '%s': ", argv[1]);
     else
         fprintf(stderr, "forebay bench: which one? ");
-    fprintf(stderr, "it is one of step, cache, fluid, place\n");
+    fprintf(stderr, "it is one of step, cache, fluid, scale, place\n");
     return FB_EXIT_USAGE;
 }

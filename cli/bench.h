@@ -6,6 +6,7 @@
 int fb_bench_step(int argc, char **argv);  /* cost of one step of the core */
 int fb_bench_cache(int argc, char **argv); /* index and eviction policies on a trace */
 int fb_bench_fluid(int argc, char **argv); /* coupled flows, beside SimGrid's */
+int fb_bench_scale(int argc, char **argv); /* the whole simulator, by nodes */
 int fb_bench_place(int argc, char **argv); /* partition tables: builds and lookups */
 
 #endif

@@ -78,15 +78,17 @@ static const struct fb_help table[] = {
     },
     {
         .name = "bench",
-        .arguments = "step|cache|fluid|place [OPTION]...",
+        .arguments = "step|cache|fluid|scale|place [OPTION]...",
         .summary = "measure the parts that speed depends on",
         .text = "step: nanoseconds and instructions of one step of the core, for a hit, a miss "
                 "and a served peer read. cache: references a second of each eviction policy. "
                 "place: building a partition table, and a lookup, by each placement. "
                 "fluid: flow completions a second of the network model at 1,000 to 100,000 "
-                "hosts, with SimGrid's own beside it up to 8,000 flows; the options below but "
-                "--json are fluid's.",
-        .words = "step|cache|fluid|place",
+                "hosts, with SimGrid's own beside it up to 8,000 flows. scale: start-up time, "
+                "events and completions a second and memory a node of the whole simulator at "
+                "1,000 to 100,000 nodes. --hosts is for fluid and scale, what follows it for "
+                "fluid.",
+        .words = "step|cache|fluid|scale|place",
         .options =
             {
                 {"--json", "one JSON object instead of text"},
@@ -101,6 +103,7 @@ static const struct fb_help table[] = {
             {
                 {"forebay bench step", "Is a hit still under 300 ns?"},
                 {"forebay bench fluid --hosts 100000", "Are 400,000 coupled flows fast enough?"},
+                {"forebay bench scale", "Does 100,000 nodes' start take under 5 s?"},
             },
     },
     {

@@ -55,8 +55,10 @@ struct fb_run {
     uint64_t determinism_hash;
     uint64_t events;
     double simulated_s;
+    double start_s; /* of wall_s: until the first event */
     double wall_s;
-    bool is_partial; /* stopped by Ctrl-C */
+    uint64_t peak_rss_bytes; /* of the run's process */
+    bool is_partial;         /* stopped by Ctrl-C */
 };
 
 void fb_run_free(struct fb_run *run);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
@@ -314,6 +315,20 @@ static void world_check_end(struct world *world)
     }
 }
 
+static double wall_now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static uint64_t peak_rss_bytes(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss * 1024;
+}
+
 void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
                   const volatile int *should_stop, double progress_from, double progress_to,
                   struct fb_run *run, struct fb_error *error)
@@ -325,8 +340,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
                           .progress_to = progress_to,
                           .pending_free = FB_NONE,
                           .error = error};
-    struct timespec started, ended;
-    clock_gettime(CLOCK_MONOTONIC, &started);
+    double started_s = wall_now_s();
     memset(run, 0, sizeof(*run));
     run->seed = seed;
     world.hash = XXH3_createState();
@@ -335,6 +349,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
     if (world_open_engine(&world)) {
         world_open(&world);
         workload_open(&world);
+        run->start_s = wall_now_s() - started_s;
         if (!fb_error_is_set(error)) {
             fault_start(&world);
             workload_start(&world);
@@ -342,9 +357,8 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
         }
         if (!world.is_stopped && !fb_error_is_set(error))
             world_check_end(&world);
-        clock_gettime(CLOCK_MONOTONIC, &ended);
-        run->wall_s = (double)(ended.tv_sec - started.tv_sec) +
-                      (double)(ended.tv_nsec - started.tv_nsec) * 1e-9;
+        run->wall_s = wall_now_s() - started_s;
+        run->peak_rss_bytes = peak_rss_bytes();
         run->is_partial = world.is_stopped;
         run->determinism_hash = XXH3_64bits_digest(world.hash);
         if (!fb_error_is_set(error))

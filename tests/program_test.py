@@ -216,6 +216,17 @@ class Programs(Folder):
                      for line in ended.stdout.strip().split("\n"))
         self.assertLessEqual(lines["scale preset"], 65536)
 
+    def test_bench_scale_tells_of_every_size(self):
+        ended = run("bench", "scale", "--json", "--hosts", "16,64")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        figures = json.loads(ended.stdout)
+        self.assertEqual(figures["nodes"], [16, 64])
+        self.assertEqual(figures["completions"], [16 * 8, 64 * 8])  # each node reads 8 blocks
+        for name in ("events_per_s", "completions_per_s", "bytes_per_node", "rss_bytes", "start_s"):
+            self.assertTrue(all(value > 0 for value in figures[name]), name)
+        for wrong in ("1", "16,", "x"):
+            self.assertEqual(run("bench", "scale", "--hosts", wrong).returncode, 2, wrong)
+
     def test_help_of_every_subcommand_is_fine(self):
         for name in ("run", "size", "replay", "bench", "help", "completion"):
             ended = run(name, "--help")

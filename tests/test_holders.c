@@ -1,4 +1,4 @@
-/* holders.c: whom a lender remembers, and whom it names. How: one entry, its loans counted by hand. */
+/* holders.c: whom a lender remembers and names. How: one entry, its loans counted by hand. */
 #include "tests/unit.h"
 
 #include "core/flows.h"

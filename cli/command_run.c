@@ -24,7 +24,7 @@ struct session {
     struct fb_scenario *scenarios;
     uint32_t point_count;
     struct fb_results results;
-    struct fb_slice slice;
+    struct fb_slice slice, preset_error;
     struct fb_check checks[FB_CHECKS_MAX];
     uint32_t check_count;
     struct fb_expectation expectations[EXPECTATIONS_MAX];
@@ -168,6 +168,42 @@ static bool session_slice(struct session *session)
     return true;
 }
 
+/* Measures what scaling down costs, where the experiment says how it would be unscaled; false when
+ * that failed. */
+static bool session_preset(struct session *session)
+{
+    static struct fb_scenario unscaled;
+    const struct fb_run_options *options = &session->options;
+    char texts[FB_UNSCALED_MAX][FB_ASSIGNMENT_MAX];
+    const char *assignments[FB_UNSCALED_MAX + FB_ASSIGNMENTS_MAX];
+    struct fb_error error = {.text = ""};
+    uint32_t count = fb_unscaled_load(options->experiment, texts, &error);
+    for (uint32_t i = 0; i < count; i++)
+        assignments[i] = texts[i];
+    for (uint32_t i = 0; i < options->assignment_count; i++)
+        assignments[count + i] = options->assignments[i];
+    if (count > 0)
+        fb_scenario_load(options->experiment, assignments, count + options->assignment_count,
+                         &session->points[0], &unscaled, &error);
+    const struct fb_slice_how how = {.seed = options->seed > 0 ? options->seed
+                                                               : session->scenarios[0].first_seed,
+                                     .side_by_side = session->results.jobs,
+                                     .is_quiet = options->is_quiet};
+    if (count > 0 && !fb_error_is_set(&error))
+        fb_slice_preset(&session->scenarios[0], &unscaled, &how, &session->preset_error, &error);
+    if (count > 0)
+        fb_scenario_free(&unscaled);
+    if (fb_error_is_set(&error)) {
+        fprintf(stderr, "forebay: %s\n", error.text);
+        return false;
+    }
+    fb_point_name(&session->results.points[0], session->preset_error.point,
+                  sizeof(session->preset_error.point));
+    if (count > 0)
+        session->results.preset_error = &session->preset_error;
+    return true;
+}
+
 /* Prints one line a check; false when one is not met. */
 static bool session_expect(struct session *session)
 {
@@ -187,12 +223,12 @@ static bool session_expect(struct session *session)
     return is_met;
 }
 
-static void session_print_slice(const struct session *session)
+static void print_slice(const struct fb_slice *slice)
 {
     char text[320];
-    if (session->results.slice == NULL)
+    if (slice == NULL)
         return;
-    fb_slice_text(session->results.slice, text, sizeof(text));
+    fb_slice_text(slice, text, sizeof(text));
     printf("%s\n", text);
 }
 
@@ -205,8 +241,10 @@ static void session_free(struct session *session)
     }
     for (uint32_t p = 0; session->scenarios != NULL && p < session->point_count; p++)
         fb_scenario_free(&session->scenarios[p]);
-    fb_run_free(&session->slice.lmm);
-    fb_run_free(&session->slice.fluid);
+    fb_run_free(&session->slice.reference);
+    fb_run_free(&session->slice.subject);
+    fb_run_free(&session->preset_error.reference);
+    fb_run_free(&session->preset_error.subject);
     free(session->results.points);
     free(session->scenarios);
     free(session->points);
@@ -250,6 +288,7 @@ int fb_command_run(int argc, char **argv)
         return fail(session, &error, FB_EXIT_FAILED);
     bool is_sliced =
         !session->options.does_slice || session->results.is_partial || session_slice(session);
+    is_sliced = (session->results.is_partial || session_preset(session)) && is_sliced;
     session->results.wall_s = now_s() - begun_s;
     bool is_met = session_expect(session);
     fb_results_write(&session->results, folder, &error);
@@ -257,7 +296,8 @@ int fb_command_run(int argc, char **argv)
         return fail(session, &error, FB_EXIT_FAILED);
     if (!session->options.is_quiet) {
         fb_results_print(&session->results);
-        session_print_slice(session);
+        print_slice(session->results.slice);
+        print_slice(session->results.preset_error);
         printf("report: %s/report.html\n", folder);
     }
     bool is_partial = session->results.is_partial;

@@ -61,6 +61,32 @@ void fb_slice_scenario(const struct fb_scenario *whole, uint32_t nodes, struct f
     faults_cut(slice);
 }
 
+/* Runs both; a pair that did not end leaves nothing, and error set. */
+static void pair_run(const struct fb_scenario scenarios[2], const struct fb_slice_how *how,
+                     struct fb_slice *slice, struct fb_error *error)
+{
+    bool is_preset = slice->kind == FB_SLICE_PRESET, is_stopped = false;
+    struct fb_job jobs[2] = {
+        {.scenario = &scenarios[0], .seed = how->seed, .run = &slice->reference},
+        {.scenario = &scenarios[1], .seed = how->seed, .run = &slice->subject},
+    };
+    fb_jobs_run(jobs, 2, how->side_by_side < 2 ? 1 : 2, how->is_quiet,
+                is_preset ? "slice, unscaled and scaled" : "slice, lmm and fluid", &is_stopped,
+                error);
+    slice->seed = how->seed;
+    slice->nodes = scenarios[0].nodes;
+    bool is_whole = jobs[0].is_done && jobs[1].is_done && !is_stopped &&
+                    !slice->reference.is_partial && !slice->subject.is_partial;
+    if (!is_whole && !fb_error_is_set(error))
+        fb_error_set(error, "%s: stopped before its end",
+                     is_preset ? "the scaled preset's error" : "--check-slice");
+    if (!is_whole) {
+        fb_run_free(&slice->reference);
+        fb_run_free(&slice->subject);
+        memset(slice, 0, sizeof(*slice));
+    }
+}
+
 void fb_slice_run(const struct fb_scenario *whole, uint64_t seed, uint32_t nodes_max,
                   uint32_t side_by_side, bool is_quiet, struct fb_slice *slice,
                   struct fb_error *error)
@@ -79,25 +105,25 @@ void fb_slice_run(const struct fb_scenario *whole, uint64_t seed, uint32_t nodes
     fb_workload_check(&scenarios[0], error);
     if (fb_error_is_set(error))
         return;
-    struct fb_job jobs[2] = {
-        {.scenario = &scenarios[0], .seed = seed, .run = &slice->lmm},
-        {.scenario = &scenarios[1], .seed = seed, .run = &slice->fluid},
-    };
-    bool is_stopped = false;
-    fb_jobs_run(jobs, 2, side_by_side < 2 ? 1 : 2, is_quiet, "slice, lmm and fluid", &is_stopped,
-                error);
-    slice->seed = seed;
-    slice->nodes = scenarios[0].nodes;
+    const struct fb_slice_how how = {
+        .seed = seed, .side_by_side = side_by_side, .is_quiet = is_quiet};
+    pair_run(scenarios, &how, slice, error);
     slice->nodes_all = whole->nodes;
-    bool is_whole = jobs[0].is_done && jobs[1].is_done && !is_stopped && !slice->lmm.is_partial &&
-                    !slice->fluid.is_partial;
-    if (!is_whole && !fb_error_is_set(error))
-        fb_error_set(error, "--check-slice: stopped before its end");
-    if (!is_whole) {
-        fb_run_free(&slice->lmm);
-        fb_run_free(&slice->fluid);
-        memset(slice, 0, sizeof(*slice));
-    }
+}
+
+void fb_slice_preset(const struct fb_scenario *scaled, const struct fb_scenario *unscaled,
+                     const struct fb_slice_how *how, struct fb_slice *slice, struct fb_error *error)
+{
+    static struct fb_scenario scenarios[2];
+    memset(slice, 0, sizeof(*slice));
+    slice->kind = FB_SLICE_PRESET;
+    fb_slice_scenario(unscaled, FB_SLICE_PRESET_NODES, &scenarios[0]);
+    fb_slice_scenario(scaled, FB_SLICE_PRESET_NODES, &scenarios[1]);
+    fb_workload_check(&scenarios[0], error);
+    if (fb_error_is_set(error))
+        return;
+    pair_run(scenarios, how, slice, error);
+    slice->nodes_all = scaled->nodes;
 }
 
 static double now_s(void)
@@ -123,8 +149,8 @@ void fb_slice_grow(const struct fb_scenario *whole, uint64_t seed, uint32_t side
                 *error = own;
             return;
         }
-        fb_run_free(&slice->lmm);
-        fb_run_free(&slice->fluid);
+        fb_run_free(&slice->reference);
+        fb_run_free(&slice->subject);
         *slice = next;
         if (nodes >= FB_SLICE_NODES || nodes >= whole->nodes)
             return;

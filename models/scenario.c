@@ -73,8 +73,9 @@ static void root_load(struct fb_loader *loader, struct fb_map *root)
         fb_text_copy(root, "system", scenario->system, sizeof(scenario->system));
     scenario->seeds = (uint32_t)fb_map_count_or(root, "seeds", SEEDS_DEFAULT, 1, SEEDS_MAX);
     scenario->first_seed = fb_map_count_or(root, "first_seed", 1, 0, UINT64_MAX - SEEDS_MAX);
-    /* Read elsewhere: sweep.c, results/expect.c. */
+    /* Read elsewhere: sweep.c, unscaled.c, results/expect.c. */
     fb_map_has(root, "sweep");
+    fb_map_has(root, "unscaled");
     fb_map_has(root, "checks");
     simulation_load(loader, root);
     cluster_load(loader, root);

@@ -39,8 +39,8 @@ uint64_t fb_results_hash(const struct fb_results *results);
 /* A headline metric of a slice's two runs. */
 struct fb_slice_row {
     const char *metric, *unit;
-    double lmm, fluid;
-    double difference; /* of fluid, over lmm; infinite when lmm has 0 */
+    double reference, subject;
+    double difference; /* of subject, over reference; infinite when that has 0 */
 };
 
 enum { FB_SLICE_ROWS_MAX = 32 };

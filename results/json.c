@@ -178,6 +178,8 @@ void fb_manifest_write(const struct fb_results *results, const char *folder, str
     json_object_set_new(root, "expectations", expectations_json(results));
     if (results->slice != NULL)
         json_object_set_new(root, "slice", fb_slice_json(results->slice));
+    if (results->preset_error != NULL)
+        json_object_set_new(root, "preset_error", fb_slice_json(results->preset_error));
     json_object_set_new(root, "config", json_string(config));
     json_object_set_new(root, "wall_clock", wall_clock_json(results, events));
     fb_json_write(root, folder, "manifest.json", error);

@@ -236,6 +236,8 @@ static void put_body(FILE *stream, const struct fb_results *results, const struc
     put_plots(stream, plots, plot_count);
     if (results->slice != NULL)
         fb_slice_report(stream, results->slice);
+    if (results->preset_error != NULL)
+        fb_slice_report(stream, results->preset_error);
     put_list(stream, "Warnings", results->warnings, results->warning_count);
     put_list(stream, "Guesses that the model rests on", results->guesses, results->guess_count);
     fputs("<h2>Details</h2>", stream);

@@ -81,12 +81,17 @@ struct fb_expectation { /* result of one check of --expect */
     bool is_met;
 };
 
-/* One seed of at most so many nodes, with SimGrid's own flows and with the fluid network. */
+/* What a slice compares: the fluid network with SimGrid's own flows, or the experiment as it is
+ * scaled down with the same unscaled. */
+enum fb_slice_kind { FB_SLICE_NETWORK, FB_SLICE_PRESET };
+
+/* One seed of at most so many nodes, once as it should be and once as it is simulated. */
 struct fb_slice {
+    enum fb_slice_kind kind;
     uint32_t nodes, nodes_all;
     char point[256]; /* of the sweep */
     uint64_t seed;
-    struct fb_run lmm, fluid;
+    struct fb_run reference, subject;
 };
 
 struct fb_results {
@@ -103,7 +108,8 @@ struct fb_results {
     uint32_t warning_count;
     const struct fb_expectation *expectations;
     uint32_t expectation_count;
-    const struct fb_slice *slice; /* NULL: not checked */
+    const struct fb_slice *slice;        /* NULL: not checked */
+    const struct fb_slice *preset_error; /* NULL: not scaled, or not measured */
     struct fb_point *points;
     uint32_t point_count;
     bool is_partial;

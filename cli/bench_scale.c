@@ -44,7 +44,7 @@ struct figure {
     double value;
 };
 
-enum { FIGURES = 8 };
+enum { FIGURES = 9 };
 
 static double metric_of(const struct fb_run *run, const char *name)
 {
@@ -63,6 +63,7 @@ static void figures_fill(const struct row *row, struct figure figures[FIGURES])
         {"nodes", row->nodes},
         {"start_s", run->start_s},
         {"wall_s", run->wall_s},
+        {"processor_s", run->processor_s},
         {"events_per_s", busy_s > 0 ? (double)run->events / busy_s : 0},
         {"completions_per_s", busy_s > 0 ? flows / busy_s : 0},
         {"bytes_per_node", (double)run->peak_rss_bytes / row->nodes},
@@ -96,9 +97,9 @@ static void print_row(const struct row *row)
     struct figure figures[FIGURES];
     char bytes[32], rss[32];
     figures_fill(row, figures);
-    printf("%9u %10.2f %10.2f %12.0f %15.0f %12s %10s\n", row->nodes, figures[1].value,
-           figures[2].value, figures[3].value, figures[4].value,
-           fb_format_bytes(bytes, figures[5].value), fb_format_bytes(rss, figures[6].value));
+    printf("%9u %10.2f %10.2f %12.2f %12.0f %15.0f %12s %10s\n", row->nodes, figures[1].value,
+           figures[2].value, figures[3].value, figures[4].value, figures[5].value,
+           fb_format_bytes(bytes, figures[6].value), fb_format_bytes(rss, figures[7].value));
     fflush(stdout);
 }
 
@@ -170,8 +171,8 @@ int fb_bench_scale(int argc, char **argv)
         return FB_EXIT_FAILED;
     }
     if (!is_json)
-        printf("%9s %10s %10s %12s %15s %12s %10s\n", "nodes", "start, s", "wall, s", "events/s",
-               "completions/s", "bytes/node", "RSS");
+        printf("%9s %10s %10s %12s %12s %15s %12s %10s\n", "nodes", "start, s", "wall, s",
+               "processor, s", "events/s", "completions/s", "bytes/node", "RSS");
     for (uint32_t i = 0; i < count && !fb_error_is_set(&error); i++) {
         row_measure(path, sizes[i], &rows[i], &error);
         if (!is_json && !fb_error_is_set(&error))

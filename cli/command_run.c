@@ -24,6 +24,8 @@ struct session {
     struct fb_scenario *scenarios;
     uint32_t point_count;
     struct fb_results results;
+    struct fb_scenario unscaled; /* is_scaled */
+    bool is_scaled;
     struct fb_slice slice, preset_error;
     struct fb_check checks[FB_CHECKS_MAX];
     uint32_t check_count;
@@ -35,6 +37,25 @@ struct session {
 static uint32_t session_seeds(const struct session *session)
 {
     return session->options.seeds > 0 ? session->options.seeds : session->scenarios[0].seeds;
+}
+
+/* The first point as the experiment says it would be, were it not scaled down; what is set on the
+ * command line holds for both. */
+static void session_load_unscaled(struct session *session, struct fb_error *error)
+{
+    const struct fb_run_options *options = &session->options;
+    char texts[FB_UNSCALED_MAX][FB_ASSIGNMENT_MAX];
+    const char *assignments[FB_UNSCALED_MAX + FB_ASSIGNMENTS_MAX];
+    uint32_t count = fb_unscaled_load(options->experiment, texts, error);
+    for (uint32_t i = 0; i < count; i++)
+        assignments[i] = texts[i];
+    for (uint32_t i = 0; i < options->assignment_count; i++)
+        assignments[count + i] = options->assignments[i];
+    if (count == 0)
+        return;
+    session->is_scaled = true;
+    fb_scenario_load(options->experiment, assignments, count + options->assignment_count,
+                     &session->points[0], &session->unscaled, error);
 }
 
 static void session_load(struct session *session, struct fb_error *error)
@@ -51,6 +72,8 @@ static void session_load(struct session *session, struct fb_error *error)
                          &session->points[i], &session->scenarios[i], error);
     for (uint32_t i = 0; i < session->point_count && !fb_error_is_set(error); i++)
         fb_workload_check(&session->scenarios[i], error);
+    if (!fb_error_is_set(error))
+        session_load_unscaled(session, error);
     if (fb_error_is_set(error))
         return;
     uint32_t jobs = options->jobs > 0 ? options->jobs : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
@@ -172,35 +195,23 @@ static bool session_slice(struct session *session)
  * that failed. */
 static bool session_preset(struct session *session)
 {
-    static struct fb_scenario unscaled;
     const struct fb_run_options *options = &session->options;
-    char texts[FB_UNSCALED_MAX][FB_ASSIGNMENT_MAX];
-    const char *assignments[FB_UNSCALED_MAX + FB_ASSIGNMENTS_MAX];
     struct fb_error error = {.text = ""};
-    uint32_t count = fb_unscaled_load(options->experiment, texts, &error);
-    for (uint32_t i = 0; i < count; i++)
-        assignments[i] = texts[i];
-    for (uint32_t i = 0; i < options->assignment_count; i++)
-        assignments[count + i] = options->assignments[i];
-    if (count > 0)
-        fb_scenario_load(options->experiment, assignments, count + options->assignment_count,
-                         &session->points[0], &unscaled, &error);
     const struct fb_slice_how how = {.seed = options->seed > 0 ? options->seed
                                                                : session->scenarios[0].first_seed,
                                      .side_by_side = session->results.jobs,
                                      .is_quiet = options->is_quiet};
-    if (count > 0 && !fb_error_is_set(&error))
-        fb_slice_preset(&session->scenarios[0], &unscaled, &how, &session->preset_error, &error);
-    if (count > 0)
-        fb_scenario_free(&unscaled);
+    if (!session->is_scaled)
+        return true;
+    fb_slice_preset(&session->scenarios[0], &session->unscaled, &how, &session->preset_error,
+                    &error);
     if (fb_error_is_set(&error)) {
         fprintf(stderr, "forebay: %s\n", error.text);
         return false;
     }
     fb_point_name(&session->results.points[0], session->preset_error.point,
                   sizeof(session->preset_error.point));
-    if (count > 0)
-        session->results.preset_error = &session->preset_error;
+    session->results.preset_error = &session->preset_error;
     return true;
 }
 
@@ -243,6 +254,7 @@ static void session_free(struct session *session)
         fb_scenario_free(&session->scenarios[p]);
     fb_run_free(&session->slice.reference);
     fb_run_free(&session->slice.subject);
+    fb_scenario_free(&session->unscaled);
     fb_run_free(&session->preset_error.reference);
     fb_run_free(&session->preset_error.subject);
     free(session->results.points);

@@ -57,8 +57,9 @@ struct fb_run {
     double simulated_s;
     double start_s; /* of wall_s: until the first event */
     double wall_s;
-    uint64_t peak_rss_bytes; /* of the run's process */
-    bool is_partial;         /* stopped by Ctrl-C */
+    double processor_s; /* of the run's process, as is: */
+    uint64_t peak_rss_bytes;
+    bool is_partial; /* stopped by Ctrl-C */
 };
 
 void fb_run_free(struct fb_run *run);

@@ -322,11 +322,18 @@ static double wall_now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static uint64_t peak_rss_bytes(void)
+static double timeval_s(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
+}
+
+/* What the process took; a run has one of its own. */
+static void usage_note(struct fb_run *run)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)usage.ru_maxrss * 1024;
+    run->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    run->processor_s = timeval_s(usage.ru_utime) + timeval_s(usage.ru_stime);
 }
 
 void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
@@ -358,7 +365,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
         if (!world.is_stopped && !fb_error_is_set(error))
             world_check_end(&world);
         run->wall_s = wall_now_s() - started_s;
-        run->peak_rss_bytes = peak_rss_bytes();
+        usage_note(run);
         run->is_partial = world.is_stopped;
         run->determinism_hash = XXH3_64bits_digest(world.hash);
         if (!fb_error_is_set(error))

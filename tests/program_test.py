@@ -251,6 +251,25 @@ class Programs(Folder):
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertNotIn("slice", self.manifest(out))
 
+    def test_error_of_scaling_down_is_in_manifest_and_report(self):
+        text = TRAINING.replace("NETWORK", "fluid")
+        path = self.write("a.yaml", text + "unscaled: {core.block_size: 16 MiB}\n")
+        out = self.path("out")
+        ended = run("run", path, "--out", out, "--seeds", "1")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("scaled is within 0.00% of unscaled", ended.stdout)  # the same block size
+        path = self.write("b.yaml", text + "unscaled: {core.block_size: 64 MiB}\n")
+        ended = run("run", path, "--out", out, "--seeds", "1")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        metrics = self.manifest(out)["preset_error"]["metrics"]
+        self.assertNotEqual(metrics["epoch_1_s"]["unscaled"], metrics["epoch_1_s"]["scaled"])
+        with open(os.path.join(out, "report.html"), encoding="utf-8") as file:
+            self.assertIn("The scaled preset", file.read())
+        path = self.write("c.yaml", text + "unscaled: {core.blok_size: 64 MiB}\n")
+        ended = run("run", path, "--out", out, "--seeds", "1")
+        self.assertEqual(ended.returncode, 2)  # before the work
+        self.assertIn("block_size", ended.stderr)
+
     def test_report_holds_its_pictures(self):
         out = self.path("out")
         self.assertEqual(run(*SMALL, "--out", out).returncode, 0)

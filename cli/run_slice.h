@@ -29,8 +29,8 @@ void fb_slice_run(const struct fb_scenario *whole, uint64_t seed, uint32_t nodes
 void fb_slice_grow(const struct fb_scenario *whole, uint64_t seed, uint32_t side_by_side,
                    bool is_quiet, struct fb_slice *slice, struct fb_error *error);
 
-/* Runs one seed of a slice as the experiment is scaled down and unscaled: the scaled preset's error.
- * Errors: error set, and the slice holds nothing. */
+/* Runs one seed of a slice as the experiment is scaled down, and unscaled: the scaled preset's
+ * error. Errors: error set, and the slice holds nothing. */
 void fb_slice_preset(const struct fb_scenario *scaled, const struct fb_scenario *unscaled,
                      const struct fb_slice_how *how, struct fb_slice *slice,
                      struct fb_error *error);

@@ -1,5 +1,6 @@
 #!/bin/sh
-# How time and memory of a simulation grow with its nodes: `forebay bench scale` at five sizes, and a picture of it.
+# How time and memory of a simulation grow with its nodes: `forebay bench scale` at five sizes and a
+# picture.
 #
 # usage: experiments/growth.sh FOLDER, which then has growth.json, growth.dat and growth.svg
 set -eu
@@ -32,11 +33,16 @@ set multiplot layout 1,2
 set xlabel 'nodes'
 set xtics (1000, 4000, 16000, 64000)
 set ylabel 's'
-plot '$folder/growth.dat' using 1:3 with linespoints lw 2 pt 7 lc rgb '#0072b2' title 'processor time', \
-     '$folder/growth.dat' using 1:2 with linespoints lw 1 pt 6 lc rgb '#009e73' title 'wall time, loaded machine', \
-     '< head -2 $folder/growth.dat | tail -1' using 1:3:(99000):(99*\$3) with vectors nohead dt 2 lc rgb '#888888' title 'linear'
+first = '< head -2 $folder/growth.dat | tail -1'
+plot '$folder/growth.dat' using 1:3 with linespoints lw 2 pt 7 lc rgb '#0072b2' \
+         title 'processor time', \
+     '' using 1:2 with linespoints lw 1 pt 6 lc rgb '#009e73' title 'wall time', \
+     first using 1:3:(99000):(99*\$3) with vectors nohead dt 2 lc rgb '#888888' title 'linear'
 set ylabel 'GiB'
-plot '$folder/growth.dat' using 1:(\$4/2**30) with linespoints lw 2 pt 7 lc rgb '#d55e00' title 'peak memory', \
-     '< head -2 $folder/growth.dat | tail -1' using 1:(\$4/2**30):(99000):(99*\$4/2**30) with vectors nohead dt 2 lc rgb '#888888' title 'linear'
+gib(bytes) = bytes / 2**30
+plot '$folder/growth.dat' using 1:(gib(\$4)) with linespoints lw 2 pt 7 lc rgb '#d55e00' \
+         title 'peak memory', \
+     first using 1:(gib(\$4)):(99000):(99*gib(\$4)) with vectors nohead dt 2 lc rgb '#888888' \
+         title 'linear'
 unset multiplot
 END

@@ -317,6 +317,42 @@ class Store(Case):
         self.assertEqual(int(fresh.status()["origin_errors"]), 0)
 
 
+    def gone(self, name):
+        try:
+            SERVER.get(name)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code == 404
+        return False
+
+    def shows(self, name, content):
+        return not self.gone(name) and SERVER.get(name) == content
+
+    def test_names_are_committed_in_the_cache_and_composed_later(self):
+        settings = ("core.memory_size=64 MiB", "core.block_size=8 MiB", "client.arena=32 MiB",
+                    "core.drain_delay=1 s", "metadata.kind=lmdb",
+                    "metadata.path=" + self.path("records"))
+        daemon = self.daemon(SERVER.credentials(), *settings)
+        for size in (20 << 20, 300):
+            content = content_of("named", size)
+            source = self.write("source", content)
+            ended = daemon.forebay("put", source, "named/one")
+            self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+            self.assertIn(b"state cache", daemon.forebay("stat", "named/one").stdout)
+            self.assertEqual(daemon.forebay("get", "named/one").stdout, content)
+            daemon.wait_until(lambda: self.shows("named/one", content))
+            daemon.wait_until(lambda: b"state origin" in daemon.forebay("stat", "named/one").stdout)
+            self.assertEqual(daemon.forebay("get", "named/one").stdout, content)
+        self.assertEqual(daemon.forebay("rm", "named/one").returncode, 0)
+        self.assertIn(b"No such file", daemon.forebay("stat", "named/one").stderr)
+        daemon.wait_until(lambda: self.gone("named/one"))
+        self.assertEqual(daemon.stop(), 0)
+        plain = self.daemon(SERVER.credentials())
+        SERVER.put("plain", b"x")
+        self.assertEqual(plain.forebay("rm", "plain").returncode, 0)
+        self.assertTrue(self.gone("plain"))
+
+
 class Azure(Store):
     def test_shared_access_signature_reads_and_lists(self):
         daemon = self.daemon("sas_token: \"?%s\"\n" % SERVER.sas())

@@ -307,6 +307,7 @@ static void remove_found(struct fb_origin_task *task, enum fb_status status)
     object->size = 0;
     fb_object_identify(object);
     facts.state = FB_NAME_REMOVED;
+    facts.level = FB_LEVEL_COUNT;
     facts.version = object->version;
     facts.size = 0;
     facts.node = loop_of(request)->settings->node;

@@ -50,7 +50,7 @@ enum {
 /* What a record's 128-bit value holds beside the object's version and size. */
 struct fb_name_facts {
     enum fb_name_state state;
-    uint32_t level; /* enum fb_level that held at the commit */
+    uint32_t level; /* enum fb_level that held at the commit; FB_LEVEL_COUNT: of a removal */
     uint32_t node;  /* that made the change */
     uint64_t block_size_bytes;
     uint64_t version; /* of the object; REMOVED: this one and those before are to go */

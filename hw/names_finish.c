@@ -101,7 +101,7 @@ static void job_recorded(struct fb_name_task *task, enum fb_status status)
         return;
     }
     bool is_finished = found.state == FB_NAME_ORIGIN && found.version == job->record.value.high;
-    if (status == FB_CONFLICT && !is_finished && found.state != FB_NAME_CACHED) {
+    if (status == FB_CONFLICT && !is_finished && found.level == FB_LEVEL_COUNT) {
         job_undo(job);
         return;
     }

@@ -4,7 +4,7 @@
  *     STORE   .forebay-parts/HANDLE/INDEX, written beside, synced, renamed: whole or not there
  *     COMMIT  all blocks into a file beside the target (shared extents where the file system can),
  *             its size, its time of change = the version, synced, renamed to the target
- *     REMOVE  the target, if its version is that one or an earlier one
+ *     REMOVE  the target, if its version is that one or an earlier one; blocks of that version
  *
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
  * last look at the target's version and its change are under a lock of the parts' folder (flock),
@@ -86,13 +86,12 @@ static uint64_t version_at(int folder, const char *path, uint64_t *size)
     return (uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec;
 }
 
-/* Is this very version there already? size UINT64_MAX: of any size. */
+/* Is this very version there already? */
 static bool is_committed(int folder, const struct fb_origin_task *task, const char *path,
                          uint64_t size)
 {
     uint64_t found;
-    return version_at(folder, path, &found) == task->object.version &&
-           (size == UINT64_MAX || found == size);
+    return version_at(folder, path, &found) == task->object.version && found == size;
 }
 
 /* Keeps other nodes from changing targets until the file is closed; -1: cannot. */
@@ -108,13 +107,20 @@ static int parts_lock(int root)
     return file;
 }
 
-/* A block that is stored once more after its object was committed is not needed. The commit may
- * come meanwhile: then whoever is last removes it. */
+/* Is this version there, or a later one, so that nobody needs its blocks? */
+static bool is_past(const struct fb_origin_task *task)
+{
+    uint64_t size;
+    return version_at(task->loop->origin.folder, task->object.name, &size) >= task->object.version;
+}
+
+/* A block that is stored once more after its object was committed, or overwritten, is not needed.
+ * That may come meanwhile: then whoever is last removes it. */
 static int store(struct fb_origin_task *task)
 {
     int root = task->loop->origin.folder;
     char folder[64], path[64], beside[128];
-    if (is_committed(root, task, task->object.name, UINT64_MAX))
+    if (is_past(task))
         return 0;
     part_folder(task, folder);
     fb_origin_posix_part(task, path);
@@ -137,7 +143,7 @@ static int store(struct fb_origin_task *task)
         code = -errno;
     if (code != 0)
         unlinkat(root, beside, 0);
-    else if (is_committed(root, task, task->object.name, UINT64_MAX))
+    else if (is_past(task))
         parts_remove(task);
     return code;
 }
@@ -277,6 +283,7 @@ static int take_away(struct fb_origin_task *task)
     if (lock >= 0)
         close(lock);
     close(folder);
+    parts_remove(task); /* of that version */
     return code;
 }
 

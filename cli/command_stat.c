@@ -18,7 +18,9 @@ static const char *hint(int code)
     case ENOENT:
         return "; is forebayd running, and is --socket or FOREBAY_SOCKET its client.socket?";
     case EACCES:
-        return "; the socket's group may connect: see ls -l of the socket";
+        return "; the socket's group may connect, with the token in FOREBAY_TOKEN_FILE if the "
+               "daemon "
+               "wants one: see ls -l of the socket and the daemon's log";
     case EPROTO:
         return "; are forebay and forebayd of the same version?";
     default:

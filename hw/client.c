@@ -1,6 +1,7 @@
 /* libforebay's connection, and what is asked over the socket: names. See forebay.h for what it does
  * and local_protocol.h for how. */
 #include "hw/client_internal.h"
+#include "hw/token.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -111,9 +112,14 @@ static int greet(struct forebay_client *client)
     struct fb_local_request request = {.kind = FB_LOCAL_HELLO};
     struct fb_local_reply reply;
     int files[FB_LOCAL_FILES] = {-1, -1, -1};
-    int code = request_send(client, &request, NULL);
+    char token[FB_TOKEN_MAX + 1] = "";
+    const char *token_path = getenv("FOREBAY_TOKEN_FILE");
+    int length = token_path != NULL ? fb_token_read(token_path, token) : 0;
+    int code = length < 0 ? length : request_send(client, &request, token);
     if (code == 0)
         code = reply_receive(client, &reply, files);
+    if (code == -ECONNRESET)
+        code = -EACCES; /* the daemon's log says why */
     if (code == 0 && (files[0] < 0 || reply.status != FB_OK || reply.block_size == 0))
         code = -EPROTO;
     if (code == 0)

@@ -13,6 +13,7 @@
 #include "hw/patience.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -142,6 +143,15 @@ static struct local_request *request_take(struct local_session *session,
     return request;
 }
 
+/* Takes as long whatever is wrong with it. */
+static bool token_is_right(const struct fb_local *local, const struct fb_local_request *from)
+{
+    if (local->token_length == 0)
+        return true;
+    return from->name_length == local->token_length &&
+           CRYPTO_memcmp(from->text, local->token, local->token_length) == 0;
+}
+
 /* What is wrong with a packet; NULL: nothing. */
 static const char *packet_fault(const struct local_session *session, uint32_t size)
 {
@@ -154,6 +164,8 @@ static const char *packet_fault(const struct local_session *session, uint32_t si
         return "the client has another protocol version: use the forebay of this daemon";
     if ((session->state == LOCAL_GREETING) != (from->kind == FB_LOCAL_HELLO))
         return "a packet has no place here";
+    if (from->kind == FB_LOCAL_HELLO && !token_is_right(&session->loop->local, from))
+        return "the client shows no token, or another than that in client.token";
     return NULL;
 }
 
@@ -317,10 +329,19 @@ static bool listener_open(struct fb_local *local, const char *path)
 
 void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error)
 {
-    const char *path = loop->settings->socket_path;
+    const struct fb_settings *settings = loop->settings;
+    const char *path = settings->socket_path;
     *local = (struct fb_local){.listener = -1, .doorbell = -1};
     if (path[0] == '\0')
         return;
+    int token =
+        settings->token_path[0] != '\0' ? fb_token_read(settings->token_path, local->token) : 0;
+    if (token < 0) {
+        fb_error_set(error, "client.token %s: %s: give a file of %d to %d bytes",
+                     settings->token_path, strerror(-token), FB_TOKEN_MIN, FB_TOKEN_MAX);
+        return;
+    }
+    local->token_length = (uint32_t)token;
     local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));
     local->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (local->sessions == NULL || local->doorbell < 0) {

@@ -2,7 +2,8 @@
  *
  *  1. A client that goes, however it goes, gives back its leases and open objects.
  *  2. What one client can hold is bounded: requests, leases, open objects, arena.
- *  3. Clients see the cache memory read-only. Who may connect is decided by the socket's mode. */
+ *  3. Clients see the cache memory read-only. Who may connect is decided by the socket's mode, and
+ *     by a token where the config asks for one. */
 #ifndef FB_HW_LOCAL_H
 #define FB_HW_LOCAL_H
 
@@ -10,6 +11,7 @@
 #include "hw/origin.h"
 #include "hw/ring.h"
 #include "hw/settings.h"
+#include "hw/token.h"
 #include "hw/uring.h"
 
 enum {
@@ -31,8 +33,10 @@ struct fb_local {
     struct fb_io accept, ring;
     uint32_t session_count;
     uint32_t active[FB_LOCAL_SESSIONS_MAX]; /* sessions that are not free */
-    bool is_bound;                          /* the socket is this daemon's, to be removed */
-    bool is_asleep;                         /* the flags in the rings say so */
+    char token[FB_TOKEN_MAX];
+    uint32_t token_length; /* 0: none is wanted */
+    bool is_bound;         /* the socket is this daemon's, to be removed */
+    bool is_asleep;        /* the flags in the rings say so */
 };
 
 /* Errors: error set. */

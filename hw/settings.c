@@ -277,6 +277,7 @@ static void client_load(struct fb_map *root, struct fb_settings *settings)
     struct fb_map map = fb_map_child(root, "client", false);
     uint64_t block = settings->core.block_size_bytes, least = UINT64_C(16) << 20;
     text_copy(&map, "socket", settings->socket_path, sizeof(settings->socket_path));
+    text_copy(&map, "token", settings->token_path, sizeof(settings->token_path));
     settings->arena_bytes = fb_map_bytes_or(&map, "arena", 4 * block > least ? 4 * block : least,
                                             64 << 10, UINT64_C(1) << 36);
     settings->spin_ns = fb_map_ns_or(&map, "spin", 50000, 0, 1000000000);

@@ -73,6 +73,7 @@ struct fb_settings {
     struct fb_metadata_settings metadata;
     char device_path[FB_SETTINGS_PATH_MAX]; /* empty: no device tier */
     char socket_path[FB_SOCKET_PATH_MAX];
+    char token_path[FB_SETTINGS_PATH_MAX]; /* what clients must show; empty: nothing. See token.h */
     char record_path[FB_SETTINGS_PATH_MAX]; /* empty: no recording */
     uint64_t arena_bytes;                   /* that a client may put from at once */
     uint64_t spin_ns;                       /* the loop looks for more this long before it sleeps */

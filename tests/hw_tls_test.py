@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """TLS between daemons: what they say can't be read by others, and who has no certificate of the
-cluster's authority, or another node's, is refused.
+cluster's authority, or another node's, is refused. And tokens of clients.
 
 usage: hw_tls_test.py BUILD [unittest's arguments]     exit code 77: no io_uring or no openssl here
 """
@@ -157,6 +157,41 @@ class Tls(Case):
         self.fails("tls.key", keys[0], "tls.key=" + self.path("keys/node-1.key"), keys[2])
         self.fails("tls.ca /none", *keys[:2], "tls.ca=/none")
         self.fails("certificate", "tls.key=" + self.path("keys/node-1.key"))
+
+
+class Token(Case):
+    TOKEN = b"a token of many bytes"
+
+    def get(self, token_file):
+        environment = dict(os.environ)
+        environment.pop("FOREBAY_TOKEN_FILE", None)
+        if token_file is not None:
+            environment["FOREBAY_TOKEN_FILE"] = token_file
+        return subprocess.run(
+            [hw_test.program("forebay"), "get", "--socket", self.path("socket"), "data"],
+            env=environment, capture_output=True, timeout=60, check=False)
+
+    def test_client_without_the_token_is_refused(self):
+        content = self.object("data", 100000)
+        token = self.write("token", self.TOKEN + b"\n")
+        daemon = Daemon(self, self.config, "client.token=" + token, name="token-daemon")
+        daemon.wait_until(lambda: self.get(token).stdout == content)
+        for wrong in (None, self.write("short", b"x"), self.write("other", self.TOKEN[:-1] + b"X"),
+                      self.write("longer", self.TOKEN + b"s"), self.path("missing")):
+            ended = self.get(wrong)
+            self.assertEqual((ended.returncode, ended.stdout), (1, b""), wrong)
+        self.assertIn("the client shows no token", daemon.log())
+        self.assertNotIn(self.TOKEN.decode(), daemon.log())
+        self.assertEqual(self.get(token).stdout, content)
+
+    def test_bad_token_file_is_named(self):
+        for text, path in (("No such file", self.path("none")),
+                           ("16 to 256 bytes", self.write("short", b"x"))):
+            ended = run(hw_test.program("forebayd"), "--config", self.config, "--set",
+                        "client.token=" + path)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(text, ended.stderr.decode())
+            self.assertIn("client.token", ended.stderr.decode())
 
 
 if __name__ == "__main__":

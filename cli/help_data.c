@@ -178,15 +178,20 @@ static const struct fb_help table[] = {
     {
         .name = "mount",
         .arguments = "[OPTION]... FOLDER",
-        .summary = "mount the origin's namespace, read-only, through this machine's daemon",
-        .text = "A file that changes at the origin reads ESTALE until it is opened again. A daemon "
-                "that restarts is found again. .stats has the daemon's counters, .accesslog the "
-                "last reads. fusermount3 -u FOLDER ends it.",
+        .summary = "mount the origin's namespace through this machine's daemon",
+        .text =
+            "A file that changes at the origin reads ESTALE until it is opened again. A daemon "
+            "that restarts is found again. Files are written from their beginning to their end; "
+            "fsync, close and rename return when others see the file, whole, and it is as safe "
+            "as --level says. .stats has the daemon's counters, .accesslog the "
+            "last reads and writes. fusermount3 -u FOLDER ends it.",
         .options =
             {
                 {"--socket PATH", "the daemon's client.socket"},
                 {"--foreground", "does not go to the background"},
                 {"--allow-other", "other users may read, too"},
+                {"--level memory|replicated|device|origin", "what fsync, close and rename promise"},
+                {"--read-only", "nothing can be written"},
                 {"--debug", "shows every request of the kernel"},
             },
         .examples = {{"forebay mount /mnt/datasets", "Then: ls /mnt/datasets"}},

@@ -481,11 +481,6 @@ class Mount(Case):
             thread.join()
         self.assertEqual(faults, [])
 
-    def test_writing_is_refused(self):
-        with self.assertRaises(OSError) as caught:
-            open(self.mounted("new"), "wb").close()
-        self.assertEqual(caught.exception.errno, errno.EROFS)
-
     def test_daemon_may_restart_under_an_open_file(self):
         content = self.object("data", 4 << 20)
         with open(self.mounted("data"), "rb", buffering=0) as file:

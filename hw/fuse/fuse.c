@@ -3,19 +3,19 @@
 #define FUSE_USE_VERSION 312
 #include "hw/fuse/fuse.h"
 
-#include "hw/fuse/mount.h"
+#include "hw/fuse/operations.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fuse_lowlevel.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { NAME_MAX_BYTES = FB_OBJECT_NAME_MAX + 1, VIEWS_MAX = 64, READAHEAD_BYTES = 8 << 20 };
+enum { READAHEAD_BYTES = 8 << 20 };
 
-static const double cache_s = 1.0; /* the kernel keeps names and facts this long */
+const double cache_s = 1.0;
 static const char stats_name[] = ".stats", access_name[] = ".accesslog";
 
 static struct mount *mount_of(fuse_req_t request)
@@ -23,19 +23,22 @@ static struct mount *mount_of(fuse_req_t request)
     return fuse_req_userdata(request);
 }
 
-static bool is_own(const char *name)
+bool is_own(const char *name)
 {
     return strcmp(name, stats_name) == 0 || strcmp(name, access_name) == 0;
 }
 
-static int attributes_find(struct mount *mount, uint64_t inode, const char *name,
-                           struct stat *attributes)
+int attributes_find(struct mount *mount, uint64_t inode, const char *name, struct stat *attributes)
 {
     struct mount_facts facts = {.size = 0};
-    int code = is_own(name) ? 0 : mount_facts_find(mount, name, &facts);
+    bool is_known = is_own(name) || writer_size(mount, name, &facts.size);
+    int code = is_known ? 0 : mount_facts_find(mount, name, &facts);
+    mode_t writing = mount->options->is_read_only || is_own(name) ? 0 : S_IWUSR;
     memset(attributes, 0, sizeof(*attributes));
     attributes->st_ino = inode;
-    attributes->st_mode = facts.is_folder ? S_IFDIR | 0555 : S_IFREG | 0444;
+    attributes->st_mode = (facts.is_folder ? S_IFDIR | 0555 : S_IFREG | 0444) | writing;
+    attributes->st_uid = getuid();
+    attributes->st_gid = getgid();
     attributes->st_nlink = facts.is_folder ? 2 : 1;
     attributes->st_size = (off_t)facts.size;
     attributes->st_blocks = (blkcnt_t)((facts.size + 511) / 512);
@@ -47,24 +50,34 @@ static void do_init(void *context, struct fuse_conn_info *connection)
 {
     (void)context;
     connection->max_readahead = READAHEAD_BYTES;
-    connection->want |= connection->capable & (FUSE_CAP_SPLICE_WRITE | FUSE_CAP_ASYNC_READ |
-                                               FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_DIO);
+    connection->want |= connection->capable &
+                        (FUSE_CAP_SPLICE_WRITE | FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS |
+                         FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC);
+}
+
+/* What is said of a name that is looked up; the inode is the caller's to forget. A file that is
+ * being written changes: the kernel is to ask again. */
+int entry_make(struct mount *mount, const char *name, struct fuse_entry_param *entry)
+{
+    uint64_t size;
+    double keep_s = writer_size(mount, name, &size) ? 0 : cache_s;
+    *entry = (struct fuse_entry_param){.attr_timeout = keep_s, .entry_timeout = keep_s};
+    int code = attributes_find(mount, 0, name, &entry->attr);
+    entry->ino = code == 0 ? fuse_nodes_add(&mount->nodes, name) : 0;
+    entry->attr.st_ino = entry->ino;
+    return code == 0 && entry->ino == 0 ? -ENOMEM : code;
 }
 
 static void do_lookup(fuse_req_t request, fuse_ino_t parent, const char *child)
 {
     struct mount *mount = mount_of(request);
     char name[NAME_MAX_BYTES];
-    struct fuse_entry_param entry = {.attr_timeout = cache_s, .entry_timeout = cache_s};
+    struct fuse_entry_param entry;
     if (!fuse_nodes_name(&mount->nodes, parent, child, name, sizeof(name))) {
         fuse_reply_err(request, ENAMETOOLONG);
         return;
     }
-    int code = attributes_find(mount, 0, name, &entry.attr);
-    entry.ino = code == 0 ? fuse_nodes_add(&mount->nodes, name) : 0;
-    entry.attr.st_ino = entry.ino;
-    if (code == 0 && entry.ino == 0)
-        code = -ENOMEM;
+    int code = entry_make(mount, name, &entry);
     if (code != 0)
         fuse_reply_err(request, -code);
     else if (fuse_reply_entry(request, &entry) != 0)
@@ -89,6 +102,7 @@ static void do_getattr(fuse_req_t request, fuse_ino_t inode, struct fuse_file_in
     struct mount *mount = mount_of(request);
     char name[NAME_MAX_BYTES];
     struct stat attributes;
+    uint64_t size;
     (void)info;
     int code = -ENOENT;
     if (fuse_nodes_name(&mount->nodes, inode, NULL, name, sizeof(name)))
@@ -96,7 +110,15 @@ static void do_getattr(fuse_req_t request, fuse_ino_t inode, struct fuse_file_in
     if (code != 0)
         fuse_reply_err(request, -code);
     else
-        fuse_reply_attr(request, &attributes, cache_s);
+        fuse_reply_attr(request, &attributes, writer_size(mount, name, &size) ? 0 : cache_s);
+}
+
+static void file_free(struct mount *mount, struct mount_file *file)
+{
+    if (file->writer != NULL)
+        writer_close(mount, file->writer);
+    free(file->text);
+    free(file);
 }
 
 static int own_open(struct mount *mount, const char *name, struct mount_file *file)
@@ -111,16 +133,26 @@ static int own_open(struct mount *mount, const char *name, struct mount_file *fi
     return file->text != NULL ? 0 : -ENOMEM;
 }
 
+static int written_open(struct mount *mount, const char *name, struct mount_file *file, int flags)
+{
+    if (mount->options->is_read_only)
+        return -EROFS;
+    if (is_own(name))
+        return -EACCES;
+    return writer_open(mount, name, (flags & O_TRUNC) != 0, &file->writer);
+}
+
 static void do_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 {
     struct mount *mount = mount_of(request);
     struct mount_file *file = calloc(1, sizeof(*file));
     int code = file != NULL ? 0 : -ENOMEM;
-    if ((info->flags & O_ACCMODE) != O_RDONLY)
-        code = -EROFS;
     if (code == 0 && !fuse_nodes_name(&mount->nodes, inode, NULL, file->name, sizeof(file->name)))
         code = -ENOENT;
-    if (code == 0 && is_own(file->name)) {
+    if (code == 0 && (info->flags & O_ACCMODE) != O_RDONLY) {
+        code = written_open(mount, file->name, file, info->flags);
+        info->direct_io = 1;
+    } else if (code == 0 && is_own(file->name)) {
         code = own_open(mount, file->name, file);
         info->direct_io = 1;
     } else if (code == 0) {
@@ -134,56 +166,79 @@ static void do_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info 
     } else {
         fuse_reply_err(request, -code);
     }
-    free(file != NULL ? file->text : NULL);
-    free(file);
+    if (file != NULL)
+        file_free(mount, file);
 }
 
 static void do_release(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 {
     struct mount_file *file = (struct mount_file *)(uintptr_t)info->fh;
     (void)inode;
-    free(file->text);
-    free(file);
+    file_free(mount_of(request), file);
     fuse_reply_err(request, 0);
 }
 
-/* Replies with views of the blocks that a read touches. */
-static void read_views(fuse_req_t request, const struct mount_file *file, uint64_t offset,
-                       uint64_t size)
+/* Copies a read that touches several blocks together, one view at a time: a thread that held some
+ * and waited for others would stop all of them for good, when the cache is small. */
+static int64_t read_parts(struct mount *mount, const struct mount_file *file, char *bytes,
+                          const uint64_t span[2])
+{
+    uint64_t done = 0;
+    while (done < span[1]) {
+        const uint64_t rest[2] = {span[0] + done, span[1] - done};
+        struct forebay_view view;
+        struct forebay_client *client;
+        int code = mount_file_view(mount, file, rest, &view, &client);
+        if (code != 0)
+            return code;
+        if (view.size == 0)
+            break;
+        memcpy(bytes + done, view.bytes, view.size);
+        done += view.size;
+        forebay_view_return(client, &view);
+    }
+    return (int64_t)done;
+}
+
+/* Replies with a view, when the read is in one block. */
+static void read_view(fuse_req_t request, const struct mount_file *file, const uint64_t span[2])
 {
     struct mount *mount = mount_of(request);
-    struct forebay_view views[VIEWS_MAX];
-    struct iovec parts[VIEWS_MAX];
-    struct forebay_client *clients[VIEWS_MAX];
-    uint64_t done = 0, began_ns = fuse_clock_ns();
-    int count = 0, code = 0;
-    while (done < size && count < VIEWS_MAX && code == 0) {
-        const uint64_t span[2] = {offset + done, size - done};
-        code = mount_file_view(mount, file, span, &views[count], &clients[count]);
-        if (code != 0 || views[count].size == 0)
-            break;
-        if (clients[count] != clients[0]) {
-            /* The daemon has restarted: what the first ones showed is gone with the old client. */
-            forebay_view_return(clients[count], &views[count]);
-            count = 0;
-            done = 0;
-            continue;
-        }
-        parts[count] = (struct iovec){.iov_base = (void *)(uintptr_t)views[count].bytes,
-                                      .iov_len = views[count].size};
-        done += views[count++].size;
+    struct forebay_view view;
+    struct forebay_client *client;
+    uint64_t began_ns = fuse_clock_ns();
+    int64_t result = mount_file_view(mount, file, span, &view, &client);
+    bool is_lent = result == 0 && view.size > 0;
+    char *copied = NULL;
+    if (result == 0)
+        result = (int64_t)view.size;
+    if (is_lent && view.size < span[1]) {
+        copied = malloc(span[1]);
+        forebay_view_return(client, &view);
+        is_lent = false;
+        result = copied != NULL ? read_parts(mount, file, copied, span) : -ENOMEM;
     }
-    if (code != 0 && count > 0 && clients[0] != pthread_getspecific(mount->clients))
-        count = 0; /* the client that lent them is gone, and its memory with it */
     /* After the reply the file may be closed, and gone. */
-    fuse_access_add(&mount->access, "read", file->name, (uint64_t[2]){offset, size},
-                    code != 0 ? code : (int64_t)done, began_ns);
-    if (code != 0)
-        fuse_reply_err(request, -code);
+    fuse_access_add(&mount->access, "read", file->name, span, result, began_ns);
+    if (result < 0)
+        fuse_reply_err(request, (int)-result);
     else
-        fuse_reply_iov(request, parts, count);
-    for (int i = 0; i < count; i++)
-        forebay_view_return(clients[i], &views[i]);
+        fuse_reply_buf(request, is_lent ? view.bytes : copied, (size_t)result);
+    if (is_lent)
+        forebay_view_return(client, &view);
+    free(copied);
+}
+
+static void read_written(fuse_req_t request, struct mount_writer *writer, size_t size, off_t offset)
+{
+    char *bytes = malloc(size);
+    int64_t count =
+        bytes != NULL ? writer_read(writer, bytes, size, (uint64_t)offset) : (int64_t)-ENOMEM;
+    if (count < 0)
+        fuse_reply_err(request, (int)-count);
+    else
+        fuse_reply_buf(request, bytes, (size_t)count);
+    free(bytes);
 }
 
 static void do_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
@@ -193,11 +248,15 @@ static void do_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t off
     uint64_t from = (uint64_t)offset;
     uint64_t left = from < file->size ? file->size - from : 0;
     (void)inode;
+    if (file->writer != NULL) {
+        read_written(request, file->writer, size, offset);
+        return;
+    }
     if (file->text != NULL) {
         fuse_reply_buf(request, file->text + (left > 0 ? from : 0), size < left ? size : left);
         return;
     }
-    read_views(request, file, from, size);
+    read_view(request, file, (uint64_t[2]){from, size < left ? size : left});
 }
 
 /* A folder as it was when it was opened. */
@@ -228,6 +287,17 @@ static int listing_add(void *context, const struct forebay_entry *entry)
     return 0;
 }
 
+/* A folder that was made here, and may be at the origin by now. */
+static int listing_unless_there(void *context, const struct forebay_entry *entry)
+{
+    const struct listing *listing = context;
+    for (uint64_t i = 0; i < listing->count; i++) {
+        if (strcmp(listing->entries[i].name, entry->name) == 0)
+            return 0;
+    }
+    return listing_add(context, entry);
+}
+
 static void listing_free(struct listing *listing)
 {
     for (uint64_t i = 0; i < listing->count; i++)
@@ -250,6 +320,8 @@ static void do_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_in
         code = listing_add(listing, &dots[i]);
     if (code == 0)
         code = mount_list(mount, name, listing_add, listing);
+    if (code == 0 || (code == -ENOENT && folder_exists(mount, name)))
+        code = folder_list(mount, name, listing_unless_there, listing);
     info->fh = (uint64_t)(uintptr_t)listing;
     if (code == 0 && fuse_reply_open(request, info) == 0)
         return;
@@ -290,34 +362,84 @@ static void do_releasedir(fuse_req_t request, fuse_ino_t inode, struct fuse_file
     fuse_reply_err(request, 0);
 }
 
+static uint64_t status_value(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+/* The origin's size nobody knows; what is shown is this machine's cache, all of it free: what is in
+ * it makes room for what is written. */
 static void do_statfs(fuse_req_t request, fuse_ino_t inode)
 {
-    const struct statvfs facts = {
-        .f_bsize = 1 << 20, .f_frsize = 4096, .f_namemax = 255, .f_flag = ST_RDONLY};
+    enum { FRAGMENT_BYTES = 4096 };
+    struct mount *mount = mount_of(request);
+    char *text = NULL;
     (void)inode;
+    int code = mount_status(mount, &text);
+    if (code != 0) {
+        fuse_reply_err(request, -code);
+        return;
+    }
+    uint64_t bytes =
+        status_value(text, "\nmemory_size_bytes ") + status_value(text, "\ndevice_size_bytes ");
+    const struct statvfs facts = {.f_bsize = 1 << 20,
+                                  .f_frsize = FRAGMENT_BYTES,
+                                  .f_blocks = bytes / FRAGMENT_BYTES,
+                                  .f_bfree = bytes / FRAGMENT_BYTES,
+                                  .f_bavail = bytes / FRAGMENT_BYTES,
+                                  .f_namemax = 255,
+                                  .f_flag = mount->options->is_read_only ? ST_RDONLY : 0};
+    free(text);
     fuse_reply_statfs(request, &facts);
 }
 
+/* A value, or its size when none was given room for. */
+static void reply_sized(fuse_req_t request, const char *value, size_t length, size_t size)
+{
+    if (size == 0)
+        fuse_reply_xattr(request, length);
+    else if (size < length)
+        fuse_reply_err(request, ERANGE);
+    else
+        fuse_reply_buf(request, value, length);
+}
+
+static const char version_key[] = "user.forebay.version", state_key[] = "user.forebay.state";
+
 static void do_getxattr(fuse_req_t request, fuse_ino_t inode, const char *key, size_t size)
 {
+    static const char *const levels[] = {"memory", "replicated", "device", "origin"};
     struct mount *mount = mount_of(request);
-    struct mount_facts facts;
-    char name[NAME_MAX_BYTES], value[32];
-    int code = strcmp(key, "user.forebay.version") == 0 ? 0 : -ENODATA;
+    struct mount_facts facts = {.size = 0};
+    char name[NAME_MAX_BYTES], value[64];
+    bool is_version = strcmp(key, version_key) == 0;
+    int code = is_version || strcmp(key, state_key) == 0 ? 0 : -ENODATA;
     if (code == 0 && !fuse_nodes_name(&mount->nodes, inode, NULL, name, sizeof(name)))
         code = -ENOENT;
     if (code == 0)
-        code = mount_facts_find(mount, name, &facts);
-    int length = snprintf(value, sizeof(value), "%016llx",
-                          code == 0 ? (unsigned long long)facts.version : 0);
-    if (code != 0)
+        code = is_own(name) ? -ENODATA : mount_facts_find(mount, name, &facts);
+    if (code == 0 && facts.is_folder)
+        code = -ENODATA;
+    if (code != 0) {
         fuse_reply_err(request, -code);
-    else if (size == 0)
-        fuse_reply_xattr(request, (size_t)length);
-    else if (size < (size_t)length)
-        fuse_reply_err(request, ERANGE);
-    else
-        fuse_reply_buf(request, value, (size_t)length);
+        return;
+    }
+    int length = is_version
+                     ? snprintf(value, sizeof(value), "%016llx", (unsigned long long)facts.version)
+                     : snprintf(value, sizeof(value), "version=%016llx state=%s level=%s",
+                                (unsigned long long)facts.version,
+                                facts.is_at_origin ? "origin" : "cache", levels[facts.level]);
+    reply_sized(request, value, (size_t)length, size);
+}
+
+static void do_listxattr(fuse_req_t request, fuse_ino_t inode, size_t size)
+{
+    char keys[sizeof(version_key) + sizeof(state_key)];
+    (void)inode;
+    memcpy(keys, version_key, sizeof(version_key));
+    memcpy(keys + sizeof(version_key), state_key, sizeof(state_key));
+    reply_sized(request, keys, sizeof(keys), size);
 }
 
 static const struct fuse_lowlevel_ops operations = {
@@ -334,6 +456,16 @@ static const struct fuse_lowlevel_ops operations = {
     .releasedir = do_releasedir,
     .statfs = do_statfs,
     .getxattr = do_getxattr,
+    .listxattr = do_listxattr,
+    .create = do_create,
+    .write = do_write,
+    .flush = do_flush,
+    .fsync = do_fsync,
+    .unlink = do_unlink,
+    .rename = do_rename,
+    .mkdir = do_mkdir,
+    .rmdir = do_rmdir,
+    .setattr = do_setattr,
 };
 
 /* The kernel reads ahead 128 KiB of a FUSE file unless it is told otherwise, which only root may. A
@@ -387,7 +519,9 @@ static struct fuse_session *session_open(struct mount *mount)
     const struct fb_fuse_options *options = mount->options;
     struct fuse_args arguments = FUSE_ARGS_INIT(0, NULL);
     fuse_opt_add_arg(&arguments, "forebay");
-    fuse_opt_add_arg(&arguments, "-ofsname=forebay,subtype=forebay,ro,default_permissions");
+    fuse_opt_add_arg(&arguments, "-ofsname=forebay,subtype=forebay,default_permissions");
+    if (options->is_read_only)
+        fuse_opt_add_arg(&arguments, "-oro");
     if (options->allows_others)
         fuse_opt_add_arg(&arguments, "-oallow_other");
     if (options->is_debugging)
@@ -412,6 +546,8 @@ int fb_fuse_run(const struct fb_fuse_options *options)
     forebay_client_close(client);
     mount->options = options;
     fuse_access_open(&mount->access);
+    pthread_mutex_init(&mount->writers_mutex, NULL);
+    pthread_mutex_init(&mount->folders_mutex, NULL);
     pthread_key_create(&mount->clients, mount_client_free);
     struct fuse_session *session = fuse_nodes_open(&mount->nodes) ? session_open(mount) : NULL;
     int exit_code = session != NULL ? serve(session, options) : 1;
@@ -421,6 +557,9 @@ int fb_fuse_run(const struct fb_fuse_options *options)
     pthread_setspecific(mount->clients, NULL);
     pthread_key_delete(mount->clients);
     fuse_nodes_close(&mount->nodes);
+    for (uint32_t i = 0; i < mount->folder_count; i++)
+        free(mount->folders[i]);
+    free(mount->folders);
     free(mount);
     return exit_code;
 }

@@ -1,8 +1,10 @@
-/* The origin's namespace as a mounted file system, for reading: `forebay mount`.
+/* The origin's namespace as a mounted file system: `forebay mount`. How files are written:
+ * writer.c.
  *
  *  1. Opening a file pins its version; a file that changes at the origin reads ESTALE until it is
  *     opened again (close-to-open).
- *  2. Bytes go from the daemon's cache memory to the kernel without a copy in between.
+ *  2. Bytes of a read within one block go from the daemon's cache memory to the kernel without a
+ *     copy in between.
  *  3. A daemon that restarts is connected to again; reads wait for it a while. */
 #ifndef FB_HW_FUSE_H
 #define FB_HW_FUSE_H
@@ -12,9 +14,10 @@
 #include <stdbool.h>
 
 struct fb_fuse_options {
-    const char *socket;     /* NULL: the library's default */
-    const char *mountpoint; /* a folder */
-    bool is_foreground, is_debugging, allows_others;
+    const char *socket;       /* NULL: the library's default */
+    const char *mountpoint;   /* a folder */
+    enum forebay_level level; /* of fsync, close and rename */
+    bool is_read_only, is_foreground, is_debugging, allows_others;
 };
 
 /* Mounts and serves until it is unmounted. Returns the exit code; says what is wrong on stderr. */

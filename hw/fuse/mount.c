@@ -75,13 +75,31 @@ int mount_facts_find(struct mount *mount, const char *name, struct mount_facts *
         return 0;
     WITH_CLIENT(code, forebay_client_stat(client, name, &found));
     if (code == 0) {
-        *facts = (struct mount_facts){.size = found.size_bytes, .version = found.version};
+        *facts = (struct mount_facts){.size = found.size_bytes,
+                                      .version = found.version,
+                                      .is_at_origin = found.is_at_origin != 0,
+                                      .level = found.level <= FOREBAY_ORIGIN ? found.level
+                                                                             : FOREBAY_ORIGIN};
         return 0;
     }
     if (code != -ENOENT)
         return code;
+    if (folder_exists(mount, name))
+        return 0;
     code = mount_list(mount, name, first_entry, NULL);
     return code < 0 ? code : 0;
+}
+
+int mount_remove(struct mount *mount, const char *name)
+{
+    int code;
+    WITH_CLIENT(code, forebay_client_remove(client, name));
+    return code;
+}
+
+int mount_client_open(struct mount *mount, struct forebay_client **opened)
+{
+    return forebay_client_open(mount->options->socket, opened);
 }
 
 int mount_status(struct mount *mount, char **text)

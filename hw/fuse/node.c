@@ -110,6 +110,32 @@ void fuse_nodes_forget(struct fuse_nodes *nodes, uint64_t inode, uint64_t lookup
     pthread_mutex_unlock(&nodes->mutex);
 }
 
+/* An older inode of the new name stays, for files that are open; the newer one is found first. */
+bool fuse_nodes_rename(struct fuse_nodes *nodes, const char *from, const char *to)
+{
+    char *copy = strdup(to);
+    if (copy == NULL)
+        return false;
+    pthread_mutex_lock(&nodes->mutex);
+    uint32_t *at = bucket_of(nodes, from);
+    while (*at != NONE && strcmp(nodes->list[*at].name, from) != 0)
+        at = &nodes->list[*at].next;
+    uint32_t index = *at;
+    if (index != NONE) {
+        struct fuse_node *node = &nodes->list[index];
+        uint32_t *bucket = bucket_of(nodes, to);
+        *at = node->next;
+        node->next = *bucket;
+        *bucket = index;
+        free(node->name);
+        node->name = copy;
+        copy = NULL;
+    }
+    pthread_mutex_unlock(&nodes->mutex);
+    free(copy); /* the kernel does not know `from` */
+    return true;
+}
+
 bool fuse_nodes_name(struct fuse_nodes *nodes, uint64_t inode, const char *child, char *name,
                      uint32_t size)
 {

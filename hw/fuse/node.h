@@ -24,6 +24,8 @@ void fuse_nodes_close(struct fuse_nodes *nodes);
 
 /* The inode of a full name, looked up once more; 0: out of memory. */
 uint64_t fuse_nodes_add(struct fuse_nodes *nodes, const char *name);
+/* The inode of `from` stands for `to` from now on. false: out of memory. */
+bool fuse_nodes_rename(struct fuse_nodes *nodes, const char *from, const char *to);
 void fuse_nodes_forget(struct fuse_nodes *nodes, uint64_t inode, uint64_t lookups);
 
 /* Writes the full name; with child: the name of a child of it. false: too long, or no such inode.

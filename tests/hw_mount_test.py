@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Writes through `forebay mount` as programs that save checkpoints do: sequentially, with a header
+patched, under a temporary name that is renamed, by cp, dd and rsync, and while the daemon dies.
+The origin's folder shows what arrived.
+
+usage: hw_mount_test.py BUILD [unittest's arguments]    exit code 77: no io_uring or no FUSE here
+"""
+
+import errno
+import os
+import random
+import shutil
+import subprocess
+import sys
+import unittest
+
+import hw_test
+from hw_test import Case, Daemon, program
+
+
+class Mounted(Case):
+    options = ()
+
+    def setUp(self):
+        super().setUp()
+        self.daemon = Daemon(self, self.config, name="first")
+        self.mount = self.path("mount")
+        os.mkdir(self.mount)
+        self.process = subprocess.Popen([program("forebay"), "mount", "--socket",
+                                         self.path("socket"), "--foreground", *self.options,
+                                         self.mount])
+        self.addCleanup(self.unmount)
+        self.daemon.wait_until(lambda: os.path.ismount(self.mount))
+
+    def unmount(self):
+        subprocess.run(["umount", "-l", self.mount], check=False)
+        self.assertEqual(self.process.wait(30), 0)
+
+    def mounted(self, name):
+        return os.path.join(self.mount, name)
+
+    def content(self, name):
+        with open(self.mounted(name), "rb") as file:
+            return file.read()
+
+    def at_origin(self, name):
+        with open(os.path.join(self.path("origin"), name), "rb") as file:
+            return file.read()
+
+    def check(self, name, content):
+        self.assertEqual(os.path.getsize(self.mounted(name)), len(content))
+        self.assertTrue(self.content(name) == content, name + " in the mount differs")
+        self.assertTrue(self.at_origin(name) == content, name + " at the origin differs")
+
+    def assert_fails(self, code, call, *arguments):
+        with self.assertRaises(OSError) as caught:
+            call(*arguments)
+        self.assertEqual(caught.exception.errno, code)
+
+
+class Write(Mounted):
+    def test_sizes_around_blocks_and_the_window(self):
+        for size in (0, 1, 262143, 262144, 262145, 3 << 20, (16 << 20) + 1, (41 << 20) + 7):
+            content = random.Random(size).randbytes(size)
+            with open(self.mounted("file"), "wb") as file:
+                file.write(content)
+            if size == 0:  # the kernel tells of the close of an empty file when it likes
+                self.daemon.wait_until(
+                    lambda: os.path.exists(os.path.join(self.path("origin"), "file")))
+            self.check("file", content)
+
+    def test_nothing_is_seen_before_fsync_and_all_after_it(self):
+        content = random.Random(1).randbytes(2 << 20)
+        with open(self.mounted("file"), "wb", buffering=0) as file:
+            file.write(content)
+            self.assertEqual(os.path.getsize(self.mounted("file")), len(content))
+            self.assertEqual(self.daemon.forebay("stat", "file").returncode, 1)
+            os.fsync(file.fileno())
+            self.assertTrue(self.at_origin("file") == content)
+            file.write(b"more")
+        self.check("file", content + b"more")
+
+    def test_renaming_replaces_the_old_content_at_once(self):
+        old, new = random.Random(2).randbytes(3 << 20), random.Random(3).randbytes(5 << 20)
+        for content in (old, new):
+            with open(self.mounted("file.tmp"), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(self.mounted("file.tmp"), self.mounted("file"))
+            self.check("file", content)
+            self.assertEqual(os.listdir(self.mount), ["file"])
+        self.assert_fails(errno.ENOENT, os.rename, self.mounted("none"), self.mounted("file"))
+        self.check("file", new)
+
+    def test_renaming_an_open_file_moves_its_writer(self):
+        with open(self.mounted("tmp"), "wb", buffering=0) as file:
+            file.write(b"first ")
+            os.rename(self.mounted("tmp"), self.mounted("final"))
+            file.write(b"second")
+        self.check("final", b"first second")
+        self.assertFalse(os.path.exists(self.mounted("tmp")))
+
+    def test_a_header_in_the_window_is_patched_and_one_before_it_is_refused(self):
+        content = bytearray(random.Random(4).randbytes(6 << 20))
+        with open(self.mounted("file"), "wb", buffering=0) as file:
+            file.write(content)
+            content[8:16] = b"patched."
+            os.pwrite(file.fileno(), content[8:16], 8)
+        self.check("file", bytes(content))
+        with open(self.mounted("large"), "wb", buffering=0) as file:
+            for _ in range(40):
+                file.write(bytes(1 << 20))
+            self.assert_fails(errno.EOPNOTSUPP, os.pwrite, file.fileno(), b"x", 0)
+        self.check("large", bytes(40 << 20))
+        self.assertIn(b"write large offset=0 size=1 result=-95", self.content(".accesslog"))
+
+    def test_gaps_truncation_and_appending(self):
+        with open(self.mounted("file"), "wb", buffering=0) as file:
+            os.pwrite(file.fileno(), b"end", 1000000)
+            os.ftruncate(file.fileno(), 2000000)
+        content = bytes(1000000) + b"end" + bytes(999997)
+        self.check("file", content)
+        os.truncate(self.mounted("file"), 1000002)
+        with open(self.mounted("file"), "ab") as file:
+            file.write(b"appended")
+        self.check("file", content[:1000002] + b"appended")
+        os.truncate(self.mounted("file"), 0)
+        self.check("file", b"")
+
+    def test_programs_write(self):
+        content = self.object("source/data", (9 << 20) + 11)
+        source = os.path.join(self.path("origin"), "source/data")
+        os.mkdir(self.mounted("folder"))
+        name = self.mounted("folder/")
+        commands = [["cp", "-p", source, name + "cp"],
+                    ["dd", "if=" + source, "of=" + name + "dd", "bs=1M", "conv=fsync",
+                     "status=none"],
+                    ["sh", "-c", 'cat "$0" > "$1"', source, name + "cat"],
+                    ["sh", "-c", '(head -c 5000000 "$0"; tail -c +5000001 "$0") > "$1"', source,
+                     name + "two"]]
+        if shutil.which("rsync"):
+            commands.append(["rsync", "-t", source, name + "rsync"])
+        for command in commands:
+            subprocess.run(command, check=True)
+            self.check("folder/" + os.path.basename(
+                command[-1].replace("of=", "") if command[0] != "dd" else "dd"), content)
+        self.assertEqual(len(os.listdir(name)), len(commands))
+
+    def test_folders_and_removal(self):
+        os.makedirs(self.mounted("a/b"))
+        self.assertEqual(os.listdir(self.mounted("a")), ["b"])
+        self.assert_fails(errno.EEXIST, os.mkdir, self.mounted("a"))
+        self.assert_fails(errno.ENOTEMPTY, os.rmdir, self.mounted("a"))
+        with open(self.mounted("a/b/file"), "wb") as file:
+            file.write(b"content")
+        self.assert_fails(errno.ENOTEMPTY, os.rmdir, self.mounted("a/b"))
+        os.unlink(self.mounted("a/b/file"))
+        self.assertFalse(os.path.exists(os.path.join(self.path("origin"), "a/b/file")))
+        self.assert_fails(errno.ENOENT, os.stat, self.mounted("a/b/file"))
+        self.assert_fails(errno.ENOENT, os.unlink, self.mounted("a/b/file"))
+
+    def test_a_removed_file_is_not_committed_by_its_close(self):
+        with open(self.mounted("file"), "wb", buffering=0) as file:
+            file.write(b"content")
+            os.unlink(self.mounted("file"))
+        self.assertEqual(os.listdir(self.mount), [])
+
+    def test_daemon_that_dies_fails_the_write_and_leaves_the_old_content(self):
+        old = random.Random(5).randbytes(1 << 20)
+        with open(self.mounted("file"), "wb") as file:
+            file.write(old)
+        file = os.open(self.mounted("file"), os.O_WRONLY | os.O_TRUNC)
+        os.write(file, bytes(1 << 20))
+        self.daemon.kill()
+        Daemon(self, self.config, name="second")
+        self.assert_fails(errno.EIO, os.fsync, file)
+        self.assert_fails(errno.EIO, os.close, file)
+        self.check("file", old)
+
+    def test_facts_of_files_and_of_the_mount(self):
+        with open(self.mounted("file"), "wb") as file:
+            file.write(b"content")
+        version = os.getxattr(self.mounted("file"), "user.forebay.version").decode()
+        self.assertIn("version " + version, self.daemon.forebay("stat", "file").stdout.decode())
+        self.assertEqual(os.getxattr(self.mounted("file"), "user.forebay.state").decode(),
+                         "version=%s state=origin level=origin" % version)
+        self.assertEqual(set(os.listxattr(self.mounted("file"))),
+                         {"user.forebay.version", "user.forebay.state"})
+        self.assert_fails(errno.ENODATA, os.getxattr, self.mount, "user.forebay.state")
+        facts = os.statvfs(self.mount)
+        self.assertEqual(facts.f_blocks * facts.f_frsize, 4 << 20)  # core.memory_size
+        self.assertEqual(facts.f_bavail, facts.f_blocks)
+
+    def test_own_files_cannot_be_written(self):
+        self.assert_fails(errno.EACCES, open, self.mounted(".stats"), "wb")
+
+
+class ReadOnly(Mounted):
+    options = ("--read-only",)
+
+    def test_every_change_is_refused(self):
+        self.object("file", 10)
+        self.assert_fails(errno.EROFS, open, self.mounted("new"), "wb")
+        self.assert_fails(errno.EROFS, os.unlink, self.mounted("file"))
+        self.assert_fails(errno.EROFS, os.rename, self.mounted("file"), self.mounted("other"))
+        self.assert_fails(errno.EROFS, os.mkdir, self.mounted("folder"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if not hw_test.has_io_uring():
+        print("hw_mount_test: skipped: no io_uring here")
+        sys.exit(77)
+    if os.geteuid() != 0 or not os.access("/dev/fuse", os.W_OK):
+        print("hw_mount_test: skipped: no FUSE here (or not root)")
+        sys.exit(77)
+    unittest.main(verbosity=1)

@@ -1,6 +1,7 @@
 /* forebayd: reads its config, opens one node and runs it until SIGTERM. */
 #include "hw/log.h"
 #include "hw/loop.h"
+#include "hw/reload.h"
 #include "hw/settings.h"
 #include "version.h"
 
@@ -21,7 +22,8 @@ static const char usage[] =
     "  --version          prints the version\n\n"
     "SIGTERM and SIGINT end it cleanly: it takes no new clients and files, stores what it has\n"
     "acknowledged at the origin, at most stop_patience long (20 s), and goes; a second one ends\n"
-    "it at once. Exit code: 0 fine, 1 failed or acknowledged bytes are left, 2 bad usage or\n"
+    "it at once. SIGHUP reads the config again: log and stop_patience change, the log names what\n"
+    "does not. Exit code: 0 fine, 1 failed or acknowledged bytes are left, 2 bad usage or\n"
     "config.\n"
     "Example: forebayd --config hw/examples/single.yaml --set core.memory_size='4 GiB'\n";
 
@@ -71,6 +73,7 @@ static void signals_block(void)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGPIPE);
     sigprocmask(SIG_BLOCK, &signals, NULL);
 }
@@ -117,6 +120,10 @@ int main(int argc, char **argv)
     if (options.is_check)
         printf("forebayd: %s is fine: node %u of %u in cluster %s\n", options.config, settings.node,
                settings.member_count, settings.cluster);
+    fb_reload_open(&(struct fb_reload){.config = options.config,
+                                       .assignments = options.assignments,
+                                       .assignment_count = options.assignment_count,
+                                       .settings = &settings});
     code = options.is_check ? EXIT_FINE : run(&settings);
     fb_settings_free(&settings);
     return code;

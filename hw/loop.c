@@ -2,6 +2,7 @@
  * then waiting for completions, each of which is handled at once. */
 #include "core/panic.h"
 #include "hw/loop_internal.h"
+#include "hw/reload.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -142,7 +143,10 @@ static void signal_done(struct fb_io *io, int32_t result)
     struct signalfd_siginfo info;
     if (result < 0)
         return;
-    if (read(loop->signal_file, &info, sizeof(info)) == sizeof(info)) {
+    bool is_read = read(loop->signal_file, &info, sizeof(info)) == sizeof(info);
+    if (is_read && info.ssi_signo == SIGHUP) {
+        fb_reload_run();
+    } else if (is_read) {
         fb_log(FB_LOG_INFO, "stopping", "signal=%u undrained_bytes=%llu", info.ssi_signo,
                (unsigned long long)fb_node_undrained_bytes(loop->node));
         loop_stop(loop);
@@ -156,6 +160,7 @@ static void signal_open(struct fb_loop *loop, struct fb_error *error)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     loop->signal_file = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (loop->signal_file < 0) {
         fb_error_set(error, "signalfd: %s", strerror(errno));

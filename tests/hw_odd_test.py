@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Odd things that happen to a daemon: ten thousand open files, clients that are killed while they
+hold blocks, a configuration that is read again.
+
+usage: hw_odd_test.py BUILD [unittest's arguments]      exit code 77: there is no io_uring here
+"""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import hw_test
+from hw_test import Case, Daemon, program
+
+
+class Clients(Case):
+    def test_blocks_of_a_killed_client_come_back(self):
+        """The cache has 16 blocks; a client that is stopped with all its reads answered keeps them
+        until it dies. The next reader needs them."""
+        large = self.object("large", 32 << 20)
+        small = self.object("small", 3 << 20)
+        daemon = Daemon(self, self.config)
+        numbers = random.Random(1)
+        for _ in range(20):
+            reader = subprocess.Popen(
+                [program("forebay"), "get", "--socket", daemon.socket, "large"],
+                stdout=subprocess.PIPE)
+            self.assertEqual(reader.stdout.read(1), large[:1])
+            time.sleep(numbers.random() * 0.02)
+            reader.send_signal(signal.SIGSTOP)
+            reader.kill()
+            reader.wait()
+            reader.stdout.close()
+            self.assertTrue(daemon.forebay("get", "small").stdout == small)
+        daemon.wait_until(lambda: daemon.status()["clients"] == "1")  # the one that asks
+
+
+class Reload(Case):
+    def test_sighup_takes_what_can_change_and_names_what_cannot(self):
+        daemon = Daemon(self, self.config, "stop_patience=3 s")
+        text = hw_test.CONFIG.format(folder=self.folder)
+
+        def reload(config):
+            before = len(daemon.log())
+            self.write("config.yaml", config.encode())
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_until(lambda: "event=reload" in daemon.log()[before:])
+            time.sleep(0.1)  # lines that come besides
+            return daemon.log()[before:]
+
+        unchanged = reload(text)
+        self.assertIn("event=reloaded log=info stop_patience_s=3 refused=0", unchanged)
+        refused = reload(text.replace("memory_size: 4 MiB", "memory_size: 8 MiB")
+                         .replace("cluster: test", "cluster: other"))
+        self.assertIn("event=reload_refused key=cluster", refused)
+        self.assertIn("event=reload_refused key=core", refused)
+        self.assertIn("refused=2", refused)
+        broken = reload(text + "nonsense: 1\n")
+        self.assertIn("event=reload_failed", broken)
+        self.assertIn("config.yaml:7", broken)
+        self.assertEqual(daemon.status()["cluster"], "test")
+        quiet = reload("log: debug\n" + text)
+        self.assertIn("log=debug", quiet)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK), "no FUSE here")
+class OpenFiles(Case):
+    COUNT = 10000
+
+    def test_ten_thousand_files_are_open_at_once(self):
+        limit = self.COUNT + 1000
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if before[1] < limit:
+            self.skipTest("no more than %d files may be open here" % before[1])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        for i in range(self.COUNT):
+            self.write("origin/%d" % i, b"content of %d" % i)
+        daemon = Daemon(self, self.config)
+        mount = self.path("mount")
+        os.mkdir(mount)
+        process = subprocess.Popen([program("forebay"), "mount", "--socket", daemon.socket,
+                                    "--foreground", mount])
+        self.addCleanup(process.wait, 30)
+        self.addCleanup(subprocess.run, ["umount", "-l", mount], check=False)
+        daemon.wait_until(lambda: os.path.ismount(mount))
+        files = []
+        try:
+            for i in range(self.COUNT):
+                files.append(os.open("%s/%d" % (mount, i), os.O_RDONLY))
+            for i, file in enumerate(files):
+                self.assertEqual(os.pread(file, 100, 0), b"content of %d" % i)
+        finally:
+            for file in files:
+                os.close(file)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if not hw_test.has_io_uring():
+        print("hw_odd_test: skipped: no io_uring here")
+        sys.exit(77)
+    unittest.main(verbosity=1)

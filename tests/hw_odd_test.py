@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Odd things that happen to a daemon: ten thousand open files, clients that are killed while they
-hold blocks, a configuration that is read again.
+read, a configuration that is read again.
 
 usage: hw_odd_test.py BUILD [unittest's arguments]      exit code 77: there is no io_uring here
 """
@@ -19,9 +19,9 @@ from hw_test import Case, Daemon, program
 
 
 class Clients(Case):
-    def test_blocks_of_a_killed_client_come_back(self):
-        """The cache has 16 blocks; a client that is stopped with all its reads answered keeps them
-        until it dies. The next reader needs them."""
+    def test_clients_that_are_killed_while_they_read_are_forgotten(self):
+        """Others read on, and the sessions end. That leases of theirs come back is not shown here:
+        a client that waits for its reader need not hold any at that moment."""
         large = self.object("large", 32 << 20)
         small = self.object("small", 3 << 20)
         daemon = Daemon(self, self.config)

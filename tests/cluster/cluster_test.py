@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Runs experiments/cluster-*.yaml for real: four forebayd in network namespaces behind ports of a
+limited rate, an origin on the bridge, every byte compared, every daemon's recording replayed.
+
+usage: cluster_test.py BUILD [--origin posix|s3|azure] [--rate-mbit N] [--delay-us N]
+                       [--models FOLDER] [--table FILE] [EXPERIMENT]...
+
+--models: also simulates each with what forebay calibrate wrote there; --table: writes both beside
+each other as Markdown. exit code 77: no namespaces, tc, io_uring or server to be had
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import cluster  # noqa: E402
+import hw_origin_test  # noqa: E402
+import hw_test  # noqa: E402
+from network import Network, Unavailable  # noqa: E402
+
+
+def origin_start(kind, folder, address):
+    """Returns the server, or None, and the config's origin."""
+    path = os.path.join(folder, "origin")
+    os.mkdir(path)
+    if kind == "posix":
+        return None, "kind: posix, path: \"%s\"" % path
+    server = {"s3": hw_origin_test.SeaweedFS, "azure": hw_origin_test.Azurite}[kind](path, address)
+    credentials = os.path.join(folder, "credentials")
+    with open(credentials, "w", encoding="utf-8") as file:
+        file.write(server.credentials())
+    return server, "%s, prefix: data/, credentials: \"%s\"" % (server.origin(), credentials)
+
+
+def object_put(server, folder, content):
+    if server is not None:
+        server.put("object", content)
+        return
+    with open(os.path.join(folder, "origin", "object"), "wb") as file:
+        file.write(content)
+
+
+def one(name, arguments, network, kind):
+    """Plays an experiment with daemons and an origin of its own; returns what was measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        server, origin = origin_start(kind, folder, network.address)
+        path = cluster.experiment_path(name)
+        daemons = cluster.Cluster(hw_test.BUILD, network, folder, path, origin)
+        try:
+            if name == "fan-out-read":
+                object_put(server, folder, cluster.run(daemons.program("play"), path, "content"))
+            daemons.start()
+            real = cluster.play_experiment(daemons, name)
+            daemons.stop()
+        finally:
+            daemons.kill()
+            if server is not None:
+                server.process.kill()
+                server.process.wait()
+        simulated = {}
+        if arguments.models:
+            simulated = cluster.simulate(hw_test.BUILD, name, folder,
+                                         os.path.abspath(arguments.models))
+        return [(name, key, real[key], simulated.get(key)) for key in real]
+
+
+def show(rows):
+    lines = ["| experiment | metric | real | simulated | simulated / real |",
+             "|---|---|---|---|---|"]
+    for name, key, real, simulated in rows:
+        rest = "%.3f | %.2f" % (simulated, simulated / real) if simulated is not None else "|"
+        lines.append("| cluster-%s | %s | %.3f | %s |" % (name, key, real, rest))
+    return "\n".join(lines) + "\n"
+
+
+def parse():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("build")
+    parser.add_argument("--origin", default="posix", choices=("posix", "s3", "azure"))
+    parser.add_argument("--rate-mbit", type=int, default=200)
+    parser.add_argument("--delay-us", type=int, default=0)
+    parser.add_argument("--models")
+    parser.add_argument("--table")
+    parser.add_argument("experiments", nargs="*", default=[])
+    return parser.parse_args()
+
+
+def interrupt(number, _):
+    raise KeyboardInterrupt(number)
+
+
+def main():
+    arguments = parse()
+    hw_test.BUILD = os.path.abspath(arguments.build)
+    signal.signal(signal.SIGTERM, interrupt)
+    for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[variable]
+    if not hw_test.has_io_uring():
+        print("cluster_test: skipped: no io_uring here")
+        return 77
+    try:
+        network = Network(cluster.NODES, arguments.rate_mbit, arguments.delay_us)
+    except Unavailable as error:
+        print("cluster_test: skipped: no network of namespaces here: %s" % error)
+        return 77
+    rows = []
+    try:
+        for name in arguments.experiments or cluster.EXPERIMENTS:
+            rows += one(name, arguments, network, arguments.origin)
+    except cluster.Failed as error:
+        print("cluster_test: %s" % error)
+        return 1
+    finally:
+        network.close()
+    print(show(rows), end="")
+    if arguments.table:
+        with open(arguments.table, "w", encoding="utf-8") as file:
+            file.write(show(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,7 +3,10 @@
 #ifndef FB_CLI_BENCH_H
 #define FB_CLI_BENCH_H
 
+#include <stdint.h>
+
 int fb_bench_step(int argc, char **argv);  /* cost of one step of the core */
+uint64_t fb_bench_step_ns(void);           /* its mean over a hit and a miss, a million blocks */
 int fb_bench_cache(int argc, char **argv); /* index and eviction policies on a trace */
 int fb_bench_fluid(int argc, char **argv); /* coupled flows, beside SimGrid's */
 int fb_bench_scale(int argc, char **argv); /* the whole simulator, by nodes */

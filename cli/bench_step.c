@@ -367,6 +367,20 @@ static void print_json(const struct bench *bench)
     printf("]}");
 }
 
+uint64_t fb_bench_step_ns(void)
+{
+    static const enum phase steps[] = {PHASE_HIT, PHASE_RELEASE, PHASE_MISS, PHASE_FETCHED,
+                                       PHASE_DIGESTED};
+    enum { STEPS = sizeof(steps) / sizeof(steps[0]), KEYS = 1 << 20 };
+    double sum_ns = 0;
+    struct bench *bench = bench_open(KEYS);
+    bench_measure(bench);
+    for (uint32_t i = 0; i < STEPS; i++)
+        sum_ns += quantile(bench->ns[steps[i]], 0.5);
+    bench_close(bench);
+    return (uint64_t)(sum_ns / STEPS);
+}
+
 int fb_bench_step(int argc, char **argv)
 {
     static const uint32_t key_counts[] = {1024, 1u << 20};

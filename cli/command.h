@@ -10,6 +10,7 @@ int fb_command_run(int argc, char **argv);
 int fb_command_size(int argc, char **argv);
 int fb_command_replay(int argc, char **argv);
 int fb_command_bench(int argc, char **argv);
+int fb_command_calibrate(int argc, char **argv);
 int fb_command_swarm(int argc, char **argv);
 int fb_command_get(int argc, char **argv);
 int fb_command_doctor(int argc, char **argv);

@@ -107,6 +107,31 @@ static const struct fb_help table[] = {
             },
     },
     {
+        .name = "calibrate",
+        .arguments = "--out FOLDER [OPTION]... | --listen HOST:PORT",
+        .summary = "measure this machine, and write it as hardware, network and origin for run",
+        .text = "Takes about ten seconds, on a machine that does nothing else. FOLDER gets "
+                "hardware.yaml, nic.yaml, drive.yaml, network.yaml and, with --reader and --writer, "
+                "origin.yaml; experiments name them as cluster.hardware and so on.",
+        .options =
+            {
+                {"--out FOLDER", "where the files go; it is made"},
+                {"--listen HOST:PORT", "answers one --peer, and ends"},
+                {"--peer HOST:PORT",
+                 "measures the network to there; default: this machine's loopback"},
+                {"--config FILE", "a daemon's config: measures the drive of its device.path"},
+                {"--drive FILE", "a file to make on the drive, 256 MiB; default: beside FOLDER"},
+                {"--writer SOCKET", "a daemon: probes of the origin are written through it"},
+                {"--reader SOCKET", "another, in no cluster with it: they are read through it"},
+            },
+        .examples =
+            {
+                {"forebay calibrate --listen 0.0.0.0:7799", "On one machine; then, on another:"},
+                {"forebay calibrate --out /tmp/here --peer cache-1:7799",
+                 "Then: forebay run E.yaml --set cluster.hardware=/tmp/here/hardware.yaml"},
+            },
+    },
+    {
         .name = "swarm",
         .arguments = "[OPTION]...",
         .summary = "hunt for bugs: clusters of 3 to 32 nodes under faults, one from each seed",

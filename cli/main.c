@@ -12,6 +12,7 @@
 #pragma weak fb_command_replay
 
 /* Left out when this is built without hw/. */
+#pragma weak fb_command_calibrate
 #pragma weak fb_command_get
 #pragma weak fb_command_doctor
 #pragma weak fb_command_ls
@@ -33,6 +34,7 @@ static const struct command commands[] = {
     {"size", fb_command_size},
     {"replay", fb_command_replay},
     {"bench", fb_command_bench},
+    {"calibrate", fb_command_calibrate},
     {"swarm", fb_command_swarm},
     {"get", fb_command_get},
     {"doctor", fb_command_doctor},

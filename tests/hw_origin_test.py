@@ -98,7 +98,7 @@ class SeaweedFS:
         self.filer = "http://%s:%d" % (address, ports[3])
         self.process = subprocess.Popen(
             [program, "-logdir=" + folder, "server", "-dir=" + folder, "-ip=" + address,
-             "-ip.bind=" + address, "-s3", "-s3.config=" + config, "-volume.max=3",
+             "-ip.bind=" + address, "-s3", "-s3.config=" + config, "-volume.max=30",
              "-s3.port=%d" % ports[0], "-master.port=%d" % ports[1], "-volume.port=%d" % ports[2],
              "-filer.port=%d" % ports[3],
              "-master.volumeSizeLimitMB=64"],

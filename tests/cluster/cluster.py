@@ -157,7 +157,8 @@ def play_experiment(cluster, name):
 
 
 def simulate(build, name, folder, models):
-    """The same experiment in the simulator; models: a folder of calibrate's, or None."""
+    """The same experiment in the simulator; models: a folder of calibrate's; None: the
+    models that the experiment names."""
     assignments = []
     for key in ("hardware", "network", "origin") if models else ():
         assignments += ["--set", "cluster.%s=%s" % (key, os.path.join(models, key + ".yaml"))]
@@ -166,4 +167,4 @@ def simulate(build, name, folder, models):
         *assignments)
     with open(os.path.join(out, "summary.json"), encoding="utf-8") as file:
         metrics = json.load(file)["points"][0]["metrics"]
-    return {key: metric["mean"] for key, metric in metrics.items()}
+    return {key: metric["value"] for key, metric in metrics.items()}

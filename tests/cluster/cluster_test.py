@@ -5,8 +5,9 @@ limited rate, an origin on the bridge, every byte compared, every daemon's recor
 usage: cluster_test.py BUILD [--origin posix|s3|azure] [--rate-mbit N] [--delay-us N]
                        [--models FOLDER] [--table FILE] [EXPERIMENT]...
 
---models: also simulates each with what forebay calibrate wrote there; --table: writes both beside
-each other as Markdown. exit code 77: no namespaces, tc, io_uring or server to be had
+Each is also simulated, with what forebay calibrate wrote into --models, else with the models that it
+names; --table writes both beside each other as Markdown. A posix origin is a folder, whose bytes do
+not pass the nodes' ports as they do in the simulation: there the two differ. exit code 77: no namespaces, tc, io_uring or server to be had
 """
 
 import argparse
@@ -61,24 +62,22 @@ def one(name, arguments, network, kind):
             if server is not None:
                 server.process.kill()
                 server.process.wait()
-        simulated = {}
-        if arguments.models:
-            simulated = cluster.simulate(hw_test.BUILD, name, folder,
-                                         os.path.abspath(arguments.models))
-        return [(name, key, real[key], simulated.get(key)) for key in real]
+        models = os.path.abspath(arguments.models) if arguments.models else None
+        simulated = cluster.simulate(hw_test.BUILD, name, folder, models)
+        return [(name, key, real[key], simulated[key]) for key in real]
 
 
 def show(rows):
     lines = ["| experiment | metric | real | simulated | simulated / real |",
              "|---|---|---|---|---|"]
     for name, key, real, simulated in rows:
-        rest = "%.3f | %.2f" % (simulated, simulated / real) if simulated is not None else "|"
-        lines.append("| cluster-%s | %s | %.3f | %s |" % (name, key, real, rest))
+        lines.append("| cluster-%s | %s | %.3f | %.3f | %.2f |" % (name, key, real, simulated,
+                                                                   simulated / real))
     return "\n".join(lines) + "\n"
 
 
 def parse():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("build")
     parser.add_argument("--origin", default="posix", choices=("posix", "s3", "azure"))
     parser.add_argument("--rate-mbit", type=int, default=200)
@@ -86,7 +85,7 @@ def parse():
     parser.add_argument("--models")
     parser.add_argument("--table")
     parser.add_argument("experiments", nargs="*", default=[])
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def interrupt(number, _):

@@ -156,6 +156,40 @@ def play_experiment(cluster, name):
     return metrics
 
 
+def port_of(address):
+    return "%s:7799" % address
+
+
+def calibrate(build, network, folder, origin):
+    """Measures the port between two nodes, the machine, and the origin where no port limits it.
+    Returns the folder of models."""
+    models, daemons = os.path.join(folder, "models"), []
+    listener = subprocess.Popen(network.inside(1) + [
+        os.path.join(build, "forebay"), "calibrate", "--listen", port_of(network.node_address(1))])
+    daemons.append(listener)
+    probes = []
+    try:
+        for name in ("writer", "reader"):
+            probes += ["--" + name, os.path.join(folder, name)]
+            config = os.path.join(folder, name + ".yaml")
+            with open(config, "w", encoding="utf-8") as file:
+                file.write("schema_version: 1\ncluster: %s\nnode: 0\norigin: {%s}\n"
+                           "client: {socket: \"%s\"}\n"
+                           "core: {memory_size: 512 MiB, block_size: 8 MiB}\n" %
+                           (name, origin, os.path.join(folder, name)))
+            daemons.append(subprocess.Popen([os.path.join(build, "forebayd"), "--config", config],
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        time.sleep(1)
+        run(*network.inside(0), os.path.join(build, "forebay"), "calibrate", "--out", models,
+            "--drive", os.path.join(folder, "probe"), "--peer",
+            port_of(network.node_address(1)), *probes)
+    finally:
+        for daemon in daemons:
+            daemon.kill()
+            daemon.wait()
+    return models
+
+
 def simulate(build, name, folder, models):
     """The same experiment in the simulator; models: a folder of calibrate's; None: the
     models that the experiment names."""

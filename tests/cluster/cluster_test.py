@@ -5,13 +5,14 @@ limited rate, an origin on the bridge, every byte compared, every daemon's recor
 usage: cluster_test.py BUILD [--origin posix|s3|azure] [--rate-mbit N] [--delay-us N]
                        [--models FOLDER] [--table FILE] [EXPERIMENT]...
 
-Each is also simulated, with what forebay calibrate wrote into --models, else with the models that it
-names; --table writes both beside each other as Markdown. A posix origin is a folder, whose bytes do
+Each is also simulated: with --models by what forebay calibrate measures of this network and origin and
+writes there, unless it is there already; else with the models that it names. --table writes both beside each other as Markdown. A posix origin is a folder, whose bytes do
 not pass the nodes' ports as they do in the simulation: there the two differ. exit code 77: no namespaces, tc, io_uring or server to be had
 """
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -45,6 +46,24 @@ def object_put(server, folder, content):
         file.write(content)
 
 
+def calibration(arguments, network, kind):
+    """The folder with the models; measured once."""
+    if not arguments.models:
+        return None
+    folder = os.path.join(os.path.abspath(arguments.models), kind)
+    if not os.path.exists(folder):
+        with tempfile.TemporaryDirectory() as work:
+            server, origin = origin_start(kind, work, network.address)
+            try:
+                models = cluster.calibrate(hw_test.BUILD, network, work, origin)
+            finally:
+                if server is not None:
+                    server.process.kill()
+                    server.process.wait()
+            shutil.copytree(models, folder)
+    return folder
+
+
 def one(name, arguments, network, kind):
     """Plays an experiment with daemons and an origin of its own; returns what was measured."""
     with tempfile.TemporaryDirectory() as folder:
@@ -62,7 +81,7 @@ def one(name, arguments, network, kind):
             if server is not None:
                 server.process.kill()
                 server.process.wait()
-        models = os.path.abspath(arguments.models) if arguments.models else None
+        models = calibration(arguments, network, kind)
         simulated = cluster.simulate(hw_test.BUILD, name, folder, models)
         return [(name, key, real[key], simulated[key]) for key in real]
 

@@ -52,7 +52,8 @@ class Network:
         run(*inside, "ip", "address", "add", self.node_address(node) + "/24", "dev", "eth0")
         run(*inside, "ip", "link", "set", "eth0", "up")
         run(*inside, "ip", "link", "set", "lo", "up")
-        limit = ("tbf", "rate", "%dmbit" % rate_mbit, "burst", "128kb", "latency", "50ms")
+        # A queue that drops nothing of what windows of blocks put into it, as a lossless fabric.
+        limit = ("tbf", "rate", "%dmbit" % rate_mbit, "burst", "128kb", "latency", "1s")
         run("tc", "qdisc", "add", "dev", port, "root", "handle", "1:", *limit)
         run(*inside, "tc", "qdisc", "add", "dev", "eth0", "root", "handle", "1:", *limit)
         if delay_us > 0:

@@ -22,7 +22,7 @@ enum {
 
 struct origin_probe {
     struct forebay_client *writer, *reader;
-    unsigned char *bytes; /* WINDOW blocks */
+    unsigned char *bytes; /* WINDOW blocks, or all the small files */
     struct fb_origin_path *path;
 };
 
@@ -151,8 +151,9 @@ static int block_size_find(struct origin_probe *probe)
     if (code == 0)
         code = forebay_client_stat(probe->writer, large, &facts);
     free(probe->bytes);
+    uint64_t blocks = WINDOW * facts.block_size_bytes, small = SMALL_FILES * SMALL_BYTES;
     probe->path->block_size_bytes = facts.block_size_bytes;
-    probe->bytes = code == 0 ? calloc(WINDOW, facts.block_size_bytes) : NULL;
+    probe->bytes = code == 0 ? calloc(1, blocks > small ? blocks : small) : NULL;
     return code == 0 && probe->bytes == NULL ? -ENOMEM : code;
 }
 

@@ -62,8 +62,9 @@ static void defined(struct target *target, const char *why)
 static void component(struct target *target, const char *key, uint32_t count)
 {
     if (target->file != NULL)
-        fprintf(target->file, "%s:\n  component: %s.yaml\n  count:\n    value: %u\n    source: "
-                              "\"definition of this file: one was measured\"\n",
+        fprintf(target->file,
+                "%s:\n  component: %s.yaml\n  count:\n    value: %u\n    source: "
+                "\"definition of this file: one was measured\"\n",
                 key, key, count);
 }
 

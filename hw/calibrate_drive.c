@@ -1,8 +1,8 @@
 /* A file through io_uring, as the daemon uses its drive: O_DIRECT where the file system has it.
  *
  *  1. The file is written whole first, so that no read meets a hole.
- *  2. Operations of a size go to scattered places of the file, `depth` of them in flight; latency is
- *     one at a time. */
+ *  2. Operations of a size go to scattered places of the file, `depth` of them in flight; latency
+ *     is one at a time. */
 #include "hw/calibrate.h"
 #include "hw/container.h"
 #include "hw/uring.h"
@@ -132,9 +132,8 @@ void fb_calibrate_drive(const char *path, struct fb_drive_curve *curve, struct f
     struct probe *probe = calloc(1, sizeof(*probe));
     int code = -ENOMEM;
     *curve = (struct fb_drive_curve){.size_bytes = FILE_BYTES, .depth = DEPTH};
-    if (probe == NULL ||
-        posix_memalign((void **)&probe->memory, OPERATION_BYTES_MIN,
-                       (size_t)DEPTH * OPERATION_BYTES_MAX) != 0) {
+    if (probe == NULL || posix_memalign((void **)&probe->memory, OPERATION_BYTES_MIN,
+                                        (size_t)DEPTH * OPERATION_BYTES_MAX) != 0) {
         fb_error_set(error, "out of memory for %d operations of 1 MiB", (int)DEPTH);
         free(probe);
         return;

@@ -24,14 +24,14 @@ def run(*arguments, timeout_s=300):
 class Cluster:
     """The daemons of one experiment. Each records what it did."""
 
-    def __init__(self, build, network, folder, experiment, origin):
+    def __init__(self, build, network, folder, experiment, settings):
         self.build, self.network, self.folder = build, network, folder
         self.experiment = experiment
         self.processes = []
         resolved = run(self.program("play"), experiment, "describe").decode()
         self.config = self.path("cluster.yaml")
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(self.settings(resolved, origin))
+            file.write(self.settings(resolved, settings))
 
     def program(self, name):
         return os.path.join(self.build, name)
@@ -39,7 +39,7 @@ class Cluster:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def settings(self, resolved, origin):
+    def settings(self, resolved, settings):
         """The daemons' core is the experiment's, to the last key."""
         lines = resolved.split("\n")
         first = lines.index("core:")
@@ -49,7 +49,7 @@ class Cluster:
         members = ["  - {id: %d, address: \"%s:7700\"}" % (i, self.network.node_address(i))
                    for i in range(NODES)]
         head = ["schema_version: 1", "cluster: test", "node: 0", "members:"] + members
-        head += ["origin: {%s}" % origin, "client: {socket: \"%s\", arena: 64 MiB}" %
+        head += settings + ["client: {socket: \"%s\", arena: 64 MiB}" %
                  self.path("0.sock")]
         return "\n".join(head + lines[first:end]) + "\n"
 

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Runs experiments/cluster-*.yaml for real: four forebayd in network namespaces behind ports of a
-limited rate, an origin on the bridge, every byte compared, every daemon's recording replayed.
+limited rate, an origin on the bridge, every byte compared, every daemon's recording replayed. Each
+is also simulated: both stand beside each other in the table that is printed.
 
-usage: cluster_test.py BUILD [--origin posix|s3|azure] [--rate-mbit N] [--delay-us N]
-                       [--models FOLDER] [--table FILE] [EXPERIMENT]...
+usage: cluster_test.py BUILD [--origin posix|s3|azure] [--rate-mbit N] [--queue-ms N]
+                       [--delay-us N] [--rounds N] [--pull-connections N] [--models FOLDER] [--table FILE]
+                       [EXPERIMENT]...
 
-Each is also simulated: with --models by what forebay calibrate measures of this network and origin and
-writes there, unless it is there already; else with the models that it names. --table writes both beside each other as Markdown. A posix origin is a folder, whose bytes do
-not pass the nodes' ports as they do in the simulation: there the two differ. exit code 77: no namespaces, tc, io_uring or server to be had
+--models: simulates by what forebay calibrate measures of this network and origin and writes there,
+unless it is there already; else by the models that the experiment names. A posix origin is a
+folder, whose bytes do not pass the nodes' ports as they do in the simulation: there they differ.
+S3 wants blocks of 5 MiB when files are written: its experiments are fan-out-read and kv.
+exit code 77: no namespaces, tc, io_uring or server to be had
 """
 
 import argparse
@@ -46,14 +50,14 @@ def object_put(server, folder, content):
         file.write(content)
 
 
-def calibration(arguments, network, kind):
+def calibration(arguments, network):
     """The folder with the models; measured once."""
     if not arguments.models:
         return None
-    folder = os.path.join(os.path.abspath(arguments.models), kind)
+    folder = os.path.join(os.path.abspath(arguments.models), arguments.origin)
     if not os.path.exists(folder):
         with tempfile.TemporaryDirectory() as work:
-            server, origin = origin_start(kind, work, network.address)
+            server, origin = origin_start(arguments.origin, work, network.address)
             try:
                 models = cluster.calibrate(hw_test.BUILD, network, work, origin)
             finally:
@@ -64,12 +68,13 @@ def calibration(arguments, network, kind):
     return folder
 
 
-def one(name, arguments, network, kind):
+def one(name, arguments, network):
     """Plays an experiment with daemons and an origin of its own; returns what was measured."""
     with tempfile.TemporaryDirectory() as folder:
-        server, origin = origin_start(kind, folder, network.address)
+        server, origin = origin_start(arguments.origin, folder, network.address)
         path = cluster.experiment_path(name)
-        daemons = cluster.Cluster(hw_test.BUILD, network, folder, path, origin)
+        settings = ["origin: {%s}" % origin, "pull_connections: %d" % arguments.pull_connections]
+        daemons = cluster.Cluster(hw_test.BUILD, network, folder, path, settings)
         try:
             if name == "fan-out-read":
                 object_put(server, folder, cluster.run(daemons.program("play"), path, "content"))
@@ -81,17 +86,25 @@ def one(name, arguments, network, kind):
             if server is not None:
                 server.process.kill()
                 server.process.wait()
-        models = calibration(arguments, network, kind)
+    return real
+
+
+def row(name, arguments, network):
+    """Lines of the table: medians over the rounds, and the range, beside what is simulated."""
+    models = calibration(arguments, network)
+    rounds = [one(name, arguments, network) for _ in range(arguments.rounds)]
+    with tempfile.TemporaryDirectory() as folder:
         simulated = cluster.simulate(hw_test.BUILD, name, folder, models)
-        return [(name, key, real[key], simulated[key]) for key in real]
+    return [(name, key, sorted(real[key] for real in rounds), simulated[key]) for key in rounds[0]]
 
 
 def show(rows):
-    lines = ["| experiment | metric | real | simulated | simulated / real |",
-             "|---|---|---|---|---|"]
+    lines = ["| experiment | metric | real, median | range | simulated | simulated / real |",
+             "|---|---|---|---|---|---|"]
     for name, key, real, simulated in rows:
-        lines.append("| cluster-%s | %s | %.3f | %.3f | %.2f |" % (name, key, real, simulated,
-                                                                   simulated / real))
+        median = real[len(real) // 2]
+        lines.append("| cluster-%s | %s | %.3f | %.3f to %.3f | %.3f | %.2f |" % (
+            name, key, median, real[0], real[-1], simulated, simulated / median))
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +113,10 @@ def parse():
     parser.add_argument("build")
     parser.add_argument("--origin", default="posix", choices=("posix", "s3", "azure"))
     parser.add_argument("--rate-mbit", type=int, default=200)
+    parser.add_argument("--queue-ms", type=int, default=50)
     parser.add_argument("--delay-us", type=int, default=0)
+    parser.add_argument("--pull-connections", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--models")
     parser.add_argument("--table")
     parser.add_argument("experiments", nargs="*", default=[])
@@ -121,14 +137,15 @@ def main():
         print("cluster_test: skipped: no io_uring here")
         return 77
     try:
-        network = Network(cluster.NODES, arguments.rate_mbit, arguments.delay_us)
+        network = Network(cluster.NODES, arguments.rate_mbit, arguments.queue_ms,
+                          arguments.delay_us)
     except Unavailable as error:
         print("cluster_test: skipped: no network of namespaces here: %s" % error)
         return 77
     rows = []
     try:
         for name in arguments.experiments or cluster.EXPERIMENTS:
-            rows += one(name, arguments, network, arguments.origin)
+            rows += row(name, arguments, network)
     except cluster.Failed as error:
         print("cluster_test: %s" % error)
         return 1

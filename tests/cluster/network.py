@@ -17,9 +17,10 @@ def run(*arguments):
 
 
 class Network:
-    """`count` namespaces; all of it goes away with close, also after a failure in between."""
+    """`count` namespaces; all of it goes away with close, also after a failure in between.
+    A port drops what would wait in it for longer than queue_ms."""
 
-    def __init__(self, count, rate_mbit, delay_us=0):
+    def __init__(self, count, rate_mbit, queue_ms, delay_us=0):
         self.count = count
         self.name = "fb%d" % (os.getpid() % 100000)
         self.subnet = "198.18.%d" % random.randrange(256)  # for benchmarks: RFC 2544
@@ -32,7 +33,7 @@ class Network:
             run("ip", "address", "add", self.address + "/24", "dev", self.name)
             run("ip", "link", "set", self.name, "up")
             for node in range(count):
-                self.join(node, rate_mbit, delay_us)
+                self.join(node, rate_mbit, queue_ms, delay_us)
         except Unavailable:
             self.close()
             raise
@@ -43,7 +44,7 @@ class Network:
     def node_address(self, node):
         return "%s.%d" % (self.subnet, node + 1)
 
-    def join(self, node, rate_mbit, delay_us):
+    def join(self, node, rate_mbit, queue_ms, delay_us):
         space, port = self.space(node), "%sp%d" % (self.name, node)
         inside = ("ip", "netns", "exec", space)
         run("ip", "netns", "add", space)
@@ -52,8 +53,8 @@ class Network:
         run(*inside, "ip", "address", "add", self.node_address(node) + "/24", "dev", "eth0")
         run(*inside, "ip", "link", "set", "eth0", "up")
         run(*inside, "ip", "link", "set", "lo", "up")
-        # A queue that drops nothing of what windows of blocks put into it, as a lossless fabric.
-        limit = ("tbf", "rate", "%dmbit" % rate_mbit, "burst", "128kb", "latency", "1s")
+        limit = ("tbf", "rate", "%dmbit" % rate_mbit, "burst", "128kb", "latency",
+                 "%dms" % queue_ms)
         run("tc", "qdisc", "add", "dev", port, "root", "handle", "1:", *limit)
         run(*inside, "tc", "qdisc", "add", "dev", "eth0", "root", "handle", "1:", *limit)
         if delay_us > 0:

@@ -6,8 +6,8 @@
  *     play EXPERIMENT content                         the bytes of the fan-out's object
  *     play EXPERIMENT write|read|restore|kv NODE SOCKET START_NS    one line of JSON
  *
- * START_NS: CLOCK_MONOTONIC; all nodes begin then. Every byte that is read is compared with what was
- * written. Exit code 1: a call failed or a byte was wrong. */
+ * START_NS: CLOCK_MONOTONIC; all nodes begin then. Every byte that is read is compared with what
+ * was written. Exit code 1: a call failed or a byte was wrong. */
 #include "tests/cluster/play.h"
 
 #include <errno.h>
@@ -103,7 +103,8 @@ int main(int argc, char **argv)
     struct fb_scenario scenario;
     struct fb_error error = {.text = ""};
     if (argc != 3 && argc != 6) {
-        fprintf(stderr, "play: EXPERIMENT describe|content, or EXPERIMENT PART NODE SOCKET START_NS\n");
+        fprintf(stderr,
+                "play: EXPERIMENT describe|content, or EXPERIMENT PART NODE SOCKET START_NS\n");
         return 2;
     }
     fb_scenario_load(argv[1], NULL, 0, NULL, &scenario, &error);

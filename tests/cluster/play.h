@@ -25,7 +25,7 @@ void play_fail(const char *what, int64_t code);
 /* Zeroes; the caller frees them. */
 void *play_allocate(uint64_t size);
 
-/* Content whose every word tells its place; size and offset: multiples of 8. salt: which content. */
+/* Content whose every word tells its place; size and offset: multiples of 8. salt: which one. */
 void play_fill(void *bytes, uint64_t size, uint64_t salt, uint64_t offset);
 void play_check(const void *bytes, uint64_t size, uint64_t salt, uint64_t offset);
 

@@ -120,7 +120,8 @@ void play_write(struct play *play)
 {
     const struct fb_checkpoint *spec = &play->scenario->workload.checkpoint;
     uint64_t block = play->scenario->core.block_size_bytes;
-    uint64_t begin = first_of(play, play->node) * block, end = first_of(play, play->node + 1) * block;
+    uint64_t begin = first_of(play, play->node) * block,
+             end = first_of(play, play->node + 1) * block;
     if (end > spec->state_size_bytes)
         end = spec->state_size_bytes;
     void *bytes = play_allocate(block);

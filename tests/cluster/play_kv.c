@@ -1,6 +1,6 @@
 /* The KV trace: request i belongs to node i mod nodes; a node handles its own in order: match, get
- * what matched, put the rest. As in sim/kv.c; the pieces of a request that are in flight at once are
- * that many threads here, since the library's KV calls wait. */
+ * what matched, put the rest. As in sim/kv.c; the pieces of a request that are in flight at once
+ * are that many threads here, since the library's KV calls wait. */
 #include "tests/cluster/play.h"
 
 #include "models/trace_file.h"
@@ -147,8 +147,7 @@ void play_kv(struct play *play)
                                            .low = fb_mix(blocks[k] + 2)};
         struct kv_request request = {.keys = keys,
                                      .count = line->block_count,
-                                     .size_bytes =
-                                         (uint32_t)play->scenario->core.block_size_bytes};
+                                     .size_bytes = (uint32_t)play->scenario->core.block_size_bytes};
         arrival_wait(play, line);
         references += line->block_count;
         hits += request_play(play, threads, &request);

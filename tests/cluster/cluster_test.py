@@ -4,8 +4,8 @@ limited rate, an origin on the bridge, every byte compared, every daemon's recor
 is also simulated: both stand beside each other in the table that is printed.
 
 usage: cluster_test.py BUILD [--origin posix|s3|azure] [--rate-mbit N] [--queue-ms N]
-                       [--delay-us N] [--rounds N] [--pull-connections N] [--models FOLDER] [--table FILE]
-                       [EXPERIMENT]...
+                       [--delay-us N] [--rounds N] [--pull-connections N]
+                       [--models FOLDER] [--table FILE] [EXPERIMENT]...
 
 --models: simulates by what forebay calibrate measures of this network and origin and writes there,
 unless it is there already; else by the models that the experiment names. A posix origin is a

@@ -108,6 +108,12 @@ def show(rows):
     return "\n".join(lines) + "\n"
 
 
+def misses(rows):
+    """What the simulation does not predict within 15%."""
+    return ["cluster-%s %s" % (name, key) for name, key, real, simulated in rows
+            if abs(simulated / real[len(real) // 2] - 1) > 0.15]
+
+
 def parse():
     parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("build")
@@ -154,7 +160,10 @@ def main():
     print(show(rows), end="")
     if arguments.table:
         with open(arguments.table, "w", encoding="utf-8") as file:
-            file.write(show(rows))
+            file.write("# The cluster experiments, simulated and real\n\n"
+                       "Written by `tests/cluster/%s`.\n\n%s\nMore than 15%% apart: %s.\n" % (
+                           " ".join([os.path.basename(sys.argv[0])] + sys.argv[1:]), show(rows),
+                           ", ".join(misses(rows)) or "none"))
     return 0
 
 

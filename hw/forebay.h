@@ -24,11 +24,10 @@ struct forebay_client; /* a connection to the daemon */
 struct forebay_file;   /* one version of an object; a changed object must be opened again */
 
 /* Connects. socket_path: NULL: $FOREBAY_SOCKET, else /run/forebay/forebay.sock. The file that
- * $FOREBAY_TOKEN_FILE names holds the token that a daemon may want. The client is
- * the caller's, until forebay_client_close.
- * Errors: -ECONNREFUSED, -ENOENT: no daemon there; -EACCES: it lets nobody in who shows no token, or
- * another; -EMSGSIZE: the token is shorter than 16 or longer than 256 bytes; -EPROTO: a daemon of
- * another version. */
+ * $FOREBAY_TOKEN_FILE names holds the token that a daemon may want. The client is the caller's,
+ * until forebay_client_close.
+ * Errors: -ECONNREFUSED, -ENOENT: no daemon there; -EACCES: it wants another token; -EMSGSIZE: the
+ * token is shorter than 16 or longer than 256 bytes; -EPROTO: a daemon of another version. */
 int forebay_client_open(const char *socket_path, struct forebay_client **client);
 
 /* Closes the connection and gives back what it holds. Files must be closed before. NULL: nothing.

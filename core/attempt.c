@@ -318,6 +318,13 @@ static bool status_needs_pause(enum fb_status status, bool is_origin)
     return true;
 }
 
+/* Is it hedged and has but a silent peer to wait for? A fill that is left with it would wait long. */
+static bool is_vain(struct fb_node *node, const struct attempt *attempt)
+{
+    FB_ASSERT(attempt->is_hedged <= 1);
+    return attempt->state == ATTEMPT_ASKED && attempt->is_hedged && suspect_is(node, attempt->peer);
+}
+
 void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
 {
     struct fb_node *node = step->node;
@@ -341,6 +348,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     if ((was_referred || is_busy) && fill->candidate > 0 &&
         fill->candidate <= node->config.replicas && fill->failures < node->config.retries_max)
         fill->candidate--;
+    if (is_vain(node, attempt_other(node, index)))
+        attempt_release(node, index ^ 1u, false);
     if (attempt_other(node, index)->state != ATTEMPT_IDLE) {
         /* It counts: two attempts that hedge each other would else fail in turns for ever. */
         if (is_origin && fill->failures < UINT8_MAX)

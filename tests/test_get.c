@@ -153,6 +153,37 @@ static void get_when_owner_is_silent_hedges_to_the_next_owner(void **state)
     script_close(script);
 }
 
+/* The first owner says nothing, and the second can not read the origin. */
+static struct script_fault owners_are_of_no_use(struct script *script, uint32_t node,
+                                                const struct fb_op *op)
+{
+    const uint32_t *owners = script_context(script);
+    bool is_failing = op->kind == FB_OP_FETCH && node == owners[1];
+    return (struct script_fault){.status = is_failing ? FB_IO : FB_OK,
+                                 .is_lost = op->kind == FB_OP_SEND && node == owners[0]};
+}
+
+static void get_when_a_hedge_fails_does_not_wait_for_the_silent_peer(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.wait_ns = (uint64_t)10000 * MS;
+    struct script *script = script_open(4, &config, 1);
+    const struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t owners[2] = {script_owner(script, &block, 0), script_owner(script, &block, 1)};
+    uint32_t reader = 0;
+    while (reader == owners[0] || reader == owners[1])
+        reader++;
+    script_set_fault(script, owners_are_of_no_use, owners);
+    script_get(script, 1000, reader, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    assert_int_equal(script_reply(script, 1)->reason, FB_REASON_ORIGIN);
+    assert_true(script_reply_ns(script, 1) < 1000 * MS);
+    expect_idle(script, 4);
+    script_close(script);
+}
+
 struct dying {
     uint32_t node;
     uint64_t at_ns;
@@ -454,6 +485,7 @@ int main(void)
         cmocka_unit_test(get_when_everything_is_lent_out_answers_busy),
         cmocka_unit_test(get_from_another_node_is_fetched_by_the_owner),
         cmocka_unit_test(get_when_owner_is_silent_hedges_to_the_next_owner),
+        cmocka_unit_test(get_when_a_hedge_fails_does_not_wait_for_the_silent_peer),
         cmocka_unit_test(get_under_way_when_another_ask_meets_silence_is_hedged_at_once),
         cmocka_unit_test(get_when_all_owners_are_silent_reads_the_origin),
         cmocka_unit_test(get_when_origin_throttles_backs_off_and_succeeds),

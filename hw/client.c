@@ -110,7 +110,7 @@ static int memory_map(struct forebay_client *client, const struct fb_local_reply
 static int greet(struct forebay_client *client)
 {
     struct fb_local_request request = {.kind = FB_LOCAL_HELLO};
-    struct fb_local_reply reply;
+    struct fb_local_reply reply = {.status = FB_IO};
     int files[FB_LOCAL_FILES] = {-1, -1, -1};
     char token[FB_TOKEN_MAX + 1] = "";
     const char *token_path = getenv("FOREBAY_TOKEN_FILE");

@@ -57,6 +57,8 @@ static uint32_t page_fill(struct pending *pending)
     uint32_t count = 0;
     for (uint32_t i = 0; i < task->name_count; i++)
         count += part_take(pending, &task->names[i], &parts[count]);
+    if (count == 0)
+        return 0;
     qsort(parts, count, sizeof(parts[0]), part_compare);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t at = page.moved;

@@ -1,15 +1,10 @@
 /* Whom a block was lent to: the readers to which its lender refers others.
  *
- *     (unknown) --holder_add--> pulling --holder_ready--> ready
+ *     (unknown) --holder_add--> pulling --holder_ready--> ready        oldest forgotten when full
  *         ^----------- holder_remove: it did not keep the block, or is said to be silent ---------'
  *
  * A ready holder can lend at once; one that is still pulling lets its own askers wait, so ready
- * ones are named first, in turn. Invariant: bits of holder_ready are below holder_count.
- *
- * When the list is full: while other loans of the block are out it is kept, since behind each of
- * its holders stands a tree of readers that has grown since; the newest has none yet, and whoever
- * is sent there waits. A loan that is alone takes the oldest's place: readers of long ago may have
- * evicted the block. */
+ * ones are named first, in turn. Invariant: bits of holder_ready are below holder_count. */
 #include "flows.h"
 
 void holder_add(struct entry *entry, uint32_t peer)
@@ -20,8 +15,6 @@ void holder_add(struct entry *entry, uint32_t peer)
         if (entry->holders[i] == peer)
             return;
     }
-    if (entry->holder_count == FB_HOLDERS_MAX && entry->lends > 1)
-        return;
     if (entry->holder_count == FB_HOLDERS_MAX)
         holder_remove(entry, entry->holders[0]);
     entry->holders[entry->holder_count++] = peer;

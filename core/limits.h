@@ -13,7 +13,7 @@ enum {
     FB_PARTITIONS = 65536,    /* of the key space, in a view */
     FB_RANKS_MAX = 3,         /* nodes a partition lists, in preference order */
     FB_ATTEMPTS_MAX = 2,      /* a fill's attempts at once: the first and its hedge */
-    FB_HOLDERS_MAX = 8,       /* readers a lender remembers per block; see holders.c */
+    FB_HOLDERS_MAX = 8,       /* readers a lender remembers per block; oldest replaced */
     FB_SUSPECTS_MAX = 32,     /* peers whose failures a node remembers */
     FB_HOPS_MAX = 32,         /* referrals one ask follows before it goes back to the owner */
     FB_FRAGMENTS_MAX = 16,    /* data and parity of one block; see erasure.c */

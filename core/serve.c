@@ -243,6 +243,22 @@ void serve_ask(struct step *step, const struct fb_message *message)
         attempt_start(step, fill);
 }
 
+/* The loan had expired, but its reader got there. A lender that knows readers which can serve the
+ * block leaves it at that: the reader was slow. One that knows none is slow itself. */
+static void serve_late_return(struct fb_node *node, const struct fb_message *message)
+{
+    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    FB_ASSERT(message->source != FB_NONE);
+    node->stats.late_messages++;
+    bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
+    bool is_kept = message->flags & FB_MESSAGE_FLAG_KEPT && message->source != node->config.node;
+    bool is_shared = is_here && !(node_entries(node)[slot].flags & ENTRY_TRANSIENT);
+    if (!is_kept || !is_shared || node_entries(node)[slot].holder_ready != 0)
+        return;
+    holder_add(&node_entries(node)[slot], message->source);
+    holder_ready(&node_entries(node)[slot], message->source);
+}
+
 void serve_return(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
@@ -252,7 +268,7 @@ void serve_return(struct step *step, const struct fb_message *message)
                    node_lends(node)[index].generation == id_generation(message->lend_id) &&
                    node_lends(node)[index].peer == message->source;
     if (!is_mine) {
-        node->stats.late_messages++;
+        serve_late_return(node, message);
         return;
     }
     FB_ASSERT(node->lends_used > 0);

@@ -100,6 +100,37 @@ static void serve_when_returns_are_lost_loans_expire(void **state)
     script_close(script);
 }
 
+/* Pulls from the node in the context take longer than a loan. */
+static struct script_fault port_is_slow(struct script *script, uint32_t node,
+                                        const struct fb_op *op)
+{
+    const uint32_t *slow = script_context(script);
+    bool is_slow = op->kind == FB_OP_PULL && op->source.peer == *slow;
+    (void)node;
+    return (struct script_fault){.status = FB_OK, .delay_ns = is_slow ? 30 * MS : 0};
+}
+
+/* The only readers of a slow lender are late ones: it must know them, or nobody else serves. */
+static void serve_late_return_of_the_only_reader_makes_it_a_source(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.lend_max = 2;
+    struct script *script = script_open(5, &config, 1);
+    const struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t owner = script_owner(script, &block, 0), first = (owner + 1) % 5;
+    script_set_fault(script, port_is_slow, &owner);
+    script_get(script, 1000, first, 1, &block);
+    for (uint32_t i = 2; i < 5; i++)
+        script_get(script, (uint64_t)100 * MS + i, (owner + i) % 5, i, &block);
+    script_run(script, FB_NEVER_NS);
+    assert_true(fb_node_stats(script_node(script, owner))->late_messages > 0);
+    assert_int_equal(script_reply(script, 4)->reason, FB_REASON_REFERRAL);
+    assert_int_equal(script_reply(script, 4)->source, first);
+    assert_true(script_reply_ns(script, 4) < (uint64_t)110 * MS);
+    script_close(script);
+}
+
 static struct script_fault everything_twice(struct script *script, uint32_t node,
                                             const struct fb_op *op)
 {
@@ -220,6 +251,7 @@ int main(void)
         cmocka_unit_test(serve_many_readers_of_one_block_reads_the_origin_once),
         cmocka_unit_test(serve_never_lends_a_block_more_than_lend_max_times),
         cmocka_unit_test(serve_when_returns_are_lost_loans_expire),
+        cmocka_unit_test(serve_late_return_of_the_only_reader_makes_it_a_source),
         cmocka_unit_test(serve_when_messages_come_twice_nothing_leaks),
         cmocka_unit_test(serve_when_the_borrower_dies_others_still_read),
         cmocka_unit_test(serve_when_lent_memory_is_reused_the_digest_catches_it),

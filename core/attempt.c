@@ -348,7 +348,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     if ((was_referred || is_busy) && fill->candidate > 0 &&
         fill->candidate <= node->config.replicas && fill->failures < node->config.retries_max)
         fill->candidate--;
-    if (is_vain(node, attempt_other(node, index)))
+    /* What the origin does not have the silent peer may. */
+    if (status != FB_ABSENT && is_vain(node, attempt_other(node, index)))
         attempt_release(node, index ^ 1u, false);
     if (attempt_other(node, index)->state != ATTEMPT_IDLE) {
         /* It counts: two attempts that hedge each other would else fail in turns for ever. */

@@ -318,7 +318,7 @@ static bool status_needs_pause(enum fb_status status, bool is_origin)
     return true;
 }
 
-/* Is it hedged and has but a silent peer to wait for? A fill that is left with it would wait long. */
+/* Is it hedged, with but a silent peer to wait for? A fill that is left with it waits for long. */
 static bool is_vain(struct fb_node *node, const struct attempt *attempt)
 {
     FB_ASSERT(attempt->is_hedged <= 1);

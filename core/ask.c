@@ -9,6 +9,25 @@
  *     silence: patience.c */
 #include "flows.h"
 
+enum { ANSWER_BYTES = 1 << 20 }; /* an answer takes the same for each size: pace.c counts by MiB */
+
+/* How long a peer may be silent: what answers usually take, many times, and at most hedge_ns. Half
+ * of that is given on the fastest network: a peer's processor may be busy elsewhere for a while. */
+static uint64_t silence_ns(const struct fb_node *node)
+{
+    FB_ASSERT(node->config.hedge_ns >= 2);
+    return pace_patience_ns(&node->answer_pace, ANSWER_BYTES, node->config.hedge_ns / 2,
+                            node->config.hedge_ns);
+}
+
+/* An answer, or that there was none for so long. */
+void ask_learn(struct fb_node *node, const struct attempt *attempt)
+{
+    FB_ASSERT(attempt->state == ATTEMPT_ASKED);
+    FB_ASSERT(attempt->asked_ns <= node->now_ns);
+    pace_learn(&node->answer_pace, node->now_ns - attempt->asked_ns, ANSWER_BYTES);
+}
+
 /* The ask itself; sent again with the same id when a waiting reader wants to know whether its
  * peer lives. */
 static void ask_message(struct step *step, uint32_t index, uint8_t flags)
@@ -19,7 +38,8 @@ static void ask_message(struct step *step, uint32_t index, uint8_t flags)
     FB_ASSERT(attempt->peer != FB_NONE);
     FB_ASSERT(attempt->peer != node->config.node);
     attempt->state = ATTEMPT_ASKED;
-    fb_timer_set(node_timer(node), index, node->now_ns + node->config.hedge_ns);
+    attempt->asked_ns = node->now_ns;
+    fb_timer_set(node_timer(node), index, node->now_ns + silence_ns(node));
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = attempt->peer;
     op->message = (struct fb_message){.kind = FB_MESSAGE_ASK,
@@ -184,6 +204,8 @@ void ask_answer(struct step *step, const struct fb_message *message)
         return;
     }
     suspect_clear(node, message->source);
+    if (attempt->state == ATTEMPT_ASKED)
+        ask_learn(node, attempt);
     if (message->kind == FB_MESSAGE_OFFER) {
         answer_offer(step, message, index);
     } else if (message->kind == FB_MESSAGE_REFER) {

@@ -41,7 +41,7 @@ enum fb_config_unit {
     X(lend_max, FB_UNIT_COUNT, 2, 2, 64, "readers that pull one block from this node at once") \
     X(replicas, FB_UNIT_COUNT, 2, 1, FB_RANKS_MAX, "owners that a reader tries before the origin") \
     X(hedge_ns, FB_UNIT_NS, 50000000, 1000, UINT64_C(60000000000), \
-      "silence of a peer after which a second source is tried") \
+      "silence of a peer after which a second source is tried; half of it where answers are fast") \
     X(wait_ns, FB_UNIT_NS, UINT64_C(2000000000), 1000, UINT64_C(600000000000), \
       "interval at which a peer that answered WAIT is asked again; patience with pulls and reads") \
     X(fetch_ns, FB_UNIT_NS, UINT64_C(30000000000), 1000, UINT64_C(600000000000), \

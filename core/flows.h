@@ -120,6 +120,7 @@ uint64_t patience_ns(const struct fb_node *node, const struct attempt *attempt,
 /* ask.c: an attempt's talk with peers. */
 void ask_send(struct step *step, uint32_t attempt, uint32_t peer, uint8_t flags);
 void ask_again(struct step *step, uint32_t attempt); /* does the peer still work on it? */
+void ask_learn(struct fb_node *node, const struct attempt *attempt);
 void ask_answer(struct step *step, const struct fb_message *message);
 void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key,
                 bool is_kept);

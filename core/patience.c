@@ -1,6 +1,7 @@
 /* What happens when an attempt has taken longer than it should.
  *
- *     ASKED    silent for hedge_ns: the peer is suspected; hedge, then give up
+ *     ASKED    silent for several times what answers take, at most hedge_ns (ask.c): the peer is
+ *              suspected; hedge, then give up
  *     WAITING  at an owner: asked again every wait_ns whether it lives; hedge when it takes several
  *              times what owners take. At a holder: given up, its owner asked for another
  *     PULL     from a holder, several times the usual: complain, and hedge through its owner
@@ -200,6 +201,7 @@ void attempt_timer(struct step *step, uint32_t index)
             owner_is_slow(step, index);
         return;
     case ATTEMPT_ASKED:
+        ask_learn(node, attempt);
         peer_is_lost(node, attempt->peer);
         go_elsewhere(step, index);
         return;

@@ -110,8 +110,9 @@ enum attempt_state {
 
 struct attempt {
     union {
-        uint64_t lend_id;
-        struct { /* QUEUED */
+        uint64_t lend_id;  /* PULL, DIGEST */
+        uint64_t asked_ns; /* ASKED: when */
+        struct {           /* QUEUED */
             uint32_t queue_newer, queue_older;
         };
     };

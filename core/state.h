@@ -46,6 +46,7 @@ struct fb_node {
     uint64_t recover_cursor;
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
+    struct pace answer_pace;                     /* of answers to asks, as if each had 1 MiB */
     struct pace device_pace, fetch_pace;         /* of reads of the drive and the origin */
     struct suspect suspects[FB_SUSPECTS_MAX];
     struct fb_stats stats;

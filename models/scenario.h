@@ -74,6 +74,7 @@ enum fb_workload_kind {
     FB_WORKLOAD_FAN_OUT,
     FB_WORKLOAD_CHECKPOINT,
     FB_WORKLOAD_PLACEMENT,
+    FB_WORKLOAD_OVERWRITE,
     FB_WORKLOAD_KINDS
 };
 
@@ -136,6 +137,14 @@ struct fb_placement_change { /* a cluster changes; who holds what before and aft
     uint64_t data_size_bytes; /* one copy of all data */
 };
 
+struct fb_overwrite { /* every node overwrites and reads names that all share */
+    uint64_t object_size_bytes;
+    uint32_t names;
+    uint32_t rounds; /* of each node's writer and of its reader */
+    uint32_t level;  /* enum fb_level */
+    uint32_t window; /* blocks in flight a client */
+};
+
 struct fb_workload {
     uint32_t kinds; /* bitmap of enum fb_workload_kind: several run at once */
     struct fb_training training;
@@ -143,6 +152,7 @@ struct fb_workload {
     struct fb_fanout fanout;
     struct fb_checkpoint checkpoint;
     struct fb_placement_change placement;
+    struct fb_overwrite overwrite;
 };
 
 enum fb_fault_kind { FB_FAULT_KILL, FB_FAULT_SLOW };

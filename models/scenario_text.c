@@ -203,13 +203,18 @@ static void kv_write(FILE *out, const struct fb_kv *kv)
         number_write(out, "  prefill_tokens_per_s", kv->prefill_tokens_per_s);
 }
 
-static void checkpoint_write(FILE *out, const struct fb_checkpoint *checkpoint)
+static void level_write(FILE *out, uint32_t level)
 {
     static const char *const levels[] = {"memory", "replicated", "nvme", "origin"};
+    fprintf(out, "  level: %s\n", levels[level]);
+}
+
+static void checkpoint_write(FILE *out, const struct fb_checkpoint *checkpoint)
+{
     bytes_write(out, "  state_size", checkpoint->state_size_bytes);
     count_write(out, "  writers", checkpoint->writers);
     count_write(out, "  readers", checkpoint->readers);
-    fprintf(out, "  level: %s\n", levels[checkpoint->level]);
+    level_write(out, checkpoint->level);
     count_write(out, "  window", checkpoint->window);
     fprintf(out, "  restore_when_drained: %s\n",
             checkpoint->restores_when_drained ? "true" : "false");
@@ -233,6 +238,15 @@ static void placement_write(FILE *out, const struct fb_placement_change *change)
                 change->nodes_after);
     count_write(out, "  hosts_per_domain", change->hosts_per_domain);
     bytes_write(out, "  data_size", change->data_size_bytes);
+}
+
+static void overwrite_write(FILE *out, const struct fb_overwrite *overwrite)
+{
+    bytes_write(out, "  object_size", overwrite->object_size_bytes);
+    count_write(out, "  names", overwrite->names);
+    count_write(out, "  rounds", overwrite->rounds);
+    level_write(out, overwrite->level);
+    count_write(out, "  window", overwrite->window);
 }
 
 static void workload_write(FILE *out, const struct fb_scenario *scenario)
@@ -262,6 +276,10 @@ static void workload_write(FILE *out, const struct fb_scenario *scenario)
     if (workload->kinds >> FB_WORKLOAD_PLACEMENT & 1u) {
         fputs("  kind: placement\n", out);
         placement_write(out, &workload->placement);
+    }
+    if (workload->kinds >> FB_WORKLOAD_OVERWRITE & 1u) {
+        fputs("  kind: overwrite\n", out);
+        overwrite_write(out, &workload->overwrite);
     }
 }
 

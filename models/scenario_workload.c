@@ -1,5 +1,5 @@
 /* The workload: training reads from a DLIO file with overrides, a KV trace, a fan-out read,
- * checkpoints, or a change of the cluster. */
+ * checkpoints, a change of the cluster, or names that are overwritten. */
 #include "models/scenario_internal.h"
 
 #include "models/dlio.h"
@@ -85,15 +85,20 @@ static void fanout_load(struct fb_loader *loader, struct fb_map *map)
     fanout->stagger_ns = fb_map_ns_or(map, "stagger", 0, 0, UINT64_C(86400000000000));
 }
 
-/* Bytes of a job's state: 14 a parameter unless state_size is given.
- * Source: 2 bytes of bf16 weights and 12 of fp32 optimizer state (Adam's two moments, master copy);
- * DLIO's llama3 configs give the same. */
-static void checkpoint_load(struct fb_loader *loader, struct fb_map *map)
+static uint32_t level_read(struct fb_map *map)
 {
     static const char *const levels[] = {[FB_LEVEL_MEMORY] = "memory",
                                          [FB_LEVEL_REPLICATED] = "replicated",
                                          [FB_LEVEL_DEVICE] = "nvme",
                                          [FB_LEVEL_ORIGIN] = "origin"};
+    return fb_map_choice(map, "level", levels, FB_LEVEL_COUNT, FB_LEVEL_REPLICATED);
+}
+
+/* Bytes of a job's state: 14 a parameter unless state_size is given.
+ * Source: 2 bytes of bf16 weights and 12 of fp32 optimizer state (Adam's two moments, master copy);
+ * DLIO's llama3 configs give the same. */
+static void checkpoint_load(struct fb_loader *loader, struct fb_map *map)
+{
     struct fb_checkpoint *checkpoint = &loader->scenario->workload.checkpoint;
     uint32_t nodes = loader->scenario->nodes;
     if (fb_map_has(map, "state_size"))
@@ -103,7 +108,7 @@ static void checkpoint_load(struct fb_loader *loader, struct fb_map *map)
             14 * fb_map_count(map, "parameters", 1, UINT64_C(1000000000000000));
     checkpoint->writers = (uint32_t)fb_map_count_or(map, "writers", nodes, 1, nodes);
     checkpoint->readers = (uint32_t)fb_map_count_or(map, "readers", 0, 0, nodes);
-    checkpoint->level = fb_map_choice(map, "level", levels, FB_LEVEL_COUNT, FB_LEVEL_REPLICATED);
+    checkpoint->level = level_read(map);
     checkpoint->restores_when_drained = fb_map_flag_or(map, "restore_when_drained", false);
     checkpoint->window = (uint32_t)fb_map_count_or(map, "window", 32, 1, 4096);
     checkpoint->restart_after_ns =
@@ -169,6 +174,19 @@ static void placement_load(struct fb_loader *loader, struct fb_map *map)
     change_read(map, change);
 }
 
+static void overwrite_load(struct fb_loader *loader, struct fb_map *map)
+{
+    struct fb_overwrite *overwrite = &loader->scenario->workload.overwrite;
+    overwrite->object_size_bytes = fb_map_bytes(map, "object_size", 1, UINT64_C(1) << 40);
+    overwrite->names = (uint32_t)fb_map_count_or(map, "names", 16, 1, 4096);
+    overwrite->rounds = (uint32_t)fb_map_count_or(map, "rounds", 16, 1, 4096);
+    overwrite->level = level_read(map);
+    overwrite->window = (uint32_t)fb_map_count_or(map, "window", 16, 1, 4096);
+    if (loader->scenario->metadata.operations_per_s == 0)
+        fb_map_fault(map, "kind",
+                     "overwrite needs a metadata store: set cluster.metadata, e.g. to etcd");
+}
+
 static void kind_load(struct fb_loader *loader, struct fb_map *map, enum fb_workload_kind kind)
 {
     loader->scenario->workload.kinds |= 1u << kind;
@@ -188,6 +206,9 @@ static void kind_load(struct fb_loader *loader, struct fb_map *map, enum fb_work
     case FB_WORKLOAD_PLACEMENT:
         placement_load(loader, map);
         break;
+    case FB_WORKLOAD_OVERWRITE:
+        overwrite_load(loader, map);
+        break;
     case FB_WORKLOAD_KINDS:
         break;
     }
@@ -199,7 +220,8 @@ void fb_workload_load(struct fb_loader *loader, struct fb_map *root)
     static const char *const kinds[] = {
         [FB_WORKLOAD_TRAINING] = "training",   [FB_WORKLOAD_KV] = "kv",
         [FB_WORKLOAD_FAN_OUT] = "fan-out",     [FB_WORKLOAD_CHECKPOINT] = "checkpoint",
-        [FB_WORKLOAD_PLACEMENT] = "placement", [FB_WORKLOAD_KINDS] = "mixed",
+        [FB_WORKLOAD_PLACEMENT] = "placement", [FB_WORKLOAD_OVERWRITE] = "overwrite",
+        [FB_WORKLOAD_KINDS] = "mixed",
     };
     struct fb_map map = fb_map_child(root, "workload", true);
     uint32_t kind = fb_map_choice(&map, "kind", kinds, FB_WORKLOAD_KINDS + 1, UINT32_MAX);

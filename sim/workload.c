@@ -62,6 +62,14 @@ static const struct kind {
                                .timer = placement_timer,
                                .progress = placement_progress,
                                .metrics = placement_metrics},
+    [FB_WORKLOAD_OVERWRITE] = {.open = overwrite_open,
+                               .close = overwrite_close,
+                               .start = overwrite_start,
+                               .reply = overwrite_reply,
+                               .timer = overwrite_timer,
+                               .node_down = overwrite_node_down,
+                               .progress = overwrite_progress,
+                               .metrics = overwrite_metrics},
 };
 
 static bool is_active(const struct fb_scenario *scenario, uint32_t kind)

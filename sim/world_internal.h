@@ -71,6 +71,7 @@ struct checkpoint;
 struct kv;
 struct fanout;
 struct placement;
+struct overwrite;
 
 struct world {
     const struct fb_scenario *scenario;
@@ -98,6 +99,7 @@ struct world {
     struct kv *kv;
     struct fanout *fanout;
     struct placement *placement;
+    struct overwrite *overwrite;
     struct checkpoint *checkpoint;
     struct stored *stored;     /* what was written to the origin */
     struct metadata *metadata; /* NULL: there is none */
@@ -239,5 +241,15 @@ void placement_reply(struct world *world, uint32_t node, const struct fb_reply *
 void placement_timer(struct world *world, uint32_t node, uint64_t detail);
 double placement_progress(const struct world *world);
 void placement_metrics(const struct world *world, struct fb_run *run);
+
+/* overwrite.c */
+void overwrite_open(struct world *world);
+void overwrite_close(struct world *world);
+void overwrite_start(struct world *world);
+void overwrite_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
+void overwrite_timer(struct world *world, uint32_t node, uint64_t detail);
+void overwrite_node_down(struct world *world, uint32_t node);
+double overwrite_progress(const struct world *world);
+void overwrite_metrics(const struct world *world, struct fb_run *run);
 
 #endif

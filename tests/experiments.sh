@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$(dirname "$0")/.."
 failures=0
 for name in quickstart training-read training-batch kv-cache policies restart checkpoint-levels \
-    fan-in-read erasure mixed kv-layers recover; do
+    fan-in-read erasure mixed kv-layers recover overwrite; do
     if "$forebay" run "experiments/$name.yaml" --seeds 1 --expect --out "$folder/$name" \
         >"$folder/log" 2>&1; then
         echo "$name: as expected"

@@ -231,7 +231,8 @@ static void get_under_way_when_another_ask_meets_silence_is_hedged_at_once(void 
     assert_int_equal(script_reply(script, 1)->status, FB_OK);
     assert_int_equal(script_reply(script, 2)->status, FB_OK);
     assert_int_equal(fb_node_stats(script_node(script, reader))->hedges, 2);
-    assert_true(script_reply_ns(script, 1) < dying.at_ns + config.hedge_ns + 12 * MS);
+    /* The first ask was answered fast: silence tells in half the time. */
+    assert_true(script_reply_ns(script, 1) < dying.at_ns + config.hedge_ns / 2 + 12 * MS);
     assert_int_equal(script_wrong_reads(script), 0);
     expect_idle(script, 4);
     script_close(script);

@@ -69,7 +69,8 @@ void ask_again(struct step *step, uint32_t index)
 {
     const struct attempt *attempt = &node_attempts(step->node)[index];
     FB_ASSERT(attempt->state == ATTEMPT_WAITING);
-    ask_message(step, index, attempt->hops > 0 ? FB_MESSAGE_FLAG_REFERRED : 0);
+    uint8_t referred = attempt->hops > 0 ? FB_MESSAGE_FLAG_REFERRED : 0;
+    ask_message(step, index, FB_MESSAGE_FLAG_AGAIN | referred);
     FB_ASSERT(attempt->state == ATTEMPT_ASKED);
 }
 

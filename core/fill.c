@@ -68,7 +68,8 @@ uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t 
     return index;
 }
 
-/* Does this peer's ask, or hold, wait already? It comes again to learn whether this node lives. */
+/* Does this peer's ask, or hold, wait already? It comes again to learn whether this node lives.
+ * Looks at every waiter: in a fan-out they are hundreds, so a first ask is not looked for. */
 bool fill_has_waiter(struct fb_node *node, uint32_t index, uint32_t peer, uint64_t id)
 {
     const struct waiter *waiters = node_waiters(node);

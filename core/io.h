@@ -160,6 +160,7 @@ enum {
     FB_MESSAGE_FLAG_REFERRED = 2, /* ASK: a referral sent me; never fetch from the origin for me */
     FB_MESSAGE_FLAG_NOW = 8,      /* ASK: OFFER, REFER or DENY at once; do not let me wait */
     FB_MESSAGE_FLAG_FETCHED = 4,  /* OFFER: the lender had to fetch it from the origin first */
+    FB_MESSAGE_FLAG_AGAIN = 16,   /* ASK: sent before, and I may be waiting with you already */
 };
 
 struct fb_message {

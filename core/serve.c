@@ -231,8 +231,8 @@ void serve_ask(struct step *step, const struct fb_message *message)
     }
     enum fb_status status = FB_BUSY;
     uint32_t fill = entry != NULL ? entry->fill : serve_begin(node, message, &status);
-    bool is_waiting =
-        entry != NULL && fill_has_waiter(node, fill, message->source, message->ask_id);
+    bool is_again = entry != NULL && message->flags & FB_MESSAGE_FLAG_AGAIN;
+    bool is_waiting = is_again && fill_has_waiter(node, fill, message->source, message->ask_id);
     if (fill == FB_NONE || (!is_waiting && !fill_add_waiter(node, fill, &waiter))) {
         serve_deny(step, message->source, message->ask_id, status);
         return;

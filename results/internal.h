@@ -25,6 +25,9 @@ enum { FB_PLOTS_MAX = 10 };
 uint32_t fb_plots_write(const struct fb_results *results, const char *folder,
                         struct fb_plot plots[FB_PLOTS_MAX], struct fb_error *error);
 
+/* Writes the text as gnuplot's 'string'. */
+void fb_plot_text(FILE *script, const char *text);
+
 /* Writes NAME.dat and NAME.gp of a metric over the sweep; false: there is no sweep or no such
  * metric. */
 bool fb_plot_sweep(const struct fb_results *results, const char *folder, const char *name,

@@ -67,7 +67,7 @@ static const struct {
     {"fan_out_max_s", "Fan-out: slowest healthy reader's time"},
     {"fan_out_read_max_s", "Fan-out: longest wait for a block, since asked or since a node died"},
     {"fan_out_bound_s", "Fan-out: object / NIC + log2(nodes) block times"},
-    {"fan_out_max_over_bound", "Fan-out: slowest over that bound"},
+    {"fan_out_max_over_bound", "Fan-out: slowest over its bound"},
     {"fan_out_unfinished", "Fan-out: readers that never ended"},
     {"origin_over_object", "Read from the origin over the object's size"},
     {"checkpoint_stall_s", "Checkpoint: stall, until durable at its level"},

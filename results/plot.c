@@ -19,7 +19,18 @@ static const char head[] =
     "set output '%s.svg'\n"
     "set border 3 lc rgb '#888888'\nset tics nomirror out scale 0.5 textcolor rgb '#333333'\n"
     "set grid ytics lc rgb '#e4e4e4' lw 1\nset key outside top left horizontal samplen 2 "
-    "textcolor rgb '#333333'\n";
+    "textcolor rgb '#333333' noenhanced\n";
+
+void fb_plot_text(FILE *script, const char *text)
+{
+    fputc('\'', script);
+    for (; *text != 0; text++) {
+        if (*text == '\'')
+            fputc('\'', script);
+        fputc(*text, script);
+    }
+    fputc('\'', script);
+}
 
 struct sheet { /* a plot being written */
     struct fb_file data, script;
@@ -168,9 +179,9 @@ static bool plot_latency(const struct fb_results *results, const char *folder,
                     fmax(point->runs[0].latencies[i].latency_ns, 100) * 1e-6,
                     point->runs[0].latencies[i].share * 100);
         fputs("\n\n", sheet.data.stream);
-        fprintf(sheet.script.stream, "%s'latency.dat' index %u with lines lw 2 lc rgb '%s' %s '%s'",
-                p > 0 ? ", " : "", p, colours[p], "noenhanced title",
-                point->parameter_count > 0 ? name : "all reads");
+        fprintf(sheet.script.stream, "%s'latency.dat' index %u with lines lw 2 lc rgb '%s' title ",
+                p > 0 ? ", " : "", p, colours[p]);
+        fb_plot_text(sheet.script.stream, point->parameter_count > 0 ? name : "all reads");
     }
     fputs("\n", sheet.script.stream);
     sheet_close(&sheet, error);

@@ -87,16 +87,19 @@ static bool sheet_open(struct sweep_sheet *sheet, const struct fb_results *resul
 
 static void script_head(struct sweep_sheet *sheet, const char *name, const char *metric)
 {
-    char buffer[96];
+    char buffer[96], label[160];
+    snprintf(label, sizeof(label), "%s%s%s", fb_metric_label(metric, buffer, sizeof(buffer)),
+             sheet->unit[0] ? ", " : "", sheet->unit);
     fprintf(sheet->script.stream,
             "set terminal svg size 760,340 dynamic font 'Helvetica,13' background '#ffffff'\n"
             "set output '%s.svg'\nset border 3 lc rgb '#888888'\n"
             "set tics nomirror out scale 0.5 textcolor rgb '#333333'\n"
             "set grid ytics lc rgb '#e4e4e4' lw 1\nset yrange [0:*]\n"
             "set key outside top left horizontal samplen 2 textcolor rgb '#333333' noenhanced\n"
-            "set ylabel '%s%s%s' noenhanced\n",
-            name, fb_metric_label(metric, buffer, sizeof(buffer)), sheet->unit[0] ? ", " : "",
-            sheet->unit);
+            "set ylabel noenhanced ",
+            name);
+    fb_plot_text(sheet->script.stream, label);
+    fputs("\n", sheet->script.stream);
 }
 
 static void point_line(struct sweep_sheet *sheet, const struct fb_point *point, const char *metric,
@@ -129,8 +132,9 @@ static void write_curves(struct sweep_sheet *sheet, const struct fb_results *res
         if (c == curves && curves < CURVES_MAX)
             snprintf(names[curves++], sizeof(names[0]), "%s", curve);
     }
-    fprintf(sheet->script.stream, "set xlabel '%s' noenhanced\n",
-            results->points[0].parameters[axis].name);
+    fputs("set xlabel noenhanced ", sheet->script.stream);
+    fb_plot_text(sheet->script.stream, results->points[0].parameters[axis].name);
+    fputs("\n", sheet->script.stream);
     if (least > 0 && most / least >= 16)
         fputs("set logscale x\n", sheet->script.stream);
     fputs("set offsets graph 0.03, graph 0.03, graph 0.05, 0\nplot ", sheet->script.stream);
@@ -143,12 +147,13 @@ static void write_curves(struct sweep_sheet *sheet, const struct fb_results *res
                            results->points[p].parameters[axis].value);
         }
         fputs("\n\n", sheet->data.stream);
-        fprintf(
-            sheet->script.stream,
-            "%s'%s.dat' index %u using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '%s' %s%s%s, "
-            "'' index %u using 1:2:3 with yerrorbars pt 7 ps 0.5 lc rgb '%s' notitle",
-            c > 0 ? ", " : "", name, c, colours[c], names[c][0] ? "title '" : "notitle", names[c],
-            names[c][0] ? "'" : "", c, colours[c]);
+        fprintf(sheet->script.stream,
+                "%s'%s.dat' index %u using 1:2:3 with yerrorbars pt 7 ps 0.5 lc rgb '%s' notitle, "
+                "'' index %u using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '%s' ",
+                c > 0 ? ", " : "", name, c, colours[c], c, colours[c]);
+        fputs(names[c][0] ? "title " : "notitle", sheet->script.stream);
+        if (names[c][0])
+            fb_plot_text(sheet->script.stream, names[c]);
     }
     fputs("\n", sheet->script.stream);
 }

@@ -28,6 +28,7 @@ static const char style[] =
     "th,td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--line);"
     "vertical-align:bottom}th:first-child,td:first-child{text-align:left}"
     "th{color:var(--soft);font-weight:600}td em{font-style:normal;color:var(--soft)}"
+    ".scroll td+td{white-space:nowrap}.scroll td em{display:block}"
     ".scroll{overflow-x:auto}details{margin:8px 0}summary{cursor:pointer;color:var(--blue)}"
     "pre{background:var(--tint);padding:12px 14px;border-radius:8px;font-size:12px;"
     "line-height:1.45;overflow:auto}code{font-size:13px;overflow-wrap:anywhere}"

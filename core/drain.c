@@ -71,13 +71,15 @@ static void drain_store(struct step *step, uint32_t index)
     node->stats.drain_bytes += entry->size_bytes;
 }
 
-static void drain_message(struct step *step, uint32_t target, uint32_t kind, struct fb_key key)
+static void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t status,
+                          struct fb_key key)
 {
     FB_ASSERT(target != FB_NONE);
     FB_ASSERT(target != step->node->config.node);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = target;
     op->message = (struct fb_message){.kind = (uint8_t)kind,
+                                      .status = (uint8_t)status,
                                       .source = (uint32_t)step->node->config.node,
                                       .target = FB_NONE,
                                       .block = {.key = key, .object = FB_OBJECT_NONE}};
@@ -110,7 +112,7 @@ static bool drain_one(struct step *step, uint32_t index)
     }
     if (put_is_spread(node, dirty->slot) && node->view != NULL) {
         dirty->asks++;
-        drain_message(step, fb_view_owner(node->view, key, 0), FB_MESSAGE_DRAIN_ASK, key);
+        drain_message(step, fb_view_owner(node->view, key, 0), FB_MESSAGE_DRAIN_ASK, FB_OK, key);
     }
     return true;
 }
@@ -179,7 +181,7 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
          rank++) {
         uint32_t other = fb_view_owner(node->view, key, rank);
         if (other != FB_NONE && other != node->config.node)
-            drain_message(step, other, FB_MESSAGE_DRAINED, key);
+            drain_message(step, other, FB_MESSAGE_DRAINED, FB_OK, key);
     }
     if (code_is_wanted(node, FB_LEVEL_MEMORY))
         code_notify(step, key, FB_MESSAGE_DRAINED, node_entries(node)[slot].size_bytes);
@@ -228,9 +230,7 @@ void drain_asked(struct step *step, const struct fb_message *message)
         return;
     bool is_safe = flags & (ENTRY_DRAINED | ENTRY_FETCHED);
     drain_message(step, message->source, is_safe ? FB_MESSAGE_DRAINED : FB_MESSAGE_DRAIN_LOST,
-                  message->block.key);
-    if (flags & ENTRY_DIRTY)
-        step->ops[step->count - 1].message.status = FB_BUSY;
+                  flags & ENTRY_DIRTY ? FB_BUSY : FB_OK, message->block.key);
 }
 
 /* The first rank does not have the block: it forgot (and then must hold it again), or it drained

@@ -136,17 +136,24 @@ static void write_device_is_on_both_devices_when_acked(void **state)
     script_close(script);
 }
 
-static void write_when_the_first_rank_dies_before_the_drain_is_drained_by_another(void **state)
+/* Four nodes, and a block that is held by its ranks and drained half a second later. */
+static struct script *held_block(const struct fb_block *block)
 {
-    (void)state;
     struct fb_config config = put_config();
     config.drain_delay_ns = 500000000;
     struct script *script = script_open(4, &config, 5);
-    const struct fb_block block = put_block(7);
-    uint32_t dead = script_owner(script, &block, 0);
-    script_write(script, 1000, stranger_of(script, &block), 1, &block, FB_LEVEL_REPLICATED);
+    script_write(script, 1000, stranger_of(script, block), 1, block, FB_LEVEL_REPLICATED);
     script_run(script, 100000000);
     assert_status(script, 1, FB_OK);
+    return script;
+}
+
+static void write_when_the_first_rank_dies_before_the_drain_is_drained_by_another(void **state)
+{
+    (void)state;
+    const struct fb_block block = put_block(7);
+    struct script *script = held_block(&block);
+    uint32_t dead = script_owner(script, &block, 0);
     script_bury(script, 200000000, dead);
     script_run(script, FB_NEVER_NS - 1);
     assert_true(script_stores(script, &block) >= 1);
@@ -161,14 +168,9 @@ static void write_when_the_first_rank_dies_before_the_drain_is_drained_by_anothe
 static void drain_when_the_first_rank_is_silent_for_good_is_done_by_another_holder(void **state)
 {
     (void)state;
-    struct fb_config config = put_config();
-    config.drain_delay_ns = 500000000;
-    struct script *script = script_open(4, &config, 5);
     const struct fb_block block = put_block(7);
+    struct script *script = held_block(&block);
     uint32_t dead = script_owner(script, &block, 0);
-    script_write(script, 1000, stranger_of(script, &block), 1, &block, FB_LEVEL_REPLICATED);
-    script_run(script, 100000000);
-    assert_status(script, 1, FB_OK);
     script_kill(script, dead);
     script_run(script, FB_NEVER_NS - 1);
     assert_int_equal(script_stores(script, &block), 1);

@@ -37,12 +37,13 @@ struct fb_drive_curve {
 /* path: a file that is made, filled and removed. Errors: error set. */
 void fb_calibrate_drive(const char *path, struct fb_drive_curve *curve, struct fb_error *error);
 
-/* One TCP connection between two machines. */
+/* TCP between two machines. */
 struct fb_network_path {
     uint64_t round_trip_ns;  /* 64 bytes there and back */
     uint64_t bytes_per_s;    /* towards the caller */
     uint64_t messages_per_s; /* of 64 bytes, 16 in flight, answered */
     uint64_t message_cpu_ns; /* the caller's processor time for one message sent or received */
+    uint64_t queue_ns;       /* added to a round trip by bulk towards the caller */
 };
 
 /* Answers one fb_calibrate_network at HOST:PORT and returns. Errors: error set. */

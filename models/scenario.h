@@ -46,6 +46,7 @@ struct fb_network {
     double oversubscription;  /* hosts' port rate over uplink rate; 1: non-blocking */
     uint64_t leaf_latency_ns; /* added inside a leaf */
     uint64_t core_latency_ns; /* added between leaves, in place of leaf_latency_ns */
+    uint64_t port_queue_ns;   /* a message waits behind bulk in a host's port, at most so long */
 };
 
 struct fb_origin {

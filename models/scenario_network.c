@@ -1,6 +1,8 @@
 /* The network between nodes: leaves, and a core above them. */
 #include "models/scenario_internal.h"
 
+#include "sim/engine.h"
+
 #include <stdio.h>
 
 void fb_network_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override)
@@ -15,5 +17,11 @@ void fb_network_load(struct fb_loader *loader, struct fb_map *cluster, struct fb
     network->oversubscription = fb_fact_number(&file, "oversubscription", 1, 64);
     network->leaf_latency_ns = fb_fact_ns(&file, "leaf_latency", 0, latency_ns_max);
     network->core_latency_ns = fb_fact_ns(&file, "core_latency", 0, latency_ns_max);
+    network->port_queue_ns = fb_fact_ns(&file, "port_queue", 0, latency_ns_max);
+    if (network->port_queue_ns > 0 && loader->scenario->flows == FB_FLOWS_LMM)
+        fb_map_fault(cluster, "network",
+                     "%s has a port_queue, which only the fluid network knows: set "
+                     "simulation.network to fluid",
+                     network->name);
     fb_component_close(&file);
 }

@@ -100,6 +100,7 @@ static void network_write(FILE *out, const struct fb_network *network)
     number_write(out, "  oversubscription", network->oversubscription);
     ns_write(out, "  leaf_latency", network->leaf_latency_ns);
     ns_write(out, "  core_latency", network->core_latency_ns);
+    ns_write(out, "  port_queue", network->port_queue_ns);
 }
 
 static void metadata_write(FILE *out, const struct fb_metadata *metadata)

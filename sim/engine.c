@@ -205,6 +205,17 @@ void fb_engine_set_capacity(struct fb_engine *engine, uint32_t host, uint64_t up
 #endif
 }
 
+uint64_t fb_engine_backlog_ns(struct fb_engine *engine, uint32_t host, bool is_up)
+{
+    FB_ASSERT(host < engine->host_count);
+    if (engine->flows != FB_FLOWS_FLUID)
+        return 0;
+    const struct fb_engine_host *port = &engine->hosts[host];
+    uint32_t link = is_up ? link_host_up(host) : link_host_down(host);
+    double rate = (double)(is_up ? port->up_bytes_per_s : port->down_bytes_per_s);
+    return (uint64_t)(fb_fluid_link_backlog(engine->fluid, engine->now_ns, link) / rate * 1e9);
+}
+
 uint64_t fb_engine_next_ns(struct fb_engine *engine)
 {
     uint64_t next_ns = fb_event_heap_next_ns(&engine->timers);

@@ -79,6 +79,10 @@ void fb_engine_set_up(struct fb_engine *engine, uint32_t host, bool is_up);
 void fb_engine_set_capacity(struct fb_engine *engine, uint32_t host, uint64_t up_bytes_per_s,
                             uint64_t down_bytes_per_s);
 
+/* How long the bytes that are under way through a host's port, which is full, take to cross it: no
+ * message can wait in its queue for longer. 0: it is not full, or the flows are SimGrid's. */
+uint64_t fb_engine_backlog_ns(struct fb_engine *engine, uint32_t host, bool is_up);
+
 /* Runs until nothing is left or fb_engine_stop was called. */
 void fb_engine_run(struct fb_engine *engine);
 void fb_engine_stop(struct fb_engine *engine);

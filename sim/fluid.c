@@ -299,6 +299,28 @@ double fb_fluid_link_load(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link
     return load;
 }
 
+double fb_fluid_link_backlog(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link)
+{
+    FB_ASSERT(link < fluid->link_count);
+    time_pass(fluid, now_ns);
+    rates_resolve(fluid);
+    const struct fluid_member *members = fluid_members(fluid, &fluid->links[link]);
+    double bytes = 0;
+    if (isinf(fluid->links[link].level))
+        return 0;
+    for (uint32_t i = 0; i < fluid->links[link].members.count; i++) {
+        uint32_t flow = members[i].id >> FLUID_HOP_BITS;
+        const struct fluid_flow *record = fluid_flow_at(fluid, flow);
+        double rate = rate_now(fluid, flow);
+        if (rate <= 0)
+            continue;
+        const struct fluid_link *holder = &fluid->links[record->hops[fluid_holder(record)].link];
+        uint64_t end_ns = fb_fluid_mark_date(holder, record->mark);
+        bytes += end_ns > now_ns ? rate * 1e-9 * (double)(end_ns - now_ns) : 0;
+    }
+    return bytes;
+}
+
 struct fb_fluid_counts fb_fluid_counts_get(const struct fb_fluid *fluid)
 {
     return fluid->counts;

@@ -53,6 +53,10 @@ uint32_t fb_fluid_open_flows(const struct fb_fluid *fluid);
 double fb_fluid_flow_rate(struct fb_fluid *fluid, uint64_t now_ns, uint32_t flow);
 double fb_fluid_link_load(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link);
 
+/* Bytes that are still to cross a link that is full: what a queue in front of it could hold. 0: it
+ * is not full. */
+double fb_fluid_link_backlog(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link);
+
 /* What resolving rates has cost so far. */
 struct fb_fluid_counts {
     uint64_t resolves;    /* that had something to do */

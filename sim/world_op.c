@@ -1,9 +1,11 @@
 /* Ops become work: one op, one path through stations and network, one DONE.
  *
- *     SEND    NIC work request -> one-way latency -> MESSAGE at the target
- *     PULL    NIC work requests -> one-way latency -> flow peer to self -> DONE (one-sided read)
+ * A way is the one-way latency and, where a host's port is full of bulk, its queue.
+ *
+ *     SEND    NIC work request -> way -> MESSAGE at the target
+ *     PULL    NIC work requests -> way -> flow peer to self -> DONE (one-sided read)
  *             from the client: a memory copy
- *     FETCH   one-way latency -> request limit of the account -> first-byte latency -> flow -> DONE
+ *     FETCH   way -> request limit of the account -> first-byte latency -> flow -> DONE
  *     READ, WRITE, SCAN, MARK   the node's drives: drive.c
  *     DIGEST, ENCODE, DECODE    the node's CPU cores
  * Content is an 8-byte tag per extent: READ, PULL, FETCH and WRITE copy it, DIGEST is made from
@@ -80,6 +82,23 @@ static uint64_t world_latency_ns(const struct world *world, uint32_t source, uin
            (is_near ? scenario->network.leaf_latency_ns : scenario->network.core_latency_ns);
 }
 
+/* A port serves in the order of arrival: what enters it waits behind the bulk that is under way
+ * there, but no longer than the queue is, since the senders of bulk back off when it overflows. */
+uint64_t world_queue_ns(const struct world *world, uint32_t node, bool is_up)
+{
+    uint64_t queue_ns = world->scenario->network.port_queue_ns;
+    if (queue_ns == 0)
+        return 0;
+    uint64_t backlog_ns = fb_engine_backlog_ns(world->engine, node, is_up);
+    return backlog_ns < queue_ns ? backlog_ns : queue_ns;
+}
+
+static uint64_t way_ns(const struct world *world, uint32_t source, uint32_t target)
+{
+    return world_latency_ns(world, source, target) + world_queue_ns(world, source, true) +
+           world_queue_ns(world, target, false);
+}
+
 /* A DONE for op, to be delivered at at_ns. */
 void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
                 enum fb_status status, uint64_t digest)
@@ -110,7 +129,7 @@ static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const st
         memcpy(pending->keys, op->message.keys, bytes);
         pending->event.message.keys = pending->keys;
     }
-    world_timer(world, sent_ns + world_latency_ns(world, node, op->target), index);
+    world_timer(world, sent_ns + way_ns(world, node, op->target), index);
 }
 
 static void op_digest(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
@@ -172,7 +191,10 @@ static void op_pull(struct world *world, uint32_t node, uint64_t at_ns, const st
         fb_station_submit_many(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES, requests);
     uint32_t index = world_pending(world, PENDING_PULL_START, node);
     world->pending[index].op = *op;
-    world_timer(world, sent_ns + world_latency_ns(world, node, op->source.peer), index);
+    /* The first byte waits in the ports on its way here, too. */
+    uint64_t queue_ns =
+        world_queue_ns(world, op->source.peer, true) + world_queue_ns(world, node, false);
+    world_timer(world, sent_ns + way_ns(world, node, op->source.peer) + queue_ns, index);
 }
 
 void world_pull_start(struct world *world, uint32_t index)
@@ -213,7 +235,9 @@ static void op_fetch(struct world *world, uint32_t node, uint64_t at_ns, const s
     uint32_t index = world_pending(world, PENDING_FETCH_ARRIVE, node);
     world->pending[index].op = *op;
     world->pending[index].account = (uint32_t)(op->block.object % world->scenario->origin.accounts);
-    world_timer(world, at_ns + world->scenario->network.core_latency_ns, index);
+    world_timer(
+        world, at_ns + world->scenario->network.core_latency_ns + world_queue_ns(world, node, true),
+        index);
 }
 
 /* First-byte latency: log-normal around its median (latency_ns). */
@@ -255,7 +279,9 @@ void world_fetch_arrive(struct world *world, uint32_t index)
     account->in_flight += parts;
     uint64_t admitted_ns = fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
     pending->kind = PENDING_FETCH_START;
-    world_timer(world, admitted_ns + origin_latency_ns(world), index);
+    world_timer(
+        world, admitted_ns + origin_latency_ns(world) + world_queue_ns(world, pending->node, false),
+        index);
 }
 
 void world_fetch_start(struct world *world, uint32_t index)

@@ -29,6 +29,9 @@ static void fluid_one_flow_takes_size_over_capacity(void **state)
     assert_int_equal(fb_fluid_cookie(fluid, flow), 7);
     assert_true(fabs(fb_fluid_flow_rate(fluid, 100, flow) - 1e9) < 1);
     assert_true(fabs(fb_fluid_link_load(fluid, 100, 0) - 1e9) < 1);
+    assert_true(fb_fluid_link_backlog(fluid, 100, 0) == 0); /* it is not full */
+    assert_true(fabs(fb_fluid_link_backlog(fluid, 100, 1) - 1000) < 1);
+    assert_true(fabs(fb_fluid_link_backlog(fluid, 350, 1) - 750) < 1);
     uint64_t cookie;
     assert_int_equal(fb_fluid_take(fluid, 1099, &cookie), 0);
     assert_int_equal(fb_fluid_take(fluid, 1100, &cookie), 1);

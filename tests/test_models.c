@@ -95,7 +95,8 @@ static void component_visit(const char *path, const char *from)
     char here[256];
     assert_non_null(getcwd(here, sizeof(here)));
     snprintf(absolute, sizeof(absolute), "%s/%s", here, path);
-    load_text(changed(good, from, absolute), NULL, 0);
+    const char *const fluid[] = {"simulation.network=fluid"}; /* knows all that networks have */
+    load_text(changed(good, from, absolute), fluid, 1);
     if (fb_error_is_set(&error))
         print_error("%s\n", error.text);
     assert_string_equal(error.text, "");

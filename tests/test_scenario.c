@@ -240,7 +240,8 @@ static const char network[] = "schema_version: 1\nname: net\n"
                               "leaves_max: {value: 2, guess: \"1 to 4, count them\"}\n"
                               "oversubscription: {value: 1.5, source: \"definition\"}\n"
                               "leaf_latency: {value: 600 ns, source: \"a page\"}\n"
-                              "core_latency: {value: 2 us, source: \"a page\"}\n";
+                              "core_latency: {value: 2 us, source: \"a page\"}\n"
+                              "port_queue: {value: 0 s, source: \"definition\"}\n";
 
 static void load_of_components_demands_source_or_guess(void **state)
 {
@@ -263,6 +264,7 @@ static void load_of_components_demands_source_or_guess(void **state)
         {"name: net\n", "name: net\nleafs: {value: 1, source: x}\n",
          "n.yaml:3:1: leafs: unknown key: known here: schema_version, name, notes, hosts_per_leaf"},
         {"600 ns", "600", "n.yaml:6:23: leaf_latency.value: \"600\" needs a unit"},
+        {"0 s", "1 ms", "network: net has a port_queue, which only the fluid network knows: set "},
         {"1.5", "0.5", "n.yaml:5:27: oversubscription.value: \"0.5\" is too small"},
         {"schema_version: 1", "schema_version: 9",
          "n.yaml:1:17: schema_version: 9 is not supported"},

@@ -247,6 +247,37 @@ static void world_checkpoint_restores_after_it_killed_a_node(void **state)
     free(scenario);
 }
 
+static double checkpoint_stall_s(uint64_t port_queue_ns, uint64_t state_size_bytes)
+{
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_run run;
+    scenario_make(scenario, 4, 1);
+    scenario->network.port_queue_ns = port_queue_ns;
+    scenario->workload.kinds = 1u << FB_WORKLOAD_CHECKPOINT;
+    scenario->workload.checkpoint = (struct fb_checkpoint){.state_size_bytes = state_size_bytes,
+                                                           .writers = 4,
+                                                           .level = FB_LEVEL_REPLICATED,
+                                                           .window = 4,
+                                                           .failures_per_1000_node_days = 6.5};
+    scenario->core.write_quorum = 2;
+    run_fine(scenario, 1, &run);
+    double stall_s = metric(&run, "checkpoint_stall_s");
+    fb_run_free(&run);
+    free(scenario);
+    return stall_s;
+}
+
+/* Holds and pulls wait behind bulk in full ports; never for longer than the bulk takes. */
+static void world_with_queues_in_its_ports_is_slower_by_what_waits_there(void **state)
+{
+    (void)state;
+    const uint64_t one = 4194304, many = 400 * one;
+    double alone_s = checkpoint_stall_s(0, one), busy_s = checkpoint_stall_s(0, many);
+    assert_true(checkpoint_stall_s(1000000, one) == alone_s);
+    assert_true(checkpoint_stall_s(1000000, many) > busy_s + 0.001);
+    assert_true(checkpoint_stall_s(1000000000, many) < 4 * busy_s);
+}
+
 static void world_stops_when_told_to(void **state)
 {
     (void)state;
@@ -310,6 +341,7 @@ int main(void)
         cmocka_unit_test(world_with_too_few_samples_is_refused),
         cmocka_unit_test(world_kv_counts_prefix_hits_as_the_trace_has_them),
         cmocka_unit_test(world_checkpoint_restores_after_it_killed_a_node),
+        cmocka_unit_test(world_with_queues_in_its_ports_is_slower_by_what_waits_there),
         cmocka_unit_test(world_stops_when_told_to),
         cmocka_unit_test(world_on_both_engines_agrees_on_uncontended_work),
     };

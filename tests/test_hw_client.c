@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { FILE_BYTES = 1000003, BLOCK_BYTES = 65536, SMALL_FILES = 300 };
+enum { FILE_BYTES = 1000003, BLOCK_BYTES = 65536, MEMORY_BLOCKS = 8, SMALL_FILES = 300 };
 
 static uint64_t first_seed = 20261125;
 static struct temporary temporary;
@@ -368,6 +368,61 @@ static void client_that_dies_leaves_nothing(void **state)
     forebay_client_close(client);
 }
 
+/* Borrows all of the daemon's memory. */
+static void memory_borrow(struct forebay_file *file, struct forebay_view views[MEMORY_BLOCKS])
+{
+    for (uint32_t i = 0; i < MEMORY_BLOCKS; i++) {
+        uint64_t offset = (uint64_t)i * BLOCK_BYTES;
+        assert_int_equal(forebay_file_view(file, offset, BLOCK_BYTES, &views[i]), 0);
+        assert_int_equal(views[i].size, BLOCK_BYTES);
+        assert_memory_equal(views[i].bytes, content + offset, BLOCK_BYTES);
+    }
+}
+
+/* A child that holds spans until it is killed. */
+static void child_hold(int ready)
+{
+    struct forebay_view views[MEMORY_BLOCKS];
+    memory_borrow(file_open(client_open(), "large"), views);
+    if (write(ready, "", 1) != 1)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+static void killed_client_gives_back_its_spans(void **state)
+{
+    (void)state;
+    int ready[2], code;
+    char byte;
+    struct forebay_view views[MEMORY_BLOCKS];
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0)
+        child_hold(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    struct forebay_client *client = client_open();
+    struct forebay_file *file = file_open(client, "large");
+    struct forebay_read last = {
+        .file = file, .offset = MEMORY_BLOCKS * BLOCK_BYTES, .bytes = &byte, .size = 1};
+    forebay_read_start(&last);
+    usleep(300000);
+    assert_null(forebay_client_wait(client, 0)); /* there is no memory for one block more */
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_true(WIFSIGNALED(code));
+    assert_ptr_equal(forebay_client_wait(client, 1), &last);
+    assert_int_equal(last.result, 1);
+    assert_int_equal(byte, content[MEMORY_BLOCKS * BLOCK_BYTES]);
+    memory_borrow(file, views); /* every span has come back */
+    for (uint32_t i = 0; i < MEMORY_BLOCKS; i++)
+        forebay_view_return(client, &views[i]);
+    forebay_file_close(file);
+    forebay_client_close(client);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 static void changed_object_is_stale_until_opened_again(void **state)
 {
     (void)state;
@@ -405,6 +460,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(write_is_unseen_until_its_commit),
         cmocka_unit_test(open_files_of_ten_thousand_are_fine),
         cmocka_unit_test(client_that_dies_leaves_nothing),
+        cmocka_unit_test(killed_client_gives_back_its_spans),
         cmocka_unit_test(changed_object_is_stale_until_opened_again),
     };
     return cmocka_run_group_tests(tests, daemon_start, daemon_stop);

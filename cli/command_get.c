@@ -19,7 +19,7 @@ enum { PART_BYTES = 64 << 20, PATH_BYTES = 4096 };
 
 struct get_options {
     const char *socket, *name, *target;
-    uint64_t offset;
+    uint64_t offset, size;
     bool is_verbose;
 };
 
@@ -68,11 +68,14 @@ static void print_sources(const struct forebay_file *file, double seconds)
 static int copy(struct forebay_file *from, int to, const struct get_options *options)
 {
     unsigned char *bytes = malloc(PART_BYTES);
-    uint64_t size = forebay_file_size_bytes(from);
+    uint64_t end = forebay_file_size_bytes(from);
     int code = bytes == NULL ? -ENOMEM : 0;
     bool is_reading = true;
-    for (uint64_t at = options->offset; at < size && code == 0;) {
-        int64_t part = forebay_file_read(from, at, bytes, PART_BYTES);
+    if (options->offset < end && options->size < end - options->offset)
+        end = options->offset + options->size;
+    for (uint64_t at = options->offset; at < end && code == 0;) {
+        uint64_t left = end - at;
+        int64_t part = forebay_file_read(from, at, bytes, left < PART_BYTES ? left : PART_BYTES);
         is_reading = part < 0;
         code = part < 0 ? (int)part : write_all(to, bytes, (uint64_t)part);
         at += part > 0 ? (uint64_t)part : 0;
@@ -123,14 +126,14 @@ static int get(const struct get_options *options)
     return exit_code;
 }
 
-static bool offset_parse(const char *text, uint64_t *offset)
+static bool bytes_parse(const char *option, const char *text, uint64_t *bytes)
 {
     char *end;
     errno = 0;
-    *offset = strtoull(text, &end, 10);
+    *bytes = strtoull(text, &end, 10);
     bool is_fine = *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
     if (!is_fine)
-        fprintf(stderr, "forebay get: --offset %s: write a number of bytes\n", text);
+        fprintf(stderr, "forebay get: --%s %s: write a number of bytes\n", option, text);
     return is_fine;
 }
 
@@ -138,14 +141,17 @@ int fb_command_get(int argc, char **argv)
 {
     static const struct option table[] = {{"socket", required_argument, NULL, 's'},
                                           {"offset", required_argument, NULL, 'o'},
+                                          {"size", required_argument, NULL, 'n'},
                                           {"verbose", no_argument, NULL, 'v'},
                                           {NULL, 0, NULL, 0}};
-    struct get_options options = {.socket = NULL};
+    struct get_options options = {.size = UINT64_MAX};
     optind = 1;
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
             options.socket = optarg;
-        else if (option == 'o' && offset_parse(optarg, &options.offset))
+        else if (option == 'o' && bytes_parse("offset", optarg, &options.offset))
+            continue;
+        else if (option == 'n' && bytes_parse("size", optarg, &options.size))
             continue;
         else if (option == 'v')
             options.is_verbose = true;

@@ -171,6 +171,7 @@ static const struct fb_help table[] = {
                 {"--socket PATH", "the daemon's client.socket; default: $FOREBAY_SOCKET, "
                                   "else /run/forebay/forebay.sock"},
                 {"--offset BYTES", "begins there; default: 0"},
+                {"--size BYTES", "reads no more than that; default: to the end"},
                 {"--verbose", "says how fast it was and where the blocks came from"},
             },
         .examples = {{"forebay get --verbose weights/layer-01.safetensors /tmp/layer-01",

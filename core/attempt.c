@@ -333,6 +333,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     FB_ASSERT(status != FB_OK);
     bool is_origin = attempt->state == ATTEMPT_FETCH;
     bool is_bad = status == FB_CORRUPT || status == FB_IO;
+    /* The drive's copy goes with this: it cannot fail again, and the others were not asked yet. */
+    bool is_lost_copy = is_bad && attempt->device_slot != FB_NONE;
     bool was_referred = attempt->hops > 0;
     uint32_t peer = attempt->peer;
     attempt_release(node, index, is_bad);
@@ -358,14 +360,15 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
         return;
     }
     bool is_certain = status == FB_ABSENT && is_origin;
-    if (is_certain || fill->failures >= node->config.retries_max) {
+    if (is_certain || (fill->failures >= node->config.retries_max && !is_lost_copy)) {
         /* Only the origin can say that it has no such block, and an owner that asked it. */
         bool is_hearsay = was_referred || (peer != FB_NONE && acts_as_owner(node, fill));
         bool is_unsure = status == FB_ABSENT && is_hearsay && fill->block.object != FB_OBJECT_NONE;
         fill_fail(node, index / FB_ATTEMPTS_MAX, is_unsure ? FB_BUSY : status);
         return;
     }
-    fill->failures++;
+    if (fill->failures < UINT8_MAX)
+        fill->failures++;
     node->stats.retries++;
     if (status_needs_pause(status, is_origin))
         attempt_back_off(node, index);

@@ -226,16 +226,28 @@ class Reads(Case):
             self.assertEqual(ended.stdout, content, name)
         self.assertEqual(daemon.forebay("ls").returncode, 0)
 
-    def test_sparse_object_of_100_gb_is_read_at_its_end(self):
-        path = os.path.join(self.path("origin"), "sparse")
-        with open(path, "wb") as file:
-            file.truncate(100 * 10**9)
-            file.seek(-5, os.SEEK_END)
-            file.write(b"hello")
+    def test_sparse_object_of_100_gb_is_read_anywhere(self):
+        """Across the ends of blocks, at the first and last byte, beyond 32 bits of offset and of
+        block numbers times size; holes are zeros."""
+        size, block = 100 * 10**9, 256 << 10
+        marks = {at: random.Random(at).randbytes(64) for at in (
+            0, 7 * block - 32, (1 << 31) - 32, (1 << 32) - 32, 3 * 10**10 // block * block - 1,
+            77777777777, size - 64)}
+        with open(os.path.join(self.path("origin"), "sparse"), "wb") as file:
+            file.truncate(size)
+            for at, mark in marks.items():
+                file.seek(at)
+                file.write(mark)
         daemon = Daemon(self, self.config)
-        ended = run(program("forebay"), "get", "--socket", daemon.socket, "--offset",
-                    str(100 * 10**9 - 5), "sparse")
-        self.assertEqual(ended.stdout, b"hello")
+        get = lambda offset, length: daemon.forebay(
+            "get", "--offset", str(offset), "--size", str(length), "sparse").stdout
+        for at, mark in marks.items():
+            self.assertEqual(get(at, 64), mark, at)
+            self.assertEqual(get(at + 60, 2 * block), (mark[60:] + bytes(2 * block))
+                             [:min(2 * block, size - at - 60)], at)
+        self.assertEqual(get(5 * 10**10, 1000), bytes(1000))
+        self.assertEqual(get(size, 10), b"")
+        self.assertLess(int(daemon.status()["origin_fetch_bytes"]), 64 * block)
 
     def test_links_that_lead_out_are_absent(self):
         daemon = Daemon(self, self.config)

@@ -354,10 +354,10 @@ static void get_from_device_after_memory_evicted_it(void **state)
     script_close(script);
 }
 
-static void get_when_the_device_fails_falls_back_to_the_origin(void **state)
+static void device_fails_once(uint64_t retries_max)
 {
-    (void)state;
     struct fb_config config = flow_config();
+    config.retries_max = retries_max;
     config.device_size_bytes = 4ull * FLOW_BLOCKS * FLOW_BLOCK_BYTES;
     struct failing failing = {.kind = FB_OP_READ, .status = FB_IO, .left = 1};
     struct script *script = script_open(1, &config, 1);
@@ -373,6 +373,13 @@ static void get_when_the_device_fails_falls_back_to_the_origin(void **state)
     assert_int_equal(fb_node_stats(script_node(script, 0))->device_errors, 1);
     expect_idle(script, 1);
     script_close(script);
+}
+
+static void get_when_the_device_fails_falls_back_to_the_origin(void **state)
+{
+    (void)state;
+    device_fails_once(flow_config().retries_max);
+    device_fails_once(0); /* also when there is no try left: the origin was not asked */
 }
 
 static void get_with_a_wrong_size_is_invalid(void **state)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +52,14 @@ static void text_make(struct fb_http_connection *connection, const char *status,
     page_make(connection, status, text, (uint32_t)strlen(text));
 }
 
+static void ready_make(struct fb_http_connection *connection)
+{
+    char reason[FB_READY_TEXT_MAX], line[FB_READY_TEXT_MAX + 1];
+    bool is_ready = fb_ready_is(connection->loop, reason);
+    snprintf(line, sizeof(line), "%s\n", reason);
+    text_make(connection, is_ready ? "200 OK" : "503 Service Unavailable", line);
+}
+
 static void answer_make(struct fb_http_connection *connection)
 {
     static char metrics[FB_HTTP_PAGE_BYTES - 1024];
@@ -64,11 +73,7 @@ static void answer_make(struct fb_http_connection *connection)
     else if (path_is(connection, "/health"))
         text_make(connection, "200 OK", "alive\n");
     else if (path_is(connection, "/ready"))
-        text_make(connection,
-                  loop->is_draining || loop->is_fenced ? "503 Service Unavailable" : "200 OK",
-                  loop->is_draining ? "stopping\n"
-                  : loop->is_fenced ? "fenced\n"
-                                    : "ready\n");
+        ready_make(connection);
     else if (path_is(connection, "/"))
         text_make(connection, "200 OK", "/metrics /health /ready\n");
     else

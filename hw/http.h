@@ -1,6 +1,7 @@
 /* A few pages over HTTP for those who watch the daemon:
  *     /metrics   counters in Prometheus' text format     /health   200 while the loop runs
- *     /ready     200 when clients can be served          /         what there is
+ *     /ready     200 when clients can be served, else    /         what there is
+ *                503 and a line that says why: see ready.h
  * One request a connection, GET and HEAD only, a few connections at once, none kept for longer than
  * some seconds. No TLS and no password: bind it to an address that only those reach who may read.
  */

@@ -86,6 +86,7 @@ static void loop_sweep(struct fb_loop *loop)
     fb_tcp_sweep(loop);
     fb_local_sweep(loop);
     fb_http_sweep(loop);
+    fb_ready_sweep(loop);
     fb_names_sweep(loop);
     loop_drain(loop);
     fb_recorder_flush(&loop->recorder, loop->now_ns);

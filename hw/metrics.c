@@ -71,6 +71,8 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     const struct fb_settings *settings = loop->settings;
     const struct fb_stats *stats = fb_node_stats(loop->node);
     struct fb_page page = {.text = text, .size = size};
+    char reason[FB_READY_TEXT_MAX];
+    bool is_ready = fb_ready_is(loop, reason);
     fb_page_put(&page,
                 "# HELP forebay_info what runs here\n# TYPE forebay_info gauge\n"
                 "forebay_info{version=\"%s\",cluster=\"%s\",node=\"%u\"} 1\n",
@@ -80,6 +82,7 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
 #undef COUNTER
     replies(&page, stats);
     latency(&page, &stats->get_latency_ns);
+    gauge(&page, "ready", "1: clients can be served", is_ready);
     gauge(&page, "members", "members of the cluster", loop->member_count);
     gauge(&page, "peers_connected", "peers to which messages can be sent now",
           fb_tcp_connected(&loop->tcp));

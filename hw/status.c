@@ -11,15 +11,19 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
     const struct fb_settings *settings = loop->settings;
     const struct fb_stats *stats = fb_node_stats(loop->node);
     struct fb_page page = {.text = text, .size = size};
+    char reason[FB_READY_TEXT_MAX];
+    bool is_ready = fb_ready_is(loop, reason);
     fb_page_put(&page,
-                "cluster %s\nnode %u\nmembers %u\nfenced %u\nunfinished_names %u\npeers_connected "
+                "cluster %s\nnode %u\nready %u\nready_reason %s\nmembers %u\nfenced "
+                "%u\nunfinished_names %u\npeers_connected "
                 "%u\nclients %u\n"
                 "memory_size_bytes %" PRIu64 "\ndevice_size_bytes %" PRIu64
                 "\nmessages_dropped %" PRIu64 "\nconnections_lost %" PRIu64 "\n",
-                settings->cluster, settings->node, loop->member_count, loop->is_fenced,
-                loop->names.jobs_used, fb_tcp_connected(&loop->tcp), loop->local.session_count,
-                settings->core.memory_size_bytes, settings->core.device_size_bytes,
-                loop->tcp.messages_dropped, loop->tcp.connections_lost);
+                settings->cluster, settings->node, is_ready, reason, loop->member_count,
+                loop->is_fenced, loop->names.jobs_used, fb_tcp_connected(&loop->tcp),
+                loop->local.session_count, settings->core.memory_size_bytes,
+                settings->core.device_size_bytes, loop->tcp.messages_dropped,
+                loop->tcp.connections_lost);
 #define LINE(name, unit, help) fb_page_put(&page, "%s %" PRIu64 "\n", #name, stats->name);
     FB_COUNTERS(LINE)
 #undef LINE

@@ -15,7 +15,7 @@ import unittest
 import urllib.request
 
 import hw_test
-from hw_test import CONFIG, Case, Daemon, free_ports, program, run
+from hw_test import CONFIG, Case, Daemon, free_ports, page, program, run
 
 
 class Etcd(Case):
@@ -44,8 +44,8 @@ class Etcd(Case):
         etcd.kill()
         etcd.wait()
 
-    def start(self, node, name=None, port=None):
-        return Daemon(self, self.config, "node=%d" % node,
+    def start(self, node, *assignments, name=None, port=None):
+        return Daemon(self, self.config, "node=%d" % node, *assignments,
                       "client.socket=" + self.path("socket%s" % (name or node)),
                       "listen=127.0.0.1:%d" % (port or free_ports(1)[0]),
                       name=name or str(node))
@@ -88,13 +88,19 @@ class Etcd(Case):
         """Its lease runs out, etcd being away: reads go on, changes are refused; then it joins."""
         content = self.object("data", 1 << 20)
         port = free_ports(1)[0]
-        first = self.start(0, port=port)
+        watched = free_ports(1)[0]
+        first = self.start(0, "http=127.0.0.1:%d" % watched, port=port)
         second = self.start(1)
         self.members(second, 2)
+        first.wait_until(lambda: page(watched, "/ready") == (200, "ready\n"))
         self.assertEqual(first.forebay("get", "data").stdout, content)
         self.stop_etcd(self.etcd)
         first.wait_until(lambda: first.status()["fenced"] == "1")
         self.assertIn("event=fenced", first.log())
+        code, text = page(watched, "/ready")
+        self.assertEqual((code, text.count("\n")), (503, 1))
+        self.assertTrue(text.startswith("fenced: the lease has run out"), text)
+        self.assertEqual(page(watched, "/health")[0], 200)
         self.assertEqual(first.forebay("get", "data").stdout, content)
         source = self.write("source", b"new")
         for command in (("put", source, "new"), ("rm", "data")):
@@ -110,8 +116,27 @@ class Etcd(Case):
         for daemon in (first, second):
             daemon.wait_until(lambda d=daemon: "event=rejoined" in d.log())
         self.members(first, 2)
+        self.assertEqual(page(watched, "/ready"), (200, "ready\n"))
         self.assertEqual(first.forebay("put", source, "new").returncode, 0)
         self.assertEqual(second.forebay("get", "new").stdout, b"new")
+
+    def test_metadata_that_comes_late(self):
+        """A store that is not there at the start: not ready until it has answered once; when it
+        goes again, the node serves what it knows."""
+        self.stop_etcd(self.etcd)
+        watched = free_ports(1)[0]
+        config = self.write("names.yaml", (CONFIG.format(folder=self.folder) + (
+            "http: \"127.0.0.1:%d\"\nmetadata: {kind: etcd, endpoint: "
+            "\"http://127.0.0.1:%d\"}\n" % (watched, self.ports[0]))).encode())
+        daemon = Daemon(self, config)
+        daemon.wait_until(lambda: "the last try" in page(watched, "/ready")[1])
+        code, text = page(watched, "/ready")
+        self.assertEqual((code, text.count("\n")), (503, 1))
+        self.assertTrue(text.startswith("metadata: it has not answered yet"), text)
+        self.start_etcd()
+        daemon.wait_until(lambda: page(watched, "/ready") == (200, "ready\n"))
+        self.stop_etcd(self.etcd)
+        self.assertEqual(page(watched, "/ready"), (200, "ready\n"))
 
     def test_lease_that_is_revoked_is_noticed(self):
         """What others do with a node that is thought dead: it fences itself, and comes back."""

@@ -101,8 +101,8 @@ class Kill(Case):
         for daemon in self.daemons:
             self.assertEqual(daemon.stop(), 0, daemon.log())
         equal, early = self.replay_all()
-        print("%s: %d rounds, %d wrong, %d acknowledged, %d starts, %d recordings replay with equal "
-              "digests, %d end before their first" % (
+        print("%s: %d rounds, %d wrong, %d acknowledged, %d starts, %d recordings replay with "
+              "equal digests, %d end before their first" % (
                   type(self).__name__, ROUNDS, ROUNDS - self.right, self.acknowledged, self.starts,
                   equal, early))
 

@@ -28,7 +28,7 @@ import urllib.parse
 import urllib.request
 
 import hw_test
-from hw_test import Case, Daemon, free_ports
+from hw_test import Case, Daemon, free_ports, page
 
 CONFIG = """schema_version: 1
 cluster: test
@@ -388,6 +388,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_GET(self):
+        if "list-type=2" in self.path:
+            self.answer(200, b"<ListBucketResult></ListBucketResult>")
+            return
         name = self.path.rsplit("/", 1)[1]
         begin, end = self.headers["Range"].split("=")[1].split("-")
         part = self.content[int(begin):int(end) + 1]
@@ -479,13 +482,19 @@ class Misbehaviour(Case):
         config = self.write("late.yaml", CONFIG.format(
             folder=self.folder,
             origin="kind: s3, endpoint: \"http://127.0.0.1:%d\", bucket: b" % port).encode())
-        daemon = Daemon(self, config, "client.socket=" + self.path("late"), name="late")
+        watched = free_ports(1)[0]
+        daemon = Daemon(self, config, "client.socket=" + self.path("late"),
+                        "http=127.0.0.1:%d" % watched, name="late")
         self.assertEqual(daemon.forebay("get", "fine").returncode, 1)
+        code, text = page(watched, "/ready")
+        self.assertEqual((code, text.count("\n")), (503, 1))
+        self.assertTrue(text.startswith("origin: it has not answered yet"), text)
         server = QuietServer(("127.0.0.1", port), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         self.assertEqual(daemon.forebay("get", "fine").stdout, Handler.content)
+        daemon.wait_until(lambda: page(watched, "/ready") == (200, "ready\n"))
 
 
 def main():

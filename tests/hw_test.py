@@ -53,6 +53,17 @@ def free_ports(count):
     return ports
 
 
+def page(port, path):
+    """Status and text of a page of a daemon's http address."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open("http://127.0.0.1:%d%s" % (port, path), timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
 class Daemon:
     """A running forebayd with its log."""
 
@@ -350,15 +361,11 @@ class Pages(Case):
         super().setUp()
         self.port = free_ports(1)[0]
         self.daemon = Daemon(self, self.config, "http=127.0.0.1:%d" % self.port)
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def page(self, path):
-        return self.opener.open("http://127.0.0.1:%d%s" % (self.port, path), timeout=10)
 
     def test_metrics_count_what_was_read(self):
         self.object("data", 1 << 20)
         self.daemon.forebay("get", "data")
-        text = self.page("/metrics").read().decode()
+        _, text = page(self.port, "/metrics")
         values = dict(line.rsplit(" ", 1) for line in text.split("\n")
                       if line and not line.startswith("#"))
         self.assertEqual(values["forebay_gets_total"], "4")
@@ -369,12 +376,10 @@ class Pages(Case):
         self.assertEqual(len(names), len(set(names)))
 
     def test_health_ready_and_others_answer(self):
-        self.assertEqual(self.page("/health").status, 200)
-        self.assertEqual(self.page("/ready?x=1").status, 200)
-        with self.assertRaises(urllib.error.HTTPError) as caught:
-            self.page("/nothing")
-        self.assertEqual(caught.exception.code, 404)
-        caught.exception.close()
+        self.assertEqual(page(self.port, "/health"), (200, "alive\n"))
+        self.daemon.wait_until(lambda: page(self.port, "/ready?x=1") == (200, "ready\n"))
+        self.assertEqual(self.daemon.status()["ready"], "1")
+        self.assertEqual(page(self.port, "/nothing")[0], 404)
 
     def test_bad_requests_do_no_harm(self):
         for text in (b"POST / HTTP/1.1\r\n\r\n", b"\r\n\r\n", b"x" * 20000, b"GET\r\n\r\n", b""):
@@ -386,7 +391,7 @@ class Pages(Case):
                     client.recv(1000)
                 except OSError:
                     pass
-        self.assertEqual(self.page("/health").status, 200)
+        self.assertEqual(page(self.port, "/health")[0], 200)
 
 
 class Recordings(Case):

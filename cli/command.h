@@ -14,6 +14,7 @@ int fb_command_calibrate(int argc, char **argv);
 int fb_command_swarm(int argc, char **argv);
 int fb_command_get(int argc, char **argv);
 int fb_command_doctor(int argc, char **argv);
+int fb_command_explain(int argc, char **argv);
 int fb_command_ls(int argc, char **argv);
 int fb_command_mount(int argc, char **argv);
 int fb_command_put(int argc, char **argv);

@@ -192,6 +192,22 @@ static const struct fb_help table[] = {
                       "Before the first start."}},
     },
     {
+        .name = "explain",
+        .arguments = "[OPTION]... NAME | --key HIGH:LOW",
+        .summary = "say where a file's blocks are, and why their last reads took so long",
+        .text = "As this machine's daemon knows it: its own memory and drive, who owns a block, "
+                "and who took it from here. Of reads it remembers the last 1,024 that had to wait, "
+                "and 256 that had not. Ask on the owner's machine for the owner's view.",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+                {"--blocks", "a line for each run of blocks that are alike, first"},
+                {"--key HIGH:LOW", "a KV block instead of a file, hexadecimal"},
+                {"--space NAME", "the KV space that the key is of; default: none"},
+            },
+        .examples = {{"forebay explain weights/layer-01.safetensors", "Why was it not faster?"}},
+    },
+    {
         .name = "ls",
         .arguments = "[OPTION]... [FOLDER]",
         .summary = "list a folder of the origin",

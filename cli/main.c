@@ -15,6 +15,7 @@
 #pragma weak fb_command_calibrate
 #pragma weak fb_command_get
 #pragma weak fb_command_doctor
+#pragma weak fb_command_explain
 #pragma weak fb_command_ls
 #pragma weak fb_command_mount
 #pragma weak fb_command_put
@@ -38,6 +39,7 @@ static const struct command commands[] = {
     {"swarm", fb_command_swarm},
     {"get", fb_command_get},
     {"doctor", fb_command_doctor},
+    {"explain", fb_command_explain},
     {"ls", fb_command_ls},
     {"mount", fb_command_mount},
     {"put", fb_command_put},

@@ -261,6 +261,29 @@ bool fb_node_holds(const struct fb_node *node, struct fb_key key)
     return is_resident || device_find(state, key) != FB_NONE;
 }
 
+void fb_node_find(const struct fb_node *node, struct fb_key key, struct fb_found *found)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(node->size_bytes > 0);
+    uint32_t slot = fb_cache_find(node_cache(state), key);
+    *found =
+        (struct fb_found){.is_on_device = device_find(state, key) != FB_NONE, .owner = FB_NONE};
+    if (node->view != NULL)
+        found->owner = fb_view_owner(node->view, key, 0);
+    if (slot == FB_NONE)
+        return;
+    const struct entry *entry = &node_entries(state)[slot];
+    FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
+    found->is_in_memory = entry->state == ENTRY_RESIDENT;
+    found->is_coming = entry->state == ENTRY_FILLING;
+    found->is_owed = (entry->flags & ENTRY_DIRTY) != 0;
+    for (uint32_t i = 0; i < entry->holder_count; i++) {
+        if (entry->holder_ready >> i & 1u)
+            found->holders[found->holder_count++] = entry->holders[i];
+    }
+    FB_ASSERT(found->holder_count <= entry->holder_count);
+}
+
 void fb_node_check(const struct fb_node *node)
 {
     struct fb_node *state =

@@ -39,6 +39,20 @@ _Bool fb_node_is_idle(const struct fb_node *node);
 /* True when the block could be read from this node's memory or device. For tests and oracles. */
 _Bool fb_node_holds(const struct fb_node *node, struct fb_key key);
 
+/* Where a block is, as this node knows. */
+struct fb_found {
+    uint8_t is_in_memory;
+    uint8_t is_on_device;
+    uint8_t is_coming; /* on its way into memory */
+    uint8_t is_owed;   /* acknowledged here, and not known to be at the origin */
+    uint32_t owner;    /* that others ask first; FB_NONE: there is no view */
+    uint32_t holder_count;
+    uint32_t holders[FB_HOLDERS_MAX]; /* others that had it whole; may have evicted it since */
+};
+
+/* For those who ask why: changes nothing, not even what is evicted next. */
+void fb_node_find(const struct fb_node *node, struct fb_key key, struct fb_found *found);
+
 /* Bytes that were acknowledged as kept here and that are not known to be at the origin. */
 uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 

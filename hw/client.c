@@ -104,6 +104,7 @@ static int memory_map(struct forebay_client *client, const struct fb_local_reply
     client->arena = (unsigned char *)shared + FB_RING_BYTES;
     client->arena_size = reply->index;
     client->block_size = reply->block_size;
+    client->node = reply->source;
     return 0;
 }
 

@@ -39,6 +39,7 @@ struct forebay_client {
     int socket;
     int doorbell;
     uint64_t next_id;
+    uint32_t node;               /* the daemon's */
     const unsigned char *memory; /* the daemon's cache */
     uint64_t memory_size;
     uint64_t block_size;

@@ -171,6 +171,32 @@ enum { FOREBAY_SOURCES = 10 };
 const char *forebay_source_name(uint32_t source);
 uint64_t forebay_file_source_blocks(const struct forebay_file *file, uint32_t source);
 
+/* Where a block is, as this machine's daemon knows, and how its last read went. */
+enum { FOREBAY_HOLDERS = 8 };
+struct forebay_block {
+    uint64_t index;   /* in its file */
+    int is_in_memory; /* of this machine */
+    int is_on_device; /* of this machine */
+    int is_coming;    /* on its way into this machine's memory */
+    int is_owed;      /* acknowledged by this machine, and not known to be at the origin */
+    uint32_t node;    /* this machine's */
+    uint32_t owner;   /* node that others ask first; UINT32_MAX: none */
+    uint32_t holder_count;
+    uint32_t holders[FOREBAY_HOLDERS]; /* nodes that took it from here, and may have it still */
+    int is_read;         /* its last read is among those that the daemon remembers, and was: */
+    int result;          /* 0 or negative errno; -EBUSY: it was asked for again */
+    uint32_t reason;     /* below FOREBAY_SOURCES */
+    uint32_t source;     /* node that the bytes came from; UINT32_MAX: the origin */
+    uint64_t latency_ns; /* within the daemon, whole microseconds */
+    uint64_t age_ns;     /* since then */
+};
+typedef int forebay_block_call(void *context, const struct forebay_block *block);
+
+/* Calls `call` for each block of the file, in their order; returning other than 0 ends it. Changes
+ * nothing of what is cached. Returns what the last call returned. Errors: -EINVAL: the file is
+ * being written; -EBUSY; -ECONNRESET: the daemon went. */
+int forebay_file_explain(struct forebay_file *file, forebay_block_call *call, void *context);
+
 /* KV blocks: volatile, named by 128 bits. high: chain hash at the block's group, which decides
  * where it lives; low: its own chain hash. */
 struct forebay_key {
@@ -190,6 +216,10 @@ int forebay_kv_put(struct forebay_client *client, struct forebay_key key, const 
  * Errors: -ENOENT: evicted, or never there; -EINVAL: it has another size. */
 int forebay_kv_get(struct forebay_client *client, struct forebay_key key, void *bytes,
                    uint32_t size);
+
+/* The same of a KV block as forebay_file_explain; index is 0. Errors: -EBUSY, -ECONNRESET. */
+int forebay_kv_explain(struct forebay_client *client, struct forebay_key key,
+                       struct forebay_block *block);
 
 /* How many of the keys, from the first on, are cached in the cluster: returns the number. count: 0
  * to 1,024. Errors: -EINVAL, -EBUSY. */

@@ -32,6 +32,9 @@ struct local_slot {
     uint32_t generation;
     uint32_t next; /* free list */
     uint32_t is_used;
+    uint32_t index;    /* GET: of the block in its object */
+    struct fb_key key; /* GET: the block's */
+    uint64_t since_ns; /* GET: the core saw it then; 0: in the step that answers it */
 };
 
 struct local_lease {
@@ -86,6 +89,9 @@ void local_remove_start(struct local_request *request, const struct fb_local_req
 
 /* local_pending.c */
 void local_pending_start(struct local_request *request, const struct fb_local_request *from);
+
+/* local_explain.c */
+void local_explain_start(struct local_request *request, const struct fb_local_request *from);
 
 /* local_ring.c */
 void local_ring_init(struct local_session *session);

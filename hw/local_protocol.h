@@ -9,7 +9,7 @@
 #ifndef FB_HW_LOCAL_PROTOCOL_H
 #define FB_HW_LOCAL_PROTOCOL_H
 
-#include "core/io.h"
+#include "core/node.h"
 #include "hw/object.h"
 
 #include <stddef.h>
@@ -36,6 +36,9 @@ enum fb_local_kind {
     FB_LOCAL_REMOVE,  /* name */
     FB_LOCAL_PENDING, /* name: a folder: page of what the origin does not show of it yet, sorted, or
                          shows still (is_gone) */
+    FB_LOCAL_EXPLAIN, /* object, index: page of fb_local_block from that block on; the reply's
+                         index: the next one, 0: there is none */
+    FB_LOCAL_EXPLAIN_KEY, /* object: a key's high, index: its low: one fb_local_block */
 };
 
 struct fb_local_request {
@@ -77,6 +80,21 @@ struct fb_local_entry {
     uint16_t is_folder;
     uint16_t is_gone; /* PENDING: removed */
 };
+
+/* Where a block is, and how its last read went, of those that are remembered (reads.h). */
+struct fb_local_block {
+    uint64_t index;
+    uint64_t age_ns;     /* since the last read's reply */
+    uint64_t latency_ns; /* of it */
+    uint32_t source;     /* node that the bytes came from; FB_NONE: the origin */
+    uint8_t is_read;     /* it was, and is remembered: the last read's fields count */
+    uint8_t status;      /* enum fb_status */
+    uint8_t reason;      /* enum fb_reason */
+    uint8_t reserved;
+    struct fb_found found;
+};
+
+static_assert(sizeof(struct fb_local_block) == 80, "shared");
 
 /* Bytes of an entry with its name. */
 static inline uint32_t fb_local_entry_bytes(uint32_t name_length)

@@ -118,6 +118,10 @@ void local_request_start(struct local_request *request, const struct fb_local_re
     case FB_LOCAL_PENDING:
         local_pending_start(request, from);
         return;
+    case FB_LOCAL_EXPLAIN:
+    case FB_LOCAL_EXPLAIN_KEY:
+        local_explain_start(request, from);
+        return;
     case FB_LOCAL_CLOSE:
         break;
     }

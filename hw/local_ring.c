@@ -22,6 +22,14 @@ static uint32_t session_index(const struct local_session *session)
     return (uint32_t)(session - session->loop->local.sessions);
 }
 
+/* The slot that a request's id names. */
+static struct local_slot *slot_of(struct fb_loop *loop, uint64_t request_id)
+{
+    uint32_t index = (uint32_t)(request_id >> SLOT_SHIFT) & 0xffff;
+    FB_ASSERT(index < FB_RING_ENTRIES);
+    return &loop->local.sessions[request_id >> SESSION_SHIFT].slots[index];
+}
+
 void local_ring_init(struct local_session *session)
 {
     /* Generations go on, so that a lease of an earlier client is known as such. */
@@ -88,6 +96,21 @@ static void ring_reply(struct local_session *session, struct fb_ring_reply reply
     session->must_wake = true;
 }
 
+static void read_note(struct fb_loop *loop, const struct local_slot *slot,
+                      const struct fb_reply *reply)
+{
+    uint64_t latency_us = slot->since_ns > 0 ? (loop->now_ns - slot->since_ns) / 1000 : 0;
+    fb_reads_note(&loop->reads, &(struct fb_read_note){.key = slot->key,
+                                                       .replied_ns = loop->now_ns,
+                                                       .latency_us = latency_us < UINT32_MAX
+                                                                         ? (uint32_t)latency_us
+                                                                         : UINT32_MAX,
+                                                       .index = slot->index,
+                                                       .source = reply->source,
+                                                       .status = (uint16_t)reply->status,
+                                                       .reason = (uint16_t)reply->reason});
+}
+
 void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
 {
     struct local_session *session = &loop->local.sessions[reply->request_id >> SESSION_SHIFT];
@@ -105,6 +128,8 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
                                    .lease = slot->kind == FB_RING_PIN ? reply->lease : 0,
                                    .offset = reply->span.offset,
                                    .size = reply->span.size};
+    if (is_get)
+        read_note(session->loop, slot, reply);
     slot->is_used = 0;
     slot->generation++;
     slot->next = session->slot_free;
@@ -233,6 +258,10 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
                                            .level = from->level,
                                            .request_id = slot_take(session, from),
                                            .block = block}};
+    struct local_slot *slot = slot_of(session->loop, event->request.request_id);
+    slot->key = block.key;
+    slot->index = (uint32_t)from->index;
+    slot->since_ns = 0;
     if (is_copy)
         event->request.span = (struct fb_span){
             .region = FB_REGION_CLIENT,
@@ -282,8 +311,11 @@ static void request_handle(struct local_session *session, const struct fb_ring_r
 static void batch_run(struct fb_loop *loop, struct batch *batch)
 {
     fb_node_prefetch(loop->node, batch->events, batch->count);
-    for (uint32_t i = 0; i < batch->count; i++)
+    for (uint32_t i = 0; i < batch->count; i++) {
         loop_event(loop, &batch->events[i]);
+        if (batch->events[i].request.kind == FB_REQUEST_GET)
+            slot_of(loop, batch->events[i].request.request_id)->since_ns = loop->now_ns;
+    }
     batch->count = 0;
 }
 

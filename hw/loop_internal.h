@@ -22,6 +22,7 @@
 #include "hw/meta.h"
 #include "hw/members.h"
 #include "hw/names.h"
+#include "hw/reads.h"
 #include "hw/ready.h"
 #include "hw/tcp.h"
 #include "hw/uring.h"
@@ -59,6 +60,7 @@ struct fb_loop {
     struct fb_local local;
     struct fb_http http;
     struct fb_ready ready;
+    struct fb_reads reads;
     struct fb_recorder recorder;
     struct fb_members *members; /* NULL: a list that does not change */
     uint32_t member_count;

@@ -1,5 +1,6 @@
-/* See ready.h. A bucket is listed, because one that is not there answers a look for an object as one
- * that is empty does; a folder was opened at the start, and may be large: it is asked for a name. */
+/* See ready.h. A bucket is listed, because one that is not there answers a look for an object as
+ * one that is empty does; a folder was opened at the start, and may be large: it is asked for a
+ * name. */
 #include "hw/ready.h"
 
 #include "hw/loop_internal.h"

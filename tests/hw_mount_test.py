@@ -186,7 +186,14 @@ class Write(Mounted):
         self.assertEqual(os.getxattr(self.mounted("file"), "user.forebay.state").decode(),
                          "version=%s state=origin level=origin" % version)
         self.assertEqual(set(os.listxattr(self.mounted("file"))),
-                         {"user.forebay.version", "user.forebay.state"})
+                         {"user.forebay.version", "user.forebay.state", "user.forebay.blocks"})
+        self.object("read", 1 << 20)
+        blocks = lambda: os.getxattr(self.mounted("read"), "user.forebay.blocks").decode()
+        self.assertEqual(blocks(), "blocks=4 memory=0 device=0 neither=4 owed=0")
+        with open(self.mounted("read"), "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+            os.pread(file.fileno(), 1, 300000)
+        self.assertEqual(blocks(), "blocks=4 memory=1 device=0 neither=3 owed=0")
         self.assert_fails(errno.ENODATA, os.getxattr, self.mount, "user.forebay.state")
         facts = os.statvfs(self.mount)
         self.assertEqual(facts.f_blocks * facts.f_frsize, 4 << 20)  # core.memory_size

@@ -318,6 +318,41 @@ class Peers(Case):
         fetched = sum(int(daemon.status()["origin_fetches"]) for daemon in daemons)
         self.assertEqual(fetched, 12)
 
+    def test_explain_says_where_blocks_are_and_why_reads_took_what_they_took(self):
+        content = self.object("data", (5 << 20) + 1)  # 21 blocks, more than memory holds
+        _, _, daemons = self.start_pair()
+
+        def explain(daemon, *arguments):
+            lines = daemon.forebay("explain", *arguments).stdout.decode().strip().split("\n")
+            return [line.split("; last read ")[0] for line in lines], lines
+
+        facts = explain(daemons[0], "data")[0]
+        self.assertEqual(facts[:4] + facts[6:], [
+            "blocks 21", "here in memory 0", "here on the drive 0", "here in neither 21",
+            "not read of late 21"])
+        owned = [int(explain(daemon, "data")[0][4].rsplit(" ", 1)[1]) for daemon in daemons]
+        self.assertEqual(sum(owned), 21)
+        self.assertEqual(daemons[0].forebay("get", "data").stdout, content)
+        facts = explain(daemons[0], "data")[0]
+        self.assertEqual(facts[1], "here in memory 16")
+        reads = {line.split()[2]: int(line.split()[3]) for line in facts[7:]}
+        self.assertEqual(reads["origin_owner:"], owned[0])
+        # What the other owns came through it; it may have had it already when it was asked again.
+        self.assertEqual(reads.get("origin_peer:", 0) + reads.get("peer:", 0), owned[1])
+        self.assertNotIn("no wait", "".join(facts[7:]))
+        self.assertEqual(explain(daemons[0], "data")[0], facts)  # asking changes nothing
+        daemons[0].forebay("get", "--offset", str(5 << 20), "data")
+        last = explain(daemons[0], "--blocks", "data")[1]
+        self.assertTrue(any("memory" in line and "took no wait: memory: it was in this machine's"
+                            in line for line in last), last)
+        self.assertEqual(daemons[1].forebay("get", "data").stdout, content)
+        lines = explain(daemons[0], "--blocks", "data")[0]
+        self.assertTrue(any("memory on node 0, the owner; taken by node 1" in line
+                            for line in lines), lines)
+        self.assertTrue(explain(daemons[0], "--key", "1:2")[1][0].startswith("not here on node 0"))
+        for wrong, code in ((["absent"], 1), ([], 2), (["--key", "12"], 2), (["a", "b"], 2)):
+            self.assertEqual(daemons[0].forebay("explain", *wrong).returncode, code)
+
     def test_strangers_on_the_port_are_refused(self):
         _, ports, daemons = self.start_pair()
         for garbage in (b"GET / HTTP/1.1\r\n\r\n" + bytes(100), random.Random(1).randbytes(70000),

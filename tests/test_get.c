@@ -45,6 +45,34 @@ static void get_when_absent_fetches_once_then_hits(void **state)
     script_close(script);
 }
 
+static void find_tells_where_a_block_is(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.device_size_bytes = 4ull * FLOW_BLOCKS * FLOW_BLOCK_BYTES;
+    struct script *script = script_open(3, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    struct fb_found found;
+    const uint32_t owner = script_owner(script, &block, 0), reader = (owner + 1) % 3;
+    script_run(script, 500); /* they have their view */
+    fb_node_find(script_node(script, owner), block.key, &found);
+    assert_int_equal(found.owner, owner);
+    assert_false(found.is_in_memory || found.is_coming || found.is_on_device || found.is_owed);
+    script_get(script, 1000, reader, 1, &block);
+    script_run(script, 1000);
+    fb_node_find(script_node(script, reader), block.key, &found);
+    assert_true(found.is_coming && !found.is_in_memory);
+    script_run(script, FB_NEVER_NS - 1);
+    fb_node_find(script_node(script, reader), block.key, &found);
+    assert_true(found.is_in_memory && !found.is_coming && !found.is_on_device);
+    assert_int_equal(found.owner, owner);
+    fb_node_find(script_node(script, owner), block.key, &found);
+    assert_true(found.is_in_memory && found.is_on_device && !found.is_owed);
+    assert_int_equal(found.holder_count, 1);
+    assert_int_equal(found.holders[0], reader);
+    script_close(script);
+}
+
 static void get_when_filling_joins_the_fill(void **state)
 {
     (void)state;
@@ -488,6 +516,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_when_absent_fetches_once_then_hits),
+        cmocka_unit_test(find_tells_where_a_block_is),
         cmocka_unit_test(get_when_filling_joins_the_fill),
         cmocka_unit_test(get_when_slots_are_out_answers_busy_in_the_same_step),
         cmocka_unit_test(get_when_everything_is_lent_out_answers_busy),

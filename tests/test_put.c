@@ -69,9 +69,16 @@ static void write_replicated_is_held_by_both_ranks_when_acked(void **state)
         assert_true(fb_node_holds(holder, block.key));
         assert_int_equal(fb_node_undrained_bytes(holder), block.size);
     }
+    const uint32_t owner = script_owner(script, &block, 0);
+    struct fb_found found;
+    fb_node_find(script_node(script, owner), block.key, &found);
+    assert_true(found.is_in_memory && found.is_owed && !found.is_coming && !found.is_on_device);
+    assert_int_equal(found.owner, owner);
     assert_int_equal(script_stores(script, &block), 0);
     script_run(script, FB_NEVER_NS - 1);
     assert_int_equal(script_stores(script, &block), 1);
+    fb_node_find(script_node(script, owner), block.key, &found);
+    assert_true(found.is_in_memory && !found.is_owed);
     for (uint32_t node = 0; node < 4; node++)
         assert_int_equal(fb_node_undrained_bytes(script_node(script, node)), 0);
     assert_quiet(script, 4, FB_NONE);

@@ -395,53 +395,6 @@ static void do_statfs(fuse_req_t request, fuse_ino_t inode)
 }
 
 /* A value, or its size when none was given room for. */
-static void reply_sized(fuse_req_t request, const char *value, size_t length, size_t size)
-{
-    if (size == 0)
-        fuse_reply_xattr(request, length);
-    else if (size < length)
-        fuse_reply_err(request, ERANGE);
-    else
-        fuse_reply_buf(request, value, length);
-}
-
-static const char version_key[] = "user.forebay.version", state_key[] = "user.forebay.state";
-
-static void do_getxattr(fuse_req_t request, fuse_ino_t inode, const char *key, size_t size)
-{
-    static const char *const levels[] = {"memory", "replicated", "device", "origin"};
-    struct mount *mount = mount_of(request);
-    struct mount_facts facts = {.size = 0};
-    char name[NAME_MAX_BYTES], value[64];
-    bool is_version = strcmp(key, version_key) == 0;
-    int code = is_version || strcmp(key, state_key) == 0 ? 0 : -ENODATA;
-    if (code == 0 && !fuse_nodes_name(&mount->nodes, inode, NULL, name, sizeof(name)))
-        code = -ENOENT;
-    if (code == 0)
-        code = is_own(name) ? -ENODATA : mount_facts_find(mount, name, &facts);
-    if (code == 0 && facts.is_folder)
-        code = -ENODATA;
-    if (code != 0) {
-        fuse_reply_err(request, -code);
-        return;
-    }
-    int length = is_version
-                     ? snprintf(value, sizeof(value), "%016llx", (unsigned long long)facts.version)
-                     : snprintf(value, sizeof(value), "version=%016llx state=%s level=%s",
-                                (unsigned long long)facts.version,
-                                facts.is_at_origin ? "origin" : "cache", levels[facts.level]);
-    reply_sized(request, value, (size_t)length, size);
-}
-
-static void do_listxattr(fuse_req_t request, fuse_ino_t inode, size_t size)
-{
-    char keys[sizeof(version_key) + sizeof(state_key)];
-    (void)inode;
-    memcpy(keys, version_key, sizeof(version_key));
-    memcpy(keys + sizeof(version_key), state_key, sizeof(state_key));
-    reply_sized(request, keys, sizeof(keys), size);
-}
-
 static const struct fuse_lowlevel_ops operations = {
     .init = do_init,
     .lookup = do_lookup,

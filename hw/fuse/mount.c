@@ -130,6 +130,25 @@ int mount_file_open(struct mount *mount, const char *name, struct mount_file *fi
     return code;
 }
 
+static int file_explain(struct forebay_client *client, const char *name, forebay_block_call *call,
+                        void *context)
+{
+    struct forebay_file *file;
+    int code = forebay_file_open(client, name, &file);
+    if (code != 0)
+        return code;
+    code = forebay_file_explain(file, call, context);
+    forebay_file_close(file);
+    return code;
+}
+
+int mount_explain(struct mount *mount, const char *name, forebay_block_call *call, void *context)
+{
+    int code;
+    WITH_CLIENT(code, file_explain(client, name, call, context));
+    return code;
+}
+
 /* A view; a daemon that has forgotten the object, or never heard of it, is told. */
 static int view_or_name(struct forebay_client *client, const struct mount_file *file,
                         const uint64_t span[2], struct forebay_view *view)

@@ -26,6 +26,11 @@ struct mount_facts {
     enum forebay_level level;
 };
 
+/* Where the blocks of a file are on this machine: how many of each. */
+struct mount_tiers {
+    uint64_t blocks, memory, device, neither, owed;
+};
+
 /* An open file: what is needed to find it again after the daemon has restarted. */
 struct mount_file {
     uint64_t handle, size;
@@ -40,6 +45,7 @@ int mount_list(struct mount *mount, const char *folder, forebay_entry_call *call
 int mount_remove(struct mount *mount, const char *name);
 /* A client beside the threads' own, for the caller to close. */
 int mount_client_open(struct mount *mount, struct forebay_client **client);
+int mount_explain(struct mount *mount, const char *name, forebay_block_call *call, void *context);
 int mount_status(struct mount *mount, char **text);
 int mount_file_open(struct mount *mount, const char *name, struct mount_file *file);
 

@@ -15,6 +15,10 @@ int attributes_find(struct mount *mount, uint64_t inode, const char *name, struc
 int entry_make(struct mount *mount, const char *name, struct fuse_entry_param *entry);
 extern const double cache_s; /* the kernel keeps names and facts this long */
 
+/* xattr.c */
+void do_getxattr(fuse_req_t request, fuse_ino_t inode, const char *key, size_t size);
+void do_listxattr(fuse_req_t request, fuse_ino_t inode, size_t size);
+
 /* change.c */
 void do_create(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t mode,
                struct fuse_file_info *info);

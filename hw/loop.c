@@ -1,5 +1,6 @@
 /* See loop.h and loop_internal.h. Order of a round: what the workers ended, ticks that are due,
- * then waiting for completions, each of which is handled at once. */
+ * then sending what that made to peers and waiting for completions, each of which is handled at
+ * once. */
 #include "core/panic.h"
 #include "hw/loop_internal.h"
 #include "hw/reload.h"
@@ -114,6 +115,7 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
         loop_sweep(loop);
         loop_tick(loop);
         done += fb_local_work(loop);
+        fb_tcp_flush(loop);
         int code = fb_uring_wait(&loop->uring, loop_patience_ns(loop, done > 0));
         fb_local_awake(loop);
         if (code < 0) {

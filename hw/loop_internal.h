@@ -101,6 +101,8 @@ struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role
                                           uint32_t peer);
 void connection_fail(struct fb_tcp_connection *connection, const char *reason);
 void connection_receive(struct fb_tcp_connection *connection);
+/* Has perhaps something to send: at the end of the round, connection_flush. */
+void connection_due(struct fb_tcp_connection *connection);
 void connection_flush(struct fb_tcp_connection *connection);
 /* Room for a frame to be sent; NULL: none. Then connection_put_end with its size. */
 unsigned char *connection_put(struct fb_tcp_connection *connection);

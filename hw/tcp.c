@@ -6,6 +6,7 @@
 #include "hw/loop_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -57,6 +58,8 @@ static void accept_done(struct fb_io *io, int32_t result)
         close(result);
     } else {
         socket_set_up(result, loop->settings->peer_timeout_ns);
+        /* For answers that are sent without io_uring; its operations wait all the same. */
+        (void)fcntl(result, F_SETFL, O_NONBLOCK);
         connection_receive(connection);
     }
     fb_uring_accept(&loop->uring, &loop->tcp.accept, loop->tcp.listener);
@@ -298,6 +301,27 @@ static void peer_lose(struct fb_loop *loop, struct fb_tcp_peer *peer,
         work_end_later(work, FB_GONE);
 }
 
+void fb_tcp_flush(struct fb_loop *loop)
+{
+    while (loop->tcp.due != NULL) {
+        struct fb_tcp_connection *connection = loop->tcp.due;
+        loop->tcp.due = connection->next_due;
+        connection->is_due = 0;
+        connection_flush(connection);
+    }
+}
+
+static void due_remove(struct fb_tcp_connection *connection)
+{
+    struct fb_tcp_connection **at = &connection->loop->tcp.due;
+    if (!connection->is_due)
+        return;
+    while (*at != connection)
+        at = &(*at)->next_due;
+    *at = connection->next_due;
+    connection->is_due = 0;
+}
+
 void tcp_connection_ended(struct fb_tcp_connection *connection)
 {
     struct fb_loop *loop = connection->loop;
@@ -308,6 +332,7 @@ void tcp_connection_ended(struct fb_tcp_connection *connection)
         peer_lose(loop, peer, connection);
     close(connection->socket);
     secure_close(&connection->secure);
+    due_remove(connection);
     connection->state = FB_TCP_FREE;
     connection->next = loop->tcp.free;
     loop->tcp.free = connection;

@@ -6,7 +6,9 @@
  *  2. A message that finds no connection and no room is dropped. A pull that finds none ends GONE.
  *  3. A connection that shows no life for peer_timeout ends; its pulls end GONE after the kernel
  *     has let go of their memory.
- *  4. A peer is who its greeting says; the greeting must fit this cluster, and under TLS the
+ *  4. What is to be sent leaves at the end of the loop's round, so that what was made in one round
+ *     leaves together.
+ *  5. A peer is who its greeting says; the greeting must fit this cluster, and under TLS the
  *     certificate must be that node's. */
 #ifndef FB_HW_TCP_H
 #define FB_HW_TCP_H
@@ -21,7 +23,8 @@ enum {
     FB_TCP_IN_BYTES = 32 * 1024,
     FB_TCP_OUT_BYTES = 128 * 1024,
     FB_TCP_PULL_CONNECTIONS_MAX = 16,
-    FB_TCP_ACCEPTED_EXTRA = 64, /* connections that have not greeted yet */
+    FB_TCP_ACCEPTED_EXTRA = 64,  /* connections that have not greeted yet */
+    FB_TCP_ANSWERS_AT_ONCE = 16, /* small ones, that leave together */
 };
 
 static_assert((int)FB_TCP_IN_BYTES >= (int)FB_WIRE_FRAME_MAX,
@@ -35,22 +38,24 @@ enum fb_tcp_state { FB_TCP_FREE, FB_TCP_CONNECTING, FB_TCP_OPEN, FB_TCP_CLOSING 
 
 /* A peer's pull that this node has to answer. */
 struct fb_tcp_answer {
-    uint64_t id;
     struct fb_wire_pull pull;
     uint32_t is_refused;
+    unsigned char header[FB_WIRE_HEADER_BYTES];
 };
 
 struct fb_tcp_connection {
     struct fb_loop *loop;
-    struct fb_tcp_connection *next; /* free list */
-    struct fb_io receive, send;     /* send also connects */
-    struct fb_tcp_secure secure;    /* session NULL: plaintext */
+    struct fb_tcp_connection *next;     /* free list */
+    struct fb_tcp_connection *next_due; /* has something to send, perhaps; see is_due */
+    struct fb_io receive, send;         /* send also connects */
+    struct fb_tcp_secure secure;        /* session NULL: plaintext */
     enum fb_tcp_state state;
     enum fb_tcp_role role;
     int socket;
     uint32_t peer;      /* node; FB_NONE: has not greeted yet */
     uint64_t opened_ns; /* 0: not yet */
     uint64_t alive_ns;  /* something arrived */
+    uint32_t is_due;
     uint32_t is_direct; /* what is being received goes to the pull's memory */
     uint32_t in_size;
     uint32_t out_size[2]; /* bytes in the buffer being filled, and in the one being sent */
@@ -62,8 +67,8 @@ struct fb_tcp_connection {
     struct fb_tcp_answer answers[FB_TCP_PULLS_MAX];
     uint32_t answer_first, answer_count;
     uint64_t answer_sent; /* bytes of header and body of the first answer */
-    unsigned char answer_header[FB_WIRE_HEADER_BYTES];
-    struct iovec answer_parts[2];
+    uint32_t is_full;     /* the kernel takes no more now; send waits until it does */
+    struct iovec answer_parts[2 * FB_TCP_ANSWERS_AT_ONCE];
     struct msghdr answer_message;
     unsigned char in[FB_TCP_IN_BYTES];
     unsigned char out[2][FB_TCP_OUT_BYTES];
@@ -85,6 +90,8 @@ struct fb_tcp {
     struct fb_tcp_connection *connections;
     uint32_t connection_count;
     struct fb_tcp_connection *free;
+    struct fb_tcp_connection *due;
+    bool has_no_splice; /* the kernel does not send the cache memory without copying it */
     struct fb_tls *tls; /* NULL: connections are not encrypted */
     int listener;       /* -1: a cluster of one */
     struct fb_io accept;
@@ -103,6 +110,9 @@ void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message 
 
 /* Begins a pull; work_end follows, never from within. */
 void fb_tcp_pull(struct fb_loop *loop, struct work *work);
+
+/* Sends what the round has made. To be called at its end. */
+void fb_tcp_flush(struct fb_loop *loop);
 
 /* Ends connections that show no life. To be called a few times per peer_timeout. */
 void fb_tcp_sweep(struct fb_loop *loop);

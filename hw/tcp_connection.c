@@ -52,7 +52,17 @@ void connection_put_end(struct fb_tcp_connection *connection, uint32_t size)
 {
     connection->out_size[connection->out_index] += size;
     FB_ASSERT(connection->out_size[connection->out_index] <= FB_TCP_OUT_BYTES);
-    connection_flush(connection);
+    connection_due(connection);
+}
+
+void connection_due(struct fb_tcp_connection *connection)
+{
+    struct fb_tcp *tcp = &connection->loop->tcp;
+    if (connection->is_due)
+        return;
+    connection->is_due = 1;
+    connection->next_due = tcp->due;
+    tcp->due = connection;
 }
 
 /* The next bytes of this side; length 0: there are none. */
@@ -274,7 +284,7 @@ static void connected(struct fb_tcp_connection *connection, int32_t result)
     connection->alive_ns = connection->loop->now_ns;
     fb_log(FB_LOG_DEBUG, "peer_connected", "peer=%u", connection->peer);
     connection_receive(connection);
-    connection_flush(connection);
+    connection_due(connection);
 }
 
 static void send_done(struct fb_io *io, int32_t result)
@@ -292,12 +302,13 @@ static void send_done(struct fb_io *io, int32_t result)
         connection_fail(connection, strerror(-result));
         return;
     }
-    uint32_t sent = result > 0 ? (uint32_t)result : 0;
+    uint32_t sent = result > 0 && !connection->is_full ? (uint32_t)result : 0;
+    connection->is_full = 0;
     if (connection->secure.session != NULL)
         secure_sent(connection, sent);
     else
         connection_sent(connection, sent);
-    connection_flush(connection);
+    connection_due(connection);
 }
 
 struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket,

@@ -3,14 +3,22 @@
  * Asking: requests go out in order, answers come back in the same order; a body goes from what was
  * received together with its header into cache memory, the rest is received there directly.
  * Answering: the bytes are sent straight from cache memory, whatever they are by now: a stale read
- * is caught by the asker's digest (R5). Only the bounds are checked. */
+ * is caught by the asker's digest (R5). Only the bounds are checked. Small answers leave together,
+ * large ones without being copied. */
 #include "core/panic.h"
 #include "hw/loop_internal.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/sendfile.h>
 
-/* A body is received in parts of this size, so that progress shows. */
-enum { BODY_PART_BYTES = 4 << 20 };
+enum {
+    BODY_PART_BYTES = 4 << 20,  /* a body is received in such parts, so that progress shows */
+    AT_ONCE_BYTES = 256 << 10,  /* of answers that leave together */
+    SPLICE_BYTES_MAX = 4 << 20, /* of one round, as others want their turn */
+    /* A copy costs less below that. guess: 16 KiB to 128 KiB; tests/bench would measure it. */
+    SPLICE_BYTES_MIN = 64 << 10,
+};
 
 void pull_ask(struct fb_tcp_connection *connection, struct work *work)
 {
@@ -127,9 +135,11 @@ const char *pull_asked(struct fb_tcp_connection *connection, const struct fb_wir
                    pull->offset <= loop->memory.bytes.size &&
                    pull->size <= loop->memory.bytes.size - pull->offset;
     uint32_t last = (connection->answer_first + connection->answer_count++) % FB_TCP_PULLS_MAX;
-    connection->answers[last] =
-        (struct fb_tcp_answer){.id = frame->header.id, .pull = *pull, .is_refused = !is_sane};
-    connection_flush(connection);
+    struct fb_tcp_answer *answer = &connection->answers[last];
+    *answer = (struct fb_tcp_answer){.pull = *pull, .is_refused = !is_sane};
+    fb_wire_put_answer(answer->header, is_sane ? FB_WIRE_BYTES : FB_WIRE_FAIL, loop->settings->node,
+                       frame->header.id, is_sane ? pull->size : FB_INVALID);
+    connection_due(connection);
     return NULL;
 }
 
@@ -138,51 +148,122 @@ static uint64_t answer_body_bytes(const struct fb_tcp_answer *answer)
     return answer->is_refused ? 0 : answer->pull.size;
 }
 
-/* What is left of the first answer: of its header, and of its body. Both empty: there is none. */
-void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2])
+/* What is left of an answer of which `sent` bytes went: of its header, and of its body. */
+static void answer_parts(const struct fb_loop *loop, struct fb_tcp_answer *answer, uint64_t sent,
+                         struct iovec parts[2])
 {
-    const struct fb_loop *loop = connection->loop;
-    parts[0] = parts[1] = (struct iovec){.iov_len = 0};
-    if (connection->answer_count == 0)
-        return;
-    const struct fb_tcp_answer *answer = &connection->answers[connection->answer_first];
-    uint64_t body = answer_body_bytes(answer), sent = connection->answer_sent;
-    if (sent == 0)
-        fb_wire_put_answer(connection->answer_header,
-                           answer->is_refused ? FB_WIRE_FAIL : FB_WIRE_BYTES, loop->settings->node,
-                           answer->id, answer->is_refused ? FB_INVALID : body);
     uint64_t header_sent = sent < FB_WIRE_HEADER_BYTES ? sent : FB_WIRE_HEADER_BYTES;
     uint64_t body_sent = sent - header_sent;
-    parts[0] = (struct iovec){.iov_base = connection->answer_header + header_sent,
+    parts[0] = (struct iovec){.iov_base = answer->header + header_sent,
                               .iov_len = FB_WIRE_HEADER_BYTES - header_sent};
+    parts[1] = (struct iovec){.iov_len = 0};
     if (!answer->is_refused)
         parts[1] =
             (struct iovec){.iov_base = loop->memory.bytes.at + answer->pull.offset + body_sent,
-                           .iov_len = body - body_sent};
+                           .iov_len = answer->pull.size - body_sent};
 }
 
-/* Sends the first answer, or the rest of it. */
-void pull_send(struct fb_tcp_connection *connection)
+/* What is left of the first answer. Both empty: there is none. */
+void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2])
 {
-    if (connection->answer_count == 0)
-        return;
-    pull_parts(connection, connection->answer_parts);
-    connection->answer_message =
-        (struct msghdr){.msg_iov = connection->answer_parts, .msg_iovlen = 2};
+    parts[0] = parts[1] = (struct iovec){.iov_len = 0};
+    if (connection->answer_count > 0)
+        answer_parts(connection->loop, &connection->answers[connection->answer_first],
+                     connection->answer_sent, parts);
+}
+
+/* Sends answers, as many small ones as go together. */
+static void answers_send(struct fb_tcp_connection *connection)
+{
+    struct iovec *parts = connection->answer_parts;
+    uint64_t size = 0;
+    uint32_t count = 0;
+    while (count < connection->answer_count && count < FB_TCP_ANSWERS_AT_ONCE) {
+        uint32_t at = (connection->answer_first + count) % FB_TCP_PULLS_MAX;
+        struct fb_tcp_answer *answer = &connection->answers[at];
+        size += answer_body_bytes(answer);
+        if (count > 0 && size > AT_ONCE_BYTES)
+            break;
+        answer_parts(connection->loop, answer, count == 0 ? connection->answer_sent : 0,
+                     &parts[2 * count]);
+        count++;
+    }
+    connection->answer_message = (struct msghdr){.msg_iov = parts, .msg_iovlen = 2 * count};
     fb_uring_send_parts(&connection->loop->uring, &connection->send, connection->socket,
                         &connection->answer_message);
 }
 
+/* Sends a part of the first answer at once, its body from the cache's file, which the kernel does
+ * without a copy: also on the loopback, where MSG_ZEROCOPY copies. What is sent is the memory as it
+ * is when it leaves, which R5 allows for. Returns its size. Errors: -errno. */
+static int64_t splice_send(struct fb_tcp_connection *connection)
+{
+    const struct fb_loop *loop = connection->loop;
+    struct iovec parts[2];
+    pull_parts(connection, parts);
+    ssize_t sent;
+    if (parts[0].iov_len > 0) {
+        sent = send(connection->socket, parts[0].iov_base, parts[0].iov_len,
+                    MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
+    } else {
+        off_t offset = (unsigned char *)parts[1].iov_base - loop->memory.bytes.at;
+        sent = sendfile(connection->socket, loop->memory.file, &offset, parts[1].iov_len);
+    }
+    return sent >= 0 ? sent : -errno;
+}
+
+static bool is_spliced(const struct fb_tcp_connection *connection)
+{
+    const struct fb_tcp_answer *answer = &connection->answers[connection->answer_first];
+    return connection->answer_count > 0 && !connection->loop->tcp.has_no_splice &&
+           answer_body_bytes(answer) >= SPLICE_BYTES_MIN;
+}
+
+/* Sends large answers, until a small one is the first or the kernel takes no more; false: then
+ * there is nothing more to be sent now. */
+static bool large_send(struct fb_tcp_connection *connection)
+{
+    struct fb_loop *loop = connection->loop;
+    int64_t sent = 1;
+    for (uint64_t all = 0; is_spliced(connection) && all < SPLICE_BYTES_MAX;
+         all += (uint64_t)sent) {
+        sent = splice_send(connection);
+        if (sent <= 0)
+            break;
+        pull_sent(connection, (uint32_t)sent);
+    }
+    if (!is_spliced(connection))
+        return true;
+    if (sent == -EINVAL || sent == -ENOSYS) { /* huge pages that were set aside */
+        loop->tcp.has_no_splice = true;
+        return true;
+    }
+    if (sent > 0 || sent == -EAGAIN || sent == -EINTR) {
+        connection->is_full = 1;
+        fb_uring_poll_write(&loop->uring, &connection->send, connection->socket);
+        return false;
+    }
+    connection_fail(connection, sent == 0 ? "its memory has shrunk" : strerror((int)-sent));
+    return false;
+}
+
+void pull_send(struct fb_tcp_connection *connection)
+{
+    if (large_send(connection) && connection->answer_count > 0)
+        answers_send(connection);
+}
+
 void pull_sent(struct fb_tcp_connection *connection, uint32_t size)
 {
-    FB_ASSERT(connection->answer_count > 0);
-    const struct fb_tcp_answer *answer = &connection->answers[connection->answer_first];
-    uint64_t whole = FB_WIRE_HEADER_BYTES + answer_body_bytes(answer);
     connection->answer_sent += size;
-    FB_ASSERT(connection->answer_sent <= whole);
-    if (connection->answer_sent < whole)
-        return;
-    connection->answer_sent = 0;
-    connection->answer_first = (connection->answer_first + 1) % FB_TCP_PULLS_MAX;
-    connection->answer_count--;
+    while (connection->answer_count > 0) {
+        const struct fb_tcp_answer *answer = &connection->answers[connection->answer_first];
+        uint64_t whole = FB_WIRE_HEADER_BYTES + answer_body_bytes(answer);
+        if (connection->answer_sent < whole)
+            return;
+        connection->answer_sent -= whole;
+        connection->answer_first = (connection->answer_first + 1) % FB_TCP_PULLS_MAX;
+        connection->answer_count--;
+    }
+    FB_ASSERT(connection->answer_sent == 0);
 }

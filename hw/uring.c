@@ -6,6 +6,7 @@
 #include "core/panic.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 enum { COMPLETIONS_AT_ONCE = 64 };
@@ -184,9 +185,15 @@ void fb_uring_nothing(struct fb_uring *uring, struct fb_io *io)
 
 void fb_uring_poll(struct fb_uring *uring, struct fb_io *io, int file)
 {
-    enum { POLL_READABLE = 1 }; /* POLLIN */
     struct io_uring_sqe *entry = entry_take(uring);
-    io_uring_prep_poll_add(entry, file, POLL_READABLE);
+    io_uring_prep_poll_add(entry, file, POLLIN);
+    entry_start(entry, io);
+}
+
+void fb_uring_poll_write(struct fb_uring *uring, struct fb_io *io, int file)
+{
+    struct io_uring_sqe *entry = entry_take(uring);
+    io_uring_prep_poll_add(entry, file, POLLOUT);
     entry_start(entry, io);
 }
 

@@ -72,8 +72,9 @@ void fb_uring_connect(struct fb_uring *uring, struct fb_io *io, int socket,
 /* Ends at once: for what must be told later though it is known now. */
 void fb_uring_nothing(struct fb_uring *uring, struct fb_io *io);
 
-/* Waits until a descriptor can be read. */
+/* Waits until a descriptor can be read; or written. */
 void fb_uring_poll(struct fb_uring *uring, struct fb_io *io, int file);
+void fb_uring_poll_write(struct fb_uring *uring, struct fb_io *io, int file);
 
 /* Opens a path below a folder; no symbolic link may lead out of it. how: the caller's, until done.
  */

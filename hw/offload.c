@@ -10,6 +10,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <xxhash.h>
+#ifdef FB_HAVE_XXH_DISPATCH
+#include <xxh_x86dispatch.h> /* from here on XXH3_64bits is the widest that this processor has */
+#endif
 
 uint64_t fb_digest(const unsigned char *bytes, uint64_t size)
 {

@@ -3,10 +3,12 @@
 turns, several rounds, and medians and ratios of each round are compared. Writes a table.
 
 usage: bench_real.py BUILD [--rounds N] [--seconds S] [--scale F] [--folder DIR]
-                     [--table FILE] [--json FILE] [ROW]...
+                     [--table FILE] [--json FILE] [--nice N] [--congestion NAME] [ROW]...
 
 ROW: drive, remote-small, remote-large, ring, fuse, checkpoint; default: all. --folder: where files
 go, on the file system that is measured; default: the build folder. --scale: of the sizes of files.
+--nice: of all contenders alike, below 0 beside other work. Root runs them in a network of their own
+(loopback only) with --congestion, default reno, which every kernel has; others take the machine's.
 A peer that is missing is named with its remedy, and its row has that instead of figures.
 exit code 1: a measurement failed; 77: no io_uring here
 """
@@ -141,7 +143,9 @@ def machine(folder):
         model = [entry.split(":", 1)[1].strip() for entry in file
                  if entry.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"processor": model[0] if model else platform.machine(), "cores": os.cpu_count(),
+    with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="utf-8") as file:
+        congestion = file.read().strip()
+    return {"congestion": congestion, "processor": model[0] if model else platform.machine(), "cores": os.cpu_count(),
             "memory_gib": round(memory / 2**30), "kernel": platform.release(),
             "file_system": file_system(os.path.realpath(folder)),
             "load_before": os.getloadavg()[0], "fio": version("fio", "--version"),
@@ -153,15 +157,15 @@ def machine(folder):
 
 def report(facts, measured, arguments):
     head = ("# forebayd beside its peers on one machine\n\n"
-            "Written by `tests/bench/bench_real.py build --rounds %d --seconds %g --table "
-            "experiments/bench-real.md`: contenders take turns, %d rounds; medians, and medians of "
+            "Written by `tests/bench/bench_real.py build --rounds %d --seconds %g --nice %d "
+            "--table experiments/bench-real.md`: contenders take turns, %d rounds; medians, and medians of "
             "each round's ratios. A core of the server: operations by processor time, user and "
             "system, of the process that serves (the first one where there are two).\n\n"
-            "%s, %d cores, %d GiB, Linux %s, %s; load of other work before the run: %.1f. %s; %s; "
-            "%s; %s.\n\n" % (
-                arguments.rounds, arguments.seconds, arguments.rounds, facts["processor"],
+            "%s, %d cores, %d GiB, Linux %s, %s, TCP %s; load of other work before the run: %.1f. "
+            "%s; %s; %s; %s.\n\n" % (
+                arguments.rounds, arguments.seconds, arguments.nice, arguments.rounds, facts["processor"],
                 facts["cores"], facts["memory_gib"], facts["kernel"], facts["file_system"],
-                facts["load_before"], facts["forebay"], facts["fio"], facts["memcached"],
+                facts["congestion"], facts["load_before"], facts["forebay"], facts["fio"], facts["memcached"],
                 facts["redis"]))
     return head + "\n".join(section(one) for one in measured)
 
@@ -175,12 +179,35 @@ def parse():
     parser.add_argument("--folder")
     parser.add_argument("--table")
     parser.add_argument("--json")
+    parser.add_argument("--nice", type=int, default=0)
+    parser.add_argument("--congestion", default="reno")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("rows", nargs="*", default=[])
     return parser.parse_intermixed_args()
 
 
 def interrupt(signal_number, _):
     raise KeyboardInterrupt(signal_number)
+
+
+def network_enter(arguments):
+    """Goes on in a network namespace, whose settings are no one else's."""
+    if not arguments.inside and os.geteuid() == 0 and shutil.which("unshare"):
+        contenders.JuiceFS.try_install()  # there is no way to it from inside
+        os.execvp("unshare", ["unshare", "--net", "--", sys.executable, "-B",
+                              os.path.abspath(__file__), "--inside"] + sys.argv[1:])
+    if arguments.inside:
+        hw_test.run("ip", "link", "set", "lo", "up")
+        with open("/proc/sys/net/ipv4/tcp_congestion_control", "w", encoding="utf-8") as file:
+            file.write(arguments.congestion)
+
+
+def nice_set(change):
+    """Of this process and what it starts; and of its session, where the kernel weighs those."""
+    os.nice(change)
+    if os.path.exists("/proc/self/autogroup") and change != 0:
+        with open("/proc/self/autogroup", "w", encoding="utf-8") as file:
+            file.write(str(min(change, 0)))
 
 
 def main():
@@ -195,6 +222,8 @@ def main():
     if not hw_test.has_io_uring():
         print("bench_real: skipped: no io_uring here")
         return 77
+    network_enter(arguments)
+    nice_set(arguments.nice)
     facts = machine(arguments.folder)
     measured = []
     try:
@@ -204,6 +233,8 @@ def main():
     except contenders.Failed as error:
         print("bench_real: %s" % error, file=sys.stderr)
         return 1
+    finally:
+        nice_set(-arguments.nice)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump({"schema_version": 1, "machine": facts, "rows": measured}, file, indent=1)

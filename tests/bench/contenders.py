@@ -194,6 +194,13 @@ class JuiceFS(Server):
                               ended.stderr.decode().strip()[-200:])
         return binary
 
+    @staticmethod
+    def try_install():
+        try:
+            JuiceFS.install()
+        except Missing:
+            pass  # its row will say so
+
     def stop(self):
         run("umount", "-l", self.folder)
         super().stop()

@@ -47,6 +47,7 @@ struct forebay_client {
     unsigned char *arena;
     uint64_t arena_size;
     uint32_t request_tail, reply_head;
+    uint32_t looks; /* at the ring, before it sleeps */
     struct client_slot slots[CLIENT_SLOTS];
     uint32_t slot_free, again_head, again_tail; /* FB_NONE: none */
     uint32_t slots_used, window;                /* blocks that may be in flight */

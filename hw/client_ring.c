@@ -1,4 +1,6 @@
-/* The client's end of the ring; see ring.h. Waits by looking for a short while, then by a futex. */
+/* The client's end of the ring; see ring.h. Waits by looking for a short while, then by a futex. The
+ * while is as long as answers take: where they come from a drive or a peer, looking for them only
+ * takes the processor from those who bring them. */
 #include "hw/client_internal.h"
 
 #include <errno.h>
@@ -9,8 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOKS = 2000 }; /* before sleeping; guess: some 20 us */
+/* Before sleeping. A look takes 5 to 45 ns, by the processor's `pause`. */
+enum { LOOKS_MIN = 16, LOOKS_MAX = 1024 };
 
+static const uint64_t soon_ns = 20000;        /* an answer that looking would have met */
 static const uint64_t nap_ns_max = 100000000; /* then: is the daemon still there? */
 
 uint64_t client_clock_ns(void)
@@ -25,6 +29,7 @@ void client_ring_init(struct forebay_client *client)
     for (uint32_t i = 0; i < CLIENT_SLOTS; i++)
         client->slots[i] = (struct client_slot){.next = i + 1 < CLIENT_SLOTS ? i + 1 : FB_NONE};
     client->slot_free = 0;
+    client->looks = LOOKS_MAX;
     client->again_head = FB_NONE;
     client->again_tail = FB_NONE;
 }
@@ -100,10 +105,17 @@ static bool is_daemon_gone(const struct forebay_client *client)
     return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
+/* It slept: would looking for longer have been better, or not at all? */
+static void looks_learn(struct forebay_client *client, uint64_t slept_ns)
+{
+    uint32_t looks = slept_ns < soon_ns ? client->looks * 2 : client->looks / 2;
+    client->looks = looks < LOOKS_MIN ? LOOKS_MIN : looks > LOOKS_MAX ? LOOKS_MAX : looks;
+}
+
 int client_ring_wait(struct forebay_client *client, uint64_t until_ns)
 {
     struct fb_ring *ring = client->ring;
-    for (uint32_t i = 0; i < LOOKS && !has_reply(client); i++)
+    for (uint32_t i = 0; i < client->looks && !has_reply(client); i++)
         __builtin_ia32_pause();
     while (!has_reply(client)) {
         uint64_t now_ns = client_clock_ns();
@@ -118,6 +130,7 @@ int client_ring_wait(struct forebay_client *client, uint64_t until_ns)
                           0);
         }
         atomic_store(&ring->client_sleeps, 0);
+        looks_learn(client, client_clock_ns() - now_ns);
         if (!has_reply(client) && is_daemon_gone(client))
             return -ECONNRESET;
     }

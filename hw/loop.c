@@ -93,6 +93,24 @@ static void loop_sweep(struct fb_loop *loop)
     fb_recorder_flush(&loop->recorder, loop->now_ns);
 }
 
+/* The loop slept: would looking for longer have been better, or not at all? Where clients share the
+ * loop's processor they write nothing while it looks. */
+static void spin_learn(struct fb_loop *loop, uint64_t slept_ns)
+{
+    uint64_t most_ns = loop->settings->spin_ns;
+    loop->spin_ns = slept_ns < most_ns / 2 ? most_ns : loop->spin_ns / 2;
+}
+
+static int loop_wait(struct fb_loop *loop, uint64_t patience_ns)
+{
+    uint64_t begun_ns = patience_ns > 0 ? loop_clock_ns() : 0;
+    int code = fb_uring_wait(&loop->uring, patience_ns);
+    fb_local_awake(loop);
+    if (patience_ns > 0)
+        spin_learn(loop, loop_clock_ns() - begun_ns);
+    return code;
+}
+
 /* How long the loop may wait for completions; 0: there is something to do. */
 static uint64_t loop_patience_ns(struct fb_loop *loop, bool was_busy)
 {
@@ -103,7 +121,7 @@ static uint64_t loop_patience_ns(struct fb_loop *loop, bool was_busy)
     if (was_busy)
         loop->busy_ns = now_ns;
     bool is_due = was_busy || deadline_ns <= now_ns || loop->offload.own.head != NULL;
-    if (is_due || now_ns - loop->busy_ns < loop->settings->spin_ns)
+    if (is_due || now_ns - loop->busy_ns < loop->spin_ns)
         return 0;
     return fb_local_may_sleep(loop) ? deadline_ns - now_ns : 0;
 }
@@ -116,8 +134,7 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
         loop_tick(loop);
         done += fb_local_work(loop);
         fb_tcp_flush(loop);
-        int code = fb_uring_wait(&loop->uring, loop_patience_ns(loop, done > 0));
-        fb_local_awake(loop);
+        int code = loop_wait(loop, loop_patience_ns(loop, done > 0));
         if (code < 0) {
             fb_error_set(error, "io_uring: %s", strerror(-code));
             return;
@@ -382,6 +399,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->http.listener = -1;
     loop->local.doorbell = -1;
     loop->signal_file = -1;
+    loop->spin_ns = settings->spin_ns;
     loop->now_ns = loop_clock_ns();
     limit_files();
     parts_open(loop, error);

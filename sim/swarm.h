@@ -50,6 +50,9 @@ enum fb_swarm_class {
     X(origin_error, FB_SWARM_BENIGN, "an origin request fails") \
     X(origin_throttle, FB_SWARM_BENIGN, "the origin asks to slow down") \
     X(origin_slow, FB_SWARM_BENIGN, "an origin request takes long") \
+    X(meta_error, FB_SWARM_BENIGN, "a metadata op fails: done, not done, or done later") \
+    X(meta_throttle, FB_SWARM_BENIGN, "the metadata store asks to slow down") \
+    X(meta_slow, FB_SWARM_BENIGN, "a metadata op takes long") \
     X(digest_error, FB_SWARM_BENIGN, "the offload is reset: a digest fails") \
     X(digest_wrong, FB_SWARM_BENIGN, "a digest of other bytes is computed")
 
@@ -66,7 +69,12 @@ enum fb_swarm_fault_kind {
     X(get_volatile, "read a block that only a put can have made") \
     X(get_invalid, "read a block of a size that no node takes") \
     X(put, "copy a volatile block in") \
-    X(match, "longest cached prefix of a chain")
+    X(match, "longest cached prefix of a chain") \
+    X(write, "write a block durably, at some level") \
+    X(get_written, "read a block that only a durable write can have made") \
+    X(forget, "give up a block of a durable write") \
+    X(lookup, "read the record of a name") \
+    X(commit, "change the record of a name")
 
 enum fb_swarm_verb {
 #define FB_SWARM_VERB_VALUE(name, help) FB_SWARM_VERB_##name,
@@ -87,6 +95,11 @@ enum fb_swarm_verb {
     X(loan_kept, false, "lent memory is not written before RETURN or expiry") \
     X(client_span, false, "client memory is not read after the reply") \
     X(known_target, false, "messages and pulls go to other members") \
+    X(stored_bytes, false, "what is stored at the origin are the bytes that were written") \
+    X(level_holds, false, "an answered write is at that moment where its level says") \
+    X(acked_is_kept, true, \
+      "what was acknowledged and may not be lost is at the origin at the end") \
+    X(commit_is_linear, false, "commits win over what they have seen, or not at all") \
     X(match_of_known, false, "a match counts only keys that somebody brought in") \
     X(no_spin, false, "a node does not want ticks for ever at one instant") \
     X(all_answered, false, "every request is answered within the limit after healing") \
@@ -116,6 +129,12 @@ enum fb_swarm_check {
     X(all_pinned, "a read was refused because leases filled the memory") \
     X(view_changed, "members changed while requests were open") \
     X(wrong_bytes_stopped, "a digest kept foreign bytes from a client") \
+    X(stored_twice, "a block was stored at the origin more than once") \
+    X(kept_across_crash, "a promise outlasted a crash") \
+    X(lost_as_allowed, "a promise was lost to as many crashes as it may be") \
+    X(orphans_stay, "fragments were left of a block of which too few are, and are kept for ever") \
+    X(commit_unanswered, "a commit took effect and its answer was lost") \
+    X(commit_late, "a commit took effect after its answer") \
     X(retry_succeeded, "a request that was refused first succeeded later")
 
 enum fb_swarm_sight {

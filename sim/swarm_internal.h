@@ -22,6 +22,12 @@ enum {
     SWARM_SPINS_MAX = 10000,
     SWARM_LOANS_MAX = 256,
     SWARM_CHAINS_MAX = 64,
+    SWARM_WRITTEN_FIRST = 2000000, /* number of the first durable object */
+    SWARM_WRITTEN_OBJECTS = 16,
+    SWARM_WRITTEN_BLOCKS = 8, /* of each */
+    SWARM_VERSIONS = 4,
+    SWARM_DURABLES_MAX = SWARM_WRITTEN_OBJECTS * SWARM_WRITTEN_BLOCKS * SWARM_VERSIONS,
+    SWARM_NAMES = 4,
 };
 
 enum swarm_phase { PHASE_FAULTS, PHASE_SETTLE, PHASE_AFTER, PHASE_WHOLE, PHASE_END };
@@ -35,6 +41,7 @@ enum swarm_event_kind {
     SWARM_TICK,
     SWARM_VIEW,  /* index: of the view's place */
     SWARM_FAULT, /* index: of a fault that strikes once */
+    SWARM_LATE,  /* op: a META_PUT takes effect after its answer */
     SWARM_RESTART,
     SWARM_DETECT,
     SWARM_PHASE
@@ -56,6 +63,8 @@ struct swarm_event {
     uint32_t source_life; /* PULL: of the peer when it was issued */
     uint64_t offered;     /* PULL: what the source's first unit held then */
     struct fb_key keys[SWARM_KEYS_MAX];
+    struct fb_fragments fragments; /* ENCODE, DECODE */
+    struct fb_meta record;         /* META_GET, META_PUT: what was found */
 };
 
 /* Memory that the node lent to a peer, as seen from outside. */
@@ -84,7 +93,7 @@ struct swarm_node {
     uint32_t spins;
     uint32_t steps_to_check;
     uint64_t draws;
-    const struct fb_view *view;
+    const struct fb_view *view; /* as far as it knows */
     struct swarm_loan loans[SWARM_LOANS_MAX];
     uint32_t loan_count;
 };
@@ -108,6 +117,24 @@ struct swarm_request {
     struct fb_span span;
     bool must_succeed;
     bool was_refused;
+    uint32_t crashes, drives_lost; /* in the cluster when it was sent */
+    uint64_t known;                /* get_written: was stored; lookup, commit: a version */
+    struct fb_key value;           /* commit */
+};
+
+/* A block of a durable write; size 0: nobody named it yet. See swarm_durable.c. */
+struct swarm_durable {
+    struct fb_block block;
+    uint64_t content;
+    uint32_t crashes_max, drives_max; /* with so many in the cluster it may be lost */
+    bool is_acked, is_stored, is_forgotten;
+};
+
+/* A name of the metadata store; see swarm_meta.c. */
+struct swarm_name {
+    struct fb_meta *history; /* version 1 on; owned */
+    uint64_t count;
+    uint64_t seen[FB_SWARM_NODES_MAX]; /* version that each client knows */
 };
 
 struct swarm {
@@ -129,6 +156,10 @@ struct swarm {
     enum swarm_phase phase;
     uint32_t brought[SWARM_CHAINS_MAX]; /* keys of each chain that were ever put, bit masks */
     struct fb_key keys[SWARM_KEYS_MAX]; /* of the match that is being asked */
+    struct swarm_durable durables[SWARM_DURABLES_MAX];
+    struct swarm_name names[SWARM_NAMES];
+    uint32_t crashes, drives_lost; /* so far */
+    uint32_t members_min;          /* fewest that any view had */
     bool is_over;
     uint32_t fault_first[FB_SWARM_FAULT_COUNT + 1]; /* faults by kind, in fault_order */
     uint32_t fault_order[FB_SWARM_FAULTS_MAX];
@@ -194,6 +225,37 @@ void swarm_request_lost(struct swarm *swarm, uint32_t node);
 void swarm_reply(struct swarm *swarm, uint32_t node, const struct fb_reply *reply);
 void swarm_lease(struct swarm *swarm, uint32_t index, bool is_taken);
 struct fb_key swarm_chain_key(uint32_t chain, uint32_t index);
+
+static inline uint32_t swarm_index(const struct swarm *swarm, const struct swarm_request *request)
+{
+    return (uint32_t)(request - swarm->requests);
+}
+
+/* swarm_durable.c: what was promised, and what of it is at the origin. */
+struct swarm_durable *swarm_durable_ask(struct swarm *swarm, struct swarm_request *request);
+struct swarm_durable *swarm_durable_find(struct swarm *swarm, const struct fb_block *block);
+uint32_t swarm_level_of(const struct fb_swarm_request *what);
+void swarm_stored(struct swarm *swarm, const struct swarm_event *event);
+void swarm_acked(struct swarm *swarm, const struct swarm_request *request);
+bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable);
+void swarm_check_kept(struct swarm *swarm);
+bool swarm_has_orphans(const struct swarm *swarm);
+
+/* swarm_code.c: ENCODE and DECODE. */
+void swarm_encode(struct swarm *swarm, const struct swarm_event *event);
+bool swarm_decode(struct swarm *swarm, const struct swarm_event *event);
+
+/* swarm_meta.c: the metadata store and its clients. */
+void swarm_meta_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns);
+void swarm_meta_effect(struct swarm *swarm, struct swarm_event *event);
+void swarm_meta_late(struct swarm *swarm, const struct swarm_event *event);
+void swarm_ask_lookup(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
+void swarm_ask_commit(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
+void swarm_judge_lookup(struct swarm *swarm, struct swarm_request *request,
+                        const struct fb_reply *reply);
+void swarm_judge_commit(struct swarm *swarm, struct swarm_request *request,
+                        const struct fb_reply *reply);
+void swarm_names_free(struct swarm *swarm);
 
 /* swarm_check.c: what is judged. A check that does not hold ends the run. */
 bool swarm_judge(struct swarm *swarm, enum fb_swarm_check check, bool holds, const char *form, ...)

@@ -38,6 +38,7 @@ static void node_begin(struct swarm *swarm, uint32_t node)
     memset(host->readers, 0, host->memory_units * sizeof(*host->readers));
     memset(host->writers, 0, host->memory_units * sizeof(*host->writers));
     host->is_up = true;
+    host->view = NULL;
     host->ops_open = 0;
     host->loan_count = 0;
     host->tick_ns = FB_NEVER_NS;
@@ -85,6 +86,7 @@ void swarm_node_crash(struct swarm *swarm, uint32_t node)
     if (!host->is_up)
         return;
     swarm->result->faults[FB_SWARM_FAULT_crash]++;
+    swarm->crashes++;
     if (host->ops_open > 0)
         swarm_saw(swarm, FB_SWARM_SIGHT_crash_with_ops);
     if (host->loan_count > 0)
@@ -104,6 +106,7 @@ void swarm_node_restart(struct swarm *swarm, uint32_t node)
     struct swarm_node *host = &swarm->nodes[node];
     host->life++;
     bool is_drive_lost = swarm_draw(swarm, node, 4) == 0;
+    swarm->drives_lost += is_drive_lost;
     for (uint32_t i = 0; is_drive_lost && i < host->chunks; i++)
         memset(host->pages[i], 0, sizeof(*host->pages[i]));
     node_begin(swarm, node);

@@ -9,7 +9,8 @@
 /* What an op reads and writes of its own node's memory. */
 static bool op_writes_memory(uint32_t kind)
 {
-    return kind == FB_OP_READ || kind == FB_OP_PULL || kind == FB_OP_FETCH;
+    return kind == FB_OP_READ || kind == FB_OP_PULL || kind == FB_OP_FETCH ||
+           kind == FB_OP_ENCODE || kind == FB_OP_DECODE;
 }
 
 static void op_claim(struct swarm *swarm, uint32_t node, const struct fb_op *op, uint32_t first)
@@ -154,9 +155,36 @@ static void scan_begin(struct swarm *swarm, uint32_t node, const struct fb_op *o
     swarm->nodes[node].ops_open++;
 }
 
+/* An op on no memory. */
+static void meta_begin(struct swarm *swarm, uint32_t node, const struct fb_op *op)
+{
+    struct swarm_event event = {
+        .kind = SWARM_HALF, .node = node, .life = swarm->nodes[node].life, .op = *op};
+    uint64_t delay_ns;
+    swarm_meta_begin(swarm, &event, &delay_ns);
+    event.detail = swarm->now_ns + delay_ns;
+    swarm_push_again(swarm, &event, swarm->now_ns + swarm_draw(swarm, node, delay_ns + 1));
+    swarm->nodes[node].ops_open++;
+}
+
+/* ENCODE: what it reads of its own node's memory beside its span. */
+static void encode_claim(struct swarm *swarm, uint32_t node, const struct fb_op *op, uint32_t by)
+{
+    uint32_t first;
+    if (op->kind != FB_OP_ENCODE ||
+        !swarm_place(swarm, node, &op->source, FB_REGION_MEMORY, &first))
+        return;
+    for (uint32_t i = first; i < first + swarm_units(swarm, op->source.size); i++)
+        swarm->nodes[node].readers[i] = (uint16_t)(swarm->nodes[node].readers[i] + by);
+}
+
 void swarm_op(struct swarm *swarm, uint32_t node, const struct fb_op *op)
 {
     uint32_t first;
+    if (op->kind == FB_OP_META_GET || op->kind == FB_OP_META_PUT) {
+        meta_begin(swarm, node, op);
+        return;
+    }
     if (op->kind == FB_OP_MARK) {
         header_settle(swarm, node, op);
         return;
@@ -168,17 +196,20 @@ void swarm_op(struct swarm *swarm, uint32_t node, const struct fb_op *op)
     if (!swarm_place(swarm, node, &op->span, FB_REGION_MEMORY, &first))
         return;
     op_claim(swarm, node, op, first);
+    encode_claim(swarm, node, op, 1);
     struct swarm_event event = {.kind = SWARM_HALF,
                                 .node = node,
                                 .life = swarm->nodes[node].life,
                                 .op = *op,
                                 .status = FB_OK};
+    if (op->kind == FB_OP_ENCODE || op->kind == FB_OP_DECODE)
+        event.fragments = *op->fragments;
     uint64_t delay_ns = 1;
     if (op->kind == FB_OP_READ || op->kind == FB_OP_WRITE)
         device_begin(swarm, &event, &delay_ns);
     else if (op->kind == FB_OP_PULL)
         pull_begin(swarm, &event, &delay_ns);
-    else if (op->kind == FB_OP_FETCH)
+    else if (op->kind == FB_OP_FETCH || op->kind == FB_OP_STORE)
         origin_begin(swarm, &event, &delay_ns);
     else
         compute_begin(swarm, &event, &delay_ns);
@@ -259,13 +290,47 @@ static void write_move(struct swarm *swarm, struct swarm_event *event)
         host->device[at + i] = source[i];
 }
 
+/* What nobody has stored there the origin does not have. */
+static void fetch_move(struct swarm *swarm, struct swarm_event *event)
+{
+    const struct fb_block *block = &event->op.block;
+    const struct swarm_durable *durable = swarm_durable_find(swarm, block);
+    bool is_written = block->object >= SWARM_WRITTEN_FIRST;
+    if (is_written && (durable == NULL || !durable->is_stored))
+        event->status = FB_ABSENT;
+    else
+        move_words(swarm, event, NULL, swarm_content(block->object, block->offset));
+}
+
+/* One that broke off has stored its bytes, or has not. */
+static void store_move(struct swarm *swarm, struct swarm_event *event)
+{
+    bool is_done = event->status == FB_OK ||
+                   (event->status == FB_IO && swarm_draw(swarm, event->node, 2) == 0);
+    if (event->kind == SWARM_DONE && is_done)
+        swarm_stored(swarm, event);
+}
+
+static void code_move(struct swarm *swarm, struct swarm_event *event)
+{
+    if (event->kind == SWARM_HALF)
+        return;
+    if (event->op.kind == FB_OP_ENCODE)
+        swarm_encode(swarm, event);
+    else if (!swarm_decode(swarm, event))
+        event->status = FB_INVALID;
+}
+
 static void op_move(struct swarm *swarm, struct swarm_event *event)
 {
+    if (event->op.kind == FB_OP_STORE)
+        store_move(swarm, event);
     if (event->status != FB_OK)
         return;
-    const struct fb_block *block = &event->op.block;
     if (event->op.kind == FB_OP_FETCH)
-        move_words(swarm, event, NULL, swarm_content(block->object, block->offset));
+        fetch_move(swarm, event);
+    else if (event->op.kind == FB_OP_ENCODE || event->op.kind == FB_OP_DECODE)
+        code_move(swarm, event);
     else if (event->op.kind == FB_OP_PULL)
         pull_move(swarm, event);
     else if (event->op.kind == FB_OP_READ)
@@ -274,12 +339,20 @@ static void op_move(struct swarm *swarm, struct swarm_event *event)
         write_move(swarm, event);
 }
 
+static bool is_meta(const struct swarm_event *event)
+{
+    return event->op.kind == FB_OP_META_GET || event->op.kind == FB_OP_META_PUT;
+}
+
 void swarm_op_half(struct swarm *swarm, struct swarm_event *event)
 {
+    if (is_meta(event))
+        swarm_meta_effect(swarm, event);
     if (event->life != swarm->nodes[event->node].life)
         return;
     struct swarm_event rest = *event;
-    op_move(swarm, &rest);
+    if (!is_meta(event))
+        op_move(swarm, &rest);
     rest.kind = SWARM_DONE;
     swarm_push_again(swarm, &rest, rest.detail);
 }
@@ -300,15 +373,17 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
     struct swarm_node *host = &swarm->nodes[event->node];
     if (event->life != host->life)
         return; /* the node that wanted it is no more */
-    if (!event->is_moved)
+    if (!event->is_moved && !is_meta(event))
         op_move(swarm, event);
     event->is_moved = true;
     if (host->ready_ns > swarm->now_ns) {
         swarm_push_again(swarm, event, host->ready_ns);
         return;
     }
-    if (event->op.kind != FB_OP_SCAN)
+    if (event->op.kind != FB_OP_SCAN && !is_meta(event)) {
         op_unclaim(swarm, event->node, &event->op);
+        encode_claim(swarm, event->node, &event->op, UINT16_MAX);
+    }
     host->ops_open--;
     struct fb_event done = {
         .kind = FB_EVENT_DONE,
@@ -318,6 +393,8 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
         done.done.digest = op_digest(swarm, event);
     if (event->op.kind == FB_OP_SCAN)
         header_scan(swarm, event, &done.done);
+    if (is_meta(event))
+        done.done.record = event->record;
     if (event->op.kind == FB_OP_WRITE && event->status == FB_OK) {
         const struct fb_header header = fb_header_of_write(&event->op);
         fb_header_put(host->pages[header.position / swarm->unit_bytes / FB_UNITS_PER_CHUNK],

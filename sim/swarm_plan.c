@@ -101,10 +101,36 @@ static void draw_sizes(struct fb_random *random, struct fb_config *config)
     config->waiters_max = log_between(random, 1, 256);
     config->retries_max = pick(random, 8, (const uint64_t[]){0, 1, 2, 3, 8, 8, 8, 16});
     config->replicas = 1 + below(random, FB_RANKS_MAX);
-    config->erasure_data = 0; /* nothing is written durably here: tests/test_erasure.c does */
+    if (config->drain_bytes_per_s > 0 && config->drain_bytes_per_s < 50 * config->block_size_bytes)
+        config->drain_bytes_per_s = 50 * config->block_size_bytes;
+    if (config->drain_check_ns < MS)
+        config->drain_check_ns = MS;
 }
 
-static void draw_config(struct fb_random *random, bool is_beyond, struct fb_config *config)
+/* An erasure code, now and then: no more fragments than nodes, cut where words end. */
+static void draw_code(struct fb_random *random, uint32_t nodes, struct fb_config *config)
+{
+    uint64_t data = 1 + below(random, 4), parity = below(random, 3);
+    uint64_t block = pick(random, 3, (const uint64_t[]){512, 1024, 4096});
+    uint64_t chunks = config->memory_size_bytes / config->block_size_bytes;
+    uint64_t device_chunks = config->device_size_bytes / config->block_size_bytes;
+    bool is_wanted = one_in(random, 4) && chunks > 1; /* for a block and its parity */
+    config->erasure_data = 0;
+    config->erasure_parity = 2;
+    if (!is_wanted || data + parity > nodes || parity > data)
+        return;
+    config->block_size_bytes = block;
+    config->memory_size_bytes = chunks * block;
+    config->device_size_bytes = device_chunks * block;
+    config->erasure_data = data;
+    config->erasure_parity = parity;
+    config->write_quorum = 1 + below(random, parity + 1);
+    if (fb_config_fault(config) != NULL)
+        config->erasure_data = 0;
+}
+
+static void draw_config(struct fb_random *random, bool is_beyond, uint32_t nodes,
+                        struct fb_config *config)
 {
     uint32_t count;
     const struct fb_config_entry *table = fb_config_table(&count);
@@ -114,6 +140,7 @@ static void draw_config(struct fb_random *random, bool is_beyond, struct fb_conf
         draw_field(random, &table[i], (uint64_t *)(void *)field);
     }
     draw_sizes(random, config);
+    draw_code(random, nodes, config);
     config->check_digest = is_beyond ? one_in(random, 2) : !one_in(random, 8);
     config->use_peers = !one_in(random, 32);
     config->keep_peer_blocks = !one_in(random, 4);
@@ -162,6 +189,15 @@ static void draw_request(struct fb_random *random, const struct fb_swarm_plan *p
     request->size = block_size(plan, block);
     request->count = 0;
     if (request->verb == FB_SWARM_VERB_get || request->verb == FB_SWARM_VERB_get_invalid)
+        return;
+    if (request->verb == FB_SWARM_VERB_write || request->verb == FB_SWARM_VERB_get_written ||
+        request->verb == FB_SWARM_VERB_forget) {
+        request->object %= SWARM_WRITTEN_OBJECTS;
+        request->size = block_size(plan, block ^ UINT64_C(1) << 32);
+        request->count = (uint32_t)below(random, SWARM_VERSIONS * FB_LEVEL_VOLATILE);
+        return;
+    }
+    if (request->verb == FB_SWARM_VERB_lookup || request->verb == FB_SWARM_VERB_commit)
         return;
     request->object = (uint32_t)below(random, 1 + blocks / 16);
     request->index = (uint32_t)below(random, 8);
@@ -261,6 +297,11 @@ static void keep_possible(struct fb_swarm_plan *plan)
     bool is_patient = plan->config.retries_max > FB_RANKS_MAX;
     if (!plan->is_beyond && !is_patient && plan->config.hedge_ns < answer_ns)
         plan->config.hedge_ns = answer_ns;
+    /* The same of a writer whose holders have to pull the bytes, and to write them. */
+    uint64_t hold_ns = answer_ns + 20 * (plan->pull_ns + plan->device_ns) + MS;
+    uint64_t tries = plan->config.retries_max + 1;
+    if (!plan->is_beyond && plan->config.hold_ns < hold_ns / tries)
+        plan->config.hold_ns = hold_ns / tries;
 }
 
 struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
@@ -272,7 +313,7 @@ struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
     plan->seed = seed;
     plan->is_beyond = is_beyond;
     draw_cluster(&random, plan);
-    draw_config(&random, is_beyond, &plan->config);
+    draw_config(&random, is_beyond, plan->nodes, &plan->config);
     keep_possible(plan);
     draw_requests(&random, plan);
     draw_faults(&random, plan);

@@ -64,8 +64,9 @@ static uint64_t limit_ns(const struct fb_swarm_plan *plan)
     uint64_t op_ns = 8 * (plan->message_ns + plan->pull_ns + plan->device_ns + plan->origin_ns) +
                      1000 * plan->step_ns + 1000000;
     uint64_t try_ns = 4 * op_ns + 3 * config->hedge_ns + 3 * config->wait_ns + config->fetch_ns +
-                      100 * config->backoff_ns;
-    return 4 * (config->retries_max + 4) * try_ns + 2 * config->lend_ns + 100 * op_ns;
+                      100 * config->backoff_ns + 200 * config->hold_ns;
+    uint64_t drain_ns = 1000 * (config->drain_check_ns + config->drain_delay_ns) + 100000 * op_ns;
+    return 4 * (config->retries_max + 4) * try_ns + 2 * config->lend_ns + 100 * op_ns + drain_ns;
 }
 
 static void phase_poll(struct swarm *swarm)
@@ -170,6 +171,11 @@ static void phase_overdue(struct swarm *swarm)
     if (open == FB_NONE)
         check = FB_SWARM_CHECK_idle;
     bool is_idle = swarm_is_idle(swarm, &node);
+    if (open == FB_NONE && !is_idle && swarm_has_orphans(swarm)) {
+        swarm_saw(swarm, FB_SWARM_SIGHT_orphans_stay);
+        swarm->is_over = true;
+        return;
+    }
     if (open == FB_NONE) {
         swarm_judge(swarm, check, is_idle, "node %u is not idle %llu ms after all was quiet", node,
                     (unsigned long long)swarm->limit_ns / 1000000);
@@ -195,10 +201,12 @@ static void phase_step(struct swarm *swarm)
         heal(swarm);
         break;
     case PHASE_SETTLE:
-        if (is_quiet)
+        if (is_quiet) {
+            swarm_check_kept(swarm);
             after_begin(swarm);
-        else if (is_late)
+        } else if (is_late) {
             phase_overdue(swarm);
+        }
         break;
     case PHASE_AFTER:
         if (is_quiet)
@@ -269,11 +277,16 @@ static void dispatch(struct swarm *swarm, struct swarm_event *event, uint64_t at
             swarm_node_tick(swarm, event->node);
         return;
     case SWARM_VIEW:
-        if (event->life == host->life && host->is_up)
-            swarm_node_step(swarm, event->node, &view);
+        if (event->life != host->life || !host->is_up)
+            return;
+        host->view = swarm->view;
+        swarm_node_step(swarm, event->node, &view);
         return;
     case SWARM_FAULT:
         fault_strike(swarm, event->index);
+        return;
+    case SWARM_LATE:
+        swarm_meta_late(swarm, event);
         return;
     case SWARM_RESTART:
         swarm_node_restart(swarm, event->node);
@@ -295,6 +308,7 @@ static void run_open(struct swarm *swarm)
     swarm->unit_bytes =
         (plan->config.block_size_bytes + FB_UNITS_PER_CHUNK - 1) / FB_UNITS_PER_CHUNK;
     swarm->limit_ns = limit_ns(plan);
+    swarm->members_min = plan->nodes;
     swarm->event_free = FB_NONE;
     swarm->request_max =
         plan->request_count + plan->nodes * (plan->after + whole_blocks(&plan->config));
@@ -326,6 +340,7 @@ static void run_close(struct swarm *swarm)
         swarm_node_close(&swarm->nodes[node]);
     }
     fb_event_heap_free(&swarm->heap);
+    swarm_names_free(swarm);
     free(swarm->events);
     free(swarm->requests);
 }
@@ -353,8 +368,10 @@ void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm
                     "%u events and no end after %llu ms", SWARM_EVENTS_MAX,
                     (unsigned long long)swarm->now_ns / 1000000);
     }
-    if (!result->is_failed)
+    if (!result->is_failed) {
+        swarm_check_kept(swarm);
         swarm_check_all(swarm);
+    }
     run_close(swarm);
     free(swarm);
 }

@@ -94,6 +94,30 @@ static void ask_match(struct swarm *swarm, struct swarm_request *request, struct
     out->keys = swarm->keys;
 }
 
+static void ask_write(struct swarm *swarm, struct swarm_request *request, struct fb_request *out)
+{
+    swarm_durable_ask(swarm, request);
+    out->kind = FB_REQUEST_WRITE;
+    out->level = swarm_level_of(&request->what);
+    out->span = (struct fb_span){.region = FB_REGION_CLIENT,
+                                 .peer = request->what.node,
+                                 .offset = swarm_index(swarm, request),
+                                 .size = request->block.size};
+}
+
+static void ask_get_written(struct swarm *swarm, struct swarm_request *request,
+                            struct fb_request *out)
+{
+    request->known = swarm_durable_ask(swarm, request)->is_stored;
+    out->kind = FB_REQUEST_GET;
+}
+
+static void ask_forget(struct swarm *swarm, struct swarm_request *request, struct fb_request *out)
+{
+    swarm_durable_ask(swarm, request)->is_forgotten = true;
+    out->kind = FB_REQUEST_FORGET;
+}
+
 static bool served_ok(const struct swarm *swarm, const struct fb_reply *reply)
 {
     (void)swarm;
@@ -109,6 +133,36 @@ static bool served_or_absent(const struct swarm *swarm, const struct fb_reply *r
            (reply->status == FB_TIMEOUT && is_hasty);
 }
 
+/* What a drive shall hold a node without one can not take. */
+static bool served_write(const struct swarm *swarm, const struct fb_reply *reply)
+{
+    const struct swarm_request *request = &swarm->requests[(uint32_t)reply->request_id];
+    bool is_impossible =
+        swarm_level_of(&request->what) == FB_LEVEL_DEVICE &&
+        (swarm->plan->config.device_size_bytes == 0 || swarm->plan->config.device_writes_max == 0);
+    return reply->status == FB_OK || is_impossible;
+}
+
+static bool served_written(const struct swarm *swarm, const struct fb_reply *reply)
+{
+    const struct swarm_request *request = &swarm->requests[(uint32_t)reply->request_id];
+    return reply->status == FB_OK || (reply->status == FB_ABSENT && request->known == 0);
+}
+
+static bool served_lookup(const struct swarm *swarm, const struct fb_reply *reply)
+{
+    (void)swarm;
+    return reply->status == FB_OK || reply->status == FB_ABSENT ||
+           swarm->plan->config.metas_max == 0;
+}
+
+/* Whoever hears TIMEOUT looks up: another commit would be another. */
+static bool served_commit(const struct swarm *swarm, const struct fb_reply *reply)
+{
+    return reply->status == FB_OK || reply->status == FB_CONFLICT || reply->status == FB_TIMEOUT ||
+           swarm->plan->config.metas_max == 0;
+}
+
 static bool served_invalid(const struct swarm *swarm, const struct fb_reply *reply)
 {
     (void)swarm;
@@ -121,7 +175,8 @@ static void judge_get(struct swarm *swarm, struct swarm_request *request,
 {
     uint32_t id = (uint32_t)reply->request_id, first;
     bool is_refused = reply->reason == FB_REASON_REFUSED || reply->reason == FB_REASON_ABSENT;
-    bool may_be_absent = request->block.object == FB_OBJECT_NONE;
+    bool may_be_absent =
+        request->block.object == FB_OBJECT_NONE || request->what.verb == FB_SWARM_VERB_get_written;
     bool is_sane = (reply->status == FB_OK) != is_refused && reply->reason < FB_REASON_COUNT &&
                    (reply->status == FB_ABSENT) == (reply->reason == FB_REASON_ABSENT) &&
                    (reply->status != FB_ABSENT || may_be_absent);
@@ -179,6 +234,24 @@ static void judge_match(struct swarm *swarm, struct swarm_request *request,
                 (uint32_t)reply->request_id, request->what.object, reply->match_count, known);
 }
 
+static void judge_write(struct swarm *swarm, struct swarm_request *request,
+                        const struct fb_reply *reply)
+{
+    swarm_judge(swarm, FB_SWARM_CHECK_sane_reply,
+                reply->status < FB_STATUS_COUNT && reply->status != FB_ABSENT,
+                "write %u is answered with status %u", swarm_index(swarm, request), reply->status);
+    if (reply->status == FB_OK)
+        swarm_acked(swarm, request);
+}
+
+static void judge_forget(struct swarm *swarm, struct swarm_request *request,
+                         const struct fb_reply *reply)
+{
+    bool is_sane = reply->status == FB_OK || reply->status == FB_BUSY;
+    swarm_judge(swarm, FB_SWARM_CHECK_sane_reply, is_sane, "forget %u is answered %s",
+                swarm_index(swarm, request), fb_status_name((enum fb_status)reply->status));
+}
+
 /* In the order of FB_SWARM_VERBS. */
 static const struct verb_row rows[] = {
     {"get", ask_get, served_ok, judge_get},
@@ -186,6 +259,11 @@ static const struct verb_row rows[] = {
     {"get_invalid", ask_get_invalid, served_invalid, judge_invalid},
     {"put", ask_put, served_ok, judge_put},
     {"match", ask_match, served_ok, judge_match},
+    {"write", ask_write, served_write, judge_write},
+    {"get_written", ask_get_written, served_written, judge_get},
+    {"forget", ask_forget, served_ok, judge_forget},
+    {"lookup", swarm_ask_lookup, served_lookup, swarm_judge_lookup},
+    {"commit", swarm_ask_commit, served_commit, swarm_judge_commit},
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == FB_SWARM_VERB_COUNT, "a row a verb");
 
@@ -250,6 +328,8 @@ void swarm_request_send(struct swarm *swarm, uint32_t index)
     event.request =
         (struct fb_request){.request_id = index | (uint64_t)request->tries << TRY_SHIFT};
     request->life = host->life;
+    request->crashes = swarm->crashes;
+    request->drives_lost = swarm->drives_lost;
     request->state = REQUEST_OPEN;
     rows[request->what.verb].ask(swarm, request, &event.request);
     event.request.block = request->block;

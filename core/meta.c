@@ -6,13 +6,14 @@
  *                       PUT --BUSY, THROTTLED--> PAUSE --META_PUT--> PUT
  *                       PUT --IO, TIMEOUT, GONE: unsure--> PAUSE --META_GET--> CHECK
  *                     CHECK --still the expected version--> PUT
- *                     CHECK --ours: OK, or another's: CONFLICT--> reply
+ *                     CHECK --ours: OK, another's: CONFLICT, several later: TIMEOUT--> reply
  *     any --retries_max failures--> reply
  *
  * META_PUT is a compare-and-swap (R15), so a commit is never applied over one that it has not seen.
- * A PUT that was not answered may have been applied, or may still be: the record is read, and if it
- * is ours at the version that we would have made, we won. When the store stays silent the client
- * hears TIMEOUT and knows no more than that: it looks up. */
+ * A PUT that was not answered may have been applied, or may still be: the record is read. If it is
+ * ours at the version that we would have made, we won; if another's is there, we lost. When there
+ * are more versions since, ours may have been the first of them: nobody can tell. Then, and when
+ * the store stays silent, the client hears TIMEOUT and knows no more than that: it looks up. */
 #include "flows.h"
 
 enum { META_FREE, META_GET, META_PUT, META_CHECK, META_PAUSE };
@@ -143,6 +144,16 @@ static bool record_is_ours(const struct meta *meta, const struct fb_meta *found)
            found->value.low == meta->record.value.low && found->size == meta->record.size;
 }
 
+/* What a commit that was not applied now, or not before, is told. */
+static enum fb_status lost_as(const struct meta *meta, const struct fb_meta *found)
+{
+    FB_ASSERT(meta->is_commit);
+    if (record_is_ours(meta, found))
+        return FB_OK;
+    bool is_hidden = meta->is_unsure && found->version > meta->record.version + 1;
+    return is_hidden ? FB_TIMEOUT : FB_CONFLICT;
+}
+
 /* A commit of unknown fate has read the record. */
 static void meta_checked(struct step *step, uint32_t index, const struct fb_meta *found)
 {
@@ -152,7 +163,7 @@ static void meta_checked(struct step *step, uint32_t index, const struct fb_meta
     if (found->version == meta->record.version)
         meta_send(step, index, META_PUT); /* should the first be applied yet, this one is not */
     else
-        meta_end(step, index, record_is_ours(meta, found) ? FB_OK : FB_CONFLICT, found);
+        meta_end(step, index, lost_as(meta, found), found);
 }
 
 void meta_done(struct step *step, uint32_t index, const struct fb_done *done)
@@ -170,10 +181,11 @@ void meta_done(struct step *step, uint32_t index, const struct fb_done *done)
         meta_checked(step, index, &record);
         return;
     }
-    if (status == FB_CONFLICT && meta->state == META_PUT && record_is_ours(meta, &record))
-        status = FB_OK;
-    if (status == FB_OK || status == FB_INVALID || (status == FB_ABSENT && is_read) ||
-        (status == FB_CONFLICT && !is_read)) {
+    if (status == FB_CONFLICT && meta->state == META_PUT) {
+        meta_end(step, index, lost_as(meta, &record), &record);
+        return;
+    }
+    if (status == FB_OK || status == FB_INVALID || (status == FB_ABSENT && is_read)) {
         meta_end(step, index, status, &record);
         return;
     }

@@ -2,7 +2,7 @@
  *
  * A read is cut into blocks, several of which are in flight. A reply names a place in the cache
  * memory, which this process has mapped for reading: the bytes are copied from there and the lease
- * goes back. A block that finds the daemon busy is asked for again after a pause.
+ * goes back, or both are the caller's for a while. A block that finds the daemon busy is asked for again after a pause.
  *
  *     forebay_read_start --> starting --all blocks asked for, all answered--> ended --> returned */
 #include "hw/client_internal.h"
@@ -15,7 +15,7 @@ enum { BUSY_TRIES_MAX = 200, BUSY_DOUBLINGS_MAX = 9 };
 static const uint64_t busy_pause_first_ns = 200000;
 
 /* What the library keeps in forebay_read.internal. */
-enum { READ_NEXT, READ_END, READ_PENDING, READ_ERROR, READ_SIZE, READ_IS_LISTED };
+enum { READ_NEXT, READ_END, READ_PENDING, READ_ERROR, READ_SIZE, READ_IS_LISTED, READ_LEASE };
 
 static void ended_append(struct forebay_client *client, struct forebay_read *read)
 {
@@ -50,9 +50,13 @@ void forebay_read_start(struct forebay_read *read)
     client->reads++;
     memset(read->internal, 0, sizeof(read->internal));
     read->internal[READ_SIZE] = size;
-    if (size > INT64_MAX)
+    read->lent = NULL;
+    bool is_cut =
+        size > 0 && read->bytes == NULL &&
+        read->offset / client->block_size != (read->offset + size - 1) / client->block_size;
+    if (size > INT64_MAX || is_cut)
         read->internal[READ_ERROR] = EINVAL;
-    if (size == 0 || size > INT64_MAX) {
+    if (size == 0 || read->internal[READ_ERROR] != 0) {
         read_settle(client, read);
         return;
     }
@@ -120,9 +124,9 @@ static void blocks_ask(struct forebay_client *client)
     }
 }
 
-/* Copies the part of a lent block that is asked for. */
-static int block_copy(struct forebay_client *client, const struct forebay_read *read,
-                      uint64_t block, const struct fb_ring_reply *reply)
+/* Copies the part of a lent block that is asked for, or lends it on. */
+static int block_take(struct forebay_client *client, struct forebay_read *read, uint64_t block,
+                      const struct fb_ring_reply *reply)
 {
     uint64_t at = block * client->block_size; /* in the object */
     uint64_t from = at > read->offset ? at : read->offset;
@@ -132,9 +136,21 @@ static int block_copy(struct forebay_client *client, const struct forebay_read *
                    reply->size <= client->memory_size - reply->offset && from <= to;
     if (!is_sane)
         return -EPROTO;
-    memcpy((unsigned char *)read->bytes + (from - read->offset),
-           client->memory + reply->offset + (from - at), to - from);
+    const unsigned char *bytes = client->memory + reply->offset + (from - at);
+    if (read->bytes == NULL) {
+        read->lent = bytes;
+        read->internal[READ_LEASE] = reply->lease;
+    } else {
+        memcpy((unsigned char *)read->bytes + (from - read->offset), bytes, to - from);
+    }
     return 0;
+}
+
+void forebay_read_return(struct forebay_read *read)
+{
+    if (read->lent != NULL)
+        client_release(read->file->client, read->internal[READ_LEASE]);
+    read->lent = NULL;
 }
 
 /* Puts a block aside that found the daemon busy; false: that was once too often. */
@@ -165,8 +181,9 @@ static void block_handle(struct forebay_client *client, uint32_t slot,
         return;
     if (code == 0) {
         client->busy_tries = 0;
-        code = block_copy(client, read, record.block, reply);
-        client_release(client, reply->lease);
+        code = block_take(client, read, record.block, reply);
+        if (read->lent == NULL)
+            client_release(client, reply->lease);
     }
     if (code == 0 && reply->reason < FB_REASON_COUNT)
         read->file->blocks[reply->reason]++;

@@ -147,7 +147,8 @@ void forebay_pin_leave(struct forebay_pin *pin);
 int forebay_file_invalidate(struct forebay_file *file);
 
 /* A read that is not waited for. The caller fills in the first five and keeps the struct and bytes
- * until it is returned by forebay_client_wait. */
+ * until it is returned by forebay_client_wait. bytes NULL: nothing is copied: when the read has
+ * ended, `lent` is where its bytes stand in the cache, until forebay_read_return. */
 struct forebay_read {
     struct forebay_file *file;
     uint64_t offset;
@@ -155,12 +156,17 @@ struct forebay_read {
     uint64_t size;
     void *context;        /* the caller's own */
     int64_t result;       /* as forebay_file_read; once it is returned */
-    uint64_t internal[6]; /* the library's */
+    const void *lent;     /* NULL: nothing is lent */
+    uint64_t internal[7]; /* the library's */
     struct forebay_read *next;
 };
 
-/* Begins a read. Any number may be in progress; they end in any order. */
+/* Begins a read. Any number may be in progress; they end in any order. Errors of one without bytes:
+ * -EINVAL: it does not lie in one block; -EBUSY: the client holds more than 128 lent ones. */
 void forebay_read_start(struct forebay_read *read);
+
+/* Gives back what an ended read was lent, if anything, before its file is closed. */
+void forebay_read_return(struct forebay_read *read);
 
 /* The next read that has ended; NULL: none is in progress, or none has ended and is_waiting is 0.
  */

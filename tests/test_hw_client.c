@@ -199,6 +199,64 @@ static void reads_in_progress_all_end(void **state)
     forebay_client_close(client);
 }
 
+/* What is lent stays while other blocks come and go, as long as it is held. */
+static void read_without_bytes_lends_them(void **state)
+{
+    (void)state;
+    enum { SIZE = 5000 };
+    struct forebay_client *client = client_open();
+    struct forebay_file *file = file_open(client, "large");
+    unsigned char *bytes = test_malloc(FILE_BYTES);
+    struct forebay_read lent = {.file = file, .offset = 3 * BLOCK_BYTES + 17, .size = SIZE};
+    forebay_read_start(&lent);
+    assert_ptr_equal(forebay_client_wait(client, 1), &lent);
+    assert_int_equal(lent.result, SIZE);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(forebay_file_read(file, 0, bytes, FILE_BYTES), FILE_BYTES);
+        assert_memory_equal(lent.lent, content + lent.offset, SIZE);
+    }
+    forebay_read_return(&lent);
+    assert_null(lent.lent);
+    forebay_read_return(&lent); /* nothing is lent: nothing happens */
+    struct forebay_read end = {.file = file, .offset = FILE_BYTES - 10, .size = SIZE};
+    forebay_read_start(&end);
+    assert_ptr_equal(forebay_client_wait(client, 1), &end);
+    assert_int_equal(end.result, 10);
+    assert_memory_equal(end.lent, content + end.offset, 10);
+    forebay_read_return(&end);
+    struct forebay_read cut = {.file = file, .offset = BLOCK_BYTES - 1, .size = 2};
+    forebay_read_start(&cut);
+    assert_ptr_equal(forebay_client_wait(client, 1), &cut);
+    assert_int_equal(cut.result, -EINVAL);
+    assert_null(cut.lent);
+    test_free(bytes);
+    forebay_file_close(file);
+    forebay_client_close(client);
+}
+
+/* More in all than a client may hold at once. */
+static void reads_lent_again_and_again_lose_no_lease(void **state)
+{
+    (void)state;
+    enum { READS = 100, SIZE = 100 };
+    struct forebay_client *client = client_open();
+    struct forebay_file *file = file_open(client, "large");
+    struct forebay_read *reads = test_calloc(READS, sizeof(*reads));
+    for (uint32_t round = 0; round < 5; round++) {
+        for (uint32_t i = 0; i < READS; i++) {
+            reads[i] = (struct forebay_read){.file = file, .offset = i * 10, .size = SIZE};
+            forebay_read_start(&reads[i]);
+        }
+        for (struct forebay_read *read; (read = forebay_client_wait(client, 1)) != NULL;)
+            assert_memory_equal(read->lent, content + read->offset, SIZE);
+        for (uint32_t i = 0; i < READS; i++)
+            forebay_read_return(&reads[i]);
+    }
+    test_free(reads);
+    forebay_file_close(file);
+    forebay_client_close(client);
+}
+
 static int entry_count(void *context, const struct forebay_entry *entry)
 {
     uint32_t *count = context;
@@ -454,6 +512,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(open_absent_and_bad_names_fail),
         cmocka_unit_test(read_any_part_gives_its_bytes),
         cmocka_unit_test(reads_in_progress_all_end),
+        cmocka_unit_test(read_without_bytes_lends_them),
+        cmocka_unit_test(reads_lent_again_and_again_lose_no_lease),
         cmocka_unit_test(list_of_several_pages_is_whole),
         cmocka_unit_test(put_blocks_are_got_and_matched),
         cmocka_unit_test(write_of_any_size_is_read_back),

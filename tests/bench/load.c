@@ -2,7 +2,7 @@
  * number in flight and in the same order, and prints one line of JSON. bench_real.py compares.
  *
  *     load KIND TARGET [--name OBJECT] [--count N] [--size BYTES] [--depth N] [--connections N]
- *          [--seconds S] [--seed N] [--from SOURCE] [--level N]
+ *          [--seconds S] [--seed N] [--from SOURCE] [--level N] [--lent]
  *
  * KIND: daemon, put, memcached, memcached-fill, redis, redis-fill, file-make, file-read,
  * file-write; see load.h. Exit code 1: a call failed or a value was wrong. */
@@ -158,6 +158,9 @@ static void option_take(struct load *load, int option, const char *value)
     case 'f':
         load->from = value;
         break;
+    case 't':
+        load->is_lent = true;
+        break;
     default:
         load->level = (uint32_t)strtoul(value, NULL, 10);
         break;
@@ -166,12 +169,17 @@ static void option_take(struct load *load, int option, const char *value)
 
 int main(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"name", required_argument, NULL, 'n'},        {"count", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 'b'},        {"depth", required_argument, NULL, 'd'},
-        {"connections", required_argument, NULL, 'k'}, {"seconds", required_argument, NULL, 's'},
-        {"seed", required_argument, NULL, 'r'},        {"from", required_argument, NULL, 'f'},
-        {"level", required_argument, NULL, 'l'},       {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"name", required_argument, NULL, 'n'},
+                                          {"count", required_argument, NULL, 'c'},
+                                          {"size", required_argument, NULL, 'b'},
+                                          {"depth", required_argument, NULL, 'd'},
+                                          {"connections", required_argument, NULL, 'k'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"seed", required_argument, NULL, 'r'},
+                                          {"from", required_argument, NULL, 'f'},
+                                          {"level", required_argument, NULL, 'l'},
+                                          {"lent", no_argument, NULL, 't'},
+                                          {NULL, 0, NULL, 0}};
     struct load load = {.count = 1,
                         .size_bytes = 4096,
                         .depth = 1,

@@ -24,6 +24,7 @@ struct load {
     uint64_t expected;     /* of the reads of a daemon: answered from where --from says */
     const char *from;      /* NULL: anywhere */
     uint32_t level;
+    bool is_lent; /* reads of a daemon: looked at where they stand in the cache */
 };
 
 uint64_t load_now_ns(void);

@@ -45,14 +45,17 @@ void load_daemon(struct load *load)
     if (code != 0)
         load_fail(load->name, code);
     for (uint32_t i = 0; i < load->depth; i++)
-        reads[i] = (struct forebay_read){.file = file, .bytes = load_allocate(load->size_bytes)};
+        reads[i] = (struct forebay_read){
+            .file = file, .bytes = load->is_lent ? NULL : load_allocate(load->size_bytes)};
     load_begin(load);
     for (uint32_t i = 0; i < load->depth; i++)
         read_begin(load, &reads[i]);
     for (struct forebay_read *read; (read = forebay_client_wait(client, 1)) != NULL;) {
         if (read->result != (int64_t)load->size_bytes)
             load_fail("read", read->result < 0 ? read->result : -5);
-        load_check(read->bytes, load->size_bytes, (uint64_t)(uintptr_t)read->context);
+        load_check(load->is_lent ? read->lent : read->bytes, load->size_bytes,
+                   (uint64_t)(uintptr_t)read->context);
+        forebay_read_return(read);
         load_count(load);
         if (!load_is_over(load))
             read_begin(load, read);

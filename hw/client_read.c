@@ -2,7 +2,8 @@
  *
  * A read is cut into blocks, several of which are in flight. A reply names a place in the cache
  * memory, which this process has mapped for reading: the bytes are copied from there and the lease
- * goes back, or both are the caller's for a while. A block that finds the daemon busy is asked for again after a pause.
+ * goes back, or both are the caller's for a while. A block that finds the daemon busy is asked for
+ * again after a pause.
  *
  *     forebay_read_start --> starting --all blocks asked for, all answered--> ended --> returned */
 #include "hw/client_internal.h"

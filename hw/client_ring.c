@@ -1,6 +1,6 @@
-/* The client's end of the ring; see ring.h. Waits by looking for a short while, then by a futex. The
- * while is as long as answers take: where they come from a drive or a peer, looking for them only
- * takes the processor from those who bring them. */
+/* The client's end of the ring; see ring.h. Waits by looking for a short while, then by a futex.
+ * The while is as long as answers take: where they come from a drive or a peer, looking for them
+ * only takes the processor from those who bring them. */
 #include "hw/client_internal.h"
 
 #include <errno.h>

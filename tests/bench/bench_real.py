@@ -23,7 +23,8 @@ import statistics
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 
 import contenders  # noqa: E402
 import hw_test  # noqa: E402
@@ -73,12 +74,13 @@ def ratio_text(first, peer, key):
 
 def line(row, first, result):
     if not result["figures"]:
-        return "| %s | not measured: %s | | | | |" % (result["name"], result["missing"])
+        return "| %s | not measured: %s | | | | | |" % (result["name"], result["missing"])
     values = sorted(figure[row.key] for figure in result["figures"])
     has_core = "per_core" in result["figures"][0]
-    return "| %s | %s | %s to %s | %s | %s | %s |" % (
+    return "| %s | %s | %s to %s | %s | %s | %s | %s |" % (
         result["name"], number(statistics.median(values)), number(values[0]), number(values[-1]),
         number(median(result, "per_core")) if has_core else "",
+        number(median(result, "per_all")) if "per_all" in result["figures"][0] else "",
         ratio_text(first, result, row.key), ratio_text(first, result, "per_core"))
 
 
@@ -107,9 +109,9 @@ def section(measured):
     row = ROWS[measured["row"]]
     results = measured["contenders"]
     lines = ["## " + row.title, "", row.what, "",
-             "| contender | %s, median | range | %s a core of the server | forebay's ratio | "
-             "ratio a core |" % (row.unit, row.unit),
-             "|---|---|---|---|---|---|"]
+             "| contender | %s, median | range | a core of the server | a core of all | "
+             "forebay's ratio | ratio a core of the server |" % row.unit,
+             "|---|---|---|---|---|---|---|"]
     lines += [line(row, results[0], result) for result in results]
     lines += [""] + ["- " + verdict for verdict in verdicts(row, results)]
     if row.source:
@@ -145,7 +147,8 @@ def machine(folder):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="utf-8") as file:
         congestion = file.read().strip()
-    return {"congestion": congestion, "processor": model[0] if model else platform.machine(), "cores": os.cpu_count(),
+    return {"congestion": congestion,
+            "processor": model[0] if model else platform.machine(), "cores": os.cpu_count(),
             "memory_gib": round(memory / 2**30), "kernel": platform.release(),
             "file_system": file_system(os.path.realpath(folder)),
             "load_before": os.getloadavg()[0], "fio": version("fio", "--version"),
@@ -158,16 +161,19 @@ def machine(folder):
 def report(facts, measured, arguments):
     head = ("# forebayd beside its peers on one machine\n\n"
             "Written by `tests/bench/bench_real.py build --rounds %d --seconds %g --nice %d "
-            "--table experiments/bench-real.md`: contenders take turns, %d rounds; medians, and medians of "
-            "each round's ratios. A core of the server: operations by processor time, user and "
-            "system, of the process that serves (the first one where there are two).\n\n"
+            "--table experiments/bench-real.md`: contenders take turns, %d rounds; medians, and "
+            "medians of each round's ratios. A core of the server: operations by processor time, "
+            "user and system, of the process that serves (the first one where there are two); of "
+            "all: with what reads, too.\n\n"
             "%s, %d cores, %d GiB, Linux %s, %s, TCP %s; load of other work before the run: %.1f. "
             "%s; %s; %s; %s.\n\n" % (
-                arguments.rounds, arguments.seconds, arguments.nice, arguments.rounds, facts["processor"],
-                facts["cores"], facts["memory_gib"], facts["kernel"], facts["file_system"],
-                facts["congestion"], facts["load_before"], facts["forebay"], facts["fio"], facts["memcached"],
-                facts["redis"]))
-    return head + "\n".join(section(one) for one in measured)
+                arguments.rounds, arguments.seconds, arguments.nice, arguments.rounds,
+                facts["processor"], facts["cores"], facts["memory_gib"], facts["kernel"],
+                facts["file_system"], facts["congestion"], facts["load_before"], facts["forebay"],
+                facts["fio"], facts["memcached"], facts["redis"]))
+    with open(os.path.join(HERE, "LIMITS.md"), encoding="utf-8") as file:
+        limits = file.read()
+    return head + "\n".join(section(one) for one in measured) + "\n" + limits
 
 
 def parse():

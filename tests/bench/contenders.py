@@ -138,20 +138,21 @@ class Mount(Server):
 
 
 class Memcached(Server):
-    def __init__(self, bench):
+    def __init__(self, bench, core):
         self.port = str(free_ports(1)[0])
         super().__init__(bench, "memcached",
                          [tool("memcached", "memcached"), "-t", "1", "-m", "2048", "-I", "8m",
-                          "-l", "127.0.0.1", "-p", self.port, "-u", "root"])
+                          "-l", "127.0.0.1", "-p", self.port, "-u", "root"], core)
         self.wait_until(lambda: is_listening(self.port), "memcached does not start")
 
 
 class Redis(Server):
-    def __init__(self, bench):
+    def __init__(self, bench, core):
         self.port = str(free_ports(1)[0])
         super().__init__(bench, "redis",
                          [tool("redis-server", "redis-server"), "--port", self.port, "--bind",
-                          "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", bench.folder])
+                          "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", bench.folder],
+                         core)
         self.wait_until(lambda: is_listening(self.port), "redis-server does not start")
 
 
@@ -247,4 +248,6 @@ class Bench:
         if serving:
             figure["server_processor_s"] = sum(used[:len(serving)])
             figure["per_core"] = answer["reads"] / figure["server_processor_s"]
+        figure["per_all"] = answer["reads"] / (
+            figure["client_processor_s"] + figure.get("server_processor_s", 0))
         return figure

@@ -8,8 +8,8 @@ import json
 import os
 import subprocess
 
-from contenders import (CLIENT_CORE, Daemon, Failed, JuiceFS, Memcached, Missing, Mount, Redis,
-                        free_ports, tool, wait_until)
+from contenders import (CLIENT_CORE, SERVER_CORE, Daemon, Failed, JuiceFS, Memcached, Missing,
+                        Mount, Redis, free_ports, tool, wait_until)
 
 MIB = 1 << 20
 
@@ -95,9 +95,12 @@ class Drive(Row):
 
 
 class Remote(Row):
-    """Values in another process's memory, over loopback TCP."""
+    """Values in another process's memory, over loopback TCP. Two forebayd and `load` are three
+    processes for two cores, a store and `load` two."""
 
     size, count, depth, block = 0, 0, 0, ""
+    cores = (None, None)  # of servers, and of what reads; None: the scheduler's choice
+    forms = ()            # of forebay's reads: a name for the table, options of load
     source = "the peer"
 
     def contenders(self, bench):
@@ -110,25 +113,26 @@ class Remote(Row):
                                (i, ports[i], 1 - i) for i in range(2)]
         core = ("core: {memory_size: %d MiB, block_size: " + self.block +
                 ", replicas: 1, keep_peer_blocks: false}")
-        lender = Daemon(bench, "lender", head + [core % memory])
-        reader = Daemon(bench, "reader", head + [core % 64], "node=1", core=CLIENT_CORE)
+        lender = Daemon(bench, "lender", head + [core % memory], core=self.cores[0])
+        reader = Daemon(bench, "reader", head + [core % 64], "node=1", core=self.cores[1])
         bench.load("daemon", lender.socket, "--name", "object", *options, "--seconds",
                    max(2, bench.seconds))
         timed = options + ["--seconds", bench.seconds]
 
-        def forebay():
+        def forebay(*form):
             return bench.measure([lender], [reader], "daemon", reader.socket, "--name", "object",
-                                 "--from", "peer", *timed)
+                                 "--from", "peer", *form, *timed, core=self.cores[1])
 
-        made = [("forebayd", forebay)]
+        made = [(name, lambda form=form: forebay(*form)) for name, form in self.forms]
         for name, kind in (("memcached", Memcached), ("redis", Redis)):
-            server, reason = wanted(lambda kind=kind: kind(bench))
+            server, reason = wanted(lambda kind=kind: kind(bench, self.cores[0]))
             if server is None:
                 made.append((name, reason))
                 continue
             bench.load(name + "-fill", server.port, *options)
             made.append((name, lambda name=name, server=server: bench.measure(
-                [server], [], name, server.port, "--connections", 1, *timed)))
+                [server], [], name, server.port, "--connections", 1, *timed,
+                core=self.cores[1])))
         return made
 
 
@@ -136,16 +140,22 @@ class RemoteSmall(Remote):
     title = "Hot 4 KiB over loopback TCP, depth 32"
     targets = (("per_core", 1.0, "memcached"), ("per_core", 1.0, "redis"))
     what = ("Reads through a second forebayd that keeps nothing, so each is pulled out of the "
-            "first one's memory: the client's core runs reader and `load`. memcached (one thread) "
-            "and Redis answer pipelined GETs of `load` on one connection.")
+            "first one's memory. memcached (one thread) and Redis answer pipelined GETs of `load` "
+            "on one connection. What serves has one core, what reads the other: the second "
+            "forebayd and `load` share it.")
     size, count, depth, block = 4096, 16384, 32, "4 KiB"
+    cores = (SERVER_CORE, CLIENT_CORE)
+    forms = (("forebayd", ()),)
 
 
 class RemoteLarge(Remote):
     title = "Hot 1 MiB over loopback TCP, depth 8"
     targets = (("rate", 1.5, "memcached"), ("rate", 1.5, "redis"))
-    what = "As before, with 256 values of 1 MiB."
+    what = ("As before, with 256 values of 1 MiB, all processes placed by the scheduler. Lent: "
+            "`load` has the bytes in the cache memory that it maps, copied: in its own, where "
+            "those of memcached and Redis are received.")
     size, count, depth, block = MIB, 256, 8, "1 MiB"
+    forms = (("forebayd, lent", ("--lent",)), ("forebayd, copied", ()))
 
 
 class Ring(Row):

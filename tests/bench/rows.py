@@ -36,8 +36,8 @@ class Row:
 class Drive(Row):
     title = "NVMe tier, 1 MiB, depth 16"
     what = ("Random blocks that are on forebayd's device and not in its memory (answers from there "
-            "alone are counted), and fio's random reads of a file as large in the same file "
-            "system, both io_uring, O_DIRECT and registered buffers.")
+            "alone are counted; lent to `load`), and fio's random reads of the same bytes of the "
+            "same file, both io_uring, O_DIRECT and registered buffers.")
     unit = "MiB/s"
     key = "mib_per_s"
     targets = (("mib_per_s", 0.9, "fio"),)
@@ -53,7 +53,7 @@ class Drive(Row):
             "core: {memory_size: 32 MiB, block_size: 1 MiB, device_size: %d MiB, bypass: false}"
             % (count + 256)], core=None)
         options = ["--name", "object", "--count", count, "--size", MIB, "--depth", self.depth,
-                   "--from", "device"]
+                   "--from", "device", "--lent"]
         self.fill(bench, daemon, options)
 
         def forebay():
@@ -78,10 +78,10 @@ class Drive(Row):
 
     def fio(self, bench, fio, count):
         ended = subprocess.run(
-            [fio, "--name=read", "--filename=" + bench.path("fio"), "--size=%dM" % count,
-             "--bs=1M", "--rw=randread", "--ioengine=io_uring", "--direct=1", "--fixedbufs=1",
-             "--registerfiles=1", "--iodepth=%d" % self.depth, "--time_based",
-             "--runtime=%g" % bench.seconds, "--output-format=json"],
+            [fio, "--name=read", "--filename=" + bench.path("device"), "--readonly",
+             "--size=%dM" % count, "--bs=1M", "--rw=randread", "--ioengine=io_uring",
+             "--direct=1", "--fixedbufs=1", "--registerfiles=1", "--iodepth=%d" % self.depth,
+             "--time_based", "--runtime=%g" % bench.seconds, "--output-format=json"],
             capture_output=True, timeout=300, check=False)
         if ended.returncode != 0:
             raise Failed("fio: " + ended.stderr.decode()[-500:])

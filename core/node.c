@@ -252,6 +252,14 @@ uint64_t fb_node_undrained_bytes(const struct fb_node *node)
     return node->dirty_bytes;
 }
 
+uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->tenants_limited <= node->config.tenants_max);
+    return tenant < node->config.tenants_max ? node_tenants(state)[tenant].used_bytes : 0;
+}
+
 bool fb_node_holds(const struct fb_node *node, struct fb_key key)
 {
     struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */

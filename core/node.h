@@ -56,6 +56,10 @@ void fb_node_find(const struct fb_node *node, struct fb_key key, struct fb_found
 /* Bytes that were acknowledged as kept here and that are not known to be at the origin. */
 uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 
+/* Bytes of this node's memory that a tenant's blocks take, those that are being read included; 0:
+ * no such tenant. */
+uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant);
+
 /* Walks every invariant; asserts. */
 void fb_node_check(const struct fb_node *node);
 

@@ -70,6 +70,9 @@ enum fb_swarm_fault_kind {
     X(get_invalid, "read a block of a size that no node takes") \
     X(put, "copy a volatile block in") \
     X(match, "longest cached prefix of a chain") \
+    X(gather, "read ranges of several blocks, each held and released") \
+    X(pin, "keep a block in memory for a while") \
+    X(prefetch, "hint that a block will be read") \
     X(write, "write a block durably, at some level") \
     X(get_written, "read a block that only a durable write can have made") \
     X(forget, "give up a block of a durable write") \
@@ -95,6 +98,9 @@ enum fb_swarm_verb {
     X(loan_kept, false, "lent memory is not written before RETURN or expiry") \
     X(client_span, false, "client memory is not read after the reply") \
     X(known_target, false, "messages and pulls go to other members") \
+    X(pin_kept, false, "a pinned block is there until the pin's end") \
+    X(quota_kept, false, "when all is quiet a tenant has no more than its quota") \
+    X(fresh, false, "no block is served from memory beyond its tenant's time to live") \
     X(stored_bytes, false, "what is stored at the origin are the bytes that were written") \
     X(level_holds, false, "an answered write is at that moment where its level says") \
     X(acked_is_kept, true, \
@@ -184,6 +190,7 @@ struct fb_swarm_plan {
     uint64_t step_ns;   /* time that a node takes for an event */
     uint64_t detect_ns; /* from a crash to the view without the node; FB_NEVER_NS: never */
     uint64_t heal_ns;   /* no fault strikes after this */
+    uint64_t tenant_quota_bytes, tenant_ttl_ns; /* of objects of odd number; 0: none */
     struct fb_config config;
     struct fb_swarm_fault faults[FB_SWARM_FAULTS_MAX];
     uint32_t fault_count;

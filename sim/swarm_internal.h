@@ -28,13 +28,21 @@ enum {
     SWARM_VERSIONS = 4,
     SWARM_DURABLES_MAX = SWARM_WRITTEN_OBJECTS * SWARM_WRITTEN_BLOCKS * SWARM_VERSIONS,
     SWARM_NAMES = 4,
+    SWARM_RANGES_MAX = 8,   /* of a gather; blocks of an object */
+    SWARM_FILLED_MAX = 256, /* blocks of tenants */
 };
+
+/* request_id of what no client's list asks. */
+#define SWARM_TENANT_ID UINT64_MAX
+
+enum swarm_gather_rest { GATHER_MORE, GATHER_AGAIN, GATHER_OVER };
 
 enum swarm_phase { PHASE_FAULTS, PHASE_SETTLE, PHASE_AFTER, PHASE_WHOLE, PHASE_END };
 
 enum swarm_event_kind {
     SWARM_REQUEST, /* index: of the request */
     SWARM_RELEASE, /* index: of the request; detail: its try */
+    SWARM_ITEM,    /* detail: lease of a gather's range */
     SWARM_MESSAGE,
     SWARM_HALF, /* op: its first half moves */
     SWARM_DONE, /* op: its second half moved */
@@ -84,7 +92,8 @@ struct swarm_node {
     uint16_t *writers;
     uint32_t memory_units, device_units;
     uint32_t life; /* times it began */
-    bool is_up, has_view_event;
+    bool is_up;
+    bool was_tick; /* its last step */
     uint32_t ops_open;
     uint64_t clock_ns; /* ahead of the swarm's */
     uint64_t tick_ns;  /* a TICK is queued for then */
@@ -96,6 +105,7 @@ struct swarm_node {
     const struct fb_view *view; /* as far as it knows */
     struct swarm_loan loans[SWARM_LOANS_MAX];
     uint32_t loan_count;
+    uint64_t filled_ns[SWARM_FILLED_MAX]; /* see swarm_tenant.c */
 };
 
 enum swarm_request_state {
@@ -118,7 +128,9 @@ struct swarm_request {
     bool must_succeed;
     bool was_refused;
     uint32_t crashes, drives_lost; /* in the cluster when it was sent */
-    uint64_t known;                /* get_written: was stored; lookup, commit: a version */
+    uint64_t known;                /* get_written: was stored; lookup, commit: a version; gather:
+                                      items answered; pin: its end */
+    bool is_partial;               /* gather: an item failed */
     struct fb_key value;           /* commit */
 };
 
@@ -158,8 +170,9 @@ struct swarm {
     struct fb_key keys[SWARM_KEYS_MAX]; /* of the match that is being asked */
     struct swarm_durable durables[SWARM_DURABLES_MAX];
     struct swarm_name names[SWARM_NAMES];
-    uint32_t crashes, drives_lost; /* so far */
-    uint32_t members_min;          /* fewest that any view had */
+    struct fb_range ranges[SWARM_RANGES_MAX]; /* of the gather that is being asked */
+    uint32_t crashes, drives_lost;            /* so far */
+    uint32_t members_min;                     /* fewest that any view had */
     bool is_over;
     uint32_t fault_first[FB_SWARM_FAULT_COUNT + 1]; /* faults by kind, in fault_order */
     uint32_t fault_order[FB_SWARM_FAULTS_MAX];
@@ -231,31 +244,8 @@ static inline uint32_t swarm_index(const struct swarm *swarm, const struct swarm
     return (uint32_t)(request - swarm->requests);
 }
 
-/* swarm_durable.c: what was promised, and what of it is at the origin. */
-struct swarm_durable *swarm_durable_ask(struct swarm *swarm, struct swarm_request *request);
-struct swarm_durable *swarm_durable_find(struct swarm *swarm, const struct fb_block *block);
-uint32_t swarm_level_of(const struct fb_swarm_request *what);
-void swarm_stored(struct swarm *swarm, const struct swarm_event *event);
-void swarm_acked(struct swarm *swarm, const struct swarm_request *request);
-bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable);
-void swarm_check_kept(struct swarm *swarm);
-bool swarm_has_orphans(const struct swarm *swarm);
-
-/* swarm_code.c: ENCODE and DECODE. */
-void swarm_encode(struct swarm *swarm, const struct swarm_event *event);
-bool swarm_decode(struct swarm *swarm, const struct swarm_event *event);
-
-/* swarm_meta.c: the metadata store and its clients. */
-void swarm_meta_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns);
-void swarm_meta_effect(struct swarm *swarm, struct swarm_event *event);
-void swarm_meta_late(struct swarm *swarm, const struct swarm_event *event);
-void swarm_ask_lookup(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
-void swarm_ask_commit(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
-void swarm_judge_lookup(struct swarm *swarm, struct swarm_request *request,
-                        const struct fb_reply *reply);
-void swarm_judge_commit(struct swarm *swarm, struct swarm_request *request,
-                        const struct fb_reply *reply);
-void swarm_names_free(struct swarm *swarm);
+/* swarm_plan.c: a block's size is a function of its place. */
+uint32_t swarm_block_size(const struct fb_swarm_plan *plan, uint64_t place);
 
 /* swarm_check.c: what is judged. A check that does not hold ends the run. */
 bool swarm_judge(struct swarm *swarm, enum fb_swarm_check check, bool holds, const char *form, ...)
@@ -271,5 +261,7 @@ void swarm_check_all(struct swarm *swarm);
 void swarm_saw(struct swarm *swarm, enum fb_swarm_sight sight);
 void swarm_saw_stats(struct swarm *swarm, uint32_t node);
 void swarm_saw_status(struct swarm *swarm, uint32_t status);
+
+#include "sim/swarm_model.h"
 
 #endif

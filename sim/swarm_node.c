@@ -45,6 +45,7 @@ static void node_begin(struct swarm *swarm, uint32_t node)
     host->ready_ns = swarm->now_ns;
     swarm_view_tell(swarm, node, swarm_spread(swarm, node, swarm->plan->message_ns));
     swarm_node_tick(swarm, node);
+    swarm_tenant_begin(swarm, node);
 }
 
 void swarm_node_open(struct swarm *swarm, uint32_t node)
@@ -122,8 +123,9 @@ void swarm_node_arm(struct swarm *swarm, uint32_t node)
     if (deadline_ns == FB_NEVER_NS)
         return;
     uint64_t at_ns = deadline_ns > host->clock_ns ? deadline_ns - host->clock_ns : 0;
+    /* A node that always wants ticks must not starve what waits for it. */
     if (at_ns < host->ready_ns)
-        at_ns = host->ready_ns;
+        at_ns = host->ready_ns + host->was_tick;
     if (at_ns < swarm->now_ns)
         at_ns = swarm->now_ns;
     if (at_ns >= host->tick_ns)
@@ -194,6 +196,7 @@ void swarm_node_step(struct swarm *swarm, uint32_t node, const struct fb_event *
     fb_trace_event(&record, swarm->now_ns, node, event);
     node_record(swarm, &record);
     node_busy(swarm, node);
+    host->was_tick = event->kind == FB_EVENT_TICK;
     uint32_t count = fb_node_step(host->core, now_ns, event, ops);
     swarm->result->steps++;
     for (uint32_t i = 0; i < count && !swarm->is_over; i++) {

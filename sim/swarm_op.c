@@ -385,6 +385,8 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
         encode_claim(swarm, event->node, &event->op, UINT16_MAX);
     }
     host->ops_open--;
+    if (op_writes_memory(event->op.kind))
+        swarm_filled(swarm, event->node, &event->op.block);
     struct fb_event done = {
         .kind = FB_EVENT_DONE,
         .done = {.op_id = event->op.op_id, .status = event->status},

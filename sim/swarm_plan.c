@@ -168,7 +168,7 @@ static void draw_cluster(struct fb_random *random, struct fb_swarm_plan *plan)
 }
 
 /* A block's size is a function of its place, as it must be for one key. */
-static uint32_t block_size(const struct fb_swarm_plan *plan, uint64_t place)
+uint32_t swarm_block_size(const struct fb_swarm_plan *plan, uint64_t place)
 {
     uint64_t block = plan->config.block_size_bytes;
     uint64_t unit = (block + FB_UNITS_PER_CHUNK - 1) / FB_UNITS_PER_CHUNK;
@@ -186,14 +186,19 @@ static void draw_request(struct fb_random *random, const struct fb_swarm_plan *p
         block = below(random, block + 1); /* the first are hotter */
     request->object = (uint32_t)(block / 8);
     request->index = (uint32_t)(block % 8);
-    request->size = block_size(plan, block);
+    request->size = swarm_block_size(plan, block);
     request->count = 0;
     if (request->verb == FB_SWARM_VERB_get || request->verb == FB_SWARM_VERB_get_invalid)
         return;
+    if (request->verb == FB_SWARM_VERB_gather || request->verb == FB_SWARM_VERB_pin ||
+        request->verb == FB_SWARM_VERB_prefetch) {
+        request->count = (uint32_t)below(random, SWARM_KEYS_MAX);
+        return;
+    }
     if (request->verb == FB_SWARM_VERB_write || request->verb == FB_SWARM_VERB_get_written ||
         request->verb == FB_SWARM_VERB_forget) {
         request->object %= SWARM_WRITTEN_OBJECTS;
-        request->size = block_size(plan, block ^ UINT64_C(1) << 32);
+        request->size = swarm_block_size(plan, block ^ UINT64_C(1) << 32);
         request->count = (uint32_t)below(random, SWARM_VERSIONS * FB_LEVEL_VOLATILE);
         return;
     }
@@ -202,7 +207,7 @@ static void draw_request(struct fb_random *random, const struct fb_swarm_plan *p
     request->object = (uint32_t)below(random, 1 + blocks / 16);
     request->index = (uint32_t)below(random, 8);
     struct fb_key key = swarm_chain_key(request->object, request->index);
-    request->size = block_size(plan, key.low);
+    request->size = swarm_block_size(plan, key.low);
     request->count = (uint32_t)below(random, SWARM_KEYS_MAX + 1);
 }
 
@@ -297,11 +302,26 @@ static void keep_possible(struct fb_swarm_plan *plan)
     bool is_patient = plan->config.retries_max > FB_RANKS_MAX;
     if (!plan->is_beyond && !is_patient && plan->config.hedge_ns < answer_ns)
         plan->config.hedge_ns = answer_ns;
+    /* Asking again hundreds of times before an origin answers shows nothing new. */
+    if (plan->config.wait_ns < plan->origin_ns / 100)
+        plan->config.wait_ns = plan->origin_ns / 100;
     /* The same of a writer whose holders have to pull the bytes, and to write them. */
     uint64_t hold_ns = answer_ns + 20 * (plan->pull_ns + plan->device_ns) + MS;
     uint64_t tries = plan->config.retries_max + 1;
     if (!plan->is_beyond && plan->config.hold_ns < hold_ns / tries)
         plan->config.hold_ns = hold_ns / tries;
+}
+
+static void draw_tenant(struct fb_random *random, struct fb_swarm_plan *plan)
+{
+    if (!one_in(random, 4))
+        return;
+    if (plan->config.tenants_max < 2)
+        plan->config.tenants_max = 2;
+    if (!one_in(random, 3))
+        plan->tenant_quota_bytes = 1 + below(random, plan->config.memory_size_bytes);
+    if (one_in(random, 2))
+        plan->tenant_ttl_ns = log_between(random, MS, plan->heal_ns);
 }
 
 struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
@@ -315,6 +335,7 @@ struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
     draw_cluster(&random, plan);
     draw_config(&random, is_beyond, plan->nodes, &plan->config);
     keep_possible(plan);
+    draw_tenant(&random, plan);
     draw_requests(&random, plan);
     draw_faults(&random, plan);
     return plan;

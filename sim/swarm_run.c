@@ -203,6 +203,7 @@ static void phase_step(struct swarm *swarm)
     case PHASE_SETTLE:
         if (is_quiet) {
             swarm_check_kept(swarm);
+            swarm_check_quota(swarm);
             after_begin(swarm);
         } else if (is_late) {
             phase_overdue(swarm);
@@ -262,6 +263,9 @@ static void dispatch(struct swarm *swarm, struct swarm_event *event, uint64_t at
         return;
     case SWARM_RELEASE:
         swarm_request_release(swarm, event->index, event->detail);
+        return;
+    case SWARM_ITEM:
+        swarm_item_release(swarm, event);
         return;
     case SWARM_MESSAGE:
         swarm_deliver(swarm, event);
@@ -370,6 +374,7 @@ void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm
     }
     if (!result->is_failed) {
         swarm_check_kept(swarm);
+        swarm_check_quota(swarm);
         swarm_check_all(swarm);
     }
     run_close(swarm);

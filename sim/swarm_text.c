@@ -44,6 +44,8 @@ static const struct text_field plan_fields[] = {
     TEXT_FIELD(fb_swarm_plan, step_ns),
     TEXT_FIELD(fb_swarm_plan, detect_ns),
     TEXT_FIELD(fb_swarm_plan, heal_ns),
+    TEXT_FIELD(fb_swarm_plan, tenant_quota_bytes),
+    TEXT_FIELD(fb_swarm_plan, tenant_ttl_ns),
     {NULL, 0, 0},
 };
 

@@ -48,7 +48,8 @@ static void ask_get(struct swarm *swarm, struct swarm_request *request, struct f
     request->block = (struct fb_block){.key = {.high = fb_mix(request->content), .low = 1},
                                        .object = what->object,
                                        .offset = offset,
-                                       .size = what->size};
+                                       .size = what->size,
+                                       .tenant = swarm_tenant_of(swarm->plan, what->object)};
 }
 
 static void ask_get_volatile(struct swarm *swarm, struct swarm_request *request,
@@ -157,6 +158,11 @@ static bool served_lookup(const struct swarm *swarm, const struct fb_reply *repl
 }
 
 /* Whoever hears TIMEOUT looks up: another commit would be another. */
+static bool served_pin(const struct swarm *swarm, const struct fb_reply *reply)
+{
+    return reply->status == FB_OK || swarm->plan->config.pins_max == 0;
+}
+
 static bool served_commit(const struct swarm *swarm, const struct fb_reply *reply)
 {
     return reply->status == FB_OK || reply->status == FB_CONFLICT || reply->status == FB_TIMEOUT ||
@@ -259,6 +265,9 @@ static const struct verb_row rows[] = {
     {"get_invalid", ask_get_invalid, served_invalid, judge_invalid},
     {"put", ask_put, served_ok, judge_put},
     {"match", ask_match, served_ok, judge_match},
+    {"gather", swarm_ask_gather, served_ok, swarm_judge_gather},
+    {"pin", swarm_ask_pin, served_pin, swarm_judge_pin},
+    {"prefetch", swarm_ask_prefetch, served_ok, judge_put},
     {"write", ask_write, served_write, judge_write},
     {"get_written", ask_get_written, served_written, judge_get},
     {"forget", ask_forget, served_ok, judge_forget},
@@ -333,6 +342,8 @@ void swarm_request_send(struct swarm *swarm, uint32_t index)
     request->state = REQUEST_OPEN;
     rows[request->what.verb].ask(swarm, request, &event.request);
     event.request.block = request->block;
+    if (request->what.verb == FB_SWARM_VERB_prefetch)
+        request_set(swarm, request, REQUEST_ENDED); /* it is not answered */
     swarm->result->verbs[request->what.verb]++;
     swarm->result->requests++;
     swarm_node_step(swarm, node, &event);
@@ -359,7 +370,8 @@ static void request_held(struct swarm *swarm, uint32_t index, const struct fb_re
     request->lease = reply->lease;
     request->span = reply->span;
     request_set(swarm, request, REQUEST_HELD);
-    swarm_lease(swarm, index, true);
+    if (request->what.verb != FB_SWARM_VERB_pin)
+        swarm_lease(swarm, index, true);
     if (request->what.hold_ns == FB_NEVER_NS)
         return;
     struct swarm_event *event =
@@ -383,8 +395,28 @@ static void saw_pinned(struct swarm *swarm, uint32_t node)
     swarm_saw(swarm, FB_SWARM_SIGHT_all_pinned);
 }
 
+/* After a range of a gather was answered, or all of them were refused. */
+static void gather_rest(struct swarm *swarm, struct swarm_request *request,
+                        const struct fb_reply *reply)
+{
+    const struct fb_config *config = &swarm->plan->config;
+    bool is_possible = config->gathers_max > 0 && config->gather_ranges_max >= SWARM_RANGES_MAX;
+    enum swarm_gather_rest rest = swarm_gather_rest(request, reply);
+    if (rest == GATHER_MORE)
+        return;
+    request->was_refused = request->was_refused || rest == GATHER_AGAIN;
+    if (rest == GATHER_AGAIN && is_possible)
+        request_again(swarm, swarm_index(swarm, request));
+    else
+        request_set(swarm, request, REQUEST_ENDED);
+}
+
 void swarm_reply(struct swarm *swarm, uint32_t node, const struct fb_reply *reply)
 {
+    if (reply->request_id == SWARM_TENANT_ID) {
+        swarm_tenant_reply(swarm, node, reply);
+        return;
+    }
     uint32_t index = (uint32_t)reply->request_id;
     uint32_t try = (uint32_t)(reply->request_id >> TRY_SHIFT);
     struct swarm_request *request = index < swarm->request_count ? &swarm->requests[index] : NULL;
@@ -396,12 +428,18 @@ void swarm_reply(struct swarm *swarm, uint32_t node, const struct fb_reply *repl
         return;
     const struct verb_row *verb = &rows[request->what.verb];
     verb->judge(swarm, request, reply);
+    if (request->what.verb == FB_SWARM_VERB_get)
+        swarm_check_fresh(swarm, request, reply);
     if (swarm->is_over)
         return;
     request->status = reply->status;
     swarm_saw_status(swarm, reply->status);
     if (reply->status == FB_BUSY)
         saw_pinned(swarm, node);
+    if (request->what.verb == FB_SWARM_VERB_gather) {
+        gather_rest(swarm, request, reply);
+        return;
+    }
     if (!verb->is_served(swarm, reply)) {
         request->was_refused = true;
         request_again(swarm, index);
@@ -409,7 +447,8 @@ void swarm_reply(struct swarm *swarm, uint32_t node, const struct fb_reply *repl
     }
     if (request->was_refused)
         swarm_saw(swarm, FB_SWARM_SIGHT_retry_succeeded);
-    if (reply->status == FB_OK && reply->span.size > 0)
+    bool is_lent = reply->span.size > 0 || request->what.verb == FB_SWARM_VERB_pin;
+    if (reply->status == FB_OK && is_lent)
         request_held(swarm, index, reply);
     else
         request_set(swarm, request, REQUEST_ENDED);
@@ -426,6 +465,11 @@ void swarm_request_release(struct swarm *swarm, uint32_t index, uint64_t try)
         struct swarm_event *event = swarm_push(swarm, host->ready_ns, SWARM_RELEASE, node);
         event->index = index;
         event->detail = try;
+        return;
+    }
+    if (request->what.verb == FB_SWARM_VERB_pin) {
+        request_set(swarm, request, REQUEST_ENDED);
+        swarm_unpin(swarm, request);
         return;
     }
     bool is_steady = swarm_holds(swarm, &request->span, request->content);

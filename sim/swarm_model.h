@@ -1,0 +1,54 @@
+/* What a swarm's files call of the models that clients are judged by: durable blocks, names,
+ * tenants, gathers. Included by swarm_internal.h, whose types these are of. */
+#ifndef FB_SIM_SWARM_MODEL_H
+#define FB_SIM_SWARM_MODEL_H
+
+/* swarm_durable.c: what was promised, and what of it is at the origin. */
+struct swarm_durable *swarm_durable_ask(struct swarm *swarm, struct swarm_request *request);
+struct swarm_durable *swarm_durable_find(struct swarm *swarm, const struct fb_block *block);
+uint32_t swarm_level_of(const struct fb_swarm_request *what);
+void swarm_stored(struct swarm *swarm, const struct swarm_event *event);
+void swarm_acked(struct swarm *swarm, const struct swarm_request *request);
+bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable);
+void swarm_check_kept(struct swarm *swarm);
+bool swarm_has_orphans(const struct swarm *swarm);
+
+/* swarm_code.c: ENCODE and DECODE. */
+void swarm_encode(struct swarm *swarm, const struct swarm_event *event);
+bool swarm_decode(struct swarm *swarm, const struct swarm_event *event);
+
+/* swarm_meta.c: the metadata store and its clients. */
+void swarm_meta_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns);
+void swarm_meta_effect(struct swarm *swarm, struct swarm_event *event);
+void swarm_meta_late(struct swarm *swarm, const struct swarm_event *event);
+void swarm_ask_lookup(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
+void swarm_ask_commit(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
+void swarm_judge_lookup(struct swarm *swarm, struct swarm_request *request,
+                        const struct fb_reply *reply);
+void swarm_judge_commit(struct swarm *swarm, struct swarm_request *request,
+                        const struct fb_reply *reply);
+void swarm_names_free(struct swarm *swarm);
+
+/* swarm_gather.c: gathers, pins, hints. */
+void swarm_ask_gather(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
+void swarm_ask_pin(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
+void swarm_ask_prefetch(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
+void swarm_judge_gather(struct swarm *swarm, struct swarm_request *request,
+                        const struct fb_reply *reply);
+void swarm_judge_pin(struct swarm *swarm, struct swarm_request *request,
+                     const struct fb_reply *reply);
+enum swarm_gather_rest swarm_gather_rest(const struct swarm_request *request,
+                                         const struct fb_reply *reply);
+void swarm_item_release(struct swarm *swarm, struct swarm_event *event);
+void swarm_unpin(struct swarm *swarm, const struct swarm_request *request);
+
+/* swarm_tenant.c */
+uint32_t swarm_tenant_of(const struct fb_swarm_plan *plan, uint32_t object);
+void swarm_tenant_begin(struct swarm *swarm, uint32_t node);
+void swarm_tenant_reply(struct swarm *swarm, uint32_t node, const struct fb_reply *reply);
+void swarm_check_quota(struct swarm *swarm);
+void swarm_filled(struct swarm *swarm, uint32_t node, const struct fb_block *block);
+void swarm_check_fresh(struct swarm *swarm, const struct swarm_request *request,
+                       const struct fb_reply *reply);
+
+#endif

@@ -12,13 +12,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct option table[] = {
-    {"seeds", required_argument, NULL, 'n'},   {"first-seed", required_argument, NULL, 's'},
-    {"seconds", required_argument, NULL, 't'}, {"jobs", required_argument, NULL, 'j'},
-    {"beyond", no_argument, NULL, 'b'},        {"minimise", no_argument, NULL, 'm'},
-    {"json", no_argument, NULL, 'o'},          {"script", required_argument, NULL, 'f'},
-    {"trace", no_argument, NULL, 'r'},         {"out", required_argument, NULL, 'd'},
-    {"see-all", no_argument, NULL, 'a'},       {NULL, 0, NULL, 0}};
+static const struct option table[] = {{"seeds", required_argument, NULL, 'n'},
+                                      {"first-seed", required_argument, NULL, 's'},
+                                      {"seconds", required_argument, NULL, 't'},
+                                      {"jobs", required_argument, NULL, 'j'},
+                                      {"beyond", no_argument, NULL, 'b'},
+                                      {"minimise", no_argument, NULL, 'm'},
+                                      {"json", no_argument, NULL, 'o'},
+                                      {"script", required_argument, NULL, 'f'},
+                                      {"trace", no_argument, NULL, 'r'},
+                                      {"out", required_argument, NULL, 'd'},
+                                      {"see-all", no_argument, NULL, 'a'},
+                                      {"until-failure", no_argument, NULL, 'u'},
+                                      {NULL, 0, NULL, 0}};
 
 static bool parse_number(const char *name, const char *text, uint64_t max, uint64_t *value)
 {
@@ -44,6 +50,8 @@ static bool parse_flag(int option, struct swarm_options *options)
         options->does_trace = true;
     else if (option == 'a')
         options->must_see_all = true;
+    else if (option == 'u')
+        options->stops_early = true;
     else if (option == 'f')
         options->script = optarg;
     else if (option == 'd')

@@ -11,7 +11,7 @@ struct swarm_options {
     uint64_t seeds;
     uint64_t seconds; /* 0: no limit */
     uint32_t jobs;
-    bool is_beyond, does_minimise, is_json, does_trace, must_see_all;
+    bool is_beyond, does_minimise, is_json, does_trace, must_see_all, stops_early;
     const char *script; /* a plan to run instead of seeds */
     const char *folder; /* for minimised scripts */
 };

@@ -24,6 +24,7 @@ struct place {
 
 struct shared {
     _Atomic uint64_t next;
+    _Atomic uint32_t failed; /* seeds so far */
     struct place places[SWARM_JOBS_MAX];
 };
 
@@ -72,7 +73,8 @@ static void totals_add_failure(struct swarm_totals *totals, const struct fb_swar
     totals->failure_count++;
 }
 
-static void child_seed(const struct swarm_options *options, struct place *place, uint64_t seed)
+/* True: it failed. */
+static bool child_seed(const struct swarm_options *options, struct place *place, uint64_t seed)
 {
     static struct fb_swarm_result result, again;
     struct fb_swarm_plan *plan = fb_swarm_plan_make(seed, options->is_beyond);
@@ -92,6 +94,7 @@ static void child_seed(const struct swarm_options *options, struct place *place,
     result_add(&place->totals.sum, &result);
     if (result.is_failed)
         totals_add_failure(&place->totals, &result);
+    return result.is_failed;
 }
 
 static void child_main(const struct swarm_options *options, struct shared *shared,
@@ -100,12 +103,14 @@ static void child_main(const struct swarm_options *options, struct shared *share
     for (;;) {
         uint64_t index = atomic_fetch_add(&shared->next, 1);
         bool is_late = options->seconds > 0 && now_seconds() >= end_seconds;
+        is_late = is_late || (options->stops_early && atomic_load(&shared->failed) > 0);
         if (index >= options->seeds || is_late)
             _exit(0);
         place->seed = options->first_seed + index;
         place->is_running = 1;
         alarm(SEED_SECONDS_MAX);
-        child_seed(options, place, place->seed);
+        if (child_seed(options, place, place->seed))
+            atomic_fetch_add(&shared->failed, 1);
         alarm(0);
         place->is_running = 0;
     }
@@ -202,6 +207,7 @@ bool swarm_jobs_run(const struct swarm_options *options, struct swarm_totals *to
             i++;
         if (pid <= 0 || i == options->jobs || !place_end(&shared->places[i], &children[i], status))
             continue;
+        atomic_fetch_add(&shared->failed, 1);
         is_fine = child_start(&children[i]);
         if (children[i].pid == 0)
             child_main(options, shared, &shared->places[i], begin + (double)options->seconds);

@@ -146,6 +146,7 @@ static const struct fb_help table[] = {
                 {"--first-seed S", "default: 1"},
                 {"--seconds N", "ends after this time; --seeds is then no limit unless given"},
                 {"--jobs N", "runs at once; default: the number of cores"},
+                {"--until-failure", "begins no further seed once one has failed"},
                 {"--beyond", "faults that the settings need not survive: losses are counted"},
                 {"--minimise", "makes a small script of every failure"},
                 {"--out DIR", "folder for the scripts; default: swarm-failures"},

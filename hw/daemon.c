@@ -1,8 +1,10 @@
 /* forebayd: reads its config, opens one node and runs it until SIGTERM. */
+#include "hw/budget.h"
 #include "hw/log.h"
 #include "hw/loop.h"
 #include "hw/reload.h"
 #include "hw/settings.h"
+#include "models/units.h"
 #include "version.h"
 
 #include <getopt.h>
@@ -18,7 +20,8 @@ static const char usage[] =
     "Runs one node of a cluster: serves the clients of this machine and the other nodes.\n\n"
     "  --config FILE      settings as YAML; hw/examples/ has two to begin with\n"
     "  --set KEY=VALUE    overrides a key of the config; may be given many times\n"
-    "  --check            only checks the config: exit code 0 when it is fine\n"
+    "  --check            only checks the config, and prints what memory it comes to: exit code\n"
+    "                     0 when it is fine\n"
     "  --version          prints the version\n\n"
     "SIGTERM and SIGINT end it cleanly: it takes no new clients and files, stores what it has\n"
     "acknowledged at the origin, at most stop_patience long (20 s), and goes; a second one ends\n"
@@ -78,12 +81,40 @@ static void signals_block(void)
     sigprocmask(SIG_BLOCK, &signals, NULL);
 }
 
-static int run(const struct fb_settings *settings)
+/* What the daemon may take, part by part. */
+static void budget_print(const struct fb_budget *budget)
+{
+    char text[32], clients[64];
+    uint64_t all_clients_bytes = budget->clients_max * budget->client_bytes;
+    for (uint32_t i = 0; i < budget->part_count; i++)
+        printf("  %-46s %10s\n", budget->parts[i].name,
+               fb_format_bytes(text, (double)budget->parts[i].bytes));
+    snprintf(clients, sizeof(clients), "%u clients of %s (client.arena)", budget->clients_max,
+             fb_format_bytes(text, (double)budget->client_bytes));
+    printf("  %-46s %10s\n", clients, fb_format_bytes(text, (double)all_clients_bytes));
+}
+
+/* Prints that the config is fine and what memory it comes to. */
+static void check(const struct fb_settings *settings, const struct fb_budget *budget,
+                  const char *config)
+{
+    char all[32], bound[32] = "none";
+    if (settings->memory_budget_bytes > 0)
+        fb_format_bytes(bound, (double)settings->memory_budget_bytes);
+    printf("forebayd: %s is fine: node %u of %u in cluster %s\n", config, settings->node,
+           settings->member_count, settings->cluster);
+    printf("memory: at most %s (memory_budget: %s)\n",
+           fb_format_bytes(all, (double)fb_budget_bytes(budget)), bound);
+    budget_print(budget);
+}
+
+static int run(const struct fb_settings *settings, const struct fb_budget *budget)
 {
     struct fb_error error = {.text = ""};
     fb_log_open((enum fb_log_level)settings->log_level, settings->node);
     signals_block();
-    struct fb_loop *loop = fb_loop_open(settings, &error);
+    fb_budget_check(budget, settings, &error);
+    struct fb_loop *loop = !fb_error_is_set(&error) ? fb_loop_open(settings, &error) : NULL;
     if (loop != NULL) {
         fb_log(FB_LOG_INFO, "ready",
                "version=%s cluster=%s members=%u memory=%" PRIu64 " device=%" PRIu64
@@ -108,23 +139,30 @@ int main(int argc, char **argv)
     struct options options = {.config = NULL};
     struct fb_error error = {.text = ""};
     struct fb_settings settings;
+    struct fb_budget budget;
     int code = options_parse(argc, argv, &options);
     if (code >= 0)
         return code;
     fb_settings_load(options.config, options.assignments, options.assignment_count, &settings,
                      &error);
+    if (!fb_error_is_set(&error)) {
+        fb_budget_make(&settings, &budget, &error);
+        if (fb_error_is_set(&error))
+            fb_settings_free(&settings);
+    }
     if (fb_error_is_set(&error)) {
         fprintf(stderr, "forebayd: %s\n", error.text);
         return EXIT_USAGE;
     }
-    if (options.is_check)
-        printf("forebayd: %s is fine: node %u of %u in cluster %s\n", options.config, settings.node,
-               settings.member_count, settings.cluster);
     fb_reload_open(&(struct fb_reload){.config = options.config,
                                        .assignments = options.assignments,
                                        .assignment_count = options.assignment_count,
                                        .settings = &settings});
-    code = options.is_check ? EXIT_FINE : run(&settings);
+    code = EXIT_FINE;
+    if (options.is_check)
+        check(&settings, &budget, options.config);
+    else
+        code = run(&settings, &budget);
     fb_settings_free(&settings);
     return code;
 }

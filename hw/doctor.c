@@ -5,6 +5,7 @@
 #include "core/node.h"
 #include "core/stats.h"
 #include "hw/address.h"
+#include "hw/budget.h"
 #include "hw/meta.h"
 #include "hw/uring.h"
 #include "models/units.h"
@@ -120,13 +121,14 @@ static void look_at_memory(struct doctor *doctor)
 {
     const struct fb_config *core = &doctor->settings->core;
     char want[32], have[32];
+    const char *source;
     double bytes = (double)core->memory_size_bytes + (double)fb_node_size_bytes(core);
-    double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double machine = (double)fb_budget_limit(&source);
     enum grade grade = bytes > machine         ? GRADE_FAULT
                        : bytes > 0.9 * machine ? GRADE_WARNING
                                                : GRADE_FINE;
-    line(doctor, grade, "memory", "%s wanted with the core's state, the machine has %s%s",
-         fb_format_bytes(want, bytes), fb_format_bytes(have, machine),
+    line(doctor, grade, "memory", "%s wanted with the core's state, %s %s%s",
+         fb_format_bytes(want, bytes), source, fb_format_bytes(have, machine),
          grade == GRADE_FINE ? "" : ": lower core.memory_size");
 }
 

@@ -8,6 +8,7 @@
 #include "hw/local.h"
 
 #include "core/panic.h"
+#include "hw/budget.h"
 #include "hw/local_internal.h"
 #include "hw/loop_internal.h"
 #include "hw/patience.h"
@@ -230,9 +231,9 @@ static struct local_session *session_take(struct fb_loop *loop)
 {
     struct fb_local *local = &loop->local;
     uint32_t index = 0;
-    while (index < FB_LOCAL_SESSIONS_MAX && local->sessions[index].state != LOCAL_FREE)
+    while (index < local->sessions_max && local->sessions[index].state != LOCAL_FREE)
         index++;
-    if (index == FB_LOCAL_SESSIONS_MAX)
+    if (index == local->sessions_max)
         return NULL;
     struct local_session *session = &local->sessions[index];
     uint64_t size_bytes = FB_RING_BYTES + loop->settings->arena_bytes;
@@ -254,7 +255,9 @@ static void session_open(struct fb_loop *loop, int socket)
 {
     struct local_session *session = session_take(loop);
     if (session == NULL) {
-        fb_log(FB_LOG_WARNING, "client_refused", "reason=\"too many clients, or no memory\"");
+        fb_log(FB_LOG_WARNING, "client_refused",
+               "reason=\"%u clients, and memory_budget has room for %u\"",
+               loop->local.session_count, loop->local.sessions_max);
         close(socket);
         return;
     }
@@ -341,6 +344,11 @@ void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error
                      settings->token_path, strerror(-token), FB_TOKEN_MIN, FB_TOKEN_MAX);
         return;
     }
+    struct fb_budget budget;
+    fb_budget_make(settings, &budget, error);
+    if (fb_error_is_set(error))
+        return;
+    local->sessions_max = budget.clients_max;
     local->token_length = (uint32_t)token;
     local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));
     local->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

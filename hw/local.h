@@ -31,7 +31,7 @@ struct fb_local {
     int listener; /* -1: no socket */
     int doorbell; /* eventfd: a client has written to its ring while the daemon slept */
     struct fb_io accept, ring;
-    uint32_t session_count;
+    uint32_t session_count, sessions_max;
     uint32_t active[FB_LOCAL_SESSIONS_MAX]; /* sessions that are not free */
     char token[FB_TOKEN_MAX];
     uint32_t token_length; /* 0: none is wanted */

@@ -281,13 +281,16 @@ static void node_open(struct fb_loop *loop, struct fb_error *error)
         fb_recorder_open(&loop->recorder, &loop->uring, loop->settings, seed, error);
 }
 
+uint32_t loop_works_count(const struct fb_config *config)
+{
+    uint64_t count = config->fills_max * FB_ATTEMPTS_MAX + config->device_writes_max +
+                     config->drains_max + config->metas_max + 1; /* the scan */
+    return (uint32_t)(count + (config->erasure_data > 0 ? config->puts_max : 0));
+}
+
 static void works_open(struct fb_loop *loop, struct fb_error *error)
 {
-    const struct fb_config *config = &loop->settings->core;
-    loop->work_count = (uint32_t)(config->fills_max * FB_ATTEMPTS_MAX + config->device_writes_max +
-                                  config->drains_max + config->metas_max + 1); /* the scan */
-    if (config->erasure_data > 0)
-        loop->work_count += (uint32_t)config->puts_max;
+    loop->work_count = loop_works_count(&loop->settings->core);
     loop->works = calloc(loop->work_count, sizeof(*loop->works));
     if (loop->works == NULL) {
         fb_error_set(error, "out of memory for %u operations", loop->work_count);
@@ -315,8 +318,9 @@ static void memory_open(struct fb_loop *loop, struct fb_error *error)
     code = fb_uring_register(&loop->uring, loop->memory.bytes, slice_bytes_max / block * block);
     if (code != 0)
         fb_log(FB_LOG_WARNING, "memory_not_registered",
-               "reason=\"%s\" remedy=\"raise the limit on locked memory (LimitMEMLOCK=infinity)\"",
-               strerror(-code));
+               "reason=\"%s\" size=%llu remedy=\"raise the limit on locked memory "
+               "(LimitMEMLOCK=infinity)\"",
+               strerror(-code), (unsigned long long)size_bytes);
 }
 
 static void limit_files(void)

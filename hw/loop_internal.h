@@ -90,6 +90,9 @@ void loop_members(struct fb_loop *loop, const struct fb_member_list *list);
 /* The cluster goes on without this node: it changes nothing; or it is a member again. */
 void loop_fence(struct fb_loop *loop, bool is_fenced);
 
+/* Operations that the core can have in flight. */
+uint32_t loop_works_count(const struct fb_config *config);
+
 /* loop_op.c */
 void loop_op(struct fb_loop *loop, const struct fb_op *op);
 void work_end(struct work *work, enum fb_status status, uint64_t digest);

@@ -115,6 +115,7 @@ bool fb_name_is_unfinished(struct fb_loop *loop, uint64_t handle);
 /* Goes on with what is due. */
 void fb_names_sweep(struct fb_loop *loop);
 bool names_jobs_open(struct fb_names *names);
+uint64_t names_jobs_bytes(void);
 void names_jobs_close(struct fb_names *names);
 
 #endif

@@ -42,6 +42,11 @@ bool names_jobs_open(struct fb_names *names)
     return names->jobs != NULL;
 }
 
+uint64_t names_jobs_bytes(void)
+{
+    return FB_NAME_JOBS_MAX * sizeof(struct name_job);
+}
+
 void names_jobs_close(struct fb_names *names)
 {
     free(names->jobs);

@@ -311,6 +311,8 @@ static void root_load(struct fb_map *root, struct fb_settings *settings)
     text_copy(root, "record", settings->record_path, sizeof(settings->record_path));
     settings->objects_max = (uint32_t)fb_map_count_or(root, "objects_max", 65536, 16, 1u << 24);
     settings->workers = (uint32_t)fb_map_count_or(root, "workers", 1, 0, 64);
+    settings->memory_budget_bytes =
+        fb_map_bytes_or(root, "memory_budget", 0, UINT64_C(1) << 20, UINT64_C(1) << 50);
     core_load(root, &settings->core);
     settings->core.node = settings->node;
     tls_load(root, &settings->tls);

@@ -75,6 +75,7 @@ struct fb_settings {
     char socket_path[FB_SOCKET_PATH_MAX];
     char token_path[FB_SETTINGS_PATH_MAX]; /* what clients must show; empty: nothing. See token.h */
     char record_path[FB_SETTINGS_PATH_MAX]; /* empty: no recording */
+    uint64_t memory_budget_bytes;           /* 0: none; see budget.h */
     uint64_t arena_bytes;                   /* that a client may put from at once */
     uint64_t spin_ns;                       /* the loop looks for more this long before it sleeps */
     uint64_t stop_patience_ns;              /* SIGTERM: acknowledged bytes are drained this long */

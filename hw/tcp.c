@@ -75,11 +75,26 @@ static void listener_open(struct fb_loop *loop, struct fb_error *error)
     fb_uring_accept(&loop->uring, &tcp->accept, tcp->listener);
 }
 
-static void connections_open(struct fb_tcp *tcp, uint32_t members, uint32_t pull_connections,
+/* Both directions to each peer, and some of strangers. */
+static uint32_t connection_count(const struct fb_settings *settings)
+{
+    if (settings->members_max < 2)
+        return 0;
+    return settings->members_max * 2 * (1 + settings->pull_connections) + FB_TCP_ACCEPTED_EXTRA;
+}
+
+uint64_t fb_tcp_size_bytes(const struct fb_settings *settings)
+{
+    enum { SESSION_BYTES = 64 * 1024 }; /* OpenSSL's. guess: 32 to 96 KiB; heaptrack would tell */
+    uint64_t secure = settings->tls.key[0] != '\0' ? 2 * FB_TCP_SECURE_BYTES + SESSION_BYTES : 0;
+    return connection_count(settings) * (sizeof(struct fb_tcp_connection) + secure) +
+           settings->members_max * sizeof(struct fb_tcp_peer);
+}
+
+static void connections_open(struct fb_tcp *tcp, const struct fb_settings *settings,
                              struct fb_error *error)
 {
-    /* Both directions to each peer, and some of strangers. */
-    tcp->connection_count = members * 2 * (1 + pull_connections) + FB_TCP_ACCEPTED_EXTRA;
+    tcp->connection_count = connection_count(settings);
     tcp->connections = calloc(tcp->connection_count, sizeof(*tcp->connections));
     if (tcp->connections == NULL) {
         fb_error_set(error, "out of memory for %u connections", tcp->connection_count);
@@ -105,7 +120,7 @@ void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *erro
     tcp->tls = fb_tls_open(&settings->tls, settings->cluster, error);
     if (fb_error_is_set(error))
         return;
-    connections_open(tcp, settings->members_max, settings->pull_connections, error);
+    connections_open(tcp, settings, error);
     if (!fb_error_is_set(error))
         listener_open(loop, error);
 }

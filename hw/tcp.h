@@ -100,6 +100,9 @@ struct fb_tcp {
     uint64_t connections_lost;
 };
 
+/* Bytes that connections take at most. */
+uint64_t fb_tcp_size_bytes(const struct fb_settings *settings);
+
 /* Resolves the members' addresses and listens. Errors: error set. */
 void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *error);
 void fb_tcp_close(struct fb_tcp *tcp);

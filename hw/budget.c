@@ -1,4 +1,4 @@
-/* See budget.h. Sizes are those of the structs that are allocated, so that they cannot grow apart. */
+/* See budget.h. Sizes are of the structs that are allocated, so that they cannot grow apart. */
 #include "hw/budget.h"
 
 #include "core/panic.h"

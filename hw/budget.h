@@ -38,7 +38,7 @@ uint64_t fb_budget_bytes(const struct fb_budget *budget);
 /* Bytes that this process may have, by the machine and its cgroup. source: which of them. */
 uint64_t fb_budget_limit(const char **source);
 
-/* Can the machine hold it? Warns when it holds it only while few clients come. Errors: error set. */
+/* Can the machine hold it? Warns when it does only while few clients come. Errors: error set. */
 void fb_budget_check(const struct fb_budget *budget, const struct fb_settings *settings,
                      struct fb_error *error);
 

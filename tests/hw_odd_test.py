@@ -58,8 +58,18 @@ class Reload(Case):
         refused = reload(text.replace("memory_size: 4 MiB", "memory_size: 8 MiB")
                          .replace("cluster: test", "cluster: other"))
         self.assertIn("event=reload_refused key=cluster", refused)
-        self.assertIn("event=reload_refused key=core", refused)
+        self.assertIn("event=reload_refused key=core.memory_size remedy=restart", refused)
         self.assertIn("refused=2", refused)
+        fixed = {"objects_max": "1000", "peer_timeout": "9 s", "pull_connections": "3",
+                 "workers": "2", "memory_budget": "1 GiB", "http": "\"127.0.0.1:1\"",
+                 "record": self.path("events"), "listen": "\"127.0.0.1:2\""}
+        refused = reload(text.replace("core: {", "core: {retries_max: 3, pins_max: 7, ").replace(
+            "client: {", "client: {arena: 20 MiB, spin: 1 ms, token: /nowhere, ") + "".join(
+            "%s: %s\n" % pair for pair in fixed.items()))
+        for key in list(fixed) + ["core.retries_max", "core.pins_max", "client.arena",
+                                  "client.spin", "client.token"]:
+            self.assertIn("event=reload_refused key=%s remedy=restart" % key, refused)
+        self.assertIn("refused=13", refused)
         broken = reload(text + "nonsense: 1\n")
         self.assertIn("event=reload_failed", broken)
         self.assertIn("config.yaml:7", broken)

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "hw/forebay.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -58,6 +59,9 @@ int fb_command_ls(int argc, char **argv)
     forebay_client_close(client);
     if (code == 0)
         return FB_EXIT_FINE;
-    fprintf(stderr, "forebay ls: %s: %s\n", options.folder, strerror(-code));
+    fprintf(stderr, "forebay ls: %s: %s\n", options.folder,
+            code == -EFBIG ? "more names are on their way to the origin than a listing can show: "
+                             "try again when they have got there (forebay status)"
+                           : strerror(-code));
     return FB_EXIT_FAILED;
 }

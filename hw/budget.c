@@ -35,7 +35,7 @@ static uint64_t names_bytes(const struct fb_settings *settings)
     if (settings->metadata.kind == FB_METADATA_NONE)
         return objects;
     return objects + settings->objects_max * sizeof(struct fb_meta) + index +
-           FB_META_PENDING_MAX * sizeof(struct fb_meta_name) + names_jobs_bytes();
+           FB_NAME_LIST_MAX * sizeof(struct fb_meta_name) + names_jobs_bytes();
 }
 
 static uint64_t origin_bytes(const struct fb_origin_settings *origin)

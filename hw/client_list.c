@@ -118,6 +118,8 @@ int forebay_client_list(struct forebay_client *client, const char *folder,
     struct fb_local_reply reply;
     struct listing listing = {.call = entry_call, .context = context};
     int code = client_call(client, &request, folder, &reply);
+    if (code == -ENOSPC)
+        return -EFBIG;
     unsigned char *bytes = code == 0 ? malloc((size_t)reply.page_size + 1) : NULL;
     if (code == 0 && bytes == NULL)
         return -ENOMEM;

@@ -71,7 +71,9 @@ struct forebay_entry {
 typedef int forebay_entry_call(void *context, const struct forebay_entry *entry);
 
 /* Calls `call` for each entry of a folder, in the order of their bytes. folder: "" for the root.
- * Returns what the last call returned. Errors: as forebay_client_stat. */
+ * Returns what the last call returned. Errors: as forebay_client_stat; -EFBIG: more names are on
+ * their way to the origin than a listing can show, some 1,000 of a folder and 4,096 in all: list
+ * again when they have got there. */
 int forebay_client_list(struct forebay_client *client, const char *folder, forebay_entry_call *call,
                         void *context);
 

@@ -1,12 +1,14 @@
 /* What the origin does not show of a folder yet, or shows still: names whose records are
- * unfinished. A client merges them into the origin's listing. Bounded by FB_META_PENDING_MAX of the
- * store. */
+ * unfinished. A client merges them into the origin's listing. When they are more than NAMES_MAX, or
+ * than a page holds of one folder, the listing is refused: one that lacks names would be a lie. */
 #include "core/panic.h"
 #include "hw/local_internal.h"
 #include "hw/loop_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { NAMES_MAX = 4096 };
 
 /* A listing that is under way; one at a time a session, since there is one page. */
 struct pending {
@@ -48,27 +50,30 @@ static bool part_take(const struct pending *pending, struct fb_meta_name *name, 
     return !part->is_folder || !part->is_gone;
 }
 
-static uint32_t page_fill(struct pending *pending)
+/* Bytes of the page that are used; false: not all names fit. */
+static bool page_fill(struct pending *pending, uint32_t *size)
 {
     struct fb_meta_task *task = &pending->task;
     struct fb_origin_task page = {
         .bytes = {.at = pending->request->session->page, .size = FB_LOCAL_PAGE_BYTES}};
-    struct part parts[FB_META_PENDING_MAX];
+    struct part parts[NAMES_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < task->name_count; i++)
         count += part_take(pending, &task->names[i], &parts[count]);
+    *size = 0;
     if (count == 0)
-        return 0;
+        return true;
     qsort(parts, count, sizeof(parts[0]), part_compare);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t at = page.moved;
         if (i > 0 && strcmp(parts[i].text, parts[i - 1].text) == 0)
             continue;
         if (!fb_origin_entry(&page, parts[i].text, parts[i].size, parts[i].is_folder))
-            break;
+            return false;
         ((struct fb_local_entry *)(void *)(page.bytes.at + at))->is_gone = parts[i].is_gone;
     }
-    return (uint32_t)page.moved;
+    *size = (uint32_t)page.moved;
+    return true;
 }
 
 static void listed(struct fb_meta_task *task, enum fb_status status)
@@ -76,8 +81,8 @@ static void listed(struct fb_meta_task *task, enum fb_status status)
     struct pending *pending = FB_CONTAINER(task, struct pending, task);
     struct local_request *request = pending->request;
     struct fb_local_reply reply = {.status = status};
-    if (status == FB_OK)
-        reply.page_size = page_fill(pending);
+    if (status == FB_OK && (task->is_cut || !page_fill(pending, &reply.page_size)))
+        reply.status = FB_FULL;
     if (reply.page_size == 0)
         request->session->is_page_used = false;
     free(task->names);
@@ -99,7 +104,7 @@ void local_pending_start(struct local_request *request, const struct fb_local_re
     }
     struct pending *pending = calloc(1, sizeof(*pending));
     FB_ASSERT(pending != NULL);
-    pending->task.names = calloc(FB_META_PENDING_MAX, sizeof(*pending->task.names));
+    pending->task.names = calloc(NAMES_MAX, sizeof(*pending->task.names));
     FB_ASSERT(pending->task.names != NULL);
     session->is_page_used = true;
     pending->request = request;
@@ -107,5 +112,6 @@ void local_pending_start(struct local_request *request, const struct fb_local_re
     memcpy(pending->folder, from->text, from->name_length);
     pending->task.verb = FB_META_VERB_PENDING;
     pending->task.done = listed;
+    pending->task.names_max = NAMES_MAX;
     fb_meta_start(&loop->meta, &pending->task);
 }

@@ -35,7 +35,7 @@ enum fb_local_kind {
                         another writer was first; GONE: this node is fenced */
     FB_LOCAL_REMOVE,  /* name */
     FB_LOCAL_PENDING, /* name: a folder: page of what the origin does not show of it yet, sorted, or
-                         shows still (is_gone) */
+                         shows still (is_gone); FULL: they are too many */
     FB_LOCAL_EXPLAIN, /* object, index: page of fb_local_block from that block on; the reply's
                          index: the next one, 0: there is none */
     FB_LOCAL_EXPLAIN_KEY, /* object: a key's high, index: its low: one fb_local_block */

@@ -12,8 +12,6 @@
 #include "hw/offload.h"
 #include "hw/settings.h"
 
-enum { FB_META_PENDING_MAX = 256 }; /* names of one listing */
-
 struct fb_meta_store;
 struct fb_meta_task;
 
@@ -39,8 +37,9 @@ struct fb_meta_task {
     struct fb_meta record;
     struct fb_meta_name name;
     bool is_pending;            /* PUT: the record is unfinished */
-    struct fb_meta_name *names; /* PENDING: room for FB_META_PENDING_MAX */
-    uint32_t name_count;
+    struct fb_meta_name *names; /* PENDING: room for names_max */
+    uint32_t name_count, names_max;
+    bool is_cut; /* PENDING: there are more */
     /* The store's from here on. */
     struct fb_meta_store *store;
     struct fb_offload_task offload;

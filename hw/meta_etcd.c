@@ -160,18 +160,19 @@ static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *
     fb_etcd_encode(text, from);
     text[strlen(text) - 1]++; /* the first key behind all that begin so */
     fb_etcd_encode(text, to);
-    json_t *answer = fb_etcd_post(etcd, "/v3/kv/range",
-                                  json_pack("{s:s,s:s,s:i}", "key", from, "range_end", to, "limit",
-                                            (int)FB_META_PENDING_MAX));
+    json_t *answer = fb_etcd_post(
+        etcd, "/v3/kv/range",
+        json_pack("{s:s,s:s,s:i}", "key", from, "range_end", to, "limit", (int)task->names_max));
     task->name_count = 0;
     if (answer == NULL)
         return fault_status(etcd);
+    task->is_cut = json_is_true(json_object_get(answer, "more"));
     json_array_foreach(json_object_get(answer, "kvs"), i, entry)
     {
         struct fb_meta_name *room = &task->names[task->name_count];
         const char *encoded = json_string_value(json_object_get(entry, "value"));
         const char *name;
-        if (task->name_count == FB_META_PENDING_MAX ||
+        if (task->name_count == task->names_max ||
             !value_read(encoded, value, &room->record, &name) || strlen(name) > FB_OBJECT_NAME_MAX)
             continue;
         room->record.version = 1;

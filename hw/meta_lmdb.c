@@ -141,10 +141,11 @@ static enum fb_status run_pending(const struct lmdb *lmdb, struct fb_meta_task *
     if (code != MDB_SUCCESS)
         return status_of(code);
     task->name_count = 0;
+    task->is_cut = false;
     code = mdb_cursor_open(transaction, lmdb->pending, &cursor);
     if (code == MDB_SUCCESS) {
         for (code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-             code == MDB_SUCCESS && task->name_count < FB_META_PENDING_MAX;
+             code == MDB_SUCCESS && task->name_count < task->names_max;
              code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
             struct fb_meta_name *name = &task->names[task->name_count];
             struct stored stored;
@@ -158,6 +159,7 @@ static enum fb_status run_pending(const struct lmdb *lmdb, struct fb_meta_task *
             name->text[name->length] = '\0';
             task->name_count++;
         }
+        task->is_cut = code == MDB_SUCCESS;
         mdb_cursor_close(cursor);
     }
     mdb_txn_abort(transaction);

@@ -53,7 +53,7 @@ void fb_names_open(struct fb_names *names, struct fb_loop *loop, struct fb_error
         return;
     names->index = calloc(1, FB_CACHE_SIZE_BYTES(count));
     names->known = calloc(count, sizeof(*names->known));
-    names->list.names = calloc(FB_META_PENDING_MAX, sizeof(*names->list.names));
+    names->list.names = calloc(FB_NAME_LIST_MAX, sizeof(*names->list.names));
     if (names->index == NULL || names->known == NULL || names->list.names == NULL ||
         !names_jobs_open(names)) {
         fb_error_set(error, "out of memory for %u names", count);

@@ -44,6 +44,7 @@ enum fb_name_state { FB_NAME_ORIGIN, FB_NAME_CACHED, FB_NAME_REMOVED };
 enum {
     FB_NAME_TASKS_MAX = 256, /* at once; more: BUSY */
     FB_NAME_JOBS_MAX = 1024, /* unfinished ones at once; those past it are found in the store */
+    FB_NAME_LIST_MAX = 256,  /* unfinished ones of others that a round looks at */
     FB_NAME_SESSION = 0xffff /* of the core's request ids: above those of clients */
 };
 

@@ -15,7 +15,7 @@ struct place {
     struct temporary temporary;
     struct fb_settings settings;
     struct fb_meta_store store;
-    struct fb_meta_name names[FB_META_PENDING_MAX];
+    struct fb_meta_name names[KEYS];
 };
 
 static void store_open(struct place *place)
@@ -84,10 +84,27 @@ static uint32_t pending_count(struct place *place)
 {
     struct fb_meta_task task = task_make(FB_META_VERB_PENDING, 0);
     task.names = place->names;
+    task.names_max = KEYS;
     assert_int_equal(place->store.run(&place->store, &task), FB_OK);
     for (uint32_t i = 0; i < task.name_count; i++)
         assert_string_equal(place->names[i].text, "a/b");
     return task.name_count;
+}
+
+static void listing_that_is_cut_says_so(void **state)
+{
+    struct place *place = *state;
+    struct fb_meta record;
+    for (uint64_t key = 0; key < 3; key++)
+        assert_int_equal(put(place, key, 0, 1, &record), FB_OK);
+    for (uint32_t room = 1; room <= 4; room++) {
+        struct fb_meta_task task = task_make(FB_META_VERB_PENDING, 0);
+        task.names = place->names;
+        task.names_max = room;
+        assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+        assert_int_equal(task.name_count, room < 3 ? room : 3);
+        assert_int_equal(task.is_cut, room < 3);
+    }
 }
 
 static void put_of_other_version_is_conflict_with_the_record(void **state)
@@ -185,6 +202,7 @@ static void keys_of_two_spaces_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(listing_that_is_cut_says_so, place_make, place_remove),
         cmocka_unit_test_setup_teardown(put_of_other_version_is_conflict_with_the_record,
                                         place_make, place_remove),
         cmocka_unit_test_setup_teardown(random_puts_are_as_in_an_array, place_make, place_remove),

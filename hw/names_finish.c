@@ -156,14 +156,30 @@ static void job_store(struct name_job *job)
     fb_origin_start(&job->loop->origin, &job->origin);
 }
 
+/* The name means something else by now. When the origin shows that, too, this version's blocks go;
+ * before, they may still be on their way there. */
+static void job_supersede(struct name_job *job, const struct fb_name_facts *now)
+{
+    bool is_commit = fb_name_read(&job->record).state == FB_NAME_CACHED;
+    if (is_commit && now->version == job->record.value.high)
+        job_end(job, true); /* another node has composed it */
+    else if (is_commit && now->state == FB_NAME_ORIGIN)
+        job_undo(job);
+    else if (is_commit)
+        job_wait(job);
+    else
+        job_end(job, true);
+}
+
 static void job_looked(struct fb_name_task *task, enum fb_status status)
 {
     struct name_job *job = FB_CONTAINER(task, struct name_job, name);
     bool is_answer = (status == FB_OK || status == FB_ABSENT) && !task->is_old;
+    const struct fb_name_facts now = fb_name_read(&task->record);
     if (!is_answer)
         job_wait(job);
     else if (task->record.version != job->record.version)
-        job_end(job, true);
+        job_supersede(job, &now);
     else
         job_store(job);
 }
@@ -292,5 +308,6 @@ void fb_names_sweep(struct fb_loop *loop)
     names->is_listing = true;
     names->list.verb = FB_META_VERB_PENDING;
     names->list.done = list_done;
+    names->list.names_max = FB_NAME_LIST_MAX;
     fb_meta_start(&loop->meta, &names->list);
 }

@@ -3,7 +3,9 @@
  * access signature (SAS) in the query; without either requests are anonymous.
  *
  * An object is written as blocks in any order (Put Block), which become its content when their list
- * is put; until then it is as it was.
+ * is put; until then it is as it was. Before that, and before it is removed, the blob is looked at
+ * (HEAD): it is put and removed only if it is as it was then, and no later version. Blocks that are
+ * in no list go by themselves, after a week.
  *
  * Credentials: account_key or sas_token in the credentials file, or AZURE_STORAGE_KEY,
  * AZURE_STORAGE_SAS_TOKEN. Source: Azure, "Authorize with Shared Key", version 2015-02-21 and
@@ -90,6 +92,7 @@ static bool write_prepare(struct http_request *request)
         return http_url_append(request, "?blockid=") && http_url_add(request, id, false) &&
                http_url_append(request, "&comp=block");
     }
+    http_guard(request);
     http_header(request, HTTP_AZURE_VERSION ": %016llx", (unsigned long long)task->object.version);
     return http_url_append(request, "?comp=blocklist") && block_list(request);
 }
@@ -104,7 +107,7 @@ static int query_sign(const struct http_request *request, char *text, size_t siz
         block_id(task, task->offset, id);
         return snprintf(text, size, "\nblockid:%s\ncomp:block", id);
     }
-    if (task->verb == FB_ORIGIN_COMMIT)
+    if (task->verb == FB_ORIGIN_COMMIT && request->step != HTTP_STEP_HEAD)
         return snprintf(text, size, "\ncomp:blocklist");
     if (task->verb != FB_ORIGIN_LIST)
         return 0;
@@ -113,13 +116,21 @@ static int query_sign(const struct http_request *request, char *text, size_t siz
                     task->object.name, task->object.name_length > 0 ? "/" : "");
 }
 
-static const char *method_of(const struct fb_origin_task *task)
+/* A commit or removal begins with a look at the target. */
+static bool is_head(const struct http_request *request)
 {
-    bool is_write = task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT;
-    return is_write                         ? "PUT"
-           : task->verb == FB_ORIGIN_REMOVE ? "DELETE"
-           : task->verb == FB_ORIGIN_STAT   ? "HEAD"
-                                            : "GET";
+    enum fb_origin_verb verb = request->task->verb;
+    bool has_steps = verb == FB_ORIGIN_COMMIT || verb == FB_ORIGIN_REMOVE;
+    return verb == FB_ORIGIN_STAT || (has_steps && request->step == HTTP_STEP_HEAD);
+}
+
+static const char *method_of(const struct http_request *request)
+{
+    enum fb_origin_verb verb = request->task->verb;
+    return is_head(request)                                      ? "HEAD"
+           : verb == FB_ORIGIN_STORE || verb == FB_ORIGIN_COMMIT ? "PUT"
+           : verb == FB_ORIGIN_REMOVE                            ? "DELETE"
+                                                                 : "GET";
 }
 
 /* What is signed; false: it does not fit. */
@@ -128,6 +139,8 @@ static bool text_sign(const struct http_request *request, const char *date, char
     const struct fb_origin_settings *settings = request->http->settings;
     const struct fb_origin_task *task = request->task;
     char range[80] = "", upload[32] = "", object_version[64] = "";
+    bool has_steps = task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE;
+    bool has_guard = has_steps && request->step != HTTP_STEP_HEAD;
     char query[2 * FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + 128] = "";
     const char *path = url_path(request->url);
     if (task->verb == FB_ORIGIN_FETCH)
@@ -135,17 +148,19 @@ static bool text_sign(const struct http_request *request, const char *date, char
                  (unsigned long long)(task->offset + task->bytes.size - 1));
     if (http_upload_size(request) > 0)
         snprintf(upload, sizeof(upload), "%llu", (unsigned long long)http_upload_size(request));
-    if (task->verb == FB_ORIGIN_COMMIT)
+    if (task->verb == FB_ORIGIN_COMMIT && has_guard)
         snprintf(object_version, sizeof(object_version), HTTP_AZURE_VERSION ":%016llx\n",
                  (unsigned long long)task->object.version);
     if (query_sign(request, query, sizeof(query)) >= (int)sizeof(query))
         return false;
-    /* Standard headers, of which only Content-Length and Range are ever set, then ours. */
+    /* Standard headers, of which only Content-Length, If-Match, If-None-Match and Range are ever
+     * set, then ours. */
     int length =
         snprintf(text, SIGNED_MAX,
-                 "%s\n\n\n%s\n\n\n\n\n\n\n\n%s\nx-ms-date:%s\n%sx-ms-version:%s\n/%s%.*s%s",
-                 method_of(task), upload, range, date, object_version, version, settings->account,
-                 (int)strcspn(path, "?"), path, query);
+                 "%s\n\n\n%s\n\n\n\n\n%s\n%s\n\n%s\nx-ms-date:%s\n%sx-ms-version:%s\n/%s%.*s%s",
+                 method_of(request), upload, has_guard ? request->guard : "",
+                 has_guard && request->guard[0] == '\0' ? "*" : "", range, date, object_version,
+                 version, settings->account, (int)strcspn(path, "?"), path, query);
     return length > 0 && length < SIGNED_MAX;
 }
 
@@ -170,6 +185,33 @@ static bool shared_key_sign(struct http_request *request)
     return true;
 }
 
+static void head_prepare(struct http_request *request)
+{
+    curl_easy_setopt(request->easy, CURLOPT_UPLOAD, 0L);
+    curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, NULL);
+    curl_easy_setopt(request->easy, CURLOPT_NOBODY, 1L);
+}
+
+/* After the look at the target: is there anything left to do? */
+static bool azure_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    const struct fb_origin_task *task = request->task;
+    bool is_remove = task->verb == FB_ORIGIN_REMOVE;
+    if (request->step++ != HTTP_STEP_HEAD) {
+        if (http_guard_failed(code))
+            *status = FB_BUSY; /* it has changed: to be looked at again */
+        return false;
+    }
+    enum http_found found = http_target_find(request, code);
+    if (code != 200 && code != 404)
+        return false;
+    *status = found == HTTP_FOUND_LATER && !is_remove ? FB_CONFLICT : FB_OK;
+    if (is_remove)
+        return found == HTTP_FOUND_EARLIER || found == HTTP_FOUND_SAME;
+    bool is_there = found == HTTP_FOUND_SAME && request->size == task->object.size;
+    return !is_there && found != HTTP_FOUND_LATER;
+}
+
 static bool azure_prepare(struct http_request *request)
 {
     const struct http_origin *http = request->http;
@@ -184,9 +226,14 @@ static bool azure_prepare(struct http_request *request)
         is_fine = is_fine && http_url_append(request, "/") &&
                   http_url_add(request, settings->prefix, true) &&
                   http_url_add(request, task->object.name, true);
-    bool is_write = task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT;
+    bool is_write =
+        !is_head(request) && (task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT);
     if (is_write)
         is_fine = is_fine && write_prepare(request);
+    else if (is_head(request))
+        head_prepare(request);
+    else if (task->verb == FB_ORIGIN_REMOVE)
+        http_guard(request);
     http_header(request, "x-ms-version: %s", version);
     if (is_fine && http->token[0] != '\0')
         return http_url_append(request, is_list || is_write ? "&" : "?") &&
@@ -228,5 +275,8 @@ static void azure_credentials(struct http_origin *http, struct fb_error *error)
     explicit_bzero(key, sizeof(key));
 }
 
-const struct http_dialect http_azure = {
-    .name = "azure", .can_write = true, .prepare = azure_prepare, .credentials = azure_credentials};
+const struct http_dialect http_azure = {.name = "azure",
+                                        .can_write = true,
+                                        .prepare = azure_prepare,
+                                        .credentials = azure_credentials,
+                                        .advance = azure_advance};

@@ -14,7 +14,13 @@
 #include <strings.h>
 #include <xxhash.h>
 
-enum { PAUSE_DOUBLINGS_MAX = 6, RETRY_AFTER_MAX_S = 30, NAP_MS_MAX = 1000, CONNECT_S = 5 };
+enum {
+    ROUNDS_MAX = 3,
+    PAUSE_DOUBLINGS_MAX = 6,
+    RETRY_AFTER_MAX_S = 30,
+    NAP_MS_MAX = 1000,
+    CONNECT_S = 5
+};
 
 static const uint64_t pause_first_ns = 100000000;
 
@@ -65,6 +71,32 @@ static uint64_t version_of(const struct http_request *request)
     if (request->version[0] != '\0')
         return strtoull(request->version, NULL, 16);
     return XXH3_64bits(request->etag, strlen(request->etag));
+}
+
+enum http_found http_target_find(struct http_request *request, long code)
+{
+    const struct fb_origin_task *task = request->task;
+    bool has_version = request->version[0] != '\0';
+    request->guard[0] = '\0';
+    if (code != 200)
+        return HTTP_FOUND_NOTHING;
+    memcpy(request->guard, request->etag, sizeof(request->guard));
+    if (!has_version || version_of(request) < task->object.version)
+        return HTTP_FOUND_EARLIER;
+    return version_of(request) > task->object.version ? HTTP_FOUND_LATER : HTTP_FOUND_SAME;
+}
+
+void http_guard(struct http_request *request)
+{
+    if (request->guard[0] != '\0')
+        http_header(request, "If-Match: %s", request->guard);
+    else
+        http_header(request, "If-None-Match: *");
+}
+
+bool http_guard_failed(long code)
+{
+    return code == 409 || code == 412;
 }
 
 uint64_t http_upload_size(const struct http_request *request)
@@ -345,8 +377,16 @@ static void request_done(struct http_request *request, CURLcode code)
         http->pausing = request;
         return;
     }
-    if (request->task->verb == FB_ORIGIN_COMMIT && http->dialect->advance != NULL &&
-        http->dialect->advance(request, answer, &status)) {
+    bool has_steps =
+        request->task->verb == FB_ORIGIN_COMMIT || request->task->verb == FB_ORIGIN_REMOVE;
+    if (has_steps && http_guard_failed(answer) && request->rounds < ROUNDS_MAX) {
+        request->rounds++;
+        request->step = HTTP_STEP_HEAD; /* the target has changed: it is looked at again */
+        request->tries = 0;
+        request_start(request);
+        return;
+    }
+    if (has_steps && http->dialect->advance(request, answer, &status)) {
         request->tries = 0;
         request_start(request);
         return;
@@ -377,6 +417,8 @@ static bool tasks_take(struct http_origin *http)
         request->task = task;
         request->tries = 0;
         request->step = 0;
+        request->rounds = 0;
+        request->is_conflict = false;
         request_start(request);
     }
     pthread_mutex_lock(&http->mutex);

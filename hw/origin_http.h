@@ -24,6 +24,7 @@ enum {
     HTTP_BODY_MAX = 4 << 20, /* of a listing */
     HTTP_ETAG_MAX = 256,
     HTTP_ANSWER_MAX = 4096,
+    HTTP_STEP_HEAD = 0, /* the first step of a COMMIT or REMOVE */
 };
 
 struct http_origin;
@@ -42,6 +43,10 @@ struct http_request {
     uint32_t retry_after_s;
     char etag[HTTP_ETAG_MAX];
     char version[32]; /* from the metadata, hexadecimal; empty: none */
+    /* COMMIT, REMOVE: what the target's ETag was when it was looked at; empty: it was not there. */
+    char guard[HTTP_ETAG_MAX];
+    bool is_conflict; /* COMMIT: a later version is there */
+    uint32_t rounds;  /* that it has been looked at again, having changed meanwhile */
     /* COMMIT in several requests: which comes next, what the last said, the upload's name, and
      * how much of the list of parts is in body. */
     uint32_t step, answer_size;
@@ -59,8 +64,7 @@ struct http_dialect {
     bool can_write;
     bool (*prepare)(struct http_request *request);
     void (*credentials)(struct http_origin *http, struct fb_error *error);
-    /* COMMIT: a request of it has ended, status as it looks; true: prepare the next one. NULL: one
-     * request is all. */
+    /* COMMIT, REMOVE: a request of it has ended, status as it looks; true: prepare the next. */
     bool (*advance)(struct http_request *request, long code, enum fb_status *status);
 };
 
@@ -103,6 +107,15 @@ void http_header(struct http_request *request, const char *format, ...)
  * false: not there. */
 bool http_credential(const struct http_origin *http, const char *key, const char *variable,
                      char value[HTTP_SECRET_MAX], struct fb_error *error);
+
+/* The target was looked at (HEAD) before a COMMIT or REMOVE, and may change until it is done: what
+ * changes it is sent with a condition, so that no later version is ever covered or removed. */
+enum http_found { HTTP_FOUND_NOTHING, HTTP_FOUND_EARLIER, HTTP_FOUND_SAME, HTTP_FOUND_LATER };
+enum http_found http_target_find(struct http_request *request, long code);
+/* Adds the condition: If-Match or If-None-Match. */
+void http_guard(struct http_request *request);
+/* Did the server say that the condition does not hold? */
+bool http_guard_failed(long code);
 
 /* Fills the task's page from a listing's body. */
 enum fb_status http_list_take(struct http_request *request);

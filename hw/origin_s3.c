@@ -4,12 +4,14 @@
  * Blocks come from several nodes, which do not know of each other, so that each is an object of its
  * own at first; the commit makes one object of them, by copies within the server:
  *
- *     HEAD the target (this version is there: done) -> begin an upload, with the version
- *       -> copy each block as a part -> complete the upload -> delete each block
+ *     HEAD the target -> begin an upload, with the version -> copy each block as a part
+ *       -> complete the upload, if the target is as it was -> delete each block
  *
- * One block is copied, without an upload; none: an empty object is put. AWS wants parts of 5 MiB
- * or more, but the last; other servers take any. An upload that fails is left to the bucket's
- * lifecycle rule, as are blocks that nobody commits.
+ * This version is there: done. A later one is: only the blocks go. No block: an empty object is
+ * put. Removing: HEAD, delete the target if it is not later, delete each block. Servers that do not
+ * know conditions (If-Match) leave a window between HEAD and change. AWS wants parts of 5 MiB or
+ * more, but the last; other servers take any. An upload that fails is left to the bucket's
+ * lifecycle rule, as are blocks that nobody commits, or that come after their object's end.
  *
  * Credentials: access_key_id, secret_access_key, session_token in the credentials file, or
  * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Without a key requests are
@@ -38,7 +40,7 @@ static bool list_url(struct http_request *request)
 }
 
 enum { PART_MIN = 5 << 20 };
-enum { STEP_HEAD, STEP_BEGIN, STEP_PARTS, LIST_ENTRY_BYTES = 64 + HTTP_ETAG_MAX };
+enum { STEP_TARGET = 1, STEP_BEGIN = 1, STEP_PARTS, LIST_ENTRY_BYTES = 64 + HTTP_ETAG_MAX };
 
 static uint64_t block_bytes(const struct fb_origin_task *task)
 {
@@ -51,16 +53,18 @@ static uint32_t block_count(const struct fb_origin_task *task)
     return (uint32_t)(task->object.size / block + (task->object.size % block > 0));
 }
 
-/* Steps of the whole commit: with a single request in place of an upload when there is no second
- * block. */
+/* Steps of a commit: with a single request in place of an upload when there is no block. */
 static uint32_t parts_end(uint32_t blocks)
 {
-    return blocks > 1 ? STEP_PARTS + blocks : STEP_PARTS;
+    return STEP_PARTS + blocks;
 }
 
-static uint32_t deletes_begin(uint32_t blocks)
+static uint32_t deletes_begin(const struct fb_origin_task *task)
 {
-    return blocks > 1 ? parts_end(blocks) + 1 : parts_end(blocks);
+    uint32_t blocks = block_count(task);
+    if (task->verb == FB_ORIGIN_REMOVE)
+        return STEP_TARGET + 1;
+    return blocks > 0 ? parts_end(blocks) + 1 : STEP_PARTS;
 }
 
 /* Where a block is until the commit. */
@@ -97,43 +101,57 @@ static bool name_append(struct http_request *request)
            http_url_add(request, request->task->object.name, true);
 }
 
-/* URL and headers of the request that is due; all begin at the bucket's slash. */
-static bool commit_prepare(struct http_request *request)
+/* HEAD of the target, or DELETE of it or of a block: what needs no body; all begin at the bucket's
+ * slash. */
+static bool plain_prepare(struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    uint32_t step = request->step, deletes = deletes_begin(task);
+    curl_easy_setopt(request->easy, CURLOPT_UPLOAD, 0L);
+    curl_easy_setopt(request->easy, CURLOPT_NOBODY, step == HTTP_STEP_HEAD ? 1L : 0L);
+    curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST,
+                     step == HTTP_STEP_HEAD ? NULL : "DELETE");
+    if (step >= deletes)
+        return block_append(request, step - deletes);
+    if (step != HTTP_STEP_HEAD)
+        http_guard(request);
+    return name_append(request);
+}
+
+/* The upload: begun, a part copied, or completed. */
+static bool upload_prepare(struct http_request *request)
 {
     uint32_t blocks = block_count(request->task), step = request->step;
     char part[48];
-    if (step >= deletes_begin(blocks)) {
-        curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, "DELETE");
-        return block_append(request, step - deletes_begin(blocks));
-    }
+    bool is_last = step == parts_end(blocks) || blocks == 0;
     if (!name_append(request))
         return false;
-    if (step == STEP_HEAD) {
-        curl_easy_setopt(request->easy, CURLOPT_UPLOAD, 0L);
-        curl_easy_setopt(request->easy, CURLOPT_NOBODY, 1L);
-        return true;
-    }
-    if (step == STEP_BEGIN) {
+    if (is_last)
+        http_guard(request);
+    if (step == STEP_BEGIN)
         version_header(request);
-        if (blocks > 1) {
-            curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, "POST");
-            return http_url_append(request, "?uploads=");
-        }
-        if (blocks == 1) {
-            copy_source(request, 0);
-            http_header(request, "x-amz-metadata-directive: REPLACE");
-        }
+    if (blocks == 0)
         return true;
-    }
-    snprintf(part, sizeof(part), "?partNumber=%u&uploadId=", step - STEP_PARTS + 1);
-    if (step < parts_end(blocks)) {
-        copy_source(request, step - STEP_PARTS);
-    } else {
+    if (is_last || step == STEP_BEGIN)
         curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, "POST");
+    if (step == STEP_BEGIN)
+        return http_url_append(request, "?uploads=");
+    snprintf(part, sizeof(part), "?partNumber=%u&uploadId=", step - STEP_PARTS + 1);
+    if (is_last)
         request->body_size = request->list_size;
-    }
-    return http_url_append(request, step < parts_end(blocks) ? part : "?uploadId=") &&
+    else
+        copy_source(request, step - STEP_PARTS);
+    return http_url_append(request, is_last ? "?uploadId=" : part) &&
            http_url_add(request, request->upload, false);
+}
+
+/* URL and headers of the request that is due. */
+static bool steps_prepare(struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    bool is_plain = task->verb == FB_ORIGIN_REMOVE || request->step == HTTP_STEP_HEAD ||
+                    request->step >= deletes_begin(task);
+    return is_plain ? plain_prepare(request) : upload_prepare(request);
 }
 
 /* The text of an element of the answer; false: it is not there, or too long. */
@@ -185,23 +203,33 @@ static bool part_add(struct http_request *request)
     return list_add(request, text) && (!is_last || list_add(request, "</CompleteMultipartUpload>"));
 }
 
-static bool commit_advance(struct http_request *request, long code, enum fb_status *status)
+/* The target was looked at: what is next? */
+static bool head_advance(struct http_request *request, long code, enum fb_status *status)
 {
-    uint32_t blocks = block_count(request->task), step = request->step++;
+    const struct fb_origin_task *task = request->task;
+    bool is_remove = task->verb == FB_ORIGIN_REMOVE;
+    enum http_found found = http_target_find(request, code);
+    if (code != 200 && code != 404)
+        return false;
+    *status = FB_OK;
+    bool is_there = found == HTTP_FOUND_SAME && (is_remove || request->size == task->object.size);
+    if (is_there && !is_remove)
+        return false;
+    request->is_conflict = found == HTTP_FOUND_LATER && !is_remove;
+    if (found == HTTP_FOUND_LATER || (found == HTTP_FOUND_NOTHING && is_remove))
+        request->step = deletes_begin(task); /* its blocks are what is left to do */
+    if (request->is_conflict)
+        *status = FB_CONFLICT;
+    return request->step < deletes_begin(task) + block_count(task);
+}
+
+/* A request of the upload has ended. */
+static bool upload_advance(struct http_request *request, uint32_t step, long code,
+                           enum fb_status *status)
+{
+    uint32_t blocks = block_count(request->task);
     bool is_good = code == 200 && strstr(request->answer, "<Error>") == NULL;
-    if (step >= deletes_begin(blocks)) { /* a block that stays is a matter of room only */
-        *status = FB_OK;
-        return request->step < deletes_begin(blocks) + blocks;
-    }
-    if (step == STEP_HEAD) {
-        bool is_there = code == 200 && request->size == request->task->object.size &&
-                        request->version[0] != '\0' &&
-                        strtoull(request->version, NULL, 16) == request->task->object.version;
-        if (code == 200 || code == 404)
-            *status = FB_OK;
-        return !is_there && *status == FB_OK;
-    }
-    if (is_good && step == STEP_BEGIN && blocks > 1)
+    if (is_good && step == STEP_BEGIN && blocks > 0)
         is_good = upload_begin(request);
     else if (is_good && step >= STEP_PARTS && step < parts_end(blocks))
         is_good = part_add(request);
@@ -211,11 +239,29 @@ static bool commit_advance(struct http_request *request, long code, enum fb_stat
                "remedy=\"this server wants parts of 5 MiB: set core.block_size to 8 MiB\"");
     if (!is_good) {
         bool is_missing = code == 404 && step < parts_end(blocks);
-        *status = is_missing ? FB_BUSY : *status == FB_OK || code == 400 ? FB_IO : *status;
+        bool is_again = is_missing || http_guard_failed(code);
+        *status = is_again ? FB_BUSY : *status == FB_OK || code == 400 ? FB_IO : *status;
         return false;
     }
     *status = FB_OK;
-    return request->step < deletes_begin(blocks) + blocks;
+    return request->step < deletes_begin(request->task) + blocks;
+}
+
+static bool steps_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    const struct fb_origin_task *task = request->task;
+    uint32_t end = deletes_begin(task) + block_count(task), step = request->step++;
+    if (step >= deletes_begin(task)) { /* a block that stays is a matter of room only */
+        *status = request->is_conflict ? FB_CONFLICT : FB_OK;
+        return request->step < end;
+    }
+    if (step == HTTP_STEP_HEAD)
+        return head_advance(request, code, status);
+    if (task->verb == FB_ORIGIN_COMMIT)
+        return upload_advance(request, step, code, status);
+    if (http_guard_failed(code))
+        *status = FB_BUSY; /* it has changed: to be looked at again */
+    return *status == FB_OK && request->step < end;
 }
 
 static bool s3_prepare(struct http_request *request)
@@ -231,8 +277,8 @@ static bool s3_prepare(struct http_request *request)
         is_fine = is_fine && list_url(request);
     else
         is_fine = is_fine && http_url_append(request, "/");
-    if (task->verb == FB_ORIGIN_COMMIT)
-        is_fine = is_fine && commit_prepare(request);
+    if (task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE)
+        is_fine = is_fine && steps_prepare(request);
     else if (task->verb == FB_ORIGIN_STORE)
         is_fine = is_fine && block_append(request, task->offset / block_bytes(task));
     else if (!is_list)
@@ -266,4 +312,4 @@ const struct http_dialect http_s3 = {.name = "s3",
                                      .can_write = true,
                                      .prepare = s3_prepare,
                                      .credentials = s3_credentials,
-                                     .advance = commit_advance};
+                                     .advance = steps_advance};

@@ -7,11 +7,24 @@ are missing give a name and the reason instead."""
 import json
 import os
 import subprocess
+import time
 
 from contenders import (CLIENT_CORE, SERVER_CORE, Daemon, Failed, JuiceFS, Memcached, Missing,
                         Mount, Redis, free_ports, tool, wait_until)
 
 MIB = 1 << 20
+
+
+TRIES_MAX = 5
+SHARE_MIN = 0.9     # of the reads, from where they should be
+SUSPICION_S = 5
+
+
+def counted(figure):
+    """Only what came from where it should is counted."""
+    for key in ("rate", "mib_per_s", "per_core", "per_all"):
+        figure[key] *= figure["share"]
+    return figure
 
 
 def wanted(make):
@@ -59,8 +72,7 @@ class Drive(Row):
         def forebay():
             figure = bench.measure([daemon], [], "daemon", daemon.socket, *options, "--seconds",
                                    bench.seconds, core=None)
-            figure["mib_per_s"] *= figure["share"]
-            return figure
+            return counted(figure)
 
         fio, reason = wanted(lambda: tool("fio", "fio"))
         if fio is None:
@@ -112,16 +124,23 @@ class Remote(Row):
         head = ["members:"] + ["  - {id: %d, address: \"127.0.0.1:%d\", weight: %d}" %
                                (i, ports[i], 1 - i) for i in range(2)]
         core = ("core: {memory_size: %d MiB, block_size: " + self.block +
-                ", replicas: 1, keep_peer_blocks: false}")
+                ", replicas: 1, keep_peer_blocks: false, hedge: 1 s}")
         lender = Daemon(bench, "lender", head + [core % memory], core=self.cores[0])
-        reader = Daemon(bench, "reader", head + [core % 64], "node=1", core=self.cores[1])
+        reader = Daemon(bench, "reader", head + [core % 16], "node=1", core=self.cores[1])
         bench.load("daemon", lender.socket, "--name", "object", *options, "--seconds",
                    max(2, bench.seconds))
         timed = options + ["--seconds", bench.seconds]
 
         def forebay(*form):
-            return bench.measure([lender], [reader], "daemon", reader.socket, "--name", "object",
-                                 "--from", "peer", *form, *timed, core=self.cores[1])
+            for _ in range(TRIES_MAX):
+                figure = bench.measure([lender], [reader], "daemon", reader.socket, "--name",
+                                       "object", "--from", "peer", *form, *timed,
+                                       core=self.cores[1])
+                if figure["share"] > SHARE_MIN:
+                    return counted(figure)
+                print("bench_real: the reader took the lender for silent; measured again")
+                time.sleep(SUSPICION_S)
+            raise Failed("the values do not come from the peer")
 
         made = [(name, lambda form=form: forebay(*form)) for name, form in self.forms]
         for name, kind in (("memcached", Memcached), ("redis", Redis)):
@@ -140,9 +159,9 @@ class RemoteSmall(Remote):
     title = "Hot 4 KiB over loopback TCP, depth 32"
     targets = (("per_core", 1.0, "memcached"), ("per_core", 1.0, "redis"))
     what = ("Reads through a second forebayd that keeps nothing, so each is pulled out of the "
-            "first one's memory. memcached (one thread) and Redis answer pipelined GETs of `load` "
-            "on one connection. What serves has one core, what reads the other: the second "
-            "forebayd and `load` share it.")
+            "first one's memory; answers from there alone are counted. memcached (one thread) and "
+            "Redis answer pipelined GETs of `load` on one connection. What serves has one core, "
+            "what reads the other: the second forebayd and `load` share it.")
     size, count, depth, block = 4096, 16384, 32, "4 KiB"
     cores = (SERVER_CORE, CLIENT_CORE)
     forms = (("forebayd", ()),)

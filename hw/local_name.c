@@ -36,6 +36,17 @@ static void look_up(struct local_request *request, fb_name_done *done)
     fb_name_look_up(&request->name);
 }
 
+/* The request is about the name that it gives. false: there is no store to look it up in. */
+static bool name_start(struct local_request *request, const struct fb_local_request *from,
+                       fb_name_done *done)
+{
+    name_copy(request, from);
+    request->name.record = (struct fb_meta){.version = 0};
+    if (loop_of(request)->names.is_on)
+        look_up(request, done);
+    return loop_of(request)->names.is_on;
+}
+
 static enum fb_status object_open(struct local_session *session, const struct fb_object *object)
 {
     if (session->open_count == FB_LOCAL_OPENS_MAX || session->state != LOCAL_OPEN)
@@ -112,11 +123,7 @@ void local_open_start(struct local_request *request, const struct fb_local_reque
         refuse(request, FB_INVALID);
         return;
     }
-    name_copy(request, from);
-    request->name.record = (struct fb_meta){.version = 0};
-    if (loop_of(request)->names.is_on)
-        look_up(request, record_found);
-    else
+    if (!name_start(request, from, record_found))
         origin_ask(request, origin_found);
 }
 
@@ -161,11 +168,7 @@ void local_create_start(struct local_request *request, const struct fb_local_req
         refuse(request, status);
         return;
     }
-    name_copy(request, from);
-    request->name.record = (struct fb_meta){.version = 0};
-    if (loop_of(request)->names.is_on)
-        look_up(request, created);
-    else
+    if (!name_start(request, from, created))
         created(&request->name, FB_OK);
 }
 
@@ -336,11 +339,8 @@ void local_remove_start(struct local_request *request, const struct fb_local_req
         refuse(request, status);
         return;
     }
-    name_copy(request, from);
-    if (loop->names.is_on) {
-        look_up(request, remove_looked);
+    if (name_start(request, from, remove_looked))
         return;
-    }
     request->origin.object.version = UINT64_MAX;
     request->origin.verb = FB_ORIGIN_REMOVE;
     request->origin.done = origin_removed;

@@ -302,9 +302,11 @@ static void keep_possible(struct fb_swarm_plan *plan)
     bool is_patient = plan->config.retries_max > FB_RANKS_MAX;
     if (!plan->is_beyond && !is_patient && plan->config.hedge_ns < answer_ns)
         plan->config.hedge_ns = answer_ns;
-    /* Asking again hundreds of times before an origin answers shows nothing new. */
-    if (plan->config.wait_ns < plan->origin_ns / 100)
-        plan->config.wait_ns = plan->origin_ns / 100;
+    /* Asking an owner again thousands of times while its origin, or its own pause after a failure,
+     * takes its time shows nothing new, and a run ends after so many events. */
+    uint64_t slow_ns = plan->origin_ns + plan->config.backoff_ns;
+    if (plan->config.wait_ns < slow_ns / 100)
+        plan->config.wait_ns = slow_ns / 100;
     /* The same of a writer whose holders have to pull the bytes, and to write them. */
     uint64_t hold_ns = answer_ns + 20 * (plan->pull_ns + plan->device_ns) + MS;
     uint64_t tries = plan->config.retries_max + 1;

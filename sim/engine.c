@@ -132,8 +132,11 @@ static void fluid_transfer(struct fb_engine *engine, uint32_t source, uint32_t t
     if (from != to && engine->leaves[to].down_bytes_per_s > 0)
         links[count++] = link_leaf_down(engine, to);
     links[count++] = link_host_down(target);
+    uint32_t weight = engine->hosts[source].flow_weight;
+    if (engine->hosts[target].flow_weight > weight)
+        weight = engine->hosts[target].flow_weight;
     fb_fluid_start(engine->fluid, engine->now_ns, links, count, size_bytes,
-                   engine->hosts[source].flow_bytes_per_s, 1, cookie);
+                   engine->hosts[source].flow_bytes_per_s, weight > 0 ? weight : 1, cookie);
 }
 
 void fb_engine_transfer(struct fb_engine *engine, uint32_t source, uint32_t target,

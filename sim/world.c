@@ -261,6 +261,15 @@ static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
     pending_free(world, index);
 }
 
+/* TCP gives of two flows that share a port the one with half of the round trip twice as much. Where
+ * ports queue, a round trip is mostly queues: two between peers, one on the way to the origin.
+ * Source: Mathis, Semke, Mahdavi, Ott, The macroscopic behavior of the TCP congestion avoidance
+ * algorithm, CCR 1997: rate ~ 1 / RTT. */
+static uint32_t origin_flow_weight(const struct fb_scenario *scenario)
+{
+    return scenario->network.port_queue_ns > 0 ? 2 : 1;
+}
+
 static bool world_open_engine(struct world *world)
 {
     const struct fb_scenario *scenario = world->scenario;
@@ -286,7 +295,8 @@ static bool world_open_engine(struct world *world)
             .up_bytes_per_s = scenario->origin.read_bytes_per_s,
             .down_bytes_per_s = scenario->origin.write_bytes_per_s,
             .flow_bytes_per_s = scenario->origin.stream_bytes_per_s *
-                                world_parts(world, scenario->core.block_size_bytes)};
+                                world_parts(world, scenario->core.block_size_bytes),
+            .flow_weight = origin_flow_weight(scenario)};
     const struct fb_engine_network network = {.hosts = hosts,
                                               .leaves = leaf,
                                               .host_count = count,

@@ -53,6 +53,9 @@ class Network:
         run(*inside, "ip", "address", "add", self.node_address(node) + "/24", "dev", "eth0")
         run(*inside, "ip", "link", "set", "eth0", "up")
         run(*inside, "ip", "link", "set", "lo", "up")
+        # Alike on each machine, whatever its default; after idle they go on as fast as before.
+        run(*inside, "sysctl", "-qw", "net.ipv4.tcp_congestion_control=reno",
+            "net.ipv4.tcp_slow_start_after_idle=0")
         limit = ("tbf", "rate", "%dmbit" % rate_mbit, "burst", "128kb", "latency",
                  "%dms" % queue_ms)
         run("tc", "qdisc", "add", "dev", port, "root", "handle", "1:", *limit)

@@ -265,17 +265,6 @@ static bool code_send(struct step *step, uint32_t index)
     return false;
 }
 
-/* Time to the next asking: longer and longer once it is in vain, so that many writers do not drown
- * a holder that refuses them. */
-static uint64_t code_pause_ns(const struct fb_node *node, const struct put *put)
-{
-    uint64_t tries = node->config.retries_max;
-    uint64_t late = put->failures > tries ? put->failures - tries : 0;
-    FB_ASSERT(put->is_coded);
-    FB_ASSERT(node->config.hold_ns > 0);
-    return node->config.hold_ns << (late < 6 ? late : 6);
-}
-
 void code_timer(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
@@ -291,7 +280,7 @@ void code_timer(struct step *step, uint32_t index)
         code->asked = 0;
     if (!put->is_answered && put->failures > node->config.retries_max)
         put_reply(step, put, FB_TIMEOUT);
-    uint64_t again_ns = code_pause_ns(node, put);
+    uint64_t again_ns = put_pause_ns(node, put);
     if (is_stuck)
         again_ns = node->config.backoff_ns;
     if (code_send(step, index))

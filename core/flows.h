@@ -232,6 +232,9 @@ void put_check(struct fb_node *node);
 
 void put_end(struct fb_node *node, uint32_t put);
 void put_reply(struct step *step, struct put *put, enum fb_status status);
+/* Time to the next asking: longer and longer once it is in vain, so that many writers do not drown
+ * a holder that refuses them. */
+uint64_t put_pause_ns(const struct fb_node *node, const struct put *put);
 
 /* erasure.c: the writer's side of blocks that are cut into fragments. */
 struct fb_key fragment_key(struct fb_key key, uint32_t fragment); /* its own inverse */

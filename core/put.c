@@ -229,6 +229,15 @@ static void put_ask_target(struct step *step, uint32_t index, uint32_t target)
     node->stats.holds_sent++;
 }
 
+uint64_t put_pause_ns(const struct fb_node *node, const struct put *put)
+{
+    uint64_t tries = node->config.retries_max;
+    uint64_t late = put->failures > tries ? put->failures - tries : 0;
+    FB_ASSERT(put->slot != FB_NONE);
+    FB_ASSERT(node->config.hold_ns > 0);
+    return node->config.hold_ns << (late < 6 ? late : 6);
+}
+
 /* Sends HOLD to those who have not answered, first and again; this node holds without a message. */
 void put_timer(struct step *step, uint32_t index)
 {
@@ -243,10 +252,9 @@ void put_timer(struct step *step, uint32_t index)
     uint32_t bits = put->held, local = FB_NONE;
     /* Held by all and waiting for the drain is no failure. */
     bool is_spread = put->held == (1u << put->target_count) - 1;
+    uint64_t again_ns = is_spread ? node->config.hold_ns : put_pause_ns(node, put);
     bool is_over = !is_spread && put->failures++ > node->config.retries_max;
-    uint32_t late = is_over ? put->failures - 1 - (uint32_t)node->config.retries_max : 0;
-    fb_timer_set(node_timer(node), timer_of_put(node, index),
-                 node->now_ns + (node->config.hold_ns << (late < 6 ? late : 6)));
+    fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + again_ns);
     if (!put->is_answered && is_over)
         put_reply(step, put, FB_TIMEOUT);
     if (put->level == FB_LEVEL_VOLATILE && put->failures > 2) {

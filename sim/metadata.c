@@ -91,9 +91,7 @@ void world_metadata_begin(struct world *world, uint32_t node, uint64_t at_ns,
     }
     uint32_t index = world_pending(world, PENDING_METADATA, node);
     world->pending[index].op = *op;
-    world_timer(
-        world, at_ns + world->scenario->network.core_latency_ns + world_queue_ns(world, node, true),
-        index);
+    world_timer(world, at_ns + world_far_way_ns(world, node, true), index);
 }
 
 void world_metadata_arrive(struct world *world, uint32_t index)
@@ -119,8 +117,7 @@ void world_metadata_arrive(struct world *world, uint32_t index)
     done.record = place->record;
     uint64_t at_ns = fb_station_submit(metadata->gate, world_now_ns(world), FB_STATION_READ, 0) +
                      (is_put ? model->commit_latency_ns : model->read_latency_ns) +
-                     world->scenario->network.core_latency_ns +
-                     world_queue_ns(world, world->pending[index].node, false);
+                     world_far_way_ns(world, world->pending[index].node, false);
     world->pending[index].kind = PENDING_EVENT;
     world->pending[index].event = (struct fb_event){.kind = FB_EVENT_DONE, .done = done};
     world_timer(world, at_ns, index);

@@ -77,6 +77,11 @@ void overwrite_close(struct world *world)
     free(world->overwrite);
 }
 
+static uint32_t role_of(enum step step)
+{
+    return step == LOOK_UP_TO_READ || step == READ ? READER : WRITER;
+}
+
 static uint64_t step_word(enum step step, uint32_t block)
 {
     return (uint64_t)step << 32 | block;
@@ -101,10 +106,9 @@ static struct fb_block overwrite_block(const struct world *world, uint64_t write
 static struct fb_request request_of(const struct world *world, uint32_t node, enum step step,
                                     uint32_t number)
 {
-    const struct client *writer = client_of(world, node, WRITER);
+    const struct client *client = client_of(world, node, role_of(step));
     struct fb_request request = {.request_id = step_word(step, number)};
     if (step == WRITE || step == READ) {
-        const struct client *client = client_of(world, node, step == WRITE ? WRITER : READER);
         request.kind = step == WRITE ? FB_REQUEST_WRITE : FB_REQUEST_GET;
         request.block = overwrite_block(world, client->write, number);
         request.level = spec(world)->level;
@@ -113,12 +117,11 @@ static struct fb_request request_of(const struct world *world, uint32_t node, en
                 .region = FB_REGION_CLIENT, .peer = node, .size = request.block.size};
         return request;
     }
-    const struct client *client = step == LOOK_UP_TO_READ ? client_of(world, node, READER) : writer;
     request.kind = step == COMMIT ? FB_REQUEST_COMMIT : FB_REQUEST_LOOKUP;
     request.block = (struct fb_block){.key = name_key(client->name), .object = FB_OBJECT_NONE};
     if (step == COMMIT)
-        request.record = (struct fb_meta){.version = writer->version,
-                                          .value = {.low = writer->write},
+        request.record = (struct fb_meta){.version = client->version,
+                                          .value = {.low = client->write},
                                           .size = spec(world)->object_size_bytes};
     return request;
 }
@@ -160,7 +163,7 @@ static void round_end(struct world *world, uint32_t node, uint32_t role)
 
 static void blocks_start(struct world *world, uint32_t node, enum step step)
 {
-    struct client *client = client_of(world, node, step == WRITE ? WRITER : READER);
+    struct client *client = client_of(world, node, role_of(step));
     client->asked = 0;
     client->done = 0;
     while (client->asked < world->overwrite->blocks && client->asked < spec(world)->window)
@@ -170,7 +173,7 @@ static void blocks_start(struct world *world, uint32_t node, enum step step)
 /* True: that was the last one. */
 static bool block_end(struct world *world, uint32_t node, enum step step)
 {
-    struct client *client = client_of(world, node, step == WRITE ? WRITER : READER);
+    struct client *client = client_of(world, node, role_of(step));
     client->done++;
     if (client->asked < world->overwrite->blocks)
         ask(world, node, step, client->asked++);

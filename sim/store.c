@@ -77,9 +77,7 @@ void world_store_begin(struct world *world, uint32_t node, uint64_t at_ns, const
     uint32_t index = world_pending(world, PENDING_STORE_ARRIVE, node);
     world->pending[index].op = *op;
     world->pending[index].account = (uint32_t)(op->block.object % world->scenario->origin.accounts);
-    world_timer(
-        world, at_ns + world->scenario->network.core_latency_ns + world_queue_ns(world, node, true),
-        index);
+    world_timer(world, at_ns + world_far_way_ns(world, node, true), index);
 }
 
 void world_store_arrive(struct world *world, uint32_t index)
@@ -121,8 +119,7 @@ void world_store_end(struct world *world, uint32_t index, enum fb_status status)
         if (world->checkpoint != NULL)
             checkpoint_stored(world);
     }
-    uint64_t at_ns = world_now_ns(world) + world->scenario->network.core_latency_ns +
-                     world->scenario->origin.latency_ns +
-                     world_queue_ns(world, pending.node, false);
+    uint64_t at_ns = world_now_ns(world) + world->scenario->origin.latency_ns +
+                     world_far_way_ns(world, pending.node, false);
     world_done(world, pending.node, at_ns, op->op_id, status, 0);
 }

@@ -157,12 +157,12 @@ static bool served_lookup(const struct swarm *swarm, const struct fb_reply *repl
            swarm->plan->config.metas_max == 0;
 }
 
-/* Whoever hears TIMEOUT looks up: another commit would be another. */
 static bool served_pin(const struct swarm *swarm, const struct fb_reply *reply)
 {
     return reply->status == FB_OK || swarm->plan->config.pins_max == 0;
 }
 
+/* Whoever hears TIMEOUT looks up: another commit would be another. */
 static bool served_commit(const struct swarm *swarm, const struct fb_reply *reply)
 {
     return reply->status == FB_OK || reply->status == FB_CONFLICT || reply->status == FB_TIMEOUT ||

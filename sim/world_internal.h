@@ -160,7 +160,8 @@ void fault_step(struct world *world, uint32_t node, uint64_t detail);
 
 /* world_op.c */
 void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
-uint64_t world_queue_ns(const struct world *world, uint32_t node, bool is_up);
+/* Between a node and what stands beyond the core: the origin, the metadata store. */
+uint64_t world_far_way_ns(const struct world *world, uint32_t node, bool is_up);
 void world_pull_start(struct world *world, uint32_t index);
 void world_pull_end(struct world *world, uint32_t index, enum fb_status status);
 void world_fetch_arrive(struct world *world, uint32_t index);

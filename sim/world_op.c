@@ -84,7 +84,7 @@ static uint64_t world_latency_ns(const struct world *world, uint32_t source, uin
 
 /* A port serves in the order of arrival: what enters it waits behind the bulk that is under way
  * there, but no longer than the queue is, since the senders of bulk back off when it overflows. */
-uint64_t world_queue_ns(const struct world *world, uint32_t node, bool is_up)
+static uint64_t port_queue_ns(const struct world *world, uint32_t node, bool is_up)
 {
     uint64_t queue_ns = world->scenario->network.port_queue_ns;
     if (queue_ns == 0)
@@ -95,8 +95,13 @@ uint64_t world_queue_ns(const struct world *world, uint32_t node, bool is_up)
 
 static uint64_t way_ns(const struct world *world, uint32_t source, uint32_t target)
 {
-    return world_latency_ns(world, source, target) + world_queue_ns(world, source, true) +
-           world_queue_ns(world, target, false);
+    return world_latency_ns(world, source, target) + port_queue_ns(world, source, true) +
+           port_queue_ns(world, target, false);
+}
+
+uint64_t world_far_way_ns(const struct world *world, uint32_t node, bool is_up)
+{
+    return world->scenario->network.core_latency_ns + port_queue_ns(world, node, is_up);
 }
 
 /* A DONE for op, to be delivered at at_ns. */
@@ -193,7 +198,7 @@ static void op_pull(struct world *world, uint32_t node, uint64_t at_ns, const st
     world->pending[index].op = *op;
     /* The first byte waits in the ports on its way here, too. */
     uint64_t queue_ns =
-        world_queue_ns(world, op->source.peer, true) + world_queue_ns(world, node, false);
+        port_queue_ns(world, op->source.peer, true) + port_queue_ns(world, node, false);
     world_timer(world, sent_ns + way_ns(world, node, op->source.peer) + queue_ns, index);
 }
 
@@ -235,9 +240,7 @@ static void op_fetch(struct world *world, uint32_t node, uint64_t at_ns, const s
     uint32_t index = world_pending(world, PENDING_FETCH_ARRIVE, node);
     world->pending[index].op = *op;
     world->pending[index].account = (uint32_t)(op->block.object % world->scenario->origin.accounts);
-    world_timer(
-        world, at_ns + world->scenario->network.core_latency_ns + world_queue_ns(world, node, true),
-        index);
+    world_timer(world, at_ns + world_far_way_ns(world, node, true), index);
 }
 
 /* First-byte latency: log-normal around its median (latency_ns). */
@@ -279,9 +282,9 @@ void world_fetch_arrive(struct world *world, uint32_t index)
     account->in_flight += parts;
     uint64_t admitted_ns = fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
     pending->kind = PENDING_FETCH_START;
-    world_timer(
-        world, admitted_ns + origin_latency_ns(world) + world_queue_ns(world, pending->node, false),
-        index);
+    world_timer(world,
+                admitted_ns + origin_latency_ns(world) + port_queue_ns(world, pending->node, false),
+                index);
 }
 
 void world_fetch_start(struct world *world, uint32_t index)

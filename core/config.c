@@ -103,5 +103,13 @@ const char *fb_config_fault(const struct fb_config *config)
     bool is_fine = config->erasure_data + config->erasure_parity <= FB_FRAGMENTS_MAX &&
                    parity_bytes <= config->block_size_bytes &&
                    config->write_quorum <= config->erasure_parity + 1;
-    return is_fine ? NULL : "erasure_parity";
+    if (!is_fine)
+        return "erasure_parity";
+    /* a block is made from its fragments where others are held: mend.c */
+    uint64_t pieces = 2 * (config->erasure_data + config->erasure_parity) + 2;
+    if (config->memory_size_bytes < 4 * config->block_size_bytes)
+        return "memory_size_bytes";
+    if (config->memory_entries_max > 0 && config->memory_entries_max < pieces)
+        return "memory_entries_max";
+    return config->dirty_max < 2 ? "dirty_max" : NULL;
 }

@@ -187,6 +187,7 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
         code_notify(step, key, FB_MESSAGE_DRAINED, node_entries(node)[slot].size_bytes);
     dirty_clear(step, index);
     node_entries(node)[slot].flags |= ENTRY_DRAINED;
+    memory_settle(node, slot);
     if (node->drain_next != FB_NONE)
         fb_timer_set(node_timer(node), drain_timer(node), node->now_ns);
 }
@@ -210,6 +211,7 @@ void drain_told(struct step *step, const struct fb_message *message)
     put_drained(step, slot);
     dirty_clear(step, index);
     node_entries(node)[slot].flags |= ENTRY_DRAINED;
+    memory_settle(node, slot);
     node->drain_rounds = 0;
 }
 

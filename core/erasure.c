@@ -326,6 +326,21 @@ void code_held(struct step *step, uint32_t index, uint32_t fragment, uint32_t so
     code_settle(step, index);
 }
 
+/* A fragment's bytes are not those of its digest, says its target: cut and digested again. */
+void code_doubt(struct fb_node *node, uint32_t index)
+{
+    struct code *code = &node_codes(node)[index];
+    FB_ASSERT(code->state != CODE_OFF);
+    FB_ASSERT(node_puts(node)[index].is_coded);
+    if (code->state != CODE_READY)
+        return;
+    code->state = CODE_EXTENT;
+    code->ready = 0;
+    code->asked = 0;
+    fb_timer_set(node_timer(node), timer_of_put(node, index),
+                 node->now_ns + put_pause_ns(node, &node_puts(node)[index]));
+}
+
 /* The put ends: nothing of it is in flight. */
 void code_end(struct fb_node *node, uint32_t index)
 {

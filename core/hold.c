@@ -1,7 +1,8 @@
 /* The holder's side of a durable write: take the bytes, promise to keep them.
  *
  *     HOLD --not here--> fill pulls the writer's bytes, digest checked --> hold_settle
- *       '----resident, same digest------------------------------------------->|
+ *       |----resident, same digest------------------------------------------->|
+ *       '----resident, another--> HELD CONFLICT; gone unless promised          |
  *     hold_settle --no record left--> HELD BUSY                              |
  *                 --level MEMORY--> DIRTY, HELD OK  <-------------------------'
  *                 --level DEVICE--> DIRTY, device write --done--> HELD OK
@@ -89,11 +90,12 @@ static void hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     struct fb_node *node = step->node;
     FB_ASSERT(waiter->kind == WAITER_HOLD);
     enum fb_status status = FB_FULL;
+    bool is_refused = fragment != NULL && !fragment_has_room(node, slot);
     if (waiter->hops == FB_LEVEL_VOLATILE) {
         hold_answer(step, waiter->peer, waiter->id, FB_OK);
         return;
     }
-    bool is_marked = dirty_mark(node, slot, block);
+    bool is_marked = !is_refused && dirty_mark(node, slot, block);
     if (is_marked)
         fragment_settle(node, node_entries(node)[slot].fill, fragment);
     if (is_marked && fragment == NULL)
@@ -126,6 +128,20 @@ static uint32_t hold_fill(struct fb_node *node, const struct fb_message *message
     node_fills(node)[fill].digest = message->digest;
     FB_ASSERT(node_fills(node)[fill].state == FILL_ACTIVE);
     return fill;
+}
+
+/* This copy's digest is another. One that is promised stays; any other goes, so that the writer's
+ * bytes are pulled and looked at when it asks again. */
+static void hold_conflict(struct step *step, const struct fb_message *message, uint32_t slot)
+{
+    struct entry *entry = &node_entries(step->node)[slot];
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    FB_ASSERT(entry->digest != message->digest);
+    hold_answer(step, message->source, message->ask_id, FB_CONFLICT);
+    if (entry->flags & ENTRY_DIRTY)
+        return;
+    entry->flags |= ENTRY_TRANSIENT;
+    memory_settle(step->node, slot);
 }
 
 void hold_message(struct step *step, const struct fb_message *message)
@@ -163,7 +179,7 @@ void hold_message(struct step *step, const struct fb_message *message)
             hold_take(step, &waiter, slot, &message->block,
                       message->key_count > 0 ? &fragment : NULL);
         else
-            hold_answer(step, message->source, message->ask_id, FB_CONFLICT);
+            hold_conflict(step, message, slot);
         return;
     }
     uint32_t fill = FB_NONE;

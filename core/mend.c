@@ -77,6 +77,18 @@ struct fragment fragment_of_message(const struct fb_message *message)
                              .index = message->key_count - 1};
 }
 
+/* May a fragment be promised? Whole blocks are stored by whoever has them, fragments wait until
+ * somebody makes a block of them: that takes a record and memory, which are therefore kept free. */
+bool fragment_has_room(struct fb_node *node, uint32_t slot)
+{
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    FB_ASSERT(node->config.erasure_data > 0);
+    uint64_t bytes = node->dirty_bytes + entry->size_bytes;
+    return (entry->flags & ENTRY_DIRTY) || (node->dirty_used + 1 < node->config.dirty_max &&
+                                            bytes <= node->config.memory_size_bytes / 2);
+}
+
 /* Remembers what a fill pulls. */
 void fragment_arrives(struct fb_node *node, uint32_t fill, const struct fb_message *message)
 {

@@ -146,6 +146,7 @@ static void put_settle(struct step *step, uint32_t index)
     bool is_done = !is_owner && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot);
     if (is_done && !node_dirty(node)[entry->fill].is_storing) /* else its own store ends it */
         dirty_clear(step, entry->fill); /* the owners have it: this copy is only a cache's */
+    memory_settle(node, slot);
 }
 
 /* Some put that still spreads this entry? */
@@ -258,7 +259,9 @@ void put_timer(struct step *step, uint32_t index)
     if (!put->is_answered && is_over)
         put_reply(step, put, FB_TIMEOUT);
     if (put->level == FB_LEVEL_VOLATILE && put->failures > 2) {
+        uint32_t slot = put->slot;
         put_end(node, index);
+        memory_settle(node, slot);
         return;
     }
     for (uint32_t i = 0; i < put->target_count && step_room(step) > 1; i++) {
@@ -278,6 +281,18 @@ void put_timer(struct step *step, uint32_t index)
     put_settle(step, index);
 }
 
+/* A target's digest of the bytes differs from this node's: whose is wrong can not be told. The copy
+ * goes when it is at the origin, so a writer that tries again brings its bytes once more. */
+static void put_doubt(struct fb_node *node, uint32_t index)
+{
+    const struct put *put = &node_puts(node)[index];
+    FB_ASSERT(put->slot != FB_NONE);
+    FB_ASSERT(node_entries(node)[put->slot].pins > 0);
+    node_entries(node)[put->slot].flags |= ENTRY_TRANSIENT;
+    if (put->is_coded)
+        code_doubt(node, index);
+}
+
 void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status)
 {
     struct fb_node *node = step->node;
@@ -294,6 +309,8 @@ void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status st
     struct put *put = &node_puts(node)[index];
     if (source != node->config.node)
         suspect_clear(node, source);
+    if (status == FB_CORRUPT)
+        put_doubt(node, index);
     if (status != FB_OK)
         return; /* asked again at the timer */
     if (put->is_coded) {

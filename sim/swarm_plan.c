@@ -114,11 +114,17 @@ static void draw_code(struct fb_random *random, uint32_t nodes, struct fb_config
     uint64_t block = pick(random, 3, (const uint64_t[]){512, 1024, 4096});
     uint64_t chunks = config->memory_size_bytes / config->block_size_bytes;
     uint64_t device_chunks = config->device_size_bytes / config->block_size_bytes;
-    bool is_wanted = one_in(random, 4) && chunks > 1; /* for a block and its parity */
+    bool is_wanted = one_in(random, 4) && chunks > 1;
     config->erasure_data = 0;
     config->erasure_parity = 2;
     if (!is_wanted || data + parity > nodes || parity > data)
         return;
+    if (chunks < 4)
+        chunks = 4; /* the least for a code */
+    if (config->memory_entries_max < 16)
+        config->memory_entries_max = 0;
+    if (config->dirty_max < 2)
+        config->dirty_max = 2;
     config->block_size_bytes = block;
     config->memory_size_bytes = chunks * block;
     config->device_size_bytes = device_chunks * block;
@@ -141,6 +147,8 @@ static void draw_config(struct fb_random *random, bool is_beyond, uint32_t nodes
     }
     draw_sizes(random, config);
     draw_code(random, nodes, config);
+    if (config->wait_ns < config->backoff_ns) /* else who waits asks thousands of times */
+        config->wait_ns = config->backoff_ns;
     config->check_digest = is_beyond ? one_in(random, 2) : !one_in(random, 8);
     config->use_peers = !one_in(random, 32);
     config->keep_peer_blocks = !one_in(random, 4);

@@ -75,6 +75,18 @@ static void config_fault_of_contradictions_names_the_field(void **state)
     config.device_size_bytes = config.block_size_bytes;
     assert_null(fb_config_fault(&config));
 
+    config.erasure_data = 4;
+    assert_string_equal(fb_config_fault(&config), "memory_size_bytes"); /* no room to mend */
+    config.memory_size_bytes = 4 * config.block_size_bytes;
+    assert_null(fb_config_fault(&config));
+    config.memory_entries_max = 13;
+    assert_string_equal(fb_config_fault(&config), "memory_entries_max");
+    config.memory_entries_max = 0;
+    config.dirty_max = 1;
+    assert_string_equal(fb_config_fault(&config), "dirty_max");
+    config.dirty_max = 2;
+    assert_null(fb_config_fault(&config));
+
     config.node = UINT32_MAX; /* FB_NONE */
     assert_string_equal(fb_config_fault(&config), "node");
     config.node = UINT32_MAX - 1;

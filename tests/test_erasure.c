@@ -273,6 +273,32 @@ static struct script_fault fail_encode(struct script *script, uint32_t node, con
 }
 
 /* R13 */
+/* Else holders that are full of fragments could make no block of them, and would stay full. */
+static void holders_of_fragments_keep_a_record_free(void **state)
+{
+    (void)state;
+    struct fb_config config = erasure_config();
+    config.dirty_max = 2;
+    config.drain_delay_ns = 1000000000;
+    struct script *script = script_open(NODES, &config, 8);
+    for (uint64_t i = 0; i < 4; i++) {
+        const struct fb_block block = erasure_block(i, FLOW_BLOCK_BYTES);
+        script_write(script, 1000 + i * 2000000, (uint32_t)i % 2, i, &block, FB_LEVEL_REPLICATED);
+    }
+    script_run(script, 500000000);
+    uint64_t full = 0;
+    for (uint32_t node = 2; node < NODES; node++) {
+        uint64_t bytes = fb_node_undrained_bytes(script_node(script, node));
+        assert_true(bytes == 0 || bytes == FLOW_BLOCK_BYTES / DATA);
+        full += bytes > 0;
+    }
+    assert_true(full > 0);
+    assert_true(count_of(script, 0, offsetof(struct fb_stats, busy_answers)) > 0);
+    script_run(script, FB_NEVER_NS - 1);
+    assert_quiet(script, 0);
+    script_close(script);
+}
+
 static void encode_without_a_coder_is_refused(void **state)
 {
     (void)state;
@@ -331,6 +357,7 @@ int main(void)
         cmocka_unit_test(write_with_lost_messages_and_errors_is_drained_also_without_its_writer),
         cmocka_unit_test(mend_with_corrupt_fragments_takes_others),
         cmocka_unit_test(write_with_a_silent_target_is_acked_when_the_quorum_allows),
+        cmocka_unit_test(holders_of_fragments_keep_a_record_free),
         cmocka_unit_test(encode_without_a_coder_is_refused),
         cmocka_unit_test(spread_is_over_nodes_and_domains),
     };

@@ -8,6 +8,7 @@
  * fill. */
 struct fragment {
     uint64_t digest;     /* of the whole block */
+    uint64_t vain_ns;    /* since then all who could know say that it is in vain; 0: not so */
     uint32_t size_bytes; /* of the whole block; 0: it is no fragment */
     uint32_t writer;     /* who drains it */
     uint32_t index;

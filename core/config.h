@@ -104,6 +104,8 @@ enum fb_config_unit {
     X(erasure_parity, FB_UNIT_COUNT, 2, 0, FB_FRAGMENTS_MAX, \
       "parity fragments: so many nodes may die before the drain") \
     X(mends_max, FB_UNIT_COUNT, 16, 1, 1024, "blocks made from their fragments at once") \
+    X(orphan_ns, FB_UNIT_NS, UINT64_C(86400000000000), 1000, UINT64_C(31536000000000000), \
+      "fragments of a block that too few are left of are kept for so long: drives may come back") \
     X(check_digest, FB_UNIT_FLAG, 1, 0, 1, \
       "digest blocks from the origin, verify pulled ones; 0: only what clients write")
 

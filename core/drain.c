@@ -246,9 +246,15 @@ void drain_lost(struct step *step, const struct fb_message *message)
         message->source == node->config.node)
         return;
     node_dirty(node)[node_entries(node)[slot].fill].asks = 0;
+    struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
+    if (fragment != NULL && message->status == FB_ABSENT) {
+        fragment_is_vain(step, slot);
+        return;
+    }
+    if (fragment != NULL && message->status == FB_BUSY)
+        fragment->vain_ns = 0;
     if (message->status == FB_BUSY)
         return;
-    struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
     if (fragment != NULL) {
         fragment->is_orphan = 1;
         return;

@@ -174,7 +174,7 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
         return;
     }
     if (waiter->kind == WAITER_FRAGMENT || waiter->kind == WAITER_MEND) {
-        mend_filled(node, waiter, fill);
+        mend_filled(step, waiter, fill);
         return;
     }
     if (waiter->kind == WAITER_RECOVER) {

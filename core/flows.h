@@ -255,6 +255,7 @@ void code_check(struct fb_node *node);
 /* mend.c: the holder's side of fragments, and blocks made from them. */
 struct fragment *fragment_of_dirty(struct fb_node *node, uint32_t dirty); /* NULL: a whole block */
 bool fragment_has_room(struct fb_node *node, uint32_t slot);
+void fragment_is_vain(struct step *step, uint32_t slot);
 bool fragment_is_sane(const struct fb_node *node, const struct fb_message *message);
 struct fragment fragment_of_message(const struct fb_message *message);
 const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill *fill);
@@ -264,7 +265,7 @@ void fragment_drained(struct step *step, uint32_t slot);
 uint32_t mend_writer(struct fb_node *node, struct fb_key key); /* of an undrained fragment here */
 void mend_tell(struct step *step, uint32_t dirty);
 void mend_hear(struct step *step, const struct fb_message *message);
-void mend_filled(struct fb_node *node, const struct waiter *waiter, const struct fill *fill);
+void mend_filled(struct step *step, const struct waiter *waiter, const struct fill *fill);
 void mend_timer(struct step *step, uint32_t mend);
 void mend_check(struct fb_node *node);
 

@@ -150,7 +150,8 @@ enum fb_message_kind {
     FB_MESSAGE_HELD,       /* answer: status */
     FB_MESSAGE_DRAINED,    /* first rank -> holder: block is at the origin */
     FB_MESSAGE_DRAIN_ASK,  /* holder -> first rank: is it? */
-    FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block; status BUSY: I do, wait */
+    FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block; status BUSY: I do, wait; ABSENT, of
+                              a fragment: too few are known, and the origin has not got the block */
     FB_MESSAGE_FORGET,     /* block.key: nobody wants it any more */
     FB_MESSAGE_FRAGMENT,   /* holder -> first rank: I have one of block, and its writer is gone */
 };

@@ -16,6 +16,9 @@
  * The block made whole is undrained and this node's: it drains it, and its DRAINED ends the
  * fragments. A holder that asks later hears it as long as the block is cached, and after that the
  * block is taken from the origin and its digest compared, which says the same.
+ * When too few fragments are told of and the origin does not have the block either, the holders hear
+ * that it is in vain. The other fragments may come back with their drives, so a holder hopes for
+ * orphan_ns; then it lets its fragment go, which would take memory for ever.
  * A node that has an undrained fragment never reads the block from the origin on a reader's behalf:
  * the origin may have older bytes there. It asks the writer, and is BUSY until the block is whole.
  *
@@ -119,6 +122,22 @@ void fragment_drained(struct step *step, uint32_t slot)
     dirty_clear(step, entry->fill);
     entry->flags |= ENTRY_TRANSIENT;
     memory_settle(node, slot);
+}
+
+/* Its block can not be made now, and the origin does not have it. */
+void fragment_is_vain(struct step *step, uint32_t slot)
+{
+    struct fb_node *node = step->node;
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    struct fragment *fragment = fragment_of_dirty(node, entry->fill);
+    FB_ASSERT(fragment != NULL);
+    if (fragment->vain_ns == 0)
+        fragment->vain_ns = node->now_ns > 0 ? node->now_ns : 1;
+    if (node->now_ns - fragment->vain_ns < node->config.orphan_ns)
+        return;
+    node->stats.orphans_dropped++;
+    fragment_drained(step, slot);
 }
 
 static bool node_is_up(const struct fb_node *node, uint32_t peer)
@@ -237,6 +256,21 @@ static uint32_t mend_find(struct fb_node *node, const struct fb_message *message
     return free;
 }
 
+static void mend_say(struct step *step, uint32_t target, struct fb_key key, uint32_t kind,
+                     enum fb_status status)
+{
+    uint32_t self = (uint32_t)step->node->config.node;
+    FB_ASSERT(target != self);
+    FB_ASSERT(target != FB_NONE);
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = target;
+    op->message = (struct fb_message){.kind = (uint8_t)kind,
+                                      .status = (uint8_t)status,
+                                      .source = self,
+                                      .target = FB_NONE,
+                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+}
+
 static void mend_answer(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
@@ -248,12 +282,35 @@ static void mend_answer(struct step *step, const struct fb_message *message)
         fragment_drained(step, slot);
         return;
     }
-    struct fb_op *op = step_op(step, FB_OP_SEND);
-    op->target = message->source;
-    op->message = (struct fb_message){.kind = FB_MESSAGE_DRAINED,
-                                      .source = (uint32_t)node->config.node,
-                                      .target = FB_NONE,
-                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+    mend_say(step, message->source, key, FB_MESSAGE_DRAINED, FB_OK);
+}
+
+/* There is hope: the block is whole, or about to be. Its own fragment needs no word. */
+static void mend_comfort(struct step *step, const struct fb_message *message)
+{
+    struct fb_key key = fragment_key(message->block.key, message->key_count - 1);
+    FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
+    if (message->source != step->node->config.node)
+        mend_say(step, message->source, key, FB_MESSAGE_DRAIN_LOST, FB_BUSY);
+}
+
+/* Tells whoever has told of a fragment that it is in vain; those for whom this step has no room
+ * hear it another time. */
+static void mend_despair(struct step *step, const struct mend *mend)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(mend->state == MEND_JOINING);
+    for (uint32_t i = 0; i < FB_FRAGMENTS_MAX && step_room(step) > 1; i++) {
+        if (!(mend->told >> i & 1u))
+            continue;
+        struct fb_key key = fragment_key(mend->block.key, i);
+        uint32_t slot = fb_cache_find(node_cache(node), key);
+        bool is_own = mend->sources[i] == node->config.node;
+        if (!is_own)
+            mend_say(step, mend->sources[i], key, FB_MESSAGE_DRAIN_LOST, FB_ABSENT);
+        else if (slot != FB_NONE && (node_entries(node)[slot].flags & ENTRY_DIRTY))
+            fragment_is_vain(step, slot);
+    }
 }
 
 /* The block is here already, whole. */
@@ -264,9 +321,11 @@ static void mend_is_here(struct step *step, const struct fb_message *message, ui
     FB_ASSERT(entry->state == ENTRY_RESIDENT);
     FB_ASSERT(message->key_count > 0);
     bool is_same = entry->digest == message->digest && entry->size_bytes == message->block.size;
-    if ((entry->flags & ENTRY_DIRTY) || !is_same)
+    if (!is_same)
         return;
-    if (entry->flags & (ENTRY_DRAINED | ENTRY_FETCHED))
+    if (entry->flags & ENTRY_DIRTY)
+        mend_comfort(step, message);
+    else if (entry->flags & (ENTRY_DRAINED | ENTRY_FETCHED))
         mend_answer(step, message);
     else if (dirty_mark(node, slot, &message->block))
         fragment_settle(node, entry->fill, NULL);
@@ -302,6 +361,8 @@ void mend_hear(struct step *step, const struct fb_message *message)
         mend->state = MEND_PULLING;
         fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
     }
+    if (mend->state == MEND_PULLING)
+        mend_comfort(step, message);
     FB_ASSERT(mend->state == MEND_LISTENING || mend->state == MEND_PULLING);
 }
 
@@ -469,8 +530,9 @@ static void mend_adopt(struct fb_node *node, const struct mend *mend, uint32_t s
 }
 
 /* A fill that a mend waits for has ended. */
-void mend_filled(struct fb_node *node, const struct waiter *waiter, const struct fill *fill)
+void mend_filled(struct step *step, const struct waiter *waiter, const struct fill *fill)
 {
+    struct fb_node *node = step->node;
     uint32_t index = (uint32_t)waiter->id & ((1u << MEND_BITS) - 1);
     uint32_t fragment = (uint32_t)waiter->id >> MEND_BITS;
     FB_ASSERT(index < mend_count(node));
@@ -482,6 +544,8 @@ void mend_filled(struct fb_node *node, const struct waiter *waiter, const struct
     if (waiter->kind == WAITER_MEND) {
         if (is_fine)
             mend_adopt(node, mend, fill->slot);
+        else if (fill->status == FB_ABSENT)
+            mend_despair(step, mend);
         mend_end(node, index);
         return;
     }

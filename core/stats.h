@@ -72,6 +72,7 @@
     X(recover_losses, "1", "promised blocks whose header was found and whose bytes were not") \
     X(codes, "1", "blocks cut into fragments for a durable write") \
     X(mends, "1", "blocks made from fragments because their writer was gone") \
+    X(orphans_dropped, "1", "fragments given up after orphan_ns: too few of their block are left") \
     X(late_messages, "1", "answers to an attempt that had ended")
 
 struct fb_stats {

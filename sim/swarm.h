@@ -138,7 +138,6 @@ enum fb_swarm_check {
     X(stored_twice, "a block was stored at the origin more than once") \
     X(kept_across_crash, "a promise outlasted a crash") \
     X(lost_as_allowed, "a promise was lost to as many crashes as it may be") \
-    X(orphans_stay, "fragments were left of a block of which too few are, and are kept for ever") \
     X(commit_unanswered, "a commit took effect and its answer was lost") \
     X(commit_late, "a commit took effect after its answer") \
     X(retry_succeeded, "a request that was refused first succeeded later")

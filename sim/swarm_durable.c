@@ -218,16 +218,3 @@ void swarm_check_kept(struct swarm *swarm)
                     durable->crashes_max, durable->drives_max);
     }
 }
-
-/* Can there be fragments of a block that nobody can make whole? A holder does not give them up, and
- * is not idle: the others may come back, and only a client's FORGET says that it is in vain. */
-bool swarm_has_orphans(const struct swarm *swarm)
-{
-    bool is_possible = swarm->plan->config.erasure_data > 0 && swarm->crashes > 0;
-    for (uint32_t i = 0; is_possible && i < SWARM_DURABLES_MAX; i++) {
-        const struct swarm_durable *durable = &swarm->durables[i];
-        if (durable->block.size > 0 && !durable->is_stored && !swarm_is_kept(swarm, durable))
-            return true;
-    }
-    return false;
-}

@@ -179,6 +179,8 @@ struct swarm {
 };
 
 /* swarm_run.c: the queue of events. */
+/* Longest that a node may take to answer, or to mend, when all is well. */
+uint64_t swarm_limit_ns(const struct fb_swarm_plan *plan);
 struct swarm_event *swarm_push(struct swarm *swarm, uint64_t at_ns, enum swarm_event_kind kind,
                                uint32_t node);
 void swarm_push_again(struct swarm *swarm, const struct swarm_event *event, uint64_t at_ns);

@@ -11,7 +11,6 @@ void swarm_stored(struct swarm *swarm, const struct swarm_event *event);
 void swarm_acked(struct swarm *swarm, const struct swarm_request *request);
 bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable);
 void swarm_check_kept(struct swarm *swarm);
-bool swarm_has_orphans(const struct swarm *swarm);
 
 /* swarm_code.c: ENCODE and DECODE. */
 void swarm_encode(struct swarm *swarm, const struct swarm_event *event);

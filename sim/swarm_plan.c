@@ -11,6 +11,7 @@
 
 #include "core/random.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +49,10 @@ static void draw_field(struct fb_random *random, const struct fb_config_entry *e
                        uint64_t *value)
 {
     uint64_t most = entry->max;
-    if (entry->unit == FB_UNIT_PLACEMENT)
-        return; /* the swarm's views are by rendezvous; no draw, so that seeds keep their meaning */
+    bool is_set = entry->unit == FB_UNIT_PLACEMENT || /* the swarm's views are by rendezvous */
+                  entry->offset == offsetof(struct fb_config, orphan_ns); /* keep_possible */
+    if (is_set)
+        return;
     uint64_t choice = below(random, 4);
     switch (entry->unit) {
     case FB_UNIT_COUNT:
@@ -147,8 +150,6 @@ static void draw_config(struct fb_random *random, bool is_beyond, uint32_t nodes
     }
     draw_sizes(random, config);
     draw_code(random, nodes, config);
-    if (config->wait_ns < config->backoff_ns) /* else who waits asks thousands of times */
-        config->wait_ns = config->backoff_ns;
     config->check_digest = is_beyond ? one_in(random, 2) : !one_in(random, 8);
     config->use_peers = !one_in(random, 32);
     config->keep_peer_blocks = !one_in(random, 4);
@@ -310,16 +311,17 @@ static void keep_possible(struct fb_swarm_plan *plan)
     bool is_patient = plan->config.retries_max > FB_RANKS_MAX;
     if (!plan->is_beyond && !is_patient && plan->config.hedge_ns < answer_ns)
         plan->config.hedge_ns = answer_ns;
-    /* Asking an owner again thousands of times while its origin, or its own pause after a failure,
-     * takes its time shows nothing new, and a run ends after so many events. */
-    uint64_t slow_ns = plan->origin_ns + plan->config.backoff_ns;
-    if (plan->config.wait_ns < slow_ns / 100)
-        plan->config.wait_ns = slow_ns / 100;
+    /* Asking an owner again thousands of times while its origin, or its own pause after a failure
+     * (64 times backoff_ns), takes its time shows nothing new, and a run ends after so many events. */
+    uint64_t slow_ns = plan->origin_ns / 100 + plan->config.backoff_ns;
+    if (plan->config.wait_ns < slow_ns)
+        plan->config.wait_ns = slow_ns;
     /* The same of a writer whose holders have to pull the bytes, and to write them. */
     uint64_t hold_ns = answer_ns + 20 * (plan->pull_ns + plan->device_ns) + MS;
     uint64_t tries = plan->config.retries_max + 1;
     if (!plan->is_beyond && plan->config.hold_ns < hold_ns / tries)
         plan->config.hold_ns = hold_ns / tries;
+    plan->config.orphan_ns = swarm_limit_ns(plan); /* what can be mended is by then */
 }
 
 static void draw_tenant(struct fb_random *random, struct fb_swarm_plan *plan)

@@ -272,7 +272,6 @@ static struct script_fault fail_encode(struct script *script, uint32_t node, con
     return (struct script_fault){.status = op->kind == FB_OP_ENCODE ? FB_INVALID : FB_OK};
 }
 
-/* R13 */
 /* Else holders that are full of fragments could make no block of them, and would stay full. */
 static void holders_of_fragments_keep_a_record_free(void **state)
 {
@@ -299,6 +298,38 @@ static void holders_of_fragments_keep_a_record_free(void **state)
     script_close(script);
 }
 
+static void fragments_of_which_too_few_are_left_go_after_a_while(void **state)
+{
+    (void)state;
+    struct fb_config config = erasure_config();
+    config.drain_delay_ns = 500000000;
+    config.orphan_ns = UINT64_C(2000000000);
+    struct script *script = script_open(NODES, &config, 9);
+    const uint32_t dead = 0x1f;
+    const struct fb_block block = erasure_block(1, FLOW_BLOCK_BYTES);
+    script_write(script, 1000, 0, 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 100000000);
+    assert_status(script, 1, FB_OK);
+    for (uint32_t i = 0; i < NODES; i++) {
+        if (dead >> i & 1u)
+            script_kill(script, i);
+    }
+    script_bury(script, 110000000, FB_NONE);
+    script_run(script, 2000000000);
+    uint64_t kept_bytes = 0;
+    for (uint32_t i = 5; i < NODES; i++)
+        kept_bytes += fb_node_undrained_bytes(script_node(script, i));
+    assert_true(kept_bytes > 0);
+    assert_int_equal(count_of(script, dead, offsetof(struct fb_stats, orphans_dropped)), 0);
+    script_run(script, FB_NEVER_NS - 1);
+    assert_int_equal(script_stores(script, &block), 0);
+    assert_int_equal(count_of(script, dead, offsetof(struct fb_stats, orphans_dropped)),
+                     kept_bytes / (FLOW_BLOCK_BYTES / DATA));
+    assert_quiet(script, dead);
+    script_close(script);
+}
+
+/* R13 */
 static void encode_without_a_coder_is_refused(void **state)
 {
     (void)state;
@@ -358,6 +389,7 @@ int main(void)
         cmocka_unit_test(mend_with_corrupt_fragments_takes_others),
         cmocka_unit_test(write_with_a_silent_target_is_acked_when_the_quorum_allows),
         cmocka_unit_test(holders_of_fragments_keep_a_record_free),
+        cmocka_unit_test(fragments_of_which_too_few_are_left_go_after_a_while),
         cmocka_unit_test(encode_without_a_coder_is_refused),
         cmocka_unit_test(spread_is_over_nodes_and_domains),
     };

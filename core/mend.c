@@ -16,7 +16,7 @@
  * The block made whole is undrained and this node's: it drains it, and its DRAINED ends the
  * fragments. A holder that asks later hears it as long as the block is cached, and after that the
  * block is taken from the origin and its digest compared, which says the same.
- * When too few fragments are told of and the origin does not have the block either, the holders hear
+ * When too few fragments are told of and the origin has not got the block either, the holders hear
  * that it is in vain. The other fragments may come back with their drives, so a holder hopes for
  * orphan_ns; then it lets its fragment go, which would take memory for ever.
  * A node that has an undrained fragment never reads the block from the origin on a reader's behalf:

@@ -76,10 +76,11 @@ class Daemon:
             if assignment.startswith("client.socket="):
                 self.socket = assignment.split("=", 1)[1]
         with open(self.log_path, "ab") as log:
+            before = len(self.log())  # what a daemon of this name said that ran earlier
             self.process = subprocess.Popen(arguments, stderr=log, stdout=log)
         case.addCleanup(self.kill)
         case.addCleanup(self.end)
-        self.wait_until(lambda: "event=ready" in self.log())
+        self.wait_until(lambda: "event=ready" in self.log()[before:])
 
     def log(self):
         with open(self.log_path, encoding="utf-8") as file:

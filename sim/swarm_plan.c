@@ -311,7 +311,7 @@ static void keep_possible(struct fb_swarm_plan *plan)
     bool is_patient = plan->config.retries_max > FB_RANKS_MAX;
     if (!plan->is_beyond && !is_patient && plan->config.hedge_ns < answer_ns)
         plan->config.hedge_ns = answer_ns;
-    /* Asking an owner again thousands of times, while its origin takes its time or it pauses after a
+    /* Asking an owner thousands of times, while its origin takes its time or it pauses after a
      * failure (64 times backoff_ns), shows nothing new, and a run has a limit of events. */
     uint64_t slow_ns = plan->origin_ns / 100 + plan->config.backoff_ns;
     if (plan->config.wait_ns < slow_ns)

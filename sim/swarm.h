@@ -54,7 +54,8 @@ enum fb_swarm_class {
     X(meta_throttle, FB_SWARM_BENIGN, "the metadata store asks to slow down") \
     X(meta_slow, FB_SWARM_BENIGN, "a metadata op takes long") \
     X(digest_error, FB_SWARM_BENIGN, "the offload is reset: a digest fails") \
-    X(digest_wrong, FB_SWARM_BENIGN, "a digest of other bytes is computed")
+    X(digest_wrong, FB_SWARM_BENIGN, "a digest of other bytes is computed") \
+    X(power_cut, FB_SWARM_LYING, "all nodes forget their memory at once, and keep their drives")
 
 enum fb_swarm_fault_kind {
 #define FB_SWARM_FAULT_VALUE(name, class, help) FB_SWARM_FAULT_##name,

@@ -106,7 +106,7 @@ void swarm_node_restart(struct swarm *swarm, uint32_t node)
         return;
     struct swarm_node *host = &swarm->nodes[node];
     host->life++;
-    bool is_drive_lost = swarm_draw(swarm, node, 4) == 0;
+    bool is_drive_lost = swarm_draw(swarm, node, 4) == 0 && !host->is_drive_safe;
     swarm->drives_lost += is_drive_lost;
     for (uint32_t i = 0; is_drive_lost && i < host->chunks; i++)
         memset(host->pages[i], 0, sizeof(*host->pages[i]));

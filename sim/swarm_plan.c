@@ -283,6 +283,8 @@ static void draw_fault(struct fb_random *random, const struct fb_swarm_plan *pla
         fault->extra_ns = log_between(random, US, MS);
     if (kind == FB_SWARM_FAULT_crash && fault->nodes != 1u << 0 && !one_in(random, 4))
         fault->nodes = 1u << below(random, plan->nodes);
+    if (kind == FB_SWARM_FAULT_power_cut)
+        fault->nodes = plan->nodes < 32 ? (1u << plan->nodes) - 1 : UINT32_MAX;
 }
 
 static void draw_faults(struct fb_random *random, struct fb_swarm_plan *plan)

@@ -244,7 +244,10 @@ static void fault_strike(struct swarm *swarm, uint32_t index)
         struct swarm_node *host = &swarm->nodes[node];
         if (!(fault->nodes >> node & 1) || !host->is_up)
             continue;
-        if (fault->kind == FB_SWARM_FAULT_crash) {
+        bool is_cut = fault->kind == FB_SWARM_FAULT_power_cut;
+        if (fault->kind == FB_SWARM_FAULT_crash || is_cut) {
+            swarm->result->faults[FB_SWARM_FAULT_power_cut] += is_cut;
+            host->is_drive_safe = is_cut;
             swarm_node_crash(swarm, node);
             swarm_push(swarm, fault->until_ns, SWARM_RESTART, node);
         } else if (fault->kind == FB_SWARM_FAULT_pause) {
@@ -331,9 +334,9 @@ static void run_open(struct swarm *swarm)
         swarm_request_add(swarm, &plan->requests[i], false);
     for (uint32_t i = 0; i < plan->fault_count; i++) {
         const struct fb_swarm_fault *fault = &plan->faults[i];
-        bool is_moment = fault->kind == FB_SWARM_FAULT_crash ||
-                         fault->kind == FB_SWARM_FAULT_pause ||
-                         fault->kind == FB_SWARM_FAULT_clock_jump;
+        bool is_moment =
+            fault->kind == FB_SWARM_FAULT_crash || fault->kind == FB_SWARM_FAULT_power_cut ||
+            fault->kind == FB_SWARM_FAULT_pause || fault->kind == FB_SWARM_FAULT_clock_jump;
         if (is_moment)
             swarm_push(swarm, fault->from_ns, SWARM_FAULT, 0)->index = i;
     }

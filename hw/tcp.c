@@ -230,6 +230,16 @@ static struct fb_tcp_connection *peer_connect(struct fb_loop *loop, struct fb_tc
     return connection;
 }
 
+/* Bytes that a message brings along. */
+static uint32_t offered_bytes(const struct fb_tcp_connection *connection,
+                              const struct fb_message *message)
+{
+    uint64_t used = connection->out_size[connection->out_index];
+    bool is_fine = message->kind == FB_MESSAGE_OFFER && message->span.size <= FB_WIRE_OFFERED_MAX &&
+                   used + message->span.size <= FB_TCP_OFFERED_BYTES;
+    return is_fine ? (uint32_t)message->span.size : 0;
+}
+
 void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message *message,
                  const struct fb_object *object)
 {
@@ -243,7 +253,22 @@ void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message 
         loop->tcp.messages_dropped++;
         return;
     }
-    connection_put_end(peer->messages, fb_wire_put_message(room, message, object));
+    struct fb_tcp_connection *connection = peer->messages;
+    uint32_t more = offered_bytes(connection, message);
+    uint32_t size = fb_wire_put_message(room, message, object, more);
+    if (more > 0)
+        memcpy(room + size, loop->memory.bytes.at + message->span.offset, more);
+    connection_put_end(connection, size + more);
+    if (connection->out_size[connection->out_index] > FB_TCP_OFFERED_BYTES / 2)
+        connection_flush(connection); /* what comes next finds room */
+}
+
+/* The bytes came with the offer. */
+static bool is_offered(const struct fb_tcp *tcp, const struct work *work)
+{
+    const struct fb_tcp_offered *offered = &tcp->offered;
+    return offered->bytes.size == work->bytes.size && offered->peer == work->op.source.peer &&
+           offered->offset == work->op.source.offset;
 }
 
 /* The pull connection that has least to do; a new one rather than a busy one. */
@@ -266,6 +291,11 @@ static struct fb_tcp_connection *pull_connection(struct fb_loop *loop, struct fb
 void fb_tcp_pull(struct fb_loop *loop, struct work *work)
 {
     struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, work->op.source.peer);
+    if (is_offered(&loop->tcp, work)) {
+        memcpy(work->bytes.at, loop->tcp.offered.bytes.at, work->bytes.size);
+        work_end_later(work, FB_OK);
+        return;
+    }
     struct fb_tcp_connection *connection = peer != NULL ? pull_connection(loop, peer) : NULL;
     if (connection == NULL) {
         work_end_later(work, FB_GONE);

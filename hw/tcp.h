@@ -8,7 +8,10 @@
  *     has let go of their memory.
  *  4. What is to be sent leaves at the end of the loop's round, so that what was made in one round
  *     leaves together.
- *  5. A peer is who its greeting says; the greeting must fit this cluster, and under TLS the
+ *  5. The bytes of a small offer leave with it, as they are then; the pull that the core makes of
+ *     the offer, in the step that hears of it, finds them here. Larger ones, those for which there
+ *     is no room, and pulls that come later are asked for.
+ *  6. A peer is who its greeting says; the greeting must fit this cluster, and under TLS the
  *     certificate must be that node's. */
 #ifndef FB_HW_TCP_H
 #define FB_HW_TCP_H
@@ -22,19 +25,27 @@ enum {
     FB_TCP_PULLS_MAX = 64, /* of one connection in flight; more wait */
     FB_TCP_IN_BYTES = 32 * 1024,
     FB_TCP_OUT_BYTES = 128 * 1024,
+    FB_TCP_OFFERED_BYTES = 96 * 1024, /* of them, for offers that bring their bytes */
     FB_TCP_PULL_CONNECTIONS_MAX = 16,
     FB_TCP_ACCEPTED_EXTRA = 64,  /* connections that have not greeted yet */
     FB_TCP_ANSWERS_AT_ONCE = 16, /* small ones, that leave together */
 };
 
-static_assert((int)FB_TCP_IN_BYTES >= (int)FB_WIRE_FRAME_MAX,
-              "a frame fits the buffer it is received in");
+static_assert((int)FB_TCP_IN_BYTES >= (int)FB_WIRE_FRAME_MAX + (int)FB_WIRE_OFFERED_MAX,
+              "a frame and what follows it fit the buffer they are received in");
 
 struct fb_loop;
 struct work;
 
 enum fb_tcp_role { FB_TCP_MESSAGES, FB_TCP_PULLS, FB_TCP_ACCEPTED };
 enum fb_tcp_state { FB_TCP_FREE, FB_TCP_CONNECTING, FB_TCP_OPEN, FB_TCP_CLOSING };
+
+/* What came with the offer that is being handled; size 0: nothing. */
+struct fb_tcp_offered {
+    uint32_t peer;
+    uint64_t offset; /* in the peer's memory */
+    struct fb_bytes bytes;
+};
 
 /* A peer's pull that this node has to answer. */
 struct fb_tcp_answer {
@@ -96,6 +107,7 @@ struct fb_tcp {
     int listener;       /* -1: a cluster of one */
     struct fb_io accept;
     struct fb_wire_frame frame; /* the one being looked at */
+    struct fb_tcp_offered offered;
     uint64_t messages_dropped;
     uint64_t connections_lost;
 };

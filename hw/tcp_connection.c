@@ -187,6 +187,26 @@ static const char *frame_handle(struct fb_tcp_connection *connection,
     return NULL;
 }
 
+/* Handles a message and the bytes behind it, which a pull may take meanwhile. */
+static const char *offer_handle(struct fb_tcp_connection *connection,
+                                const struct fb_wire_frame *frame, const unsigned char *bytes)
+{
+    struct fb_tcp_offered *offered = &connection->loop->tcp.offered;
+    *offered = (struct fb_tcp_offered){
+        .peer = connection->peer,
+        .offset = frame->message.span.offset,
+        .bytes = {.at = (unsigned char *)(uintptr_t)bytes, .size = frame->header.value}};
+    const char *fault = frame_handle(connection, frame);
+    offered->bytes.size = 0;
+    return fault;
+}
+
+/* Bytes that belong to the frame and stand behind it. */
+static uint32_t offered_bytes(const struct fb_wire_frame *frame)
+{
+    return frame->header.kind == FB_WIRE_MESSAGE ? (uint32_t)frame->header.value : 0;
+}
+
 /* Takes whole frames and bodies out of what was received. */
 static void frames_take(struct fb_tcp_connection *connection)
 {
@@ -201,11 +221,12 @@ static void frames_take(struct fb_tcp_connection *connection)
             continue;
         }
         int32_t taken = fb_wire_take(bytes, size, frame, &fault);
-        if (taken == 0)
+        uint32_t more = taken > 0 ? offered_bytes(frame) : 0;
+        if (taken == 0 || (taken > 0 && size - (uint32_t)taken < more))
             break;
         if (taken > 0) {
-            at += (uint32_t)taken;
-            fault = frame_handle(connection, frame);
+            fault = offer_handle(connection, frame, bytes + taken);
+            at += (uint32_t)taken + more;
         }
     }
     if (fault != NULL) {

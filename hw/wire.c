@@ -99,9 +99,10 @@ uint32_t fb_wire_put_hello(unsigned char *bytes, uint32_t source, const struct f
 }
 
 uint32_t fb_wire_put_message(unsigned char *bytes, const struct fb_message *message,
-                             const struct fb_object *object)
+                             const struct fb_object *object, uint32_t offered_bytes)
 {
     struct cursor cursor = {.at = bytes + FB_WIRE_HEADER_BYTES};
+    FB_ASSERT(offered_bytes == 0 || offered_bytes == message->span.size);
     message_put(&cursor, message);
     if (message->keys != NULL) {
         FB_ASSERT(message->key_count <= FB_MATCH_KEYS_MAX);
@@ -117,7 +118,8 @@ uint32_t fb_wire_put_message(unsigned char *bytes, const struct fb_message *mess
     uint32_t size = (uint32_t)(cursor.at - bytes) - FB_WIRE_HEADER_BYTES;
     return frame_close(bytes, (struct fb_wire_header){.kind = FB_WIRE_MESSAGE,
                                                       .source = message->source,
-                                                      .payload_size = size});
+                                                      .payload_size = size,
+                                                      .value = offered_bytes});
 }
 
 uint32_t fb_wire_put_pull(unsigned char *bytes, uint32_t source, uint64_t id,
@@ -174,6 +176,11 @@ static const char *message_fault(struct cursor *cursor, struct fb_wire_frame *fr
     message->keys = NULL;
     if (message->source != frame->header.source)
         return "a message names another sender";
+    uint64_t offered_bytes = frame->header.value;
+    bool is_offered = message->kind == FB_MESSAGE_OFFER && offered_bytes == message->span.size &&
+                      offered_bytes <= FB_WIRE_OFFERED_MAX;
+    if (offered_bytes > 0 && !is_offered)
+        return "the bytes behind a message are not what it offers";
     if (message->kind == FB_MESSAGE_MATCH_ASK) {
         uint32_t keys_size = message->key_count * (uint32_t)sizeof(*message->keys);
         if (message->key_count > FB_MATCH_KEYS_MAX || left < keys_size)

@@ -94,7 +94,7 @@ struct swarm_node {
     uint32_t life; /* times it began */
     bool is_up;
     bool is_drive_safe; /* when it restarts */
-    bool was_tick; /* its last step */
+    bool was_tick;      /* its last step */
     uint32_t ops_open;
     uint64_t clock_ns; /* ahead of the swarm's */
     uint64_t tick_ns;  /* a TICK is queued for then */

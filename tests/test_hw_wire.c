@@ -69,7 +69,7 @@ static void put_message_with_object_comes_back(void **state)
     const char *fault = NULL;
     struct fb_object object = object_make("weights/layer-01");
     struct fb_message message = message_make(&object);
-    uint32_t size = fb_wire_put_message(bytes, &message, &object);
+    uint32_t size = fb_wire_put_message(bytes, &message, &object, 0);
     assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
     assert_int_equal(frame.header.kind, FB_WIRE_MESSAGE);
     assert_messages_equal(&frame.message, &message);
@@ -79,7 +79,7 @@ static void put_message_with_object_comes_back(void **state)
     assert_true(frame.object.size == object.size);
     assert_false(frame.object.is_cached);
     object.is_cached = true;
-    size = fb_wire_put_message(bytes, &message, &object);
+    size = fb_wire_put_message(bytes, &message, &object, 0);
     assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
     assert_true(frame.object.is_cached);
     assert_string_equal(frame.object.name, object.name);
@@ -98,12 +98,34 @@ static void put_message_with_keys_comes_back(void **state)
     message.kind = FB_MESSAGE_MATCH_ASK;
     message.key_count = FB_MATCH_KEYS_MAX;
     message.keys = keys;
-    uint32_t size = fb_wire_put_message(bytes, &message, NULL);
+    uint32_t size = fb_wire_put_message(bytes, &message, NULL, 0);
     assert_true(size <= FB_WIRE_FRAME_MAX);
     assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
     assert_messages_equal(&frame.message, &message);
     assert_memory_equal(frame.message.keys, keys, sizeof(keys));
     assert_int_equal(frame.object.name_length, 0);
+}
+
+static void bytes_behind_a_message_are_what_it_offers(void **state)
+{
+    (void)state;
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    struct fb_message message = message_make(NULL);
+    message.kind = FB_MESSAGE_OFFER;
+    message.span = (struct fb_span){.size = FB_WIRE_OFFERED_MAX};
+    uint32_t size = fb_wire_put_message(bytes, &message, NULL, FB_WIRE_OFFERED_MAX);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_int_equal(frame.header.value, FB_WIRE_OFFERED_MAX);
+    message.span.size++;
+    size = fb_wire_put_message(bytes, &message, NULL, FB_WIRE_OFFERED_MAX + 1);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), -1);
+    message.kind = FB_MESSAGE_ASK;
+    message.span.size = 1;
+    size = fb_wire_put_message(bytes, &message, NULL, 1);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), -1);
+    assert_non_null(fault);
 }
 
 static void put_others_come_back(void **state)
@@ -137,7 +159,7 @@ static void take_cut_frame_wants_more(void **state)
     const char *fault = NULL;
     struct fb_object object = object_make("a/b");
     struct fb_message message = message_make(&object);
-    uint32_t size = fb_wire_put_message(bytes, &message, &object);
+    uint32_t size = fb_wire_put_message(bytes, &message, &object, 0);
     for (uint32_t cut = 0; cut < size; cut++)
         assert_int_equal(fb_wire_take(bytes, cut, &frame, &fault), 0);
 }
@@ -149,7 +171,7 @@ static void take_changed_bit_refuses(void **state)
     static struct fb_wire_frame frame;
     struct fb_object object = object_make("a/b");
     struct fb_message message = message_make(&object);
-    uint32_t size = fb_wire_put_message(bytes, &message, &object);
+    uint32_t size = fb_wire_put_message(bytes, &message, &object, 0);
     for (uint32_t bit = 0; bit < size * 8; bit++) {
         const char *fault = NULL;
         bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -211,7 +233,7 @@ static const char *name_fault(const char *name, uint32_t length)
     memcpy(object.name, name, length);
     fb_object_identify(&object);
     struct fb_message message = message_make(&object);
-    uint32_t size = fb_wire_put_message(bytes, &message, &object);
+    uint32_t size = fb_wire_put_message(bytes, &message, &object, 0);
     assert_true(fb_wire_take(bytes, size, &frame, &fault) != 0);
     return fault;
 }
@@ -254,6 +276,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(put_message_with_object_comes_back),
         cmocka_unit_test(put_message_with_keys_comes_back),
+        cmocka_unit_test(bytes_behind_a_message_are_what_it_offers),
         cmocka_unit_test(put_others_come_back),
         cmocka_unit_test(take_cut_frame_wants_more),
         cmocka_unit_test(take_changed_bit_refuses),

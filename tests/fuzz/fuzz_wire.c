@@ -42,7 +42,8 @@ static uint32_t frame_put(unsigned char *bytes, const struct fb_wire_frame *fram
     case FB_WIRE_HELLO:
         return fb_wire_put_hello(bytes, header->source, &frame->hello);
     case FB_WIRE_MESSAGE:
-        return fb_wire_put_message(bytes, &frame->message, has_object ? &frame->object : NULL);
+        return fb_wire_put_message(bytes, &frame->message, has_object ? &frame->object : NULL,
+                                   (uint32_t)frame->header.value);
     case FB_WIRE_PULL:
         return fb_wire_put_pull(bytes, header->source, header->id, &frame->pull);
     case FB_WIRE_BYTES:

@@ -12,6 +12,14 @@
 #include <string.h>
 #include <xxhash.h>
 
+/* Messages of one receive, and what came with them. */
+enum { BATCH_MAX = 16 };
+struct batch {
+    struct fb_event events[BATCH_MAX];
+    struct fb_bytes offered[BATCH_MAX];
+    uint32_t count;
+};
+
 static void connection_settle(struct fb_tcp_connection *connection)
 {
     if (connection->state == FB_TCP_CLOSING && !connection->receive.is_pending &&
@@ -156,20 +164,44 @@ static const char *hello_fault(struct fb_tcp_connection *connection,
     return NULL;
 }
 
-static void message_deliver(struct fb_loop *loop, const struct fb_wire_frame *frame)
+/* Delivers messages that were received together; what came with an offer is there for the pull that
+ * its step makes. */
+static void batch_run(struct fb_tcp_connection *connection, struct batch *batch)
 {
+    struct fb_loop *loop = connection->loop;
+    struct fb_tcp_offered *offered = &loop->tcp.offered;
+    fb_node_prefetch(loop->node, batch->events, batch->count);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        *offered = (struct fb_tcp_offered){.peer = connection->peer,
+                                           .offset = batch->events[i].message.span.offset,
+                                           .bytes = batch->offered[i]};
+        loop_event(loop, &batch->events[i]);
+    }
+    offered->bytes.size = 0;
+    batch->count = 0;
+}
+
+/* offered: the bytes behind the frame. */
+static void message_add(struct fb_tcp_connection *connection, const struct fb_wire_frame *frame,
+                        struct fb_bytes offered, struct batch *batch)
+{
+    struct fb_loop *loop = connection->loop;
     bool has_object = frame->object.name_length > 0;
     if (has_object && fb_objects_add(&loop->objects, &frame->object) == NULL) {
         loop->tcp.messages_dropped++;
         return;
     }
-    const struct fb_event event = {.kind = FB_EVENT_MESSAGE, .message = frame->message};
-    loop_event(loop, &event);
+    batch->events[batch->count] =
+        (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = frame->message};
+    batch->offered[batch->count++] = offered;
+    if (batch->count == BATCH_MAX || frame->message.keys != NULL) /* the keys are the frame's */
+        batch_run(connection, batch);
 }
 
 /* Handles one frame; returns what is wrong with it. */
 static const char *frame_handle(struct fb_tcp_connection *connection,
-                                const struct fb_wire_frame *frame)
+                                const struct fb_wire_frame *frame, struct fb_bytes offered,
+                                struct batch *batch)
 {
     enum fb_wire_kind kind = frame->header.kind;
     if (connection->peer == FB_NONE)
@@ -183,22 +215,8 @@ static const char *frame_handle(struct fb_tcp_connection *connection,
         return pull_asked(connection, frame);
     if (connection->role != FB_TCP_ACCEPTED || kind != FB_WIRE_MESSAGE)
         return "a frame has no place here";
-    message_deliver(connection->loop, frame);
+    message_add(connection, frame, offered, batch);
     return NULL;
-}
-
-/* Handles a message and the bytes behind it, which a pull may take meanwhile. */
-static const char *offer_handle(struct fb_tcp_connection *connection,
-                                const struct fb_wire_frame *frame, const unsigned char *bytes)
-{
-    struct fb_tcp_offered *offered = &connection->loop->tcp.offered;
-    *offered = (struct fb_tcp_offered){
-        .peer = connection->peer,
-        .offset = frame->message.span.offset,
-        .bytes = {.at = (unsigned char *)(uintptr_t)bytes, .size = frame->header.value}};
-    const char *fault = frame_handle(connection, frame);
-    offered->bytes.size = 0;
-    return fault;
 }
 
 /* Bytes that belong to the frame and stand behind it. */
@@ -212,7 +230,9 @@ static void frames_take(struct fb_tcp_connection *connection)
 {
     struct fb_wire_frame *frame = &connection->loop->tcp.frame;
     const char *fault = NULL;
+    struct batch batch;
     uint32_t at = 0;
+    batch.count = 0;
     while (at < connection->in_size && fault == NULL && connection->state == FB_TCP_OPEN) {
         const unsigned char *bytes = connection->in + at;
         uint32_t size = connection->in_size - at;
@@ -225,10 +245,12 @@ static void frames_take(struct fb_tcp_connection *connection)
         if (taken == 0 || (taken > 0 && size - (uint32_t)taken < more))
             break;
         if (taken > 0) {
-            fault = offer_handle(connection, frame, bytes + taken);
+            const struct fb_bytes offered = {.at = connection->in + at + taken, .size = more};
+            fault = frame_handle(connection, frame, offered, &batch);
             at += (uint32_t)taken + more;
         }
     }
+    batch_run(connection, &batch);
     if (fault != NULL) {
         connection_fail(connection, fault);
         return;

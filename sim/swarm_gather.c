@@ -49,14 +49,18 @@ void swarm_ask_gather(struct swarm *swarm, struct swarm_request *request, struct
     request->is_partial = false;
 }
 
-/* Has a gather on this node the block among what it still waits for? Its ranges are answered in
- * order, so a later one may be in memory, and kept there, for as long as an earlier one takes. */
-bool swarm_gather_has(const struct swarm *swarm, uint32_t node, const struct fb_block *block)
+/* Is the block kept on this node by a pin, or among what a gather still waits for? A gather's
+ * ranges are answered in order, so a later one may be in memory for as long as an earlier takes. */
+bool swarm_keeps(const struct swarm *swarm, uint32_t node, const struct fb_block *block)
 {
     for (uint32_t i = 0; i < swarm->request_count; i++) {
         const struct swarm_request *request = &swarm->requests[i];
-        if (request->what.verb != FB_SWARM_VERB_gather || request->what.node != node ||
-            request->state != REQUEST_OPEN)
+        bool is_open = request->state == REQUEST_OPEN || request->state == REQUEST_HELD;
+        if (request->what.node != node || !is_open)
+            continue;
+        if (request->what.verb == FB_SWARM_VERB_pin && fb_key_equal(request->block.key, block->key))
+            return true;
+        if (request->what.verb != FB_SWARM_VERB_gather || request->state != REQUEST_OPEN)
             continue;
         for (uint32_t item = (uint32_t)request->known; item < range_count(request); item++) {
             uint64_t content;

@@ -30,7 +30,7 @@ void swarm_names_free(struct swarm *swarm);
 
 /* swarm_gather.c: gathers, pins, hints. */
 void swarm_ask_gather(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
-bool swarm_gather_has(const struct swarm *swarm, uint32_t node, const struct fb_block *block);
+bool swarm_keeps(const struct swarm *swarm, uint32_t node, const struct fb_block *block);
 void swarm_ask_pin(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
 void swarm_ask_prefetch(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
 void swarm_judge_gather(struct swarm *swarm, struct swarm_request *request,

@@ -306,13 +306,15 @@ static void draw_faults(struct fb_random *random, struct fb_swarm_plan *plan)
 }
 
 /* A reader that gives up before any answer can reach it, and may not try again often enough to get
- * past its peers to the origin, can not read: no setting survives that. */
+ * past its peers to the origin, can not read: no setting survives that. One that may, but takes
+ * every peer for dead within a round trip, comes to its end only after hours. */
 static void keep_possible(struct fb_swarm_plan *plan)
 {
     uint64_t answer_ns = 40 * plan->message_ns + 20 * plan->step_ns;
     bool is_patient = plan->config.retries_max > FB_RANKS_MAX;
-    if (!plan->is_beyond && !is_patient && plan->config.hedge_ns < answer_ns)
-        plan->config.hedge_ns = answer_ns;
+    uint64_t hedge_ns = is_patient ? answer_ns / 10 : answer_ns;
+    if (!plan->is_beyond && plan->config.hedge_ns < hedge_ns)
+        plan->config.hedge_ns = hedge_ns;
     /* Asking an owner thousands of times, while its origin takes its time or it pauses after a
      * failure (64 times backoff_ns), shows nothing new, and a run has a limit of events. */
     uint64_t slow_ns = plan->origin_ns / 100 + plan->config.backoff_ns;

@@ -90,7 +90,7 @@ void swarm_check_fresh(struct swarm *swarm, const struct swarm_request *request,
     bool is_limited = request->block.tenant == THE_TENANT && ttl_ns > 0;
     if (!is_limited || reply->status != FB_OK || reply->reason != FB_REASON_MEMORY ||
         is_in_use(&swarm->nodes[node], swarm, &reply->span) ||
-        swarm_gather_has(swarm, node, &request->block))
+        swarm_keeps(swarm, node, &request->block))
         return;
     uint64_t age_ns = swarm_node_now_ns(swarm, node) - *filled_ns(swarm, node, &request->block);
     swarm_judge(swarm, FB_SWARM_CHECK_fresh, age_ns <= ttl_ns + (UINT64_C(2) << TICK_SHIFT),

@@ -1,0 +1,256 @@
+"""Four daemons and etcd, each in a network namespace of its own, on drives and an origin that can
+be filled; and what can be done to them. See faults.py for when."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+
+import cluster
+import network
+from cluster import Failed, run
+from network import Unavailable
+
+NODES = cluster.NODES
+ETCD = NODES  # its place in the network
+LEASE_S = 2
+MIB = 1 << 20
+IMAGE_BYTES, DRIVE_BYTES, ORIGIN_BYTES = 200 * MIB, 96 * MIB, 256 * MIB
+
+CONFIG = """schema_version: 1
+cluster: test
+node: 0
+listen: "127.0.0.1:1"
+origin: {{kind: posix, path: "{folder}/origin/objects"}}
+client: {{socket: "{folder}/0.sock", arena: 1 MiB}}
+device: {{path: "{folder}/none"}}
+metadata: {{kind: etcd, endpoint: "{etcd}"}}
+membership: {{kind: etcd, endpoint: "{etcd}", lease: {lease} s}}
+peer_timeout: 1 s
+core: {{memory_size: 64 MiB, block_size: 256 KiB, device_size: 128 MiB, replicas: 2, retries_max: 3,
+  hold: 100 ms, drain_check: 100 ms, drain_delay: {drain_delay} ms}}
+"""
+
+
+class Drive:
+    """A folder on a memory file system of a limited size. image: also a block device of more than
+    has room there, as of a thin volume: writes fail when the folder is full."""
+
+    def __init__(self, path, size_bytes, has_image):
+        self.path, self.device = path, None
+        os.mkdir(path)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % size_bytes, "none",
+                                  path], capture_output=True, check=False)
+        if mounted.returncode != 0:
+            raise Unavailable("mount: " + mounted.stderr.decode().strip())
+        if has_image:
+            image = os.path.join(path, "image")
+            with open(image, "wb") as file:
+                file.truncate(IMAGE_BYTES)
+            found = subprocess.run(["losetup", "--find", "--show", image], capture_output=True,
+                                   check=False)
+            if found.returncode != 0:
+                self.close()
+                raise Unavailable("losetup: " + found.stderr.decode().strip())
+            self.device = found.stdout.decode().strip()
+
+    def fill(self):
+        space = os.statvfs(self.path)
+        with open(os.path.join(self.path, "filler"), "wb", buffering=0) as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize)
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+
+    def free(self):
+        filler = os.path.join(self.path, "filler")
+        if os.path.exists(filler):
+            os.unlink(filler)
+
+    def close(self):
+        if self.device is not None:
+            subprocess.run(["losetup", "--detach", self.device], check=False)
+        subprocess.run(["umount", "--lazy", self.path], check=False)
+
+
+class Machines:
+    """All of it. Intervals during which a node could not hear the store are kept in `silences`, and
+    when each daemon was started in `starts`: what history.excuse wants to know."""
+
+    def __init__(self, build, net, folder, drain_delay_ms):
+        self.build, self.network, self.folder = build, net, folder
+        self.daemons = [None] * NODES
+        self.is_killed = [False] * NODES
+        self.starts = [[] for _ in range(NODES)]
+        self.early_ends = 0
+        self.silences = {node: [] for node in range(NODES)}
+        self.silent_since = {}
+        self.etcd = None
+        self.etcd_url = "http://%s:2379" % net.node_address(ETCD)
+        self.drives, self.walls = [], {}
+        os.mkdir(self.path("etcd"))
+        try:
+            self.walls_build()
+            for node in range(NODES):
+                self.drives.append(Drive(self.path("drive%d" % node), DRIVE_BYTES, True))
+            self.origin = Drive(self.path("origin"), ORIGIN_BYTES, False)
+            self.drives.append(self.origin)
+        except Unavailable:
+            self.close()
+            raise
+        os.mkdir(self.path("origin/objects"))
+        with open(self.path("cluster.yaml"), "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(folder=folder, etcd=self.etcd_url, lease=LEASE_S,
+                                     drain_delay=drain_delay_ms))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def program(self, name):
+        return os.path.join(self.build, name)
+
+    def log(self, node):
+        with open(self.path("%d.log" % node), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    # The network: a wall holds off what comes from an address.
+
+    def walls_build(self):
+        if shutil.which("nft") is None:
+            raise Unavailable("there is no nft")
+        rules = ("table ip forebay {\n set walls { type ipv4_addr; }\n chain input {\n type "
+                 "filter hook input priority 0;\n ip saddr @walls drop;\n }\n}\n")
+        for place in range(NODES + 1):
+            self.walls[place] = {}
+            network.run(*self.network.inside(place), "nft", rules)
+
+    def wall(self, source, target, change):
+        """change: 1: one more wall that target does not hear source through; -1: one less."""
+        walls = self.walls[target]
+        before = walls.get(source, 0)
+        walls[source] = before + change
+        if (before > 0) == (walls[source] > 0):
+            return
+        verb = "add" if change > 0 else "delete"
+        run(*self.network.inside(target), "nft", verb, "element", "ip", "forebay", "walls",
+            "{ %s }" % self.network.node_address(source))
+        if ETCD in (source, target):
+            self.silence_note(source + target - ETCD)
+
+    def is_walled(self, node):
+        return any(walls > 0 for walls in (self.walls[ETCD].get(node, 0),
+                                           self.walls[node].get(ETCD, 0)))
+
+    # Silence of the store.
+
+    def silence_note(self, node):
+        """To be called at every change that may have made the store silent, or heard again."""
+        is_silent = self.is_walled(node) or self.is_etcd_away
+        now_ns = time.monotonic_ns()
+        if is_silent and node not in self.silent_since:
+            self.silent_since[node] = now_ns
+        elif not is_silent and node in self.silent_since:
+            self.silences[node].append((self.silent_since.pop(node), now_ns))
+
+    is_etcd_away = False
+
+    def etcd_note(self, is_away):
+        self.is_etcd_away = is_away
+        for node in range(NODES):
+            self.silence_note(node)
+
+    # Processes.
+
+    def etcd_start(self):
+        address = self.network.node_address(ETCD)
+        peer = "http://%s:2380" % address
+        with open(self.path("etcd.log"), "ab") as log:
+            self.etcd = subprocess.Popen(
+                self.network.inside(ETCD) +
+                ["etcd", "--data-dir", self.path("etcd/data"), "--listen-client-urls",
+                 self.etcd_url, "--advertise-client-urls", self.etcd_url, "--listen-peer-urls",
+                 peer, "--initial-advertise-peer-urls", peer, "--initial-cluster",
+                 "default=" + peer], stdout=log, stderr=log)
+
+    def etcd_wait(self):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        end = time.monotonic() + 60
+        while True:
+            try:
+                opener.open(self.etcd_url + "/health", timeout=1).close()
+                return
+            except OSError:
+                if time.monotonic() > end:
+                    raise Failed("etcd does not start: see etcd.log") from None
+                time.sleep(0.05)
+
+    def start(self, node):
+        address = "%s:7700" % self.network.node_address(node)
+        self.is_killed[node] = False
+        self.starts[node].append(time.monotonic_ns())
+        with open(self.path("%d.log" % node), "ab") as log:
+            self.daemons[node] = subprocess.Popen(
+                self.network.inside(node) +
+                [self.program("forebayd"), "--config", self.path("cluster.yaml"),
+                 "--set", "node=%d" % node, "--set", "listen=" + address,
+                 "--set", "client.socket=" + self.path("%d.sock" % node),
+                 "--set", "device.path=" + self.drives[node].device], stdout=log, stderr=log)
+
+    def kill(self, node):
+        self.is_killed[node] = True
+        self.daemons[node].kill()
+        self.daemons[node].wait()
+
+    def start_again(self):
+        """What a service manager does: a daemon that gave up at its start, etcd being away, is
+        started again. One that ends otherwise is a failure."""
+        for node, daemon in enumerate(self.daemons):
+            if self.is_killed[node] or daemon.poll() is None:
+                continue
+            last = self.log(node).strip().split("\n")[-1]
+            is_early = daemon.returncode == 1 and ("etcd" in last or "membership" in last)
+            if not is_early:
+                raise Failed("node %d ended with %d: %s" % (node, daemon.returncode,
+                                                            self.log(node)[-3000:]))
+            self.early_ends += 1
+            self.start(node)
+
+    def signal(self, process, number):
+        process.send_signal(number)
+
+    def all_start(self):
+        self.etcd_start()
+        self.etcd_wait()
+        for node in range(NODES):
+            self.start(node)
+        end = time.monotonic() + 60
+        for node in range(NODES):
+            while "event=ready" not in self.log(node):
+                if self.daemons[node].poll() is not None or time.monotonic() > end:
+                    raise Failed("node %d does not start: %s" % (node, self.log(node)))
+                time.sleep(0.05)
+
+    def all_stop(self):
+        """Ends the daemons well: all that was acknowledged is at the origin then."""
+        for daemon in self.daemons:
+            daemon.send_signal(signal.SIGTERM)
+        for node, daemon in enumerate(self.daemons):
+            try:
+                code = daemon.wait(60)
+            except subprocess.TimeoutExpired:
+                code = "no end in 60 s"
+            if code != 0:
+                raise Failed("node %d, stopped: %s: %s" % (node, code, self.log(node)[-3000:]))
+
+    def close(self):
+        for process in self.daemons + [self.etcd]:
+            if process is not None and process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+                process.wait()
+        for drive in self.drives:
+            drive.close()

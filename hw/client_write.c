@@ -30,7 +30,8 @@ struct client_writer {
     enum forebay_level level;
     uint32_t place_count, filling; /* FB_NONE: none is being filled */
     uint64_t next_block, size;
-    int error; /* the first */
+    bool is_unsure; /* a commit was not answered, and may have taken effect */
+    int error;      /* the first */
     struct place places[PLACES_MAX];
 };
 
@@ -226,6 +227,9 @@ int forebay_file_commit(struct forebay_file *file, uint32_t patience_s)
                                            .level = writer->level};
         struct fb_local_reply reply;
         code = client_call(file->client, &request, NULL, &reply);
+        writer->is_unsure = writer->is_unsure || code == -ETIMEDOUT;
+        if (code == -ESTALE && writer->is_unsure)
+            return -ETIMEDOUT; /* who has won may have overwritten this version */
         bool may_come = code == -EBUSY || code == -ETIMEDOUT || code == -EHOSTDOWN;
         if (!may_come || client_clock_ns() >= until_ns)
             break;

@@ -115,7 +115,8 @@ int forebay_file_sync(struct forebay_file *file);
  * FOREBAY_ORIGIN waits until it is there, as does every level when the daemon has no metadata
  * store. patience_s: seconds to wait for origin and store. May be called again after -ETIMEDOUT
  * and -EHOSTDOWN. Errors: as forebay_file_write; -ESTALE: another writer has committed this name
- * since forebay_file_create, and won; -ETIMEDOUT: patience; it may become visible yet;
+ * since forebay_file_create, and won; -ETIMEDOUT: patience, or another writer has committed and
+ * the fate of this one is unknown; it may become visible yet, or have been for a while;
  * -EHOSTDOWN: this node is cut off from its cluster, or the store cannot be reached. */
 int forebay_file_commit(struct forebay_file *file, uint32_t patience_s);
 

@@ -6,10 +6,13 @@ unfinished another finishes. With records in LMDB on one node and in etcd on thr
 usage: hw_name_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 import urllib.request
@@ -265,6 +268,70 @@ class EtcdServer:
     def stop(self):
         self.process.kill()
         self.process.wait()
+
+
+class Deaf:
+    """A way to a server on which its answers can be kept back."""
+
+    def __init__(self, port):
+        self.is_deaf, self.port = False, port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self.port))
+            except OSError:
+                return
+            for pair in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self.carry, args=pair, daemon=True).start()
+
+    def carry(self, source, target, is_answer):
+        try:
+            while data := source.recv(65536):
+                if not (is_answer and self.is_deaf):
+                    target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        source.close()
+
+
+@unittest.skipIf(shutil.which("etcd") is None, "no etcd here")
+class NamesUnheard(Case):
+    """A daemon that etcd hears, and that does not hear etcd."""
+
+    def test_commit_that_took_effect_unheard_is_not_told_that_it_lost(self):
+        etcd = EtcdServer(self)
+        deaf = Deaf(etcd.ports[0])
+        self.addCleanup(deaf.listener.close)
+        text = CONFIG.format(folder=self.folder).replace("core: {", "core: {retries_max: 1, ")
+        ports = free_ports(2)
+        text += hw_test.PAIR.format(port0=ports[0], port1=ports[1])
+        text += "metadata: {kind: etcd, endpoint: \"%s\"}\n" % etcd.url
+        config = self.write("names.yaml", text.encode())
+        first = Daemon(self, config, "metadata.endpoint=" + deaf.url, name="0")
+        second = Daemon(self, config, "node=1", "client.socket=" + self.path("socket1"), name="1")
+        put = subprocess.Popen([program("forebay"), "put", "--socket", first.socket, "-", "one"],
+                               stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        put.stdin.write(b"1" * 1000)
+        time.sleep(0.5)
+        deaf.is_deaf = True
+        put.stdin.close()
+        second.wait_until(lambda: second.forebay("get", "one").stdout == b"1" * 1000)
+        source = self.write("source", b"2" * 1000)
+        self.assertEqual(second.forebay("put", source, "one").returncode, 0)
+        deaf.is_deaf = False
+        said = put.stderr.read().decode()
+        put.stderr.close()
+        self.assertEqual(put.wait(60), 1)
+        self.assertIn("timed out", said)
+        self.assertEqual(second.forebay("get", "one").stdout, b"2" * 1000)
 
 
 @unittest.skipIf(shutil.which("etcd") is None, "no etcd here")

@@ -229,6 +229,13 @@ static bool is_ended(void)
     return poll(&input, 1, 0) == 1 && read(STDIN_FILENO, &byte, 1) <= 0;
 }
 
+/* Some names are everybody's, some are quiet: what follows on a fault differs. */
+static uint32_t name_draw(struct register_client *client)
+{
+    uint64_t most = 1 + fb_random_below(&client->random, client->names);
+    return (uint32_t)fb_random_below(&client->random, most);
+}
+
 static void play(struct register_client *client)
 {
     static const enum kind kinds[] = {READ,  READ,  READ, READ, READ, READ, WRITE, WRITE,
@@ -236,14 +243,15 @@ static void play(struct register_client *client)
     const uint64_t count = sizeof(kinds) / sizeof(kinds[0]);
     while (!is_ended()) {
         enum kind kind = kinds[fb_random_below(&client->random, count)];
-        (void)step(client, kind, (uint32_t)fb_random_below(&client->random, client->names));
+        (void)step(client, kind, name_draw(client));
     }
 }
 
-/* Each name, until it has gone well. */
+/* Each name, until it has gone well; clients begin with different ones. */
 static void finish(struct register_client *client, bool has_writes)
 {
-    for (uint32_t index = 0; index < client->names; index++) {
+    for (uint32_t i = 0; i < client->names; i++) {
+        uint32_t index = (uint32_t)((i + client->number) % client->names);
         while (has_writes && !step(client, WRITE, index))
             continue;
         while (!step(client, READ, index))

@@ -44,7 +44,7 @@ from faults import Faults  # noqa: E402
 from machines import NODES, Machines  # noqa: E402
 from network import Network, Unavailable  # noqa: E402
 
-CLIENTS_A_NODE, NAMES = 2, 4
+CLIENTS_A_NODE, NAMES = 2, 8
 REPLICATED, DEVICE, ORIGIN = 1, 2, 3
 HEAL_S = 90
 WORD = (1 << 64) - 1

@@ -4,7 +4,7 @@ a while. What a run's level survives decides which nodes may be killed."""
 import signal
 import time
 
-from machines import ETCD, NODES
+from machines import ETCD, LEASE_S, NODES
 
 AT_ONCE_MAX = 3
 
@@ -48,7 +48,7 @@ class Faults:
         if node is None:
             return False
         self.machines.kill(node)
-        self.begin(self.seconds(0, 1) if self.chance.random() < 0.5 else self.seconds(2, 6),
+        self.begin(self.seconds(0, 1) if self.chance.random() < 0.5 else self.seconds(2, 7),
                    lambda: self.machines.start(node), ("daemon", node))
         return True
 
@@ -68,7 +68,7 @@ class Faults:
         return self.pause(0.05, 1.5)
 
     def pause_long(self):
-        return self.pause(2.5, 6)
+        return self.pause(LEASE_S + 0.5, LEASE_S + 4)
 
     def walls(self, pairs, seconds):
         for source, target in pairs:
@@ -108,12 +108,7 @@ class Faults:
             return False
         process = self.machines.etcd
         process.send_signal(signal.SIGSTOP)
-        self.machines.etcd_note(True)
-
-        def undo():
-            process.send_signal(signal.SIGCONT)
-            self.machines.etcd_note(False)
-        self.begin(self.seconds(0.1, 5), undo, ("etcd", 0))
+        self.begin(self.seconds(0.1, 5), lambda: process.send_signal(signal.SIGCONT), ("etcd", 0))
         return True
 
     def etcd_kill(self):
@@ -121,13 +116,7 @@ class Faults:
             return False
         self.machines.etcd.kill()
         self.machines.etcd.wait()
-        self.machines.etcd_note(True)
-
-        def undo():
-            self.machines.etcd_start()
-            self.machines.etcd_wait()
-            self.machines.etcd_note(False)
-        self.begin(self.seconds(0, 4), undo, ("etcd", 0))
+        self.begin(self.seconds(0, 4), self.machines.etcd_start, ("etcd", 0))
         return True
 
     def full(self, drive, seconds):

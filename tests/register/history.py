@@ -13,10 +13,12 @@ Removals are not unique: those of unknown fate stand beside, each with an effect
 those that have been called the first goes first, since they are alike.
 """
 
+import bisect
 import errno
 
 NOTHING = 0  # the value of a name that means nothing
 FOREVER = 1 << 62
+CLOCK_NS = 20000000  # guess: how far two clocks of one machine come apart in a run
 
 
 class Operation:
@@ -201,18 +203,20 @@ def check(operations):
     return lines
 
 
-def excuse(operations, silences, starts):
+def excuse(operations, silences, tries, starts):
     """Reads that may be answered from what a daemon knew before, the store being silent: they have
     their moment between the last call that it surely answered from the store and their own return,
-    and each not before the one that this daemon answered so before it. silences: node: intervals;
-    starts: node: when its daemons started. Returns how many there are."""
+    and each not before the one that this daemon answered so before it. silences: node: when its
+    daemons called the store in vain; it is silent after so many tries. starts: node: when its
+    daemons started. Returns how many such reads there are."""
     excused = {}
     fresh = {}
     for one in sorted(operations, key=lambda one: one.call_ns):
         if one.outcome != "ok" or one.kind == "remove":
             continue
-        is_silent = any(begin_ns <= one.back_ns and end_ns >= one.call_ns
-                        for begin_ns, end_ns in silences.get(one.node, ()))
+        own = silences.get(one.node, ())
+        is_silent = tries <= (bisect.bisect(own, one.back_ns + CLOCK_NS) -
+                              bisect.bisect(own, one.call_ns - CLOCK_NS))
         kept = excused if one.kind == "read" and is_silent else fresh
         kept.setdefault((one.node, one.name), []).append(one)
     for place, reads in excused.items():

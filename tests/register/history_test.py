@@ -16,6 +16,7 @@ from history import FOREVER, NOTHING, Operation
 
 SEED = 1
 A, B, C = 0xa, 0xb, 0xc
+S = 1000000000
 
 
 def operation(kind, call_ns, back_ns, value=NOTHING, previous=None, outcome="ok", node=0):
@@ -108,18 +109,22 @@ class ByHand(unittest.TestCase):
     def test_read_from_a_silent_store(self):
         """Old within what its daemon knew is right, older is wrong, back and forth is wrong."""
         def judged(reads, silences, starts=(0,)):
-            own = [write(0, 1, A), read(2, 3, A, node=1), write(4, 5, B), write(6, 7, C)] + reads
-            history.excuse(own, silences, {0: [0], 1: starts})
+            own = [write(0, S, A), read(2 * S, 3 * S, A, node=1), write(4 * S, 5 * S, B),
+                   write(6 * S, 7 * S, C)] + reads
+            history.excuse(own, silences, 2, {0: [0], 1: [second * S for second in starts]})
             return history.check(own)
-        silences = {1: [(10, 40)]}
-        self.assertEqual(judged([read(20, 21, A, node=1)], silences), [])
-        self.assertEqual(judged([read(20, 21, A, node=1), read(22, 23, B, node=1)], silences), [])
-        self.assertTrue(judged([read(20, 21, B, node=1), read(22, 23, A, node=1)], silences))
-        self.assertTrue(judged([read(20, 21, A, node=1)], {0: [(10, 40)]}))
-        self.assertTrue(judged([read(41, 42, A, node=1)], silences))
-        self.assertTrue(judged([read(8, 9, C, node=1), read(20, 21, A, node=1)], silences))
-        self.assertTrue(judged([read(20, 21, A, node=1)], silences, (0, 8)))
-        self.assertTrue(judged([read(20, 21, NOTHING, node=1)], silences))
+
+        def late(second, value):
+            return read(second * S, second * S + S, value, node=1)
+        silences = {1: [20 * S, 21 * S, 22 * S, 23 * S, 40 * S]}
+        self.assertEqual(judged([late(20, A)], silences), [])
+        self.assertEqual(judged([late(20, A), late(22, B)], silences), [])
+        self.assertTrue(judged([late(20, B), late(22, A)], silences))
+        self.assertTrue(judged([late(20, A)], {0: silences[1]}))
+        self.assertTrue(judged([late(40, A)], silences))
+        self.assertTrue(judged([late(8, C), late(20, A)], silences))
+        self.assertTrue(judged([late(20, A)], silences, (0, 8)))
+        self.assertTrue(judged([late(20, NOTHING)], silences))
 
 
 def random_history(chance, count, clients):

@@ -1,7 +1,9 @@
 """Four daemons and etcd, each in a network namespace of its own, on drives and an origin that can
 be filled; and what can be done to them. See faults.py for when."""
 
+import datetime
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,9 +17,10 @@ from network import Unavailable
 
 NODES = cluster.NODES
 ETCD = NODES  # its place in the network
-LEASE_S = 2
+LEASE_S = 3
+TRIES = 4  # of a call of the store, until the daemon says that it is silent
 MIB = 1 << 20
-IMAGE_BYTES, DRIVE_BYTES, ORIGIN_BYTES = 200 * MIB, 96 * MIB, 256 * MIB
+IMAGE_BYTES, DRIVE_BYTES, FOLDER_BYTES = 200 * MIB, 96 * MIB, 256 * MIB
 
 CONFIG = """schema_version: 1
 cluster: test
@@ -29,8 +32,8 @@ device: {{path: "{folder}/none"}}
 metadata: {{kind: etcd, endpoint: "{etcd}"}}
 membership: {{kind: etcd, endpoint: "{etcd}", lease: {lease} s}}
 peer_timeout: 1 s
-core: {{memory_size: 64 MiB, block_size: 256 KiB, device_size: 128 MiB, replicas: 2, retries_max: 3,
-  hold: 100 ms, drain_check: 100 ms, drain_delay: {drain_delay} ms}}
+core: {{memory_size: 64 MiB, block_size: 256 KiB, device_size: 128 MiB, replicas: 2,
+  retries_max: {retries}, hold: 100 ms, drain_check: 100 ms, drain_delay: {drain_delay} ms}}
 """
 
 
@@ -78,8 +81,7 @@ class Drive:
 
 
 class Machines:
-    """All of it. Intervals during which a node could not hear the store are kept in `silences`, and
-    when each daemon was started in `starts`: what history.excuse wants to know."""
+    """All of it. `starts` and silences() are what history.excuse wants to know."""
 
     def __init__(self, build, net, folder, drain_delay_ms):
         self.build, self.network, self.folder = build, net, folder
@@ -87,25 +89,24 @@ class Machines:
         self.is_killed = [False] * NODES
         self.starts = [[] for _ in range(NODES)]
         self.early_ends = 0
-        self.silences = {node: [] for node in range(NODES)}
-        self.silent_since = {}
+        self.clock_ns = time.time_ns() - time.monotonic_ns()
         self.etcd = None
         self.etcd_url = "http://%s:2379" % net.node_address(ETCD)
         self.drives, self.walls = [], {}
-        os.mkdir(self.path("etcd"))
         try:
             self.walls_build()
             for node in range(NODES):
                 self.drives.append(Drive(self.path("drive%d" % node), DRIVE_BYTES, True))
-            self.origin = Drive(self.path("origin"), ORIGIN_BYTES, False)
-            self.drives.append(self.origin)
+            self.origin = Drive(self.path("origin"), FOLDER_BYTES, False)
+            self.drives += [self.origin, Drive(self.path("etcd"), FOLDER_BYTES, False)]
         except Unavailable:
             self.close()
             raise
         os.mkdir(self.path("origin/objects"))
         with open(self.path("cluster.yaml"), "w", encoding="utf-8") as file:
             file.write(CONFIG.format(folder=folder, etcd=self.etcd_url, lease=LEASE_S,
-                                     drain_delay=drain_delay_ms))
+                                     drain_delay=drain_delay_ms,
+                                     retries=TRIES - 1))
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -114,8 +115,22 @@ class Machines:
         return os.path.join(self.build, name)
 
     def log(self, node):
+        if not self.starts[node]:
+            return ""
         with open(self.path("%d.log" % node), encoding="utf-8", errors="replace") as file:
             return file.read()
+
+    def silences(self):
+        """When each node's daemons called the store in vain, as they say."""
+        silences = {}
+        for node in range(NODES):
+            times = re.findall(r"^time=(\S+)Z .*event=metadata_failed", self.log(node), re.M)
+            silences[node] = sorted(self.monotonic_ns(text) for text in times)
+        return silences
+
+    def monotonic_ns(self, text):
+        wall = datetime.datetime.fromisoformat(text + "+00:00")
+        return int(wall.timestamp() * 1e6) * 1000 - self.clock_ns
 
     # The network: a wall holds off what comes from an address.
 
@@ -138,30 +153,6 @@ class Machines:
         verb = "add" if change > 0 else "delete"
         run(*self.network.inside(target), "nft", verb, "element", "ip", "forebay", "walls",
             "{ %s }" % self.network.node_address(source))
-        if ETCD in (source, target):
-            self.silence_note(source + target - ETCD)
-
-    def is_walled(self, node):
-        return any(walls > 0 for walls in (self.walls[ETCD].get(node, 0),
-                                           self.walls[node].get(ETCD, 0)))
-
-    # Silence of the store.
-
-    def silence_note(self, node):
-        """To be called at every change that may have made the store silent, or heard again."""
-        is_silent = self.is_walled(node) or self.is_etcd_away
-        now_ns = time.monotonic_ns()
-        if is_silent and node not in self.silent_since:
-            self.silent_since[node] = now_ns
-        elif not is_silent and node in self.silent_since:
-            self.silences[node].append((self.silent_since.pop(node), now_ns))
-
-    is_etcd_away = False
-
-    def etcd_note(self, is_away):
-        self.is_etcd_away = is_away
-        for node in range(NODES):
-            self.silence_note(node)
 
     # Processes.
 
@@ -219,9 +210,6 @@ class Machines:
             self.early_ends += 1
             self.start(node)
 
-    def signal(self, process, number):
-        process.send_signal(number)
-
     def all_start(self):
         self.etcd_start()
         self.etcd_wait()
@@ -230,7 +218,8 @@ class Machines:
         end = time.monotonic() + 60
         for node in range(NODES):
             while "event=ready" not in self.log(node):
-                if self.daemons[node].poll() is not None or time.monotonic() > end:
+                self.start_again()
+                if time.monotonic() > end:
                     raise Failed("node %d does not start: %s" % (node, self.log(node)))
                 time.sleep(0.05)
 

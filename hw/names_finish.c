@@ -292,17 +292,39 @@ static void list_done(struct fb_meta_task *task, enum fb_status status)
     list_next(loop);
 }
 
+/* Jobs whose look-up or commit is under way. */
+static uint32_t jobs_at_store(const struct fb_names *names)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < FB_NAME_JOBS_MAX && names->jobs_used > 0; i++)
+        count += names->jobs[i].state == JOB_LOOK || names->jobs[i].state == JOB_RECORD;
+    return count;
+}
+
+/* Jobs take half of what the core looks up at once: while the store is silent each holds its place
+ * for long, and clients are to be told what is known, not that all are busy. */
+static void jobs_sweep(struct fb_loop *loop)
+{
+    struct fb_names *names = &loop->names;
+    uint64_t now_ns = loop_clock_ns();
+    uint32_t half = (uint32_t)(loop->settings->core.metas_max + 1) / 2;
+    uint32_t count = jobs_at_store(names);
+    for (uint32_t i = 0; i < FB_NAME_JOBS_MAX && names->jobs_used > 0 && count < half; i++) {
+        struct name_job *job = &names->jobs[i];
+        if (job->state == JOB_WAITING && job->due_ns <= now_ns) {
+            job_again(job);
+            count++;
+        }
+    }
+}
+
 void fb_names_sweep(struct fb_loop *loop)
 {
     struct fb_names *names = &loop->names;
     uint64_t now_ns = loop_clock_ns();
     if (!names->is_on || loop->is_fenced)
         return;
-    for (uint32_t i = 0; i < FB_NAME_JOBS_MAX && names->jobs_used > 0; i++) {
-        struct name_job *job = &names->jobs[i];
-        if (job->state == JOB_WAITING && job->due_ns <= now_ns)
-            job_again(job);
-    }
+    jobs_sweep(loop);
     if (names->is_listing || now_ns < names->list_ns || !loop->origin.can_write)
         return;
     names->is_listing = true;

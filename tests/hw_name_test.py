@@ -306,17 +306,37 @@ class Deaf:
 class NamesUnheard(Case):
     """A daemon that etcd hears, and that does not hear etcd."""
 
-    def test_commit_that_took_effect_unheard_is_not_told_that_it_lost(self):
+    def pair(self, core):
+        """Two daemons, and the first's way to etcd."""
         etcd = EtcdServer(self)
         deaf = Deaf(etcd.ports[0])
         self.addCleanup(deaf.listener.close)
-        text = CONFIG.format(folder=self.folder).replace("core: {", "core: {retries_max: 1, ")
         ports = free_ports(2)
+        core = "core: {retries_max: 1, " + core
+        text = CONFIG.format(folder=self.folder).replace("core: {", core)
+        text = text.replace("memory_size: 4 MiB", "memory_size: 32 MiB")
         text += hw_test.PAIR.format(port0=ports[0], port1=ports[1])
         text += "metadata: {kind: etcd, endpoint: \"%s\"}\n" % etcd.url
         config = self.write("names.yaml", text.encode())
-        first = Daemon(self, config, "metadata.endpoint=" + deaf.url, name="0")
-        second = Daemon(self, config, "node=1", "client.socket=" + self.path("socket1"), name="1")
+        return deaf, Daemon(self, config, "metadata.endpoint=" + deaf.url, name="0"), Daemon(
+            self, config, "node=1", "client.socket=" + self.path("socket1"), name="1")
+
+    def test_known_names_are_read_though_many_are_unfinished(self):
+        """What looks after unfinished names leaves room for clients to be told of silence."""
+        deaf, first, second = self.pair("metas_max: 4, drain_delay: 99 s, drain_check: 99 s, ")
+        source = self.write("source", b"1" * 1000)
+        for number in range(12):
+            self.assertEqual(first.forebay("put", source, "n%d" % number).returncode, 0)
+        deaf.is_deaf = True
+        time.sleep(6)
+        for number in range(4):
+            ended = first.forebay("get", "n%d" % number)
+            self.assertEqual(ended.stdout, b"1" * 1000, ended.stderr.decode())
+        for daemon in (first, second):
+            daemon.kill()  # what they have not drained is not what this is about
+
+    def test_commit_that_took_effect_unheard_is_not_told_that_it_lost(self):
+        deaf, first, second = self.pair("")
         put = subprocess.Popen([program("forebay"), "put", "--socket", first.socket, "-", "one"],
                                stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         put.stdin.write(b"1" * 1000)

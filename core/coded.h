@@ -9,6 +9,7 @@
 struct fragment {
     uint64_t digest;     /* of the whole block */
     uint64_t vain_ns;    /* since then all who could know say that it is in vain; 0: not so */
+    uint64_t tell_ns;    /* when it is in vain: not told of before then */
     uint32_t size_bytes; /* of the whole block; 0: it is no fragment */
     uint32_t writer;     /* who drains it */
     uint32_t index;
@@ -40,8 +41,8 @@ struct mend { /* a block being made from fragments; see mend.c */
     uint32_t slots[FB_FRAGMENTS_MAX]; /* pinned, where `have` says so */
     uint32_t told, pulling, have;     /* bitmaps */
     uint32_t generation;
-    uint32_t state; /* enum mend_state */
-    uint32_t reserved;
+    uint32_t state;      /* enum mend_state */
+    uint32_t is_guessed; /* those who should hold its fragments were asked as well */
 };
 
 #endif

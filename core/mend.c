@@ -1,4 +1,4 @@
-/* The holder's side of fragments (erasure.c), and blocks that are made whole from them.
+/* Holders of fragments (erasure.c, fragment.c) tell of them, and blocks are made whole from them.
  *
  * A holder's fragment is an undrained block that it does not store. Every drain_check_ns it asks
  * the writer (DRAIN_ASK) while that is up; DRAINED ends it. When the writer is gone from the view,
@@ -8,7 +8,8 @@
  *                          ^   |                      |  |                     ^
  *                          |   |                      |  '- a fragment fails --+-> LISTENING
  *                          |   '-- no k after a while: the origin may have it -'
- *                          '- the fill failed: FREE, until a holder tells again
+ *                          '- the fill failed: FREE, until a holder tells again; the first time
+ *                             PULLING, if those who should have fragments had them
  *
  * LISTENING  who has which fragment; PULLING: fills of single fragments, pinned when they are here,
  *            one more than k when the last are slow; JOINING: a fill of the block itself, DECODE,
@@ -16,129 +17,20 @@
  * The block made whole is undrained and this node's: it drains it, and its DRAINED ends the
  * fragments. A holder that asks later hears it as long as the block is cached, and after that the
  * block is taken from the origin and its digest compared, which says the same.
- * When too few fragments are told of and the origin has not got the block either, the holders hear
- * that it is in vain. The other fragments may come back with their drives, so a holder hopes for
+ * When there are too few fragments and the origin has not got the block either, or their bytes are
+ * not those of the block's digest, the holders hear that it is in vain. The other fragments may come back with their drives, so a holder hopes for
  * orphan_ns; then it lets its fragment go, which would take memory for ever.
  * A node that has an undrained fragment never reads the block from the origin on a reader's behalf:
  * the origin may have older bytes there. It asks the writer, and is BUSY until the block is whole.
  *
- * Does not: rebuild single fragments; look for holders that have not spoken. */
+ * Does not: rebuild single fragments; look for holders that have not spoken elsewhere than where
+ * fb_spread puts fragments now. */
 #include "flows.h"
 
 #include "key.h"
+#include "spread.h"
 
 enum { MEND_BITS = 16, FRAGMENT_BITS = 8 };
-
-static struct fragment *fragment_if(struct fb_node *node, uint32_t at)
-{
-    FB_ASSERT(at < node->config.dirty_max + node->config.fills_max);
-    if (node->config.erasure_data == 0)
-        return NULL;
-    struct fragment *fragment = &node_fragments(node)[at];
-    FB_ASSERT(fragment->index < FB_FRAGMENTS_MAX);
-    return fragment->size_bytes > 0 ? fragment : NULL;
-}
-
-struct fragment *fragment_of_dirty(struct fb_node *node, uint32_t dirty)
-{
-    FB_ASSERT(dirty < node->config.dirty_max);
-    FB_ASSERT(node_dirty(node)[dirty].slot != FB_NONE);
-    return fragment_if(node, dirty);
-}
-
-const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill *fill)
-{
-    FB_ASSERT(fill->state != FILL_FREE);
-    FB_ASSERT(fill >= node_fills(node));
-    return fragment_if(node,
-                       (uint32_t)(node->config.dirty_max + (uint64_t)(fill - node_fills(node))));
-}
-
-/* A HOLD, or a FRAGMENT, is of a fragment that this node's config can have cut, or of none. */
-bool fragment_is_sane(const struct fb_node *node, const struct fb_message *message)
-{
-    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
-    if (message->key_count == 0)
-        return true;
-    if (message->key_count > node->config.erasure_data + node->config.erasure_parity ||
-        node->config.erasure_data == 0 || message->hops == FB_LEVEL_VOLATILE ||
-        message->target == 0 || message->target > node->config.block_size_bytes)
-        return false;
-    uint32_t bytes = fragment_bytes(&node->config, message->target, message->key_count - 1);
-    return bytes == message->block.size;
-}
-
-struct fragment fragment_of_message(const struct fb_message *message)
-{
-    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
-    if (message->key_count == 0)
-        return (struct fragment){.size_bytes = 0};
-    FB_ASSERT(message->source != FB_NONE);
-    return (struct fragment){.digest = message->lend_id,
-                             .size_bytes = message->target,
-                             .writer = message->source,
-                             .index = message->key_count - 1};
-}
-
-/* May a fragment be promised? Whole blocks are stored by whoever has them, fragments wait until
- * somebody makes a block of them: that takes a record and memory, which are therefore kept free. */
-bool fragment_has_room(struct fb_node *node, uint32_t slot)
-{
-    const struct entry *entry = &node_entries(node)[slot];
-    FB_ASSERT(entry->state == ENTRY_RESIDENT);
-    FB_ASSERT(node->config.erasure_data > 0);
-    uint64_t bytes = node->dirty_bytes + entry->size_bytes;
-    return (entry->flags & ENTRY_DIRTY) || (node->dirty_used + 1 < node->config.dirty_max &&
-                                            bytes <= node->config.memory_size_bytes / 2);
-}
-
-/* Remembers what a fill pulls. */
-void fragment_arrives(struct fb_node *node, uint32_t fill, const struct fb_message *message)
-{
-    FB_ASSERT(fill < node->config.fills_max);
-    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
-    if (node->config.erasure_data > 0)
-        node_fragments(node)[node->config.dirty_max + fill] = fragment_of_message(message);
-}
-
-/* A dirty record is that of this fragment; NULL: of a whole block. */
-void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment *fragment)
-{
-    FB_ASSERT(dirty < node->config.dirty_max);
-    FB_ASSERT(node_dirty(node)[dirty].slot != FB_NONE);
-    if (node->config.erasure_data == 0)
-        return;
-    node_fragments(node)[dirty] = fragment != NULL ? *fragment : (struct fragment){.size_bytes = 0};
-}
-
-/* The whole block is at the origin: this part of it is of no use. */
-void fragment_drained(struct step *step, uint32_t slot)
-{
-    struct fb_node *node = step->node;
-    struct entry *entry = &node_entries(node)[slot];
-    FB_ASSERT(entry->flags & ENTRY_DIRTY);
-    FB_ASSERT(fragment_of_dirty(node, entry->fill) != NULL);
-    node_fragments(node)[entry->fill].size_bytes = 0;
-    dirty_clear(step, entry->fill);
-    entry->flags |= ENTRY_TRANSIENT;
-    memory_settle(node, slot);
-}
-
-/* Its block can not be made now, and the origin does not have it. */
-void fragment_is_vain(struct step *step, uint32_t slot)
-{
-    struct fb_node *node = step->node;
-    const struct entry *entry = &node_entries(node)[slot];
-    FB_ASSERT(entry->flags & ENTRY_DIRTY);
-    struct fragment *fragment = fragment_of_dirty(node, entry->fill);
-    FB_ASSERT(fragment != NULL);
-    if (fragment->vain_ns == 0)
-        fragment->vain_ns = node->now_ns > 0 ? node->now_ns : 1;
-    if (node->now_ns - fragment->vain_ns < node->config.orphan_ns)
-        return;
-    node->stats.orphans_dropped++;
-    fragment_drained(step, slot);
-}
 
 static bool node_is_up(const struct fb_node *node, uint32_t peer)
 {
@@ -186,6 +78,8 @@ void mend_tell(struct step *step, uint32_t index)
     if (!fragment->is_orphan && target != self && node_is_up(node, target)) {
         message.kind = FB_MESSAGE_DRAIN_ASK;
         message.block.object = FB_OBJECT_NONE;
+    } else if (fragment->vain_ns != 0 && node->now_ns < fragment->tell_ns) {
+        return;
     } else {
         message.kind = FB_MESSAGE_FRAGMENT;
         message.digest = fragment->digest;
@@ -285,7 +179,7 @@ static void mend_answer(struct step *step, const struct fb_message *message)
     mend_say(step, message->source, key, FB_MESSAGE_DRAINED, FB_OK);
 }
 
-/* There is hope: the block is whole, or about to be. Its own fragment needs no word. */
+/* The block is whole and will be stored. Its own fragment needs no word. */
 static void mend_comfort(struct step *step, const struct fb_message *message)
 {
     struct fb_key key = fragment_key(message->block.key, message->key_count - 1);
@@ -361,8 +255,6 @@ void mend_hear(struct step *step, const struct fb_message *message)
         mend->state = MEND_PULLING;
         fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
     }
-    if (mend->state == MEND_PULLING)
-        mend_comfort(step, message);
     FB_ASSERT(mend->state == MEND_LISTENING || mend->state == MEND_PULLING);
 }
 
@@ -529,6 +421,35 @@ static void mend_adopt(struct fb_node *node, const struct mend *mend, uint32_t s
     FB_ASSERT(entry->flags & ENTRY_DIRTY);
 }
 
+/* Holders tell each in their own time, and perhaps never while they are few: whoever should have a
+ * fragment that is missing is asked for it. False: that would not be enough, or was done before. */
+static bool mend_guess(struct fb_node *node, struct mend *mend)
+{
+    uint32_t count = (uint32_t)(node->config.erasure_data + node->config.erasure_parity);
+    uint32_t targets[FB_FRAGMENTS_MAX], guessed = 0;
+    FB_ASSERT(mend->state == MEND_JOINING);
+    if (mend->is_guessed || node->view == NULL)
+        return false;
+    mend->is_guessed = 1;
+    fb_spread(node->view, mend->block.key, count, targets);
+    for (uint32_t i = 0; i < count; i++) {
+        struct fb_key key = fragment_key(mend->block.key, i);
+        bool is_away = targets[i] != node->config.node;
+        bool is_known =
+            mend->told >> i & 1u || fragment_bytes(&node->config, mend->block.size, i) == 0;
+        if (!is_known && (is_away || fb_cache_find(node_cache(node), key) != FB_NONE))
+            guessed |= 1u << i;
+    }
+    if (mend_needed(node, &mend->block, mend->told | guessed) > 0)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (guessed >> i & 1u)
+            mend->sources[i] = targets[i];
+    }
+    mend->told |= guessed;
+    return true;
+}
+
 /* A fill that a mend waits for has ended. */
 void mend_filled(struct step *step, const struct waiter *waiter, const struct fill *fill)
 {
@@ -542,9 +463,14 @@ void mend_filled(struct step *step, const struct waiter *waiter, const struct fi
         return; /* it had enough without this one */
     bool is_fine = fill->state == FILL_ANSWERING;
     if (waiter->kind == WAITER_MEND) {
+        if (!is_fine && fill->status == FB_ABSENT && mend_guess(node, mend)) {
+            mend->state = MEND_PULLING;
+            fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
+            return;
+        }
         if (is_fine)
             mend_adopt(node, mend, fill->slot);
-        else if (fill->status == FB_ABSENT)
+        else if (fill->status == FB_ABSENT || fill->status == FB_CORRUPT)
             mend_despair(step, mend);
         mend_end(node, index);
         return;

@@ -67,6 +67,7 @@ void swarm_loan_begin(struct swarm *swarm, uint32_t node, const struct fb_messag
     uint64_t loan_ns = config->lend_ns;
     if (config->check_digest && config->hedge_ns < loan_ns)
         loan_ns = config->hedge_ns;
+    host->lent_ns[first] = swarm_node_now_ns(swarm, node) + config->lend_ns;
     if (host->loan_count == SWARM_LOANS_MAX)
         loan_forget(host, 0);
     host->loans[host->loan_count++] =

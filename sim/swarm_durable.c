@@ -192,9 +192,20 @@ void swarm_acked(struct swarm *swarm, const struct swarm_request *request)
                 swarm_index(swarm, request), level, held, copies);
 }
 
+/* The fault has struck a digest. */
+void swarm_doubt(struct swarm *swarm, const struct fb_block *block)
+{
+    struct swarm_durable *durable = swarm_durable_find(swarm, block);
+    if (durable != NULL)
+        durable->is_doubtful = true;
+}
+
+/* Nobody but its writer digests all of a block of which others hold fragments. When that came out
+ * wrong no block that is made of them can be trusted, and it is lost with its writer. */
 bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable)
 {
-    return durable->is_acked && !durable->is_forgotten &&
+    bool is_trusted = swarm->plan->config.erasure_data == 0 || !durable->is_doubtful;
+    return durable->is_acked && !durable->is_forgotten && is_trusted &&
            (swarm->crashes < durable->crashes_max || swarm->drives_lost < durable->drives_max);
 }
 

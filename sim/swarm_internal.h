@@ -89,6 +89,7 @@ struct swarm_node {
     struct fb_header_page **pages; /* of the device, by chunk */
     uint32_t chunks;               /* of the device */
     uint16_t *readers;             /* of each memory unit: ops and leases */
+    uint64_t *lent_ns;             /* of each: may be lent until then, if it is not returned */
     uint16_t *writers;
     uint32_t memory_units, device_units;
     uint32_t life; /* times it began */
@@ -141,6 +142,7 @@ struct swarm_durable {
     uint64_t content;
     uint32_t crashes_max, drives_max; /* with so many in the cluster it may be lost */
     bool is_acked, is_stored, is_forgotten;
+    bool is_doubtful; /* a digest of it was wrong: see swarm_is_kept */
 };
 
 /* A name of the metadata store; see swarm_meta.c. */

@@ -36,6 +36,7 @@ static void node_begin(struct swarm *swarm, uint32_t node)
     FB_ASSERT(status == FB_OK);
     swarm_poison(swarm, node, host->memory, host->memory_units);
     memset(host->readers, 0, host->memory_units * sizeof(*host->readers));
+    memset(host->lent_ns, 0, host->memory_units * sizeof(*host->lent_ns));
     memset(host->writers, 0, host->memory_units * sizeof(*host->writers));
     host->is_up = true;
     host->view = NULL;
@@ -62,6 +63,7 @@ void swarm_node_open(struct swarm *swarm, uint32_t node)
     for (uint32_t i = 0; i < host->chunks; i++)
         host->pages[i] = node_allocate(1, sizeof(*host->pages[i]));
     host->readers = node_allocate(host->memory_units, sizeof(*host->readers));
+    host->lent_ns = node_allocate(host->memory_units, sizeof(*host->lent_ns));
     host->writers = node_allocate(host->memory_units, sizeof(*host->writers));
     host->core = node_allocate(1, fb_node_size_bytes(config));
     host->clock_ns = swarm_draw(swarm, node, UINT64_C(1) << 40);
@@ -78,6 +80,7 @@ void swarm_node_close(struct swarm_node *host)
         free(host->pages[i]);
     free(host->pages);
     free(host->readers);
+    free(host->lent_ns);
     free(host->writers);
 }
 

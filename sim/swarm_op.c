@@ -363,9 +363,10 @@ static uint64_t op_digest(struct swarm *swarm, const struct swarm_event *event)
     const struct fb_span *span = &event->op.span;
     uint64_t digest = swarm_digest(host->memory + span->offset / swarm->unit_bytes,
                                    swarm_units(swarm, span->size), span->size);
-    if (swarm_fault(swarm, FB_SWARM_FAULT_digest_wrong, event->node, FB_NONE))
-        return digest ^ swarm_draw(swarm, event->node, UINT64_MAX);
-    return digest;
+    if (!swarm_fault(swarm, FB_SWARM_FAULT_digest_wrong, event->node, FB_NONE))
+        return digest;
+    swarm_doubt(swarm, &event->op.block);
+    return digest ^ swarm_draw(swarm, event->node, UINT64_MAX);
 }
 
 void swarm_op_done(struct swarm *swarm, struct swarm_event *event)

@@ -317,7 +317,7 @@ static void keep_possible(struct fb_swarm_plan *plan)
         plan->config.hedge_ns = hedge_ns;
     /* Asking an owner thousands of times, while its origin takes its time or it pauses after a
      * failure (64 times backoff_ns), shows nothing new, and a run has a limit of events. */
-    uint64_t slow_ns = plan->origin_ns / 100 + plan->config.backoff_ns;
+    uint64_t slow_ns = plan->origin_ns / 100 + 8 * plan->config.backoff_ns;
     if (plan->config.wait_ns < slow_ns)
         plan->config.wait_ns = slow_ns;
     /* The same of a writer whose holders have to pull the bytes, and to write them. */

@@ -68,17 +68,11 @@ void swarm_filled(struct swarm *swarm, uint32_t node, const struct fb_block *blo
         *filled_ns(swarm, node, block) = swarm_node_now_ns(swarm, node);
 }
 
-static bool is_in_use(const struct swarm_node *host, const struct swarm *swarm,
-                      const struct fb_span *span)
+static bool is_in_use(const struct swarm *swarm, uint32_t node, const struct fb_span *span)
 {
+    const struct swarm_node *host = &swarm->nodes[node];
     uint32_t first = (uint32_t)(span->offset / swarm->unit_bytes);
-    if (host->readers[first] > 0)
-        return true;
-    for (uint32_t i = 0; i < host->loan_count; i++) {
-        if (first >= host->loans[i].first && first < host->loans[i].first + host->loans[i].count)
-            return true;
-    }
-    return false;
+    return host->readers[first] > 0 || host->lent_ns[first] > swarm_node_now_ns(swarm, node);
 }
 
 /* A read was served from memory: it was not too old. */
@@ -89,8 +83,7 @@ void swarm_check_fresh(struct swarm *swarm, const struct swarm_request *request,
     uint64_t ttl_ns = swarm->plan->tenant_ttl_ns;
     bool is_limited = request->block.tenant == THE_TENANT && ttl_ns > 0;
     if (!is_limited || reply->status != FB_OK || reply->reason != FB_REASON_MEMORY ||
-        is_in_use(&swarm->nodes[node], swarm, &reply->span) ||
-        swarm_keeps(swarm, node, &request->block))
+        is_in_use(swarm, node, &reply->span) || swarm_keeps(swarm, node, &request->block))
         return;
     uint64_t age_ns = swarm_node_now_ns(swarm, node) - *filled_ns(swarm, node, &request->block);
     swarm_judge(swarm, FB_SWARM_CHECK_fresh, age_ns <= ttl_ns + (UINT64_C(2) << TICK_SHIFT),

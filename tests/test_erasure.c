@@ -298,6 +298,35 @@ static void holders_of_fragments_keep_a_record_free(void **state)
     script_close(script);
 }
 
+/* Nobody is heard who tells of a fragment. */
+static struct script_fault tell_in_vain(struct script *script, uint32_t node,
+                                        const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    bool is_told = op->kind == FB_OP_SEND && op->message.kind == FB_MESSAGE_FRAGMENT;
+    return (struct script_fault){.is_lost = is_told};
+}
+
+/* The block's first rank has a fragment itself, and asks those who should have the others. */
+static void mend_asks_holders_that_it_does_not_hear(void **state)
+{
+    (void)state;
+    struct fb_config config = erasure_config();
+    config.drain_delay_ns = 200000000;
+    struct script *script = script_open(NODES, &config, 7);
+    const struct fb_block block = erasure_block(4, FLOW_BLOCK_BYTES);
+    script_set_fault(script, tell_in_vain, NULL);
+    script_write(script, 1000, 0, 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 100000000);
+    assert_status(script, 1, FB_OK);
+    script_bury(script, 110000000, 0);
+    script_run(script, UINT64_C(4000000000));
+    assert_int_equal(script_stores(script, &block), 1);
+    assert_int_equal(count_of(script, 1, offsetof(struct fb_stats, mends)), 1);
+    script_close(script);
+}
+
 static void fragments_of_which_too_few_are_left_go_after_a_while(void **state)
 {
     (void)state;
@@ -389,6 +418,7 @@ int main(void)
         cmocka_unit_test(mend_with_corrupt_fragments_takes_others),
         cmocka_unit_test(write_with_a_silent_target_is_acked_when_the_quorum_allows),
         cmocka_unit_test(holders_of_fragments_keep_a_record_free),
+        cmocka_unit_test(mend_asks_holders_that_it_does_not_hear),
         cmocka_unit_test(fragments_of_which_too_few_are_left_go_after_a_while),
         cmocka_unit_test(encode_without_a_coder_is_refused),
         cmocka_unit_test(spread_is_over_nodes_and_domains),

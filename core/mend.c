@@ -18,8 +18,9 @@
  * fragments. A holder that asks later hears it as long as the block is cached, and after that the
  * block is taken from the origin and its digest compared, which says the same.
  * When there are too few fragments and the origin has not got the block either, or their bytes are
- * not those of the block's digest, the holders hear that it is in vain. The other fragments may come back with their drives, so a holder hopes for
- * orphan_ns; then it lets its fragment go, which would take memory for ever.
+ * not those of the block's digest, the holders hear that it is in vain. The other fragments may
+ * come back with their drives, so a holder hopes for orphan_ns; then it lets its fragment go, which
+ * would take memory for ever.
  * A node that has an undrained fragment never reads the block from the origin on a reader's behalf:
  * the origin may have older bytes there. It asks the writer, and is BUSY until the block is whole.
  *

@@ -92,12 +92,13 @@ static void diagnostic_take(struct fy_diag *diagnostics, const char *place, bool
         snprintf(where, sizeof(where), "%s:%d:%d", place, first->line, first->column);
     else
         snprintf(where, sizeof(where), "%s", place);
-    const char *key = first->fyt == NULL ? NULL : fy_token_get_text0(first->fyt);
-    if (strcmp(first->msg, "duplicate key") == 0)
-        fb_error_set(error, "%s: repeated key \"%.64s\": keep one of them", where,
-                     key == NULL ? "" : key);
-    else
+    if (strcmp(first->msg, "duplicate key") != 0) {
         fb_error_set(error, "%s: not YAML: %s", where, first->msg);
+        return;
+    }
+    const char *key = first->fyt == NULL ? NULL : fy_token_get_text0(first->fyt);
+    fb_error_set(error, "%s: repeated key \"%.64s\": keep one of them", where,
+                 key == NULL ? "" : key);
 }
 
 /* Resetting first: in 0.7.12 collected messages are not freed with their holder. */

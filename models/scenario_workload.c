@@ -91,7 +91,8 @@ static uint32_t level_read(struct fb_map *map)
                                          [FB_LEVEL_REPLICATED] = "replicated",
                                          [FB_LEVEL_DEVICE] = "nvme",
                                          [FB_LEVEL_ORIGIN] = "origin"};
-    return fb_map_choice(map, "level", levels, FB_LEVEL_COUNT, FB_LEVEL_REPLICATED);
+    return fb_map_choice(map, "level", levels, sizeof(levels) / sizeof(levels[0]),
+                         FB_LEVEL_REPLICATED);
 }
 
 /* Bytes of a job's state: 14 a parameter unless state_size is given.

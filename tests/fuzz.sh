@@ -1,7 +1,8 @@
 #!/bin/sh
 # Looks for inputs that crash: runs each fuzz target for a while, one after the other, from the kept
-# corpus and from what earlier runs have found (FOLDER/found). A crash is left in FOLDER/crashes,
-# with the command that repeats it; fix it, and keep the input in tests/fuzz/corpus/NAME.
+# corpus, from what earlier runs have found (FOLDER/found) and, for yaml, from the experiments and
+# examples that there are. A crash is left in FOLDER/crashes, with the command that repeats it; fix
+# it, and keep the input in tests/fuzz/corpus/NAME.
 # Prints a line per target: seconds, executions, edges covered, crashes. Exit code 1: a crash.
 #
 # usage: fuzz.sh [SECONDS] [TARGET]...     default: 3600 each, all targets
@@ -24,15 +25,17 @@ mkdir -p "$folder/crashes"
 failures=0
 for target in "$@"; do
     ninja -C "$folder" "fuzz_$target" >>"$folder.log" 2>&1 || { tail "$folder.log"; exit 1; }
-    found=$folder/found/$target log=$folder/$target.log
-    mkdir -p "$found"
+    found=$folder/found/$target seeds=$folder/seeds/$target log=$folder/$target.log
+    mkdir -p "$found" "$seeds"
+    [ "$target" != yaml ] ||
+        cp "$here"/../experiments/*.yaml "$here"/../hw/examples/*.yaml "$seeds"
     begin=$(date +%s)
     verdict=fine
     LSAN_OPTIONS=suppressions=$here/leaks_of_others.txt:print_suppressions=0 \
         "$folder/tests/fuzz_$target" -max_total_time="$seconds" -timeout=25 \
         -max_len=8192 -rss_limit_mb=3000 -print_final_stats=1 \
         -artifact_prefix="$folder/crashes/$target-" \
-        "$found" "$here/fuzz/corpus/$target" >"$log" 2>&1 || verdict=CRASH
+        "$found" "$here/fuzz/corpus/$target" "$seeds" >"$log" 2>&1 || verdict=CRASH
     took=$(($(date +%s) - begin))
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)

@@ -233,6 +233,12 @@ static void load_with_wrong_workload_says_what_to_write(void **state)
          "core.block_size: is less than a KV block of 16384 B (block_tokens * bytes_per_token)"},
     };
     assert_mistakes(good_kv, kv_mistakes, sizeof(kv_mistakes) / sizeof(kv_mistakes[0]));
+    static const struct mistake level_mistakes[] = {
+        {"kind: training, dlio: unet3d_h100, files: 448",
+         "kind: checkpoint, state_size: 1 MiB, level: drive",
+         "workload.level: \"drive\" is not known: write one of memory, replicated, nvme, origin"},
+    };
+    assert_mistakes(good, level_mistakes, sizeof(level_mistakes) / sizeof(level_mistakes[0]));
 }
 
 static const char network[] = "schema_version: 1\nname: net\n"

@@ -1,7 +1,8 @@
 /* Every reader of YAML: what is no experiment, no daemon's config and no DLIO workload is refused
  * with one line, and what is one is read.
  * How: each reader sees each input; where the first line is "# set: KEY=VALUE" this is an
- * assignment, as with --set. Files that an input names are read, too, from the source folder. */
+ * assignment, as with --set. Files that an input names are read, too, from the source folder. What
+ * is not YAML is given to the first reader only: they all open a file the same way. */
 #include "hw/settings.h"
 #include "models/dlio.h"
 #include "models/scenario.h"
@@ -12,6 +13,15 @@
 
 enum { ASSIGNMENT_MAX = 200 };
 
+/* libfyaml 0.7.12 counts the bytes of some quoted texts wrong, gives no text then and forgets its
+ * buffer of 2 KiB. It is not ours to free. The leak checker calls this. */
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfyaml\n";
+}
+
 /* One line that says something. */
 static void error_check(const struct fb_error *error)
 {
@@ -19,7 +29,8 @@ static void error_check(const struct fb_error *error)
         abort();
 }
 
-static void scenario_read(const char *path, const char *const *assignments, uint32_t count)
+/* Returns false where the file is not YAML. */
+static bool scenario_read(const char *path, const char *const *assignments, uint32_t count)
 {
     static struct fb_scenario scenario;
     struct fb_sweep_point *points = NULL;
@@ -28,6 +39,8 @@ static void scenario_read(const char *path, const char *const *assignments, uint
     error_check(&error);
     if ((point_count == 0) != fb_error_is_set(&error))
         abort();
+    if (strstr(error.text, ": not YAML: ") != NULL)
+        return false;
     error = (struct fb_error){.text = ""};
     memset(&scenario, 0, sizeof(scenario));
     fb_scenario_load(path, assignments, count, point_count > 0 ? &points[point_count - 1] : NULL,
@@ -37,6 +50,7 @@ static void scenario_read(const char *path, const char *const *assignments, uint
         abort();
     fb_scenario_free(&scenario);
     free(points);
+    return true;
 }
 
 static void settings_read(const char *path, const char *const *assignments, uint32_t count)
@@ -70,7 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(assignment, data + begin, length);
         count = 1;
     }
-    scenario_read(path, assignments, count);
+    if (!scenario_read(path, assignments, count))
+        return 0;
     settings_read(path, assignments, count);
     fb_dlio_load(path, &training, &error);
     error_check(&error);

@@ -12,9 +12,8 @@ seconds=${1:-3600}
 [ $# -eq 0 ] || shift
 folder=${FOLDER:-build/fuzz}
 here=$(dirname "$0")
-cmake -G Ninja -B "$folder" -DFUZZ=ON -DUNITS_ONLY=ON -DWITH_FUSE=OFF \
-    -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ "$here/.." >"$folder.log" 2>&1 ||
-    { cat "$folder.log"; exit 1; }
+CC=clang CXX=clang++ cmake -G Ninja -B "$folder" -DFUZZ=ON -DUNITS_ONLY=ON -DWITH_FUSE=OFF \
+    "$here/.." >"$folder.log" 2>&1 || { cat "$folder.log"; exit 1; }
 if [ $# -eq 0 ]; then
     for source in "$here"/fuzz/fuzz_*.c; do
         name=$(basename "$source" .c)

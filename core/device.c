@@ -4,9 +4,10 @@
  * Life of a device entry:
  *     (none) --write_begin--> writing --write_done OK--> resident --evicted--> (none)
  *        |                       |                       ^   |
- *        |                       '--write_done error--> (none) <--a read fails or lies--'
+ *        |                       '--write_done error, forgotten--> (none) <--a read fails, lies--'
  *        '--its header is found at the start (recover.c)-'
- * A writing entry and one that is being read are pinned and not evicted. */
+ * A writing entry and one that is being read are pinned and not evicted; what is forgotten goes
+ * when the last pin does. */
 #include "flows.h"
 
 uint32_t device_find(struct fb_node *node, struct fb_key key)
@@ -215,10 +216,10 @@ void device_write_done(struct step *step, uint32_t index, uint32_t generation,
     struct device_entry *entry = &node_device_entries(node)[write->device_slot];
     FB_ASSERT(entry->pins > 0);
     entry->pins--;
-    if (status == FB_OK) {
+    node->stats.device_errors += status != FB_OK;
+    if (status == FB_OK && !entry->is_forgotten) {
         entry->is_resident = 1;
     } else {
-        node->stats.device_errors++;
         device_free(node, write->device_slot);
         fb_cache_remove(node_device_cache(node), write->device_slot);
     }
@@ -242,6 +243,23 @@ void device_read_end(struct fb_node *node, uint32_t device_slot, bool is_bad)
     if (!entry->is_resident && entry->pins == 0) {
         device_free(node, device_slot);
         fb_cache_remove(node_device_cache(node), device_slot);
+    }
+}
+
+void device_forget(struct fb_node *node, struct fb_key key)
+{
+    if (node->device_entries_max == 0)
+        return;
+    uint32_t slot = fb_cache_find(node_device_cache(node), key);
+    if (slot == FB_NONE)
+        return;
+    struct device_entry *entry = &node_device_entries(node)[slot];
+    FB_ASSERT(entry->is_resident || entry->pins > 0);
+    if (entry->is_resident) {
+        entry->pins++;
+        device_read_end(node, slot, true); /* now, or with the last reader */
+    } else {
+        entry->is_forgotten = 1; /* of one that is read no more this says nothing new */
     }
 }
 

@@ -69,6 +69,7 @@ struct fb_span device_span(const struct fb_node *node, uint32_t device_slot);
 bool device_recover(struct fb_node *node, const struct fb_header *header);
 bool device_is_passed_by(struct fb_node *node);
 void device_read_end(struct fb_node *node, uint32_t device_slot, bool is_bad);
+void device_forget(struct fb_node *node, struct fb_key key);
 void device_check(struct fb_node *node);
 
 /* recover.c: what was on the drive. */
@@ -229,7 +230,6 @@ bool put_is_owner(const struct fb_node *node, struct fb_key key, uint32_t *rank)
 void put_view_changed(struct fb_node *node);
 void put_repair(struct fb_node *node);
 void put_check(struct fb_node *node);
-
 void put_end(struct fb_node *node, uint32_t put);
 void put_reply(struct step *step, struct put *put, enum fb_status status);
 /* Time to the next asking: longer and longer once it is in vain, so that many writers do not drown

@@ -34,12 +34,8 @@ static bool forget_here(struct step *step, struct fb_key key)
     uint32_t slot = fb_cache_find(node_cache(node), key);
     if (slot != FB_NONE && !forget_memory(step, slot))
         return false;
-    uint32_t device_slot = device_find(node, key);
-    FB_ASSERT(device_slot == FB_NONE || device_slot < node->device_entries_max);
-    if (device_slot != FB_NONE) {
-        node_device_entries(node)[device_slot].pins++;
-        device_read_end(node, device_slot, true); /* now, or with the last reader */
-    }
+    device_forget(node, key);
+    FB_ASSERT(device_find(node, key) == FB_NONE);
     return true;
 }
 

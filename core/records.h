@@ -50,7 +50,9 @@ struct device_entry {
     uint32_t first_unit;
     uint32_t size_bytes;
     uint32_t pins; /* reads and the write in flight */
-    uint32_t is_resident;
+    uint8_t is_resident;
+    uint8_t is_forgotten; /* while it was being written: goes at the write's end */
+    uint8_t reserved[2];
 };
 
 struct pace {            /* what something took lately; see pace.c */

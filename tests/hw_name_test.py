@@ -183,6 +183,10 @@ class Names:
         self.get(self.first, "small")
         before = fetches()
         self.assertEqual(self.first.forebay("invalidate", "small").returncode, 0)
+        # What is being written to the drive, or lent to a client that has just gone, goes then.
+        for daemon in self.daemons:
+            daemon.wait_until(lambda: "here in neither 4\n" in
+                              daemon.forebay("explain", "small").stdout.decode())
         self.assertEqual(self.get(self.first, "small"), small)
         self.assertEqual(fetches(), before + 4)
         self.put(self.first, "fresh", b"f" * 1000)

@@ -272,6 +272,38 @@ static void forget_of_a_lent_block_waits_for_its_return(void **state)
     script_close(script);
 }
 
+static struct script_fault drive_slow(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    return (struct script_fault){.delay_ns = op->kind == FB_OP_WRITE ? 400 * (uint64_t)MS : 0};
+}
+
+/* Its write to the drive ends after that: it must not bring the block back. */
+static void forget_of_a_block_being_written_to_the_drive_lasts(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.device_size_bytes = 8 * FLOW_BLOCK_BYTES;
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = block_of(0, 0);
+    script_set_fault(script, drive_slow, NULL);
+    script_get(script, 1000, 0, 1, &block);
+    forget_block(script, 200 * MS, 0, 2, &block);
+    script_run(script, 300 * MS);
+    assert_int_equal(script_reply(script, 2)->status, FB_OK);
+    assert_int_equal(stats_of(script)->device_writes, 1);
+    assert_true(holds(script, 0, 0)); /* in memory, from where it is being written */
+    script_run(script, FB_NEVER_NS);
+    assert_false(holds(script, 0, 0));
+    script_get(script, 1000 * MS, 0, 3, &block);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 3)->reason, FB_REASON_ORIGIN_OWNER);
+    assert_int_equal(stats_of(script)->device_writes, 2);
+    assert_true(holds(script, 0, 0));
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +317,7 @@ int main(void)
         cmocka_unit_test(forget_drops_the_block_here_and_at_its_ranks),
         cmocka_unit_test(forget_of_an_undrained_block_gives_the_write_up),
         cmocka_unit_test(forget_of_a_lent_block_waits_for_its_return),
+        cmocka_unit_test(forget_of_a_block_being_written_to_the_drive_lasts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

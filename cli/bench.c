@@ -4,7 +4,16 @@
 #include "cli/command.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+int fb_bench_file(char path[FB_BENCH_PATH_BYTES], const char *ending)
+{
+    const char *base = getenv("TMPDIR");
+    int length = snprintf(path, FB_BENCH_PATH_BYTES, "%s/forebay-bench-XXXXXX%s",
+                          base == NULL ? "/tmp" : base, ending);
+    return length < FB_BENCH_PATH_BYTES ? mkstemps(path, (int)strlen(ending)) : -1;
+}
 
 int fb_command_bench(int argc, char **argv)
 {

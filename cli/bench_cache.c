@@ -153,16 +153,17 @@ static bool rival_write_trace(const struct fb_trace_file *trace, int descriptor)
 static void rival_run(const struct fb_trace_file *trace, uint64_t capacity_blocks,
                       struct rival *rival)
 {
-    char path[] = "/tmp/forebay-bench-XXXXXX", command[sizeof(rival_script) + 256];
+    char path[FB_BENCH_PATH_BYTES], command[sizeof(rival_script) + sizeof(path) + 128];
     uint32_t bits = HASH_BITS_MIN;
     *rival = (struct rival){.is_there = false};
-    int descriptor = mkstemp(path);
+    int descriptor = fb_bench_file(path, "");
     if (descriptor < 0)
         return;
     while (bits < HASH_BITS_MAX && UINT64_C(1) << bits < capacity_blocks)
         bits++;
-    snprintf(command, sizeof(command), "python3 -c '%s' %s %" PRIu64 " %u %" PRIu64 " 2>/dev/null",
-             rival_script, path, capacity_blocks, bits, trace->block_count);
+    snprintf(command, sizeof(command),
+             "python3 -c '%s' '%s' %" PRIu64 " %u %" PRIu64 " 2>/dev/null", rival_script, path,
+             capacity_blocks, bits, trace->block_count);
     FILE *python = rival_write_trace(trace, descriptor) ? popen(command, "r") : NULL;
     if (python != NULL) {
         int fields = fscanf(python, "%31s %" SCNu64 " %lf", rival->version, &rival->block_hits,

@@ -137,9 +137,9 @@ static uint32_t parse_sizes(const char *text, uint32_t sizes[SIZES_MAX])
 }
 
 /* Writes the experiment where it can be read as a file. */
-static bool experiment_write(char *path)
+static bool experiment_write(char path[FB_BENCH_PATH_BYTES])
 {
-    int file = mkstemps(path, 5);
+    int file = fb_bench_file(path, ".yaml");
     size_t length = sizeof(EXPERIMENT) - 1;
     if (file < 0)
         return false;
@@ -152,7 +152,7 @@ int fb_bench_scale(int argc, char **argv)
     uint32_t sizes[SIZES_MAX] = {1000, 10000, 100000}, count = 3;
     struct row rows[SIZES_MAX] = {{.nodes = 0}};
     struct fb_error error = {.text = ""};
-    char path[] = "/tmp/forebay-bench-XXXXXX.yaml";
+    char path[FB_BENCH_PATH_BYTES];
     bool is_json = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)

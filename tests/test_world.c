@@ -6,6 +6,7 @@
 #include "sim/engine.h"
 #include "sim/workload.h"
 #include "sim/world.h"
+#include "tests/temporary.h"
 #include "tests/unit.h"
 
 #include <signal.h>
@@ -172,16 +173,15 @@ static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
     (void)state;
     struct fb_scenario *scenario = malloc(sizeof(*scenario));
     struct fb_run run;
-    char path[] = "/tmp/fb_traceXXXXXX";
-    int file = mkstemp(path);
+    struct temporary files;
     const char text[] = "{\"timestamp\": 0, \"input_length\": 2048, \"output_length\": 1, "
                         "\"hash_ids\": [0, 1, 2, 3]}\n"
                         "{\"timestamp\": 5, \"input_length\": 1536, \"output_length\": 1, "
                         "\"hash_ids\": [0, 1, 9]}\n"
                         "{\"timestamp\": 9, \"input_length\": 1536, \"output_length\": 1, "
                         "\"hash_ids\": [0, 1, 9]}\n";
-    assert_int_equal(write(file, text, sizeof(text) - 1), sizeof(text) - 1);
-    close(file);
+    temporary_begin(&files);
+    const char *path = temporary_write(&files, "trace", text);
     scenario_make(scenario, 1, 1);
     scenario->workload.kinds = 1u << FB_WORKLOAD_KV;
     scenario->workload.kv = (struct fb_kv){.block_tokens = 512, .bytes_per_token = 100, .speed = 1};
@@ -211,7 +211,7 @@ static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
     assert_true(metric(&run, "gather_ranges") == 5 * 4);
     assert_true(metric(&run, "puts") == 5 * 4);
     assert_true(metric(&run, "kv_exposed_mean_ns") > 0);
-    unlink(path);
+    temporary_end(&files);
     fb_run_free(&run);
     free(scenario);
 }

@@ -66,6 +66,12 @@ static void look_at_kernel(struct doctor *doctor)
     struct fb_uring uring;
     uname(&name);
     int code = fb_uring_open(&uring, 64);
+    if (code == -ENOMEM) {
+        line(doctor, GRADE_FAULT, "io_uring",
+             "no room within the limit on locked memory: raise it (LimitMEMLOCK=infinity, "
+             "ulimit -l)");
+        return;
+    }
     if (code != 0) {
         line(doctor, GRADE_FAULT, "io_uring",
              "%s on kernel %s: use 5.19 or later, set kernel.io_uring_disabled=0, and in a "
@@ -82,21 +88,38 @@ static void look_at_kernel(struct doctor *doctor)
              "kernel %s has no deferred task work: 6.1 or later is faster", name.release);
 }
 
+/* May this process lock memory past the limit? Root in a container often may not. */
+static bool may_lock(void)
+{
+    enum { CAP_IPC_LOCK = 14 };
+    char text[256];
+    uint64_t capabilities = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(text, sizeof(text), file) != NULL) {
+        if (strncmp(text, "CapEff:", 7) == 0)
+            capabilities = strtoull(text + 7, NULL, 16);
+    }
+    if (file != NULL)
+        fclose(file);
+    return capabilities >> CAP_IPC_LOCK & 1;
+}
+
+/* The daemon raises its limit as far as it may. */
 static void look_at_locked_memory(struct doctor *doctor)
 {
     struct rlimit limit;
     char have[32], want[32];
     uint64_t needed = doctor->settings != NULL ? doctor->settings->core.memory_size_bytes : 0;
     getrlimit(RLIMIT_MEMLOCK, &limit);
-    bool is_free = geteuid() == 0 || limit.rlim_cur == RLIM_INFINITY;
-    if (is_free || limit.rlim_cur >= needed + needed / 8)
+    bool is_free = may_lock() || limit.rlim_max == RLIM_INFINITY;
+    if (is_free || limit.rlim_max >= needed)
         line(doctor, GRADE_FINE, "locked memory", "%s",
-             is_free ? "unlimited, or root" : fb_format_bytes(have, (double)limit.rlim_cur));
+             is_free ? "unlimited" : fb_format_bytes(have, (double)limit.rlim_max));
     else
         line(doctor, GRADE_WARNING, "locked memory",
-             "%s, less than core.memory_size of %s: raise it (LimitMEMLOCK=infinity), else "
-             "memory is not registered",
-             fb_format_bytes(have, (double)limit.rlim_cur), fb_format_bytes(want, (double)needed));
+             "%s, less than core.memory_size of %s: raise it (LimitMEMLOCK=infinity, ulimit -l), "
+             "else memory is not registered and the drive's I/O costs more",
+             fb_format_bytes(have, (double)limit.rlim_max), fb_format_bytes(want, (double)needed));
 }
 
 static void look_at_pages(struct doctor *doctor)

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 enum {
-    RING_ENTRIES = 4096,
+    RING_ENTRIES_MAX = 4096,
+    RING_ENTRIES_MIN = 256,
     TICKS_AT_ONCE_MAX = 1000000,
     SWEEPS_PER_TIMEOUT = 8,
     ORIGIN_THREADS = 4
@@ -303,7 +304,25 @@ static void works_open(struct fb_loop *loop, struct fb_error *error)
     }
 }
 
-/* The cache memory; registered with the ring where the limit on locked memory allows. */
+/* As much of it as may be had without asking the operator. */
+static void limit_raise(__rlimit_resource_t resource)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(resource, &limit);
+    }
+}
+
+static unsigned long long locked_bytes_max(void)
+{
+    struct rlimit limit = {.rlim_cur = 0};
+    (void)getrlimit(RLIMIT_MEMLOCK, &limit);
+    return limit.rlim_cur;
+}
+
+/* The cache memory; registered with the ring where the limit on locked memory allows. Where it does
+ * not, all works, but the kernel looks up the pages of each read and write of the drive. */
 static void memory_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_config *config = &loop->settings->core;
@@ -318,18 +337,12 @@ static void memory_open(struct fb_loop *loop, struct fb_error *error)
     code = fb_uring_register(&loop->uring, loop->memory.bytes, slice_bytes_max / block * block);
     if (code != 0)
         fb_log(FB_LOG_WARNING, "memory_not_registered",
-               "reason=\"%s\" size=%llu remedy=\"raise the limit on locked memory "
-               "(LimitMEMLOCK=infinity)\"",
-               strerror(-code), (unsigned long long)size_bytes);
-}
-
-static void limit_files(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
+               "reason=\"%s\" size=%llu limit=%llu ring_entries=%u effect=\"reads and writes of "
+               "the drive cost more "
+               "processor time\" remedy=\"raise the limit on locked memory "
+               "(LimitMEMLOCK=infinity, ulimit -l)\"",
+               strerror(-code), (unsigned long long)size_bytes, locked_bytes_max(),
+               loop->uring.ring.sq.ring_entries);
 }
 
 static void headers_open(struct fb_loop *loop, struct fb_error *error)
@@ -341,17 +354,30 @@ static void headers_open(struct fb_loop *loop, struct fb_error *error)
     fb_log(FB_LOG_INFO, "headers_open", "new=%d names=%u", loop->headers.is_new, names);
 }
 
+/* A ring counts as locked memory, too: a smaller one is better than none. */
+static void ring_open(struct fb_loop *loop, struct fb_error *error)
+{
+    int code = -ENOMEM;
+    for (uint32_t entries = RING_ENTRIES_MAX; code == -ENOMEM && entries >= RING_ENTRIES_MIN;
+         entries /= 2)
+        code = fb_uring_open(&loop->uring, entries);
+    loop->has_ring = code == 0;
+    if (code == -ENOMEM)
+        fb_error_set(error,
+                     "io_uring: no room for it within the limit on locked memory of %llu bytes: "
+                     "raise it (LimitMEMLOCK=infinity, ulimit -l)",
+                     locked_bytes_max());
+    else if (code != 0)
+        fb_error_set(error, "io_uring: %s: a kernel from 5.19 on with io_uring enabled is needed",
+                     strerror(-code));
+}
+
 static void parts_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
-    int code = fb_uring_open(&loop->uring, RING_ENTRIES);
-    if (code != 0) {
-        fb_error_set(error, "io_uring: %s: a kernel from 5.19 on with io_uring enabled is needed",
-                     strerror(-code));
-        return;
-    }
-    loop->has_ring = true;
-    memory_open(loop, error);
+    ring_open(loop, error);
+    if (!fb_error_is_set(error))
+        memory_open(loop, error);
     if (!fb_error_is_set(error) && !fb_objects_open(&loop->objects, settings->objects_max))
         fb_error_set(error, "out of memory for %u objects", settings->objects_max);
     if (!fb_error_is_set(error) &&
@@ -405,7 +431,8 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->signal_file = -1;
     loop->spin_ns = settings->spin_ns;
     loop->now_ns = loop_clock_ns();
-    limit_files();
+    limit_raise(RLIMIT_NOFILE);
+    limit_raise(RLIMIT_MEMLOCK);
     parts_open(loop, error);
     if (fb_error_is_set(error)) {
         fb_loop_close(loop);

@@ -90,6 +90,8 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",
           fb_node_undrained_bytes(loop->node));
     gauge(&page, "memory_size_bytes", "cache memory", settings->core.memory_size_bytes);
+    gauge(&page, "memory_registered_bytes",
+          "of it, registered with io_uring; 0: drive I/O costs more", loop->uring.registered.size);
     gauge(&page, "device_size_bytes", "cache space on the drive", settings->core.device_size_bytes);
     counter(&page, "messages_dropped", "messages that found no connection and no room",
             loop->tcp.messages_dropped);

@@ -7,6 +7,8 @@ usage: hw_memory_test.py BUILD [unittest's arguments]      exit code 77: there i
 
 import os
 import re
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,7 @@ import threading
 import unittest
 
 import hw_test
-from hw_test import Case, Daemon, program, run
+from hw_test import Case, Daemon, free_ports, page, program, run
 
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 BUDGET_MIB = 192
@@ -106,6 +108,72 @@ class Load(Case):
         self.assertEqual(refused, len(writers) - fine, daemon.log())
         self.assertLess(peak[0], BUDGET_MIB << 20)
         self.assertGreater(peak[0], 64 << 20)  # it was under load
+
+
+class Locked(Case):
+    """What the limit on locked memory allows: without it all works, and the log says so once."""
+
+    SIZE = 4 << 20
+
+    def wrap(self, limit):
+        if None in (shutil.which("prlimit"), shutil.which("setpriv")):
+            self.skipTest("no prlimit or setpriv (util-linux)")
+        self.wrapper = ["prlimit", "--memlock=" + limit]
+        if os.geteuid() == 0:  # else root's rights would be above the limit
+            self.wrapper += ["setpriv", "--bounding-set", "-ipc_lock"]
+
+    def daemon(self, limit):
+        self.wrap(limit)
+        self.port = free_ports(1)[0]
+        return Daemon(self, self.config, "core.memory_size=4 MiB", "core.device_size=64 MiB",
+                      "device.path=" + self.path("drive"), "http=127.0.0.1:%d" % self.port,
+                      wrapper=self.wrapper)
+
+    def registered(self):
+        text = page(self.port, "/metrics")[1]
+        return int(re.search(r"^forebay_memory_registered_bytes (\d+)$", text, re.M).group(1))
+
+    def reads_and_writes(self, daemon):
+        content = self.object("data", 24 << 20)
+        for _ in range(2):
+            self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        ended = daemon.forebay("put", "--level", "device", self.write("source", content[:9 << 20]),
+                               "out")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual(daemon.forebay("get", "out").stdout, content[:9 << 20])
+
+    def test_limit_that_is_too_small_is_said_once_and_all_works(self):
+        daemon = self.daemon("65536:65536")
+        self.assertEqual(self.registered(), 0)
+        self.reads_and_writes(daemon)
+        lines = [line for line in daemon.log().split("\n") if "memory_not_registered" in line]
+        self.assertEqual(len(lines), 1, daemon.log())
+        for text in ("level=warning", "limit=65536", "LimitMEMLOCK=infinity"):
+            self.assertIn(text, lines[0])
+        ended = run(*self.wrapper, program("forebay"), "doctor", "--config", self.config)
+        self.assertRegex(ended.stdout.decode(),
+                         r"warning +locked memory +64.0 KiB, less than core.memory_size")
+
+    def test_limit_without_room_for_a_ring_is_named(self):
+        self.wrap("4096:4096")
+        ended = run(*self.wrapper, program("forebayd"), "--config", self.config)
+        lines = ended.stderr.decode().strip().split("\n")
+        self.assertEqual((ended.returncode, len(lines)), (1, 1), lines)
+        self.assertIn("limit on locked memory of 4096 bytes: raise it", lines[0])
+        ended = run(*self.wrapper, program("forebay"), "doctor", "--config", self.config)
+        self.assertEqual(ended.returncode, 1)
+        self.assertRegex(ended.stdout.decode(), "fault +io_uring +no room within the limit")
+
+    def test_limit_that_may_be_raised_is_raised(self):
+        most = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+        if most not in (resource.RLIM_INFINITY, max(most, 2 * self.SIZE)):
+            self.skipTest("the hard limit on locked memory is below 8 MiB here")
+        daemon = self.daemon("65536:%d" % (2 * self.SIZE))
+        self.assertEqual(self.registered(), self.SIZE)
+        self.reads_and_writes(daemon)
+        self.assertNotIn("memory_not_registered", daemon.log())
+        ended = run(*self.wrapper, program("forebay"), "doctor", "--config", self.config)
+        self.assertRegex(ended.stdout.decode(), r"fine +locked memory +8.00 MiB")
 
 
 class Cgroup(Case):

@@ -16,6 +16,14 @@ def run(*arguments):
         raise Unavailable("%s: %s" % (" ".join(arguments), ended.stderr.decode().strip()))
 
 
+def free_subnet():
+    """One that no other network of this machine has; for benchmarks: RFC 2544."""
+    ended = subprocess.run(["ip", "-o", "-4", "address"], capture_output=True, check=False)
+    taken = ended.stdout.decode()
+    return random.choice([subnet for subnet in ("198.18.%d" % i for i in range(256))
+                          if " %s." % subnet not in taken])
+
+
 class Network:
     """`count` namespaces; all of it goes away with close, also after a failure in between.
     A port drops what would wait in it for longer than queue_ms."""
@@ -23,11 +31,11 @@ class Network:
     def __init__(self, count, rate_mbit, queue_ms, delay_us=0):
         self.count = count
         self.name = "fb%d" % (os.getpid() % 100000)
-        self.subnet = "198.18.%d" % random.randrange(256)  # for benchmarks: RFC 2544
-        self.address = self.subnet + ".254"  # the bridge's own: where the origin stands
         for program in ("ip", "tc"):
             if shutil.which(program) is None:
                 raise Unavailable("there is no " + program)
+        self.subnet = free_subnet()
+        self.address = self.subnet + ".254"  # the bridge's own: where the origin stands
         try:
             run("ip", "link", "add", self.name, "type", "bridge")
             run("ip", "address", "add", self.address + "/24", "dev", self.name)

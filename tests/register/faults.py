@@ -17,7 +17,8 @@ class Faults:
         self.victims = victims
         self.active = []  # (when it ends, what undoes it, what it holds)
         self.kinds = {
-            "kill -9": self.kill, "pause, shorter than the lease": self.pause_short,
+            "kill -9": self.kill, "kill -9 of several": self.kill_several,
+            "pause, shorter than the lease": self.pause_short,
             "pause, longer than the lease": self.pause_long, "one way": self.one_way,
             "node isolated": self.isolate, "split in two": self.split,
             "node cut off from etcd": self.cut_off, "etcd paused": self.etcd_pause,
@@ -50,6 +51,21 @@ class Faults:
         self.machines.kill(node)
         self.begin(self.seconds(0, 1) if self.chance.random() < 0.5 else self.seconds(2, 7),
                    lambda: self.machines.start(node), ("daemon", node))
+        return True
+
+    def kill_several(self):
+        """At one moment: what only their memories held is gone."""
+        held = self.held()
+        alive = [node for node in self.victims if ("daemon", node) not in held]
+        if len(alive) < 2:
+            return False
+        nodes = self.chance.sample(alive, self.chance.randint(2, len(alive)))
+        self.machines.kill(*nodes)
+
+        def undo():
+            for node in nodes:
+                self.machines.start(node)
+        self.begin(self.seconds(0, 4), undo, *[("daemon", node) for node in nodes])
         return True
 
     def pause(self, least, most):

@@ -191,10 +191,12 @@ class Machines:
                  "--set", "client.socket=" + self.path("%d.sock" % node),
                  "--set", "device.path=" + self.drives[node].device], stdout=log, stderr=log)
 
-    def kill(self, node):
-        self.is_killed[node] = True
-        self.daemons[node].kill()
-        self.daemons[node].wait()
+    def kill(self, *nodes):
+        for node in nodes:
+            self.is_killed[node] = True
+            self.daemons[node].kill()
+        for node in nodes:
+            self.daemons[node].wait()
 
     def start_again(self):
         """What a service manager does: a daemon that gave up at its start, etcd being away, is

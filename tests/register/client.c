@@ -1,10 +1,10 @@
 /* One client of register_test.py: writes and reads names as if each were one register, and says
  * what it asked and what it heard.
  *
- *     register_client SOCKET CLIENT SEED NAMES LEVEL    until its standard input ends; then each
- *                                                       name is written and read once more, for as
- *                                                       long as that takes
- *     register_client SOCKET CLIENT SEED NAMES read     each name is read once
+ *     register_client SOCKET CLIENT SEED NAMES LEVEL           until its standard input ends; then
+ *                              each name is written and read once more, for as long as that takes
+ *     register_client SOCKET CLIENT SEED NAMES LEVEL remove    the same with removals
+ *     register_client SOCKET CLIENT SEED NAMES read            each name is read once
  *
  * Lines on standard output; NS: CLOCK_MONOTONIC:
  *     call NS NUMBER read|write|swap|remove NAME VALUE        before the first call of the library
@@ -45,7 +45,8 @@ struct register_client {
     uint64_t number, values, operation;
     uint32_t names;
     enum forebay_level level;
-    bool is_lost; /* the daemon went */
+    bool is_lost;     /* the daemon went */
+    bool has_removal; /* among what it does */
     unsigned char *written, *found;
 };
 
@@ -240,7 +241,7 @@ static void play(struct register_client *client)
 {
     static const enum kind kinds[] = {READ,  READ,  READ, READ, READ, READ, WRITE, WRITE,
                                       WRITE, WRITE, SWAP, SWAP, SWAP, SWAP, SWAP,  REMOVE};
-    const uint64_t count = sizeof(kinds) / sizeof(kinds[0]);
+    const uint64_t count = sizeof(kinds) / sizeof(kinds[0]) - !client->has_removal;
     while (!is_ended()) {
         enum kind kind = kinds[fb_random_below(&client->random, count)];
         (void)step(client, kind, name_draw(client));
@@ -261,13 +262,14 @@ static void finish(struct register_client *client, bool has_writes)
 
 int main(int count, char **arguments)
 {
-    if (count != 6) {
-        fprintf(stderr, "usage: register_client SOCKET CLIENT SEED NAMES LEVEL|read\n");
+    if (count != 6 && count != 7) {
+        fprintf(stderr, "usage: register_client SOCKET CLIENT SEED NAMES LEVEL|read [remove]\n");
         return 2;
     }
     struct register_client client = {.socket = arguments[1],
                                      .number = strtoull(arguments[2], NULL, 10),
                                      .names = (uint32_t)strtoul(arguments[4], NULL, 10),
+                                     .has_removal = count == 7,
                                      .level = (enum forebay_level)strtoul(arguments[5], NULL, 10),
                                      .written = malloc(SIZE_MAX_BYTES + 8),
                                      .found = malloc(SIZE_MAX_BYTES + 8)};

@@ -83,7 +83,8 @@ class Drive:
 class Machines:
     """All of it. `starts` and silences() are what history.excuse wants to know."""
 
-    def __init__(self, build, net, folder, drain_delay_ms):
+    def __init__(self, build, net, folder, times):
+        drain_delay_ms, seconds = times
         self.build, self.network, self.folder = build, net, folder
         self.daemons = [None] * NODES
         self.is_killed = [False] * NODES
@@ -97,7 +98,8 @@ class Machines:
             self.walls_build()
             for node in range(NODES):
                 self.drives.append(Drive(self.path("drive%d" % node), DRIVE_BYTES, True))
-            self.origin = Drive(self.path("origin"), FOLDER_BYTES, False)
+            # Blocks of writes that lost are left there, some 0.5 MiB a second.
+            self.origin = Drive(self.path("origin"), FOLDER_BYTES + int(seconds) * MIB, False)
             self.drives += [self.origin, Drive(self.path("etcd"), FOLDER_BYTES, False)]
         except Unavailable:
             self.close()

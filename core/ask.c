@@ -94,6 +94,7 @@ static void answer_late(struct step *step, const struct fb_message *message, uin
     const struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(message->kind != FB_MESSAGE_ASK);
     node->stats.late_messages++;
+    suspect_clear(node, message->source, true);
     if (message->kind != FB_MESSAGE_OFFER)
         return;
     bool is_duplicate = attempt->state == ATTEMPT_PULL && attempt->peer == message->source &&
@@ -204,7 +205,7 @@ void ask_answer(struct step *step, const struct fb_message *message)
         answer_late(step, message, index); /* meant for what this node asked in an earlier life */
         return;
     }
-    suspect_clear(node, message->source);
+    suspect_clear(node, message->source, false);
     if (attempt->state == ATTEMPT_ASKED)
         ask_learn(node, attempt);
     if (message->kind == FB_MESSAGE_OFFER) {

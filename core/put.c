@@ -308,7 +308,7 @@ void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status st
     FB_ASSERT(source != FB_NONE);
     struct put *put = &node_puts(node)[index];
     if (source != node->config.node)
-        suspect_clear(node, source);
+        suspect_clear(node, source, false);
     if (status == FB_CORRUPT)
         put_doubt(node, index);
     if (status != FB_OK)

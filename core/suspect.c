@@ -3,6 +3,9 @@
  *     trusted --suspect_add--> suspected until a date, longer each time --date passed--> on trial
  *        ^------------------------- suspect_clear: it answered ---------------------------'
  *
+ * An answer that comes late ends a first suspicion, and that only: a machine that was busy for a
+ * moment is on trial at once; one that is slow time and again is left alone.
+ *
  * A suspected peer is not asked, and what is under way with it is hedged at once (patience.c), so
  * that it costs one silence and not one for each block; this is faster than any lease. On trial it
  * is asked again, and one failure suspects it for twice as long. The table is small: two peers of
@@ -31,12 +34,16 @@ void suspect_add(struct fb_node *node, uint32_t peer)
     node->stats.suspicions++;
 }
 
-void suspect_clear(struct fb_node *node, uint32_t peer)
+void suspect_clear(struct fb_node *node, uint32_t peer, bool is_late)
 {
     struct suspect *suspect = suspect_slot(node, peer);
     FB_ASSERT(peer != node->config.node);
-    if (suspect->peer == peer)
+    if (suspect->peer != peer)
+        return;
+    if (!is_late)
         *suspect = (struct suspect){.peer = peer};
+    else if (suspect->failures == 1 && suspect->until_ns > node->now_ns)
+        suspect->until_ns = node->now_ns;
 }
 
 bool suspect_is(struct fb_node *node, uint32_t peer)

@@ -230,10 +230,11 @@ static struct script_fault node_dies(struct script *script, uint32_t node, const
 }
 
 /* Another block of the same owners. */
-static struct fb_block block_beside(const struct script *script, const struct fb_block *block)
+static struct fb_block block_beside(const struct script *script, const struct fb_block *block,
+                                    uint64_t object)
 {
     for (uint64_t number = 1;; number++) {
-        struct fb_block other = script_block(7, number, FLOW_BLOCK_BYTES, 1);
+        struct fb_block other = script_block(object, number, FLOW_BLOCK_BYTES, 1);
         if (script_owner(script, &other, 0) == script_owner(script, block, 0) &&
             script_owner(script, &other, 1) == script_owner(script, block, 1))
             return other;
@@ -247,7 +248,7 @@ static void get_under_way_when_another_ask_meets_silence_is_hedged_at_once(void 
     config.wait_ns = (uint64_t)5000 * MS;
     struct script *script = script_open(4, &config, 1);
     struct fb_block first = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
-    struct fb_block second = block_beside(script, &first);
+    struct fb_block second = block_beside(script, &first, 7);
     struct dying dying = {.node = script_owner(script, &first, 0), .at_ns = (uint64_t)100 * MS};
     uint32_t reader = 0;
     while (reader == dying.node || reader == script_owner(script, &first, 1))
@@ -264,6 +265,64 @@ static void get_under_way_when_another_ask_meets_silence_is_hedged_at_once(void 
     assert_int_equal(script_wrong_reads(script), 0);
     expect_idle(script, 4);
     script_close(script);
+}
+
+/* A peer says nothing between two dates, and then all at once: its machine was busy. */
+struct stall {
+    uint32_t node;
+    uint64_t begin_ns, end_ns;
+};
+
+static struct script_fault node_stalls(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    const struct stall *stall = script_context(script);
+    uint64_t now_ns = script_now_ns(script);
+    bool is_held = op->kind == FB_OP_SEND && node == stall->node && now_ns >= stall->begin_ns &&
+                   now_ns < stall->end_ns;
+    return (struct script_fault){.status = FB_OK, .delay_ns = is_held ? stall->end_ns - now_ns : 0};
+}
+
+/* Who gave the second of two blocks, asked for after the lender stalled `count` times. */
+static bool stalled_peer_is_asked(uint32_t count)
+{
+    const struct fb_config config = flow_config();
+    struct script *script = script_open(4, &config, 1);
+    struct fb_block first = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    struct fb_block second = block_beside(script, &first, 7);
+    struct stall stall = {.node = script_owner(script, &first, 0)};
+    uint32_t reader = 0;
+    while (reader == stall.node || reader == script_owner(script, &first, 1))
+        reader++;
+    script_set_fault(script, node_stalls, &stall);
+    for (uint32_t i = 0; i < count; i++) {
+        struct fb_block block = i == 0 ? first : block_beside(script, &first, 8);
+        stall.begin_ns = i * (config.suspect_ns + 1000 * MS);
+        stall.end_ns = stall.begin_ns + 40 * MS;
+        script_get(script, stall.begin_ns + 1000, reader, 1 + i, &block);
+        script_run(script, stall.end_ns + 20 * MS);
+        assert_int_equal(script_reply(script, 1 + i)->status, FB_OK);
+        assert_true(script_reply_ns(script, 1 + i) < stall.end_ns);
+    }
+    script_get(script, stall.end_ns + 30 * MS, reader, 9, &second);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 9)->status, FB_OK);
+    assert_int_equal(fb_node_stats(script_node(script, reader))->suspicions, count);
+    bool is_asked = script_reply(script, 9)->source == stall.node;
+    expect_idle(script, 4);
+    script_close(script);
+    return is_asked;
+}
+
+static void get_after_a_late_answer_asks_the_peer_again(void **state)
+{
+    (void)state;
+    assert_true(stalled_peer_is_asked(1));
+}
+
+static void get_after_a_second_late_answer_leaves_the_peer_alone(void **state)
+{
+    (void)state;
+    assert_false(stalled_peer_is_asked(2));
 }
 
 static struct script_fault all_peers_are_silent(struct script *script, uint32_t node,
@@ -524,6 +583,8 @@ int main(void)
         cmocka_unit_test(get_when_owner_is_silent_hedges_to_the_next_owner),
         cmocka_unit_test(get_when_a_hedge_fails_does_not_wait_for_the_silent_peer),
         cmocka_unit_test(get_under_way_when_another_ask_meets_silence_is_hedged_at_once),
+        cmocka_unit_test(get_after_a_late_answer_asks_the_peer_again),
+        cmocka_unit_test(get_after_a_second_late_answer_leaves_the_peer_alone),
         cmocka_unit_test(get_when_all_owners_are_silent_reads_the_origin),
         cmocka_unit_test(get_when_origin_throttles_backs_off_and_succeeds),
         cmocka_unit_test(get_when_origin_keeps_failing_gives_the_error),

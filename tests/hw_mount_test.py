@@ -15,7 +15,7 @@ import sys
 import unittest
 
 import hw_test
-from hw_test import Case, Daemon, program
+from hw_test import Case, Daemon
 
 
 class Mounted(Case):
@@ -24,17 +24,7 @@ class Mounted(Case):
     def setUp(self):
         super().setUp()
         self.daemon = Daemon(self, self.config, name="first")
-        self.mount = self.path("mount")
-        os.mkdir(self.mount)
-        self.process = subprocess.Popen([program("forebay"), "mount", "--socket",
-                                         self.path("socket"), "--foreground", *self.options,
-                                         self.mount])
-        self.addCleanup(self.unmount)
-        self.daemon.wait_until(lambda: os.path.ismount(self.mount))
-
-    def unmount(self):
-        subprocess.run(["umount", "-l", self.mount], check=False)
-        self.assertEqual(self.process.wait(30), 0)
+        self.mount = self.daemon.mount(self, *self.options)
 
     def mounted(self, name):
         return os.path.join(self.mount, name)

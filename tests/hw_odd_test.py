@@ -92,13 +92,7 @@ class OpenFiles(Case):
         for i in range(self.COUNT):
             self.write("origin/%d" % i, b"content of %d" % i)
         daemon = Daemon(self, self.config)
-        mount = self.path("mount")
-        os.mkdir(mount)
-        process = subprocess.Popen([program("forebay"), "mount", "--socket", daemon.socket,
-                                    "--foreground", mount])
-        self.addCleanup(process.wait, 30)
-        self.addCleanup(subprocess.run, ["umount", "-l", mount], check=False)
-        daemon.wait_until(lambda: os.path.ismount(mount))
+        mount = daemon.mount(self)
         files = []
         try:
             for i in range(self.COUNT):

@@ -112,6 +112,21 @@ class Daemon:
         lines = self.forebay("status").stdout.decode().split("\n")
         return dict(line.split(" ", 1) for line in lines if " " in line)
 
+    def mount(self, case, *options):
+        """Mounts its files until the test's end, when the mount must end well; the folder."""
+        folder = case.path("mount")
+        os.mkdir(folder)
+        process = subprocess.Popen([program("forebay"), "mount", "--socket", self.socket,
+                                    "--foreground", *options, folder])
+
+        def end():
+            subprocess.run(["umount", "-l", folder], check=False)
+            case.assertEqual(process.wait(30), 0)
+
+        case.addCleanup(end)
+        self.wait_until(lambda: os.path.ismount(folder))
+        return folder
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
@@ -494,16 +509,7 @@ class Mount(Case):
         self.daemon = Daemon(self, self.config)
         if b"unknown subcommand" in run(program("forebay"), "mount").stderr:
             self.skipTest("built without FUSE")
-        self.mount = self.path("mount")
-        os.mkdir(self.mount)
-        self.process = subprocess.Popen([program("forebay"), "mount", "--socket",
-                                         self.path("socket"), "--foreground", self.mount])
-        self.addCleanup(self.unmount)
-        self.daemon.wait_until(lambda: os.path.ismount(self.mount))
-
-    def unmount(self):
-        subprocess.run(["umount", "-l", self.mount], check=False)
-        self.assertEqual(self.process.wait(30), 0)
+        self.mount = self.daemon.mount(self)
 
     def mounted(self, name):
         return os.path.join(self.mount, name)

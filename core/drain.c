@@ -15,7 +15,7 @@
 #include "flows.h"
 
 /* Askings in vain double the time to the next, so that many holders do not drown a slow drain. */
-enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3 };
+enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3, DRAIN_FAILURES_MAX = 6 };
 
 /* Stores that may be under way now. */
 static uint64_t drain_limit(const struct fb_node *node)
@@ -154,6 +154,16 @@ void drain_tick(struct step *step)
         fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + again_ns);
 }
 
+/* Longer with each store in a row that failed: an origin that is full or gone is not to be hurried
+ * by every node. */
+static uint64_t drain_pause_ns(struct fb_node *node)
+{
+    uint64_t base_ns = node->config.backoff_ns << node->drain_failures;
+    FB_ASSERT(node->drain_failures <= DRAIN_FAILURES_MAX);
+    FB_ASSERT(base_ns > 0);
+    return base_ns + fb_random_below(&node->random, base_ns);
+}
+
 void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
 {
     struct fb_node *node = step->node;
@@ -167,11 +177,11 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
         node->stats.drain_errors += done->status != FB_OK;
         if (node->drain_next == FB_NONE || done->status == FB_THROTTLED)
             node->drain_next = index;
-        fb_timer_set(node_timer(node), drain_timer(node),
-                     node->now_ns + node->config.backoff_ns +
-                         fb_random_below(&node->random, node->config.backoff_ns));
+        fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + drain_pause_ns(node));
+        node->drain_failures += !is_cut && node->drain_failures < DRAIN_FAILURES_MAX;
         return;
     }
+    node->drain_failures = 0;
     struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
     uint32_t slot = dirty->slot, rank;
     put_drained(step, slot);

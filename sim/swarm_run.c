@@ -57,14 +57,15 @@ void swarm_push_again(struct swarm *swarm, const struct swarm_event *event, uint
     copy->next = next;
 }
 
-/* Longest that a node may take to answer: all its tries, each with every patience it has. */
+/* Longest that a node may take to answer: all its tries, each with every patience it has, and with
+ * all the tries of the owner that it waits for. */
 uint64_t swarm_limit_ns(const struct fb_swarm_plan *plan)
 {
     const struct fb_config *config = &plan->config;
     uint64_t op_ns = 8 * (plan->message_ns + plan->pull_ns + plan->device_ns + plan->origin_ns) +
                      1000 * plan->step_ns + 1000000;
     uint64_t try_ns = 4 * op_ns + 3 * config->hedge_ns + 3 * config->wait_ns + config->fetch_ns +
-                      100 * config->backoff_ns + 200 * config->hold_ns;
+                      100 * (config->retries_max + 1) * config->backoff_ns + 200 * config->hold_ns;
     uint64_t drain_ns = 1000 * (config->drain_check_ns + config->drain_delay_ns) + 100000 * op_ns;
     return 4 * (config->retries_max + 4) * try_ns + 2 * config->lend_ns + 100 * op_ns + drain_ns;
 }

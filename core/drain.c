@@ -15,7 +15,7 @@
 #include "flows.h"
 
 /* Askings in vain double the time to the next, so that many holders do not drown a slow drain. */
-enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3, DRAIN_FAILURES_MAX = 6 };
+enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3, DRAIN_FAILURES_MAX = 3 };
 
 /* Stores that may be under way now. */
 static uint64_t drain_limit(const struct fb_node *node)
@@ -154,14 +154,19 @@ void drain_tick(struct step *step)
         fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + again_ns);
 }
 
-/* Longer with each store in a row that failed: an origin that is full or gone is not to be hurried
- * by every node. */
+/* Longer with each pause after which stores fail still: an origin that is full or gone is not to be
+ * hurried by every node. Stores that fail together count once. */
 static uint64_t drain_pause_ns(struct fb_node *node)
 {
     uint64_t base_ns = node->config.backoff_ns << node->drain_failures;
     FB_ASSERT(node->drain_failures <= DRAIN_FAILURES_MAX);
     FB_ASSERT(base_ns > 0);
-    return base_ns + fb_random_below(&node->random, base_ns);
+    uint64_t pause_ns = base_ns + fb_random_below(&node->random, base_ns);
+    if (node->now_ns < node->drain_retry_ns)
+        return pause_ns;
+    node->drain_retry_ns = node->now_ns + pause_ns;
+    node->drain_failures += node->drain_failures < DRAIN_FAILURES_MAX;
+    return pause_ns;
 }
 
 void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
@@ -178,7 +183,6 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
         if (node->drain_next == FB_NONE || done->status == FB_THROTTLED)
             node->drain_next = index;
         fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + drain_pause_ns(node));
-        node->drain_failures += !is_cut && node->drain_failures < DRAIN_FAILURES_MAX;
         return;
     }
     node->drain_failures = 0;

@@ -34,13 +34,14 @@ struct fb_node {
     uint32_t puts_used, dirty_used, drains_used, lend_turn;
     uint64_t dirty_bytes, drain_ready_ns; /* not before that, for the rate limit */
     uint64_t drain_round_ns;              /* then all records are looked at again */
+    uint64_t drain_retry_ns;              /* the pause after a failure is over then */
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
     uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */
     uint32_t fetches_used, fetch_oldest, fetch_newest; /* see origin.c */
     uint32_t bypass_turn;
     uint32_t drain_rounds;   /* over all records, since the last news */
-    uint32_t drain_failures; /* stores that failed since the last that did not; at most 6 */
+    uint32_t drain_failures; /* pauses since the last store that did not fail; at most 3 */
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
     uint32_t mends_used;
     uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */

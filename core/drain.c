@@ -71,8 +71,8 @@ static void drain_store(struct step *step, uint32_t index)
     node->stats.drain_bytes += entry->size_bytes;
 }
 
-static void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t status,
-                          struct fb_key key)
+void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t status,
+                   struct fb_key key)
 {
     FB_ASSERT(target != FB_NONE);
     FB_ASSERT(target != step->node->config.node);

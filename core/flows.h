@@ -215,7 +215,6 @@ void serve_expire(struct fb_node *node);
 void serve_check(struct fb_node *node);
 
 /* put.c: the writer's side of durable writes. */
-enum { REPAIRS_A_STEP = 4 };
 bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t request_id,
                bool has_client);
 void put_share(struct fb_node *node, uint32_t slot);
@@ -232,8 +231,7 @@ void put_repair(struct fb_node *node);
 void put_check(struct fb_node *node);
 void put_end(struct fb_node *node, uint32_t put);
 void put_reply(struct step *step, struct put *put, enum fb_status status);
-/* Time to the next asking: longer and longer once it is in vain, so that many writers do not drown
- * a holder that refuses them. */
+/* Time to the next asking: longer once it is in vain, not to drown a holder that refuses. */
 uint64_t put_pause_ns(const struct fb_node *node, const struct put *put);
 
 /* erasure.c: the writer's side of blocks that are cut into fragments. */
@@ -252,7 +250,7 @@ bool code_is_spread(struct fb_node *node, uint32_t put);
 void code_notify(struct step *step, struct fb_key key, uint32_t kind, uint32_t size_bytes);
 void code_check(struct fb_node *node);
 
-/* mend.c: the holder's side of fragments, and blocks made from them. */
+/* fragment.c: what holders have; mend.c: blocks made from it. */
 struct fragment *fragment_of_dirty(struct fb_node *node, uint32_t dirty); /* NULL: a whole block */
 bool fragment_has_room(struct fb_node *node, uint32_t slot);
 void fragment_is_vain(struct step *step, uint32_t slot);
@@ -284,6 +282,8 @@ struct fb_block dirty_block(struct fb_node *node, uint32_t dirty);
 void dirty_check(struct fb_node *node);
 
 /* drain.c: write-back to the origin. */
+void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t status,
+                   struct fb_key key);
 void drain_wake(struct fb_node *node, uint32_t dirty); /* it is new */
 void drain_tick(struct step *step);
 void drain_done(struct step *step, uint32_t dirty, const struct fb_done *done);

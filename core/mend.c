@@ -151,21 +151,6 @@ static uint32_t mend_find(struct fb_node *node, const struct fb_message *message
     return free;
 }
 
-static void mend_say(struct step *step, uint32_t target, struct fb_key key, uint32_t kind,
-                     enum fb_status status)
-{
-    uint32_t self = (uint32_t)step->node->config.node;
-    FB_ASSERT(target != self);
-    FB_ASSERT(target != FB_NONE);
-    struct fb_op *op = step_op(step, FB_OP_SEND);
-    op->target = target;
-    op->message = (struct fb_message){.kind = (uint8_t)kind,
-                                      .status = (uint8_t)status,
-                                      .source = self,
-                                      .target = FB_NONE,
-                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
-}
-
 static void mend_answer(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
@@ -177,7 +162,7 @@ static void mend_answer(struct step *step, const struct fb_message *message)
         fragment_drained(step, slot);
         return;
     }
-    mend_say(step, message->source, key, FB_MESSAGE_DRAINED, FB_OK);
+    drain_message(step, message->source, FB_MESSAGE_DRAINED, FB_OK, key);
 }
 
 /* The block is whole and will be stored. Its own fragment needs no word. */
@@ -186,7 +171,7 @@ static void mend_comfort(struct step *step, const struct fb_message *message)
     struct fb_key key = fragment_key(message->block.key, message->key_count - 1);
     FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
     if (message->source != step->node->config.node)
-        mend_say(step, message->source, key, FB_MESSAGE_DRAIN_LOST, FB_BUSY);
+        drain_message(step, message->source, FB_MESSAGE_DRAIN_LOST, FB_BUSY, key);
 }
 
 /* Tells whoever has told of a fragment that it is in vain; those for whom this step has no room
@@ -202,7 +187,7 @@ static void mend_despair(struct step *step, const struct mend *mend)
         uint32_t slot = fb_cache_find(node_cache(node), key);
         bool is_own = mend->sources[i] == node->config.node;
         if (!is_own)
-            mend_say(step, mend->sources[i], key, FB_MESSAGE_DRAIN_LOST, FB_ABSENT);
+            drain_message(step, mend->sources[i], FB_MESSAGE_DRAIN_LOST, FB_ABSENT, key);
         else if (slot != FB_NONE && (node_entries(node)[slot].flags & ENTRY_DIRTY))
             fragment_is_vain(step, slot);
     }

@@ -13,6 +13,8 @@
  * With erasure_data the targets hold fragments: see erasure.c, which has the same states. */
 #include "flows.h"
 
+enum { REPAIRS_A_STEP = 4 };
+
 static uint32_t put_target(const struct fb_node *node, struct fb_key key, uint32_t rank)
 {
     FB_ASSERT(rank < FB_RANKS_MAX);

@@ -8,9 +8,9 @@
  *                 --level DEVICE--> DIRTY, device write --done--> HELD OK
  * HELD goes to the writer, or to this node's own put without a message. A HOLD that comes again is
  * answered again. */
-#include "flows.h"
+#include "sane.h"
 
-static void hold_answer(struct step *step, uint32_t writer, uint64_t id, enum fb_status status)
+void hold_answer(struct step *step, uint32_t writer, uint64_t id, enum fb_status status)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(writer != FB_NONE);
@@ -159,17 +159,10 @@ void hold_message(struct step *step, const struct fb_message *message)
         hold_answer(step, message->source, message->ask_id, FB_BUSY);
         return;
     }
-    bool is_sane = message->block.size > 0 && message->span.size == message->block.size &&
-                   message->block.size <= node->config.block_size_bytes &&
-                   message->span.region == FB_REGION_MEMORY &&
-                   message->span.peer == message->source && message->source != node->config.node &&
-                   message->hops < FB_LEVEL_COUNT && tenant_is_known(node, message->block.tenant) &&
-                   (message->block.object != FB_OBJECT_NONE || message->hops == FB_LEVEL_VOLATILE);
-    is_sane = is_sane && fragment_is_sane(node, message);
     const struct fragment fragment = fragment_of_message(message);
-    uint32_t slot = is_sane ? fb_cache_find(node_cache(node), message->block.key) : FB_NONE;
+    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
     const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
-    if (!is_sane || (entry != NULL && entry->size_bytes != message->block.size)) {
+    if (entry != NULL && entry->size_bytes != message->block.size) {
         hold_answer(step, message->source, message->ask_id, FB_INVALID);
         return;
     }

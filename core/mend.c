@@ -29,6 +29,7 @@
 #include "flows.h"
 
 #include "key.h"
+#include "sane.h"
 #include "spread.h"
 
 enum { MEND_BITS = 16, FRAGMENT_BITS = 8 };
@@ -215,13 +216,7 @@ void mend_hear(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
-    uint32_t count = (uint32_t)(node->config.erasure_data + node->config.erasure_parity);
-    bool is_sane = node->config.erasure_data > 0 && message->key_count > 0 &&
-                   message->key_count <= count && message->block.size > 0 &&
-                   message->block.size <= node->config.block_size_bytes &&
-                   message->block.object != FB_OBJECT_NONE && message->source != FB_NONE &&
-                   tenant_is_known(node, message->block.tenant) && node->view != NULL;
-    if (!is_sane)
+    if (!fragment_told_is_sane(node, message))
         return;
     uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {

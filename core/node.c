@@ -1,6 +1,6 @@
 /* The node's step: dispatches an event to its flow, then answers waiters with the room that is left
  * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
-#include "flows.h"
+#include "sane.h"
 
 static void node_request(struct step *step, const struct fb_request *request)
 {
@@ -50,6 +50,10 @@ static void node_request(struct step *step, const struct fb_request *request)
 
 static void node_message(struct step *step, const struct fb_message *message)
 {
+    if (!message_is_sane(step->node, message)) {
+        message_refuse(step, message);
+        return;
+    }
     switch ((enum fb_message_kind)message->kind) {
     case FB_MESSAGE_ASK:
         serve_ask(step, message);
@@ -92,7 +96,6 @@ static void node_message(struct step *step, const struct fb_message *message)
         forget_message(step, message);
         return;
     }
-    step->node->stats.late_messages++; /* a kind of a later version */
 }
 
 static void node_done(struct step *step, const struct fb_done *done)

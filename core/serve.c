@@ -208,12 +208,9 @@ void serve_ask(struct step *step, const struct fb_message *message)
                                   .peer = message->source,
                                   .kind = WAITER_PEER,
                                   .hops = message->hops};
-    bool is_sane =
-        message->block.size > 0 && message->block.size <= node->config.block_size_bytes &&
-        message->source != node->config.node && tenant_is_known(node, message->block.tenant);
-    uint32_t slot = is_sane ? memory_find(node, message->block.key) : FB_NONE;
+    uint32_t slot = memory_find(node, message->block.key);
     struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
-    if (!is_sane || (entry != NULL && entry->size_bytes != message->block.size)) {
+    if (entry != NULL && entry->size_bytes != message->block.size) {
         serve_deny(step, message->source, message->ask_id, FB_INVALID);
         return;
     }

@@ -73,7 +73,8 @@
     X(codes, "1", "blocks cut into fragments for a durable write") \
     X(mends, "1", "blocks made from fragments because their writer was gone") \
     X(orphans_dropped, "1", "fragments given up after orphan_ns: too few of their block are left") \
-    X(late_messages, "1", "answers to an attempt that had ended")
+    X(late_messages, "1", "answers to an attempt that had ended") \
+    X(bad_messages, "1", "messages of peers that can not be meant: a field breaks a limit")
 
 struct fb_stats {
 #define FB_COUNTER_FIELD(name, unit, help) uint64_t name;

@@ -47,7 +47,7 @@ static struct fb_block block_draw(struct fb_random *random)
 static struct fb_message message_draw(struct fb_random *random)
 {
     struct fb_message message = {
-        .kind = (uint8_t)fb_random_below(random, FB_MESSAGE_DRAIN_LOST + 3),
+        .kind = (uint8_t)fb_random_below(random, FB_MESSAGE_FRAGMENT + 3),
         .status = (uint8_t)fb_random_below(random, FB_STATUS_COUNT + 2),
         .flags = (uint8_t)fb_random_below(random, 16),
         .hops = (uint8_t)fb_random_below(random, fb_random_below(random, 4) == 0 ? 256 : 5),
@@ -59,8 +59,9 @@ static struct fb_message message_draw(struct fb_random *random)
                       ? FB_NONE
                       : (uint32_t)fb_random_below(random, NODES + 2),
         .block = block_draw(random)};
+    uint32_t holder = (uint32_t)fb_random_below(random, 2 * NODES);
     message.span = (struct fb_span){.region = (uint32_t)fb_random_below(random, 4),
-                                    .peer = (uint32_t)fb_random_below(random, NODES),
+                                    .peer = holder < NODES ? holder : message.source,
                                     .offset = fb_random_below(random, 1 << 20),
                                     .size = message.block.size};
     if (message.kind == FB_MESSAGE_MATCH_ASK) {
@@ -69,6 +70,12 @@ static struct fb_message message_draw(struct fb_random *random)
     }
     if (message.kind == FB_MESSAGE_MATCH_TELL)
         message.key_count = (uint32_t)fb_random_next(random);
+    bool has_fragment = message.kind == FB_MESSAGE_HOLD || message.kind == FB_MESSAGE_FRAGMENT ||
+                        message.kind == FB_MESSAGE_DRAIN_ASK;
+    if (has_fragment && fb_random_below(random, 2) > 0)
+        message.key_count = (uint32_t)fb_random_below(random, fb_random_below(random, 8) ? 6 : 99);
+    if (has_fragment && message.key_count > 0 && fb_random_below(random, 2) > 0)
+        message.target = 1 + (uint32_t)fb_random_below(random, 4097);
     return message;
 }
 
@@ -146,9 +153,8 @@ static struct fb_view *view_make(void)
     return view;
 }
 
-static void messages_of_any_content_do_no_harm(void **state)
+static void messages_try(uint64_t erasure_data)
 {
-    (void)state;
     struct fb_random random;
     struct fb_config config;
     struct fb_op ops[FB_STEP_OPS_MAX];
@@ -162,6 +168,8 @@ static void messages_of_any_content_do_no_harm(void **state)
     config.memory_entries_max = 24;
     config.device_entries_max = 24;
     config.fills_max = 12;
+    config.erasure_data = erasure_data;
+    pending_count = 0;
     uint64_t size_bytes = fb_node_size_bytes(&config);
     struct fb_node *node = test_malloc(size_bytes);
     struct fb_view *view = view_make();
@@ -178,9 +186,22 @@ static void messages_of_any_content_do_no_harm(void **state)
             event = event_draw(&random);
     }
     assert_true(fb_node_stats(node)->late_messages > 1000);
+    assert_true(fb_node_stats(node)->bad_messages > 1000);
     assert_true(fb_node_stats(node)->asks_served > 100);
     test_free(node);
     test_free(view);
+}
+
+static void messages_of_any_content_do_no_harm(void **state)
+{
+    (void)state;
+    messages_try(0);
+}
+
+static void messages_with_erasure_code_do_no_harm(void **state)
+{
+    (void)state;
+    messages_try(2);
 }
 
 int main(int argc, char **argv)
@@ -188,6 +209,7 @@ int main(int argc, char **argv)
     if (argc > 1)
         first_seed = strtoull(argv[1], NULL, 10);
     printf("seed %llu\n", (unsigned long long)first_seed);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(messages_of_any_content_do_no_harm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(messages_of_any_content_do_no_harm),
+                                       cmocka_unit_test(messages_with_erasure_code_do_no_harm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,27 +40,37 @@ void fb_etcd_close(struct fb_etcd *etcd)
     etcd->body = NULL;
 }
 
+const char *fb_etcd_encode_bytes(const char *bytes, size_t size, char encoded[FB_ETCD_ENCODED_MAX])
+{
+    if (size > FB_ETCD_ENCODED_MAX / 4 * 3 - 4)
+        size = FB_ETCD_ENCODED_MAX / 4 * 3 - 4;
+    EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)bytes, (int)size);
+    return encoded;
+}
+
 const char *fb_etcd_encode(const char *text, char encoded[FB_ETCD_ENCODED_MAX])
 {
-    size_t length = strlen(text);
-    if (length > FB_ETCD_ENCODED_MAX / 4 * 3 - 4)
-        length = FB_ETCD_ENCODED_MAX / 4 * 3 - 4;
-    EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)text, (int)length);
-    return encoded;
+    return fb_etcd_encode_bytes(text, strlen(text), encoded);
+}
+
+int fb_etcd_decode_bytes(const char *encoded, char bytes[FB_ETCD_ENCODED_MAX])
+{
+    size_t length = encoded != NULL ? strlen(encoded) : 0, padding = 0;
+    if (length == 0 || length % 4 != 0 || length >= FB_ETCD_ENCODED_MAX)
+        return -1;
+    while (padding < 2 && encoded[length - 1 - padding] == '=')
+        padding++;
+    int size = EVP_DecodeBlock((unsigned char *)bytes, (const unsigned char *)encoded, (int)length);
+    if (size < (int)padding)
+        return -1;
+    size -= (int)padding;
+    bytes[size] = '\0';
+    return size;
 }
 
 bool fb_etcd_decode(const char *encoded, char text[FB_ETCD_ENCODED_MAX])
 {
-    size_t length = encoded != NULL ? strlen(encoded) : 0, padding = 0;
-    if (length == 0 || length % 4 != 0 || length >= FB_ETCD_ENCODED_MAX)
-        return false;
-    while (padding < 2 && encoded[length - 1 - padding] == '=')
-        padding++;
-    int size = EVP_DecodeBlock((unsigned char *)text, (const unsigned char *)encoded, (int)length);
-    if (size < (int)padding)
-        return false;
-    text[(size_t)size - padding] = '\0';
-    return true;
+    return fb_etcd_decode_bytes(encoded, text) >= 0;
 }
 
 json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request)

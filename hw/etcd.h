@@ -49,6 +49,9 @@ enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd
 json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request);
 /* Base64. Text that is too long is cut; decode: false: it is no base64, or too long. */
 const char *fb_etcd_encode(const char *text, char encoded[FB_ETCD_ENCODED_MAX]);
+const char *fb_etcd_encode_bytes(const char *bytes, size_t size, char encoded[FB_ETCD_ENCODED_MAX]);
+/* The same of bytes, zeros among them; a zero follows them. Returns how many; -1: as above. */
+int fb_etcd_decode_bytes(const char *encoded, char bytes[FB_ETCD_ENCODED_MAX]);
 bool fb_etcd_decode(const char *encoded, char text[FB_ETCD_ENCODED_MAX]);
 /* A 64-bit number, which the API writes as a string; 0: there is none. */
 uint64_t fb_etcd_number(const json_t *object, const char *key);

@@ -59,7 +59,7 @@ static bool page_fill(struct pending *pending, uint32_t *size)
     struct part parts[NAMES_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < task->name_count; i++)
-        count += part_take(pending, &task->names[i], &parts[count]);
+        count += !task->names[i].is_bad && part_take(pending, &task->names[i], &parts[count]);
     *size = 0;
     if (count == 0)
         return true;

@@ -202,6 +202,7 @@ static void meta_done(struct fb_meta_task *task, enum fb_status status)
     const struct fb_event event = {
         .kind = FB_EVENT_DONE,
         .done = {.op_id = work->op.op_id, .status = status, .record = task->record}};
+    fb_names_meta_done(loop, task);
     work_free(work);
     loop_event(loop, &event);
 }
@@ -228,6 +229,10 @@ static void meta_start(struct work *work)
         task->name.length = named->name_length;
         memcpy(task->name.text, named->name, named->name_length);
         task->name.text[named->name_length] = '\0';
+        task->keeps_attributes = named->attributes == NULL;
+        task->attributes.length = 0;
+        if (named->attributes != NULL)
+            task->attributes = *named->attributes;
     }
     fb_meta_start(&loop->meta, task);
 }

@@ -5,6 +5,41 @@
 #include "hw/container.h"
 
 #include <errno.h>
+#include <string.h>
+#include <xxhash.h>
+
+uint32_t fb_meta_text_write(const struct fb_meta_task *task, char text[FB_META_TEXT_MAX])
+{
+    uint32_t length = task->name.length;
+    const struct fb_meta_attributes *attributes = &task->attributes;
+    FB_ASSERT(length <= FB_OBJECT_NAME_MAX && attributes->length <= FB_META_ATTRIBUTES_MAX);
+    memcpy(text, task->name.text, length);
+    if (attributes->length == 0)
+        return length;
+    text[length] = '\0';
+    memcpy(text + length + 1, attributes->bytes, attributes->length);
+    return length + 1 + attributes->length;
+}
+
+void fb_meta_text_read(const char *text, uint32_t length, struct fb_meta_attributes *attributes)
+{
+    const char *end = memchr(text, '\0', length);
+    uint32_t rest = end != NULL ? length - (uint32_t)(end - text) - 1 : 0;
+    attributes->length = rest <= FB_META_ATTRIBUTES_MAX ? rest : 0;
+    memcpy(attributes->bytes, text + length - rest, attributes->length);
+}
+
+void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t length)
+{
+    const char *end = memchr(text, '\0', length);
+    uint32_t found = end != NULL ? (uint32_t)(end - text) : length;
+    XXH128_hash_t hash = XXH3_128bits(text, found);
+    name->is_bad = !fb_object_name_is_fine(text, found) || hash.high64 != name->key.high ||
+                   hash.low64 != name->key.low;
+    name->length = found < FB_OBJECT_NAME_MAX ? found : FB_OBJECT_NAME_MAX;
+    memcpy(name->text, text, name->length);
+    name->text[name->length] = '\0';
+}
 
 static void backend_open(struct fb_meta_store *store, const struct fb_settings *settings,
                          struct fb_error *error)

@@ -1,6 +1,7 @@
 /* Records in etcd, over its HTTP API (/v3/kv): the store of a cluster.
  *
- *     /forebay/CLUSTER/names/KEY     "HIGH LOW SIZE NAME": numbers hexadecimal, 16 digits each
+ *     /forebay/CLUSTER/names/KEY     "HIGH LOW SIZE TEXT": numbers hexadecimal, 16 digits each;
+ *                                    text: see meta.h
  *     /forebay/CLUSTER/pending/KEY   the same, while the record is unfinished; same transaction
  *
  *  1. The record's version is the key's own in etcd, which counts its changes from 1 on; a PUT is a
@@ -21,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MAX = 256, VALUE_MAX = 64 + FB_OBJECT_NAME_MAX, CALL_MS = 2000 };
+enum { KEY_MAX = 256, NUMBERS_BYTES = 51, CALL_MS = 2000 };
 
 struct meta_etcd {
     pthread_mutex_t mutex;
@@ -71,30 +72,33 @@ static const char *key_encode(const struct meta_etcd *meta, const char *folder, 
     return fb_etcd_encode(text, encoded);
 }
 
-/* Reads a value; *name: where its name begins. false: it is none. */
-static bool value_read(const char *encoded, char text[FB_ETCD_ENCODED_MAX], struct fb_meta *record,
-                       const char **name)
+/* A value; its text begins behind the numbers. Returns the length of that; -1: it is none. */
+static int value_read(const char *encoded, char bytes[FB_ETCD_ENCODED_MAX], struct fb_meta *record)
 {
-    int length = 0;
-    bool is_fine = fb_etcd_decode(encoded, text) &&
-                   sscanf(text, "%16" SCNx64 " %16" SCNx64 " %16" SCNx64 "%n", &record->value.high,
-                          &record->value.low, &record->size, &length) == 3;
-    *name = is_fine && text[length] == ' ' ? text + length + 1 : NULL;
-    return *name != NULL;
+    int length = 0, size = fb_etcd_decode_bytes(encoded, bytes);
+    *record = (struct fb_meta){.version = 0};
+    if (size < NUMBERS_BYTES ||
+        sscanf(bytes, "%16" SCNx64 " %16" SCNx64 " %16" SCNx64 "%n", &record->value.high,
+               &record->value.low, &record->size, &length) != 3)
+        return -1;
+    return length == NUMBERS_BYTES - 1 && bytes[length] == ' ' ? size - NUMBERS_BYTES : -1;
 }
 
 /* The record in an answer's list of keys; ABSENT: the list is empty. */
-static enum fb_status record_take(const json_t *answer, struct fb_meta *record)
+static enum fb_status record_take(const json_t *answer, struct fb_meta *record,
+                                  struct fb_meta_attributes *attributes)
 {
     const json_t *entry = json_array_get(json_object_get(answer, "kvs"), 0);
     const char *encoded = json_string_value(json_object_get(entry, "value"));
-    const char *name;
-    char text[FB_ETCD_ENCODED_MAX];
+    char bytes[FB_ETCD_ENCODED_MAX];
     *record = (struct fb_meta){.version = 0};
+    attributes->length = 0;
     if (entry == NULL)
         return FB_ABSENT;
-    if (!value_read(encoded, text, record, &name))
+    int length = value_read(encoded, bytes, record);
+    if (length < 0)
         return FB_CORRUPT;
+    fb_meta_text_read(bytes + NUMBERS_BYTES, (uint32_t)length, attributes);
     record->version = fb_etcd_number(entry, "version");
     return FB_OK;
 }
@@ -107,7 +111,7 @@ static enum fb_status run_get(const struct meta_etcd *meta, struct fb_etcd *etcd
         etcd, "/v3/kv/range", json_pack("{s:s}", "key", key_encode(meta, "names", task->key, key)));
     if (answer == NULL)
         return fault_status(etcd);
-    enum fb_status status = record_take(answer, &task->record);
+    enum fb_status status = record_take(answer, &task->record, &task->attributes);
     json_decref(answer);
     return status;
 }
@@ -115,14 +119,15 @@ static enum fb_status run_get(const struct meta_etcd *meta, struct fb_etcd *etcd
 static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_task *task)
 {
     char key[FB_ETCD_ENCODED_MAX], pending[FB_ETCD_ENCODED_MAX];
-    char value[FB_ETCD_ENCODED_MAX], text[VALUE_MAX], version[24];
+    char value[FB_ETCD_ENCODED_MAX], bytes[NUMBERS_BYTES + FB_META_TEXT_MAX], version[24];
     const struct fb_meta *record = &task->record;
-    snprintf(text, sizeof(text), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s",
-             record->value.high, record->value.low, record->size, task->name.text);
+    snprintf(bytes, sizeof(bytes), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " ",
+             record->value.high, record->value.low, record->size);
+    uint32_t length = fb_meta_text_write(task, bytes + NUMBERS_BYTES);
     snprintf(version, sizeof(version), "%" PRIu64, record->version);
     key_encode(meta, "names", task->key, key);
     key_encode(meta, "pending", task->key, pending);
-    fb_etcd_encode(text, value);
+    fb_etcd_encode_bytes(bytes, NUMBERS_BYTES + length, value);
     json_t *other = task->is_pending
                         ? json_pack("{s:{s:s,s:s}}", "request_put", "key", pending, "value", value)
                         : json_pack("{s:{s:s}}", "request_delete_range", "key", pending);
@@ -131,9 +136,27 @@ static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_ta
                      key, "value", value, other, "failure", "request_range", "key", key);
 }
 
+/* Attributes that stay are read first: the record's version tells whether they are still those. */
+static enum fb_status run_keep(const struct meta_etcd *meta, struct fb_etcd *etcd,
+                               struct fb_meta_task *task)
+{
+    struct fb_meta_task look = {.key = task->key};
+    enum fb_status status = run_get(meta, etcd, &look);
+    task->attributes = look.attributes;
+    if (status != FB_OK && status != FB_ABSENT)
+        return status;
+    if (look.record.version == task->record.version)
+        return FB_OK;
+    task->record = look.record;
+    return FB_CONFLICT;
+}
+
 static enum fb_status run_put(const struct meta_etcd *meta, struct fb_etcd *etcd,
                               struct fb_meta_task *task)
 {
+    enum fb_status kept = task->keeps_attributes ? run_keep(meta, etcd, task) : FB_OK;
+    if (kept != FB_OK)
+        return kept;
     json_t *answer = fb_etcd_post(etcd, "/v3/kv/txn", put_request(meta, task));
     enum fb_status status = FB_OK;
     if (answer == NULL)
@@ -142,46 +165,78 @@ static enum fb_status run_put(const struct meta_etcd *meta, struct fb_etcd *etcd
         task->record.version++;
     } else {
         const json_t *first = json_array_get(json_object_get(answer, "responses"), 0);
-        status = record_take(json_object_get(first, "response_range"), &task->record);
+        status =
+            record_take(json_object_get(first, "response_range"), &task->record, &task->attributes);
         status = status == FB_OK || status == FB_ABSENT ? FB_CONFLICT : status;
     }
     json_decref(answer);
     return status;
 }
 
-static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *etcd,
-                                  struct fb_meta_task *task)
+/* An entry of the list; false: its key is none of ours. */
+static bool name_take(const struct meta_etcd *meta, const json_t *entry, struct fb_meta_name *name)
 {
-    char text[KEY_MAX], from[FB_ETCD_ENCODED_MAX], to[FB_ETCD_ENCODED_MAX];
-    char value[FB_ETCD_ENCODED_MAX];
+    char text[FB_ETCD_ENCODED_MAX];
+    size_t prefix = strlen(meta->prefix) + strlen("pending/");
+    int end = 0;
+    *name = (struct fb_meta_name){.is_bad = true};
+    bool is_key = fb_etcd_decode(json_string_value(json_object_get(entry, "key")), text) &&
+                  strlen(text) == prefix + 32 &&
+                  sscanf(text + prefix, "%16" SCNx64 "%16" SCNx64 "%n", &name->key.high,
+                         &name->key.low, &end) == 2 &&
+                  end == 32;
+    if (!is_key)
+        return false;
+    int length =
+        value_read(json_string_value(json_object_get(entry, "value")), text, &name->record);
+    name->record.version = 1;
+    if (length >= 0)
+        fb_meta_name_read(name, text + NUMBERS_BYTES, (uint32_t)length);
+    return true;
+}
+
+/* Keys from `from` on, which becomes the one behind the last that was seen. */
+static enum fb_status page_take(const struct meta_etcd *meta, struct fb_etcd *etcd,
+                                struct fb_meta_task *task, char from[KEY_MAX])
+{
+    char text[KEY_MAX], first[FB_ETCD_ENCODED_MAX], last[FB_ETCD_ENCODED_MAX];
+    char key[FB_ETCD_ENCODED_MAX];
     size_t i;
     const json_t *entry;
-    snprintf(text, sizeof(text), "%spending/", meta->prefix);
-    fb_etcd_encode(text, from);
-    text[strlen(text) - 1]++; /* the first key behind all that begin so */
-    fb_etcd_encode(text, to);
-    json_t *answer = fb_etcd_post(
-        etcd, "/v3/kv/range",
-        json_pack("{s:s,s:s,s:i}", "key", from, "range_end", to, "limit", (int)task->names_max));
-    task->name_count = 0;
+    snprintf(text, sizeof(text), "%spending0", meta->prefix); /* '0' follows '/' */
+    json_t *answer = fb_etcd_post(etcd, "/v3/kv/range",
+                                  json_pack("{s:s,s:s,s:i}", "key", fb_etcd_encode(from, first),
+                                            "range_end", fb_etcd_encode(text, last), "limit",
+                                            (int)(task->names_max - task->name_count)));
     if (answer == NULL)
         return fault_status(etcd);
     task->is_cut = json_is_true(json_object_get(answer, "more"));
     json_array_foreach(json_object_get(answer, "kvs"), i, entry)
     {
-        struct fb_meta_name *room = &task->names[task->name_count];
-        const char *encoded = json_string_value(json_object_get(entry, "value"));
-        const char *name;
-        if (task->name_count == task->names_max ||
-            !value_read(encoded, value, &room->record, &name) || strlen(name) > FB_OBJECT_NAME_MAX)
-            continue;
-        room->record.version = 1;
-        room->length = (uint32_t)strlen(name);
-        memcpy(room->text, name, room->length + 1);
-        task->name_count++;
+        if (task->name_count < task->names_max)
+            task->name_count += name_take(meta, entry, &task->names[task->name_count]);
+        if (fb_etcd_decode(json_string_value(json_object_get(entry, "key")), key))
+            snprintf(from, KEY_MAX, "%.*s\x01", KEY_MAX - 2, key);
     }
     json_decref(answer);
     return FB_OK;
+}
+
+static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *etcd,
+                                  struct fb_meta_task *task)
+{
+    enum { PAGES_MAX = 64 }; /* of keys that are none of ours */
+    char from[KEY_MAX];
+    enum fb_status status = FB_OK;
+    snprintf(from, sizeof(from), "%spending/%016" PRIx64 "%016" PRIx64, meta->prefix,
+             task->key.high, task->key.low);
+    task->name_count = 0;
+    task->is_cut = true;
+    for (uint32_t i = 0;
+         i < PAGES_MAX && status == FB_OK && task->is_cut && task->name_count < task->names_max;
+         i++)
+        status = page_take(meta, etcd, task, from);
+    return status;
 }
 
 static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task *task)

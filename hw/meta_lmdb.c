@@ -1,6 +1,6 @@
 /* Records in an LMDB environment, a folder of this machine: the embedded store, for one node.
  *
- *     database "names":    key (16 bytes, big-endian) -> struct stored, then the name
+ *     database "names":    key (16 bytes, big-endian) -> struct stored, then its text (meta.h)
  *     database "pending":  the same of unfinished records; written in the same transaction
  *
  *  1. A PUT is one write transaction: read, compare, write, commit. LMDB lets one in at a time and
@@ -57,15 +57,26 @@ static enum fb_status status_of(int code)
     return code == MDB_MAP_FULL || code == ENOSPC ? FB_FULL : FB_IO;
 }
 
+static struct fb_key key_take(const unsigned char bytes[KEY_BYTES])
+{
+    struct fb_key key = {.high = 0, .low = 0};
+    for (uint32_t i = 0; i < 8; i++) {
+        key.high = key.high << 8 | bytes[i];
+        key.low = key.low << 8 | bytes[8 + i];
+    }
+    return key;
+}
+
 /* The record of a key in a transaction; version 0: there is none. */
 static int record_read(const struct lmdb *lmdb, MDB_txn *transaction, struct fb_key key,
-                       struct fb_meta *record)
+                       struct fb_meta *record, struct fb_meta_attributes *attributes)
 {
     unsigned char bytes[KEY_BYTES];
     struct stored stored;
     MDB_val name = {.mv_size = KEY_BYTES, .mv_data = bytes}, value;
     key_put(key, bytes);
     *record = (struct fb_meta){.version = 0};
+    attributes->length = 0;
     int code = mdb_get(transaction, lmdb->names, &name, &value);
     if (code != MDB_SUCCESS)
         return code;
@@ -73,19 +84,19 @@ static int record_read(const struct lmdb *lmdb, MDB_txn *transaction, struct fb_
         return MDB_CORRUPTED;
     memcpy(&stored, value.mv_data, sizeof(stored));
     *record = stored.record;
+    fb_meta_text_read((const char *)value.mv_data + sizeof(stored),
+                      (uint32_t)(value.mv_size - sizeof(stored)), attributes);
     return MDB_SUCCESS;
 }
 
 static int record_write(const struct lmdb *lmdb, MDB_txn *transaction,
                         const struct fb_meta_task *task)
 {
-    unsigned char bytes[KEY_BYTES], whole[sizeof(struct stored) + FB_OBJECT_NAME_MAX];
+    unsigned char bytes[KEY_BYTES], whole[sizeof(struct stored) + FB_META_TEXT_MAX];
     const struct stored stored = {.record = task->record};
-    uint32_t length = task->name.length;
-    FB_ASSERT(length <= FB_OBJECT_NAME_MAX);
     key_put(task->key, bytes);
     memcpy(whole, &stored, sizeof(stored));
-    memcpy(whole + sizeof(stored), task->name.text, length);
+    uint32_t length = fb_meta_text_write(task, (char *)whole + sizeof(stored));
     MDB_val key = {.mv_size = KEY_BYTES, .mv_data = bytes};
     MDB_val value = {.mv_size = sizeof(stored) + length, .mv_data = whole};
     int code = mdb_put(transaction, lmdb->names, &key, &value, 0);
@@ -102,7 +113,7 @@ static enum fb_status run_get(const struct lmdb *lmdb, struct fb_meta_task *task
     int code = mdb_txn_begin(lmdb->environment, NULL, MDB_RDONLY, &transaction);
     if (code != MDB_SUCCESS)
         return status_of(code);
-    code = record_read(lmdb, transaction, task->key, &task->record);
+    code = record_read(lmdb, transaction, task->key, &task->record, &task->attributes);
     mdb_txn_abort(transaction);
     return status_of(code);
 }
@@ -111,11 +122,14 @@ static enum fb_status run_put(const struct lmdb *lmdb, struct fb_meta_task *task
 {
     MDB_txn *transaction;
     struct fb_meta found;
+    struct fb_meta_attributes attributes;
     int code = mdb_txn_begin(lmdb->environment, NULL, 0, &transaction);
     if (code != MDB_SUCCESS)
         return status_of(code);
-    code = record_read(lmdb, transaction, task->key, &found);
+    code = record_read(lmdb, transaction, task->key, &found, &attributes);
     bool is_read = code == MDB_SUCCESS || code == MDB_NOTFOUND;
+    if (task->keeps_attributes)
+        task->attributes = attributes;
     if (is_read && found.version != task->record.version) {
         mdb_txn_abort(transaction);
         task->record = found;
@@ -132,32 +146,37 @@ static enum fb_status run_put(const struct lmdb *lmdb, struct fb_meta_task *task
     return status_of(mdb_txn_commit(transaction));
 }
 
+static void name_take(struct fb_meta_name *name, MDB_val key, MDB_val value)
+{
+    struct stored stored;
+    *name = (struct fb_meta_name){.key = key_take(key.mv_data), .is_bad = true};
+    if (value.mv_size < sizeof(stored))
+        return;
+    memcpy(&stored, value.mv_data, sizeof(stored));
+    name->record = stored.record;
+    fb_meta_name_read(name, (const char *)value.mv_data + sizeof(stored),
+                      (uint32_t)(value.mv_size - sizeof(stored)));
+}
+
 static enum fb_status run_pending(const struct lmdb *lmdb, struct fb_meta_task *task)
 {
+    unsigned char bytes[KEY_BYTES];
     MDB_txn *transaction;
     MDB_cursor *cursor;
-    MDB_val key, value;
+    MDB_val key = {.mv_size = KEY_BYTES, .mv_data = bytes}, value;
     int code = mdb_txn_begin(lmdb->environment, NULL, MDB_RDONLY, &transaction);
     if (code != MDB_SUCCESS)
         return status_of(code);
     task->name_count = 0;
     task->is_cut = false;
+    key_put(task->key, bytes);
     code = mdb_cursor_open(transaction, lmdb->pending, &cursor);
     if (code == MDB_SUCCESS) {
-        for (code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        for (code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
              code == MDB_SUCCESS && task->name_count < task->names_max;
              code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-            struct fb_meta_name *name = &task->names[task->name_count];
-            struct stored stored;
-            size_t length = value.mv_size - sizeof(stored);
-            if (value.mv_size < sizeof(stored) || length > FB_OBJECT_NAME_MAX)
-                continue;
-            memcpy(&stored, value.mv_data, sizeof(stored));
-            name->record = stored.record;
-            name->length = (uint32_t)length;
-            memcpy(name->text, (const unsigned char *)value.mv_data + sizeof(stored), length);
-            name->text[name->length] = '\0';
-            task->name_count++;
+            if (key.mv_size == KEY_BYTES)
+                name_take(&task->names[task->name_count++], key, value);
         }
         task->is_cut = code == MDB_SUCCESS;
         mdb_cursor_close(cursor);

@@ -133,6 +133,18 @@ void fb_name_commit(struct fb_name_task *task)
     task_start(task, true);
 }
 
+void fb_names_meta_done(struct fb_loop *loop, const struct fb_meta_task *meta)
+{
+    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX; i++) {
+        const struct fb_name_task *task = loop->names.tasks[i];
+        if (task == NULL || task->found == NULL)
+            continue;
+        struct fb_key own = fb_name_key(task->name, task->name_length);
+        if (fb_key_equal(own, meta->key))
+            *task->found = meta->attributes;
+    }
+}
+
 const struct fb_name_task *fb_names_task_of(const struct fb_loop *loop, struct fb_key key)
 {
     for (uint32_t i = 0; i < FB_NAME_TASKS_MAX; i++) {

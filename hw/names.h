@@ -73,8 +73,10 @@ struct fb_name_task {
     bool is_commit;
     bool is_old; /* LOOKUP: the store is silent; this is what it said before */
     uint32_t name_length;
-    const char *name;      /* the caller's, until done */
-    struct fb_meta record; /* COMMIT: expected version, new value; then: as it is now */
+    const char *name;                            /* the caller's, until done */
+    const struct fb_meta_attributes *attributes; /* COMMIT: the caller's; NULL: as they are */
+    struct fb_meta_attributes *found; /* those that are there then; NULL: not asked for */
+    struct fb_meta record;            /* COMMIT: expected version, new value; then: as it is now */
     uint64_t request_id;
 };
 
@@ -104,6 +106,9 @@ void fb_name_commit(struct fb_name_task *task);
 
 /* The core's answer to one of them. */
 void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply);
+
+/* The store's answer, before the core hears of it. */
+void fb_names_meta_done(struct fb_loop *loop, const struct fb_meta_task *meta);
 
 /* The name of a commit that is under way with this key; NULL: none. */
 const struct fb_name_task *fb_names_task_of(const struct fb_loop *loop, struct fb_key key);

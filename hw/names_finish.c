@@ -278,6 +278,11 @@ static void list_next(struct fb_loop *loop)
         return;
     }
     const struct fb_meta_name *name = &names->list.names[names->list_next];
+    if (name->is_bad) {
+        names->list_next++;
+        list_next(loop);
+        return;
+    }
     names->look = (struct fb_name_task){
         .done = list_looked, .loop = loop, .name_length = name->length, .name = name->text};
     fb_name_look_up(&names->look);

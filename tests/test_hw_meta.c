@@ -1,7 +1,8 @@
 /* hw/meta_lmdb.c keeps R15: a PUT takes effect only at the version it expects, and answers with the
  * record as it is then; what was put is there after the store is opened anew; unfinished records
- * are listed until they are finished. hw/names.c: a record says what its facts said; keys of KV
- * spaces do not meet.
+ * are listed until they are finished, page by page; names that no client could make are listed as
+ * bad; attributes come back byte for byte. hw/names.c: a record says what its facts said; keys of
+ * KV spaces do not meet.
  * How: a store in a folder, its calls made on this thread; random writers against a plain array. */
 #include "core/random.h"
 #include "hw/forebay.h"
@@ -54,11 +55,19 @@ static int place_remove(void **state)
     return 0;
 }
 
+/* Of a name of its own. */
 static struct fb_meta_task task_make(enum fb_meta_verb verb, uint64_t key)
 {
-    return (struct fb_meta_task){.verb = verb,
-                                 .key = {.high = fb_mix(key), .low = key},
-                                 .name = {.length = 3, .text = "a/b"}};
+    struct fb_meta_task task = {.verb = verb};
+    task.name.length = (uint32_t)snprintf(task.name.text, sizeof(task.name.text), "a/%d", (int)key);
+    task.key = fb_name_key(task.name.text, task.name.length);
+    return task;
+}
+
+static struct fb_meta_task list_make(struct fb_meta_name *names, uint32_t names_max)
+{
+    return (struct fb_meta_task){
+        .verb = FB_META_VERB_PENDING, .names = names, .names_max = names_max};
 }
 
 static enum fb_status put(struct place *place, uint64_t key, uint64_t expected, uint64_t value,
@@ -82,12 +91,12 @@ static enum fb_status get(struct place *place, uint64_t key, struct fb_meta *rec
 
 static uint32_t pending_count(struct place *place)
 {
-    struct fb_meta_task task = task_make(FB_META_VERB_PENDING, 0);
-    task.names = place->names;
-    task.names_max = KEYS;
+    struct fb_meta_task task = list_make(place->names, KEYS);
     assert_int_equal(place->store.run(&place->store, &task), FB_OK);
     for (uint32_t i = 0; i < task.name_count; i++)
-        assert_string_equal(place->names[i].text, "a/b");
+        assert_memory_equal(place->names[i].text, "a/", 2);
+    for (uint32_t i = 0; i < task.name_count; i++)
+        assert_false(place->names[i].is_bad);
     return task.name_count;
 }
 
@@ -98,13 +107,75 @@ static void listing_that_is_cut_says_so(void **state)
     for (uint64_t key = 0; key < 3; key++)
         assert_int_equal(put(place, key, 0, 1, &record), FB_OK);
     for (uint32_t room = 1; room <= 4; room++) {
-        struct fb_meta_task task = task_make(FB_META_VERB_PENDING, 0);
-        task.names = place->names;
-        task.names_max = room;
+        struct fb_meta_task task = list_make(place->names, room);
         assert_int_equal(place->store.run(&place->store, &task), FB_OK);
         assert_int_equal(task.name_count, room < 3 ? room : 3);
         assert_int_equal(task.is_cut, room < 3);
     }
+}
+
+static void listing_goes_on_behind_the_key_that_was_last(void **state)
+{
+    struct place *place = *state;
+    struct fb_meta record;
+    struct fb_meta_task task = list_make(place->names, 1);
+    uint32_t found = 0;
+    for (uint64_t key = 0; key < KEYS; key++)
+        assert_int_equal(put(place, key, 0, 1, &record), FB_OK);
+    for (task.is_cut = true; task.is_cut; found += task.name_count) {
+        struct fb_key last = task.key;
+        assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+        assert_true(task.names[0].key.high > last.high || found == 0);
+        task.key =
+            (struct fb_key){.high = task.names[0].key.high, .low = task.names[0].key.low + 1};
+    }
+    assert_int_equal(found, KEYS);
+}
+
+static void name_that_no_client_could_make_is_listed_as_bad(void **state)
+{
+    static const char *const texts[] = {"../x/y", "/x", "a//b", "a/./b", ".forebay-parts/x", ""};
+    struct place *place = *state;
+    for (uint32_t i = 0; i < 6; i++) {
+        struct fb_meta_task task = {.verb = FB_META_VERB_PUT, .is_pending = true};
+        task.name.length = (uint32_t)strlen(texts[i]);
+        memcpy(task.name.text, texts[i], task.name.length);
+        task.key = fb_name_key(texts[i], task.name.length);
+        assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+    }
+    struct fb_meta_task task = task_make(FB_META_VERB_PUT, 1);
+    task.key.low++; /* another name's */
+    task.is_pending = true;
+    assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+    task = list_make(place->names, KEYS);
+    assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+    assert_int_equal(task.name_count, 7);
+    for (uint32_t i = 0; i < 7; i++)
+        assert_true(place->names[i].is_bad);
+}
+
+static void attributes_are_what_the_last_commit_gave(void **state)
+{
+    struct place *place = *state;
+    struct fb_meta_task task = task_make(FB_META_VERB_PUT, 1);
+    task.attributes = (struct fb_meta_attributes){.length = FB_META_ATTRIBUTES_MAX};
+    for (uint32_t i = 0; i < FB_META_ATTRIBUTES_MAX; i++)
+        task.attributes.bytes[i] = (unsigned char)i; /* zeros, too */
+    const struct fb_meta_attributes given = task.attributes;
+    assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+    struct fb_meta_task keep = task_make(FB_META_VERB_PUT, 1);
+    keep.record.version = 1;
+    keep.keeps_attributes = true;
+    assert_int_equal(place->store.run(&place->store, &keep), FB_OK);
+    struct fb_meta_task look = task_make(FB_META_VERB_GET, 1);
+    assert_int_equal(place->store.run(&place->store, &look), FB_OK);
+    assert_int_equal(look.attributes.length, given.length);
+    assert_memory_equal(look.attributes.bytes, given.bytes, given.length);
+    struct fb_meta_task clear = task_make(FB_META_VERB_PUT, 1);
+    clear.record.version = 2;
+    assert_int_equal(place->store.run(&place->store, &clear), FB_OK);
+    assert_int_equal(place->store.run(&place->store, &look), FB_OK);
+    assert_int_equal(look.attributes.length, 0);
 }
 
 static void put_of_other_version_is_conflict_with_the_record(void **state)
@@ -203,6 +274,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(listing_that_is_cut_says_so, place_make, place_remove),
+        cmocka_unit_test_setup_teardown(listing_goes_on_behind_the_key_that_was_last, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(name_that_no_client_could_make_is_listed_as_bad, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(attributes_are_what_the_last_commit_gave, place_make,
+                                        place_remove),
         cmocka_unit_test_setup_teardown(put_of_other_version_is_conflict_with_the_record,
                                         place_make, place_remove),
         cmocka_unit_test_setup_teardown(random_puts_are_as_in_an_array, place_make, place_remove),

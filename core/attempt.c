@@ -359,7 +359,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
             fill->failures++;
         return;
     }
-    bool is_certain = status == FB_ABSENT && is_origin;
+    /* A fragment has one holder, who would know. */
+    bool is_certain = status == FB_ABSENT && (is_origin || (fill->flags & FILL_FRAGMENT));
     if (is_certain || (fill->failures >= node->config.retries_max && !is_lost_copy)) {
         /* Only the origin can say that it has no such block, and an owner that asked it. */
         bool is_hearsay = was_referred || (peer != FB_NONE && acts_as_owner(node, fill));

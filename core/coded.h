@@ -43,6 +43,7 @@ struct mend { /* a block being made from fragments; see mend.c */
     uint32_t generation;
     uint32_t state;      /* enum mend_state */
     uint32_t is_guessed; /* those who should hold its fragments were asked as well */
+    uint32_t failures;   /* pulls in vain; after retries_max no more of them */
 };
 
 #endif

@@ -10,6 +10,7 @@
  *                          |   '-- no k after a while: the origin may have it -'
  *                          '- the fill failed: FREE, until a holder tells again; the first time
  *                             PULLING, if those who should have fragments had them
+ *     PULLING --no slots or memory, retries_max times, ever longer apart--> FREE
  *
  * LISTENING  who has which fragment; PULLING: fills of single fragments, pinned when they are here,
  *            one more than k when the last are slow; JOINING: a fill of the block itself, DECODE,
@@ -17,6 +18,8 @@
  * The block made whole is undrained and this node's: it drains it, and its DRAINED ends the
  * fragments. A holder that asks later hears it as long as the block is cached, and after that the
  * block is taken from the origin and its digest compared, which says the same.
+ * Pulls that fail count, too: after retries_max nothing more is listened to, so that a block whose
+ * fragments are told of and can't be had comes to its end.
  * When there are too few fragments and the origin has not got the block either, or their bytes are
  * not those of the block's digest, the holders hear that it is in vain. The other fragments may
  * come back with their drives, so a holder hopes for orphan_ns; then it lets its fragment go, which
@@ -228,11 +231,13 @@ void mend_hear(struct step *step, const struct fb_message *message)
         return;
     struct mend *mend = &node_mends(node)[index];
     bool is_same = mend->digest == message->digest && mend->block.size == message->block.size;
-    if (!is_same || mend->state == MEND_JOINING)
+    bool may_pull = mend->failures <= node->config.retries_max;
+    if (!is_same || !may_pull || mend->state == MEND_JOINING)
         return;
     mend->told |= 1u << fragment;
     mend->sources[fragment] = message->source;
-    if (mend->state == MEND_LISTENING && mend_needed(node, &mend->block, mend->told) == 0) {
+    if (mend->state == MEND_LISTENING &&
+        mend_needed(node, &mend->block, mend->told | mend->have) == 0) {
         mend->state = MEND_PULLING;
         fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
     }
@@ -261,8 +266,10 @@ static void mend_take(struct fb_node *node, struct mend *mend, uint32_t fragment
     mend->have |= 1u << fragment;
 }
 
-/* Pulls one fragment, or finds it here. False: no slots now. */
-static bool mend_pull(struct step *step, uint32_t index, uint32_t fragment)
+enum pull_state { PULL_BEGUN, PULL_LATER /* no slots now */, PULL_NEVER /* not from there */ };
+
+/* Pulls one fragment, or finds it here. */
+static enum pull_state mend_pull(struct step *step, uint32_t index, uint32_t fragment)
 {
     struct fb_node *node = step->node;
     struct mend *mend = &node_mends(node)[index];
@@ -273,24 +280,26 @@ static bool mend_pull(struct step *step, uint32_t index, uint32_t fragment)
     uint32_t slot = fb_cache_find(node_cache(node), block.key);
     FB_ASSERT(block.size > 0);
     if (slot != FB_NONE && node_entries(node)[slot].size_bytes != block.size)
-        return false;
+        return PULL_NEVER;
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
         mend_take(node, mend, fragment, slot);
-        return true;
+        return PULL_BEGUN;
     }
-    if (node->waiter_free == FB_NONE || mend->sources[fragment] == node->config.node)
-        return false; /* its own, and gone meanwhile */
+    if (mend->sources[fragment] == node->config.node && slot == FB_NONE)
+        return PULL_NEVER; /* its own, and gone meanwhile */
+    if (node->waiter_free == FB_NONE)
+        return PULL_LATER;
     uint32_t fill =
         slot != FB_NONE ? node_entries(node)[slot].fill : fill_begin(node, &block, FILL_FRAGMENT);
     if (fill == FB_NONE)
-        return false;
+        return PULL_LATER;
     fill_add_waiter(node, fill, &waiter);
     mend->pulling |= 1u << fragment;
     if (slot != FB_NONE)
-        return true;
+        return PULL_BEGUN;
     node_fills(node)[fill].put_source.peer = mend->sources[fragment];
     attempt_start(step, fill);
-    return true;
+    return PULL_BEGUN;
 }
 
 /* Makes the block itself arrive: from its fragments, or with FILL_FETCH from the origin. */
@@ -354,11 +363,52 @@ static bool mend_pull_some(struct step *step, uint32_t index, uint32_t spare)
             return true;
         if (!(mend->told >> i & 1u) || (busy >> i & 1u))
             continue;
-        if (step_room(step) < 2 || !mend_pull(step, index, i))
+        enum pull_state state = step_room(step) < 2 ? PULL_LATER : mend_pull(step, index, i);
+        if (state == PULL_LATER)
             return false;
+        if (state == PULL_NEVER)
+            mend->told &= ~(1u << i); /* until its holder tells again */
     }
     FB_ASSERT(mend->pulling == 0 || mend->state == MEND_PULLING);
     return mend_needed(node, &mend->block, mend->told | mend->have) == 0;
+}
+
+/* A try was in vain. True: it was the last, nothing more is pulled for this mend. */
+static bool mend_failed(struct fb_node *node, struct mend *mend)
+{
+    FB_ASSERT(mend->state == MEND_PULLING);
+    FB_ASSERT(mend->failures <= node->config.retries_max + 2 * FB_FRAGMENTS_MAX);
+    mend->failures++;
+    return mend->failures > node->config.retries_max;
+}
+
+/* What is not here yet is pulled; what can't be, is listened for, and in the end not waited for.
+ * True: enough is here. */
+static bool mend_gather(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct mend *mend = &node_mends(node)[index];
+    uint32_t needed = mend_needed(node, &mend->block, mend->have);
+    uint32_t spare = mend->pulling != 0 && bits_count(mend->pulling) >= needed;
+    bool is_begun = mend_pull_some(step, index, spare);
+    needed = mend_needed(node, &mend->block, mend->have);
+    if (needed == 0)
+        return true;
+    bool is_poor = mend_needed(node, &mend->block, mend->told | mend->have) > 0;
+    bool is_stuck = mend->pulling == 0 && !is_poor; /* for want of slots or memory */
+    if (is_stuck && mend_failed(node, mend)) {
+        mend_end(node, index); /* its holders tell again */
+        return false;
+    }
+    uint64_t again_ns = node->config.hedge_ns;
+    if (is_stuck || !is_begun)
+        again_ns = node->config.backoff_ns << (mend->failures < 6 ? mend->failures : 6);
+    if (mend->pulling == 0 && is_poor) {
+        mend->state = MEND_LISTENING;
+        again_ns = 2 * node->config.drain_check_ns;
+    }
+    fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns + again_ns);
+    return false;
 }
 
 void mend_timer(struct step *step, uint32_t index)
@@ -370,20 +420,7 @@ void mend_timer(struct step *step, uint32_t index)
         mend_join(step, index, FILL_FETCH | FILL_HOLD);
         return;
     }
-    uint32_t needed = mend_needed(node, &mend->block, mend->have);
-    if (needed > 0) {
-        uint32_t spare = mend->pulling != 0 && bits_count(mend->pulling) >= needed;
-        bool is_begun = mend_pull_some(step, index, spare);
-        needed = mend_needed(node, &mend->block, mend->have);
-        bool is_poor = mend_needed(node, &mend->block, mend->told | mend->have) > 0;
-        if (needed > 0 && is_poor && mend->pulling == 0)
-            mend->state = MEND_LISTENING;
-        uint64_t again_ns = is_begun ? node->config.hedge_ns : node->config.backoff_ns;
-        if (mend->state == MEND_LISTENING)
-            again_ns = 2 * node->config.drain_check_ns;
-        fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns + again_ns);
-    }
-    if (needed > 0)
+    if (mend_needed(node, &mend->block, mend->have) > 0 && !mend_gather(step, index))
         return;
     mend_plan(node, mend);
     mend_join(step, index, FILL_MEND | FILL_HOLD);
@@ -459,10 +496,12 @@ void mend_filled(struct step *step, const struct waiter *waiter, const struct fi
     mend->pulling &= ~(1u << fragment);
     if (mend->state != MEND_PULLING)
         return;
-    if (is_fine)
+    if (is_fine) {
         mend_take(node, mend, fragment, fill->slot);
-    else
+    } else {
         mend->told &= ~(1u << fragment); /* its holder tells again */
+        mend_failed(node, mend);
+    }
     fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
 }
 

@@ -1,7 +1,8 @@
 /* Proves durable writes under an erasure code on scripted clusters: an acked block is at the origin
  * in the end whichever m nodes die, the writer among them or not, whatever messages are lost, slow
  * or doubled; reads of it return its bytes or are refused, never others; and after each run no
- * node has anything left. Then that fragments are spread over nodes and domains. */
+ * node has anything left. What is lost costs next to nothing, however long it is lost. Then that
+ * fragments are spread over nodes and domains. */
 #include "tests/unit.h"
 
 #include "tests/flow.h"
@@ -358,6 +359,117 @@ static void fragments_of_which_too_few_are_left_go_after_a_while(void **state)
     script_close(script);
 }
 
+/* Runs for hours of the cluster's time. Whatever is asked again for ever costs steps. */
+static void assert_few_steps(struct script *script, uint32_t hours, uint64_t steps_max)
+{
+    const uint64_t MINUTE_NS = UINT64_C(60000000000);
+    uint64_t begin_ns = script_now_ns(script);
+    uint64_t before = count_of(script, 0, offsetof(struct fb_stats, steps));
+    for (uint32_t i = 0; i < 60 * hours; i++) {
+        script_run(script, begin_ns + i * MINUTE_NS);
+        uint64_t steps = count_of(script, 0, offsetof(struct fb_stats, steps)) - before;
+        assert_true(steps <= steps_max);
+    }
+}
+
+struct forgetting {
+    struct fb_request request;
+    uint32_t first; /* rank */
+    uint32_t node;  /* whose client forgets */
+    bool is_done;
+};
+
+/* When a holder tells of its fragment the block is forgotten at its first rank, which has told
+ * itself just now, and nowhere else, before that word comes. */
+static struct script_fault forget_when_told(struct script *script, uint32_t node,
+                                            const struct fb_op *op)
+{
+    struct forgetting *forgetting = script_context(script);
+    struct script_fault fault = {.status = FB_OK};
+    if (op->kind != FB_OP_SEND)
+        return fault;
+    if (op->message.kind == FB_MESSAGE_FORGET && op->target != forgetting->first)
+        fault.is_lost = true;
+    if (op->message.kind != FB_MESSAGE_FRAGMENT || node == forgetting->first)
+        return fault;
+    fault.delay_ns = 100000000;
+    if (!forgetting->is_done)
+        script_request(script, script_now_ns(script) + 10000000, forgetting->node,
+                       &forgetting->request);
+    forgetting->is_done = true;
+    return fault;
+}
+
+/* The first rank's own fragment, which it counts on, goes before it is taken. */
+static void mend_whose_own_fragment_goes_ends(void **state)
+{
+    (void)state;
+    struct fb_config config = erasure_config();
+    config.erasure_data = 2;
+    config.erasure_parity = 0;
+    config.write_quorum = 1;
+    config.drain_delay_ns = UINT64_C(1000000000);
+    config.drain_check_ns = UINT64_C(1000000000);
+    config.orphan_ns = UINT64_C(3600000000000);
+    const struct fb_block block = erasure_block(4, FLOW_BLOCK_BYTES);
+    struct script *script = script_open(NODES, &config, 7);
+    struct forgetting forgetting = {.first = script_owner(script, &block, 0)};
+    uint32_t writer = (forgetting.first + 3) % NODES;
+    forgetting.node = writer;
+    forgetting.request =
+        (struct fb_request){.kind = FB_REQUEST_FORGET, .request_id = 2, .block = block};
+    script_set_fault(script, forget_when_told, &forgetting);
+    script_write(script, 1000, writer, 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 100000000);
+    assert_status(script, 1, FB_OK);
+    script_kill(script, writer);
+    script_restart(script, 110000000, writer, false);
+    assert_few_steps(script, 3, 1000);
+    assert_status(script, 2, FB_OK);
+    assert_quiet(script, 0);
+    assert_int_equal(count_of(script, 0, offsetof(struct fb_stats, orphans_dropped)), 1);
+    script_close(script);
+}
+
+/* Nodes die and come back with nothing, at any time and however few are left. */
+static void blocks_that_are_lost_cost_few_steps(void **state)
+{
+    (void)state;
+    struct fb_config config = erasure_config();
+    config.drain_check_ns = UINT64_C(1000000000);
+    config.drain_delay_ns = UINT64_C(2000000000);
+    config.orphan_ns = UINT64_C(3600000000000);
+    config.retries_max = 12;
+    uint64_t dropped = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        config.erasure_data = seed % 2 == 0 ? 2 : DATA;
+        config.erasure_parity = seed % 4;
+        config.write_quorum = config.erasure_parity > 1 ? 2 : 1;
+        struct rough rough = {.left = 400, .seed = seed};
+        struct script *script = script_open(NODES, &config, seed);
+        script_set_fault(script, be_rough, &rough);
+        for (uint64_t i = 0; i < 6; i++) {
+            const struct fb_block block = erasure_block(i, FLOW_BLOCK_BYTES - (uint32_t)seed);
+            script_write(script, 1000 + i * 100000000, (uint32_t)i % 3, i, &block,
+                         FB_LEVEL_REPLICATED);
+        }
+        for (uint64_t i = 0; i < 8; i++) {
+            uint64_t dice = fb_mix(seed * 100 + i);
+            script_run(script, script_now_ns(script) + dice % UINT64_C(2000000000));
+            uint32_t node = (uint32_t)(dice >> 40) % NODES;
+            script_kill(script, node);
+            script_run(script, script_now_ns(script) + (dice >> 20) % UINT64_C(300000000));
+            script_restart(script, script_now_ns(script), node, false);
+        }
+        rough.left = 0;
+        assert_few_steps(script, 4, 4000);
+        assert_quiet(script, 0);
+        dropped += count_of(script, 0, offsetof(struct fb_stats, orphans_dropped));
+        script_close(script);
+    }
+    assert_true(dropped > 0);
+}
+
 /* R13 */
 static void encode_without_a_coder_is_refused(void **state)
 {
@@ -417,6 +529,8 @@ int main(void)
         cmocka_unit_test(write_with_lost_messages_and_errors_is_drained_also_without_its_writer),
         cmocka_unit_test(mend_with_corrupt_fragments_takes_others),
         cmocka_unit_test(write_with_a_silent_target_is_acked_when_the_quorum_allows),
+        cmocka_unit_test(mend_whose_own_fragment_goes_ends),
+        cmocka_unit_test(blocks_that_are_lost_cost_few_steps),
         cmocka_unit_test(holders_of_fragments_keep_a_record_free),
         cmocka_unit_test(mend_asks_holders_that_it_does_not_hear),
         cmocka_unit_test(fragments_of_which_too_few_are_left_go_after_a_while),

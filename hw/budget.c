@@ -74,6 +74,9 @@ void fb_budget_make(const struct fb_settings *settings, struct fb_budget *budget
     part_add(budget, "erasure code", code_bytes(settings));
     part_add(budget, "recording",
              settings->record_path[0] != '\0' ? 2 * (uint64_t)FB_RECORD_BUFFER_BYTES : 0);
+    part_add(budget, "clients that have not greeted",
+             settings->socket_path[0] != '\0' ? FB_LOCAL_GUESTS_MAX * sizeof(struct local_guest)
+                                              : 0);
     part_add(budget, "pages over http",
              settings->http[0] != '\0' ? FB_HTTP_CONNECTIONS_MAX * sizeof(struct fb_http_connection)
                                        : 0);

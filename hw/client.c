@@ -121,7 +121,9 @@ static int greet(struct forebay_client *client)
         code = reply_receive(client, &reply, files);
     if (code == -ECONNRESET)
         code = -EACCES; /* the daemon's log says why */
-    if (code == 0 && (files[0] < 0 || reply.status != FB_OK || reply.block_size == 0))
+    if (code == 0)
+        code = client_status_code(reply.status); /* BUSY: there are too many clients */
+    if (code == 0 && (files[0] < 0 || reply.block_size == 0))
         code = -EPROTO;
     if (code == 0)
         code = memory_map(client, &reply, files);

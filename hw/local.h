@@ -7,7 +7,9 @@
 #ifndef FB_HW_LOCAL_H
 #define FB_HW_LOCAL_H
 
+#include "core/share.h"
 #include "hw/local_protocol.h"
+#include "hw/log.h"
 #include "hw/origin.h"
 #include "hw/ring.h"
 #include "hw/settings.h"
@@ -16,6 +18,7 @@
 
 enum {
     FB_LOCAL_SESSIONS_MAX = 128,
+    FB_LOCAL_GUESTS_MAX = 32,   /* connected, and not greeted yet; more: the oldest leaves */
     FB_LOCAL_OPENS_MAX = 16384, /* objects of one client at once; more: BUSY */
 };
 
@@ -24,19 +27,25 @@ static_assert((int)FB_LOCAL_SESSIONS_MAX * (int)FB_LOCAL_LEASES_MAX < 60000,
               "no client can overflow them");
 
 struct fb_loop;
+struct local_guest;
 struct local_session;
 
 struct fb_local {
     struct local_session *sessions;
     int listener; /* -1: no socket */
-    int doorbell; /* eventfd: a client has written to its ring while the daemon slept */
-    struct fb_io accept, ring;
+    struct fb_io accept;
+    struct local_guest *guests;
+    struct fb_stranger strangers[FB_LOCAL_GUESTS_MAX]; /* the guests who may be told to leave */
+    uint32_t guest_count;
     uint32_t session_count, sessions_max;
     uint32_t active[FB_LOCAL_SESSIONS_MAX]; /* sessions that are not free */
     char token[FB_TOKEN_MAX];
     uint32_t token_length; /* 0: none is wanted */
-    bool is_bound;         /* the socket is this daemon's, to be removed */
-    bool is_asleep;        /* the flags in the rings say so */
+    bool is_bound;         /* the socket is this daemon's, to be removed: the file of */
+    uint64_t file_device, file_number;
+    uint64_t refused, guests_pushed; /* clients that were; guests that made room */
+    struct fb_log_pace refused_pace;
+    bool is_asleep; /* the flags in the rings say so */
 };
 
 /* Errors: error set. */

@@ -8,7 +8,27 @@
 #include "hw/names.h"
 #include "hw/offload.h"
 
-enum local_state { LOCAL_FREE, LOCAL_GREETING, LOCAL_OPEN, LOCAL_CLOSING };
+enum local_state { LOCAL_FREE, LOCAL_OPEN, LOCAL_CLOSING };
+
+enum { LOCAL_DESCRIPTORS_MAX = 253 }; /* that one packet can bring: SCM_MAX_FD of the kernel */
+
+/* Where a packet of a client arrives, with what it should not bring. */
+struct local_inbox {
+    struct iovec part;
+    struct msghdr message;
+    _Alignas(8) unsigned char control[CMSG_SPACE(LOCAL_DESCRIPTORS_MAX * sizeof(int))];
+    struct fb_local_request packet;
+};
+
+/* One who has connected and not greeted yet. */
+struct local_guest {
+    struct fb_loop *loop;
+    struct fb_io receive;
+    int socket; /* -1: a free place */
+    uint32_t user, process;
+    bool is_leaving;
+    struct local_inbox inbox;
+};
 
 struct local_session;
 
@@ -47,9 +67,12 @@ struct local_lease {
 
 struct local_session {
     struct fb_loop *loop;
-    struct fb_io receive, send;
+    struct fb_io receive, send, bell;
     enum local_state state;
     int socket;
+    int doorbell;        /* eventfd, the client's alone: it has written while the daemon slept */
+    uint64_t bell_count; /* what is read from it: nobody looks */
+    uint32_t user, process;
     uint32_t request_free, slot_free, lease_free; /* FB_NONE: none */
     uint32_t requests_used, slots_used, leases_used;
     uint32_t reply_first, reply_count; /* over the socket */
@@ -64,7 +87,7 @@ struct local_session {
     struct iovec parts[2];
     struct msghdr message;
     _Alignas(8) unsigned char control[64]; /* of descriptors */
-    struct fb_local_request incoming;
+    struct local_inbox inbox;
     struct fb_local_reply replies[FB_LOCAL_REQUESTS_MAX];
     struct local_slot slots[FB_RING_ENTRIES];
     struct local_lease leases[FB_LOCAL_LEASES_MAX];
@@ -72,7 +95,19 @@ struct local_session {
     _Alignas(8) unsigned char page[FB_LOCAL_PAGE_BYTES + FB_LOCAL_CURSOR_MAX];
 };
 
+/* local_door.c */
+int local_door_open(struct fb_loop *loop); /* Errors: -errno; -EEXIST: a file is there */
+void local_door_close(struct fb_local *local, const char *path);
+void local_door_sweep(struct fb_loop *loop);
+void local_inbox_receive(struct fb_uring *uring, struct fb_io *io, int socket,
+                         struct local_inbox *inbox);
+/* What is wrong with a packet of so many bytes; NULL: nothing. */
+const char *local_inbox_fault(struct fb_uring *uring, struct local_inbox *inbox, uint32_t size);
+
 /* local.c */
+/* The guest, whose greeting is answered, becomes a session, which has its socket. false: no memory.
+ */
+bool local_session_open(const struct local_guest *guest);
 void local_session_end(struct local_session *session, const char *reason);
 void local_session_settle(struct local_session *session);
 void local_request_end(struct local_request *request, const struct fb_local_reply *reply);

@@ -6,7 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 2048 };
+enum { LINE_MAX_BYTES = 2048, LINES_A_SECOND = 10 };
+
+static const uint64_t second_ns = 1000000000;
 
 static const char *const level_names[FB_LOG_COUNT] = {"error", "warning", "info", "debug"};
 static enum fb_log_level level_max = FB_LOG_INFO;
@@ -39,6 +41,22 @@ const char *fb_log_quote(const char *text, char quoted[FB_LOG_QUOTE_MAX])
     quoted[size++] = '"';
     quoted[size] = '\0';
     return quoted;
+}
+
+bool fb_log_may(struct fb_log_pace *pace, uint64_t now_ns, uint64_t *held)
+{
+    if (now_ns - pace->since_ns >= second_ns) {
+        pace->since_ns = now_ns;
+        pace->lines = 0;
+    }
+    if (pace->lines == LINES_A_SECOND) {
+        pace->held++;
+        return false;
+    }
+    pace->lines++;
+    *held = pace->held;
+    pace->held = 0;
+    return true;
 }
 
 void fb_log(enum fb_log_level level, const char *event, const char *format, ...)

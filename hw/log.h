@@ -3,6 +3,7 @@
 #ifndef FB_HW_LOG_H
 #define FB_HW_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum fb_log_level { FB_LOG_ERROR, FB_LOG_WARNING, FB_LOG_INFO, FB_LOG_DEBUG, FB_LOG_COUNT };
@@ -14,6 +15,16 @@ void fb_log_open(enum fb_log_level level, uint32_t node);
  * fields, printf-like. Lines longer than 2,000 bytes are cut. */
 void fb_log(enum fb_log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Of lines that anybody can cause: some a second are written, the others counted. */
+struct fb_log_pace {
+    uint64_t since_ns; /* of this second */
+    uint32_t lines;    /* in it */
+    uint64_t held;     /* not written since the last one that was */
+};
+
+/* May a line of this kind be written now? *held: how many were not, since the last one. */
+bool fb_log_may(struct fb_log_pace *pace, uint64_t now_ns, uint64_t *held);
 
 enum { FB_LOG_QUOTE_MAX = 256 };
 

@@ -427,7 +427,6 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->tcp.listener = -1;
     loop->local.listener = -1;
     loop->http.listener = -1;
-    loop->local.doorbell = -1;
     loop->signal_file = -1;
     loop->spin_ns = settings->spin_ns;
     loop->now_ns = loop_clock_ns();

@@ -87,6 +87,10 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     gauge(&page, "peers_connected", "peers to which messages can be sent now",
           fb_tcp_connected(&loop->tcp));
     gauge(&page, "clients", "clients of this machine", loop->local.session_count);
+    counter(&page, "clients_refused", "clients that broke a rule, had no token or found no room",
+            loop->local.refused);
+    counter(&page, "guests_pushed_out", "clients that did not greet and made room for others",
+            loop->local.guests_pushed);
     gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",
           fb_node_undrained_bytes(loop->node));
     gauge(&page, "memory_size_bytes", "cache memory", settings->core.memory_size_bytes);

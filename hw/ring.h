@@ -6,8 +6,8 @@
  *  2. The daemon takes no request while FB_RING_ENTRIES replies are due or unread, so replies never
  *     overflow.
  *  3. Whoever is about to sleep says so in its flag, looks again, then sleeps; whoever has written
- *     looks at the other's flag and wakes it: the daemon through the doorbell (an eventfd), the
- *     client through a futex on reply_tail.
+ *     looks at the other's flag and wakes it: the daemon through the session's doorbell (an
+ *     eventfd), the client through a futex on reply_tail.
  *  4. The client is not trusted: the daemon copies an entry before it looks at it, and checks
  *     everything in it. */
 #ifndef FB_HW_RING_H

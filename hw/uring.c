@@ -144,6 +144,14 @@ void fb_uring_receive(struct fb_uring *uring, struct fb_io *io, int socket, stru
     entry_start(entry, io);
 }
 
+void fb_uring_receive_parts(struct fb_uring *uring, struct fb_io *io, int socket,
+                            struct msghdr *parts, int flags)
+{
+    struct io_uring_sqe *entry = entry_take(uring);
+    io_uring_prep_recvmsg(entry, socket, parts, (unsigned)flags);
+    entry_start(entry, io);
+}
+
 void fb_uring_send(struct fb_uring *uring, struct fb_io *io, int socket, struct fb_bytes bytes,
                    int flags)
 {
@@ -217,6 +225,14 @@ void fb_uring_close_file(struct fb_uring *uring, int file)
     struct io_uring_sqe *entry = entry_take(uring);
     io_uring_prep_close(entry, file);
     io_uring_sqe_set_data(entry, NULL);
+}
+
+void fb_uring_close_apart(struct fb_uring *uring, int file)
+{
+    struct io_uring_sqe *entry = entry_take(uring);
+    io_uring_prep_close(entry, file);
+    io_uring_sqe_set_data(entry, NULL);
+    entry->flags |= IOSQE_ASYNC;
 }
 
 void fb_uring_cancel(struct fb_uring *uring, struct fb_io *io)

@@ -61,6 +61,9 @@ void fb_uring_discard(struct fb_uring *uring, struct fb_io *io, int file, uint64
                       uint64_t size);
 void fb_uring_receive(struct fb_uring *uring, struct fb_io *io, int socket, struct fb_bytes bytes,
                       int flags);
+/* parts: the caller's, until done. */
+void fb_uring_receive_parts(struct fb_uring *uring, struct fb_io *io, int socket,
+                            struct msghdr *parts, int flags);
 void fb_uring_send(struct fb_uring *uring, struct fb_io *io, int socket, struct fb_bytes bytes,
                    int flags);
 void fb_uring_send_parts(struct fb_uring *uring, struct fb_io *io, int socket,
@@ -84,6 +87,8 @@ void fb_uring_open_below(struct fb_uring *uring, struct fb_io *io, int folder, c
 void fb_uring_stat(struct fb_uring *uring, struct fb_io *io, int file, struct statx *facts);
 /* Closes a descriptor; nobody is told. */
 void fb_uring_close_file(struct fb_uring *uring, int file);
+/* The same by a thread of the kernel's: closing it may wait. */
+void fb_uring_close_apart(struct fb_uring *uring, int file);
 
 /* Asks the kernel to end an operation early; done is still called. */
 void fb_uring_cancel(struct fb_uring *uring, struct fb_io *io);

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Hostile clients, slow strangers, bad records: nobody ends a daemon, freezes it or takes all of
+anything, and others go on being served meanwhile. All on this machine's loopback.
+
+usage: hw_doors_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import unittest
+
+import hw_test
+import stranger
+from hw_test import Case, Daemon
+from stranger import Client
+
+TOKEN = b"a token of the test, long enough"
+GUESTS_MAX = 32
+PATIENCE_S = 5  # of doors, for those who have not proved who they are
+
+
+class Served(Case):
+    """A daemon that reads are tried at."""
+
+    def serve(self, *assignments, config=None, name="daemon"):
+        self.content = self.object("data", 700001)
+        return Daemon(self, config or self.config, *assignments, name=name)
+
+    def client(self, daemon):
+        client = Client(daemon.socket)
+        self.addCleanup(client.close)
+        return client
+
+    def guest(self, daemon):
+        guest = stranger.connect(daemon.socket)
+        self.addCleanup(guest.close)
+        return guest
+
+    def reads(self, daemon, name="data"):
+        """It serves a client of its own, soon."""
+        begun = time.monotonic()
+        ended = daemon.forebay("get", name)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        self.assertEqual(ended.stdout, self.content)
+        self.assertLess(time.monotonic() - begun, 10)
+
+
+class Clients(Served):
+    def test_doorbell_in_a_hostile_hand_stops_nobody(self):
+        daemon = self.serve("client.spin=0 s")
+        client = self.client(daemon)
+        fcntl.fcntl(client.doorbell, fcntl.F_SETFL, 0)  # whoever reads it now waits
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            os.write(client.doorbell, struct.pack("<Q", 1))
+            try:  # between what wakes the daemon and what it does then
+                os.preadv(client.doorbell, [bytearray(8)], -1, os.RWF_NOWAIT)
+            except OSError:
+                pass
+            self.assertEqual(client.word(stranger.REPLY_TAIL), 0)
+        self.reads(daemon)
+        self.assertEqual(client.call(stranger.STAT, name=b"data")["status"], stranger.OK)
+
+    def test_doorbell_that_never_waits_ends_its_own_session(self):
+        daemon = self.serve()
+        client = self.client(daemon)
+        os.write(client.doorbell, struct.pack("<Q", 1))
+        fcntl.fcntl(client.doorbell, fcntl.F_SETFL, os.O_NONBLOCK)
+        for _ in range(1000):
+            os.write(client.doorbell, struct.pack("<Q", 1))
+        self.reads(daemon)
+
+    def test_each_client_has_a_doorbell_of_its_own(self):
+        daemon = self.serve()
+        one, other = self.client(daemon), self.client(daemon)
+        fcntl.fcntl(one.doorbell, fcntl.F_SETFL, os.O_NONBLOCK)
+        self.assertEqual(fcntl.fcntl(other.doorbell, fcntl.F_GETFL) & os.O_NONBLOCK, 0)
+
+    def test_descriptors_that_wait_to_be_closed_stop_nobody(self):
+        daemon = self.serve()
+        for connection in (self.guest(daemon), self.client(daemon).socket):
+            sender, receiver = lingering_pair()
+            daemon.process.send_signal(signal.SIGSTOP)  # so that its close is the last one
+            socket.send_fds(connection, [bytes(48)], [sender.fileno()])
+            sender.close()
+            daemon.process.send_signal(signal.SIGCONT)
+            self.reads(daemon)
+            receiver.close()
+        self.assertIn("sends descriptors", daemon.log())
+
+    def test_guests_that_do_not_greet_keep_nobody_out(self):
+        with open(self.path("token"), "wb") as file:
+            file.write(TOKEN)
+        daemon = self.serve("client.token=" + self.path("token"))
+        guests = [self.guest(daemon) for _ in range(3 * GUESTS_MAX)]
+        os.environ["FOREBAY_TOKEN_FILE"] = self.path("token")
+        self.addCleanup(os.environ.pop, "FOREBAY_TOKEN_FILE")
+        self.reads(daemon)
+        self.assertEqual(int(daemon.status()["clients"]), 1)  # a guest is none
+        wrong = self.guest(daemon)
+        wrong.send(stranger.REQUEST.pack(2, stranger.HELLO, 1, 0, 0, 0, len(TOKEN), 0, 0) +
+                   bytes(len(TOKEN)))
+        self.assertEqual(wrong.recv(100), b"")
+        begun = time.monotonic()
+        self.assertEqual(guests[-1].recv(100), b"")  # not for ever
+        self.assertLess(time.monotonic() - begun, PATIENCE_S + 5)
+
+    def test_client_for_whom_there_is_no_room_hears_busy(self):
+        daemon = self.serve()
+        clients = [self.client(daemon)]
+        while clients[-1].status == stranger.OK:
+            clients.append(self.client(daemon))
+        self.assertEqual(clients[-1].status, stranger.BUSY)
+        self.assertLess(len(clients), 128)
+        ended = daemon.forebay("get", "data")  # another process: it is let in
+        self.assertEqual(ended.stdout, self.content)
+
+
+class SocketPath(Case):
+    def test_file_that_is_no_socket_stays(self):
+        path = self.write("precious", b"kept")
+        ended = hw_test.run(hw_test.program("forebayd"), "--config", self.config, "--set",
+                            "client.socket=" + path)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"it is there and no socket", ended.stderr)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), b"kept")
+
+    def test_busy_socket_of_another_daemon_is_not_taken(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as live:
+            live.bind(self.path("socket"))
+            live.listen(0)
+            waiting = stranger.connect(self.path("socket"))  # its backlog is full
+            ended = hw_test.run(hw_test.program("forebayd"), "--config", self.config)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(b"client.socket", ended.stderr)
+            live.accept()[0].close()
+            stranger.connect(self.path("socket")).close()
+            waiting.close()
+
+    def test_socket_that_others_put_in_its_place_stays(self):
+        daemon = Daemon(self, self.config)
+        os.unlink(self.path("socket"))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+            other.bind(self.path("socket"))
+            self.assertEqual(daemon.stop(), 0)
+            self.assertTrue(os.path.exists(self.path("socket")))
+
+    def test_daemons_that_start_together_take_one_socket_once(self):
+        for _ in range(2):
+            Daemon(self, self.config).kill()  # leaves its socket
+            daemons = [subprocess.Popen([hw_test.program("forebayd"), "--config", self.config],
+                                        stderr=subprocess.PIPE) for _ in range(3)]
+            ended = []
+            while len(ended) < 2:
+                ended = [daemon for daemon in daemons if daemon.poll() is not None]
+                time.sleep(0.01)
+            [left] = [daemon for daemon in daemons if daemon.poll() is None]
+            stranger.connect(self.path("socket")).close()
+            left.terminate()
+            for daemon in daemons:
+                daemon.communicate()
+            self.assertEqual(left.returncode, 0)
+
+
+def lingering_pair():
+    """A connection whose sender's last close waits for a minute, and its other end."""
+    sender = socket.socket()
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        sender.connect(listener.getsockname())
+        receiver = listener.accept()[0]
+    sender.setblocking(False)
+    try:
+        while True:
+            sender.send(bytes(65536))
+    except BlockingIOError:
+        pass
+    sender.setblocking(True)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+    return sender, receiver
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if not hw_test.has_io_uring():
+        print("hw_doors_test: skipped: no io_uring here")
+        sys.exit(77)
+    unittest.main(verbosity=1)

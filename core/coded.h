@@ -38,8 +38,8 @@ struct mend { /* a block being made from fragments; see mend.c */
     uint64_t digest;
     struct fb_fragments plan;
     uint32_t sources[FB_FRAGMENTS_MAX];
-    uint32_t slots[FB_FRAGMENTS_MAX]; /* pinned, where `have` says so */
-    uint32_t told, pulling, have;     /* bitmaps */
+    uint32_t slots[FB_FRAGMENTS_MAX];    /* pinned, where `have` says so */
+    uint32_t heard, told, pulling, have; /* bitmaps; told: heard of, and not pulled in vain */
     uint32_t generation;
     uint32_t state;      /* enum mend_state */
     uint32_t is_guessed; /* those who should hold its fragments were asked as well */

@@ -2,7 +2,9 @@
  *
  *     listed --this node is the first rank--> STORE --done--> cleared, DRAINED to the other ranks
  *        ^                                     |
- *        '------ error: back-off --------------'
+ *        '------ error: back-off --------------' (each failure in a row doubles the pause, of the
+ *                                                 record and of all: then one store at a time asks
+ *                                                 whether the origin is back)
  *     listed --another node is the first rank--> asked now and then: DRAIN_ASK --DRAINED--> cleared
  *        '------ and can not be given the block, or is silent --> STORE, as if this node were the
  *                first rank: at worst the same bytes are stored twice
@@ -15,7 +17,16 @@
 #include "flows.h"
 
 /* Askings in vain double the time to the next, so that many holders do not drown a slow drain. */
-enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3, DRAIN_FAILURES_MAX = 3 };
+enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3 };
+
+/* An origin that throttles is asked again soon, to keep its pace; one that fails, less and less. */
+enum { DRAIN_THROTTLES_MAX = 3, DRAIN_FAILURES_MAX = 9 };
+
+static bool drain_is_failing(const struct fb_node *node)
+{
+    FB_ASSERT(node->drain_failures <= DRAIN_FAILURES_MAX);
+    return node->drain_failures > DRAIN_THROTTLES_MAX;
+}
 
 /* Stores that may be under way now. */
 static uint64_t drain_limit(const struct fb_node *node)
@@ -85,6 +96,33 @@ void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t s
                                       .block = {.key = key, .object = FB_OBJECT_NONE}};
 }
 
+/* What may be stored is looked at again then, at the latest. */
+static void drain_look(struct fb_node *node, uint64_t at_ns)
+{
+    FB_ASSERT(at_ns >= node->now_ns);
+    FB_ASSERT(node->dirty_used > 0);
+    if (node->drain_look_ns > at_ns)
+        node->drain_look_ns = at_ns;
+}
+
+/* Has its store failed, and is it not its turn yet? While all fail, those that failed before go one
+ * at a time; a new one is tried at once, and if that is stored the others follow. */
+static bool drain_is_later(struct fb_node *node, const struct dirty *dirty)
+{
+    uint64_t at_ns = dirty->retry_ns;
+    if (dirty->failures == 0)
+        return false;
+    if (drain_is_failing(node) && at_ns < node->drain_retry_ns)
+        at_ns = node->drain_retry_ns;
+    if (at_ns <= node->now_ns && drain_is_failing(node) && node->drains_used > 0)
+        at_ns = node->now_ns + node->config.backoff_ns;
+    FB_ASSERT(dirty->slot != FB_NONE);
+    if (at_ns <= node->now_ns)
+        return false;
+    drain_look(node, at_ns);
+    return true;
+}
+
 /* One record: store it, ask its first rank about it, or leave it. False: stop for now. */
 static bool drain_one(struct step *step, uint32_t index)
 {
@@ -94,10 +132,11 @@ static bool drain_one(struct step *step, uint32_t index)
     uint32_t rank;
     bool is_owner = put_is_owner(node, key, &rank);
     FB_ASSERT(dirty->slot != FB_NONE);
-    if (dirty->is_storing || code_is_busy(node, dirty->slot))
+    if (dirty->is_storing || code_is_busy(node, dirty->slot) || drain_is_later(node, dirty))
         return true;
     if (fragment_of_dirty(node, index) != NULL) {
-        mend_tell(step, index);
+        if (!node->drain_is_look)
+            mend_tell(step, index);
         return true;
     }
     bool is_mine = (is_owner && rank == 0) || code_is_wanted(node, FB_LEVEL_MEMORY);
@@ -110,23 +149,41 @@ static bool drain_one(struct step *step, uint32_t index)
         drain_store(step, index);
         return true;
     }
-    if (put_is_spread(node, dirty->slot) && node->view != NULL) {
+    if (put_is_spread(node, dirty->slot) && node->view != NULL && !node->drain_is_look) {
         dirty->asks++;
         drain_message(step, fb_view_owner(node->view, key, 0), FB_MESSAGE_DRAIN_ASK, FB_OK, key);
     }
     return true;
 }
 
-/* Nothing is waiting and it is time: once more from the oldest. */
+/* Nothing is waiting and it is time: once more from the oldest. Others are asked and told in rounds
+ * only, or their answers would be missed before they can come. */
 static void drain_round(struct fb_node *node)
 {
     FB_ASSERT(node->drain_rounds <= DRAIN_ROUNDS_MAX);
-    if (node->drain_next != FB_NONE || node->drain_round_ns > node->now_ns)
+    bool is_round = node->drain_round_ns <= node->now_ns;
+    if (node->drain_next != FB_NONE || (!is_round && node->drain_look_ns > node->now_ns))
         return;
     node->drain_next = node->dirty_oldest;
+    node->drain_look_ns = FB_NEVER_NS;
+    node->drain_is_look = !is_round;
+    if (!is_round)
+        return;
     node->drain_round_ns = node->now_ns + (node->config.drain_check_ns << node->drain_rounds);
     if (node->drain_rounds < DRAIN_ROUNDS_MAX)
         node->drain_rounds++;
+}
+
+/* All was looked at: until when? */
+static uint64_t drain_rest_ns(struct fb_node *node)
+{
+    uint64_t until_ns = node->drain_round_ns;
+    FB_ASSERT(node->drain_next == FB_NONE);
+    FB_ASSERT(node->drain_rounds <= DRAIN_ROUNDS_MAX);
+    if (node->drain_look_ns < until_ns)
+        until_ns = node->drain_look_ns;
+    node->drain_is_look = 0;
+    return until_ns > node->now_ns ? until_ns - node->now_ns : 0;
 }
 
 void drain_tick(struct step *step)
@@ -143,7 +200,7 @@ void drain_tick(struct step *step)
             node->drain_next = node_dirty(node)[index].newer;
     }
     if (node->drain_next == FB_NONE)
-        again_ns = node->drain_round_ns > node->now_ns ? node->drain_round_ns - node->now_ns : 0;
+        again_ns = drain_rest_ns(node);
     else if (node->drain_ready_ns > node->now_ns)
         again_ns = node->drain_ready_ns - node->now_ns;
     else if (node->drains_used < drain_limit(node))
@@ -156,17 +213,44 @@ void drain_tick(struct step *step)
 
 /* Longer with each pause after which stores fail still: an origin that is full or gone is not to be
  * hurried by every node. Stores that fail together count once. */
-static uint64_t drain_pause_ns(struct fb_node *node)
+static uint64_t drain_pause_ns(struct fb_node *node, uint32_t failures_max)
 {
     uint64_t base_ns = node->config.backoff_ns << node->drain_failures;
-    FB_ASSERT(node->drain_failures <= DRAIN_FAILURES_MAX);
+    FB_ASSERT(failures_max <= DRAIN_FAILURES_MAX);
     FB_ASSERT(base_ns > 0);
     uint64_t pause_ns = base_ns + fb_random_below(&node->random, base_ns);
     if (node->now_ns < node->drain_retry_ns)
         return pause_ns;
     node->drain_retry_ns = node->now_ns + pause_ns;
-    node->drain_failures += node->drain_failures < DRAIN_FAILURES_MAX;
+    node->drain_failures += node->drain_failures < failures_max;
     return pause_ns;
+}
+
+/* A store failed for a reason that may be the record's own: it does not keep others waiting. */
+static void drain_failed(struct fb_node *node, struct dirty *dirty)
+{
+    uint64_t own_ns = node->config.backoff_ns << dirty->failures;
+    uint64_t pause_ns = drain_pause_ns(node, DRAIN_FAILURES_MAX);
+    FB_ASSERT(dirty->failures <= DRAIN_FAILURES_MAX);
+    dirty->failures = (uint8_t)(dirty->failures + (dirty->failures < DRAIN_FAILURES_MAX));
+    dirty->retry_ns = node->now_ns + (own_ns > pause_ns ? own_ns : pause_ns);
+    drain_look(node, dirty->retry_ns);
+    uint64_t again_ns = node->config.backoff_ns;
+    if (node->drain_next == FB_NONE)
+        again_ns = drain_rest_ns(node);
+    fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + again_ns);
+}
+
+/* The origin asks for a pause, or the store is of no use: the block was spread again meanwhile. */
+static void drain_again(struct fb_node *node, uint32_t index, enum fb_status status)
+{
+    uint64_t pause_ns = drain_pause_ns(node, DRAIN_THROTTLES_MAX);
+    FB_ASSERT(status == FB_OK || status == FB_THROTTLED);
+    FB_ASSERT(index < node->config.dirty_max);
+    if (node->drain_next == FB_NONE || status == FB_THROTTLED)
+        node->drain_next = index;
+    drain_look(node, node->now_ns + pause_ns);
+    fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + pause_ns);
 }
 
 void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
@@ -178,11 +262,13 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
     dirty->is_storing = 0;
     node->drains_used--;
     bool is_cut = code_is_busy(node, dirty->slot); /* spread again meanwhile: stored again */
+    node->stats.drain_errors += done->status != FB_OK;
+    if (done->status != FB_OK && done->status != FB_THROTTLED) {
+        drain_failed(node, dirty);
+        return;
+    }
     if (done->status != FB_OK || is_cut) {
-        node->stats.drain_errors += done->status != FB_OK;
-        if (node->drain_next == FB_NONE || done->status == FB_THROTTLED)
-            node->drain_next = index;
-        fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + drain_pause_ns(node));
+        drain_again(node, index, (enum fb_status)done->status);
         return;
     }
     node->drain_failures = 0;

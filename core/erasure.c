@@ -282,7 +282,7 @@ void code_timer(struct step *step, uint32_t index)
         put_reply(step, put, FB_TIMEOUT);
     uint64_t again_ns = put_pause_ns(node, put);
     if (is_stuck)
-        again_ns = node->config.backoff_ns;
+        again_ns = node->config.backoff_ns << (put->failures < 6 ? put->failures : 6);
     if (code_send(step, index))
         again_ns = 0;
     fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + again_ns);
@@ -334,11 +334,13 @@ void code_doubt(struct fb_node *node, uint32_t index)
     FB_ASSERT(node_puts(node)[index].is_coded);
     if (code->state != CODE_READY)
         return;
+    struct put *put = &node_puts(node)[index];
+    put->failures = (uint16_t)(put->failures + (put->failures < UINT16_MAX));
     code->state = CODE_EXTENT;
     code->ready = 0;
     code->asked = 0;
     fb_timer_set(node_timer(node), timer_of_put(node, index),
-                 node->now_ns + put_pause_ns(node, &node_puts(node)[index]));
+                 node->now_ns + put_pause_ns(node, put));
 }
 
 /* The put ends: nothing of it is in flight. */

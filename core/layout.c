@@ -209,6 +209,7 @@ static void node_init_pools(struct fb_node *node)
     node->dirty_oldest = FB_NONE;
     node->dirty_newest = FB_NONE;
     node->drain_next = FB_NONE;
+    node->drain_look_ns = FB_NEVER_NS;
     node->repair_next = FB_NONE;
     node->fill_free = 0;
     node->waiter_free = 0;

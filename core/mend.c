@@ -178,22 +178,28 @@ static void mend_comfort(struct step *step, const struct fb_message *message)
         drain_message(step, message->source, FB_MESSAGE_DRAIN_LOST, FB_BUSY, key);
 }
 
-/* Tells whoever has told of a fragment that it is in vain; those for whom this step has no room
+/* A fragment of the block is in vain, as far as this node knows. */
+static void mend_deny(struct step *step, struct fb_key key, uint32_t source)
+{
+    struct fb_node *node = step->node;
+    uint32_t slot = fb_cache_find(node_cache(node), key);
+    FB_ASSERT(source != FB_NONE);
+    FB_ASSERT(step_room(step) > 0);
+    if (source != node->config.node)
+        drain_message(step, source, FB_MESSAGE_DRAIN_LOST, FB_ABSENT, key);
+    else if (slot != FB_NONE && (node_entries(node)[slot].flags & ENTRY_DIRTY))
+        fragment_is_vain(step, slot);
+}
+
+/* Whoever has told of a fragment hears that it is in vain; those for whom this step has no room
  * hear it another time. */
 static void mend_despair(struct step *step, const struct mend *mend)
 {
-    struct fb_node *node = step->node;
     FB_ASSERT(mend->state == MEND_JOINING);
+    FB_ASSERT((mend->told & ~mend->heard) == 0 || mend->is_guessed);
     for (uint32_t i = 0; i < FB_FRAGMENTS_MAX && step_room(step) > 1; i++) {
-        if (!(mend->told >> i & 1u))
-            continue;
-        struct fb_key key = fragment_key(mend->block.key, i);
-        uint32_t slot = fb_cache_find(node_cache(node), key);
-        bool is_own = mend->sources[i] == node->config.node;
-        if (!is_own)
-            drain_message(step, mend->sources[i], FB_MESSAGE_DRAIN_LOST, FB_ABSENT, key);
-        else if (slot != FB_NONE && (node_entries(node)[slot].flags & ENTRY_DIRTY))
-            fragment_is_vain(step, slot);
+        if (mend->heard >> i & 1u)
+            mend_deny(step, fragment_key(mend->block.key, i), mend->sources[i]);
     }
 }
 
@@ -205,9 +211,9 @@ static void mend_is_here(struct step *step, const struct fb_message *message, ui
     FB_ASSERT(entry->state == ENTRY_RESIDENT);
     FB_ASSERT(message->key_count > 0);
     bool is_same = entry->digest == message->digest && entry->size_bytes == message->block.size;
-    if (!is_same)
-        return;
-    if (entry->flags & ENTRY_DIRTY)
+    if (!is_same) /* other bytes of the same name: while they are here it can't be made */
+        mend_deny(step, fragment_key(message->block.key, message->key_count - 1), message->source);
+    else if (entry->flags & ENTRY_DIRTY)
         mend_comfort(step, message);
     else if (entry->flags & (ENTRY_DRAINED | ENTRY_FETCHED))
         mend_answer(step, message);
@@ -232,10 +238,13 @@ void mend_hear(struct step *step, const struct fb_message *message)
     struct mend *mend = &node_mends(node)[index];
     bool is_same = mend->digest == message->digest && mend->block.size == message->block.size;
     bool may_pull = mend->failures <= node->config.retries_max;
-    if (!is_same || !may_pull || mend->state == MEND_JOINING)
+    if (!is_same || mend->state == MEND_JOINING)
+        return;
+    mend->heard |= 1u << fragment;
+    mend->sources[fragment] = message->source;
+    if (!may_pull)
         return;
     mend->told |= 1u << fragment;
-    mend->sources[fragment] = message->source;
     if (mend->state == MEND_LISTENING &&
         mend_needed(node, &mend->block, mend->told | mend->have) == 0) {
         mend->state = MEND_PULLING;
@@ -454,7 +463,7 @@ static bool mend_guess(struct fb_node *node, struct mend *mend)
         struct fb_key key = fragment_key(mend->block.key, i);
         bool is_away = targets[i] != node->config.node;
         bool is_known =
-            mend->told >> i & 1u || fragment_bytes(&node->config, mend->block.size, i) == 0;
+            mend->heard >> i & 1u || fragment_bytes(&node->config, mend->block.size, i) == 0;
         if (!is_known && (is_away || fb_cache_find(node_cache(node), key) != FB_NONE))
             guessed |= 1u << i;
     }

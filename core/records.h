@@ -190,12 +190,14 @@ struct put { /* a durable write being spread; slot FB_NONE: free */
 
 struct dirty { /* an undrained block; slot FB_NONE: free */
     uint64_t object, offset;
+    uint64_t retry_ns; /* its store failed: not before that */
     uint32_t slot;
     uint32_t generation;
     uint32_t newer, older; /* drain order; free list in `newer` */
     uint32_t device_slot;  /* pinned there; FB_NONE: in memory alone */
-    uint16_t is_storing;
-    uint16_t asks; /* of its first rank, since that last answered */
+    uint8_t is_storing;
+    uint8_t failures; /* of its stores, in a row */
+    uint16_t asks;    /* of its first rank, since that last answered */
 };
 
 struct match_run {

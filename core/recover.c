@@ -17,6 +17,9 @@
 
 enum { RECOVER_SCANNING = 1, RECOVER_PAUSED, RECOVER_ENDING };
 
+/* The records that it waits for are freed by a drain, which may take as long as the origin. */
+enum { PAUSES_MAX = 9 };
+
 static void recover_scan(struct step *step)
 {
     struct fb_node *node = step->node;
@@ -151,11 +154,14 @@ void recover_done(struct step *step, const struct fb_done *done)
         return;
     }
     if (!recover_take(step, &done->header)) {
+        uint32_t doublings =
+            node->recover_pauses < PAUSES_MAX ? node->recover_pauses++ : PAUSES_MAX;
         node->recover_state = RECOVER_PAUSED;
         fb_timer_set(node_timer(node), timer_of_recover(node),
-                     node->now_ns + node->config.backoff_ns);
+                     node->now_ns + (node->config.backoff_ns << doublings));
         return;
     }
+    node->recover_pauses = 0;
     FB_ASSERT(done->next > node->recover_cursor);
     node->recover_cursor = done->next;
     recover_scan(step);

@@ -35,16 +35,19 @@ struct fb_node {
     uint64_t dirty_bytes, drain_ready_ns; /* not before that, for the rate limit */
     uint64_t drain_round_ns;              /* then all records are looked at again */
     uint64_t drain_retry_ns;              /* the pause after a failure is over then */
+    uint64_t drain_look_ns;               /* then those whose stores failed are */
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
     uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */
     uint32_t fetches_used, fetch_oldest, fetch_newest; /* see origin.c */
     uint32_t bypass_turn;
+    uint32_t drain_is_look;  /* it goes over them now, and not round all */
     uint32_t drain_rounds;   /* over all records, since the last news */
-    uint32_t drain_failures; /* pauses since the last store that did not fail; at most 3 */
+    uint32_t drain_failures; /* pauses since the last store that did not fail; see drain.c */
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
     uint32_t mends_used;
     uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */
+    uint32_t recover_pauses;                                   /* in a row */
     uint64_t recover_cursor;
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */

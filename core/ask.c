@@ -7,7 +7,7 @@
  *                      --WAIT---> WAITING
  *                      --DENY---> failed: the next candidate (attempt.c)
  *     silence: patience.c */
-#include "flows.h"
+#include "refusal.h"
 
 enum { ANSWER_BYTES = 1 << 20 }; /* an answer takes the same for each size: pace.c counts by MiB */
 
@@ -217,6 +217,8 @@ void ask_answer(struct step *step, const struct fb_message *message)
     } else {
         FB_ASSERT(message->kind == FB_MESSAGE_DENY);
         bool is_error = message->status != FB_OK && message->status < FB_STATUS_COUNT;
+        if (is_error && (message->flags & FB_MESSAGE_FLAG_FINAL))
+            attempt_hear_final(node, index, (enum fb_status)message->status);
         attempt_fail(step, index, is_error ? (enum fb_status)message->status : FB_INVALID);
     }
 }

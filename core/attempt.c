@@ -18,7 +18,7 @@
  * hurried: it is asked again every wait_ns and must only show that it lives, so a slow origin is
  * not asked twice for one block. Every attempt owns its extent until its op is DONE: a late
  * write can not hit memory of others (R5). */
-#include "flows.h"
+#include "refusal.h"
 
 static struct fill *attempt_fill(struct fb_node *node, uint32_t index)
 {
@@ -309,6 +309,9 @@ static bool status_needs_pause(enum fb_status status, bool is_origin)
     case FB_CORRUPT:
     case FB_GONE:
     case FB_INVALID:
+    case FB_DENIED:
+    case FB_READ_ONLY:
+    case FB_REFUSED:
         return is_origin;
     case FB_OK:
     case FB_STATUS_COUNT:
@@ -323,6 +326,29 @@ static bool is_vain(struct fb_node *node, const struct attempt *attempt)
 {
     FB_ASSERT(attempt->is_hedged <= 1);
     return attempt->state == ATTEMPT_ASKED && attempt->is_hedged && suspect_is(node, attempt->peer);
+}
+
+bool status_is_for_good(enum fb_status status)
+{
+    FB_ASSERT(status < FB_STATUS_COUNT);
+    FB_ASSERT(status != FB_OK);
+    return status == FB_DENIED || status == FB_READ_ONLY || status == FB_REFUSED;
+}
+
+/* What the origin answered is so for this node, too. That it could not be reached, or denied a
+ * peer's credentials, is the peer's trouble, perhaps: this node asks for itself, once. */
+void attempt_hear_final(struct fb_node *node, uint32_t index, enum fb_status status)
+{
+    struct fill *fill = attempt_fill(node, index);
+    bool is_peers = status == FB_TIMEOUT || status == FB_GONE || status == FB_DENIED;
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    FB_ASSERT(status != FB_OK);
+    if (!is_peers) {
+        fill->flags |= FILL_FINAL;
+    } else if (node->config.retries_max > 0) {
+        fill->candidate = (uint8_t)node->config.replicas;
+        fill->failures = (uint8_t)(node->config.retries_max - 1);
+    }
 }
 
 void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
@@ -360,7 +386,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
         return;
     }
     /* A fragment has one holder, who would know. */
-    bool is_certain = status == FB_ABSENT && (is_origin || (fill->flags & FILL_FRAGMENT));
+    bool is_certain = (status == FB_ABSENT && (is_origin || (fill->flags & FILL_FRAGMENT))) ||
+                      (fill->flags & FILL_FINAL);
     if (is_certain || (fill->failures >= node->config.retries_max && !is_lost_copy)) {
         /* Only the origin can say that it has no such block, and an owner that asked it. */
         bool is_hearsay = was_referred || (peer != FB_NONE && acts_as_owner(node, fill));
@@ -447,6 +474,9 @@ void attempt_done(struct step *step, uint32_t index, const struct fb_done *done)
             attempt_count_error(node, attempt);
         if (done->status == FB_GONE && is_pull)
             peer_is_lost(node, attempt->peer);
+        if (attempt->state == ATTEMPT_FETCH && done->status != FB_OK &&
+            (done->is_final || status_is_for_good((enum fb_status)done->status)))
+            attempt_fill(node, index)->flags |= FILL_FINAL;
         attempt_fail(step, index, done->status != FB_OK ? done->status : FB_TIMEOUT);
         return;
     }

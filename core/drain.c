@@ -11,10 +11,12 @@
  *
  * The last keeps nodes whose memory is full of undrained blocks from waiting for each other's, and
  * what a dead node was to drain from being owed for ever, where no new view comes.
+ * What the origin refuses for good (R17) is tried again as seldom as can be; writers who wait for
+ * the origin hear of it, on other nodes by DRAIN_LOST.
  * A drain gives way to reads: it is held to drain_bytes_per_s, to drains_max stores at once, and to
  * drains_min while more than drain_yield_fills blocks are being read. It never stops altogether: a
  * training job reads without a pause, and what is not drained is not safe for good. */
-#include "flows.h"
+#include "refusal.h"
 
 /* Askings in vain double the time to the next, so that many holders do not drown a slow drain. */
 enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3 };
@@ -150,7 +152,7 @@ static bool drain_one(struct step *step, uint32_t index)
         return true;
     }
     if (put_is_spread(node, dirty->slot) && node->view != NULL && !node->drain_is_look) {
-        dirty->asks++;
+        dirty->asks = (uint8_t)(dirty->asks + (dirty->asks < UINT8_MAX));
         drain_message(step, fb_view_owner(node->view, key, 0), FB_MESSAGE_DRAIN_ASK, FB_OK, key);
     }
     return true;
@@ -227,8 +229,15 @@ static uint64_t drain_pause_ns(struct fb_node *node, uint32_t failures_max)
 }
 
 /* A store failed for a reason that may be the record's own: it does not keep others waiting. */
-static void drain_failed(struct fb_node *node, struct dirty *dirty)
+static void drain_failed(struct step *step, struct dirty *dirty, enum fb_status status)
 {
+    struct fb_node *node = step->node;
+    bool is_refused = status_is_for_good(status) || status == FB_FULL || status == FB_INVALID;
+    dirty->refusal = is_refused ? (uint8_t)status : FB_OK;
+    if (is_refused) {
+        dirty->failures = DRAIN_FAILURES_MAX;
+        put_refused(step, dirty->slot, status);
+    }
     uint64_t own_ns = node->config.backoff_ns << dirty->failures;
     uint64_t pause_ns = drain_pause_ns(node, DRAIN_FAILURES_MAX);
     FB_ASSERT(dirty->failures <= DRAIN_FAILURES_MAX);
@@ -264,7 +273,7 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
     bool is_cut = code_is_busy(node, dirty->slot); /* spread again meanwhile: stored again */
     node->stats.drain_errors += done->status != FB_OK;
     if (done->status != FB_OK && done->status != FB_THROTTLED) {
-        drain_failed(node, dirty);
+        drain_failed(step, dirty, (enum fb_status)done->status);
         return;
     }
     if (done->status != FB_OK || is_cut) {
@@ -331,8 +340,13 @@ void drain_asked(struct step *step, const struct fb_message *message)
     if (message->source == node->config.node)
         return;
     bool is_safe = flags & (ENTRY_DRAINED | ENTRY_FETCHED);
+    uint32_t status = flags & ENTRY_DIRTY ? FB_BUSY : FB_OK;
+    if (flags & ENTRY_DIRTY) {
+        const struct dirty *dirty = &node_dirty(node)[node_entries(node)[slot].fill];
+        status = dirty->refusal != FB_OK ? dirty->refusal : FB_BUSY;
+    }
     drain_message(step, message->source, is_safe ? FB_MESSAGE_DRAINED : FB_MESSAGE_DRAIN_LOST,
-                  flags & ENTRY_DIRTY ? FB_BUSY : FB_OK, message->block.key);
+                  status, message->block.key);
 }
 
 /* The first rank does not have the block: it forgot (and then must hold it again), or it drained
@@ -346,14 +360,19 @@ void drain_lost(struct step *step, const struct fb_message *message)
         message->source == node->config.node)
         return;
     node_dirty(node)[node_entries(node)[slot].fill].asks = 0;
+    bool is_refused = message->status != FB_OK && message->status != FB_BUSY &&
+                      message->status != FB_ABSENT && message->status < FB_STATUS_COUNT;
+    bool is_kept = message->status == FB_BUSY || is_refused;
     struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
     if (fragment != NULL && message->status == FB_ABSENT) {
         fragment_is_vain(step, slot);
         return;
     }
-    if (fragment != NULL && message->status == FB_BUSY)
+    if (fragment != NULL && is_kept)
         fragment->vain_ns = 0;
-    if (message->status == FB_BUSY)
+    if (is_refused)
+        put_refused(step, slot, (enum fb_status)message->status);
+    if (is_kept)
         return;
     if (fragment != NULL) {
         fragment->is_orphan = 1;

@@ -11,7 +11,7 @@
  * FAILING    the entry is gone already: a new request begins a new fill
  * DRAINING   nobody waits; an abandoned attempt's op is still in flight and owns memory (R3, R5)
  * Waiters are answered a few per step (R2), in the order in which they came. */
-#include "flows.h"
+#include "refusal.h"
 
 static void work_append(struct fb_node *node, uint32_t fill)
 {
@@ -194,7 +194,10 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
         return;
     }
     if (fill->state == FILL_FAILING) {
-        if (waiter->kind == WAITER_PEER)
+        bool is_final = (fill->flags & FILL_FINAL) && fill->status != FB_BUSY;
+        if (waiter->kind == WAITER_PEER && is_final)
+            serve_deny_final(step, waiter->peer, waiter->id, fill->status);
+        else if (waiter->kind == WAITER_PEER)
             serve_deny(step, waiter->peer, waiter->id, fill->status);
         else
             get_refuse(step, waiter->id, fill->status);

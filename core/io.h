@@ -37,6 +37,10 @@
  *      MARK, and may leave a header whose bytes are not there: digests tell. SCAN gives the first
  *      header from a cursor on (0: the beginning) and the cursor of the next; ABSENT: there is
  *      none, as with a driver that keeps none.
+ *  R17 DENIED, READ_ONLY, REFUSED, and of a STORE also FULL and INVALID: asking again is of no use
+ *      until somebody helps. Readers, and writers who wait for the origin, hear it at once; what is
+ *      owed stays owed, and its STORE is tried again, seldom. is_final in DONE of a FETCH: the
+ *      driver has asked as often as it may; the core does not ask once more for these readers.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
@@ -55,6 +59,9 @@ enum fb_status {
     FB_INVALID,   /* the request breaks a limit */
     FB_FULL,      /* no room, and nothing may be evicted */
     FB_CONFLICT,  /* compare-and-swap lost */
+    FB_DENIED,    /* the origin refuses for want of rights; as the next two: until somebody helps */
+    FB_READ_ONLY, /* the origin cannot be written */
+    FB_REFUSED,   /* the origin refuses, and says why in its own words: they are in the log */
     FB_STATUS_COUNT
 };
 
@@ -150,8 +157,9 @@ enum fb_message_kind {
     FB_MESSAGE_HELD,       /* answer: status */
     FB_MESSAGE_DRAINED,    /* first rank -> holder: block is at the origin */
     FB_MESSAGE_DRAIN_ASK,  /* holder -> first rank: is it? */
-    FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block; status BUSY: I do, wait; ABSENT, of
-                              a fragment: too few are known, and the origin has not got the block */
+    FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block; status BUSY: I do, wait; one of R17:
+                              I do, and the origin refuses it; ABSENT, of a fragment: too few are
+                              known, and the origin has not got the block */
     FB_MESSAGE_FORGET,     /* block.key: nobody wants it any more */
     FB_MESSAGE_FRAGMENT,   /* holder -> first rank: I have one of block, and its writer is gone */
 };
@@ -161,12 +169,13 @@ enum {
     FB_MESSAGE_FLAG_REFERRED = 2, /* ASK: a referral sent me; never fetch from the origin for me */
     FB_MESSAGE_FLAG_NOW = 8,      /* ASK: OFFER, REFER or DENY at once; do not let me wait */
     FB_MESSAGE_FLAG_FETCHED = 4,  /* OFFER: the lender had to fetch it from the origin first */
+    FB_MESSAGE_FLAG_FINAL = 32,   /* DENY: the origin was asked as often as it may be (R17) */
     FB_MESSAGE_FLAG_AGAIN = 16,   /* ASK: sent before, and I may be waiting with you already */
 };
 
 struct fb_message {
     uint8_t kind;   /* enum fb_message_kind */
-    uint8_t status; /* DENY: enum fb_status */
+    uint8_t status; /* DENY, HELD, DRAIN_LOST: enum fb_status */
     uint8_t flags;
     uint8_t hops;     /* ASK: referrals followed so far; HOLD: enum fb_level */
     uint32_t source;  /* node that sent it */
@@ -193,10 +202,10 @@ enum fb_event_kind {
 
 struct fb_done {
     uint64_t op_id;
-    uint32_t status; /* enum fb_status */
-    uint32_t reserved;
-    uint64_t digest; /* DIGEST: of the span's bytes */
-    uint64_t next;   /* SCAN: cursor of what comes after the header */
+    uint32_t status;   /* enum fb_status */
+    uint32_t is_final; /* FETCH that failed: see R17 */
+    uint64_t digest;   /* DIGEST: of the span's bytes */
+    uint64_t next;     /* SCAN: cursor of what comes after the header */
     union {
         struct fb_meta record;   /* META_GET, META_PUT */
         struct fb_header header; /* SCAN */

@@ -11,7 +11,7 @@
  * it in memory (REPLICATED) or on a device (DEVICE), or the origin has it (ORIGIN). The same record
  * repairs: after a view change a holder spreads its undrained blocks to the ranks that are new.
  * With erasure_data the targets hold fragments: see erasure.c, which has the same states. */
-#include "flows.h"
+#include "refusal.h"
 
 enum { REPAIRS_A_STEP = 4 };
 
@@ -340,6 +340,20 @@ void put_drained(struct step *step, uint32_t slot)
             put_reply(step, put, FB_OK);
         put_end(node, i);
         return; /* one record an entry: put_begin is called once for a dirty block */
+    }
+}
+
+void put_refused(struct step *step, uint32_t slot, enum fb_status status)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(status != FB_OK);
+    FB_ASSERT(step_room(step) > 0);
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        struct put *put = &node_puts(node)[i];
+        if (put->slot == slot && !put->is_answered && put->level == FB_LEVEL_ORIGIN) {
+            put_reply(step, put, status);
+            return;
+        }
     }
 }
 

@@ -74,6 +74,7 @@ enum {
     FILL_PREFETCH = 8,  /* nobody has asked yet: it is worth keeping */
     FILL_FRAGMENT = 16, /* of put_source.peer and nobody else */
     FILL_MEND = 32,     /* made from fragments: put_source.offset is the mend */
+    FILL_FINAL = 128,   /* the origin's last word is heard (R17) */
     FILL_FETCH = 64,    /* from the origin, though a fragment is here; its digest is known */
 };
 
@@ -197,7 +198,8 @@ struct dirty { /* an undrained block; slot FB_NONE: free */
     uint32_t device_slot;  /* pinned there; FB_NONE: in memory alone */
     uint8_t is_storing;
     uint8_t failures; /* of its stores, in a row */
-    uint16_t asks;    /* of its first rank, since that last answered */
+    uint8_t refusal;  /* enum fb_status of the last store, when the origin refused it (R17) */
+    uint8_t asks;     /* of its first rank, since that last answered */
 };
 
 struct match_run {

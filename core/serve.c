@@ -11,7 +11,7 @@
  * A reader becomes a holder when it is lent to, and stops being one when it returns without KEPT.
  *
  *     lend:  (free) --serve_offer--> lent --serve_return | serve_expire--> (free) */
-#include "flows.h"
+#include "refusal.h"
 
 enum { LENDS_BUSY = 8 };
 
@@ -37,6 +37,15 @@ void serve_deny(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_statu
         step->node->stats.busy_answers++;
     struct fb_op *op = serve_answer(step, peer, ask_id, FB_MESSAGE_DENY);
     op->message.status = (uint8_t)status;
+}
+
+void serve_deny_final(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_status status)
+{
+    FB_ASSERT(status != FB_OK);
+    FB_ASSERT(status != FB_BUSY);
+    struct fb_op *op = serve_answer(step, peer, ask_id, FB_MESSAGE_DENY);
+    op->message.status = (uint8_t)status;
+    op->message.flags = FB_MESSAGE_FLAG_FINAL;
 }
 
 static void lend_link(struct fb_node *node, uint32_t index)

@@ -31,6 +31,9 @@ const char *fb_status_name(enum fb_status status)
         [FB_INVALID] = "invalid",
         [FB_FULL] = "full",
         [FB_CONFLICT] = "conflict",
+        [FB_DENIED] = "denied",
+        [FB_READ_ONLY] = "read_only",
+        [FB_REFUSED] = "refused",
     };
     FB_ASSERT(status < FB_STATUS_COUNT);
     FB_ASSERT(names[status] != 0);

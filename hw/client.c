@@ -21,7 +21,8 @@ int client_status_code(uint32_t status)
         [FB_BUSY] = -EBUSY,      [FB_ABSENT] = -ENOENT,   [FB_TIMEOUT] = -ETIMEDOUT,
         [FB_IO] = -EIO,          [FB_CORRUPT] = -EBADMSG, [FB_GONE] = -EHOSTDOWN,
         [FB_THROTTLED] = -EBUSY, [FB_INVALID] = -EINVAL,  [FB_FULL] = -ENOSPC,
-        [FB_CONFLICT] = -ESTALE,
+        [FB_CONFLICT] = -ESTALE, [FB_DENIED] = -EACCES,   [FB_READ_ONLY] = -EROFS,
+        [FB_REFUSED] = -EIO,
     };
     return status < FB_STATUS_COUNT ? codes[status] : -EPROTO;
 }

@@ -290,8 +290,9 @@ static void script_op(struct script *script, uint32_t node, const struct fb_op *
     event->op = *op;
     if (op->kind == FB_OP_DECODE)
         script->plans[node] = *op->fragments;
-    event->event = (struct fb_event){.kind = FB_EVENT_DONE,
-                                     .done = {.op_id = op->op_id, .status = fault.status}};
+    event->event = (struct fb_event){
+        .kind = FB_EVENT_DONE,
+        .done = {.op_id = op->op_id, .status = fault.status, .is_final = fault.is_final}};
 }
 
 static struct fb_meta *record_of(struct script *script, struct fb_key key)

@@ -17,6 +17,7 @@ struct script_fault {
     bool is_duplicated;    /* SEND */
     enum fb_status status; /* ops from READ on: status of the DONE */
     uint64_t delay_ns;     /* on top of the usual */
+    bool is_final;         /* FETCH: as DONE says it (R17) */
     bool is_applied;       /* META_PUT: it takes effect, whatever status says */
     bool is_garbled;       /* PULL, READ: other bytes arrive than those that were there */
 };

@@ -147,6 +147,55 @@ static void drive_is_written_no_faster_than_its_budget(void **state)
     script_close(script);
 }
 
+struct refusal {
+    enum fb_status status;
+    bool is_final;
+    uint32_t seen;
+};
+
+static struct script_fault fetch_is_refused(struct script *script, uint32_t node,
+                                            const struct fb_op *op)
+{
+    struct refusal *refusal = script_context(script);
+    (void)node;
+    if (op->kind != FB_OP_FETCH)
+        return (struct script_fault){.status = FB_OK};
+    refusal->seen++;
+    return (struct script_fault){.status = refusal->status, .is_final = refusal->is_final};
+}
+
+/* The driver has asked often enough: one fetch, or one of the owner's and, where that was perhaps
+ * the owner's own trouble, one of the reader's. */
+static void get_when_origin_fails_for_good_does_not_ask_again(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fb_status status;
+        bool is_final;
+        uint32_t alone, others;
+    } cases[] = {
+        {FB_DENIED, false, 1, 2}, {FB_REFUSED, false, 1, 1}, {FB_IO, true, 1, 1},
+        {FB_TIMEOUT, true, 1, 2}, {FB_GONE, true, 1, 2},
+    };
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (uint32_t nodes = 1; nodes <= 2; nodes++) {
+            const struct fb_config config = flow_config();
+            struct refusal refusal = {.status = cases[i].status, .is_final = cases[i].is_final};
+            struct script *script = script_open(nodes, &config, 1);
+            struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+            script_set_fault(script, fetch_is_refused, &refusal);
+            uint32_t reader = nodes == 1 ? 0 : 1 - script_owner(script, &block, 0);
+            script_get(script, 1000, reader, 1, &block);
+            script_run(script, FB_NEVER_NS);
+            assert_int_equal(script_reply(script, 1)->status, cases[i].status);
+            assert_int_equal(refusal.seen, nodes == 1 ? cases[i].alone : cases[i].others);
+            for (uint32_t node = 0; node < nodes; node++)
+                assert_true(fb_node_is_idle(script_node(script, node)));
+            script_close(script);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +203,7 @@ int main(void)
         cmocka_unit_test(fetches_that_fail_leave_their_turn_to_others),
         cmocka_unit_test(drive_slower_than_the_origin_is_passed_by_and_looked_at_again),
         cmocka_unit_test(drive_is_written_no_faster_than_its_budget),
+        cmocka_unit_test(get_when_origin_fails_for_good_does_not_ask_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -281,6 +281,36 @@ static void write_when_a_drive_fails_for_good_is_refused_in_time(void **state)
     script_close(script);
 }
 
+/* What is refused is heard in time, costs few stores, stays owed, and is stored when that helps;
+ * the drain of others goes on. */
+static void write_when_the_origin_refuses_for_good_hears_why_and_stays_owed(void **state)
+{
+    (void)state;
+    static const enum fb_status cases[] = {FB_DENIED, FB_READ_ONLY, FB_REFUSED, FB_FULL};
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (uint32_t writer = 0; writer < 4; writer++) {
+            struct failing failing = {FB_OP_STORE, cases[i], UINT32_MAX};
+            struct fb_config config = put_config();
+            struct script *script = script_open(4, &config, 3);
+            const struct fb_block block = put_block(5), other = put_block(6);
+            script_set_fault(script, fail_ops, &failing);
+            script_write(script, 1000, writer, 1, &block, FB_LEVEL_ORIGIN);
+            script_run(script, 100000000);
+            assert_status(script, 1, cases[i]);
+            assert_true(UINT32_MAX - failing.left <= 8);
+            assert_true(
+                fb_node_undrained_bytes(script_node(script, script_owner(script, &block, 0))) > 0);
+            failing.left = 0;
+            script_write(script, 100001000, writer, 2, &other, FB_LEVEL_ORIGIN);
+            script_run(script, FB_NEVER_NS - 1);
+            assert_status(script, 2, FB_OK);
+            assert_true(script_stores(script, &block) >= 1);
+            assert_quiet(script, 4, FB_NONE);
+            script_close(script);
+        }
+    }
+}
+
 static void write_when_undrained_blocks_fill_the_pool_is_busy(void **state)
 {
     (void)state;
@@ -417,6 +447,7 @@ int main(void)
         cmocka_unit_test(write_when_messages_are_lost_or_doubled_is_acked_once),
         cmocka_unit_test(write_when_ops_fail_for_a_while_is_acked_and_drained),
         cmocka_unit_test(write_when_a_drive_fails_for_good_is_refused_in_time),
+        cmocka_unit_test(write_when_the_origin_refuses_for_good_hears_why_and_stays_owed),
         cmocka_unit_test(write_when_undrained_blocks_fill_the_pool_is_busy),
         cmocka_unit_test(drain_yields_to_reads_but_goes_on),
         cmocka_unit_test(write_with_bad_arguments_is_invalid),

@@ -15,9 +15,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -220,6 +222,45 @@ static void look_at_device(struct doctor *doctor)
         close(file);
 }
 
+/* Can two contents of a file be told apart by its times and inode (origin_posix.h)? Tried with a
+ * file that is made, changed with its time kept, and removed. */
+static void look_at_times(struct doctor *doctor, const char *path)
+{
+    char name[FB_SETTINGS_PATH_MAX + 64];
+    struct stat before, after, again;
+    struct timespec now;
+    snprintf(name, sizeof(name), "%s/" FB_OBJECT_PARTS ".doctor.%d", path, getpid());
+    int file = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0) {
+        line(doctor, errno == EROFS ? GRADE_FINE : GRADE_WARNING, "origin",
+             "%s takes no files (%s): its objects can only be read", path, strerror(errno));
+        return;
+    }
+    const struct timespec pause = {.tv_nsec = 20000000};
+    bool is_known = write(file, "1", 1) == 1 && fstat(file, &before) == 0;
+    const struct timespec kept[2] = {before.st_atim, before.st_mtim};
+    nanosleep(&pause, NULL);
+    is_known = is_known && pwrite(file, "2", 1, 0) == 1 && futimens(file, kept) == 0 &&
+               fstat(file, &after) == 0 && stat(name, &again) == 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    close(file);
+    unlink(name);
+    bool has_ctime = is_known && (before.st_ctim.tv_sec != after.st_ctim.tv_sec ||
+                                  before.st_ctim.tv_nsec != after.st_ctim.tv_nsec);
+    int64_t ahead_s = is_known ? (int64_t)after.st_ctim.tv_sec - (int64_t)now.tv_sec : 0;
+    if (!has_ctime)
+        line(doctor, GRADE_WARNING, "origin",
+             "%s: a file that is changed with its time kept looks unchanged there: give changed "
+             "files new names or times",
+             path);
+    else if (after.st_ino != again.st_ino)
+        line(doctor, GRADE_WARNING, "origin", "%s: inodes do not last there", path);
+    if (ahead_s < -1 || ahead_s > 1)
+        line(doctor, GRADE_WARNING, "origin",
+             "%s: its clock is %lld s off this machine's: set both by NTP", path,
+             (long long)ahead_s);
+}
+
 static void look_at_origin(struct doctor *doctor)
 {
     const struct fb_settings *settings = doctor->settings;
@@ -235,8 +276,10 @@ static void look_at_origin(struct doctor *doctor)
                  settings->origin.path, strerror(errno));
         else
             line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin.path);
-        if (folder != NULL)
+        if (folder != NULL) {
             closedir(folder);
+            look_at_times(doctor, settings->origin.path);
+        }
     }
 }
 

@@ -82,6 +82,8 @@ static void found(struct local_request *request, enum fb_status status)
 
 static void origin_found(struct fb_origin_task *task, enum fb_status status)
 {
+    if (status == FB_OK)
+        fb_objects_recognise(&task->loop->objects, &task->object);
     found(FB_CONTAINER(task, struct local_request, origin), status);
 }
 
@@ -172,6 +174,13 @@ void local_create_start(struct local_request *request, const struct fb_local_req
         created(&request->name, FB_OK);
 }
 
+/* Not all is at the origin yet: is that because it refuses what is missing? */
+static enum fb_status wait_status(struct fb_loop *loop, uint64_t handle)
+{
+    const struct fb_object *known = fb_objects_find(&loop->objects, handle);
+    return known != NULL && known->refusal != FB_OK ? known->refusal : FB_BUSY;
+}
+
 /* Without a store: the origin shows it, or not all blocks are there yet. */
 static void origin_committed(struct fb_origin_task *task, enum fb_status status)
 {
@@ -181,8 +190,10 @@ static void origin_committed(struct fb_origin_task *task, enum fb_status status)
     task->object.is_written = false;
     if (status == FB_OK && known != NULL) {
         known->is_written = false;
-        (void)fb_objects_add(objects, &task->object); /* learns the size */
+        (void)fb_objects_add(objects, &task->object); /* learns size, and what is shown */
     }
+    if (status == FB_BUSY)
+        status = wait_status(loop_of(request), task->object.handle);
     const struct fb_local_reply reply = {.status = status, .size = task->object.size};
     local_request_end(request, &reply);
 }
@@ -272,8 +283,8 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
     } else if (object->is_committed) {
         bool is_left = from->level == FB_LEVEL_ORIGIN &&
                        fb_name_is_unfinished(loop, request->origin.object.handle);
-        const struct fb_local_reply reply = {.status = is_left ? FB_BUSY : FB_OK,
-                                             .size = from->index};
+        enum fb_status wait = wait_status(loop, request->origin.object.handle);
+        const struct fb_local_reply reply = {.status = is_left ? wait : FB_OK, .size = from->index};
         local_request_end(request, &reply);
     } else {
         record_commit(request);
@@ -299,7 +310,7 @@ static void remove_found(struct fb_origin_task *task, enum fb_status status)
     struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
     struct fb_object *object = &task->object;
     struct fb_name_facts facts = fb_name_read(&request->name.record);
-    uint64_t last = facts.version > object->version ? facts.version : object->version;
+    uint64_t last = facts.version > object->order ? facts.version : object->order;
     uint64_t now_ns = loop_wall_ns();
     bool is_there = facts.state == FB_NAME_CACHED || status == FB_OK;
     if (!is_there) {

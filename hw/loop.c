@@ -90,6 +90,7 @@ static void loop_sweep(struct fb_loop *loop)
     fb_http_sweep(loop);
     fb_ready_sweep(loop);
     fb_names_sweep(loop);
+    fb_origin_sweep(&loop->origin);
     loop_drain(loop);
     fb_recorder_flush(&loop->recorder, loop->now_ns);
 }
@@ -167,6 +168,7 @@ static void signal_done(struct fb_io *io, int32_t result)
     bool is_read = read(loop->signal_file, &info, sizeof(info)) == sizeof(info);
     if (is_read && info.ssi_signo == SIGHUP) {
         fb_reload_run();
+        fb_origin_reload(&loop->origin);
     } else if (is_read) {
         fb_log(FB_LOG_INFO, "stopping", "signal=%u undrained_bytes=%llu", info.ssi_signo,
                (unsigned long long)fb_node_undrained_bytes(loop->node));

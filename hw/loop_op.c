@@ -27,6 +27,23 @@ void work_end(struct work *work, enum fb_status status, uint64_t digest)
     loop_event(loop, &event);
 }
 
+/* A FETCH or STORE has ended. What the origin refuses is remembered with the object: a commit whose
+ * blocks cannot come says so. */
+static void origin_end(struct work *work, enum fb_status status)
+{
+    struct fb_loop *loop = work->loop;
+    const struct fb_origin_task *task = &work->origin;
+    struct fb_object *object = fb_objects_find(&loop->objects, task->object.handle);
+    bool is_gone = status == FB_CONFLICT && !task->object.is_cached; /* it does not come back */
+    const struct fb_event event = {
+        .kind = FB_EVENT_DONE,
+        .done = {.op_id = work->op.op_id, .status = status, .is_final = task->is_final || is_gone}};
+    if (object != NULL && task->verb == FB_ORIGIN_STORE)
+        object->refusal = fb_origin_refuses(status) ? status : FB_OK;
+    work_free(work);
+    loop_event(loop, &event);
+}
+
 static void later_done(struct fb_io *io, int32_t result)
 {
     struct work *work = FB_CONTAINER(io, struct work, io);
@@ -160,7 +177,7 @@ static void origin_done(struct fb_origin_task *task, enum fb_status status)
                fb_status_name(status), fb_log_quote(task->object.name, name),
                (unsigned long long)task->offset);
     }
-    work_end(work, status, 0);
+    origin_end(work, status);
 }
 
 static void origin_fetch(struct work *work)

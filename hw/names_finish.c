@@ -70,6 +70,8 @@ static void job_end(struct name_job *job, bool is_composed)
     FB_ASSERT(job->state != JOB_NONE && loop->names.jobs_used > 0);
     if (object != NULL && is_composed)
         object->is_cached = false;
+    if (object != NULL && job->origin.object.shown != 0)
+        object->shown = job->origin.object.shown;
     if (job->is_held && object != NULL) {
         FB_ASSERT(object->opens > 0);
         object->opens--;
@@ -140,6 +142,9 @@ static void job_stored(struct fb_origin_task *task, enum fb_status status)
         job_record(job);
         return;
     }
+    struct fb_object *known = fb_objects_find(&job->loop->objects, task->object.handle);
+    if (known != NULL && fb_origin_refuses(status))
+        known->refusal = status;
     if (job->tries == SILENT_TRIES)
         fb_log(FB_LOG_WARNING, "commit_unfinished", "status=%s object=%s", fb_status_name(status),
                fb_log_quote(task->object.name, name));

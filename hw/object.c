@@ -81,6 +81,8 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
         }
         if (is_same && object->is_cached)
             known->is_cached = true;
+        if (is_same && object->shown != 0)
+            known->shown = object->shown;
         return is_same ? known : NULL;
     }
     if (!objects_make_room(objects))
@@ -90,6 +92,26 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
     objects->slots[slot] = *object;
     objects->slots[slot].opens = 0;
     return &objects->slots[slot];
+}
+
+void fb_objects_recognise(struct fb_objects *objects, struct fb_object *object)
+{
+    if (object->written == 0)
+        return;
+    struct fb_object commit = *object;
+    commit.version = object->written;
+    fb_object_identify(&commit);
+    struct fb_object *known = fb_objects_find(objects, commit.handle);
+    if (known == NULL || known->is_written || known->size != object->size ||
+        known->name_length != object->name_length ||
+        memcmp(known->name, object->name, object->name_length) != 0)
+        return;
+    if (known->shown == 0)
+        known->shown = object->version;
+    if (known->shown == object->version) {
+        object->shown = object->version;
+        object->version = object->written;
+    }
 }
 
 bool fb_object_name_is_fine(const char *name, uint32_t length)
@@ -104,7 +126,9 @@ bool fb_object_name_is_fine(const char *name, uint32_t length)
     for (uint32_t from = 0; from <= length;) {
         const char *slash = memchr(name + from, '/', length - from);
         uint32_t part = slash != NULL ? (uint32_t)(slash - name) - from : length - from;
-        if (part == 0 || (part == 1 && name[from] == '.') ||
+        bool is_made = part > parts_length && memcmp(name + from, parts, parts_length) == 0 &&
+                       name[from + parts_length] == '.'; /* by a commit, see origin_posix_write.c */
+        if (is_made || part == 0 || (part == 1 && name[from] == '.') ||
             (part == 2 && name[from] == '.' && name[from + 1] == '.'))
             return false;
         from += part + 1;

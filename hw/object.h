@@ -20,7 +20,13 @@ struct fb_object {
     uint64_t handle;
     uint64_t name_hash;
     uint64_t size;    /* bytes */
-    uint64_t version; /* the origin's: of its etag or its time of change */
+    uint64_t version; /* a commit's, or the origin's word for what it shows */
+    /* STAT: when it was changed: orders it among commits, whose versions are times; 0: not known.
+     * written: the version of the commit that it may be; shown: the origin's word for that
+     * commit's object, once it was seen there; 0: not yet. */
+    uint64_t order, written, shown;
+    enum fb_status refusal; /* of its last store, when the origin refused it for good; else OK */
+    int64_t modified_ns;    /* STAT: for people, since 1970 */
     uint32_t name_length;
     uint32_t opens;    /* by clients */
     bool is_written;   /* by one of them: not committed yet */
@@ -50,12 +56,18 @@ struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle);
  * another object has this handle. */
 struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_object *object);
 
+/* What STAT found at the origin may be what a commit has made that this node knows of: then it is
+ * of that version, and its blocks are those that the cache has. Whoever changes it in place and
+ * keeps its time of change makes another one of it, since `shown` tells. */
+void fb_objects_recognise(struct fb_objects *objects, struct fb_object *object);
+
 /* Where an origin that cannot write into the middle of an object keeps the blocks of one that is
  * not committed yet; no object's name begins so. */
 #define FB_OBJECT_PARTS ".forebay-parts"
 
 /* Is this a name that may be sent to an origin? Relative, without "." and ".." and empty parts,
- * 1 to FB_OBJECT_NAME_MAX bytes, no zero byte, not among FB_OBJECT_PARTS. */
+ * 1 to FB_OBJECT_NAME_MAX bytes, no zero byte, not among FB_OBJECT_PARTS, no part of it that begins
+ * with that and a dot. */
 bool fb_object_name_is_fine(const char *name, uint32_t length);
 
 /* Blocks of the object: count, and the one at index < count. */

@@ -16,6 +16,11 @@ enum fb_status fb_origin_status(int32_t result)
     case ELOOP:
     case EXDEV: /* a link that leads out of the folder */
         return FB_ABSENT;
+    case EACCES:
+    case EPERM:
+        return FB_DENIED;
+    case EROFS:
+        return FB_READ_ONLY;
     case EAGAIN:
     case EMFILE:
     case ENFILE:
@@ -25,10 +30,17 @@ enum fb_status fb_origin_status(int32_t result)
         return FB_CONFLICT;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
         return FB_FULL;
     default:
         return FB_IO;
     }
+}
+
+bool fb_origin_refuses(enum fb_status status)
+{
+    return status == FB_DENIED || status == FB_READ_ONLY || status == FB_REFUSED ||
+           status == FB_FULL || status == FB_INVALID;
 }
 
 bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder)
@@ -82,9 +94,22 @@ void fb_origin_close(struct fb_origin *origin)
         origin->close(origin);
 }
 
+void fb_origin_sweep(struct fb_origin *origin)
+{
+    if (origin->sweep != NULL)
+        origin->sweep(origin);
+}
+
+void fb_origin_reload(struct fb_origin *origin)
+{
+    if (origin->reload != NULL)
+        origin->reload(origin);
+}
+
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
     task->loop = origin->loop;
     task->moved = 0;
+    task->is_final = false;
     origin->start(origin, task);
 }

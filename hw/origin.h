@@ -3,8 +3,9 @@
  * within start.
  *
  * Names are relative paths with "/"; the version of an object is a 64-bit word that changes when
- * the object does. A fetch of another version than the task names is answered FB_CONFLICT; of one
- * that is committed and not there yet (object.is_cached) FB_ABSENT, whatever is there before it.
+ * the object does; the time of its change orders it among commits. A fetch of another version than
+ * the task names is answered FB_CONFLICT; of one that is committed and not there yet
+ * (object.is_cached) FB_ABSENT, whatever is there before it.
  */
 #ifndef FB_HW_ORIGIN_H
 #define FB_HW_ORIGIN_H
@@ -20,13 +21,13 @@ struct fb_origin_task;
 
 enum fb_origin_verb {
     FB_ORIGIN_FETCH,  /* object, offset, bytes: reads exactly bytes.size bytes */
-    FB_ORIGIN_STAT,   /* object.name: fills in size and version */
+    FB_ORIGIN_STAT,   /* object.name: fills in size, version, order, written, modified_ns */
     FB_ORIGIN_LIST,   /* object.name: a folder; "": the root. From cursor on, which is {"", 0} at
                         first, fills bytes with fb_local_entry; then moved: bytes used; cursor:
                         where the next page begins, {"", 0}: there is none */
     FB_ORIGIN_STORE,  /* object, offset, bytes: one block of an object that is being written */
-    FB_ORIGIN_COMMIT, /* object, of size: makes it visible, with its version; BUSY: not all blocks
-                         are there yet; CONFLICT: a later version is there */
+    FB_ORIGIN_COMMIT, /* object, of size: makes it visible, with its version, and fills in shown;
+                         BUSY: not all blocks are there yet; CONFLICT: a later version is there */
     FB_ORIGIN_REMOVE, /* object: that version and those before it; OK also when there is none */
 };
 
@@ -52,8 +53,11 @@ struct fb_origin_task {
     int file;
     uint32_t stage;
     bool is_second; /* try */
-    uint64_t file_offset;
+    bool is_final;  /* FETCH that failed: it was asked as often as it may be */
+    uint64_t file_offset, seen;
+    struct __kernel_timespec pause;
     char part[64];
+    char *resolved; /* the name without symbolic links */
     struct open_how how;
     struct statx facts;
     struct fb_offload_task offload;
@@ -64,6 +68,9 @@ struct fb_origin_task {
 struct fb_origin {
     void (*start)(struct fb_origin *origin, struct fb_origin_task *task);
     void (*close)(struct fb_origin *origin);
+    void (*sweep)(struct fb_origin *origin); /* now and then; NULL: there is nothing to do */
+    void (*reload)(
+        struct fb_origin *origin); /* credentials may have changed; NULL: none are used */
     struct fb_loop *loop;
     bool can_write;
     int folder;     /* posix */
@@ -75,6 +82,8 @@ struct fb_origin {
 void fb_origin_open(struct fb_origin *origin, struct fb_loop *loop,
                     const struct fb_settings *settings, struct fb_error *error);
 void fb_origin_close(struct fb_origin *origin);
+void fb_origin_sweep(struct fb_origin *origin);
+void fb_origin_reload(struct fb_origin *origin);
 
 /* The caller owns the task, which must live until done. */
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task);
@@ -87,6 +96,9 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
                           struct fb_error *error);
 void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *settings,
                          struct fb_error *error);
+
+/* Of a store or commit: asking again is of no use until somebody helps (core/io.h, R17)? */
+bool fb_origin_refuses(enum fb_status status);
 
 /* Status of a failed system call, from its -errno. */
 enum fb_status fb_origin_status(int32_t result);

@@ -1,6 +1,8 @@
-/* Lists a folder of a POSIX origin: on a worker, since folders may be large and far away. The whole
- * folder is read and sorted for every page, so that pages fit together. Names that no object may
- * have are left out. */
+/* Lists a folder of a POSIX origin: on a worker, since folders may be large and far away. Its names
+ * are read and sorted when a listing begins, and kept for its further pages: a cursor is the last
+ * name that was given, so that a page that finds nothing kept, since others list, too, reads the
+ * folder again and goes on there. Left out are names that no object may have, what is neither file
+ * nor folder, and links that lead nowhere or out of the origin. */
 #include "core/panic.h"
 #include "hw/local_protocol.h"
 #include "hw/loop_internal.h"
@@ -9,28 +11,32 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ENTRIES_MAX = 4 * 1024 * 1024 };
-
-struct names {
-    char **list;
-    uint64_t count, room;
-};
+/* More names of one folder are refused (FULL); what is kept of all listings is bounded as well. */
+enum { NAMES_MAX = 16 * 1024 * 1024 };
+static const uint64_t kept_bytes_max = UINT64_C(64) << 20;
 
 static int names_compare(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool names_add(struct names *names, const char *name)
+static void names_free(struct posix_names *names)
 {
-    if (names->count == ENTRIES_MAX)
+    for (uint64_t i = 0; i < names->count; i++)
+        free(names->list[i]);
+    free(names->list);
+    *names = (struct posix_names){.list = NULL};
+}
+
+static bool names_add(struct posix_names *names, const char *name)
+{
+    if (names->count == NAMES_MAX)
         return false;
     if (names->count == names->room) {
         uint64_t room = names->room > 0 ? 2 * names->room : 256;
@@ -41,62 +47,182 @@ static bool names_add(struct names *names, const char *name)
         names->room = room;
     }
     names->list[names->count] = strdup(name);
-    return names->list[names->count++] != NULL;
+    names->bytes += strlen(name) + 1 + sizeof(*names->list);
+    return names->list[names->count] != NULL && ++names->count > 0;
 }
 
-static enum fb_status names_read(struct names *names, DIR *folder)
+/* The name of an entry from the root on; false: no object may have it. */
+static bool name_make(const struct fb_origin_task *task, const char *entry, char *name)
 {
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-        bool is_fine = fb_object_name_is_fine(entry->d_name, (uint32_t)strlen(entry->d_name));
-        if (is_fine && !names_add(names, entry->d_name))
-            return FB_FULL;
+    int length = snprintf(name, POSIX_PATH_BYTES, "%s%s%s", task->object.name,
+                          task->object.name_length > 0 ? "/" : "", entry);
+    return length > 0 && length < POSIX_PATH_BYTES &&
+           fb_object_name_is_fine(name, (uint32_t)length);
+}
+
+static enum fb_status names_read(const struct fb_origin_task *task, struct posix_names *names,
+                                 int file)
+{
+    char name[POSIX_PATH_BYTES];
+    int copy = fcntl(file, F_DUPFD_CLOEXEC, 0);
+    DIR *folder = copy >= 0 ? fdopendir(copy) : NULL;
+    bool is_full = false;
+    if (folder == NULL) {
+        if (copy >= 0)
+            close(copy);
+        return FB_BUSY;
     }
-    return errno == 0 ? FB_OK : FB_IO;
+    errno = 0;
+    for (struct dirent *entry; !is_full && (entry = readdir(folder)) != NULL;)
+        is_full = name_make(task, entry->d_name, name) && !names_add(names, entry->d_name);
+    enum fb_status status = is_full ? FB_FULL : errno == 0 ? FB_OK : fb_origin_status(-errno);
+    closedir(folder);
+    if (status == FB_OK && names->count > 0)
+        qsort(names->list, names->count, sizeof(*names->list), names_compare);
+    return status;
+}
+
+/* What a link leads to, within the origin; false: nothing that is to be seen. */
+static bool link_facts(const struct fb_origin_task *task, const char *entry, struct statx *facts)
+{
+    char name[POSIX_PATH_BYTES], resolved[POSIX_PATH_BYTES];
+    int root = task->loop->origin.folder;
+    return name_make(task, entry, name) && posix_resolve(root, name, resolved) == 0 &&
+           posix_facts(root, resolved, facts);
 }
 
 /* Puts an entry into the page; false: it does not fit. */
 static bool entry_put(struct fb_origin_task *task, int folder, const char *name)
 {
-    struct stat facts;
-    if (fstatat(folder, name, &facts, 0) != 0)
-        return true; /* it went meanwhile, or leads nowhere */
-    if (!S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode))
+    struct statx facts;
+    bool is_there = posix_facts(folder, name, &facts); /* else it went meanwhile */
+    if (is_there && S_ISLNK(facts.stx_mode))
+        is_there = link_facts(task, name, &facts);
+    if (!is_there || (!S_ISREG(facts.stx_mode) && !S_ISDIR(facts.stx_mode)))
         return true;
-    return fb_origin_entry(task, name, (uint64_t)facts.st_size, S_ISDIR(facts.st_mode));
+    return fb_origin_entry(task, name, facts.stx_size, S_ISDIR(facts.stx_mode));
 }
 
-static void page_fill(struct fb_origin_task *task, int folder, const struct names *names)
+/* The first name behind the cursor's. */
+static uint64_t names_after(const struct posix_names *names, const char *last)
 {
-    uint64_t next = task->cursor.skip;
+    uint64_t from = 0, to = names->count;
+    while (from < to) {
+        uint64_t middle = from + (to - from) / 2;
+        if (strcmp(names->list[middle], last) <= 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return last[0] != '\0' ? from : 0;
+}
+
+static void page_fill(struct fb_origin_task *task, int folder, const struct posix_names *names)
+{
+    char *last = task->cursor.text;
+    uint64_t next = names_after(names, last), from = next;
     while (next < names->count && entry_put(task, folder, names->list[next]))
         next++;
-    task->cursor.skip = next < names->count ? next : 0;
+    task->cursor.skip = 0;
+    if (next == names->count)
+        last[0] = '\0';
+    else if (next > from)
+        snprintf(last, sizeof(task->cursor.text), "%s", names->list[next - 1]);
+}
+
+/* A listing's names, if its folder was read for a page before; NULL: they are to be read. */
+static struct posix_listing *listing_take(struct posix_origin *posix, const char *folder)
+{
+    struct posix_listing *found = NULL;
+    pthread_mutex_lock(&posix->mutex);
+    for (uint32_t i = 0; i < POSIX_LISTINGS_MAX && found == NULL; i++) {
+        struct posix_listing *listing = &posix->listings[i];
+        if (listing->used > 0 && !listing->is_lent && strcmp(listing->folder, folder) == 0)
+            found = listing;
+    }
+    if (found != NULL)
+        found->is_lent = true;
+    pthread_mutex_unlock(&posix->mutex);
+    return found;
+}
+
+/* Room for the names of one more listing, those of the least used go; NULL: they are not kept. */
+static struct posix_listing *listing_make(struct posix_origin *posix, const char *folder,
+                                          uint64_t bytes)
+{
+    struct posix_listing *oldest = NULL;
+    uint64_t kept = bytes;
+    pthread_mutex_lock(&posix->mutex);
+    for (uint32_t i = 0; i < POSIX_LISTINGS_MAX; i++) {
+        struct posix_listing *listing = &posix->listings[i];
+        kept += listing->names.bytes;
+        if (!listing->is_lent && (oldest == NULL || listing->used < oldest->used))
+            oldest = listing;
+    }
+    if (oldest != NULL && kept - oldest->names.bytes > kept_bytes_max)
+        oldest = NULL;
+    if (oldest != NULL) {
+        names_free(&oldest->names);
+        oldest->is_lent = true;
+        snprintf(oldest->folder, sizeof(oldest->folder), "%s", folder);
+    }
+    pthread_mutex_unlock(&posix->mutex);
+    return oldest;
+}
+
+/* Kept for the next page, or, after the last one, not. */
+static void listing_return(struct posix_origin *posix, struct posix_listing *listing, bool is_over)
+{
+    pthread_mutex_lock(&posix->mutex);
+    listing->is_lent = false;
+    listing->used = is_over ? 0 : ++posix->uses;
+    if (is_over)
+        names_free(&listing->names);
+    pthread_mutex_unlock(&posix->mutex);
+}
+
+void posix_listings_free(struct posix_origin *posix)
+{
+    for (uint32_t i = 0; i < POSIX_LISTINGS_MAX; i++)
+        names_free(&posix->listings[i].names);
+}
+
+static void list_page(struct fb_origin_task *task, int file)
+{
+    struct posix_origin *posix = posix_of(&task->loop->origin);
+    const char *folder = task->object.name;
+    struct posix_names names = {.list = NULL};
+    struct posix_listing *kept = NULL;
+    task->moved = 0;
+    if (task->cursor.text[0] != '\0')
+        kept = listing_take(posix, folder);
+    task->status = kept != NULL ? FB_OK : names_read(task, &names, file);
+    if (task->status == FB_OK)
+        page_fill(task, file, kept != NULL ? &kept->names : &names);
+    bool is_over = task->status != FB_OK || task->cursor.text[0] == '\0';
+    if (kept == NULL && !is_over)
+        kept = listing_make(posix, folder, names.bytes);
+    if (kept != NULL && names.list != NULL) {
+        kept->names = names;
+        names.list = NULL;
+        names.count = 0;
+    }
+    if (kept != NULL)
+        listing_return(posix, kept, is_over);
+    names_free(&names);
 }
 
 static void list_run(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
-    struct names names = {.list = NULL};
-    const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     const char *path = task->object.name_length > 0 ? task->object.name : ".";
-    int file = (int)syscall(SYS_openat2, task->loop->origin.folder, path, &how, sizeof(how));
-    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
-    task->status = folder != NULL ? FB_OK : fb_origin_status(-errno);
-    if (folder != NULL)
-        task->status = names_read(&names, folder);
-    if (task->status == FB_OK) {
-        qsort(names.list, names.count, sizeof(*names.list), names_compare);
-        page_fill(task, file, &names);
+    int file = posix_folder_open(task->loop->origin.folder, path);
+    if (file < 0) {
+        task->status = fb_origin_status(file);
+        return;
     }
-    for (uint64_t i = 0; i < names.count; i++)
-        free(names.list[i]);
-    free(names.list);
-    if (folder != NULL)
-        closedir(folder);
-    else if (file >= 0)
-        close(file);
+    list_page(task, file);
+    close(file);
 }
 
 static void list_done(struct fb_offload_task *offload)

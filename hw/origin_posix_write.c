@@ -2,14 +2,19 @@
  * nodes and in any order; the object appears whole when it is committed.
  *
  *     STORE   .forebay-parts/HANDLE/INDEX, written beside, synced, renamed: whole or not there
- *     COMMIT  all blocks into a file beside the target (shared extents where the file system can),
- *             its size, its time of change = the version, synced, renamed to the target
- *     REMOVE  the target, if its version is that one or an earlier one; blocks of that version
+ *     COMMIT  all blocks into a file among them (shared extents where the file system can), its
+ *             size, mode and owner as those of what it replaces, its time of change = the version,
+ *             synced, renamed to the target
+ *     REMOVE  the target, unless a later version is there; blocks of that version
  *
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
  * last look at the target's version and its change are under a lock of the parts' folder (flock),
  * so that a late commit never covers a later version. Blocks of objects that nobody commits stay
- * until somebody removes them: a writer that died may still have blocks on their way. */
+ * until somebody removes them: a writer that died may still have blocks on their way. What was half
+ * written beside them goes after a day.
+ *
+ * A commit whose blocks are not all there says why they cannot come, where that is to be seen: the
+ * folder takes no files, or has no room for those that are missing. */
 #include "core/panic.h"
 #include "hw/loop_internal.h"
 #include "hw/origin_posix.h"
@@ -18,16 +23,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { FOLDER_MODE = 0777, FILE_MODE = 0666, PATH_BYTES = FB_OBJECT_NAME_MAX + 64 };
+enum { HALF_WRITTEN_S = 24 * 3600 };
 
 static uint64_t block_bytes(const struct fb_origin_task *task)
 {
@@ -75,29 +79,30 @@ static void parts_remove(struct fb_origin_task *task)
     unlinkat(root, path, AT_REMOVEDIR);
 }
 
-/* The version that is there; 0: none. */
-static uint64_t version_at(int folder, const char *path, uint64_t *size)
+/* Is this very version there already? Then the origin's word for it is known, too. */
+static bool is_committed(int folder, struct fb_origin_task *task, const char *path)
 {
-    struct stat facts;
-    *size = 0;
-    if (fstatat(folder, path, &facts, AT_SYMLINK_NOFOLLOW) != 0)
-        return 0;
-    *size = (uint64_t)facts.st_size;
-    return (uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec;
+    struct statx facts;
+    bool is_there = posix_facts(folder, path, &facts) && S_ISREG(facts.stx_mode) &&
+                    posix_written(&facts) == task->object.version &&
+                    facts.stx_size == task->object.size;
+    if (is_there && task->object.shown == 0)
+        task->object.shown = posix_identity(posix_of(&task->loop->origin), &facts);
+    return is_there;
 }
 
-/* Is this very version there already? */
-static bool is_committed(int folder, const struct fb_origin_task *task, const char *path,
-                         uint64_t size)
+/* Is a later version there? */
+static bool is_later(int folder, const struct fb_origin_task *task, const char *path)
 {
-    uint64_t found;
-    return version_at(folder, path, &found) == task->object.version && found == size;
+    struct statx facts;
+    return posix_facts(folder, path, &facts) && posix_order(&facts) > task->object.version &&
+           posix_written(&facts) != task->object.version;
 }
 
 /* Keeps other nodes from changing targets until the file is closed; -1: cannot. */
 static int parts_lock(int root)
 {
-    if (mkdirat(root, FB_OBJECT_PARTS, FOLDER_MODE) != 0 && errno != EEXIST)
+    if (mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST)
         return -1;
     int file = openat(root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file >= 0 && flock(file, LOCK_EX) != 0) {
@@ -110,8 +115,11 @@ static int parts_lock(int root)
 /* Is this version there, or a later one, so that nobody needs its blocks? */
 static bool is_past(const struct fb_origin_task *task)
 {
-    uint64_t size;
-    return version_at(task->loop->origin.folder, task->object.name, &size) >= task->object.version;
+    struct statx facts;
+    if (!posix_facts(task->loop->origin.folder, task->object.name, &facts))
+        return false;
+    return posix_written(&facts) == task->object.version ||
+           posix_order(&facts) > task->object.version;
 }
 
 /* A block that is stored once more after its object was committed, or overwritten, is not needed.
@@ -125,12 +133,12 @@ static int store(struct fb_origin_task *task)
     part_folder(task, folder);
     fb_origin_posix_part(task, path);
     snprintf(beside, sizeof(beside), "%s.%d.%p", path, getpid(), (void *)task);
-    int file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+    int file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
     if (file < 0 && errno == ENOENT) {
-        if ((mkdirat(root, FB_OBJECT_PARTS, FOLDER_MODE) != 0 && errno != EEXIST) ||
-            (mkdirat(root, folder, FOLDER_MODE) != 0 && errno != EEXIST))
+        if ((mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST) ||
+            (mkdirat(root, folder, POSIX_FOLDER_MODE) != 0 && errno != EEXIST))
             return -errno;
-        file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+        file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
     }
     if (file < 0)
         return -errno;
@@ -171,21 +179,47 @@ static int part_append(struct fb_origin_task *task, int target, uint64_t size)
     return code;
 }
 
-/* Are all blocks there? Looked at before anything is copied, since a commit may be tried often. */
-static bool parts_are_there(struct fb_origin_task *task)
+/* Bytes of blocks that are not there yet. Looked at before anything is copied, since a commit may
+ * be tried often. */
+static uint64_t parts_missing(struct fb_origin_task *task)
 {
+    uint64_t block = block_bytes(task), missing = 0;
     char path[64];
-    bool are_there = true;
-    for (task->offset = 0; task->offset < task->object.size && are_there;
-         task->offset += block_bytes(task)) {
+    for (task->offset = 0; task->offset < task->object.size; task->offset += block) {
+        uint64_t left = task->object.size - task->offset;
         fb_origin_posix_part(task, path);
-        are_there = faccessat(task->loop->origin.folder, path, F_OK, 0) == 0;
+        if (faccessat(task->loop->origin.folder, path, F_OK, 0) != 0)
+            missing += left < block ? left : block;
     }
-    return are_there;
+    return missing;
+}
+
+/* Why blocks that are missing cannot come: -errno; -EAGAIN: nothing is in their way. */
+static int parts_hindrance(const struct fb_origin_task *task, int target, uint64_t missing)
+{
+    struct statvfs space;
+    bool is_known = fstatvfs(target, &space) == 0;
+    (void)task;
+    if (is_known && (space.f_flag & ST_RDONLY))
+        return -EROFS;
+    bool has_room =
+        !is_known || space.f_blocks == 0 || (uint64_t)space.f_bavail * space.f_frsize >= missing;
+    return has_room ? -EAGAIN : -ENOSPC;
+}
+
+/* Mode and owner of what is replaced; a mode that only the owner may grant goes with the owner. */
+static int target_dress(int target, const struct statx *replaced)
+{
+    if (!S_ISREG(replaced->stx_mode))
+        return 0;
+    mode_t mode = replaced->stx_mode & 07777;
+    if (fchown(target, replaced->stx_uid, replaced->stx_gid) != 0)
+        mode &= 0777;
+    return fchmod(target, mode) != 0 ? -errno : 0;
 }
 
 /* All blocks, in order, then the facts of the object. */
-static int target_fill(struct fb_origin_task *task, int target)
+static int target_fill(struct fb_origin_task *task, int target, const struct statx *replaced)
 {
     uint64_t size = task->object.size, block = block_bytes(task);
     const struct timespec version = {.tv_sec = (time_t)(task->object.version / 1000000000u),
@@ -196,87 +230,175 @@ static int target_fill(struct fb_origin_task *task, int target)
         uint64_t left = size - task->offset;
         code = part_append(task, target, left < block ? left : block);
     }
+    if (code == 0)
+        code = target_dress(target, replaced);
     if (code == 0 && (futimens(target, times) != 0 || fsync(target) != 0))
         code = -errno;
     return code;
 }
 
-/* Makes the folders that a name is in. */
+/* Makes the folders that a name is in, none of them through a link out of the origin, and opens the
+ * last one. Errors: -errno. */
 static int folders_make(int root, const char *name)
 {
-    char path[PATH_BYTES];
-    for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    char path[POSIX_PATH_BYTES];
+    int parent = posix_folder_open(root, ".");
+    for (const char *part = name, *slash; parent >= 0 && (slash = strchr(part, '/')) != NULL;
+         part = slash + 1) {
         snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
-        if (mkdirat(root, path, FOLDER_MODE) != 0 && errno != EEXIST)
-            return -errno;
+        int folder = posix_folder_open(root, path);
+        if (folder == -ENOENT) {
+            const char *base = path + (part - name);
+            folder = mkdirat(parent, base, POSIX_FOLDER_MODE) != 0 && errno != EEXIST
+                         ? -errno
+                         : posix_folder_open(root, path);
+        }
+        close(parent);
+        parent = folder;
     }
+    return parent;
+}
+
+/* Where a commit's file is made: among its blocks, or, where those lie on another file system,
+ * beside the target. */
+struct beside {
+    int folder;
+    char path[128];
+};
+
+static int beside_open(const struct fb_origin_task *task, struct beside *beside)
+{
+    int root = task->loop->origin.folder;
+    const char *format = FB_OBJECT_PARTS "/%016" PRIx64 "/.commit.%u.%d.%p";
+    char folder[64];
+    beside->folder = root;
+    part_folder(task, folder);
+    snprintf(beside->path, sizeof(beside->path), format, task->object.handle,
+             task->loop->settings->node, getpid(), (const void *)task);
+    if ((mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST) ||
+        (mkdirat(root, folder, POSIX_FOLDER_MODE) != 0 && errno != EEXIST))
+        return -errno;
+    int file = openat(root, beside->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
+    return file >= 0 ? file : -errno;
+}
+
+/* Another file system: a copy beside the target, hidden by its name. */
+static int beside_move(const struct fb_origin_task *task, struct beside *beside, int target,
+                       int folder)
+{
+    struct beside near = {.folder = folder};
+    struct stat facts;
+    snprintf(near.path, sizeof(near.path), FB_OBJECT_PARTS ".%016" PRIx64 ".%u.%d",
+             task->object.handle, task->loop->settings->node, getpid());
+    int file = openat(folder, near.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
+    int code = file < 0 || fstat(target, &facts) != 0 ? -errno : 0;
+    off_t from = 0;
+    while (code == 0 && from < facts.st_size) {
+        ssize_t copied =
+            copy_file_range(target, &from, file, NULL, (size_t)(facts.st_size - from), 0);
+        if (copied <= 0 && errno != EINTR)
+            code = copied < 0 ? -errno : -EIO;
+    }
+    const struct timespec times[2] = {facts.st_atim, facts.st_mtim};
+    if (code == 0 && fchown(file, facts.st_uid, facts.st_gid) != 0)
+        facts.st_mode &= 0777;
+    if (code == 0 && (fchmod(file, facts.st_mode & 07777) != 0 || futimens(file, times) != 0 ||
+                      fsync(file) != 0))
+        code = -errno;
+    if (file >= 0)
+        close(file);
+    if (code != 0) {
+        unlinkat(folder, near.path, 0);
+        return code;
+    }
+    unlinkat(beside->folder, beside->path, 0);
+    *beside = near;
     return 0;
 }
 
 /* Under the lock: -ESTALE: a later version is there. */
-static int target_show(struct fb_origin_task *task, int folder, const char *beside,
+static int target_show(struct fb_origin_task *task, const struct beside *beside, int folder,
                        const char *base)
 {
-    uint64_t size;
     int lock = parts_lock(task->loop->origin.folder);
     if (lock < 0)
         return -errno;
-    int code = version_at(folder, base, &size) > task->object.version ? -ESTALE : 0;
-    if (code == 0 && (renameat(folder, beside, folder, base) != 0 || fsync(folder) != 0))
+    int code = is_later(folder, task, base) ? -ESTALE : 0;
+    if (code == 0 && renameat(beside->folder, beside->path, folder, base) != 0)
         code = -errno;
+    if (code == 0 && fsync(folder) != 0)
+        code = -errno;
+    if (code == 0) {
+        task->object.shown = 0;
+        (void)is_committed(folder, task, base); /* learns what is shown */
+    }
     close(lock);
     return code;
 }
 
+static int target_make(struct fb_origin_task *task, int target, struct beside *beside, int folder,
+                       const char *base)
+{
+    struct statx replaced = {.stx_mode = 0};
+    uint64_t missing = parts_missing(task);
+    if (missing > 0)
+        return is_committed(folder, task, base) ? 0 : parts_hindrance(task, target, missing);
+    (void)posix_facts(folder, base, &replaced);
+    int code = target_fill(task, target, &replaced);
+    if (code == 0)
+        code = target_show(task, beside, folder, base);
+    if (code == -EXDEV)
+        code = beside_move(task, beside, target, folder);
+    else
+        return code;
+    return code != 0 ? code : target_show(task, beside, folder, base);
+}
+
 static int commit_in(struct fb_origin_task *task, int folder, const char *base)
 {
-    char beside[96];
-    snprintf(beside, sizeof(beside), ".forebay-%016" PRIx64 ".%u.%d", task->object.handle,
-             task->loop->settings->node, getpid());
-    if (is_committed(folder, task, base, task->object.size))
+    struct beside beside;
+    if (is_committed(folder, task, base))
         return 0;
-    if (!parts_are_there(task))
-        return is_committed(folder, task, base, task->object.size) ? 0 : -EAGAIN;
-    int target = openat(folder, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+    int target = beside_open(task, &beside);
     if (target < 0)
-        return -errno;
-    int code = target_fill(task, target);
+        return target;
+    int code = target_make(task, target, &beside, folder, base);
     close(target);
-    if (code == 0)
-        code = target_show(task, folder, beside, base);
     if (code != 0)
-        unlinkat(folder, beside, 0);
+        unlinkat(beside.folder, beside.path, 0);
+    if (code == -ENOENT && is_committed(folder, task, base))
+        code = 0; /* another node was first, and has removed what it was made of */
     return code;
 }
 
-/* The folder that a name is in, and its last part; no symbolic link may lead it out of the origin.
- * Errors: -errno. */
-static int folder_open(int root, const char *name, const char **base)
+static const char *base_of(const char *name)
 {
     const char *slash = strrchr(name, '/');
-    char path[PATH_BYTES];
-    const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    snprintf(path, sizeof(path), "%.*s", slash != NULL ? (int)(slash - name) : 1,
-             slash != NULL ? name : ".");
-    *base = slash != NULL ? slash + 1 : name;
-    int folder = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-    return folder < 0 ? -errno : folder;
+    return slash != NULL ? slash + 1 : name;
+}
+
+/* The folder that a name is in. Errors: -errno. */
+static int folder_open(int root, const char *name)
+{
+    char path[POSIX_PATH_BYTES] = ".";
+    const char *base = base_of(name);
+    if (base != name)
+        snprintf(path, sizeof(path), "%.*s", (int)(base - name - 1), name);
+    return posix_folder_open(root, path);
 }
 
 static int take_away(struct fb_origin_task *task)
 {
     int root = task->loop->origin.folder, code = 0;
-    const char *base;
-    uint64_t size;
-    int folder = folder_open(root, task->object.name, &base);
+    const char *base = base_of(task->object.name);
+    int folder = folder_open(root, task->object.name);
     if (folder < 0)
-        return folder == -ENOENT ? 0 : folder;
+        return folder == -ENOENT || folder == -ENOTDIR ? 0 : folder;
     int lock = parts_lock(root);
     if (lock < 0)
         code = -errno;
-    if (code == 0 && version_at(folder, base, &size) <= task->object.version &&
-        unlinkat(folder, base, 0) != 0 && errno != ENOENT)
+    if (code == 0 && !is_later(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
+        errno != ENOENT)
         code = -errno;
     if (code == 0 && fsync(folder) != 0)
         code = -errno;
@@ -289,19 +411,46 @@ static int take_away(struct fb_origin_task *task)
 
 static int commit(struct fb_origin_task *task)
 {
-    int root = task->loop->origin.folder;
-    const char *base;
-    int code = folders_make(root, task->object.name);
-    if (code != 0)
-        return code;
-    int folder = folder_open(root, task->object.name, &base);
+    int folder = folders_make(task->loop->origin.folder, task->object.name);
     if (folder < 0)
         return folder;
-    code = commit_in(task, folder, base);
+    int code = commit_in(task, folder, base_of(task->object.name));
     close(folder);
     if (code == 0)
         parts_remove(task);
     return code;
+}
+
+/* One writer's folder of blocks: what it has half written, and itself when nothing is in it. */
+static void collect_in(int parts, const char *name, time_t before)
+{
+    int file = openat(parts, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
+    struct stat facts;
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        bool is_half = strchr(entry->d_name, '.') != NULL && strcmp(entry->d_name, ".") != 0 &&
+                       strcmp(entry->d_name, "..") != 0;
+        if (is_half && fstatat(file, entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+            facts.st_mtim.tv_sec < before)
+            unlinkat(file, entry->d_name, 0);
+    }
+    if (file >= 0 && fstat(file, &facts) == 0 && facts.st_mtim.tv_sec < before)
+        unlinkat(parts, name, AT_REMOVEDIR); /* fails while a block is in it */
+    if (folder != NULL)
+        closedir(folder);
+}
+
+void posix_collect(int root)
+{
+    int file = openat(root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *parts = file >= 0 ? fdopendir(file) : NULL;
+    time_t before = time(NULL) - HALF_WRITTEN_S;
+    for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
+        if (entry->d_name[0] != '.')
+            collect_in(file, entry->d_name, before);
+    }
+    if (parts != NULL)
+        closedir(parts);
 }
 
 static void write_run(struct fb_offload_task *offload)
@@ -310,7 +459,8 @@ static void write_run(struct fb_offload_task *offload)
     int code = task->verb == FB_ORIGIN_STORE    ? store(task)
                : task->verb == FB_ORIGIN_COMMIT ? commit(task)
                                                 : take_away(task);
-    task->status = code == 0 ? FB_OK : fb_origin_status(code);
+    bool leads_out = code == -EXDEV || code == -ELOOP || code == -ENOTDIR;
+    task->status = code == 0 ? FB_OK : leads_out ? FB_DENIED : fb_origin_status(code);
     if (code != 0 && code != -EAGAIN && code != -ESTALE) {
         char name[FB_LOG_QUOTE_MAX];
         fb_log(FB_LOG_ERROR, "origin_write_failed", "object=%s reason=\"%s\"",

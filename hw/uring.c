@@ -216,7 +216,15 @@ void fb_uring_open_below(struct fb_uring *uring, struct fb_io *io, int folder, c
 void fb_uring_stat(struct fb_uring *uring, struct fb_io *io, int file, struct statx *facts)
 {
     struct io_uring_sqe *entry = entry_take(uring);
-    io_uring_prep_statx(entry, file, "", AT_EMPTY_PATH, STATX_BASIC_STATS, facts);
+    io_uring_prep_statx(entry, file, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS,
+                        facts);
+    entry_start(entry, io);
+}
+
+void fb_uring_pause(struct fb_uring *uring, struct fb_io *io, struct __kernel_timespec *patience)
+{
+    struct io_uring_sqe *entry = entry_take(uring);
+    io_uring_prep_timeout(entry, patience, 0, 0);
     entry_start(entry, io);
 }
 

@@ -90,6 +90,9 @@ void fb_uring_close_file(struct fb_uring *uring, int file);
 /* The same by a thread of the kernel's: closing it may wait. */
 void fb_uring_close_apart(struct fb_uring *uring, int file);
 
+/* Ends after some time, with -ETIME; patience: the caller's, until done. */
+void fb_uring_pause(struct fb_uring *uring, struct fb_io *io, struct __kernel_timespec *patience);
+
 /* Asks the kernel to end an operation early; done is still called. */
 void fb_uring_cancel(struct fb_uring *uring, struct fb_io *io);
 

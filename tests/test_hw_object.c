@@ -40,6 +40,36 @@ static void add_committed_object_learns_its_size(void **state)
     fb_objects_close(&objects);
 }
 
+static void recognise_takes_what_a_commit_made_and_nothing_that_changed_since(void **state)
+{
+    (void)state;
+    struct fb_objects objects;
+    assert_true(fb_objects_open(&objects, 4));
+    struct fb_object commit = object_make(1, 77);
+    commit.version = 500;
+    fb_object_identify(&commit);
+    assert_non_null(fb_objects_add(&objects, &commit));
+    struct fb_object found = object_make(1, 77);
+    found.version = 9001;
+    found.written = 500;
+    struct fb_object first = found, changed = found, longer = found, stranger = found;
+    fb_objects_recognise(&objects, &first);
+    assert_int_equal(first.version, 500);
+    assert_int_equal(first.shown, 9001);
+    changed.version = 9002; /* in place, its time kept */
+    fb_objects_recognise(&objects, &changed);
+    assert_int_equal(changed.version, 9002);
+    longer.size = 78;
+    fb_objects_recognise(&objects, &longer);
+    assert_int_equal(longer.version, 9001);
+    stranger.written = 501;
+    fb_objects_recognise(&objects, &stranger);
+    assert_int_equal(stranger.version, 9001);
+    fb_objects_recognise(&objects, &found);
+    assert_int_equal(found.version, 500);
+    fb_objects_close(&objects);
+}
+
 static void blocks_of_any_size_cover_object(void **state)
 {
     (void)state;
@@ -111,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(identify_other_version_or_name_differs),
         cmocka_unit_test(add_committed_object_learns_its_size),
+        cmocka_unit_test(recognise_takes_what_a_commit_made_and_nothing_that_changed_since),
         cmocka_unit_test(blocks_of_any_size_cover_object),
         cmocka_unit_test(add_beyond_size_forgets_oldest_closed),
         cmocka_unit_test(add_when_all_are_open_refuses),

@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""A folder as origin: versions of files whose times lie, files that change while they are read,
+links, modes and owners, large folders, a folder that refuses, and what a dead writer left.
+
+usage: hw_posix_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import hw_test
+from hw_test import Case, Daemon
+
+DAY_S = 24 * 3600
+
+
+class Posix(Case):
+    def setUp(self):
+        super().setUp()
+        self.origin = self.path("origin")
+        self.daemon = Daemon(self, self.config)
+
+    def at_origin(self, name, content=None, mode="wb"):
+        """Path of a file of the origin, with this content if one is given."""
+        path = os.path.join(self.origin, name)
+        if content is not None:
+            with open(path, mode) as file:
+                file.write(content)
+        return path
+
+    def get(self, name):
+        return self.daemon.forebay("get", name).stdout
+
+    def put(self, name, content, code=0):
+        ended = self.daemon.forebay("put", self.write("source", content), name)
+        self.assertEqual(ended.returncode, code, ended.stderr.decode() + self.daemon.log())
+        return ended.stderr.decode()
+
+
+class Versions(Posix):
+    def test_file_from_any_time_can_be_overwritten(self):
+        for name, time_s in (("ahead", time.time() + 3600), ("before", -1000.5), ("zero", 0),
+                             ("far", 1 << 33)):
+            path = self.at_origin(name, b"old")
+            os.utime(path, (time_s, time_s))
+            begun = time.monotonic()
+            self.put(name, b"new " + name.encode())
+            self.assertLess(time.monotonic() - begun, 20)
+            self.assertEqual(self.get(name), b"new " + name.encode())
+            with open(path, "rb") as file:
+                self.assertEqual(file.read(), b"new " + name.encode())
+
+    def rewrite(self, path, content, in_place):
+        """Other content of the same size, the time of change kept, as cp -p and rsync -t do."""
+        before = os.stat(path)
+        target = path if in_place else path + ".new"
+        with open(target, "r+b" if in_place else "wb") as file:
+            file.write(content)
+        os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if not in_place:
+            os.rename(target, path)
+        self.assertEqual(os.stat(path).st_mtime_ns, before.st_mtime_ns)
+
+    def test_change_that_keeps_size_and_time_is_seen(self):
+        for in_place in (True, False):
+            path = self.at_origin("kept", b"first!")
+            self.assertEqual(self.get("kept"), b"first!")
+            self.rewrite(path, b"second", in_place)
+            self.assertEqual(self.get("kept"), b"second")
+
+    def test_change_of_what_was_written_through_the_cache_is_seen(self):
+        for in_place in (True, False):
+            self.put("written", b"first!")
+            self.assertEqual(self.get("written"), b"first!")
+            self.rewrite(os.path.join(self.origin, "written"), b"second", in_place)
+            self.assertEqual(self.get("written"), b"second")
+
+    def test_what_was_written_is_read_from_the_cache(self):
+        content = os.urandom(600000)
+        self.put("written", content)
+        for _ in range(2):
+            self.assertEqual(self.get("written"), content)
+        self.assertEqual(self.daemon.status()["origin_fetches"], "0")
+
+    def test_file_that_changes_while_it_is_read_is_never_mixed(self):
+        size, blocks = 256 << 10, 6
+        path = self.at_origin("torn", b"\0" * (size * blocks))
+        is_over = threading.Event()
+
+        def change():
+            count = 0
+            while not is_over.wait(0.003 if count % 20 else 0.3):
+                count += 1
+                with open(path, "r+b") as file:
+                    file.write(bytes([count % 251]) * (size * blocks))
+        writer = threading.Thread(target=change)
+        writer.start()
+        self.addCleanup(writer.join)
+        self.addCleanup(is_over.set)
+        whole = 0
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            ended = self.daemon.forebay("get", "torn")
+            if ended.returncode != 0:
+                self.assertIn(b"changed meanwhile", ended.stderr)
+                continue
+            whole += 1
+            self.assertEqual(ended.stdout, ended.stdout[:1] * (size * blocks))
+        self.assertGreater(whole, 0)  # while the writer rests
+
+
+class Writes(Posix):
+    def test_overwriting_keeps_mode_and_owner(self):
+        path = self.at_origin("private", b"secret")
+        os.chmod(path, 0o640)
+        if os.geteuid() == 0:
+            os.chown(path, 1234, 2345)
+        before = os.stat(path)
+        self.put("private", b"new secret")
+        after = os.stat(path)
+        self.assertEqual(after.st_size, 10)
+        self.assertEqual((before.st_mode, before.st_uid, before.st_gid),
+                         (after.st_mode, after.st_uid, after.st_gid))
+
+    def test_nothing_is_made_through_a_link_that_leads_out(self):
+        outside = self.path("outside")
+        os.mkdir(outside)
+        os.symlink(outside, os.path.join(self.origin, "link"))
+        os.symlink("../outside", os.path.join(self.origin, "relative"))
+        for name in ("link/x", "link/new/deep/x", "relative/x", "relative/new/x"):
+            self.assertIn("Permission denied", self.put(name, b"x", 1))
+        self.assertEqual(os.listdir(outside), [])
+
+    def test_links_within_the_origin_are_written_and_read_through(self):
+        os.mkdir(os.path.join(self.origin, "v3"))
+        os.symlink(os.path.join(self.origin, "v3"), os.path.join(self.origin, "latest"))
+        os.symlink("v3", os.path.join(self.origin, "near"))
+        self.put("latest/deep/x", b"one")
+        self.put("near/y", b"two")
+        self.assertEqual(self.get("v3/deep/x"), b"one")
+        self.assertEqual(self.get("latest/y"), b"two")
+        self.assertEqual(self.daemon.forebay("ls", "latest").stdout, b"deep/\ny\n")
+
+    def test_half_written_files_of_dead_writers_go_and_blocks_stay(self):
+        parts = os.path.join(self.origin, ".forebay-parts")
+        old, young = time.time() - 2 * DAY_S, time.time() - DAY_S / 2
+        for folder, names in (("0000000000000001", ("0", "1.77.0x5", ".commit.0.77.0x5")),
+                              ("0000000000000002", ("0.77.0x5",)), ("0000000000000003", ())):
+            os.makedirs(os.path.join(parts, folder))
+            for name in names:
+                self.at_origin(os.path.join(parts, folder, name), b"x")
+                os.utime(os.path.join(parts, folder, name), (old, old))
+            os.utime(os.path.join(parts, folder), (old, old))
+        os.utime(os.path.join(parts, "0000000000000002", "0.77.0x5"), (young, young))
+        self.daemon.stop()
+        Daemon(self, self.config, name="later").wait_until(
+            lambda: sorted(os.listdir(parts)) == ["0000000000000001", "0000000000000002"] and
+            os.listdir(os.path.join(parts, "0000000000000001")) == ["0"])
+        self.assertEqual(os.listdir(os.path.join(parts, "0000000000000002")), ["0.77.0x5"])
+
+
+class Refusals(Posix):
+    """Root may do all but what the file system refuses: these want a mount of their own."""
+
+    def over(self, *options):
+        if os.geteuid() != 0 or subprocess.run(
+                ["mount", *options, self.origin], capture_output=True, check=False).returncode:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.origin], check=False)
+
+    def refused(self, name, content, text):
+        begun = time.monotonic()
+        self.assertIn(text, self.put(name, content, 1))
+        self.assertLess(time.monotonic() - begun, 15)
+
+    def setUp(self):
+        Case.setUp(self)
+        self.origin = self.path("origin")
+
+    def test_full_folder_is_no_space_at_once_and_shows_nothing_half(self):
+        self.over("-t", "tmpfs", "-o", "size=3m", "none")
+        self.daemon = Daemon(self, self.config, "core.memory_size=32 MiB", "stop_patience=0 s")
+        self.addCleanup(self.daemon.kill)
+        self.put("fits", b"1" * 100000)
+        for level in ((), ("--level", "origin")):
+            source = self.write("source", b"2" * (8 << 20))
+            begun = time.monotonic()
+            ended = self.daemon.forebay("put", *level, source, "large")
+            self.assertIn(b"No space left", ended.stderr, self.daemon.log())
+            self.assertLess(time.monotonic() - begun, 15)
+        self.assertEqual(self.daemon.forebay("ls").stdout, b"fits\n")
+        self.assertEqual(self.get("fits"), b"1" * 100000)
+
+    def test_read_only_folder_says_so_at_once(self):
+        self.over("-t", "tmpfs", "-o", "size=3m", "none")
+        self.at_origin("there", b"x")
+        subprocess.run(["mount", "-o", "remount,ro", self.origin], check=True)
+        self.daemon = Daemon(self, self.config, "stop_patience=0 s")
+        self.addCleanup(self.daemon.kill)
+        self.refused("new", b"1", "Read-only file system")
+        self.refused("empty", b"", "Read-only file system")
+        self.assertEqual(self.get("there"), b"x")
+
+
+class Listings(Posix):
+    def test_large_folder_is_listed_whole_in_pages(self):
+        os.mkdir(os.path.join(self.origin, "large"))
+        names = ["%06d%s" % (i, "n" * (i % 40)) for i in range(20000)]
+        for name in names:
+            self.at_origin("large/" + name, b"")
+        self.assertEqual(self.daemon.forebay("ls", "large").stdout.decode().split(), sorted(names))
+
+    def test_names_of_any_bytes_and_no_others_are_listed(self):
+        root = os.fsencode(self.origin)
+        for name in (b"\xff\xfe not utf-8", b"plain"):
+            with open(os.path.join(root, name), "wb"):
+                pass
+        os.mkfifo(os.path.join(self.origin, "fifo"))
+        for name, target in (("out", "/etc"), ("outfile", "/etc/hostname"), ("up", "../.."),
+                             ("nowhere", "none"), ("loop", "loop"), ("root", self.origin)):
+            os.symlink(target, os.path.join(self.origin, name))
+        os.symlink(os.path.join(self.origin, "plain"), os.path.join(self.origin, "same"))
+        self.assertEqual(self.daemon.forebay("ls").stdout,
+                         b"plain\nsame\n\xff\xfe not utf-8\n")
+        for name in ("out", "outfile", "up", "nowhere", "loop", "out/passwd"):
+            self.assertIn(b"No such file", self.daemon.forebay("get", name).stderr)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if not hw_test.has_io_uring():
+        print("hw_posix_test: skipped: no io_uring here")
+        sys.exit(77)
+    unittest.main()

@@ -37,7 +37,7 @@ static_assert(sizeof(struct fb_choice) == 16, "three choices a partition are 3 M
 
 static inline bool fb_member_owns(const struct fb_member *member)
 {
-    FB_ASSERT(member->weight <= 65535);
+    FB_ASSERT(member->weight <= FB_WEIGHT_MAX);
     FB_ASSERT(member->node != FB_NONE);
     return member->weight > 0 && member->is_up;
 }

@@ -82,7 +82,7 @@ static bool members_take(struct fb_view *view, const struct fb_view_plan *plan)
     for (uint32_t i = 0; i < plan->member_count; i++) {
         const struct fb_member *member = &view->members[i];
         bool is_repeated = i > 0 && member->node == view->members[i - 1].node;
-        if (is_repeated || member->node == FB_NONE || member->weight > 65535)
+        if (is_repeated || member->node == FB_NONE || member->weight > FB_WEIGHT_MAX)
             return false;
         if (!fb_member_owns(member))
             continue;

@@ -17,10 +17,12 @@
 
 #include "key.h"
 
+enum { FB_WEIGHT_MAX = 65535 };
+
 struct fb_member {
     uint32_t node;   /* id, unique */
     uint32_t domain; /* failure domain */
-    uint32_t weight; /* 1..65535, share of the keys; 0: member that owns nothing */
+    uint32_t weight; /* 1..FB_WEIGHT_MAX, share of the keys; 0: member that owns nothing */
     uint32_t is_up;  /* 0: listed but owns nothing */
 };
 

@@ -1,42 +1,86 @@
-/* See address.h. Names are looked up once, when the daemon starts. */
+/* See address.h. */
 #include "hw/address.h"
 
-#include "core/panic.h"
 #include "hw/patience.h"
 #include "hw/settings.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { BACKLOG = 1024 };
 
-void fb_address_resolve(const char *text, bool is_own, struct sockaddr_storage *address,
-                        struct fb_error *error)
-{
+/* The two parts of a fine text. */
+struct parts {
     char host[FB_ADDRESS_MAX];
+    const char *port;
+};
+
+static bool port_is_fine(const char *text)
+{
+    char *end;
+    unsigned long port = strtoul(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && port > 0 && port <= 65535;
+}
+
+static bool parts_take(const char *text, struct parts *parts)
+{
     const char *colon = strrchr(text, ':');
-    FB_ASSERT(colon != NULL && strlen(text) < sizeof(host));
-    size_t length = (size_t)(colon - text);
-    bool has_brackets = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    memcpy(host, text + has_brackets, length - 2 * (size_t)has_brackets);
-    host[length - 2 * (size_t)has_brackets] = '\0';
-    const struct addrinfo wish = {.ai_family = AF_UNSPEC,
-                                  .ai_socktype = SOCK_STREAM,
-                                  .ai_flags = AI_NUMERICSERV | (is_own ? AI_PASSIVE : 0)};
+    size_t length = colon != NULL ? (size_t)(colon - text) : 0;
+    if (colon == NULL || strlen(text) >= sizeof(parts->host) || !port_is_fine(colon + 1))
+        return false;
+    bool begins = length > 0 && text[0] == '[', ends = length > 1 && text[length - 1] == ']';
+    if (begins != ends || (begins && length == 2))
+        return false;
+    length -= 2 * (size_t)begins;
+    memcpy(parts->host, text + begins, length);
+    parts->host[length] = '\0';
+    parts->port = colon + 1;
+    return strpbrk(parts->host, " \t\r\n[]/@") == NULL;
+}
+
+bool fb_address_is_fine(const char *text)
+{
+    struct parts parts;
+    return parts_take(text, &parts) && parts.host[0] != '\0';
+}
+
+static int parts_look_up(const struct parts *parts, int flags, struct sockaddr_storage *address)
+{
+    const struct addrinfo wish = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
     struct addrinfo *found = NULL;
-    int code = getaddrinfo(host[0] != '\0' ? host : NULL, colon + 1, &wish, &found);
-    if (code != 0) {
-        fb_error_set(error,
-                     "address %s: %s: write an address, or a name that this host can look up", text,
-                     gai_strerror(code));
-        return;
-    }
+    int code = getaddrinfo(parts->host[0] != '\0' ? parts->host : NULL, parts->port, &wish, &found);
+    if (code != 0)
+        return code;
     memset(address, 0, sizeof(*address));
     memcpy(address, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
+    return 0;
+}
+
+bool fb_address_parse(const char *text, struct sockaddr_storage *address)
+{
+    struct parts parts;
+    return parts_take(text, &parts) && parts_look_up(&parts, AI_NUMERICHOST, address) == 0;
+}
+
+void fb_address_resolve(const char *text, bool is_own, struct sockaddr_storage *address,
+                        struct fb_error *error)
+{
+    struct parts parts;
+    if (!parts_take(text, &parts)) {
+        fb_error_set(error, "address %s: write HOST:PORT, e.g. 10.0.0.1:7700", text);
+        return;
+    }
+    int code = parts_look_up(&parts, is_own ? AI_PASSIVE : 0, address);
+    if (code != 0)
+        fb_error_set(error,
+                     "address %s: %s: write an address, or a name that this host can look up", text,
+                     gai_strerror(code));
 }
 
 int fb_address_listen(const char *key, const char *text, struct fb_error *error)

@@ -1,4 +1,5 @@
-/* HOST:PORT texts as socket addresses; the settings' loader has seen to their form. */
+/* HOST:PORT texts, from a config or from a record that anybody may have written, as socket
+ * addresses. */
 #ifndef FB_HW_ADDRESS_H
 #define FB_HW_ADDRESS_H
 
@@ -6,7 +7,15 @@
 
 #include <sys/socket.h>
 
-/* is_own: to listen on. Errors: error set: no such host. */
+/* Is it HOST:PORT, a port in figures from 1 to 65535, a host without blanks and in whole brackets?
+ */
+bool fb_address_is_fine(const char *text);
+
+/* Without asking anybody; false: the host is a name, or the text is no address. */
+bool fb_address_parse(const char *text, struct sockaddr_storage *address);
+
+/* Asks the resolver where the host is a name, and may wait for it. is_own: to listen on. Errors:
+ * error set: no address, no such host. */
 void fb_address_resolve(const char *text, bool is_own, struct sockaddr_storage *address,
                         struct fb_error *error);
 

@@ -198,6 +198,8 @@ static bool view_set(struct fb_loop *loop, const struct fb_member_settings *list
                      uint64_t version)
 {
     const struct fb_settings *settings = loop->settings;
+    if (count == 0)
+        return false;
     uint64_t size_bytes = fb_view_size_bytes(count);
     struct fb_member *members = calloc(count, sizeof(*members));
     struct fb_view *view = aligned_alloc(8, (size_bytes + 7) / 8 * 8);
@@ -232,8 +234,12 @@ void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
     tcp_peers_set(loop, list->members, list->count, &error);
     bool is_fine =
         !fb_error_is_set(&error) && view_set(loop, list->members, list->count, list->revision);
-    fb_log(is_fine ? FB_LOG_INFO : FB_LOG_ERROR, "members_changed", "members=%u reason=\"%s\"",
-           list->count, fb_error_is_set(&error) ? error.text : "");
+    loop->members_left_out = list->left_out;
+    fb_log(is_fine ? FB_LOG_INFO : FB_LOG_ERROR, "members_changed",
+           "members=%u left_out=%u reason=\"%s\"", list->count, list->left_out,
+           fb_error_is_set(&error) ? error.text
+           : is_fine               ? ""
+                                   : "no placement can be made of them: the last one stands");
 }
 
 void loop_fence(struct fb_loop *loop, bool is_fenced)
@@ -263,6 +269,7 @@ static void view_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error))
         tcp_peers_set(loop, list.members != NULL ? list.members : settings->members,
                       list.members != NULL ? list.count : settings->member_count, error);
+    loop->members_left_out = list.left_out;
     fb_member_list_free(&list);
 }
 

@@ -63,7 +63,7 @@ struct fb_loop {
     struct fb_reads reads;
     struct fb_recorder recorder;
     struct fb_members *members; /* NULL: a list that does not change */
-    uint32_t member_count;
+    uint32_t member_count, members_left_out;
     struct work *works;
     struct work *work_free;
     uint32_t work_count;
@@ -129,6 +129,11 @@ const char *pull_asked(struct fb_tcp_connection *connection, const struct fb_wir
 void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2]);
 void pull_send(struct fb_tcp_connection *connection);
 void pull_sent(struct fb_tcp_connection *connection, uint32_t size);
+
+/* tcp_lookup.c */
+/* Finds out where it is, now or before long; nothing changes while that is not known. */
+void tcp_peer_look_up(struct fb_loop *loop, struct fb_tcp_peer *peer);
+void tcp_lookups_close(struct fb_tcp *tcp);
 
 /* tcp.c */
 void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *members, uint32_t count,

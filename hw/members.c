@@ -2,6 +2,7 @@
 #include "hw/members.h"
 
 #include "core/panic.h"
+#include "hw/address.h"
 #include "hw/etcd.h"
 #include "hw/loop_internal.h"
 
@@ -12,8 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <xxhash.h>
 
-enum { LOOKS_A_LEASE = 3, JOIN_LEASES_MAX = 3 };
+enum {
+    LOOKS_A_LEASE = 3,
+    JOIN_LEASES_MAX = 3,
+    BAD_MAX = 64, /* records told of that are not understood; the others are only counted */
+};
 
 struct fb_members {
     struct fb_loop *loop;
@@ -21,10 +27,13 @@ struct fb_members {
     struct fb_etcd etcd;
     uint64_t lease, alive_ns, lease_ns;
     struct fb_member_list seen;              /* the last list */
+    uint64_t bad[BAD_MAX], bad_now[BAD_MAX]; /* hashes of bad records: of the last look, of this */
+    uint32_t bad_count, bad_now_count, left_out;
     struct fb_offload_task task;             /* tells the loop */
     struct fb_member_list told;              /* what it is told; under the mutex */
     bool is_telling, is_fenced, is_stopping; /* under the mutex */
     bool has_thread;
+    bool is_taken; /* its record was, when last looked at */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t stop;
@@ -44,20 +53,77 @@ static void value_put(const struct fb_settings *settings, char text[FB_ADDRESS_M
              settings->weight);
 }
 
+/* A whole number from min to max and nothing else; false: it is none. */
+static bool number_take(const char *text, uint32_t min, uint32_t max, uint32_t *number)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value > max || value < min)
+        return false;
+    *number = (uint32_t)value;
+    return true;
+}
+
+/* The member that a record tells of; what is wrong with it; NULL: nothing. Whoever reaches the
+ * store may have written it. */
+static const char *member_parse(const struct fb_members *members, const char *key,
+                                const char *value, struct fb_member_settings *member)
+{
+    char words[3][FB_ADDRESS_MAX], more[2];
+    size_t prefix = strlen(members->prefix);
+    *member = (struct fb_member_settings){.member = {.is_up = 1}};
+    static_assert(FB_ADDRESS_MAX == 128, "the format says so");
+    if (strncmp(key, members->prefix, prefix) != 0 ||
+        !number_take(key + prefix, 0, FB_NONE - 1, &member->member.node))
+        return "its key ends in no node's id";
+    if (sscanf(value, "%127s %127s %127s %1s", words[0], words[1], words[2], more) != 3)
+        return "it is not ADDRESS DOMAIN WEIGHT";
+    if (!fb_address_is_fine(words[0]))
+        return "its address is not HOST:PORT";
+    if (!number_take(words[1], 0, UINT32_MAX, &member->member.domain))
+        return "its domain is no number";
+    if (!number_take(words[2], 0, FB_WEIGHT_MAX, &member->member.weight))
+        return "its weight is not 0 to 65535";
+    memcpy(member->address, words[0], sizeof(member->address));
+    return NULL;
+}
+
+/* Says once what is wrong with a record, until it is another. */
+static void bad_record(struct fb_members *members, const char *key, const char *value,
+                       const char *fault)
+{
+    char quoted[FB_LOG_QUOTE_MAX];
+    uint64_t hash = XXH3_64bits_withSeed(value, strlen(value), XXH3_64bits(key, strlen(key)));
+    bool is_known = false;
+    for (uint32_t i = 0; i < members->bad_count; i++)
+        is_known = is_known || members->bad[i] == hash;
+    if (members->bad_now_count < BAD_MAX)
+        members->bad_now[members->bad_now_count++] = hash;
+    else
+        is_known = true; /* so many are told of; each look counts them */
+    members->left_out++;
+    if (!is_known)
+        fb_log(FB_LOG_WARNING, "member_left_out", "key=%s reason=\"%s\"", fb_log_quote(key, quoted),
+               fault);
+}
+
 static void member_take(void *context, const char *key, const char *value)
 {
     struct fb_members *members = context;
     struct fb_member_list *list = &members->seen;
-    struct fb_member_settings member = {.member = {.is_up = 1}};
-    static_assert(FB_ADDRESS_MAX == 128, "the format says so");
-    int fields =
-        sscanf(value, "%127s %u %u", member.address, &member.member.domain, &member.member.weight);
-    const char *id = key + strlen(members->prefix);
-    char *end;
-    member.member.node = (uint32_t)strtoul(id, &end, 10);
-    if (fields != 3 || *id == '\0' || *end != '\0' || list->count == members->settings->members_max)
-        return;
-    list->members[list->count++] = member;
+    struct fb_member_settings member;
+    const char *fault = member_parse(members, key, value, &member);
+    if (fault == NULL && list->count == members->settings->members_max)
+        fault = "there are members_max already";
+    for (uint32_t i = 0; i < list->count && fault == NULL; i++) {
+        if (list->members[i].member.node == member.member.node)
+            fault = "another record has its id";
+    }
+    if (fault != NULL)
+        bad_record(members, key, value, fault);
+    else
+        list->members[list->count++] = member;
 }
 
 static int member_compare(const void *a, const void *b)
@@ -74,15 +140,20 @@ static enum fb_etcd_code look(struct fb_members *members, bool *has_changed)
         .members = calloc(members->settings->members_max, sizeof(*before.members)),
         .revision = before.revision};
     FB_ASSERT(members->seen.members != NULL);
+    members->bad_now_count = 0;
+    members->left_out = 0;
     enum fb_etcd_code code = fb_etcd_list(&members->etcd, members->prefix, member_take, members);
     if (code != FB_ETCD_FINE) {
         fb_member_list_free(&members->seen);
         members->seen = before;
         return code;
     }
+    memcpy(members->bad, members->bad_now, sizeof(members->bad));
+    members->bad_count = members->bad_now_count;
+    members->seen.left_out = members->left_out;
     qsort(members->seen.members, members->seen.count, sizeof(*before.members), member_compare);
     *has_changed =
-        before.count != members->seen.count ||
+        before.count != members->seen.count || before.left_out != members->seen.left_out ||
         memcmp(before.members, members->seen.members, before.count * sizeof(*before.members)) != 0;
     members->seen.revision += *has_changed;
     fb_member_list_free(&before);
@@ -164,6 +235,28 @@ static bool nap(struct fb_members *members, uint64_t nap_ns)
     return is_stopping;
 }
 
+static bool own_is_seen(const struct fb_members *members)
+{
+    const struct fb_settings *settings = members->settings;
+    for (uint32_t i = 0; i < members->seen.count; i++) {
+        const struct fb_member_settings *member = &members->seen.members[i];
+        if (member->member.node == settings->node)
+            return strcmp(member->address, settings->listen) == 0;
+    }
+    return false;
+}
+
+/* Its lease lives, and somebody has removed or overwritten its record. */
+static void own_make_again(struct fb_members *members)
+{
+    bool was_taken = members->is_taken;
+    enum fb_etcd_code code = join_once(members);
+    members->is_taken = code == FB_ETCD_TAKEN;
+    if (members->is_taken && !was_taken)
+        fb_log(FB_LOG_ERROR, "record_taken",
+               "remedy=\"somebody has overwritten this node's record in etcd: remove it\"");
+}
+
 /* Stays a member; GONE: it is none any more. */
 static enum fb_etcd_code stay(struct fb_members *members, bool *has_changed)
 {
@@ -173,6 +266,8 @@ static enum fb_etcd_code stay(struct fb_members *members, bool *has_changed)
         members->alive_ns = began_ns;
         code = look(members, has_changed);
     }
+    if (code == FB_ETCD_FINE && !own_is_seen(members))
+        own_make_again(members);
     bool is_silent = loop_clock_ns() - members->alive_ns > members->lease_ns;
     return code == FB_ETCD_AWAY && is_silent ? FB_ETCD_GONE : code;
 }

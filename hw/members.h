@@ -11,6 +11,8 @@
  *  3. etcd being away for less than a lease changes nothing: the last list stands.
  *  4. A fenced node takes no writes, commits and removals: the others may count it as gone. It goes
  *     on reading with the last list, draining what it has promised, and trying to join.
+ *  5. A record that is not understood is left out, said once, and looked at again: whoever reaches
+ *     the store may have written it.
  * One thread does it, over etcd's HTTP API (/v3). Decides nothing: the list becomes a view, and the
  * view an event. */
 #ifndef FB_HW_MEMBERS_H
@@ -31,6 +33,7 @@ void fb_members_close(struct fb_members *members);
 struct fb_member_list {
     struct fb_member_settings *members; /* by id */
     uint32_t count;
+    uint32_t left_out; /* records that were not understood, or for which there was no room */
     uint64_t revision;
 };
 

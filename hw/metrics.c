@@ -84,6 +84,9 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     latency(&page, &stats->get_latency_ns);
     gauge(&page, "ready", "1: clients can be served", is_ready);
     gauge(&page, "members", "members of the cluster", loop->member_count);
+    gauge(&page, "members_left_out",
+          "records of members that are not understood or find no room: see the log",
+          loop->members_left_out);
     gauge(&page, "peers_connected", "peers to which messages can be sent now",
           fb_tcp_connected(&loop->tcp));
     gauge(&page, "clients", "clients of this machine", loop->local.session_count);

@@ -3,6 +3,7 @@
 #include "hw/settings.h"
 
 #include "core/panic.h"
+#include "hw/address.h"
 #include "hw/log.h"
 #include "models/scenario_internal.h"
 #include "models/units.h"
@@ -36,10 +37,7 @@ static void text_require(struct fb_map *map, const char *key, char *text, uint64
 static void address_require(struct fb_map *map, const char *key, char *address)
 {
     text_require(map, key, address, FB_ADDRESS_MAX);
-    const char *colon = strrchr(address, ':');
-    char *end = NULL;
-    unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
-    if (colon == NULL || colon == address || *end != '\0' || port == 0 || port > 65535)
+    if (!fb_error_is_set(map->error) && !fb_address_is_fine(address))
         fb_map_fault(map, key, "\"%.64s\" is no address: write HOST:PORT, e.g. 10.0.0.1:7700",
                      address);
 }
@@ -111,7 +109,7 @@ static void member_load(struct fb_map *list, uint32_t i, struct fb_settings *set
     member->member =
         (struct fb_member){.node = (uint32_t)fb_map_count(&map, "id", 0, FB_NONE - 1),
                            .domain = (uint32_t)fb_map_count_or(&map, "domain", i, 0, UINT32_MAX),
-                           .weight = (uint32_t)fb_map_count_or(&map, "weight", 1, 0, 65535),
+                           .weight = (uint32_t)fb_map_count_or(&map, "weight", 1, 0, FB_WEIGHT_MAX),
                            .is_up = 1};
     address_require(&map, "address", member->address);
     for (uint32_t k = 0; k < i; k++) {
@@ -138,7 +136,7 @@ static void membership_load(struct fb_map *root, struct fb_settings *settings)
         settings->lease_ns =
             fb_map_ns_or(&map, "lease", 10 * second_ns, 2 * second_ns, 3600 * second_ns);
         settings->domain = (uint32_t)fb_map_count_or(&map, "domain", settings->node, 0, UINT32_MAX);
-        settings->weight = (uint32_t)fb_map_count_or(&map, "weight", 1, 1, 65535);
+        settings->weight = (uint32_t)fb_map_count_or(&map, "weight", 1, 1, FB_WEIGHT_MAX);
         settings->members_max =
             (uint32_t)fb_map_count_or(&map, "members_max", 64, 1, FB_MEMBERS_MAX);
         if (fb_map_has(root, "members"))

@@ -175,10 +175,8 @@ void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *member
     tcp->peer_count = kept;
     for (uint32_t i = 0; i < count && !fb_error_is_set(error); i++) {
         const struct fb_member_settings *member = &members[i];
-        struct sockaddr_storage address;
         if (member->member.node == loop->settings->node)
             continue;
-        fb_address_resolve(member->address, false, &address, error);
         struct fb_tcp_peer *peer = tcp_peer(tcp, member->member.node);
         bool is_new = peer == NULL;
         if (is_new && tcp->peer_count == loop->settings->members_max) {
@@ -189,7 +187,13 @@ void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *member
             peer = &tcp->peers[tcp->peer_count++];
         if (is_new)
             *peer = (struct fb_tcp_peer){.node = member->member.node};
-        peer->address = address;
+        bool has_moved = strcmp(peer->text, member->address) != 0;
+        if (has_moved) {
+            memcpy(peer->text, member->address, sizeof(peer->text));
+            peer->address.ss_family = AF_UNSPEC;
+            peer->is_asked = false;
+            tcp_peer_look_up(loop, peer);
+        }
         if (is_new)
             qsort(tcp->peers, tcp->peer_count, sizeof(*tcp->peers), peer_compare);
     }
@@ -197,6 +201,7 @@ void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *member
 
 void fb_tcp_close(struct fb_tcp *tcp)
 {
+    tcp_lookups_close(tcp);
     for (uint32_t i = 0; i < tcp->connection_count && tcp->connections != NULL; i++) {
         if (tcp->connections[i].state == FB_TCP_FREE)
             continue;
@@ -216,6 +221,11 @@ static struct fb_tcp_connection *peer_connect(struct fb_loop *loop, struct fb_tc
 {
     if (loop->now_ns < peer->retry_ns)
         return NULL;
+    if (peer->address.ss_family == AF_UNSPEC) {
+        peer->retry_ns = loop->now_ns + retry_first_ns;
+        tcp_peer_look_up(loop, peer);
+        return NULL;
+    }
     int file = socket(peer->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (file < 0)
         return NULL;
@@ -334,6 +344,8 @@ static void peer_lose(struct fb_loop *loop, struct fb_tcp_peer *peer,
     uint32_t doublings =
         peer->failures < RETRY_DOUBLINGS_MAX ? peer->failures : RETRY_DOUBLINGS_MAX;
     peer->retry_ns = loop->now_ns + (retry_first_ns << doublings);
+    if (!was_good)
+        tcp_peer_look_up(loop, peer); /* a name may mean another address by now */
     if (peer->messages == connection)
         peer->messages = NULL;
     for (uint32_t i = 0; i < FB_TCP_PULL_CONNECTIONS_MAX; i++) {

@@ -16,6 +16,7 @@
 #ifndef FB_HW_TCP_H
 #define FB_HW_TCP_H
 
+#include "hw/offload.h"
 #include "hw/settings.h"
 #include "hw/tcp_secure.h"
 #include "hw/uring.h"
@@ -29,6 +30,7 @@ enum {
     FB_TCP_PULL_CONNECTIONS_MAX = 16,
     FB_TCP_ACCEPTED_EXTRA = 64,  /* connections that have not greeted yet */
     FB_TCP_ANSWERS_AT_ONCE = 16, /* small ones, that leave together */
+    FB_TCP_LOOKUPS_MAX = 16,     /* names looked up at once; more: when they are wanted again */
 };
 
 static_assert((int)FB_TCP_IN_BYTES >= (int)FB_WIRE_FRAME_MAX + (int)FB_WIRE_OFFERED_MAX,
@@ -87,9 +89,11 @@ struct fb_tcp_connection {
 
 struct fb_tcp_peer {
     uint32_t node;
-    uint32_t failures; /* in a row */
-    uint64_t retry_ns; /* not connected again before then */
-    struct sockaddr_storage address;
+    uint32_t failures;               /* in a row */
+    uint64_t retry_ns;               /* not connected again before then */
+    char text[FB_ADDRESS_MAX];       /* HOST:PORT */
+    struct sockaddr_storage address; /* family 0: not known yet */
+    bool is_asked, is_lost;          /* a name that is being looked up; whose last look-up failed */
     struct fb_tcp_connection *messages;
     struct fb_tcp_connection *pulls[FB_TCP_PULL_CONNECTIONS_MAX];
     struct work *waiting_head, *waiting_tail; /* pulls that found all connections full */
@@ -106,6 +110,8 @@ struct fb_tcp {
     struct fb_tls *tls; /* NULL: connections are not encrypted */
     int listener;       /* -1: a cluster of one */
     struct fb_io accept;
+    struct fb_offload resolver; /* threads that look names up; none until there is a name */
+    struct tcp_lookup *lookups;
     struct fb_wire_frame frame; /* the one being looked at */
     struct fb_tcp_offered offered;
     uint64_t messages_dropped;
@@ -115,7 +121,7 @@ struct fb_tcp {
 /* Bytes that connections take at most. */
 uint64_t fb_tcp_size_bytes(const struct fb_settings *settings);
 
-/* Resolves the members' addresses and listens. Errors: error set. */
+/* Listens. Errors: error set. */
 void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *error);
 void fb_tcp_close(struct fb_tcp *tcp);
 

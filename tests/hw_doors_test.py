@@ -7,6 +7,7 @@ usage: hw_doors_test.py BUILD [unittest's arguments]     exit code 77: there is 
 
 import fcntl
 import os
+import random
 import signal
 import socket
 import struct
@@ -17,7 +18,7 @@ import unittest
 
 import hw_test
 import stranger
-from hw_test import Case, Daemon
+from hw_test import Case, Daemon, free_ports
 from stranger import Client
 
 TOKEN = b"a token of the test, long enough"
@@ -167,6 +168,44 @@ class SocketPath(Case):
             for daemon in daemons:
                 daemon.communicate()
             self.assertEqual(left.returncode, 0)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "names of its own need root")
+class Names(Served):
+    """Members whose addresses are names, which come and move."""
+
+    def hosts(self, text):
+        with open(self.path("hosts"), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_names_that_come_late_and_move_are_found(self):
+        self.hosts("127.0.0.1 localhost\n")
+        ports = free_ports(2)
+        members = hw_test.PAIR.format(port0=ports[0], port1=ports[1]).replace(
+            '"127.0.0.1:%d"' % ports[1], '"moving.test:%d"' % ports[1])
+        text = hw_test.CONFIG.format(folder=self.folder) + members
+        config = self.write("named.yaml", text.encode())
+        own = ("unshare", "-m", "sh", "-c",
+               'mount --bind "$0" /etc/hosts && exec "$@"', self.path("hosts"))
+        self.content = self.object("data", 700001)
+        begun = time.monotonic()
+        daemon = Daemon(self, config, wrapper=own)
+        self.assertLess(time.monotonic() - begun, 8)  # it starts without the name
+        self.reads(daemon)
+        self.assertEqual(daemon.status()["peers_connected"], "0")
+        for host in ("127.0.0.1", "127.0.0.2"):
+            other = Daemon(self, config, "node=1", "listen=%s:%d" % (host, ports[1]),
+                           "client.socket=" + self.path("other"), name=host)
+            self.hosts("%s moving.test\n" % host)
+            daemon.wait_until(lambda: self.is_connected(daemon))
+            self.assertEqual(other.stop(), 0)
+        self.assertEqual(daemon.log().count("event=name_not_found"), 1)
+
+    def is_connected(self, daemon):
+        name = "n%d" % random.randrange(1 << 60)
+        self.object(name, 300000)
+        daemon.forebay("get", name)  # asks the other for one of its blocks, or soon will
+        return daemon.status()["peers_connected"] == "1"
 
 
 def lingering_pair():

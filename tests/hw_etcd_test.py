@@ -149,6 +149,50 @@ class Etcd(Case):
         self.assertIn("event=fenced", first.log())
         self.members(first, 1)
 
+    def put(self, node, value):
+        """Somebody writes a member's record."""
+        self.ask("/v3/kv/put", {"key": self.encode("/forebay/test/members/%s" % node),
+                                "value": self.encode(value)})
+
+    def test_records_that_nobody_understands_are_left_out_and_said_once(self):
+        content = self.object("data", 1 << 20)
+        daemons = [self.start(0), self.start(1)]
+        bad = {"2": "bogus 0 1", "3": "127.0.0.1:http 0 1", "4": "[%s]:1 x 1" % ("a" * 120),
+               "5": "127.0.0.1:1 0 4294967295", "6": "127.0.0.1:1 -1 1", "7": "",
+               "8": "127.0.0.1:1 0 1 more", "9x": "127.0.0.1:1 0 1", "": "127.0.0.1:1 0 1",
+               "4294967295": "127.0.0.1:1 0 1", "01": "127.0.0.1:1 0 1", "a": "\0" * 500,
+               "10": "a" * 3000 + ":1 0 1", "11": "127.0.0.1:99999 0 1"}
+        for node, value in bad.items():
+            self.put(node, value)
+        for daemon in daemons:
+            daemon.wait_until(lambda d=daemon: d.log().count("event=member_left_out") >=
+                              len(bad) - 1)  # an empty value is no value to etcd's gateway
+            self.members(daemon, 2)
+            self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        self.put("2", "127.0.0.1:1 0 1")  # understood again
+        self.members(daemons[0], 3)
+        self.start(20)  # among the others
+        self.members(daemons[0], 4)
+        self.assertLessEqual(daemons[0].log().count("event=member_left_out"), len(bad))
+
+    def test_no_record_at_all_changes_nothing(self):
+        content = self.object("data", 1 << 20)
+        daemon = self.start(0)
+        everything = {"key": self.encode("/forebay/"), "range_end": self.encode("/forebay0")}
+        self.ask("/v3/kv/deleterange", everything)
+        self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        key = {"key": self.encode("/forebay/test/members/0")}
+        daemon.wait_until(lambda: "kvs" in self.ask("/v3/kv/range", key))  # it writes it again
+        self.put(0, "overwritten")
+        daemon.wait_until(lambda: "event=record_taken" in daemon.log())
+        self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        self.ask("/v3/kv/deleterange", key)
+        daemon.wait_until(lambda: "kvs" in self.ask("/v3/kv/range", key))
+
+    @staticmethod
+    def encode(text):
+        return base64.b64encode(text.encode()).decode()
+
     def ask(self, path, question):
         url = "http://127.0.0.1:%d%s" % (self.ports[0], path)
         with urllib.request.urlopen(url, json.dumps(question).encode(), timeout=5) as answer:

@@ -3,6 +3,8 @@
 
 #include "panic.h"
 
+#include <stdbool.h>
+
 struct fb_header fb_header_of_write(const struct fb_op *op)
 {
     FB_ASSERT(op->kind == FB_OP_WRITE);
@@ -52,6 +54,37 @@ uint32_t fb_header_next(const struct fb_header_page *page, uint32_t unit)
     while (unit < FB_UNITS_PER_CHUNK && page->headers[unit].state == FB_HEADER_NONE)
         unit++;
     return unit < FB_UNITS_PER_CHUNK ? unit : FB_NONE;
+}
+
+uint64_t fb_header_owed_bytes(const struct fb_header_page *page, uint32_t *count)
+{
+    uint64_t bytes = 0;
+    FB_ASSERT(page != 0);
+    *count = 0;
+    for (uint32_t unit = 0; unit < FB_UNITS_PER_CHUNK; unit++) {
+        bool is_owed = page->headers[unit].state == FB_HEADER_OWED;
+        bytes += is_owed ? page->headers[unit].size : 0;
+        *count += is_owed;
+    }
+    FB_ASSERT(*count <= FB_UNITS_PER_CHUNK);
+    return bytes;
+}
+
+uint64_t fb_header_join(struct fb_header_page *page, uint64_t page_fine,
+                        const struct fb_header_page *second, uint64_t second_fine)
+{
+    static_assert(FB_UNITS_PER_CHUNK == 64, "a bit map of a page's headers");
+    uint64_t unknown = ~(page_fine | second_fine);
+    FB_ASSERT(page != second);
+    for (uint32_t unit = 0; unit < FB_UNITS_PER_CHUNK; unit++) {
+        uint64_t bit = UINT64_C(1) << unit;
+        if (unknown & bit)
+            page->headers[unit] = (struct fb_header){.state = FB_HEADER_NONE};
+        else if (!(page_fine & bit))
+            page->headers[unit] = second->headers[unit];
+        FB_ASSERT(page->headers[unit].state <= FB_HEADER_OWED);
+    }
+    return unknown;
 }
 
 _Bool fb_header_scan(struct fb_header_page *const *pages, uint64_t page_count, uint64_t *cursor,

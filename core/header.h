@@ -4,6 +4,9 @@
  * Invariants:
  *  1. No two headers of a page overlap: a write replaces those of all bytes that it touches.
  *  2. A header says what was written, not what is there now: bytes are trusted through the digest.
+ *  3. A driver keeps each page twice, and writes the first one first. A header that cannot be read
+ *     in the one is taken from the other; one that can be read in neither may be of an owed block,
+ *     and is never taken for an empty one.
  * Plain data without pointers, as it lies on the device; drivers store and fetch it. */
 #ifndef FB_CORE_HEADER_H
 #define FB_CORE_HEADER_H
@@ -29,6 +32,15 @@ void fb_header_settle(struct fb_header_page *page, uint64_t unit_bytes, uint64_t
 
 /* The first header from `unit` on; FB_NONE: there is none. */
 uint32_t fb_header_next(const struct fb_header_page *page, uint32_t unit);
+
+/* Bytes of the page's owed blocks; *count: how many they are. */
+uint64_t fb_header_owed_bytes(const struct fb_header_page *page, uint32_t *count);
+
+/* Takes from the second copy of a page what cannot be read in the first. *_fine: bit maps by unit
+ * of the headers that can be. Returns those that can be read in neither; in `page` they are empty
+ * then, so that it can be used. */
+uint64_t fb_header_join(struct fb_header_page *page, uint64_t page_fine,
+                        const struct fb_header_page *second, uint64_t second_fine);
 
 /* SCAN over pages in memory, by chunk (NULL: nothing was written there): the first header from
  * *cursor on, and the cursor of the next. False: there is none. */

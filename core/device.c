@@ -66,7 +66,14 @@ static void device_free(struct fb_node *node, uint32_t slot)
     entry->is_resident = 0;
 }
 
-static bool device_evict(struct fb_node *node)
+bool device_is_full(struct fb_node *node)
+{
+    FB_ASSERT(node->device_entries_max > 0);
+    FB_ASSERT(fb_cache_count(node_device_cache(node)) <= node->device_entries_max);
+    return fb_cache_count(node_device_cache(node)) == node->device_entries_max;
+}
+
+bool device_evict(struct fb_node *node)
 {
     struct fb_cache *cache = node_device_cache(node);
     for (uint32_t i = 0; i < FB_EVICT_TRIES_MAX; i++) {
@@ -163,6 +170,7 @@ static void budget_spend(struct fb_node *node, uint64_t size_bytes)
     node->device_ready_ns += size_bytes * 1000000000u / rate;
 }
 
+/* writer FB_NONE: write-behind; else the put that waits for it. */
 void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uint32_t writer,
                         uint64_t hold_id)
 {
@@ -200,10 +208,34 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
     if (is_owed && is_block)
         op->block = dirty_block(node, entry->fill);
     op->digest = entry->digest;
-    op->header_state = is_owed && is_block ? FB_HEADER_OWED : FB_HEADER_CLEAN;
+    write->is_owed = is_owed && is_block;
+    op->header_state = write->is_owed ? FB_HEADER_OWED : FB_HEADER_CLEAN;
     budget_spend(node, entry->size_bytes);
     node->stats.device_writes++;
     node->stats.device_write_bytes += entry->size_bytes;
+}
+
+/* A copy on the drive is no promise any more. A MARK that finds no room is only worth a store of
+ * what is at the origin already, after a crash. */
+void device_mark(struct step *step, uint32_t device_slot)
+{
+    FB_ASSERT(device_slot != FB_NONE);
+    FB_ASSERT(node_device_entries(step->node)[device_slot].first_unit != FB_NONE);
+    if (step_room(step) == 0)
+        return;
+    struct fb_op *op = step_op(step, FB_OP_MARK);
+    op->span = (struct fb_span){.region = FB_REGION_DEVICE, .peer = FB_NONE};
+    op->source = device_span(step->node, device_slot);
+    op->block = (struct fb_block){.object = FB_OBJECT_NONE};
+}
+
+/* Is the written copy what a record promises? */
+static bool device_is_promised(struct fb_node *node, const struct device_write *write)
+{
+    const struct entry *entry = &node_entries(node)[write->slot];
+    FB_ASSERT(write->device_slot != FB_NONE);
+    return (entry->flags & ENTRY_DIRTY) &&
+           node_dirty(node)[entry->fill].device_slot == write->device_slot;
 }
 
 void device_write_done(struct step *step, uint32_t index, uint32_t generation,
@@ -220,11 +252,15 @@ void device_write_done(struct step *step, uint32_t index, uint32_t generation,
     if (status == FB_OK && !entry->is_forgotten) {
         entry->is_resident = 1;
     } else {
+        if (write->is_owed)
+            device_mark(step, write->device_slot);
         device_free(node, write->device_slot);
         fb_cache_remove(node_device_cache(node), write->device_slot);
     }
     if (write->writer != FB_NONE)
         hold_written(step, write->slot, write->writer, write->hold_id, status);
+    if (write->is_owed && entry->is_resident && !device_is_promised(node, write))
+        device_mark(step, write->device_slot); /* stored or forgotten meanwhile */
     memory_unpin(node, write->slot);
     memory_settle(node, write->slot);
     write->generation++;

@@ -69,20 +69,6 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
     return true;
 }
 
-/* Its copy on the drive is no promise any more. A MARK that finds no room is only worth a store of
- * what is at the origin already, after a crash. */
-static void dirty_unmark(struct step *step, uint32_t device_slot)
-{
-    FB_ASSERT(device_slot != FB_NONE);
-    if (step_room(step) > 0) {
-        struct fb_op *op = step_op(step, FB_OP_MARK);
-        op->span = (struct fb_span){.region = FB_REGION_DEVICE, .peer = FB_NONE};
-        op->source = device_span(step->node, device_slot);
-        op->block = (struct fb_block){.object = FB_OBJECT_NONE};
-    }
-    device_read_end(step->node, device_slot, false);
-}
-
 /* The block is safe without this copy: it may be evicted from now on. */
 void dirty_clear(struct step *step, uint32_t index)
 {
@@ -92,8 +78,10 @@ void dirty_clear(struct step *step, uint32_t index)
     struct entry *entry = &node_entries(node)[dirty->slot];
     FB_ASSERT(entry->flags & ENTRY_DIRTY);
     dirty_unlink(node, index);
-    if (dirty->device_slot != FB_NONE)
-        dirty_unmark(step, dirty->device_slot);
+    if (dirty->device_slot != FB_NONE) {
+        device_mark(step, dirty->device_slot);
+        device_read_end(node, dirty->device_slot, false);
+    }
     entry->flags = (uint8_t)(entry->flags & ~ENTRY_DIRTY);
     entry->fill = FB_NONE;
     node->dirty_used--;
@@ -113,6 +101,22 @@ struct fb_block dirty_block(struct fb_node *node, uint32_t index)
                              .object = dirty->object,
                              .offset = dirty->offset,
                              .size = node_entries(node)[dirty->slot].size_bytes};
+}
+
+bool fb_node_owes(struct fb_node *node, uint64_t object)
+{
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(object != FB_OBJECT_NONE);
+    for (uint32_t i = node->dirty_oldest; i != FB_NONE; i = node_dirty(node)[i].newer) {
+        if (node_dirty(node)[i].object == object)
+            return true;
+    }
+    for (uint32_t i = 0; i < node->config.fills_max; i++) { /* a holder's, or one found again */
+        const struct fill *fill = &node_fills(node)[i];
+        if (fill->state != FILL_FREE && fill->block.object == object)
+            return true;
+    }
+    return false;
 }
 
 void dirty_check(struct fb_node *node)

@@ -36,7 +36,7 @@
  *      is OWED: bytes and header outlast a loss of power; the others need not. A crash may lose a
  *      MARK, and may leave a header whose bytes are not there: digests tell. SCAN gives the first
  *      header from a cursor on (0: the beginning) and the cursor of the next; ABSENT: there is
- *      none, as with a driver that keeps none.
+ *      none, as with a driver that keeps none; BUSY: it cannot be given now, ask again.
  *  R17 DENIED, READ_ONLY, REFUSED, and of a STORE also FULL and INVALID: asking again is of no use
  *      until somebody helps. Readers, and writers who wait for the origin, hear it at once; what is
  *      owed stays owed, and its STORE is tried again, seldom. is_final in DONE of a FETCH: the

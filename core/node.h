@@ -56,6 +56,12 @@ void fb_node_find(const struct fb_node *node, struct fb_key key, struct fb_found
 /* Bytes that were acknowledged as kept here and that are not known to be at the origin. */
 uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 
+/* Is a block of this object owed here, or on its way to be? Looks through all that is. */
+_Bool fb_node_owes(struct fb_node *node, uint64_t object);
+
+/* Is it still looking for what was on the drive before it started? */
+_Bool fb_node_is_recovering(const struct fb_node *node);
+
 /* Bytes of this node's memory that a tenant's blocks take, those that are being read included; 0:
  * no such tenant. */
 uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant);

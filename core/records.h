@@ -167,7 +167,7 @@ struct lend {
 struct device_write {
     uint64_t hold_id; /* of the put that waits for it */
     uint32_t writer;  /* its node; FB_NONE: nobody waits */
-    uint32_t reserved;
+    uint32_t is_owed; /* by its header */
     uint32_t generation;
     uint32_t slot;
     uint32_t device_slot;

@@ -3,7 +3,8 @@
  *
  *     (start) --no drive, or `recover` is 0--> OVER
  *        '--> SCANNING --DONE: a header--> taken or left --> SCANNING, from the next one on
- *                |  ^ '--no fill, waiter or record free--> PAUSED --the same header again--.
+ *                |  ^ '--no fill, waiter or record free,
+ *                |  |    or DONE: BUSY            --> PAUSED --the same header again-------.
  *                |  '-----------------------------------------------------------------------'
  *                '--DONE: ABSENT, or an error--> ENDING --the last owed block is settled--> OVER
  *
@@ -50,6 +51,11 @@ bool recover_is_running(const struct fb_node *node)
     FB_ASSERT(node->recover_state <= RECOVER_ENDING);
     FB_ASSERT(node->recover_state != 0 || node->recover_reads == 0);
     return node->recover_state != 0;
+}
+
+bool fb_node_is_recovering(const struct fb_node *node)
+{
+    return recover_is_running(node);
 }
 
 static void recover_settle(struct fb_node *node)
@@ -122,6 +128,22 @@ static bool recover_owed(struct step *step, const struct fb_header *header)
     return true;
 }
 
+/* Takes the block's place on the drive. What is owed goes before what is merely cached, so that it
+ * is found under fewer entries than it was written under. False: all of them are of owed blocks. */
+static bool recover_place(struct fb_node *node, const struct fb_header *header, bool is_owed)
+{
+    bool is_taken = device_recover(node, header);
+    FB_ASSERT(node->device_entries_max > 0);
+    while (!is_taken && is_owed && device_is_full(node)) {
+        if (!device_evict(node))
+            return false;
+        is_taken = device_recover(node, header);
+    }
+    node->stats.recovered += is_taken;
+    node->stats.recovered_bytes += is_taken ? header->size : 0;
+    return true;
+}
+
 /* False: it must be looked at again. */
 static bool recover_take(struct step *step, const struct fb_header *header)
 {
@@ -129,11 +151,9 @@ static bool recover_take(struct step *step, const struct fb_header *header)
     bool is_here = device_find(node, header->key) != FB_NONE;
     bool is_owed = header->state == FB_HEADER_OWED && header->object != FB_OBJECT_NONE;
     FB_ASSERT(recover_is_running(node));
-    if (!is_here && device_recover(node, header)) {
-        is_here = true;
-        node->stats.recovered++;
-        node->stats.recovered_bytes += header->size;
-    }
+    if (!is_here && !recover_place(node, header, is_owed))
+        return false;
+    is_here = device_find(node, header->key) != FB_NONE;
     if (!is_here || !is_owed) {
         node->stats.recover_losses += is_owed;
         return true;
@@ -146,14 +166,14 @@ void recover_done(struct step *step, const struct fb_done *done)
     struct fb_node *node = step->node;
     FB_ASSERT(node->recover_state == RECOVER_SCANNING);
     FB_ASSERT(node->recover_generation == id_generation(done->op_id));
-    if (done->status != FB_OK) {
+    if (done->status != FB_OK && done->status != FB_BUSY) {
         if (done->status != FB_ABSENT)
             node->stats.device_errors++;
         node->recover_state = RECOVER_ENDING;
         recover_settle(node);
         return;
     }
-    if (!recover_take(step, &done->header)) {
+    if (done->status == FB_BUSY || !recover_take(step, &done->header)) {
         uint32_t doublings =
             node->recover_pauses < PAUSES_MAX ? node->recover_pauses++ : PAUSES_MAX;
         node->recover_state = RECOVER_PAUSED;

@@ -126,6 +126,7 @@ static uint32_t device_insert(struct fb_node *node, const struct entry *source, 
     return slot;
 }
 
+/* Takes the block of a header into the index. False: it is not sane, or there is no room. */
 bool device_recover(struct fb_node *node, const struct fb_header *header)
 {
     struct fb_cache *cache = node_device_cache(node);

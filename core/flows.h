@@ -61,11 +61,9 @@ void memory_check(struct fb_node *node);
 uint32_t device_find(struct fb_node *node, struct fb_key key); /* FB_NONE: not there, or no tier */
 void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uint32_t writer,
                         uint64_t hold_id);
-void device_write_done(struct step *step, uint32_t index, uint32_t generation,
-                       enum fb_status status);
+void device_write_done(struct step *step, uint32_t write, uint32_t generation, enum fb_status);
 void device_mark(struct step *step, uint32_t device_slot);
 struct fb_span device_span(const struct fb_node *node, uint32_t device_slot);
-/* Takes the block of a header into the index. False: it is not sane, or there is no room. */
 bool device_recover(struct fb_node *node, const struct fb_header *header);
 bool device_is_full(struct fb_node *node);
 bool device_evict(struct fb_node *node); /* false: none that was looked at can go */

@@ -22,6 +22,10 @@ static const char usage[] =
     "  --set KEY=VALUE    overrides a key of the config; may be given many times\n"
     "  --check            only checks the config, and prints what memory it comes to: exit code\n"
     "                     0 when it is fine\n"
+    "  --drain            takes no clients, stores what the drive owes at the origin, and ends:\n"
+    "                     before core.device_size or core.block_size are changed\n"
+    "  --discard-owed     gives up what the drive owes and these settings cannot keep; the log\n"
+    "                     says how many bytes. Without it such a start is refused\n"
     "  --version          prints the version\n\n"
     "SIGTERM and SIGINT end it cleanly: it takes no new clients and files, stores what it has\n"
     "acknowledged at the origin, at most stop_patience long (20 s), and goes; a second one ends\n"
@@ -34,7 +38,7 @@ struct options {
     const char *config;
     const char *assignments[ASSIGNMENTS_MAX];
     uint32_t assignment_count;
-    bool is_check;
+    bool is_check, is_drain, may_discard_owed;
 };
 
 /* Returns the exit code, or -1 to go on. */
@@ -42,7 +46,8 @@ static int options_parse(int argc, char **argv, struct options *options)
 {
     static const struct option table[] = {
         {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
-        {"check", no_argument, NULL, 'k'},        {"help", no_argument, NULL, 'h'},
+        {"check", no_argument, NULL, 'k'},        {"drain", no_argument, NULL, 'd'},
+        {"discard-owed", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
         if (option == 'h') {
@@ -57,6 +62,10 @@ static int options_parse(int argc, char **argv, struct options *options)
             options->config = optarg;
         else if (option == 'k')
             options->is_check = true;
+        else if (option == 'd')
+            options->is_drain = true;
+        else if (option == 'o')
+            options->may_discard_owed = true;
         else if (option == 's' && options->assignment_count < ASSIGNMENTS_MAX)
             options->assignments[options->assignment_count++] = optarg;
         else
@@ -154,6 +163,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "forebayd: %s\n", error.text);
         return EXIT_USAGE;
     }
+    settings.is_draining_only = options.is_drain;
+    settings.may_discard_owed = options.may_discard_owed;
     fb_reload_open(&(struct fb_reload){.config = options.config,
                                        .assignments = options.assignments,
                                        .assignment_count = options.assignment_count,

@@ -1,42 +1,61 @@
-/* The table of headers on the device, behind the cache space: how a daemon that starts again finds
- * its blocks (R16 of core/io.h; core/header.h says what a page of it is).
+/* The tables of headers on the drive: how a daemon that starts again finds its blocks (R16 of
+ * core/io.h; core/header.h says what a page of one is, head.h where they lie).
  *
- *     cache space, core.device_size | superblock | names of objects | one page of headers a chunk
- *
- *  1. The table is of one cluster and one geometry; for another it is made anew, and empty.
- *  2. Each header has a checksum: one that was written half is none.
- *  3. It is written through the page cache: a killed daemon loses nothing, a loss of power what the
- *     kernel had not written; what was promised is synced before it is acknowledged.
- *  4. Names: the core knows objects by handles, which mean nothing without the daemon's table of
- *     names. Those of the last NAMES_MAX objects of which a block was promised are kept as well. */
+ *  1. The tables are of one cluster, node and cut. With other settings, or where they are damaged,
+ *     the start is refused while something on the drive is owed, or may be: core/head.h.
+ *  2. Each header has a checksum, empty ones too, that holds for its place in these tables alone:
+ *     one that was written half, or elsewhere, or zeroed, is none.
+ *  3. Of a header that can be read in one table only the other copy is made again, and counted.
+ *  4. They are written through the page cache: a killed daemon loses nothing, a loss of power what
+ *     the kernel had not written; what was promised is synced before it is acknowledged.
+ *  5. The core knows objects by handles, which mean nothing without the daemon's table of names.
+ *     With the header of an owed block its object's name is kept, at the same unit; it is synced
+ *     before the header is written, in sectors that each say whose they are. So an owed header with
+ *     another object's name was settled before that was written, whatever became of its MARK; one
+ *     whose name cannot be read counts as one that cannot be read. */
 #ifndef FB_HW_HEADERS_H
 #define FB_HW_HEADERS_H
 
 #include "core/header.h"
+#include "hw/head.h"
 #include "hw/object.h"
 #include "hw/settings.h"
 
-enum { FB_HEADER_NAMES_MAX = 1024 };
-
 struct fb_headers {
     int file; /* -1: there is no device tier */
-    uint64_t base, chunks, block_bytes, unit_bytes;
-    uint64_t names[FB_HEADER_NAMES_MAX]; /* handles */
-    uint64_t name_sequence;              /* of the newest name */
-    struct fb_header_page *scan;         /* pages that were read ahead; NULL: none */
-    uint64_t scan_first, scan_count;     /* chunks */
-    bool is_new;                         /* the table was made by this open */
+    struct fb_drive_layout layout;
+    struct fb_head head;                      /* as it stands on the drive */
+    uint64_t owed_blocks, owed_bytes;         /* by the headers */
+    uint64_t head_faults;                     /* copies of the head that were made again */
+    uint64_t faults;                          /* headers that were made again from the other copy */
+    uint64_t cleared;                         /* that could be read in neither, at the start */
+    uint64_t discarded_blocks;                /* given up on the operator's word */
+    uint64_t discarded_bytes;                 /* of those whose headers could be read */
+    struct fb_header_page *scan, *scan_other; /* pages that were read ahead */
+    uint64_t scan_first, scan_count;          /* chunks */
+    const struct fb_settings *settings;       /* the caller's */
+    bool is_open;
+    bool is_new;      /* the tables were made by this open */
+    bool is_doubtful; /* since then a header could be read in neither */
 };
 
-/* Bytes of the table behind a cache space of that size. */
+/* Bytes of the whole drive with a cache space of that size. */
 uint64_t fb_headers_size_bytes(uint64_t device_size_bytes, uint64_t block_size_bytes);
 
-/* The device exists in its full size. Errors: error set. */
+/* Looks at what is on the drive, and makes it ready, or refuses it. Errors: error set. */
 void fb_headers_open(struct fb_headers *headers, const struct fb_settings *settings,
                      struct fb_error *error);
+
+/* Says on the drive whether something on it is owed, so that the next start knows without its
+ * tables. */
 void fb_headers_close(struct fb_headers *headers);
 
-/* A block was written; IO: the table was not. */
+/* The object of which a block is being written at that position and will be owed: to be synced
+ * before its header is put. IO: it was not written. */
+enum fb_status fb_headers_name_put(struct fb_headers *headers, uint64_t position,
+                                   const struct fb_object *object);
+
+/* A block was written. IO: the tables were not. */
 enum fb_status fb_headers_put(struct fb_headers *headers, const struct fb_header *header);
 
 /* It is not owed any more. A failure is logged. */
@@ -45,10 +64,10 @@ void fb_headers_settle(struct fb_headers *headers, uint64_t position);
 /* SCAN: fills in status, header and next. */
 void fb_headers_scan(struct fb_headers *headers, uint64_t cursor, struct fb_done *done);
 
-/* Remembers the object's name, if it is not there yet. IO: it was not written. */
-enum fb_status fb_headers_name_put(struct fb_headers *headers, const struct fb_object *object);
+enum fb_header_name { FB_HEADER_NAME_FINE, FB_HEADER_NAME_OTHERS, FB_HEADER_NAME_DAMAGED };
 
-/* Makes the remembered names known. Returns how many. */
-uint32_t fb_headers_names_load(struct fb_headers *headers, struct fb_objects *objects);
+/* The object whose name is kept with an owed header. */
+enum fb_header_name fb_headers_name(const struct fb_headers *headers,
+                                    const struct fb_header *header, struct fb_object *object);
 
 #endif

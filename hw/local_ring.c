@@ -196,6 +196,7 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
     if (object == NULL)
         return false;
     if (from->kind == FB_RING_WRITE) {
+        fb_objects_owe(&loop->objects, from->object);
         *block = fb_object_new_block(object, block_size, from->index, from->size);
         block->tenant = from->tenant;
         return from->index < UINT64_MAX / block_size - 1 &&

@@ -6,6 +6,7 @@
 #include "hw/reload.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +74,9 @@ static void loop_drain(struct fb_loop *loop)
     if (!loop->is_draining)
         return;
     bool is_left = fb_node_undrained_bytes(loop->node) > 0 || fb_local_is_writing(loop) ||
-                   loop->names.jobs_used > 0;
+                   loop->names.jobs_used > 0 || fb_node_is_recovering(loop->node);
+    if (loop->settings->is_draining_only) /* what is owed may have been found by nobody yet */
+        is_left = is_left || loop->headers.owed_blocks > 0;
     if (!is_left || loop->now_ns >= loop->stop_ns)
         loop->is_stopping = true;
 }
@@ -128,8 +131,29 @@ static uint64_t loop_patience_ns(struct fb_loop *loop, bool was_busy)
     return fb_local_may_sleep(loop) ? deadline_ns - now_ns : 0;
 }
 
+/* What is acknowledged and not at the origin, when the daemon ends. */
+static void left_say(const struct fb_loop *loop, struct fb_error *error)
+{
+    uint64_t left_bytes = fb_node_undrained_bytes(loop->node);
+    uint64_t owed_bytes = loop->headers.owed_bytes;
+    if (left_bytes > 0)
+        fb_error_set(error,
+                     "stopped with %" PRIu64 " acknowledged bytes that are not at the origin from "
+                     "here (%" PRIu64
+                     " are owed on device.path, and drained after the next start): "
+                     "other holders drain them; raise stop_patience to wait longer",
+                     left_bytes, owed_bytes);
+    else if (owed_bytes > 0)
+        fb_error_set(error,
+                     "stopped with %" PRIu64 " bytes owed on device.path that could not be drained "
+                     "in this run: start again with these settings, or see the log",
+                     owed_bytes);
+}
+
 void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
 {
+    loop->is_draining = loop->settings->is_draining_only;
+    loop->stop_ns = FB_NEVER_NS;
     while (!loop->is_stopping) {
         uint32_t done = fb_offload_finish(&loop->offload);
         loop_sweep(loop);
@@ -142,12 +166,7 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
             return;
         }
     }
-    uint64_t left_bytes = fb_node_undrained_bytes(loop->node);
-    if (left_bytes > 0)
-        fb_error_set(error,
-                     "stopped with %llu acknowledged bytes that are not at the origin from here: "
-                     "other holders drain them; raise stop_patience to wait longer",
-                     (unsigned long long)left_bytes);
+    left_say(loop, error);
 }
 
 /* The first one drains, the second ends. */
@@ -287,6 +306,7 @@ static void node_open(struct fb_loop *loop, struct fb_error *error)
         seed = loop_clock_ns();
     if (fb_node_init(loop->node, size_bytes, config, seed) != FB_OK)
         fb_error_set(error, "core: its settings contradict each other");
+    loop->objects.node = loop->node;
     if (!fb_error_is_set(error))
         fb_recorder_open(&loop->recorder, &loop->uring, loop->settings, seed, error);
 }
@@ -359,8 +379,20 @@ static void headers_open(struct fb_loop *loop, struct fb_error *error)
     fb_headers_open(&loop->headers, loop->settings, error);
     if (fb_error_is_set(error) || loop->headers.file < 0)
         return;
-    uint32_t names = fb_headers_names_load(&loop->headers, &loop->objects);
-    fb_log(FB_LOG_INFO, "headers_open", "new=%d names=%u", loop->headers.is_new, names);
+    const struct fb_headers *headers = &loop->headers;
+    if (!fb_drive_is_same(&loop->drive, headers->file))
+        fb_error_set(error, "device.path %s was replaced while it was opened",
+                     loop->settings->device_path);
+    uint64_t faults = headers->head_faults + headers->faults;
+    fb_log(faults + headers->cleared > 0 ? FB_LOG_WARNING : FB_LOG_INFO, "headers_open",
+           "new=%d owed_blocks=%" PRIu64 " owed_bytes=%" PRIu64 " heads_mended=%" PRIu64
+           " headers_mended=%" PRIu64 " headers_cleared=%" PRIu64,
+           headers->is_new, headers->owed_blocks, headers->owed_bytes, headers->head_faults,
+           headers->faults, headers->cleared);
+    if (headers->discarded_blocks > 0)
+        fb_log(FB_LOG_ERROR, "owed_discarded",
+               "path=%s blocks=%" PRIu64 " bytes=%" PRIu64 " reason=\"--discard-owed\"",
+               loop->settings->device_path, headers->discarded_blocks, headers->discarded_bytes);
 }
 
 /* A ring counts as locked memory, too: a smaller one is better than none. */

@@ -34,7 +34,8 @@ struct work {
     struct fb_op op;
     struct fb_bytes bytes; /* of op.span */
     uint64_t moved;        /* bytes */
-    enum fb_status status; /* of one that has ended already */
+    enum fb_status status; /* of one that has ended already, or of a part of it */
+    uint32_t drive_open;   /* loop_drive.c: what a write waits for */
     struct fb_io io;
     struct fb_fragments fragments; /* ENCODE, DECODE (R13) */
     struct fb_offload_task offload;
@@ -56,6 +57,8 @@ struct fb_loop {
     struct fb_origin origin;
     struct fb_drive_file drive;
     struct fb_headers headers; /* of the drive */
+    struct fb_io sync;         /* of the drive: one at a time */
+    struct work *sync_flying, *sync_waiting;
     struct fb_tcp tcp;
     struct fb_local local;
     struct fb_http http;
@@ -98,6 +101,12 @@ void loop_op(struct fb_loop *loop, const struct fb_op *op);
 void work_end(struct work *work, enum fb_status status, uint64_t digest);
 /* Ends it in the next round of the loop. */
 void work_end_later(struct work *work, enum fb_status status);
+
+void work_free(struct work *work);
+
+/* loop_drive.c */
+void drive_start(struct work *work);
+void drive_scan(struct work *work);
 
 /* tcp_connection.c: one connection. */
 /* peer: whom it is to be connected to; FB_NONE: it was accepted. NULL: there is no room. */

@@ -10,7 +10,7 @@
  * guess: 32 KiB to 512 KiB; `forebay calibrate` would measure it. */
 enum { SMALL_BYTES = 128 * 1024 };
 
-static void work_free(struct work *work)
+void work_free(struct work *work)
 {
     struct fb_loop *loop = work->loop;
     work->next = loop->work_free;
@@ -55,113 +55,6 @@ void work_end_later(struct work *work, enum fb_status status)
 {
     work->status = status;
     fb_io_init(&work->io, later_done);
-    fb_uring_nothing(&work->loop->uring, &work->io);
-}
-
-static enum fb_status device_status(int32_t result)
-{
-    return result == -ENOSPC ? FB_FULL : result == -ENODEV || result == -ENXIO ? FB_GONE : FB_IO;
-}
-
-static void device_start(struct work *work);
-
-static void synced(struct fb_io *io, int32_t result)
-{
-    struct work *work = FB_CONTAINER(io, struct work, io);
-    if (result != -ECANCELED)
-        work_end(work, result < 0 ? device_status(result) : FB_OK, 0);
-}
-
-/* The block is on the drive: its header follows, and when it is owed, both are made to last. */
-static void write_done(struct work *work)
-{
-    struct fb_loop *loop = work->loop;
-    struct fb_header header = fb_header_of_write(&work->op);
-    const struct fb_object *object = NULL;
-    enum fb_status status = FB_OK;
-    if (header.state == FB_HEADER_OWED)
-        object = fb_objects_find(&loop->objects, header.object);
-    if (object != NULL)
-        status = fb_headers_name_put(&loop->headers, object);
-    if (fb_headers_put(&loop->headers, &header) != FB_OK)
-        status = FB_IO;
-    if (header.state != FB_HEADER_OWED || status != FB_OK) {
-        work_end(work, header.state == FB_HEADER_OWED ? status : FB_OK, 0);
-        return;
-    }
-    fb_io_init(&work->io, synced);
-    fb_uring_sync(&loop->uring, &work->io, loop->drive.file);
-}
-
-static void device_done(struct fb_io *io, int32_t result)
-{
-    struct work *work = FB_CONTAINER(io, struct work, io);
-    bool is_transfer = work->op.kind == FB_OP_READ || work->op.kind == FB_OP_WRITE;
-    if (result == -EINTR || result == -EAGAIN) {
-        device_start(work);
-        return;
-    }
-    if (result < 0) {
-        fb_log(FB_LOG_WARNING, "device_error", "op=%s offset=%llu reason=\"%s\"",
-               work->op.kind == FB_OP_READ ? "read" : "write",
-               (unsigned long long)work->op.source.offset, strerror(-result));
-        work_end(work, device_status(result), 0);
-        return;
-    }
-    work->moved += (uint64_t)result;
-    bool is_whole = !is_transfer || work->moved >= work->op.span.size;
-    if (is_whole && work->op.kind == FB_OP_WRITE)
-        write_done(work);
-    else if (is_whole)
-        work_end(work, FB_OK, 0);
-    else if (result == 0)
-        work_end(work, FB_IO, 0); /* the device is shorter than it was */
-    else
-        device_start(work);
-}
-
-/* The op's memory and device spans, whole pages; after a short transfer the rest of them. */
-static void device_start(struct work *work)
-{
-    struct fb_loop *loop = work->loop;
-    uint64_t size = fb_drive_round(work->op.span.size);
-    const struct fb_bytes part = {.at = work->bytes.at + work->moved, .size = size - work->moved};
-    uint64_t offset = work->op.source.offset + work->moved;
-    fb_io_init(&work->io, device_done);
-    if (work->op.kind == FB_OP_READ)
-        fb_uring_read(&loop->uring, &work->io, loop->drive.file, part, offset);
-    else if (work->op.kind == FB_OP_WRITE)
-        fb_uring_write(&loop->uring, &work->io, loop->drive.file, part, offset);
-    else if (work->op.kind == FB_OP_DISCARD)
-        fb_uring_discard(&loop->uring, &work->io, loop->drive.file, work->op.source.offset, size);
-    else
-        fb_uring_sync(&loop->uring, &work->io, loop->drive.file);
-}
-
-/* An owed block of an object whose name is not known any more cannot be stored: it is a cached one
- * from now on. Its other holders have the name. */
-static void scan_done(struct fb_io *io, int32_t result)
-{
-    struct work *work = FB_CONTAINER(io, struct work, io);
-    struct fb_loop *loop = work->loop;
-    struct fb_event event = {.kind = FB_EVENT_DONE, .done = {.op_id = work->op.op_id}};
-    if (result == -ECANCELED)
-        return;
-    fb_headers_scan(&loop->headers, work->op.source.offset, &event.done);
-    struct fb_header *header = &event.done.header;
-    if (event.done.status == FB_OK && header->state == FB_HEADER_OWED &&
-        fb_objects_find(&loop->objects, header->object) == NULL) {
-        fb_log(FB_LOG_WARNING, "name_lost", "object=%llx offset=%llu",
-               (unsigned long long)header->object, (unsigned long long)header->offset);
-        header->state = FB_HEADER_CLEAN;
-    }
-    work_free(work);
-    loop_event(loop, &event);
-}
-
-static void scan_start(struct work *work)
-{
-    fb_io_init(&work->io, scan_done);
     fb_uring_nothing(&work->loop->uring, &work->io);
 }
 
@@ -317,7 +210,7 @@ static void work_start(struct work *work)
     case FB_OP_WRITE:
     case FB_OP_FLUSH:
     case FB_OP_DISCARD:
-        device_start(work);
+        drive_start(work);
         return;
     case FB_OP_PULL:
         if (work->op.source.region == FB_REGION_CLIENT)
@@ -339,7 +232,7 @@ static void work_start(struct work *work)
         code_start(work);
         return;
     case FB_OP_SCAN:
-        scan_start(work);
+        drive_scan(work);
         return;
     case FB_OP_META_GET:
     case FB_OP_META_PUT:

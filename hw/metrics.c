@@ -100,6 +100,15 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     gauge(&page, "memory_registered_bytes",
           "of it, registered with io_uring; 0: drive I/O costs more", loop->uring.registered.size);
     gauge(&page, "device_size_bytes", "cache space on the drive", settings->core.device_size_bytes);
+    gauge(&page, "device_failing", "1: the drive's last write or sync failed",
+          loop->drive.error != 0);
+    gauge(&page, "device_owed_bytes", "of acknowledged blocks that the drive is to keep",
+          loop->headers.owed_bytes);
+    counter(&page, "device_headers_mended", "damaged headers and heads made from their copies",
+            loop->headers.faults + loop->headers.head_faults);
+    counter(&page, "device_headers_cleared", "headers that could be read in no copy at the start",
+            loop->headers.cleared);
+    counter(&page, "objects_refused", "objects for which no name was free", loop->objects.refusals);
     counter(&page, "messages_dropped", "messages that found no connection and no room",
             loop->tcp.messages_dropped);
     counter(&page, "connections_lost", "connections that ended", loop->tcp.connections_lost);

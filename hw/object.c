@@ -52,6 +52,21 @@ struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle)
     return &objects->slots[slot];
 }
 
+void fb_objects_owe(struct fb_objects *objects, uint64_t handle)
+{
+    struct fb_object *known = fb_objects_find(objects, handle);
+    if (known != NULL)
+        known->is_written_here = true;
+}
+
+static bool object_must_stay(const struct fb_objects *objects, struct fb_object *object)
+{
+    if (object->is_written_here)
+        object->is_written_here =
+            objects->node != NULL && fb_node_owes(objects->node, object->handle);
+    return object->opens > 0 || object->is_written_here;
+}
+
 static bool objects_make_room(struct fb_objects *objects)
 {
     struct fb_cache *index = objects->index;
@@ -59,12 +74,13 @@ static bool objects_make_room(struct fb_objects *objects)
         return true;
     for (uint32_t i = 0; i < TRIES_MAX; i++) {
         uint32_t slot = fb_cache_victim(index);
-        if (objects->slots[slot].opens == 0) {
+        if (!object_must_stay(objects, &objects->slots[slot])) {
             fb_cache_evict(index, slot);
             return true;
         }
         fb_cache_skip(index, slot);
     }
+    objects->refusals++;
     return false;
 }
 

@@ -3,14 +3,16 @@
  * sends the name along, so that the peer can fetch it.
  *
  *  1. A handle stands for one name and version; a changed object is another one.
- *  2. The table holds the objects that were named last; those that clients have open stay.
+ *  2. The table holds the objects that were named last; those that clients have open stay, and
+ *     those of which a block is owed: without its name it could be stored nowhere. When all that
+ *     are looked at must stay, another is refused, and counted.
  *  3. A block's key: high = hash(name, index), low = the handle: both together are 128 bits of
  *     identity.
  *  4. The size of an object that is being written is not known, and 0, until it is committed. */
 #ifndef FB_HW_OBJECT_H
 #define FB_HW_OBJECT_H
 
-#include "core/cache.h"
+#include "core/node.h"
 
 #include <stdbool.h>
 
@@ -28,10 +30,11 @@ struct fb_object {
     enum fb_status refusal; /* of its last store, when the origin refused it for good; else OK */
     int64_t modified_ns;    /* STAT: for people, since 1970 */
     uint32_t name_length;
-    uint32_t opens;    /* by clients */
-    bool is_written;   /* by one of them: not committed yet */
-    bool is_committed; /* by this node: its name's record says so */
-    bool is_cached;    /* committed; the origin may not show it yet (see names.h) */
+    uint32_t opens;       /* by clients */
+    bool is_written;      /* by one of them: not committed yet */
+    bool is_committed;    /* by this node: its name's record says so */
+    bool is_cached;       /* committed; the origin may not show it yet (see names.h) */
+    bool is_written_here; /* a block of it was owed by this node once: ask whether it is */
     /* Of one that is being written: the record of its name when that began. */
     uint64_t record_version, replaced_version;
     char name[FB_OBJECT_NAME_MAX + 1];
@@ -40,6 +43,8 @@ struct fb_object {
 struct fb_objects {
     struct fb_cache *index; /* handle -> slot, LRU */
     struct fb_object *slots;
+    struct fb_node *node; /* that knows what is owed; NULL: nothing is */
+    uint64_t refusals;
 };
 
 /* Errors: false: out of memory. */
@@ -52,14 +57,17 @@ void fb_object_identify(struct fb_object *object);
 /* The known object; NULL: never named, or forgotten. Valid until the next fb_objects_add. */
 struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle);
 
-/* Remembers a copy of the object, whose handle is filled in. NULL when all slots are open, or when
- * another object has this handle. */
+/* Remembers a copy of the object, whose handle is filled in. NULL when the slots that were looked
+ * at are all of open or owed objects, or when another object has this handle. */
 struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_object *object);
 
 /* What STAT found at the origin may be what a commit has made that this node knows of: then it is
  * of that version, and its blocks are those that the cache has. Whoever changes it in place and
  * keeps its time of change makes another one of it, since `shown` tells. */
 void fb_objects_recognise(struct fb_objects *objects, struct fb_object *object);
+
+/* A block of it is going to be owed: its name stays until the block is stored. */
+void fb_objects_owe(struct fb_objects *objects, uint64_t handle);
 
 /* Where an origin that cannot write into the middle of an object keeps the blocks of one that is
  * not committed yet; no object's name begins so. */

@@ -103,6 +103,10 @@ bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX])
     if (reason_put("origin", &loop->ready.origin, reason) ||
         reason_put("metadata", &loop->ready.metadata, reason))
         return false;
-    snprintf(reason, FB_READY_TEXT_MAX, "ready");
+    if (loop->drive.error != 0)
+        snprintf(reason, FB_READY_TEXT_MAX, "ready, but for level device: device.path: %s",
+                 strerror(loop->drive.error));
+    else
+        snprintf(reason, FB_READY_TEXT_MAX, "ready");
     return true;
 }

@@ -83,6 +83,8 @@ struct fb_settings {
     uint32_t pull_connections;              /* to each peer */
     uint32_t objects_max;                   /* whose names are remembered */
     uint32_t workers;                       /* threads that digest and copy */
+    bool may_discard_owed;                  /* forebayd --discard-owed */
+    bool is_draining_only;                  /* forebayd --drain */
     struct fb_config core;
 };
 

@@ -5,6 +5,22 @@
 #include "hw/page.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+/* What the drive owes, and how it fares. */
+static void drive_print(struct fb_page *page, const struct fb_loop *loop)
+{
+    const struct fb_headers *headers = &loop->headers;
+    fb_page_put(page,
+                "device_state %s\ndevice_owed_blocks %" PRIu64 "\ndevice_owed_bytes %" PRIu64
+                "\ndevice_heads_mended %" PRIu64 "\ndevice_headers_mended %" PRIu64
+                "\ndevice_headers_cleared %" PRIu64 "\nobjects_refused %" PRIu64 "\n",
+                headers->file < 0        ? "none"
+                : loop->drive.error == 0 ? "fine"
+                                         : strerror(loop->drive.error),
+                headers->owed_blocks, headers->owed_bytes, headers->head_faults, headers->faults,
+                headers->cleared, loop->objects.refusals);
+}
 
 uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
 {
@@ -28,6 +44,7 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
 #define LINE(name, unit, help) fb_page_put(&page, "%s %" PRIu64 "\n", #name, stats->name);
     FB_COUNTERS(LINE)
 #undef LINE
+    drive_print(&page, loop);
     for (uint32_t i = 0; i < FB_REASON_COUNT; i++)
         fb_page_put(&page, "replies_%s %" PRIu64 "\n", fb_reason_name((enum fb_reason)i),
                     stats->replies[i]);

@@ -191,6 +191,8 @@ static void message_add(struct fb_tcp_connection *connection, const struct fb_wi
         loop->tcp.messages_dropped++;
         return;
     }
+    if (has_object && frame->message.kind != FB_MESSAGE_ASK)
+        fb_objects_owe(&loop->objects, frame->object.handle);
     batch->events[batch->count] =
         (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = frame->message};
     batch->offered[batch->count++] = offered;

@@ -97,28 +97,167 @@ class Restarts(Case):
         status = self.read_again()
         self.assertGreater(int(status["digest_errors"]), 0)
 
-    def test_damaged_table_is_as_good_as_none(self):
+    def test_damaged_table_is_as_good_as_none_while_nothing_was_owed(self):
         self.filled()
         size = os.path.getsize(self.path("image"))
         with open(self.path("image"), "r+b") as image:
-            for offset in range((32 << 20) + 4096, size, 24):
+            for offset in range(33 << 20, size, 24):
                 image.seek(offset)
                 image.write(b"\x55")
         status = self.read_again()
         self.assertEqual(int(status["recovered"]), 0)
         self.assertEqual(int(status["digest_errors"]), 0)
 
-    def test_other_geometry_or_cluster_begins_empty(self):
+    def test_other_geometry_begins_empty_while_nothing_is_owed(self):
         self.filled()
-        status = self.read_again("cluster=other")
+        status = self.read_again("core.device_size=31 MiB")
         self.assertEqual(int(status["recovered"]), 0)
         with open(self.path("second.log"), encoding="utf-8") as log:
-            self.assertIn("event=headers_open new=1", log.read())
+            text = log.read()
+        self.assertIn("event=headers_open new=1", text)
+        self.assertIn("event=device_formed", text)
 
     def test_changed_object_is_read_from_the_origin(self):
         self.filled()
         self.content = self.object("data", (12 << 20) + 1)
         self.assertGreaterEqual(int(self.read_again()["origin_fetches"]), 48)
+
+
+class Owed(Case):
+    """What the drive owes outlasts a start with any settings and any damage, or it is refused in
+    one line that says how many bytes are owed and what to do."""
+    SIZE = 5 * 256 << 10
+
+    def start(self, *assignments, options=(), name="daemon"):
+        return Daemon(self, self.config, *self.settings(*assignments), options=options, name=name)
+
+    def settings(self, *assignments):
+        return ("device.path=" + self.path("image"), "core.device_size=32 MiB",
+                "metadata.kind=lmdb", "metadata.path=" + self.path("records")) + assignments
+
+    def owe(self):
+        """Blocks of level device whose daemon was killed before they were at the origin."""
+        self.content = os.urandom(self.SIZE)
+        daemon = self.start("core.drain_delay=600 s")
+        source = self.write("source", self.content)
+        ended = daemon.forebay("put", "--level", "device", source, "a/b")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual(daemon.status()["device_owed_bytes"], str(self.SIZE))
+        daemon.kill()
+
+    def refused(self, part, *assignments):
+        arguments = []
+        for assignment in self.settings(*assignments):
+            arguments += ["--set", assignment]
+        before = hw_test.run("md5sum", self.path("image")).stdout
+        ended = hw_test.run(hw_test.program("forebayd"), "--config", self.config, *arguments)
+        lines = [line for line in ended.stderr.decode().split("\n") if "forebayd:" in line]
+        self.assertEqual((ended.returncode, len(lines)), (1, 1), ended.stderr)
+        self.assertIn(part, lines[0])
+        self.assertEqual(hw_test.run("md5sum", self.path("image")).stdout, before)
+        return lines[0]
+
+    def is_stored(self):
+        path = self.path("origin/a/b")
+        if not os.path.exists(path):
+            return False
+        with open(path, "rb") as file:
+            return file.read() == self.content
+
+    def test_changed_settings_are_refused_until_it_is_drained(self):
+        self.owe()
+        owed = "%d bytes are owed" % self.SIZE
+        for change in ("core.device_size=16 MiB", "core.device_size=64 MiB",
+                       "core.block_size=512 KiB", "node=1", "cluster=other", "core.recover=false"):
+            with self.subTest(change=change):
+                self.assertIn("--discard-owed", self.refused(owed, change))
+        self.assertFalse(self.is_stored())
+        daemon = self.start(options=("--drain",), name="drain")
+        self.assertEqual(daemon.process.wait(60), 0, daemon.log())
+        self.start("core.device_size=16 MiB", name="resized")
+        self.assertTrue(self.is_stored())
+
+    def test_discarding_is_asked_for_and_logged(self):
+        self.owe()
+        daemon = self.start("core.device_size=16 MiB", options=("--discard-owed",))
+        self.assertRegex(daemon.log(), "event=owed_discarded .*blocks=5 bytes=%d" % self.SIZE)
+
+    def test_discarding_keeps_what_these_settings_can(self):
+        self.owe()
+        daemon = self.start(options=("--discard-owed",))
+        daemon.wait_until(self.is_stored)
+        self.assertNotIn("event=owed_discarded", daemon.log())
+
+    def test_damaged_copies_are_made_again_and_counted(self):
+        self.owe()
+        with open(self.path("image"), "r+b") as image:
+            image.write(b"damage")  # the first head
+            image.seek(33 << 20)  # the first table
+            image.write(b"damage" * 1000)
+        daemon = self.start()
+        status = daemon.status()
+        self.assertEqual(status["device_heads_mended"], "1")
+        self.assertGreater(int(status["device_headers_mended"]), 64)
+        self.assertIn("level=warning node=0 event=headers_open", daemon.log())
+        daemon.wait_until(self.is_stored)
+
+    def test_file_cut_short_is_refused(self):
+        self.owe()
+        os.truncate(self.path("image"), 8 << 20)
+        self.refused("headers are damaged in both copies")
+
+    def test_names_of_many_objects_are_kept_in_a_small_table(self):
+        """More owed objects than there are slots for names: writers hear BUSY and wait, and after
+        a kill all are stored."""
+        objects, names = 18, 16
+        setting = "objects_max=%d" % names
+        daemon = self.start(setting, "core.drain_delay=600 s")
+        put = [number for number in range(objects)
+               if daemon.forebay("put", "--level", "device",
+                                 self.write("source", b"%d" % number), "n%d" % number
+                                 ).returncode == 0]
+        self.assertGreaterEqual(len(put), names - 2)
+        daemon.kill()
+        daemon = self.start(setting, name="second")
+        daemon.wait_until(lambda: all(os.path.exists(self.path("origin/n%d" % n)) for n in put))
+        self.assertNotIn("event=name_lost", daemon.log())
+
+
+class Paths(Case):
+    """What cannot be a drive is said in one line, and is not changed."""
+
+    def refused(self, part, path, *assignments):
+        arguments = ["--set", "device.path=" + path, "--set", "core.device_size=1 MiB"]
+        for assignment in assignments:
+            arguments += ["--set", assignment]
+        ended = hw_test.run(hw_test.program("forebayd"), "--config", self.config, *arguments)
+        lines = ended.stderr.decode().strip().split("\n")
+        self.assertEqual((ended.returncode, len(lines)), (1, 1), lines)
+        self.assertIn(part, lines[0])
+        self.assertIn(path, lines[0])
+
+    def test_other_kinds_of_files_are_refused(self):
+        os.mkfifo(self.path("fifo"))
+        self.refused("is a FIFO", self.path("fifo"))
+        self.refused("is a folder", self.path("origin"))
+        self.refused("is a character device", "/dev/zero")
+        self.refused("No such file", self.path("none/image"))
+
+    def test_file_of_other_bytes_is_refused(self):
+        content = b"#!/bin/sh\n" * 1000
+        path = self.write("script", content)
+        self.refused("holds something", path)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), content)
+
+    def test_file_of_another_daemon_is_refused(self):
+        path = self.path("image")
+        daemon = Daemon(self, self.config, "device.path=" + path, "core.device_size=1 MiB")
+        self.refused("in use by another forebayd", path)
+        os.link(path, self.path("link"))
+        self.refused("in use by another forebayd", self.path("link"))
+        self.assertEqual(daemon.stop(), 0)
+        self.refused("drive of node 0 of cluster test", path, "node=1")
 
 
 if __name__ == "__main__":

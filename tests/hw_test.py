@@ -79,10 +79,10 @@ def wait_taken(pipe, patience_s=30):
 class Daemon:
     """A running forebayd with its log."""
 
-    def __init__(self, case, config, *assignments, name="daemon", wrapper=()):
+    def __init__(self, case, config, *assignments, name="daemon", wrapper=(), options=()):
         self.log_path = case.path(name + ".log")
         self.socket = case.path("socket")
-        arguments = [*wrapper, program("forebayd"), "--config", config]
+        arguments = [*wrapper, program("forebayd"), "--config", config, *options]
         for assignment in assignments:
             arguments += ["--set", assignment]
             if assignment.startswith("client.socket="):

@@ -41,6 +41,7 @@ static const struct part {
     PART("membership.weight", weight),
     PART("record", record_path),
     PART("objects_max", objects_max),
+    PART("names.valid", names_valid_ns),
     PART("workers", workers),
 #undef PART
 };
@@ -104,6 +105,8 @@ void fb_reload_run(void)
             continue;
         refuse(parts[i].key, &refused);
     }
+    if (own.settings->are_entries_derived && fresh.are_entries_derived)
+        fresh.core.memory_entries_max = own.settings->core.memory_entries_max;
     core_compare(&own.settings->core, &fresh.core, &refused);
     if (members_differ(own.settings, &fresh))
         refuse("members", &refused);

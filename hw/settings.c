@@ -270,6 +270,14 @@ static void device_load(struct fb_map *root, struct fb_settings *settings)
     fb_map_close(&map);
 }
 
+/* 0: the origin is asked at every open. */
+static void names_load(struct fb_map *root, struct fb_settings *settings)
+{
+    struct fb_map map = fb_map_child(root, "names", false);
+    settings->names_valid_ns = fb_map_ns_or(&map, "valid", 0, 0, UINT64_C(86400000000000));
+    fb_map_close(&map);
+}
+
 static void client_load(struct fb_map *root, struct fb_settings *settings)
 {
     struct fb_map map = fb_map_child(root, "client", false);
@@ -280,6 +288,18 @@ static void client_load(struct fb_map *root, struct fb_settings *settings)
                                             64 << 10, UINT64_C(1) << 36);
     settings->spin_ns = fb_map_ns_or(&map, "spin", 50000, 0, 1000000000);
     fb_map_close(&map);
+}
+
+/* As many entries as small blocks fit by their bytes: down to the unit of memory (a 64th of a
+ * block), or ENTRY_BYTES_MIN, so that entries take at most 1% of what they describe. */
+static uint64_t memory_entries(const struct fb_config *core)
+{
+    enum { ENTRY_BYTES_MIN = 16 * 1024, ENTRIES_MIN = 64 };
+    uint64_t unit = core->block_size_bytes / FB_UNITS_PER_CHUNK;
+    uint64_t entries = core->memory_size_bytes / (unit > ENTRY_BYTES_MIN ? unit : ENTRY_BYTES_MIN);
+    uint64_t least = 2 * core->memory_size_bytes / core->block_size_bytes;
+    entries = entries > least ? entries : least;
+    return entries > ENTRIES_MIN ? entries : ENTRIES_MIN;
 }
 
 static void root_load(struct fb_map *root, struct fb_settings *settings)
@@ -312,12 +332,16 @@ static void root_load(struct fb_map *root, struct fb_settings *settings)
     settings->memory_budget_bytes =
         fb_map_bytes_or(root, "memory_budget", 0, UINT64_C(1) << 20, UINT64_C(1) << 50);
     core_load(root, &settings->core);
+    settings->are_entries_derived = settings->core.memory_entries_max == 0;
+    if (settings->are_entries_derived)
+        settings->core.memory_entries_max = memory_entries(&settings->core);
     settings->core.node = settings->node;
     tls_load(root, &settings->tls);
     origin_load(root, settings);
     metadata_load(root, settings);
     device_load(root, settings);
     client_load(root, settings);
+    names_load(root, settings);
 }
 
 void fb_settings_load(const char *path, const char *const *assignments, uint32_t assignment_count,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -46,7 +47,9 @@ static int request_send(struct forebay_client *client, struct fb_local_request *
     do {
         sent = sendmsg(client->socket, &message, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    return sent < 0 ? (errno == EPIPE ? -ECONNRESET : -errno) : 0;
+    if (sent < 0)
+        return errno == EPIPE ? -ECONNRESET : errno == EAGAIN ? -ETIMEDOUT : -errno;
+    return 0;
 }
 
 /* Receives one reply; files: where descriptors that come with it go; NULL: none do. */
@@ -65,6 +68,8 @@ static int reply_receive(struct forebay_client *client, struct fb_local_reply *r
     do {
         size = recvmsg(client->socket, &message, MSG_CMSG_CLOEXEC);
     } while (size < 0 && errno == EINTR);
+    if (size < 0 && errno == EAGAIN)
+        return -ETIMEDOUT; /* patience */
     if (size <= 0)
         return size == 0 ? -ECONNRESET : -errno;
     struct cmsghdr *header = files != NULL ? CMSG_FIRSTHDR(&message) : NULL;
@@ -106,6 +111,7 @@ static int memory_map(struct forebay_client *client, const struct fb_local_reply
     client->arena_size = reply->index;
     client->block_size = reply->block_size;
     client->node = reply->source;
+    client->valid_ns = reply->version_of_object;
     return 0;
 }
 
@@ -165,6 +171,15 @@ int forebay_client_open(const char *socket_path, struct forebay_client **client)
                                                 : (uint32_t)blocks;
     *client = opened;
     return 0;
+}
+
+void client_patience_set(struct forebay_client *client, uint64_t patience_ns)
+{
+    const struct timeval patience = {.tv_sec = (time_t)(patience_ns / 1000000000),
+                                     .tv_usec = (suseconds_t)(patience_ns % 1000000000 / 1000)};
+    client->patience_ns = patience_ns;
+    (void)setsockopt(client->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    (void)setsockopt(client->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }
 
 void forebay_client_close(struct forebay_client *client)
@@ -229,7 +244,10 @@ int forebay_file_open(struct forebay_client *client, const char *name, struct fo
     struct forebay_file *opened = calloc(1, sizeof(*opened));
     if (opened == NULL)
         return -ENOMEM;
-    *opened = (struct forebay_file){.client = client, .handle = reply.object, .size = reply.size};
+    *opened = (struct forebay_file){.client = client,
+                                    .handle = reply.object,
+                                    .size = reply.size,
+                                    .version = reply.version_of_object};
     *file = opened;
     return 0;
 }

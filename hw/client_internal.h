@@ -56,7 +56,10 @@ struct forebay_client {
     struct forebay_read *starting_head, *starting_tail; /* have blocks to ask for */
     struct forebay_read *ended_head, *ended_tail;
     struct client_writer *writing; /* has the arena; one at a time */
-    uint64_t reads;                /* in progress, or ended and not returned */
+    uint64_t
+        patience_ns; /* without any answer; 0: for ever. Then -ETIMEDOUT, and it is to be closed */
+    uint64_t valid_ns; /* how long the daemon's answers about names may be kept */
+    uint64_t reads;    /* in progress, or ended and not returned */
     unsigned char
         page[FB_LOCAL_PAGE_BYTES + FB_LOCAL_CURSOR_MAX]; /* of the last reply over the socket */
 };
@@ -66,7 +69,7 @@ struct client_writer;
 struct forebay_file {
     struct forebay_client *client;
     uint64_t handle;
-    uint64_t size;
+    uint64_t size, version;
     struct client_writer *writer; /* NULL: a file for reading */
     uint64_t blocks[FB_REASON_COUNT];
 };
@@ -90,6 +93,33 @@ uint64_t client_clock_ns(void);
 /* client.c */
 int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
                 struct fb_local_reply *reply);
+
+/* client_change.c. -errno; of a change: the origin's own; -EOPNOTSUPP: it has nothing of the kind.
+ */
+struct client_look {
+    struct forebay_facts facts;
+    struct fb_attributes attributes; /* mode 0: the origin has none */
+    uint64_t handle;
+};
+struct client_change {
+    enum fb_change_kind kind;
+    uint32_t which, flags;
+    struct fb_attributes attributes;
+    const char *text;
+    uint32_t text_size; /* bytes */
+};
+struct client_page { /* the client's, until its next call */
+    const unsigned char *at;
+    uint32_t size;
+};
+int client_look(struct forebay_client *client, const char *name, struct client_look *look);
+int client_change(struct forebay_client *client, const char *name,
+                  const struct client_change *change, struct client_page *page);
+/* client_list.c: all that is there, links too. */
+int client_list_plain(struct forebay_client *client, const char *folder, forebay_entry_call *call,
+                      void *context);
+/* client.c: how long calls wait for any answer, from now on. */
+void client_patience_set(struct forebay_client *client, uint64_t patience_ns);
 
 /* client_write.c */
 void client_written(struct forebay_client *client, uint32_t slot,

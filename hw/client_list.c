@@ -18,7 +18,8 @@ struct listing {
     struct page pending;
     forebay_entry_call *call;
     void *context;
-    int result; /* of the last call */
+    bool is_plain; /* links are entries */
+    int result;    /* of the last call */
 };
 
 /* Reads the entry at `at`; false: there is none. Errors: -EPROTO in *code. */
@@ -50,7 +51,8 @@ static void entry_give(struct listing *listing, const struct page *page)
 {
     const struct forebay_entry entry = {.name = page->name,
                                         .size_bytes = page->entry.size,
-                                        .is_folder = page->entry.is_folder != 0};
+                                        .is_folder = page->entry.kind == FB_LOCAL_ENTRY_FOLDER,
+                                        .is_other = page->entry.kind == FB_LOCAL_ENTRY_OTHER};
     if (page->entry.is_gone == 0)
         listing->result = listing->call(listing->context, &entry);
 }
@@ -89,7 +91,8 @@ static int pending_end(struct listing *listing)
 
 static int origin_walk(struct forebay_client *client, const char *folder, struct listing *listing)
 {
-    struct fb_local_request request = {.kind = FB_LOCAL_LIST};
+    struct fb_local_request request = {.kind =
+                                           listing->is_plain ? FB_LOCAL_LIST_PLAIN : FB_LOCAL_LIST};
     do {
         struct fb_local_reply reply;
         int code = client_call(client, &request, folder, &reply);
@@ -111,12 +114,10 @@ static int origin_walk(struct forebay_client *client, const char *folder, struct
     return 0;
 }
 
-int forebay_client_list(struct forebay_client *client, const char *folder,
-                        forebay_entry_call *entry_call, void *context)
+static int list(struct forebay_client *client, const char *folder, struct listing listing)
 {
     struct fb_local_request request = {.kind = FB_LOCAL_PENDING};
     struct fb_local_reply reply;
-    struct listing listing = {.call = entry_call, .context = context};
     int code = client_call(client, &request, folder, &reply);
     if (code == -ENOSPC)
         return -EFBIG;
@@ -133,4 +134,17 @@ int forebay_client_list(struct forebay_client *client, const char *folder,
         code = pending_end(&listing);
     free(bytes);
     return code != 0 ? code : listing.result;
+}
+
+int forebay_client_list(struct forebay_client *client, const char *folder,
+                        forebay_entry_call *entry_call, void *context)
+{
+    return list(client, folder, (struct listing){.call = entry_call, .context = context});
+}
+
+int client_list_plain(struct forebay_client *client, const char *folder,
+                      forebay_entry_call *entry_call, void *context)
+{
+    return list(client, folder,
+                (struct listing){.call = entry_call, .context = context, .is_plain = true});
 }

@@ -117,8 +117,11 @@ int client_ring_wait(struct forebay_client *client, uint64_t until_ns)
     struct fb_ring *ring = client->ring;
     for (uint32_t i = 0; i < client->looks && !has_reply(client); i++)
         __builtin_ia32_pause();
+    uint64_t began_ns = has_reply(client) ? 0 : client_clock_ns();
     while (!has_reply(client)) {
         uint64_t now_ns = client_clock_ns();
+        if (client->patience_ns > 0 && now_ns - began_ns > client->patience_ns)
+            return -ETIMEDOUT;
         if (now_ns >= until_ns)
             return 0;
         atomic_store(&ring->client_sleeps, 1);

@@ -62,7 +62,10 @@ int forebay_file_create(struct forebay_client *client, const char *name, enum fo
                                .level = level,
                                .place_count = places < PLACES_MAX ? (uint32_t)places : PLACES_MAX,
                                .filling = FB_NONE};
-    *created = (struct forebay_file){.client = client, .handle = reply.object, .writer = writer};
+    *created = (struct forebay_file){.client = client,
+                                     .handle = reply.object,
+                                     .version = reply.version_of_object,
+                                     .writer = writer};
     client->writing = writer;
     *file = created;
     return 0;

@@ -67,6 +67,7 @@ struct forebay_entry {
     const char *name;
     uint64_t size_bytes;
     int is_folder;
+    int is_other; /* neither file nor folder; in listings of a mount only */
 };
 typedef int forebay_entry_call(void *context, const struct forebay_entry *entry);
 

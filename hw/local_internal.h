@@ -43,6 +43,7 @@ struct local_request {
     struct fb_origin_task origin; /* its object is the one that is named */
     struct fb_name_task name;     /* what the name means */
     struct fb_name_facts facts;   /* COMMIT: what it is to mean */
+    struct fb_origin_change change;
 };
 
 /* A request over the ring that has no reply yet. */
@@ -121,6 +122,12 @@ void local_open_start(struct local_request *request, const struct fb_local_reque
 void local_create_start(struct local_request *request, const struct fb_local_request *from);
 void local_commit_start(struct local_request *request, const struct fb_local_request *from);
 void local_remove_start(struct local_request *request, const struct fb_local_request *from);
+
+enum fb_status local_write_status(const struct fb_loop *loop); /* may this node change anything? */
+
+/* local_change.c */
+void local_look_start(struct local_request *request, const struct fb_local_request *from);
+void local_change_start(struct local_request *request, const struct fb_local_request *from);
 
 /* local_pending.c */
 void local_pending_start(struct local_request *request, const struct fb_local_request *from);

@@ -129,8 +129,7 @@ void local_open_start(struct local_request *request, const struct fb_local_reque
         origin_ask(request, origin_found);
 }
 
-/* May this node change anything now? */
-static enum fb_status write_status(const struct fb_loop *loop)
+enum fb_status local_write_status(const struct fb_loop *loop)
 {
     return !loop->origin.can_write ? FB_INVALID
            : loop->is_fenced       ? FB_GONE
@@ -163,7 +162,7 @@ static void created(struct fb_name_task *task, enum fb_status status)
 
 void local_create_start(struct local_request *request, const struct fb_local_request *from)
 {
-    enum fb_status status = write_status(loop_of(request));
+    enum fb_status status = local_write_status(loop_of(request));
     if (status == FB_OK && !fb_object_name_is_fine(from->text, from->name_length))
         status = FB_INVALID;
     if (status != FB_OK) {
@@ -343,7 +342,7 @@ static void remove_looked(struct fb_name_task *task, enum fb_status status)
 void local_remove_start(struct local_request *request, const struct fb_local_request *from)
 {
     struct fb_loop *loop = loop_of(request);
-    enum fb_status status = write_status(loop);
+    enum fb_status status = local_write_status(loop);
     if (status == FB_OK && !fb_object_name_is_fine(from->text, from->name_length))
         status = FB_INVALID;
     if (status != FB_OK) {

@@ -10,6 +10,7 @@
 #define FB_HW_LOCAL_PROTOCOL_H
 
 #include "core/node.h"
+#include "hw/attributes.h"
 #include "hw/object.h"
 
 #include <stddef.h>
@@ -19,7 +20,7 @@ enum {
     FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
     FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
     FB_LOCAL_PAGE_BYTES = 60 * 1024,
-    FB_LOCAL_CURSOR_MAX = 1024, /* bytes of a listing's cursor */
+    FB_LOCAL_CURSOR_MAX = 2048, /* bytes of a listing's cursor, or of a change */
     FB_LOCAL_FILES = 3,         /* descriptors that come with HELLO */
 };
 
@@ -39,6 +40,18 @@ enum fb_local_kind {
     FB_LOCAL_EXPLAIN, /* object, index: page of fb_local_block from that block on; the reply's
                          index: the next one, 0: there is none */
     FB_LOCAL_EXPLAIN_KEY, /* object: a key's high, index: its low: one fb_local_block */
+    FB_LOCAL_LOOK,        /* name: STAT of whatever has it; page: fb_attributes */
+    FB_LOCAL_CHANGE,      /* name; cursor: fb_local_change and its text; the reply's index: 0 or an
+                             errno; its page: what is asked for; INVALID: this origin has none of
+                             it; BUSY: what was committed or removed is not at the origin yet */
+    FB_LOCAL_LIST_PLAIN,  /* LIST, in which links are entries, wherever they lead */
+};
+
+/* What is changed beside bytes; its text follows. */
+struct fb_local_change {
+    uint32_t kind; /* enum fb_change_kind */
+    uint32_t which, flags, reserved;
+    struct fb_attributes attributes;
 };
 
 struct fb_local_request {
@@ -58,26 +71,32 @@ struct fb_local_reply {
     uint32_t version;
     uint32_t kind;
     uint64_t id;
-    uint32_t status;        /* enum fb_status */
-    uint32_t source;        /* HELLO: this node */
-    uint32_t page_size;     /* LIST, STATUS: bytes that follow */
-    uint32_t cursor_length; /* LIST: the last ones of them */
-    uint64_t object;        /* OPEN: handle */
-    uint64_t version_of_object;
-    uint64_t size;       /* OPEN, STAT: of the object; HELLO: of the cache memory */
-    uint64_t block_size; /* bytes */
-    uint32_t state;      /* OPEN, STAT: 1: committed, and not shown by the origin yet */
-    uint32_t level;      /* OPEN, STAT: enum fb_level */
-    uint64_t index;      /* LIST: for the next request; both 0: no more. HELLO: arena's bytes */
+    uint32_t status;            /* enum fb_status */
+    uint32_t source;            /* HELLO: this node */
+    uint32_t page_size;         /* LIST, STATUS: bytes that follow */
+    uint32_t cursor_length;     /* LIST: the last ones of them */
+    uint64_t object;            /* OPEN: handle */
+    uint64_t version_of_object; /* HELLO: ns that what is said of names may be kept */
+    uint64_t size;              /* OPEN, STAT: of the object; HELLO: of the cache memory */
+    uint64_t block_size;        /* bytes */
+    uint32_t state;             /* OPEN, STAT: 1: committed, and not shown by the origin yet */
+    uint32_t level;             /* OPEN, STAT: enum fb_level */
+    uint64_t index; /* LIST: for the next request; both 0: no more. HELLO: arena's bytes */
 };
 
 enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, text) };
+
+enum fb_local_entry_kind {
+    FB_LOCAL_ENTRY_FILE,
+    FB_LOCAL_ENTRY_FOLDER,
+    FB_LOCAL_ENTRY_OTHER /* LIST_PLAIN: a link, a FIFO, ... */
+};
 
 /* An entry of a LIST page; its name follows, then the next entry, 8-aligned. */
 struct fb_local_entry {
     uint64_t size;
     uint32_t name_length;
-    uint16_t is_folder;
+    uint16_t kind;    /* enum fb_local_entry_kind */
     uint16_t is_gone; /* PENDING: removed */
 };
 

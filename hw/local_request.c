@@ -16,6 +16,7 @@ static void hello_start(struct local_request *request)
 {
     const struct fb_loop *loop = request->session->loop;
     const struct fb_local_reply reply = {.source = loop->settings->node,
+                                         .version_of_object = loop->settings->names_valid_ns,
                                          .size = loop->memory.bytes.size,
                                          .block_size = loop->settings->core.block_size_bytes,
                                          .index = loop->settings->arena_bytes};
@@ -66,6 +67,7 @@ static void list_start(struct local_request *request, const struct fb_local_requ
     }
     session->is_page_used = true;
     task->verb = FB_ORIGIN_LIST;
+    task->is_plain = from->kind == FB_LOCAL_LIST_PLAIN;
     task->done = list_done;
     task->bytes = (struct fb_bytes){.at = session->page, .size = FB_LOCAL_PAGE_BYTES};
     task->cursor.skip = from->index;
@@ -101,6 +103,7 @@ void local_request_start(struct local_request *request, const struct fb_local_re
         local_open_start(request, from);
         return;
     case FB_LOCAL_LIST:
+    case FB_LOCAL_LIST_PLAIN:
         list_start(request, from);
         return;
     case FB_LOCAL_STATUS:
@@ -121,6 +124,12 @@ void local_request_start(struct local_request *request, const struct fb_local_re
     case FB_LOCAL_EXPLAIN:
     case FB_LOCAL_EXPLAIN_KEY:
         local_explain_start(request, from);
+        return;
+    case FB_LOCAL_LOOK:
+        local_look_start(request, from);
+        return;
+    case FB_LOCAL_CHANGE:
+        local_change_start(request, from);
         return;
     case FB_LOCAL_CLOSE:
         break;

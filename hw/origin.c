@@ -48,8 +48,10 @@ bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t siz
     uint32_t length = (uint32_t)strlen(name), bytes = fb_local_entry_bytes(length);
     if (bytes > task->bytes.size - task->moved)
         return false;
-    const struct fb_local_entry entry = {
-        .size = size, .name_length = length, .is_folder = is_folder};
+    const struct fb_local_entry entry = {.size = size,
+                                         .name_length = length,
+                                         .kind = is_folder ? FB_LOCAL_ENTRY_FOLDER
+                                                           : FB_LOCAL_ENTRY_FILE};
     unsigned char *at = task->bytes.at + task->moved;
     memset(at, 0, bytes);
     memcpy(at, &entry, sizeof(entry));
@@ -111,5 +113,9 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
     task->loop = origin->loop;
     task->moved = 0;
     task->is_final = false;
+    task->attributes = (struct fb_attributes){.mode = 0};
+    FB_ASSERT(task->verb != FB_ORIGIN_CHANGE || origin->can_change);
+    if (task->verb == FB_ORIGIN_LOOK && !origin->can_change)
+        task->verb = FB_ORIGIN_STAT; /* objects are files */
     origin->start(origin, task);
 }

@@ -10,6 +10,7 @@
 #ifndef FB_HW_ORIGIN_H
 #define FB_HW_ORIGIN_H
 
+#include "hw/attributes.h"
 #include "hw/local_protocol.h"
 #include "hw/object.h"
 #include "hw/offload.h"
@@ -22,6 +23,7 @@ struct fb_origin_task;
 enum fb_origin_verb {
     FB_ORIGIN_FETCH,  /* object, offset, bytes: reads exactly bytes.size bytes */
     FB_ORIGIN_STAT,   /* object.name: fills in size, version, order, written, modified_ns */
+    FB_ORIGIN_LOOK,   /* the same, and attributes, of whatever has the name, not led on by a link */
     FB_ORIGIN_LIST,   /* object.name: a folder; "": the root. From cursor on, which is {"", 0} at
                         first, fills bytes with fb_local_entry; then moved: bytes used; cursor:
                         where the next page begins, {"", 0}: there is none */
@@ -29,6 +31,8 @@ enum fb_origin_verb {
     FB_ORIGIN_COMMIT, /* object, of size: makes it visible, with its version, and fills in shown;
                          BUSY: not all blocks are there yet; CONFLICT: a later version is there */
     FB_ORIGIN_REMOVE, /* object: that version and those before it; OK also when there is none */
+    FB_ORIGIN_CHANGE, /* object.name, change; done with OK: change->error says how it went. Only of
+                         an origin that can_change */
 };
 
 typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
@@ -39,6 +43,16 @@ struct fb_origin_cursor {
     char text[FB_LOCAL_CURSOR_MAX + 1];
 };
 
+/* What FB_ORIGIN_CHANGE changes; bytes of the task: room for a page, moved: what of it is used. */
+struct fb_origin_change {
+    enum fb_change_kind kind;
+    uint32_t which, flags;
+    int error; /* 0, or an errno */
+    struct fb_attributes attributes;
+    uint32_t text_length;
+    char text[FB_LOCAL_CURSOR_MAX + 1];
+};
+
 struct fb_origin_task {
     enum fb_origin_verb verb;
     fb_origin_done *done;
@@ -46,6 +60,9 @@ struct fb_origin_task {
     uint64_t offset; /* in the object */
     struct fb_bytes bytes;
     struct fb_origin_cursor cursor;
+    struct fb_attributes attributes; /* LOOK; mode 0: the origin has none */
+    struct fb_origin_change *change; /* CHANGE: the caller's, until done */
+    bool is_plain;                   /* LIST: links are entries, wherever they lead */
     /* The backend's from here on. */
     struct fb_io io;
     struct fb_loop *loop;
@@ -73,8 +90,9 @@ struct fb_origin {
         struct fb_origin *origin); /* credentials may have changed; NULL: none are used */
     struct fb_loop *loop;
     bool can_write;
-    int folder;     /* posix */
-    void *internal; /* the backend's */
+    bool can_change; /* it has modes, owners, folders, links: CHANGE */
+    int folder;      /* posix */
+    void *internal;  /* the backend's */
 };
 
 /* Errors: error set when the origin's own settings are wrong. An origin that cannot be reached is

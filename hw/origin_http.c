@@ -115,6 +115,8 @@ static void request_end(struct http_request *request, enum fb_status status)
     if (status == FB_OK && task->verb == FB_ORIGIN_STAT) {
         task->object.size = request->size;
         task->object.version = version_of(request);
+        if (request->modified_s > 0)
+            task->attributes.modified_ns = (int64_t)request->modified_s * 1000000000;
     }
     free(request->body);
     request->body = NULL;
@@ -151,6 +153,8 @@ static size_t header_take(char *text, size_t one, size_t size, void *context)
         request->retry_after_s = (uint32_t)strtoul(value, NULL, 10);
     if (name == 14 && strncasecmp(text, "content-length", name) == 0)
         request->size = strtoull(value, NULL, 10);
+    if (name == 13 && strncasecmp(text, "last-modified", name) == 0)
+        request->modified_s = curl_getdate(value, NULL);
     return size * one;
 }
 
@@ -268,6 +272,7 @@ static void request_start(struct http_request *request)
     request->answer[0] = '\0';
     request->retry_after_s = 0;
     request->etag[0] = '\0';
+    request->modified_s = 0;
     request->version[0] = '\0';
     request->url[0] = '\0';
     options_set(request);

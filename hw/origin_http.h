@@ -17,6 +17,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <time.h>
 
 enum {
     HTTP_SECRET_MAX = 1024,
@@ -41,6 +42,7 @@ struct http_request {
     uint64_t moved;
     uint64_t size; /* STAT: Content-Length */
     uint32_t retry_after_s;
+    time_t modified_s; /* STAT: Last-Modified; 0 or less: none */
     char etag[HTTP_ETAG_MAX];
     char version[32]; /* from the metadata, hexadecimal; empty: none */
     /* COMMIT, REMOVE: what the target's ETag was when it was looked at; empty: it was not there. */

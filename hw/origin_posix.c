@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -66,15 +67,6 @@ uint64_t posix_written(const struct statx *facts)
     return time < INT64_MAX ? time : 0;
 }
 
-/* For people; times that 64 bits do not hold are cut. */
-static int64_t modified_ns(const struct statx *facts)
-{
-    static const int64_t last_s = INT64_MAX / 1000000000 - 1;
-    int64_t time_s = facts->stx_mtime.tv_sec;
-    time_s = time_s < -last_s ? -last_s : time_s > last_s ? last_s : time_s;
-    return time_s * 1000000000 + (int64_t)facts->stx_mtime.tv_nsec;
-}
-
 /* Could it have been changed since, with the same time of change? In ns; 0: no. */
 static uint64_t fresh_for_ns(const struct statx *facts)
 {
@@ -82,6 +74,32 @@ static uint64_t fresh_for_ns(const struct statx *facts)
     uint64_t window_ns = facts->stx_ctime.tv_nsec == 0 ? fresh_coarse_ns : fresh_ns;
     bool is_fresh = now_ns < changed + window_ns && changed < now_ns + window_ns;
     return is_fresh ? changed + window_ns - now_ns : 0;
+}
+
+/* For people; times that 64 bits do not hold are cut. */
+static int64_t plain_ns(const struct statx_timestamp *time)
+{
+    static const int64_t last_s = INT64_MAX / 1000000000 - 1;
+    int64_t time_s = time->tv_sec < -last_s  ? -last_s
+                     : time->tv_sec > last_s ? last_s
+                                             : time->tv_sec;
+    return time_s * 1000000000 + (int64_t)time->tv_nsec;
+}
+
+static void attributes_take(struct fb_origin_task *task)
+{
+    const struct statx *facts = &task->facts;
+    task->attributes = (struct fb_attributes){
+        .mode = facts->stx_mode,
+        .owner = facts->stx_uid,
+        .group = facts->stx_gid,
+        .links = facts->stx_nlink,
+        .device = makedev(facts->stx_rdev_major, facts->stx_rdev_minor),
+        .number = facts->stx_ino,
+        .accessed_ns = plain_ns(&facts->stx_atime),
+        .modified_ns = plain_ns(&facts->stx_mtime),
+        .changed_ns = plain_ns(&facts->stx_ctime),
+    };
 }
 
 static void task_end(struct fb_origin_task *task, enum fb_status status)
@@ -145,17 +163,19 @@ static void task_facts(struct fb_origin_task *task)
 {
     const struct statx *facts = &task->facts;
     struct fb_object *object = &task->object;
-    if (!S_ISREG(facts->stx_mode)) {
+    bool is_look = task->verb == FB_ORIGIN_LOOK;
+    attributes_take(task);
+    if (!S_ISREG(facts->stx_mode) && !is_look) {
         task_part(task, FB_ABSENT);
         return;
     }
     uint64_t identity = posix_identity(posix_of(&task->loop->origin), facts);
-    if (task->verb == FB_ORIGIN_STAT) {
+    if (task->verb == FB_ORIGIN_STAT || is_look) {
         object->size = facts->stx_size;
         object->version = identity;
         object->order = posix_order(facts);
         object->written = posix_written(facts);
-        object->modified_ns = modified_ns(facts);
+        object->modified_ns = plain_ns(&facts->stx_mtime);
         task_end(task, FB_OK);
         return;
     }
@@ -196,7 +216,9 @@ static void task_open(struct fb_origin_task *task)
     struct fb_loop *loop = task->loop;
     task->stage = STAGE_OPEN;
     task->file_offset = task->offset;
-    task->how = (struct open_how){.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+    bool is_look = task->verb == FB_ORIGIN_LOOK;
+    task->how = (struct open_how){.flags = is_look ? O_PATH | O_NOFOLLOW | O_CLOEXEC
+                                                   : O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     fb_uring_open_below(&loop->uring, &task->io, loop->origin.folder,
                         task->resolved != NULL ? task->resolved : task->object.name, &task->how);
@@ -343,7 +365,12 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
         fb_origin_posix_list(task);
         return;
     }
-    if (task->verb != FB_ORIGIN_FETCH && task->verb != FB_ORIGIN_STAT) {
+    if (task->verb == FB_ORIGIN_CHANGE) {
+        fb_origin_posix_change(task);
+        return;
+    }
+    if (task->verb != FB_ORIGIN_FETCH && task->verb != FB_ORIGIN_STAT &&
+        task->verb != FB_ORIGIN_LOOK) {
         fb_origin_posix_write(task);
         return;
     }
@@ -407,4 +434,5 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
     origin->close = posix_close;
     origin->sweep = posix_sweep;
     origin->can_write = true;
+    origin->can_change = true;
 }

@@ -70,6 +70,18 @@ void fb_origin_posix_write(struct fb_origin_task *task);
 /* Removes what writers that died have left half written; on a worker, now and then. */
 void posix_collect(int root);
 
+/* CHANGE. */
+void fb_origin_posix_change(struct fb_origin_task *task);
+
+/* A name's last part, and the folder that it is in, opened; posix_folders_make: made, if need be.
+ * No symbolic link leads out of the origin. Errors: -errno. */
+const char *posix_base_of(const char *name);
+int posix_parent_open(int root, const char *name);
+int posix_folders_make(int root, const char *name);
+
+/* Keeps other nodes from changing what names mean until the file is closed; -1: cannot, errno. */
+int posix_lock(int root);
+
 /* Path of a block of an object that is not committed; path: at least 64 bytes. */
 void fb_origin_posix_part(const struct fb_origin_task *task, char *path);
 

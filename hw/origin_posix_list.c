@@ -96,11 +96,17 @@ static bool entry_put(struct fb_origin_task *task, int folder, const char *name)
 {
     struct statx facts;
     bool is_there = posix_facts(folder, name, &facts); /* else it went meanwhile */
-    if (is_there && S_ISLNK(facts.stx_mode))
+    if (is_there && S_ISLNK(facts.stx_mode) && !task->is_plain)
         is_there = link_facts(task, name, &facts);
-    if (!is_there || (!S_ISREG(facts.stx_mode) && !S_ISDIR(facts.stx_mode)))
+    bool is_other = !S_ISREG(facts.stx_mode) && !S_ISDIR(facts.stx_mode);
+    if (!is_there || (is_other && !task->is_plain))
         return true;
-    return fb_origin_entry(task, name, facts.stx_size, S_ISDIR(facts.stx_mode));
+    uint64_t at = task->moved;
+    if (!fb_origin_entry(task, name, facts.stx_size, S_ISDIR(facts.stx_mode)))
+        return false;
+    if (is_other)
+        ((struct fb_local_entry *)(void *)(task->bytes.at + at))->kind = FB_LOCAL_ENTRY_OTHER;
+    return true;
 }
 
 /* The first name behind the cursor's. */

@@ -24,10 +24,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -99,8 +101,7 @@ static bool is_later(int folder, const struct fb_origin_task *task, const char *
            posix_written(&facts) != task->object.version;
 }
 
-/* Keeps other nodes from changing targets until the file is closed; -1: cannot. */
-static int parts_lock(int root)
+int posix_lock(int root)
 {
     if (mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST)
         return -1;
@@ -218,6 +219,30 @@ static int target_dress(int target, const struct statx *replaced)
     return fchmod(target, mode) != 0 ? -errno : 0;
 }
 
+/* So are extended attributes that users may set. */
+static int extra_keep(int folder, const char *base, int target)
+{
+    enum { KEYS_BYTES = 65536, VALUE_BYTES = 65536 };
+    int code = 0, old = openat(folder, base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    char *keys = malloc(KEYS_BYTES + VALUE_BYTES);
+    if (old < 0 || keys == NULL) {
+        free(keys);
+        if (old >= 0)
+            close(old);
+        return old >= 0 ? -ENOMEM : 0;
+    }
+    char *value = keys + KEYS_BYTES;
+    ssize_t length = flistxattr(old, keys, KEYS_BYTES);
+    for (const char *key = keys; code == 0 && key < keys + length; key += strlen(key) + 1) {
+        ssize_t size = strncmp(key, "user.", 5) == 0 ? fgetxattr(old, key, value, VALUE_BYTES) : -1;
+        if (size >= 0 && fsetxattr(target, key, value, (size_t)size, 0) != 0)
+            code = -errno;
+    }
+    free(keys);
+    close(old);
+    return code;
+}
+
 /* All blocks, in order, then the facts of the object. */
 static int target_fill(struct fb_origin_task *task, int target, const struct statx *replaced)
 {
@@ -239,7 +264,7 @@ static int target_fill(struct fb_origin_task *task, int target, const struct sta
 
 /* Makes the folders that a name is in, none of them through a link out of the origin, and opens the
  * last one. Errors: -errno. */
-static int folders_make(int root, const char *name)
+int posix_folders_make(int root, const char *name)
 {
     char path[POSIX_PATH_BYTES];
     int parent = posix_folder_open(root, ".");
@@ -320,7 +345,7 @@ static int beside_move(const struct fb_origin_task *task, struct beside *beside,
 static int target_show(struct fb_origin_task *task, const struct beside *beside, int folder,
                        const char *base)
 {
-    int lock = parts_lock(task->loop->origin.folder);
+    int lock = posix_lock(task->loop->origin.folder);
     if (lock < 0)
         return -errno;
     int code = is_later(folder, task, base) ? -ESTALE : 0;
@@ -345,6 +370,8 @@ static int target_make(struct fb_origin_task *task, int target, struct beside *b
         return is_committed(folder, task, base) ? 0 : parts_hindrance(task, target, missing);
     (void)posix_facts(folder, base, &replaced);
     int code = target_fill(task, target, &replaced);
+    if (code == 0)
+        code = extra_keep(folder, base, target);
     if (code == 0)
         code = target_show(task, beside, folder, base);
     if (code == -EXDEV)
@@ -371,17 +398,17 @@ static int commit_in(struct fb_origin_task *task, int folder, const char *base)
     return code;
 }
 
-static const char *base_of(const char *name)
+const char *posix_base_of(const char *name)
 {
     const char *slash = strrchr(name, '/');
     return slash != NULL ? slash + 1 : name;
 }
 
 /* The folder that a name is in. Errors: -errno. */
-static int folder_open(int root, const char *name)
+int posix_parent_open(int root, const char *name)
 {
     char path[POSIX_PATH_BYTES] = ".";
-    const char *base = base_of(name);
+    const char *base = posix_base_of(name);
     if (base != name)
         snprintf(path, sizeof(path), "%.*s", (int)(base - name - 1), name);
     return posix_folder_open(root, path);
@@ -390,11 +417,11 @@ static int folder_open(int root, const char *name)
 static int take_away(struct fb_origin_task *task)
 {
     int root = task->loop->origin.folder, code = 0;
-    const char *base = base_of(task->object.name);
-    int folder = folder_open(root, task->object.name);
+    const char *base = posix_base_of(task->object.name);
+    int folder = posix_parent_open(root, task->object.name);
     if (folder < 0)
         return folder == -ENOENT || folder == -ENOTDIR ? 0 : folder;
-    int lock = parts_lock(root);
+    int lock = posix_lock(root);
     if (lock < 0)
         code = -errno;
     if (code == 0 && !is_later(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
@@ -411,10 +438,10 @@ static int take_away(struct fb_origin_task *task)
 
 static int commit(struct fb_origin_task *task)
 {
-    int folder = folders_make(task->loop->origin.folder, task->object.name);
+    int folder = posix_folders_make(task->loop->origin.folder, task->object.name);
     if (folder < 0)
         return folder;
-    int code = commit_in(task, folder, base_of(task->object.name));
+    int code = commit_in(task, folder, posix_base_of(task->object.name));
     close(folder);
     if (code == 0)
         parts_remove(task);

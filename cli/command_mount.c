@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool level_parse(const char *text, enum forebay_level *level)
@@ -22,14 +23,14 @@ static bool level_parse(const char *text, enum forebay_level *level)
 
 int fb_command_mount(int argc, char **argv)
 {
-    static const struct option table[] = {{"socket", required_argument, NULL, 's'},
-                                          {"foreground", no_argument, NULL, 'f'},
-                                          {"allow-other", no_argument, NULL, 'a'},
-                                          {"level", required_argument, NULL, 'l'},
-                                          {"read-only", no_argument, NULL, 'r'},
-                                          {"debug", no_argument, NULL, 'd'},
-                                          {NULL, 0, NULL, 0}};
-    struct fb_fuse_options options = {.level = FOREBAY_REPLICATED};
+    static const struct option table[] = {
+        {"socket", required_argument, NULL, 's'}, {"foreground", no_argument, NULL, 'f'},
+        {"allow-other", no_argument, NULL, 'a'},  {"level", required_argument, NULL, 'l'},
+        {"read-only", no_argument, NULL, 'r'},    {"spill", required_argument, NULL, 't'},
+        {"debug", no_argument, NULL, 'd'},        {NULL, 0, NULL, 0}};
+    const char *temporary = getenv("TMPDIR");
+    struct fb_fuse_options options = {.level = FOREBAY_REPLICATED,
+                                      .spill = temporary != NULL ? temporary : "/tmp"};
     optind = 1;
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
@@ -42,6 +43,8 @@ int fb_command_mount(int argc, char **argv)
             options.is_read_only = true;
         else if (option == 'l' && level_parse(optarg, &options.level))
             continue;
+        else if (option == 't')
+            options.spill = optarg;
         else if (option == 'd')
             options.is_debugging = true;
         else

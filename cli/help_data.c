@@ -233,8 +233,9 @@ static const struct fb_help table[] = {
             {
                 {"--socket PATH", "the daemon's client.socket"},
                 {"--foreground", "does not go to the background"},
-                {"--allow-other", "other users may read, too"},
+                {"--allow-other", "other users may use it, as modes and owners say"},
                 {"--level memory|replicated|device|origin", "what fsync, close and rename promise"},
+                {"--spill FOLDER", "for files changed in their middle; else TMPDIR or /tmp"},
                 {"--read-only", "nothing can be written"},
                 {"--debug", "shows every request of the kernel"},
             },

@@ -1,75 +1,142 @@
-/* Folders that were made in the mount. An object store has none: a folder is there when an object's
- * name begins with it. One that was made and is still empty is known to this mount alone. */
-#include "hw/fuse/mount.h"
+/* Listing folders: a folder is as it was when it was opened. */
+#define FUSE_USE_VERSION 312
+#include "hw/fuse/operations.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOLDERS_MAX = 65536 };
+struct listing {
+    struct listing_entry {
+        char *name;
+        uint32_t type; /* S_IFMT; 0: to be looked at */
+    } * entries;
+    uint64_t count, room;
+    bool is_read; /* a part of it; from its beginning once more: rewinddir */
+};
 
-/* With folders_mutex held; folder_count: not there. */
-static uint32_t folder_find(const struct mount *mount, const char *name)
+static int listing_add(void *context, const struct forebay_entry *entry)
 {
-    uint32_t i = 0;
-    while (i < mount->folder_count && strcmp(mount->folders[i], name) != 0)
-        i++;
-    return i;
-}
-
-int folder_add(struct mount *mount, const char *name)
-{
-    char *copy = strdup(name);
-    int code = copy != NULL ? 0 : -ENOMEM;
-    pthread_mutex_lock(&mount->folders_mutex);
-    if (mount->folder_count == FOLDERS_MAX)
-        code = -ENOSPC;
-    if (code == 0 && mount->folders == NULL)
-        mount->folders = calloc(FOLDERS_MAX, sizeof(*mount->folders));
-    if (mount->folders == NULL)
-        code = -ENOMEM;
-    if (code == 0)
-        mount->folders[mount->folder_count++] = copy;
-    pthread_mutex_unlock(&mount->folders_mutex);
-    if (code != 0)
-        free(copy);
-    return code;
-}
-
-bool folder_remove(struct mount *mount, const char *name)
-{
-    pthread_mutex_lock(&mount->folders_mutex);
-    uint32_t i = folder_find(mount, name);
-    bool is_there = i < mount->folder_count;
-    if (is_there) {
-        free(mount->folders[i]);
-        mount->folders[i] = mount->folders[--mount->folder_count];
+    struct listing *listing = context;
+    if (listing->count == listing->room) {
+        uint64_t room = listing->room > 0 ? 2 * listing->room : 64;
+        void *entries = realloc(listing->entries, room * sizeof(*listing->entries));
+        if (entries == NULL)
+            return -ENOMEM;
+        listing->entries = entries;
+        listing->room = room;
     }
-    pthread_mutex_unlock(&mount->folders_mutex);
-    return is_there;
+    char *name = strdup(entry->name);
+    if (name == NULL)
+        return -ENOMEM;
+    listing->entries[listing->count++] =
+        (struct listing_entry){.name = name,
+                               .type = entry->is_folder  ? S_IFDIR
+                                       : entry->is_other ? 0
+                                                         : S_IFREG};
+    return 0;
 }
 
-bool folder_exists(struct mount *mount, const char *name)
+/* A folder that was made here, and may be at the origin by now. */
+static int listing_unless_there(void *context, const struct forebay_entry *entry)
 {
-    pthread_mutex_lock(&mount->folders_mutex);
-    bool is_there = folder_find(mount, name) < mount->folder_count;
-    pthread_mutex_unlock(&mount->folders_mutex);
-    return is_there;
+    const struct listing *listing = context;
+    for (uint64_t i = 0; i < listing->count; i++) {
+        if (strcmp(listing->entries[i].name, entry->name) == 0)
+            return 0;
+    }
+    return listing_add(context, entry);
 }
 
-int folder_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context)
+static void listing_free(struct listing *listing)
 {
-    size_t length = strlen(folder);
+    for (uint64_t i = 0; i < listing->count; i++)
+        free(listing->entries[i].name);
+    free(listing->entries);
+    free(listing);
+}
+
+static int listing_fill(struct mount *mount, const char *name, struct listing *listing)
+{
+    const struct forebay_entry dots[2] = {{.name = ".", .is_folder = 1},
+                                          {.name = "..", .is_folder = 1}};
     int code = 0;
-    pthread_mutex_lock(&mount->folders_mutex);
-    for (uint32_t i = 0; i < mount->folder_count && code == 0; i++) {
-        const char *name = mount->folders[i];
-        if (length > 0 && (strncmp(name, folder, length) != 0 || name[length] != '/'))
-            continue;
-        const struct forebay_entry entry = {.name = name + length + (length > 0), .is_folder = 1};
-        if (strchr(entry.name, '/') == NULL)
-            code = call(context, &entry);
-    }
-    pthread_mutex_unlock(&mount->folders_mutex);
+    for (uint32_t i = 0; i < 2 && code == 0; i++)
+        code = listing_add(listing, &dots[i]);
+    if (code == 0)
+        code = mount_list(mount, name, listing_add, listing);
+    if (code == 0 || (code == -ENOENT && folder_exists(mount, name)))
+        code = folder_list(mount, name, listing_unless_there, listing);
     return code;
+}
+
+void do_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
+{
+    char name[NAME_MAX_BYTES];
+    struct listing *listing = calloc(1, sizeof(*listing));
+    int code = listing != NULL ? name_of(request, inode, NULL, name) : -ENOMEM;
+    if (code == 0)
+        code = listing_fill(mount_of(request), name, listing);
+    info->fh = (uint64_t)(uintptr_t)listing;
+    if (code == 0 && fuse_reply_open(request, info) == 0)
+        return;
+    if (code != 0)
+        fuse_reply_err(request, -code);
+    if (listing != NULL)
+        listing_free(listing);
+}
+
+/* rewinddir wants it as it is now; what cannot be had stays as it was. */
+static void listing_again(fuse_req_t request, fuse_ino_t inode, struct listing *listing)
+{
+    char name[NAME_MAX_BYTES];
+    struct listing *now = calloc(1, sizeof(*now));
+    if (now != NULL && name_of(request, inode, NULL, name) == 0 &&
+        listing_fill(mount_of(request), name, now) == 0) {
+        const struct listing before = *listing;
+        *listing = *now;
+        *now = before;
+    }
+    if (now != NULL)
+        listing_free(now);
+}
+
+void do_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
+                struct fuse_file_info *info)
+{
+    struct listing *listing = (struct listing *)(uintptr_t)info->fh;
+    char *page = malloc(size);
+    size_t used = 0;
+    if (page == NULL) {
+        fuse_reply_err(request, ENOMEM);
+        return;
+    }
+    if (offset == 0 && listing->is_read)
+        listing_again(request, inode, listing);
+    listing->is_read = true;
+    for (uint64_t i = (uint64_t)offset; i < listing->count; i++) {
+        const struct stat attributes = {.st_ino = i + 2, .st_mode = listing->entries[i].type};
+        size_t entry = fuse_add_direntry(request, page + used, size - used,
+                                         listing->entries[i].name, &attributes, (off_t)i + 1);
+        if (entry > size - used)
+            break;
+        used += entry;
+    }
+    fuse_reply_buf(request, page, used);
+    free(page);
+}
+
+void do_releasedir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
+{
+    (void)inode;
+    listing_free((struct listing *)(uintptr_t)info->fh);
+    fuse_reply_err(request, 0);
+}
+
+/* Names are where they are kept when the call that changed them returns. */
+void do_fsyncdir(fuse_req_t request, fuse_ino_t inode, int is_data, struct fuse_file_info *info)
+{
+    (void)inode;
+    (void)is_data;
+    (void)info;
+    fuse_reply_err(request, 0);
 }

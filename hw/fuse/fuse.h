@@ -1,11 +1,10 @@
-/* The origin's namespace as a mounted file system: `forebay mount`. How files are written:
- * writer.c.
+/* The origin's namespace as a mounted file system: `forebay mount`. What holds for programs that
+ * use it is in docs/mount.md; how files are written in writer.c.
  *
- *  1. Opening a file pins its version; a file that changes at the origin reads ESTALE until it is
- *     opened again (close-to-open).
+ *  1. Opening a file pins its version: another node's version is another inode (node.c).
  *  2. Bytes of a read within one block go from the daemon's cache memory to the kernel without a
  *     copy in between.
- *  3. A daemon that restarts is connected to again; reads wait for it a while. */
+ *  3. A daemon that restarts is connected to again; calls wait for it a while, then fail. */
 #ifndef FB_HW_FUSE_H
 #define FB_HW_FUSE_H
 
@@ -16,6 +15,7 @@
 struct fb_fuse_options {
     const char *socket;       /* NULL: the library's default */
     const char *mountpoint;   /* a folder */
+    const char *spill;        /* a folder for files that are changed in their middle */
     enum forebay_level level; /* of fsync, close and rename */
     bool is_read_only, is_foreground, is_debugging, allows_others;
 };

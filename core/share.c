@@ -5,9 +5,9 @@
  * an owner (a user with many clients), by a wider measure. Nobody is told a fixed number: while few
  * want something they may have much.
  *
- * Strangers: the longest-waiting of the source that has most here goes. A flood from one source so
- * drives out itself, and whoever proves himself within the time that the flood takes to fill the
- * table is let in.
+ * Strangers: the longest-waiting of the source that has most here goes, but nobody before he had
+ * time to speak. A flood from one source so drives out itself, and whoever proves himself at once
+ * is let in. guess: 50 ms to speak, 10 to 200; several times what a handshake takes from far away.
  *
  * Source: Choudhury, Hahne, "Dynamic queue length thresholds for shared-memory packet switches",
  * IEEE/ACM Transactions on Networking 6(2), 1998. */
@@ -45,12 +45,12 @@ static uint32_t strangers_of(const struct fb_stranger *strangers, uint32_t count
     return found;
 }
 
-uint32_t fb_stranger_to_leave(const struct fb_stranger *strangers, uint32_t count)
+uint32_t fb_stranger_to_leave(const struct fb_stranger *strangers, uint32_t count, uint64_t now_ns)
 {
     uint32_t leaving = FB_NONE, most = 0;
     FB_ASSERT(strangers != NULL);
     for (uint32_t i = 0; i < count; i++) {
-        if (!strangers[i].is_here)
+        if (!strangers[i].is_here || now_ns - strangers[i].since_ns < fb_stranger_stay_ns)
             continue;
         uint32_t same = strangers_of(strangers, count, strangers[i].source);
         bool is_older = same == most && strangers[i].since_ns < strangers[leaving].since_ns;

@@ -26,7 +26,10 @@ struct fb_stranger {
     bool is_here;
 };
 
-/* The one who leaves for a newcomer; FB_NONE: nobody is here. */
-uint32_t fb_stranger_to_leave(const struct fb_stranger *strangers, uint32_t count);
+/* Everybody may stay for so long, to say who he is; others wait outside until then. */
+static const uint64_t fb_stranger_stay_ns = 50000000;
+
+/* The one who leaves for a newcomer; FB_NONE: all that are here have just come. */
+uint32_t fb_stranger_to_leave(const struct fb_stranger *strangers, uint32_t count, uint64_t now_ns);
 
 #endif

@@ -83,6 +83,21 @@ void fb_address_resolve(const char *text, bool is_own, struct sockaddr_storage *
                      gai_strerror(code));
 }
 
+uint64_t fb_address_source(int socket)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof(address);
+    uint64_t network;
+    if (getpeername(socket, (struct sockaddr *)&address, &size) != 0)
+        return 0;
+    if (address.ss_family == AF_INET)
+        return ((const struct sockaddr_in *)(const void *)&address)->sin_addr.s_addr;
+    const struct in6_addr *host = &((const struct sockaddr_in6 *)(const void *)&address)->sin6_addr;
+    bool is_mapped = IN6_IS_ADDR_V4MAPPED(host);
+    memcpy(&network, host->s6_addr + (is_mapped ? 8 : 0), sizeof(network));
+    return network;
+}
+
 int fb_address_listen(const char *key, const char *text, struct fb_error *error)
 {
     const int yes = 1;

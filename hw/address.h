@@ -19,6 +19,9 @@ bool fb_address_parse(const char *text, struct sockaddr_storage *address);
 void fb_address_resolve(const char *text, bool is_own, struct sockaddr_storage *address,
                         struct fb_error *error);
 
+/* Where a connection comes from, as one number: its host, or its network of 64 bits. */
+uint64_t fb_address_source(int socket);
+
 /* A socket that listens. key: of the config, for the error. Errors: -1 and error set. */
 int fb_address_listen(const char *key, const char *text, struct fb_error *error);
 

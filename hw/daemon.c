@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, ASSIGNMENTS_MAX = 64 };
@@ -150,6 +151,9 @@ int main(int argc, char **argv)
     struct fb_settings settings;
     struct fb_budget budget;
     int code = options_parse(argc, argv, &options);
+    /* A resolver that is silent is given up soon, so that other names get their turn: a peer's name
+     * is looked up again when it is wanted. */
+    (void)setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);
     if (code >= 0)
         return code;
     fb_settings_load(options.config, options.assignments, options.assignment_count, &settings,

@@ -1,4 +1,5 @@
-/* See http.h. A connection: receive until the empty line, make the page, send it, close. */
+/* See http.h. A connection: receive until the empty line, make the page, send it, close. Whoever
+ * takes the last place makes the oldest of the host that has most of them leave. */
 #include "hw/http.h"
 
 #include "core/panic.h"
@@ -18,8 +19,23 @@ static const uint64_t patience_ns = 5000000000;
 
 static void page_close(struct fb_http_connection *connection)
 {
+    struct fb_http *http = &connection->loop->http;
     close(connection->socket);
     connection->socket = -1;
+    http->strangers[connection - http->connections].is_here = false;
+    http->connection_count--;
+    if (!http->accept.is_pending)
+        fb_uring_accept(&connection->loop->uring, &http->accept, http->listener);
+}
+
+/* Ends what is pending, which closes it. */
+static void page_leave(struct fb_http_connection *connection)
+{
+    struct fb_http *http = &connection->loop->http;
+    connection->is_closing = true;
+    http->strangers[connection - http->connections].is_here = false; /* nobody leaves twice */
+    http->pushed_out++;
+    (void)shutdown(connection->socket, SHUT_RDWR);
 }
 
 /* Puts a whole answer into the connection's page. */
@@ -128,29 +144,49 @@ static void receive_done(struct fb_io *io, int32_t result)
     page_send(connection);
 }
 
+static void page_begin(struct fb_loop *loop, int socket)
+{
+    struct fb_http *http = &loop->http;
+    uint32_t index = 0;
+    while (http->connections[index].socket >= 0)
+        index++;
+    FB_ASSERT(index < FB_HTTP_CONNECTIONS_MAX);
+    struct fb_http_connection *connection = &http->connections[index];
+    connection->loop = loop;
+    connection->socket = socket;
+    connection->is_closing = false;
+    connection->request_size = 0;
+    connection->page_sent = 0;
+    http->strangers[index] = (struct fb_stranger){
+        .source = fb_address_source(socket), .since_ns = loop_clock_ns(), .is_here = true};
+    http->connection_count++;
+    fb_io_init(&connection->io, receive_done);
+    page_receive(connection);
+}
+
+/* Accepts while there is a place; else makes one. */
+static void accept_again(struct fb_loop *loop)
+{
+    struct fb_http *http = &loop->http;
+    if (http->connection_count == FB_HTTP_CONNECTIONS_MAX) {
+        uint32_t leaving =
+            fb_stranger_to_leave(http->strangers, FB_HTTP_CONNECTIONS_MAX, loop_clock_ns());
+        if (leaving != FB_NONE)
+            page_leave(&http->connections[leaving]);
+        else
+            loop_sweep_soon(loop);
+    } else if (!http->accept.is_pending) {
+        fb_uring_accept(&loop->uring, &http->accept, http->listener);
+    }
+}
+
 static void accept_done(struct fb_io *io, int32_t result)
 {
     struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, http.accept);
-    struct fb_http_connection *connection = NULL;
     if (result == -ECANCELED || result < 0)
         return; /* the next sweep listens again */
-    for (uint32_t i = 0; i < FB_HTTP_CONNECTIONS_MAX && connection == NULL; i++) {
-        if (loop->http.connections[i].socket < 0)
-            connection = &loop->http.connections[i];
-    }
-    if (connection == NULL) {
-        close(result);
-    } else {
-        connection->loop = loop;
-        connection->socket = result;
-        connection->is_closing = false;
-        connection->opened_ns = loop->now_ns;
-        connection->request_size = 0;
-        connection->page_sent = 0;
-        fb_io_init(&connection->io, receive_done);
-        page_receive(connection);
-    }
-    fb_uring_accept(&loop->uring, &loop->http.accept, loop->http.listener);
+    page_begin(loop, result);
+    accept_again(loop);
 }
 
 void fb_http_open(struct fb_http *http, struct fb_loop *loop, struct fb_error *error)
@@ -191,14 +227,9 @@ void fb_http_sweep(struct fb_loop *loop)
     if (http->connections == NULL)
         return;
     for (uint32_t i = 0; i < FB_HTTP_CONNECTIONS_MAX; i++) {
-        struct fb_http_connection *connection = &http->connections[i];
-        bool is_late = connection->socket >= 0 && !connection->is_closing &&
-                       loop->now_ns - connection->opened_ns > patience_ns;
-        if (!is_late)
-            continue;
-        connection->is_closing = true;
-        (void)shutdown(connection->socket, SHUT_RDWR); /* ends what is pending */
+        const struct fb_stranger *stranger = &http->strangers[i];
+        if (stranger->is_here && loop_clock_ns() - stranger->since_ns > patience_ns)
+            page_leave(&http->connections[i]);
     }
-    if (!http->accept.is_pending)
-        fb_uring_accept(&loop->uring, &http->accept, http->listener);
+    accept_again(loop);
 }

@@ -193,10 +193,26 @@ static void guest_come(struct fb_loop *loop, int socket)
     local_inbox_receive(&loop->uring, &guest->receive, socket, &guest->inbox);
 }
 
+/* Accepts while there is a place; else makes one. */
+static void accept_again(struct fb_loop *loop)
+{
+    struct fb_local *local = &loop->local;
+    if (local->guest_count == FB_LOCAL_GUESTS_MAX) {
+        uint32_t leaving =
+            fb_stranger_to_leave(local->strangers, FB_LOCAL_GUESTS_MAX, loop_clock_ns());
+        local->guests_pushed += leaving != FB_NONE;
+        if (leaving != FB_NONE)
+            guest_leave(&local->guests[leaving]);
+        else
+            loop_sweep_soon(loop);
+    } else if (!local->accept.is_pending) {
+        fb_uring_accept(&loop->uring, &local->accept, local->listener);
+    }
+}
+
 static void accept_done(struct fb_io *io, int32_t result)
 {
     struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, local.accept);
-    struct fb_local *local = &loop->local;
     if (result == -ECANCELED)
         return;
     if (result < 0) {
@@ -207,14 +223,7 @@ static void accept_done(struct fb_io *io, int32_t result)
         fb_uring_close_apart(&loop->uring, result);
     else
         guest_come(loop, result);
-    if (local->guest_count < FB_LOCAL_GUESTS_MAX) {
-        fb_uring_accept(&loop->uring, &local->accept, local->listener);
-        return;
-    }
-    uint32_t leaving = fb_stranger_to_leave(local->strangers, FB_LOCAL_GUESTS_MAX);
-    local->guests_pushed += leaving != FB_NONE;
-    if (leaving != FB_NONE)
-        guest_leave(&local->guests[leaving]);
+    accept_again(loop);
 }
 
 /* A socket that nobody listens on is what a daemon left that was killed. */
@@ -309,6 +318,5 @@ void local_door_sweep(struct fb_loop *loop)
         refused_log(loop, "no greeting in time");
         guest_leave(&local->guests[i]);
     }
-    if (!local->accept.is_pending && local->guest_count < FB_LOCAL_GUESTS_MAX)
-        fb_uring_accept(&loop->uring, &local->accept, local->listener);
+    accept_again(loop);
 }

@@ -58,6 +58,13 @@ void loop_event(struct fb_loop *loop, const struct fb_event *event)
     loop_step(loop, event);
 }
 
+void loop_sweep_soon(struct fb_loop *loop)
+{
+    uint64_t soon_ns = loop_clock_ns() + fb_stranger_stay_ns / 4;
+    if (soon_ns < loop->sweep_ns)
+        loop->sweep_ns = soon_ns;
+}
+
 /* Every TICK that is due (R2). */
 static void loop_tick(struct fb_loop *loop)
 {

@@ -87,6 +87,8 @@ struct fb_loop {
 uint64_t loop_clock_ns(void);
 uint64_t loop_wall_ns(void); /* since 1970 */
 void loop_event(struct fb_loop *loop, const struct fb_event *event);
+/* Strangers wait outside until one of those inside has had his time: a sweep sees to it. */
+void loop_sweep_soon(struct fb_loop *loop);
 
 /* The members have changed. */
 void loop_members(struct fb_loop *loop, const struct fb_member_list *list);
@@ -138,6 +140,16 @@ const char *pull_asked(struct fb_tcp_connection *connection, const struct fb_wir
 void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2]);
 void pull_send(struct fb_tcp_connection *connection);
 void pull_sent(struct fb_tcp_connection *connection, uint32_t size);
+
+/* tcp_door.c */
+void tcp_socket_set_up(int socket, uint64_t timeout_ns);
+void tcp_accept_start(struct fb_loop *loop);
+/* Its place is free, if it has one. */
+void tcp_stranger_leaves(struct fb_tcp_connection *connection);
+/* Sends those away who do not greet; accepts again when that failed. */
+void tcp_strangers_sweep(struct fb_loop *loop);
+/* The connection is a peer's from now on; one too many of them ends. */
+void tcp_peer_greeted(struct fb_tcp_connection *connection);
 
 /* tcp_lookup.c */
 /* Finds out where it is, now or before long; nothing changes while that is not known. */

@@ -111,6 +111,10 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     counter(&page, "objects_refused", "objects for which no name was free", loop->objects.refusals);
     counter(&page, "messages_dropped", "messages that found no connection and no room",
             loop->tcp.messages_dropped);
+    counter(&page, "strangers_refused", "connections that ended without the greeting of a member",
+            loop->tcp.strangers_refused);
+    counter(&page, "pages_pushed_out", "http requests that were too slow, or made room for others",
+            loop->http.pushed_out);
     counter(&page, "connections_lost", "connections that ended", loop->tcp.connections_lost);
     return page.used;
 }

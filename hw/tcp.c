@@ -16,20 +16,6 @@
 static const uint64_t retry_first_ns = 100000000;
 enum { RETRY_DOUBLINGS_MAX = 6 };
 
-static void socket_set_up(int socket, uint64_t timeout_ns)
-{
-    const int yes = 1, seconds = timeout_ns < 2000000000u ? 1 : (int)(timeout_ns / 2000000000u);
-    const int probes = 2;
-    const unsigned timeout_ms = (unsigned)(timeout_ns / 1000000u);
-    /* Each of these only makes it faster, or a dead peer known sooner. */
-    (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-    (void)setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
-    (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
-    (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
-    (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-    (void)setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-}
-
 static int peer_compare(const void *a, const void *b)
 {
     uint32_t first = ((const struct fb_tcp_peer *)a)->node;
@@ -43,36 +29,13 @@ struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node)
     return bsearch(&wanted, tcp->peers, tcp->peer_count, sizeof(wanted), peer_compare);
 }
 
-static void accept_done(struct fb_io *io, int32_t result)
-{
-    struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, tcp.accept);
-    if (result == -ECANCELED)
-        return;
-    if (result < 0) {
-        fb_log(FB_LOG_WARNING, "accept_failed", "reason=\"%s\"", strerror(-result));
-        return; /* the next sweep listens again */
-    }
-    struct fb_tcp_connection *connection = connection_take(loop, FB_TCP_ACCEPTED, result, FB_NONE);
-    if (connection == NULL) {
-        fb_log(FB_LOG_WARNING, "accept_refused", "reason=\"too many connections\"");
-        close(result);
-    } else {
-        socket_set_up(result, loop->settings->peer_timeout_ns);
-        /* For answers that are sent without io_uring; its operations wait all the same. */
-        (void)fcntl(result, F_SETFL, O_NONBLOCK);
-        connection_receive(connection);
-    }
-    fb_uring_accept(&loop->uring, &loop->tcp.accept, loop->tcp.listener);
-}
-
 static void listener_open(struct fb_loop *loop, struct fb_error *error)
 {
     struct fb_tcp *tcp = &loop->tcp;
     tcp->listener = fb_address_listen("listen", loop->settings->listen, error);
     if (fb_error_is_set(error))
         return;
-    fb_io_init(&tcp->accept, accept_done);
-    fb_uring_accept(&loop->uring, &tcp->accept, tcp->listener);
+    tcp_accept_start(loop);
 }
 
 /* Both directions to each peer, and some of strangers. */
@@ -80,7 +43,7 @@ static uint32_t connection_count(const struct fb_settings *settings)
 {
     if (settings->members_max < 2)
         return 0;
-    return settings->members_max * 2 * (1 + settings->pull_connections) + FB_TCP_ACCEPTED_EXTRA;
+    return settings->members_max * 2 * (1 + settings->pull_connections) + FB_TCP_STRANGERS_MAX;
 }
 
 uint64_t fb_tcp_size_bytes(const struct fb_settings *settings)
@@ -234,7 +197,7 @@ static struct fb_tcp_connection *peer_connect(struct fb_loop *loop, struct fb_tc
         close(file);
         return NULL;
     }
-    socket_set_up(file, loop->settings->peer_timeout_ns);
+    tcp_socket_set_up(file, loop->settings->peer_timeout_ns);
     connection_greet(connection);
     fb_uring_connect(&loop->uring, &connection->send, file, &peer->address);
     return connection;
@@ -390,10 +353,11 @@ void tcp_connection_ended(struct fb_tcp_connection *connection)
     close(connection->socket);
     secure_close(&connection->secure);
     due_remove(connection);
+    tcp_stranger_leaves(connection);
     connection->state = FB_TCP_FREE;
     connection->next = loop->tcp.free;
     loop->tcp.free = connection;
-    loop->tcp.connections_lost++;
+    loop->tcp.connections_lost += connection->peer != FB_NONE;
 }
 
 void fb_tcp_sweep(struct fb_loop *loop)
@@ -403,13 +367,11 @@ void fb_tcp_sweep(struct fb_loop *loop)
     for (uint32_t i = 0; i < tcp->connection_count; i++) {
         struct fb_tcp_connection *connection = &tcp->connections[i];
         bool is_waiting = connection->state == FB_TCP_CONNECTING ||
-                          (connection->state == FB_TCP_OPEN &&
-                           (connection->peer == FB_NONE || connection->pull_count > 0));
+                          (connection->state == FB_TCP_OPEN && connection->pull_count > 0);
         if (is_waiting && loop->now_ns - connection->alive_ns > timeout_ns)
             connection_fail(connection, "silent for too long");
     }
-    if (tcp->listener >= 0 && !tcp->accept.is_pending)
-        fb_uring_accept(&loop->uring, &tcp->accept, tcp->listener);
+    tcp_strangers_sweep(loop);
 }
 
 uint32_t fb_tcp_connected(const struct fb_tcp *tcp)

@@ -12,10 +12,16 @@
  *     the offer, in the step that hears of it, finds them here. Larger ones, those for which there
  *     is no room, and pulls that come later are asked for.
  *  6. A peer is who its greeting says; the greeting must fit this cluster, and under TLS the
- *     certificate must be that node's. */
+ *     certificate must be that node's.
+ *  7. Records of connections are set aside: each peer's, both ways, and a few for strangers, who
+ *     have not greeted. The last of those taken makes the oldest stranger of the host that has most
+ *     leave; a stranger that has not greeted in time goes however much he says. A peer that takes
+ *     more than its share loses its longest silent one. */
 #ifndef FB_HW_TCP_H
 #define FB_HW_TCP_H
 
+#include "core/share.h"
+#include "hw/log.h"
 #include "hw/offload.h"
 #include "hw/settings.h"
 #include "hw/tcp_secure.h"
@@ -28,7 +34,7 @@ enum {
     FB_TCP_OUT_BYTES = 128 * 1024,
     FB_TCP_OFFERED_BYTES = 96 * 1024, /* of them, for offers that bring their bytes */
     FB_TCP_PULL_CONNECTIONS_MAX = 16,
-    FB_TCP_ACCEPTED_EXTRA = 64,  /* connections that have not greeted yet */
+    FB_TCP_STRANGERS_MAX = 64,   /* connected, and not greeted yet; more: the oldest leaves */
     FB_TCP_ANSWERS_AT_ONCE = 16, /* small ones, that leave together */
     FB_TCP_LOOKUPS_MAX = 16,     /* names looked up at once; more: when they are wanted again */
 };
@@ -66,6 +72,7 @@ struct fb_tcp_connection {
     enum fb_tcp_role role;
     int socket;
     uint32_t peer;      /* node; FB_NONE: has not greeted yet */
+    uint32_t stranger;  /* its place among them; FB_NONE: it is none */
     uint64_t opened_ns; /* 0: not yet */
     uint64_t alive_ns;  /* something arrived */
     uint32_t is_due;
@@ -105,6 +112,11 @@ struct fb_tcp {
     struct fb_tcp_connection *connections;
     uint32_t connection_count;
     struct fb_tcp_connection *free;
+    struct fb_stranger strangers[FB_TCP_STRANGERS_MAX];
+    struct fb_tcp_connection *strange[FB_TCP_STRANGERS_MAX]; /* theirs; NULL: a free place */
+    uint32_t stranger_count;
+    uint64_t strangers_refused; /* with another greeting, or none in time, or for others */
+    struct fb_log_pace lost_pace, refused_pace;
     struct fb_tcp_connection *due;
     bool has_no_splice; /* the kernel does not send the cache memory without copying it */
     struct fb_tls *tls; /* NULL: connections are not encrypted */

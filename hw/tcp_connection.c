@@ -27,20 +27,34 @@ static void connection_settle(struct fb_tcp_connection *connection)
         tcp_connection_ended(connection);
 }
 
+/* Anybody can connect and break off, and make a line of it each time. */
+static void end_log(struct fb_tcp_connection *connection, const char *reason)
+{
+    struct fb_tcp *tcp = &connection->loop->tcp;
+    enum fb_log_level level = connection->loop->is_stopping ? FB_LOG_DEBUG : FB_LOG_INFO;
+    bool is_stranger = connection->peer == FB_NONE;
+    uint64_t held;
+    tcp->strangers_refused += is_stranger;
+    if (!fb_log_may(is_stranger ? &tcp->refused_pace : &tcp->lost_pace, loop_clock_ns(), &held))
+        return;
+    if (is_stranger)
+        fb_log(FB_LOG_WARNING, "connection_refused", "reason=\"%s\" not_logged=%llu", reason,
+               (unsigned long long)held);
+    else
+        fb_log(level, "connection_lost", "peer=%u role=%s pulls=%u reason=\"%s\" not_logged=%llu",
+               connection->peer,
+               connection->role == FB_TCP_MESSAGES ? "messages"
+               : connection->role == FB_TCP_PULLS  ? "pulls"
+                                                   : "accepted",
+               connection->pull_count, reason, (unsigned long long)held);
+}
+
 void connection_fail(struct fb_tcp_connection *connection, const char *reason)
 {
     if (connection->state == FB_TCP_CLOSING)
         return;
     FB_ASSERT(connection->state != FB_TCP_FREE);
-    enum fb_log_level level = connection->loop->is_stopping ? FB_LOG_DEBUG : FB_LOG_INFO;
-    if (connection->peer != FB_NONE)
-        fb_log(level, "connection_lost", "peer=%u role=%s pulls=%u reason=\"%s\"", connection->peer,
-               connection->role == FB_TCP_MESSAGES ? "messages"
-               : connection->role == FB_TCP_PULLS  ? "pulls"
-                                                   : "accepted",
-               connection->pull_count, reason);
-    else
-        fb_log(FB_LOG_WARNING, "connection_refused", "reason=\"%s\"", reason);
+    end_log(connection, reason);
     if (connection->state == FB_TCP_CONNECTING && connection->send.is_pending)
         fb_uring_cancel(&connection->loop->uring, &connection->send);
     connection->state = FB_TCP_CLOSING;
@@ -159,6 +173,7 @@ static const char *hello_fault(struct fb_tcp_connection *connection,
     if (session != NULL && !fb_tls_is_node(session, frame->header.source))
         return "its certificate is not that of the node that it says it is";
     connection->peer = frame->header.source;
+    tcp_peer_greeted(connection);
     fb_log(FB_LOG_DEBUG, "peer_greeted", "peer=%u pulls=%u", connection->peer,
            frame->hello.is_for_pulls);
     return NULL;
@@ -371,6 +386,7 @@ struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role
     connection->role = role;
     connection->socket = socket;
     connection->peer = peer;
+    connection->stranger = FB_NONE;
     connection->alive_ns = loop->now_ns;
     connection->state = role == FB_TCP_ACCEPTED ? FB_TCP_OPEN : FB_TCP_CONNECTING;
     connection->opened_ns = role == FB_TCP_ACCEPTED ? loop->now_ns : 0;

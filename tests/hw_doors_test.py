@@ -8,11 +8,13 @@ usage: hw_doors_test.py BUILD [unittest's arguments]     exit code 77: there is 
 import fcntl
 import os
 import random
+import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -168,6 +170,127 @@ class SocketPath(Case):
             for daemon in daemons:
                 daemon.communicate()
             self.assertEqual(left.returncode, 0)
+
+
+def has_ended(connection):
+    """Has the other side ended it by now?"""
+    if not select.select([connection], [], [], 0)[0]:
+        return False
+    try:
+        return connection.recv(1) == b""
+    except OSError:
+        return True
+
+
+class Port(Served):
+    """The node port: strangers, with a greeting or none, beside two members."""
+
+    def start_pair(self, *assignments):
+        config, self.ports = self.pair()
+        first = self.serve(*assignments, config=config)
+        second = Daemon(self, config, "node=1", "client.socket=" + self.path("second"),
+                        *assignments, name="second")
+        return first, second
+
+    def stranger(self, content=b""):
+        connection = socket.create_connection(("127.0.0.1", self.ports[0]), timeout=20)
+        self.addCleanup(connection.close)
+        connection.sendall(content)
+        return connection
+
+    def talks(self, first, second):
+        """Both reach each other: what one has read the other takes from it."""
+        name = "n%d" % random.randrange(1 << 60)
+        self.object(name, 700001)
+        fetched = [int(one.status()["origin_fetches"]) for one in (first, second)]
+        for one in (first, second):
+            self.assertEqual(one.forebay("get", name).returncode, 0)
+        fetches = sum(int(one.status()["origin_fetches"]) for one in (first, second))
+        return fetches - sum(fetched) == 3
+
+    def test_silent_strangers_keep_no_member_out(self):
+        first, second = self.start_pair()
+        strangers = [self.stranger() for _ in range(200)]
+        first.wait_until(lambda: sum(map(has_ended, strangers)) > 130)
+        self.assertTrue(self.talks(first, second))
+        second.kill()  # its connections end: it has to be let in anew
+        second = Daemon(self, self.path("pair.yaml"), "node=1",
+                        "client.socket=" + self.path("second"), name="again")
+        first.wait_until(lambda: self.talks(first, second))
+
+    def test_stranger_that_speaks_slowly_goes_in_time(self):
+        self.start_pair()
+        stranger_ = self.stranger()
+        begun = time.monotonic()
+        for byte in stranger.hello(1, 0):
+            try:
+                stranger_.sendall(bytes([byte]))
+            except OSError:
+                break
+            time.sleep(0.15)
+            if has_ended(stranger_):
+                break
+        self.assertLess(time.monotonic() - begun, PATIENCE_S + 3)
+
+    def test_peer_that_takes_more_than_its_share_loses_the_silent_ones(self):
+        first, second = self.start_pair("pull_connections=2")
+        greeted = [self.stranger(stranger.hello(1, 0)) for _ in range(40)]
+        first.wait_until(lambda: sum(map(has_ended, greeted)) >= 37)
+        first.wait_until(lambda: self.talks(first, second))
+
+    def test_log_of_strangers_is_bounded(self):
+        first, _ = self.start_pair()
+        for _ in range(500):
+            self.stranger(bytes(48)).close()
+        last = self.stranger(bytes(48))
+        first.wait_until(lambda: has_ended(last))
+        self.assertIn("event=connection_refused", first.log())
+        self.assertLess(first.log().count("event=connection_refused"), 200)
+
+    def test_messages_with_odd_fields_do_no_harm(self):
+        first, second = self.start_pair("core.erasure_data=1", "core.erasure_parity=1")
+        for kind in range(17):
+            for size in (0, 1, 10, 262145, 0xffffffff):
+                for count in (0, 1, 2, 3, 17, 0xffffffff):
+                    self.stranger(stranger.hello(1, 0) + stranger.message(
+                        1, kind, key_count=0 if kind == 6 else count, size=size, object=7,
+                        high=random.getrandbits(64), region=1, span_size=size,
+                        hops=count & 0xff)).close()
+        for one in (first, second):
+            self.reads(one)
+            one.kill()  # it may owe what a HOLD brought
+
+
+class Http(Served):
+    def test_silent_requests_keep_no_probe_out(self):
+        port = free_ports(1)[0]
+        daemon = self.serve("http=127.0.0.1:%d" % port)
+        is_over = threading.Event()
+
+        def hold():
+            while not is_over.is_set():
+                with socket.create_connection(("127.0.0.1", port), timeout=20) as silent:
+                    try:
+                        silent.send(b"G")
+                        silent.recv(1)
+                    except OSError:
+                        pass
+
+        threads = [threading.Thread(target=hold) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(20):
+                self.assertEqual(hw_test.page(port, "/health"), (200, "alive\n"))
+            _, metrics = hw_test.page(port, "/metrics")
+            pushed = [line for line in metrics.split("\n")
+                      if line.startswith("forebay_pages_pushed_out_total ")]
+            self.assertGreater(int(pushed[0].split()[1]), 0)
+        finally:
+            is_over.set()
+            daemon.kill()
+            for thread in threads:
+                thread.join()
 
 
 @unittest.skipUnless(os.geteuid() == 0, "names of its own need root")

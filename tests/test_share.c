@@ -4,7 +4,7 @@
 
 #include "core/share.h"
 
-enum { TOTAL = 57344 };
+enum { TOTAL = 57344, LATER_NS = 1000000000 };
 
 /* Takes one after the other until it is refused; returns how many it got. */
 static uint64_t take_all(struct fb_share *share)
@@ -72,18 +72,28 @@ static void stranger_to_leave_when_one_source_floods_is_its_oldest(void **state)
                                        {.source = 2, .since_ns = 2},
                                        {.source = 2, .since_ns = 4, .is_here = true},
                                        {.source = 3, .since_ns = 0, .is_here = true}};
-    assert_int_equal(fb_stranger_to_leave(strangers, 6), 2);
+    assert_int_equal(fb_stranger_to_leave(strangers, 6, LATER_NS), 2);
     strangers[2].is_here = false;
-    assert_int_equal(fb_stranger_to_leave(strangers, 6), 4);
+    assert_int_equal(fb_stranger_to_leave(strangers, 6, LATER_NS), 4);
     strangers[4].is_here = false;
-    assert_int_equal(fb_stranger_to_leave(strangers, 6), 5); /* one each: the oldest */
+    assert_int_equal(fb_stranger_to_leave(strangers, 6, LATER_NS), 5); /* one each: the oldest */
+}
+
+static void stranger_to_leave_when_all_have_just_come_is_nobody(void **state)
+{
+    (void)state;
+    const struct fb_stranger strangers[2] = {
+        {.source = 1, .since_ns = 10, .is_here = true},
+        {.source = 1, .since_ns = fb_stranger_stay_ns, .is_here = true}};
+    assert_int_equal(fb_stranger_to_leave(strangers, 2, fb_stranger_stay_ns + 9), FB_NONE);
+    assert_int_equal(fb_stranger_to_leave(strangers, 2, fb_stranger_stay_ns + 10), 0);
 }
 
 static void stranger_to_leave_when_nobody_is_here_is_nobody(void **state)
 {
     (void)state;
     const struct fb_stranger strangers[2] = {{.source = 1}, {.source = 2}};
-    assert_int_equal(fb_stranger_to_leave(strangers, 2), FB_NONE);
+    assert_int_equal(fb_stranger_to_leave(strangers, 2, LATER_NS), FB_NONE);
 }
 
 int main(void)
@@ -94,6 +104,7 @@ int main(void)
         cmocka_unit_test(share_has_room_when_table_is_small_gives_all_of_it),
         cmocka_unit_test(share_has_room_when_reserve_is_all_that_is_left_refuses),
         cmocka_unit_test(stranger_to_leave_when_one_source_floods_is_its_oldest),
+        cmocka_unit_test(stranger_to_leave_when_all_have_just_come_is_nobody),
         cmocka_unit_test(stranger_to_leave_when_nobody_is_here_is_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,13 +78,11 @@ uint64_t headers_join(const struct fb_headers *headers, uint64_t chunk, struct f
     return fb_header_join(page, fine, second, second_fine);
 }
 
-void headers_seal(const struct fb_headers *headers, uint64_t chunk, struct fb_header_page *page,
-                  uint64_t but)
+void headers_seal(const struct fb_headers *headers, uint64_t chunk, struct fb_header_page *page)
 {
     for (uint32_t unit = 0; unit < FB_UNITS_PER_CHUNK; unit++) {
         struct fb_header *header = &page->headers[unit];
-        if (!(but >> unit & 1))
-            header->checksum = header_checksum(headers, chunk, unit, header);
+        header->checksum = header_checksum(headers, chunk, unit, header);
     }
 }
 
@@ -230,9 +228,9 @@ enum fb_header_name fb_headers_name(const struct fb_headers *headers,
     return is_fine ? FB_HEADER_NAME_FINE : FB_HEADER_NAME_DAMAGED;
 }
 
-/* A page of both tables for a change. What neither can tell is given back after it as it was. */
+/* A page of both tables for a change. */
 struct page_change {
-    struct fb_header_page page, raw;
+    struct fb_header_page page;
     uint64_t chunk, unknown, owed_bytes;
     uint32_t owed_blocks;
 };
@@ -244,24 +242,21 @@ static void change_begin(struct fb_headers *headers, uint64_t chunk, struct page
     change->chunk = chunk;
     headers_read(headers, 0, chunk, 1, &change->page);
     headers_read(headers, 1, chunk, 1, &second);
-    change->raw = change->page;
     change->unknown = headers_join(headers, chunk, &change->page, &second, &faults);
     headers->faults += faults;
-    headers->is_doubtful = headers->is_doubtful || change->unknown != 0;
     change->owed_bytes = fb_header_owed_bytes(&change->page, &change->owed_blocks);
 }
 
-/* replaced: a bit map of the headers that the change is about. Errors: -errno. */
+/* replaced: a bit map of the headers that the change is about. A page of which others have become
+ * unreadable since the start is left as it is: nothing can be promised with it, and what it owed is
+ * for the next start to refuse. Errors: -errno. */
 static int change_end(struct fb_headers *headers, struct page_change *change, uint64_t replaced)
 {
     uint32_t owed_blocks;
     uint64_t owed_bytes = fb_header_owed_bytes(&change->page, &owed_blocks);
-    uint64_t kept = change->unknown & ~replaced;
-    for (uint32_t unit = 0; unit < FB_UNITS_PER_CHUNK; unit++) {
-        if (kept >> unit & 1)
-            change->page.headers[unit] = change->raw.headers[unit];
-    }
-    headers_seal(headers, change->chunk, &change->page, kept);
+    if (change->unknown & ~replaced)
+        return -EIO;
+    headers_seal(headers, change->chunk, &change->page);
     int code = headers_write(headers, 0, change->chunk, 1, &change->page);
     if (code == 0)
         code = headers_write(headers, 1, change->chunk, 1, &change->page);
@@ -316,7 +311,6 @@ static void scan_read(struct fb_headers *headers, uint64_t chunk)
     for (uint64_t i = 0; i < headers->scan_count; i++)
         unknown += (uint64_t)__builtin_popcountll(headers_join(
             headers, chunk + i, &headers->scan[i], &headers->scan_other[i], &headers->faults));
-    headers->is_doubtful = headers->is_doubtful || unknown > 0;
     if (unknown > 0)
         fb_log(FB_LOG_ERROR, "headers_unreadable", "count=%llu", (unsigned long long)unknown);
 }
@@ -341,7 +335,7 @@ void fb_headers_scan(struct fb_headers *headers, uint64_t cursor, struct fb_done
 
 void fb_headers_close(struct fb_headers *headers)
 {
-    bool is_settled = headers->is_open && headers->owed_blocks == 0 && !headers->is_doubtful;
+    bool is_settled = headers->is_open && headers->owed_blocks == 0;
     free(headers->scan);
     free(headers->scan_other);
     headers->scan = headers->scan_other = NULL;

@@ -35,8 +35,7 @@ struct fb_headers {
     uint64_t scan_first, scan_count;          /* chunks */
     const struct fb_settings *settings;       /* the caller's */
     bool is_open;
-    bool is_new;      /* the tables were made by this open */
-    bool is_doubtful; /* since then a header could be read in neither */
+    bool is_new; /* the tables were made by this open */
 };
 
 /* Bytes of the whole drive with a cache space of that size. */
@@ -55,7 +54,7 @@ void fb_headers_close(struct fb_headers *headers);
 enum fb_status fb_headers_name_put(struct fb_headers *headers, uint64_t position,
                                    const struct fb_object *object);
 
-/* A block was written. IO: the tables were not. */
+/* A block was written. IO: the tables were not, or cannot be relied on there any more. */
 enum fb_status fb_headers_put(struct fb_headers *headers, const struct fb_header *header);
 
 /* It is not owed any more. A failure is logged. */

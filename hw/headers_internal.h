@@ -20,9 +20,8 @@ struct headers_found {
 uint64_t headers_join(const struct fb_headers *headers, uint64_t chunk, struct fb_header_page *page,
                       const struct fb_header_page *second, uint64_t *faults);
 
-/* Checksums of all headers but those of the bit map. */
-void headers_seal(const struct fb_headers *headers, uint64_t chunk, struct fb_header_page *page,
-                  uint64_t but);
+/* Checksums of all its headers. */
+void headers_seal(const struct fb_headers *headers, uint64_t chunk, struct fb_header_page *page);
 
 /* Pages of one table, count at most HEADERS_SCAN_PAGES. One that cannot be read is one that nobody
  * could have written. */

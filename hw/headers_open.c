@@ -78,7 +78,7 @@ static int tables_walk(const struct fb_headers *headers, enum walk walk,
             struct fb_header_page *page = &headers->scan[i];
             if (!page_walk(headers, chunk + i, page, &headers->scan_other[i], found))
                 continue;
-            headers_seal(headers, chunk + i, page, 0);
+            headers_seal(headers, chunk + i, page);
             is_changed = true;
         }
         for (uint32_t table = 0; table < FB_DRIVE_TABLES && is_changed && walk == WALK_MEND;
@@ -97,7 +97,7 @@ static int tables_clear(const struct fb_headers *headers)
         uint64_t count = batch_of(headers, chunk);
         memset(headers->scan, 0, count * sizeof(*headers->scan));
         for (uint64_t i = 0; i < count; i++)
-            headers_seal(headers, chunk + i, &headers->scan[i], 0);
+            headers_seal(headers, chunk + i, &headers->scan[i]);
         for (uint32_t table = 0; table < FB_DRIVE_TABLES && code == 0; table++)
             code = headers_write(headers, table, chunk, count, headers->scan);
         chunk += count;

@@ -171,6 +171,13 @@ void script_restart(struct script *script, uint64_t at_ns, uint32_t node, bool i
         (struct fb_event){.kind = FB_EVENT_VIEW, .view = script->view};
 }
 
+void script_set_config(struct script *script, const struct fb_config *config)
+{
+    if (fb_node_size_bytes(config) > fb_node_size_bytes(&script->config))
+        abort();
+    script->config = *config;
+}
+
 struct fb_header *script_header(struct script *script, uint32_t node, uint32_t n)
 {
     struct fb_header header;

@@ -40,6 +40,9 @@ void script_kill(struct script *script, uint32_t node);
  * was, or empty. */
 void script_restart(struct script *script, uint64_t at_ns, uint32_t node, bool is_drive_kept);
 
+/* Settings of the nodes that begin anew from now on; no pool may be larger than before. */
+void script_set_config(struct script *script, const struct fb_config *config);
+
 /* The header of the n-th block on a node's drive, to be spoiled; NULL: there are fewer. */
 struct fb_header *script_header(struct script *script, uint32_t node, uint32_t n);
 

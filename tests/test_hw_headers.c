@@ -218,12 +218,47 @@ static void file_cut_short_is_fine_if_the_last_stop_owed_nothing(void **state)
     temporary_end(&temporary);
 }
 
+/* Nothing is promised with a page that has become unreadable; what was not owed at the stop is not
+ * missed by the next start. */
+static void page_that_is_damaged_meanwhile_takes_no_promise(void **state)
+{
+    (void)state;
+    struct temporary temporary;
+    temporary_begin(&temporary);
+    const struct fb_settings settings = settings_make(&temporary, 8);
+    const struct fb_object object = object_make(1, 5);
+    struct fb_header owed = header_make(5, 64, 64), other = header_make(6, 128, 3);
+    other.object = object.handle;
+    struct fb_headers headers = headers_open(&settings);
+    owed_put(&headers, &owed, &object);
+    assert_int_equal(truncate(settings.device_path, (off_t)headers.layout.tables[0]), 0);
+    assert_int_equal(fb_headers_name_put(&headers, other.position, &object), FB_OK);
+    assert_int_equal(fb_headers_put(&headers, &other), FB_IO);
+    assert_int_equal(headers.owed_blocks, 1);
+    fb_headers_close(&headers);
+    open_refused(&settings, "headers are damaged in both copies");
+    struct fb_settings discarding = settings;
+    discarding.may_discard_owed = true;
+    headers = headers_open(&discarding);
+    assert_int_equal(headers.discarded_blocks, 8 * 64);
+    owed_put(&headers, &owed, &object);
+    fb_headers_settle(&headers, owed.position);
+    assert_int_equal(truncate(settings.device_path, (off_t)headers.layout.tables[0]), 0);
+    assert_int_equal(fb_headers_put(&headers, &other), FB_IO);
+    fb_headers_close(&headers);
+    headers = headers_open(&settings);
+    assert_int_equal(headers.cleared, 8 * 64);
+    fb_headers_close(&headers);
+    temporary_end(&temporary);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_found_by_the_next_open),
         cmocka_unit_test(names_of_any_number_and_length_are_known_again),
         cmocka_unit_test(file_of_others_is_refused_by_what_it_is),
+        cmocka_unit_test(page_that_is_damaged_meanwhile_takes_no_promise),
         cmocka_unit_test(file_cut_short_is_fine_if_the_last_stop_owed_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

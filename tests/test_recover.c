@@ -276,6 +276,73 @@ static void owed_blocks_take_turns(void **state)
     script_close(script);
 }
 
+/* A node that starts with fewer entries for its drive than it had drops cached blocks, never owed
+ * ones, wherever they lie; owed ones take turns. */
+static void owed_blocks_are_found_with_fewer_entries(void **state)
+{
+    (void)state;
+    enum { CACHED = 6, OWED = 3 };
+    for (uint32_t entries = 1; entries <= 4; entries++) {
+        struct fb_config config = recover_config();
+        config.replicas = 1;
+        config.write_quorum = 1;
+        struct script *script = script_open(1, &config, 1);
+        bool is_closed = true;
+        script_set_fault(script, closed_origin, &is_closed);
+        for (uint32_t i = 0; i < CACHED; i++) {
+            const struct fb_block block = block_of(i);
+            script_get(script, 1000 + i * 1000, 0, 1 + i, &block);
+        }
+        for (uint32_t i = 0; i < OWED; i++) {
+            const struct fb_block block = script_block(SCRIPT_WRITTEN, i, FLOW_BLOCK_BYTES, 1);
+            script_write(script, 10 * MS + i * MS, 0, 100 + i, &block, FB_LEVEL_DEVICE);
+        }
+        script_run(script, 50 * MS);
+        script_kill(script, 0);
+        config.device_entries_max = entries;
+        script_set_config(script, &config);
+        script_restart(script, 60 * MS, 0, true);
+        is_closed = false;
+        script_run(script, FB_NEVER_NS - 1);
+        assert_int_equal(stats_of(script, 0)->recovered_owed, OWED);
+        assert_int_equal(stats_of(script, 0)->recover_losses, 0);
+        for (uint32_t i = 0; i < OWED; i++) {
+            const struct fb_block block = script_block(SCRIPT_WRITTEN, i, FLOW_BLOCK_BYTES, 1);
+            assert_int_equal(script_stores(script, &block), 1);
+        }
+        assert_true(fb_node_is_idle(script_node(script, 0)));
+        script_close(script);
+    }
+}
+
+static struct script_fault slow_write(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)node;
+    const enum fb_status *status = script_context(script);
+    bool is_write = op->kind == FB_OP_WRITE;
+    return (struct script_fault){.status = is_write ? *status : FB_OK,
+                                 .delay_ns = is_write ? 50 * MS : 0};
+}
+
+/* A block is stored at the origin before it is on the drive: its header owes nothing. */
+static void block_drained_while_it_is_written_is_not_owed(void **state)
+{
+    (void)state;
+    struct fb_config config = recover_config();
+    config.replicas = 1;
+    config.write_quorum = 1;
+    enum fb_status status = FB_OK;
+    struct script *script = script_open(1, &config, 1);
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
+    script_set_fault(script, slow_write, &status);
+    script_write(script, 1000, 0, 1, &block, FB_LEVEL_DEVICE);
+    script_run(script, FB_NEVER_NS - 1);
+    assert_int_equal(script_stores(script, &block), 1);
+    assert_int_equal(stats_of(script, 0)->device_writes, 1);
+    assert_int_equal(script_header(script, 0, 0)->state, FB_HEADER_CLEAN);
+    script_close(script);
+}
+
 static struct script_fault garbled_reads(struct script *script, uint32_t node,
                                          const struct fb_op *op)
 {
@@ -318,6 +385,30 @@ static struct script_fault failing_scan(struct script *script, uint32_t node,
     if (op->kind != FB_OP_SCAN || (*good)-- > 0)
         return (struct script_fault){.status = FB_OK};
     return (struct script_fault){.status = FB_IO};
+}
+
+static struct script_fault busy_scan(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)node;
+    uint32_t *turn = script_context(script);
+    bool is_busy = op->kind == FB_OP_SCAN && ++*turn % 3 != 0;
+    return (struct script_fault){.status = is_busy ? FB_BUSY : FB_OK};
+}
+
+/* A driver that has no room for a name gives the header later. */
+static void scan_that_is_put_off_is_asked_for_again(void **state)
+{
+    (void)state;
+    const struct fb_config config = recover_config();
+    struct script *script = read_then_restart(&config, 6, true);
+    uint32_t turn = 0;
+    script_set_fault(script, busy_scan, &turn);
+    script_run(script, FB_NEVER_NS - 1);
+    assert_int_equal(stats_of(script, 0)->recovered, 6);
+    assert_int_equal(stats_of(script, 0)->device_errors, 0);
+    assert_true(fb_node_is_idle(script_node(script, 0)));
+    assert_int_equal(turn, 3 * 7);
+    script_close(script);
 }
 
 static void drive_that_fails_in_the_scan_gives_what_was_found(void **state)
@@ -387,6 +478,9 @@ int main(void)
         cmocka_unit_test(all_holders_die_and_nothing_promised_is_lost),
         cmocka_unit_test(drained_block_is_clean_after_a_restart),
         cmocka_unit_test(owed_blocks_take_turns),
+        cmocka_unit_test(owed_blocks_are_found_with_fewer_entries),
+        cmocka_unit_test(block_drained_while_it_is_written_is_not_owed),
+        cmocka_unit_test(scan_that_is_put_off_is_asked_for_again),
         cmocka_unit_test(damaged_promise_is_mended_or_counted),
         cmocka_unit_test(drive_that_fails_in_the_scan_gives_what_was_found),
         cmocka_unit_test(page_has_the_last_writer_of_each_unit),

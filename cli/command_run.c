@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXPECTATIONS_MAX = 256 };
-
 struct session {
     struct fb_run_options options;
     struct fb_sweep_point *points;
@@ -27,9 +25,9 @@ struct session {
     struct fb_scenario unscaled; /* is_scaled */
     bool is_scaled;
     struct fb_slice slice, preset_error;
-    struct fb_check checks[FB_CHECKS_MAX];
+    struct fb_check *checks;
     uint32_t check_count;
-    struct fb_expectation expectations[EXPECTATIONS_MAX];
+    struct fb_expectations expectations;
     const char *inputs[16];
     const char *guesses[FB_GUESSES_MAX];
 };
@@ -82,7 +80,7 @@ static void session_load(struct session *session, struct fb_error *error)
     session->results.jobs = fb_run_memory(session->scenarios, session->point_count,
                                           options->memory_max_bytes, jobs, error);
     if (!fb_error_is_set(error))
-        session->check_count = fb_checks_load(options->experiment, session->checks, error);
+        session->check_count = fb_checks_load(options->experiment, &session->checks, error);
 }
 
 static void results_describe(struct session *session)
@@ -216,21 +214,19 @@ static bool session_preset(struct session *session)
 }
 
 /* Prints one line a check; false when one is not met. */
-static bool session_expect(struct session *session)
+static bool session_expect(struct session *session, struct fb_error *error)
 {
-    uint32_t count = 0;
+    struct fb_expectations *all = &session->expectations;
     bool is_met = true;
-    for (uint32_t i = 0; i < session->check_count; i++)
-        count += fb_check_evaluate(&session->checks[i], &session->results,
-                                   session->expectations + count, EXPECTATIONS_MAX - count);
-    for (uint32_t i = 0; i < count; i++) {
-        is_met = is_met && session->expectations[i].is_met;
+    for (uint32_t i = 0; i < session->check_count && !fb_error_is_set(error); i++)
+        fb_check_evaluate(&session->checks[i], &session->results, all, error);
+    for (uint32_t i = 0; i < all->count; i++) {
+        is_met = is_met && all->list[i].is_met;
         if (session->options.does_expect)
-            printf("%s  %s\n", session->expectations[i].is_met ? "met    " : "NOT MET",
-                   session->expectations[i].text);
+            printf("%s  %s\n", all->list[i].is_met ? "met    " : "NOT MET", all->list[i].text);
     }
-    session->results.expectations = session->expectations;
-    session->results.expectation_count = count;
+    session->results.expectations = all->list;
+    session->results.expectation_count = all->count;
     return is_met;
 }
 
@@ -257,6 +253,8 @@ static void session_free(struct session *session)
     fb_scenario_free(&session->unscaled);
     fb_run_free(&session->preset_error.reference);
     fb_run_free(&session->preset_error.subject);
+    free(session->checks);
+    free(session->expectations.list);
     free(session->results.points);
     free(session->scenarios);
     free(session->points);
@@ -302,8 +300,9 @@ int fb_command_run(int argc, char **argv)
         !session->options.does_slice || session->results.is_partial || session_slice(session);
     is_sliced = (session->results.is_partial || session_preset(session)) && is_sliced;
     session->results.wall_s = now_s() - begun_s;
-    bool is_met = session_expect(session);
-    fb_results_write(&session->results, folder, &error);
+    bool is_met = session_expect(session, &error);
+    if (!fb_error_is_set(&error))
+        fb_results_write(&session->results, folder, &error);
     if (fb_error_is_set(&error))
         return fail(session, &error, FB_EXIT_FAILED);
     if (!session->options.is_quiet) {

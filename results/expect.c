@@ -5,14 +5,18 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t parameters_load(struct fb_map *map, const char *name,
-                                struct fb_parameter parameters[4])
+                                struct fb_parameter parameters[FB_PARAMETERS_MAX])
 {
     struct fb_map child = fb_map_child(map, name, false);
     uint32_t count = 0;
-    while (count < fb_map_key_count(&child) && count < 4) {
+    if (fb_map_key_count(&child) > FB_PARAMETERS_MAX)
+        fb_map_fault(map, name, "has more than %d keys, which no point has: remove some",
+                     FB_PARAMETERS_MAX);
+    while (count < fb_map_key_count(&child) && count < FB_PARAMETERS_MAX) {
         struct fb_parameter *parameter = &parameters[count];
         const char *key = fb_map_key(&child, count++);
         snprintf(parameter->name, sizeof(parameter->name), "%s", key);
@@ -40,19 +44,20 @@ static void check_load(struct fb_map *map, struct fb_check *check)
     fb_map_close(map);
 }
 
-uint32_t fb_checks_load(const char *path, struct fb_check checks[FB_CHECKS_MAX],
-                        struct fb_error *error)
+uint32_t fb_checks_load(const char *path, struct fb_check **checks, struct fb_error *error)
 {
+    *checks = NULL;
     struct fb_document *document = fb_document_open(path, error);
     if (document == NULL)
         return 0;
     struct fb_map root = fb_document_root(document, error);
     uint32_t count = fb_map_list_count(&root, "checks");
-    if (count > FB_CHECKS_MAX)
-        count = FB_CHECKS_MAX;
+    *checks = calloc(count + 1, sizeof(**checks));
+    if (*checks == NULL)
+        fb_error_set(error, "%s: out of memory for %u checks", path, count);
     for (uint32_t i = 0; i < count && !fb_error_is_set(error); i++) {
         struct fb_map map = fb_map_list_map(&root, "checks", i);
-        check_load(&map, &checks[i]);
+        check_load(&map, &(*checks)[i]);
     }
     fb_document_close(document);
     return count;
@@ -131,41 +136,59 @@ static void range_text(const struct fb_check *check, char *text, size_t size)
         snprintf(text, size, "%.6g to %.6g", check->min, check->max);
 }
 
-uint32_t fb_check_evaluate(const struct fb_check *check, const struct fb_results *results,
-                           struct fb_expectation *expectations, uint32_t expectations_max)
+/* One more, not met so far; NULL: no memory. */
+static struct fb_expectation *expectation_add(struct fb_expectations *expectations,
+                                              struct fb_error *error)
 {
-    uint32_t count = 0;
-    char range[64];
+    struct fb_expectation *list =
+        realloc(expectations->list, (expectations->count + 1) * sizeof(*list));
+    if (list == NULL) {
+        fb_error_set(error, "out of memory for %u checks", expectations->count + 1);
+        return NULL;
+    }
+    expectations->list = list;
+    list[expectations->count].is_met = false;
+    return &list[expectations->count++];
+}
+
+static void point_evaluate(const struct fb_check *check, const struct fb_results *results,
+                           const struct fb_point *point, struct fb_expectation *expectation)
+{
+    char range[64], name[128] = "";
+    size_t at = 0;
     range_text(check, range, sizeof(range));
-    for (uint32_t p = 0; p < results->point_count && count < expectations_max; p++) {
-        const struct fb_point *point = &results->points[p];
-        char name[128] = "";
-        if (!check_names(check, point))
+    for (uint32_t i = 0; i < point->parameter_count && at < sizeof(name); i++)
+        at += (size_t)snprintf(name + at, sizeof(name) - at, " %s=%s", point->parameters[i].name,
+                               point->parameters[i].value);
+    struct fb_estimate estimate = check_value(check, results, point);
+    expectation->is_met =
+        estimate.n > 0 && estimate.mean >= check->min && estimate.mean <= check->max;
+    const char *kind = check->over_count == 0 ? ""
+                       : check->is_difference ? "difference "
+                                              : "ratio ";
+    if (estimate.n > 0)
+        snprintf(expectation->text, sizeof(expectation->text), "%s%s: %s%.6g, expected %s",
+                 check->metric, name, kind, estimate.mean, range);
+    else
+        snprintf(expectation->text, sizeof(expectation->text), "%s%s: no such metric",
+                 check->metric, name);
+}
+
+void fb_check_evaluate(const struct fb_check *check, const struct fb_results *results,
+                       struct fb_expectations *expectations, struct fb_error *error)
+{
+    bool is_named = false;
+    for (uint32_t p = 0; p < results->point_count; p++) {
+        if (!check_names(check, &results->points[p]))
             continue;
-        size_t at = 0;
-        for (uint32_t i = 0; i < point->parameter_count && at < sizeof(name); i++)
-            at += (size_t)snprintf(name + at, sizeof(name) - at, " %s=%s",
-                                   point->parameters[i].name, point->parameters[i].value);
-        struct fb_estimate estimate = check_value(check, results, point);
-        struct fb_expectation *expectation = &expectations[count++];
-        expectation->is_met =
-            estimate.n > 0 && estimate.mean >= check->min && estimate.mean <= check->max;
-        if (estimate.n > 0)
-            snprintf(expectation->text, sizeof(expectation->text), "%s%s: %s%.6g, expected %s",
-                     check->metric, name,
-                     check->over_count == 0 ? ""
-                     : check->is_difference ? "difference "
-                                            : "ratio ",
-                     estimate.mean, range);
-        else
-            snprintf(expectation->text, sizeof(expectation->text), "%s%s: no such metric",
-                     check->metric, name);
+        is_named = true;
+        struct fb_expectation *expectation = expectation_add(expectations, error);
+        if (expectation == NULL)
+            return;
+        point_evaluate(check, results, &results->points[p], expectation);
     }
-    if (count == 0 && expectations_max > 0) {
-        expectations[0].is_met = false;
-        snprintf(expectations[0].text, sizeof(expectations[0].text),
-                 "%s: the check names no point of this run", check->metric);
-        count = 1;
-    }
-    return count;
+    struct fb_expectation *unnamed = is_named ? NULL : expectation_add(expectations, error);
+    if (unnamed != NULL)
+        snprintf(unnamed->text, sizeof(unnamed->text), "%s: the check names no point of this run",
+                 check->metric);
 }

@@ -10,25 +10,28 @@
 
 #include "results/results.h"
 
-enum { FB_CHECKS_MAX = 64 };
-
 struct fb_check {
     char metric[64];
-    struct fb_parameter at[4];
+    struct fb_parameter at[FB_PARAMETERS_MAX];
     uint32_t at_count;
-    struct fb_parameter over[4];
+    struct fb_parameter over[FB_PARAMETERS_MAX];
     uint32_t over_count; /* 0: the value itself */
     bool is_difference;  /* `minus` */
     double min, max;
 };
 
-/* Reads `checks` of an experiment; returns how many. Errors: error set. */
-uint32_t fb_checks_load(const char *path, struct fb_check checks[FB_CHECKS_MAX],
-                        struct fb_error *error);
+/* Reads `checks` of an experiment; returns how many. *checks is the caller's to free. Errors:
+ * error set: the file; a metric or range that is missing; more keys than a point can have. */
+uint32_t fb_checks_load(const char *path, struct fb_check **checks, struct fb_error *error);
+
+struct fb_expectations {
+    struct fb_expectation *list; /* the caller's to free */
+    uint32_t count;
+};
 
 /* Evaluates one check on every point that it names: one expectation a point is appended. A check
- * that names no point, or a metric that is missing, is not met. */
-uint32_t fb_check_evaluate(const struct fb_check *check, const struct fb_results *results,
-                           struct fb_expectation *expectations, uint32_t expectations_max);
+ * that names no point, or a metric that is missing, is not met. Errors: error set: no memory. */
+void fb_check_evaluate(const struct fb_check *check, const struct fb_results *results,
+                       struct fb_expectations *expectations, struct fb_error *error);
 
 #endif

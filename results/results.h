@@ -68,10 +68,12 @@ struct fb_parameter {
     char name[96], value[96];
 };
 
+enum { FB_PARAMETERS_MAX = 8 }; /* of a point; a sweep has fewer keys, and refuses more */
+
 /* One point of the sweep with its seeds' runs. */
 struct fb_point {
     char system[64];
-    struct fb_parameter parameters[8];
+    struct fb_parameter parameters[FB_PARAMETERS_MAX];
     uint32_t parameter_count;
     struct fb_run *runs;
     uint32_t run_count;

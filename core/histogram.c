@@ -30,5 +30,19 @@ void fb_histogram_add(struct fb_histogram *histogram, uint64_t value_ns)
     FB_ASSERT(bucket < FB_HISTOGRAM_BUCKETS);
     if (histogram->counts[bucket] < UINT32_MAX)
         histogram->counts[bucket]++;
+    if (histogram->max_ns < value_ns)
+        histogram->max_ns = value_ns;
     FB_ASSERT(histogram->counts[bucket] > 0);
+}
+
+void fb_histogram_merge(struct fb_histogram *histogram, const struct fb_histogram *other)
+{
+    FB_ASSERT(histogram != other);
+    for (uint32_t i = 0; i < FB_HISTOGRAM_BUCKETS; i++) {
+        uint64_t sum = (uint64_t)histogram->counts[i] + other->counts[i];
+        histogram->counts[i] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+        FB_ASSERT(histogram->counts[i] >= other->counts[i]);
+    }
+    if (histogram->max_ns < other->max_ns)
+        histogram->max_ns = other->max_ns;
 }

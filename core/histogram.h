@@ -8,10 +8,14 @@
 enum { FB_HISTOGRAM_BUCKETS = 328 };
 
 struct fb_histogram {
+    uint64_t max_ns; /* the largest value added; no quantile is above it */
     uint32_t counts[FB_HISTOGRAM_BUCKETS];
 };
 
 void fb_histogram_add(struct fb_histogram *histogram, uint64_t value_ns);
+
+/* Adds all values of another. */
+void fb_histogram_merge(struct fb_histogram *histogram, const struct fb_histogram *other);
 
 /* Bucket of a value, and the smallest value of a bucket (bucket may be FB_HISTOGRAM_BUCKETS: the
  * end of the last one). */

@@ -1,7 +1,22 @@
-/* Names of reasons and statuses, as reports and metrics show them. */
+/* Sums of counters; names of reasons and statuses, as reports and metrics show them. */
 #include "stats.h"
 
 #include "panic.h"
+
+void fb_stats_add(struct fb_stats *sum, const struct fb_stats *part)
+{
+    FB_ASSERT(sum != part);
+#define ADD_COUNTER(name, unit, help) sum->name += part->name;
+    FB_COUNTERS(ADD_COUNTER)
+#undef ADD_COUNTER
+    for (uint32_t i = 0; i < FB_REASON_COUNT; i++) {
+        sum->replies[i] += part->replies[i];
+        sum->reply_bytes[i] += part->reply_bytes[i];
+    }
+    fb_histogram_merge(&sum->get_latency_ns, &part->get_latency_ns);
+    fb_histogram_merge(&sum->write_latency_ns, &part->write_latency_ns);
+    FB_ASSERT(sum->steps >= part->steps);
+}
 
 const char *fb_reason_name(enum fb_reason reason)
 {

@@ -86,6 +86,9 @@ struct fb_stats {
     struct fb_histogram write_latency_ns;  /* of durable writes, from bytes in memory to reply */
 };
 
+/* Adds what another node, or an earlier life of the same, has counted. */
+void fb_stats_add(struct fb_stats *sum, const struct fb_stats *part);
+
 /* Name as in reports: memory, coalesced, device, ... */
 const char *fb_reason_name(enum fb_reason reason);
 const char *fb_status_name(enum fb_status status);

@@ -48,9 +48,9 @@ const char *const fb_metric_headlines[] = {"epoch_1_au",
 static const struct {
     const char *name, *label;
 } labels[] = {
-    {"accelerator_utilisation", "Accelerator utilisation (AU), mean of epochs"},
-    {"epoch_1_au", "AU, epoch 1 (cold)"},
-    {"epoch_2_au", "AU, epoch 2 (warm)"},
+    {"accelerator_utilisation", "Accelerator utilisation (AU, by DLIO's code), mean of epochs"},
+    {"epoch_1_au", "AU by DLIO's code, epoch 1 (cold)"},
+    {"epoch_2_au", "AU by DLIO's code, epoch 2 (warm)"},
     {"epoch_1_s", "Duration, epoch 1 (cold)"},
     {"epoch_2_s", "Duration, epoch 2 (warm)"},
     {"epoch_1_mib_per_s_per_accelerator", "Throughput per accelerator, epoch 1"},

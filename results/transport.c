@@ -2,10 +2,12 @@
  * bytes. */
 #include "results/transport.h"
 
+#include "core/panic.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAGIC = 0x46425254, COUNT_MAX = 1 << 20, NAMES_MAX = 4096 };
+enum { MAGIC = 0x46425254, COUNT_MAX = 1 << 20, NAMES_ROOM = 256 };
 
 static void put(FILE *stream, const void *bytes, size_t size)
 {
@@ -27,15 +29,17 @@ static bool get(FILE *stream, void *bytes, size_t size)
 /* Names repeat in every run: each is kept once. */
 static const char *intern(const char *text)
 {
-    static char *names[NAMES_MAX];
+    static char **names;
     static uint32_t count;
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(names[i], text) == 0)
             return names[i];
     }
-    if (count == NAMES_MAX)
-        return "?";
+    if (count % NAMES_ROOM == 0)
+        names = realloc(names, (count + NAMES_ROOM) * sizeof(*names));
+    FB_ASSERT(names != NULL);
     names[count] = strdup(text);
+    FB_ASSERT(names[count] != NULL);
     return names[count++];
 }
 

@@ -150,9 +150,7 @@ void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *rep
     if (took_ns > state->nodes[node].read_ns_max)
         state->nodes[node].read_ns_max = took_ns;
     bool is_hit = reply->source != FB_NONE && reply->reason != FB_REASON_ORIGIN_PEER;
-    fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)block.size);
-    if (is_hit)
-        fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)block.size);
+    metrics_read(world, block.size, is_hit);
     world_client_timer(world, node, world_copy(world, node, block.size),
                        timer_word(TIMER_COPIED, slot));
 }
@@ -245,8 +243,8 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
         double size = (double)spec(world)->object_size_bytes;
         double bound_s = size / port + log2(nodes) * (double)scenario->core.block_size_bytes / port;
         qsort(times, count, sizeof(*times), compare);
-        metrics_add(run, "fan_out_p50_s", "s", times[count / 2]);
-        metrics_add(run, "fan_out_p99_s", "s", times[(count - 1) * 99 / 100]);
+        metrics_add(run, "fan_out_p50_s", "s", metrics_quantile(times, count, 0.50));
+        metrics_add(run, "fan_out_p99_s", "s", metrics_quantile(times, count, 0.99));
         metrics_add(run, "fan_out_max_s", "s", times[count - 1]);
         metrics_add(run, "fan_out_read_max_s", "s", (double)read_ns_max * 1e-9);
         metrics_add(run, "fan_out_bound_s", "s", bound_s);

@@ -301,8 +301,7 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
     const struct fb_block block = kv_piece(world, node, state->pieces[slot], 0);
     if (!world_check_bytes(world, node, &reply->span, &block))
         return;
-    fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)reply->span.size);
-    fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)reply->span.size);
+    metrics_read(world, reply->span.size, true);
     state->got[kv_tier_of((enum fb_reason)reply->reason)]++;
     state->leases[slot] = reply->lease;
     world_client_timer(world, node, world_copy(world, node, reply->span.size),

@@ -86,11 +86,9 @@ static void piece_came(struct world *world, uint32_t node, uint32_t piece,
                        const struct fb_reply *reply)
 {
     const struct fb_range range = range_of(world, node, piece);
-    uint64_t now_ns = world_now_ns(world);
     if (!world_check_bytes(world, node, &reply->span, &range.block))
         return;
-    fb_series_add(&world->series, FB_SERIES_READ, now_ns, (double)reply->span.size);
-    fb_series_add(&world->series, FB_SERIES_HIT, now_ns, (double)reply->span.size);
+    metrics_read(world, reply->span.size, true);
     world->kv->nodes[node].got[kv_tier_of((enum fb_reason)reply->reason)]++;
     world->kv->pulls[node].leases[piece] = reply->lease;
     world_client_timer(world, node, world_copy(world, node, reply->span.size),

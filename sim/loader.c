@@ -230,11 +230,8 @@ void loader_reply(struct world *world, uint32_t node, const struct fb_reply *rep
     if (!world_check_bytes(world, node, &span, &read->block))
         return;
     bool is_hit = reply->source != FB_NONE && reply->reason != FB_REASON_ORIGIN_PEER;
-    fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)read->bytes);
-    if (is_hit)
-        fb_series_add(&world->series, FB_SERIES_HIT, world_now_ns(world), (double)read->bytes);
-    if (state->epoch < EPOCHS_MAX)
-        state->epochs[state->epoch].bytes += read->bytes;
+    metrics_read(world, read->bytes, is_hit);
+    state->epochs[state->epoch].bytes += read->bytes;
     read->lease = reply->lease;
     world_client_timer(world, node, world_copy(world, node, read->bytes),
                        timer_word(TIMER_COPIED, index));

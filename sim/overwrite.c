@@ -246,7 +246,7 @@ static void block_read(struct world *world, uint32_t node, const struct fb_reply
         const struct fb_request release = {.kind = FB_REQUEST_RELEASE, .lease = reply->lease};
         if (!world_check_bytes(world, node, &reply->span, &block))
             return;
-        fb_series_add(&world->series, FB_SERIES_READ, world_now_ns(world), (double)block.size);
+        metrics_read(world, block.size, false);
         world_request(world, node, &release);
     }
     if (!block_end(world, node, READ))

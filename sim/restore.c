@@ -186,6 +186,7 @@ void restore_reply(struct world *world, uint32_t node, const struct fb_reply *re
     if (!world_check_bytes(world, node, &span, &range.block))
         return;
     state->nodes[node].read_bytes += range.size;
+    metrics_read(world, range.size, reply->source != FB_NONE);
     *checkpoint_slot(world, node, slot) = reply->lease;
     world_client_timer(world, node, world_copy(world, node, range.size),
                        checkpoint_word(WORD_COPIED, slot));

@@ -116,6 +116,7 @@ void world_store_end(struct world *world, uint32_t index, enum fb_status status)
             return;
         stored_add(world, world_tag_of(&op->block));
         account->stored_bytes += op->span.size;
+        world->stored_ns = world_now_ns(world);
         if (world->checkpoint != NULL)
             checkpoint_stored(world);
     }

@@ -8,10 +8,13 @@
  *     accelerator: WAITING --batch loaded--> COMPUTING --timer--> AT_BARRIER --all there--> WAITING
  *
  * Loaders start empty at each epoch. Accelerator utilisation (AU) of an epoch is
- *     steps * computation time / (end of the last step - start of the first step's computation)
- * that is, the first batch's loading does not count.
- * Source: MLPerf Storage rules v1.0, "Accelerator utilization"; DLIO main loop (barrier after
- * each step). */
+ *     (steps - 1) * computation time / (end of the last step - end of the first step)
+ * as DLIO's own code has it, which leaves the whole first step out: its loading and its
+ * computation. An epoch of one step has no other: then it counts whole. Throughput counts all bytes
+ * over the whole epoch, the first batch's loading too, as MLPerf Storage's samples a second do.
+ * Source: DLIO, statscounter.py, end_epoch; MLPerf Storage rules v1.0; DLIO main loop (barrier
+ * after each step).
+ */
 #include "sim/training_internal.h"
 
 #include <stdio.h>
@@ -74,6 +77,7 @@ void training_open(struct world *world)
     state->random = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(state->random, world->seed + 1);
     state->read_free = FB_NONE;
+    state->epochs = calloc(training->epochs, sizeof(*state->epochs));
     state->accelerators = calloc(state->ranks, sizeof(*state->accelerators));
     for (uint32_t i = 0; i < state->ranks; i++) {
         state->accelerators[i].workers = calloc(training->read_threads, sizeof(struct worker));
@@ -99,6 +103,7 @@ void training_close(struct world *world)
         gsl_rng_free(state->random);
     fb_dataset_close(&state->dataset);
     free(state->accelerators);
+    free(state->epochs);
     free(state->reads);
     free(state);
 }
@@ -115,8 +120,6 @@ static void accelerator_advance(struct world *world, uint32_t accelerator)
         return;
     *is_loaded = false;
     record->state = COMPUTING;
-    if (record->step == 0 && state->epoch < EPOCHS_MAX)
-        state->epochs[state->epoch].first_compute_ns = world_now_ns(world);
     world_client_timer(world, training_node_of(world, accelerator),
                        world_now_ns(world) + training_spec(world)->computation_ns,
                        (uint64_t)TIMER_COMPUTED << 32 | accelerator);
@@ -135,8 +138,7 @@ static void epoch_begin(struct world *world)
 {
     struct training *state = world->training;
     fb_dataset_shuffle(&state->dataset, training_spec(world), state->random);
-    if (state->epoch < EPOCHS_MAX)
-        state->epochs[state->epoch].begin_ns = world_now_ns(world);
+    state->epochs[state->epoch].begin_ns = world_now_ns(world);
     for (uint32_t i = 0; i < state->ranks; i++) {
         struct accelerator *record = &state->accelerators[i];
         record->state = WAITING;
@@ -161,13 +163,14 @@ static void barrier_open(struct world *world)
         state->accelerators[i].state = WAITING;
         state->accelerators[i].step++;
     }
+    if (state->accelerators[0].step == 1)
+        state->epochs[state->epoch].first_end_ns = world_now_ns(world);
     if (state->accelerators[0].step < state->steps) {
         for (uint32_t i = 0; i < state->ranks; i++)
             accelerator_advance(world, i);
         return;
     }
-    if (state->epoch < EPOCHS_MAX)
-        state->epochs[state->epoch].end_ns = world_now_ns(world);
+    state->epochs[state->epoch].end_ns = world_now_ns(world);
     world->end_ns = world_now_ns(world);
     state->epoch++;
     if (state->epoch < training_spec(world)->epochs)
@@ -207,30 +210,35 @@ double training_progress(const struct world *world)
     return (double)done / (double)steps;
 }
 
+/* See the top. */
+static double epoch_au(const struct training *state, const struct epoch *epoch, double compute_s)
+{
+    if (state->steps == 1)
+        return compute_s / ((double)(epoch->end_ns - epoch->begin_ns) * 1e-9);
+    double rest_s = (double)(epoch->end_ns - epoch->first_end_ns) * 1e-9;
+    return compute_s * (double)(state->steps - 1) / rest_s;
+}
+
 void training_metrics(const struct world *world, struct fb_run *run)
 {
-    static char names[EPOCHS_MAX][4][48];
     const struct training *state = world->training;
     const struct fb_training *training = training_spec(world);
-    uint32_t epochs = state->epoch < EPOCHS_MAX ? state->epoch : EPOCHS_MAX;
-    double au_sum = 0, mib_sum = 0;
+    uint32_t epochs = state->epoch;
+    double au_sum = 0, mib_sum = 0, compute_s = (double)training->computation_ns * 1e-9;
     double nominal_bytes =
         (double)state->steps * training->batch_size * training->record_length_bytes;
     for (uint32_t i = 0; i < epochs; i++) {
         const struct epoch *epoch = &state->epochs[i];
-        double running_s = (double)(epoch->end_ns - epoch->first_compute_ns) * 1e-9;
-        double compute_s = (double)state->steps * (double)training->computation_ns * 1e-9;
         double seconds = (double)(epoch->end_ns - epoch->begin_ns) * 1e-9;
-        double mib_per_s = nominal_bytes / running_s / 1048576;
-        snprintf(names[i][0], sizeof(names[i][0]), "epoch_%u_au", i + 1);
-        snprintf(names[i][1], sizeof(names[i][1]), "epoch_%u_mib_per_s_per_accelerator", i + 1);
-        snprintf(names[i][2], sizeof(names[i][2]), "epoch_%u_s", i + 1);
-        snprintf(names[i][3], sizeof(names[i][3]), "epoch_%u_read_bytes_per_s", i + 1);
-        metrics_add(run, names[i][0], "1", compute_s / running_s);
-        metrics_add(run, names[i][1], "MiB/s", mib_per_s);
-        metrics_add(run, names[i][2], "s", seconds);
-        metrics_add(run, names[i][3], "B/s", (double)epoch->bytes / seconds);
-        au_sum += compute_s / running_s;
+        double mib_per_s = nominal_bytes / seconds / 1048576;
+        double au = epoch_au(state, epoch, compute_s);
+        metrics_add(run, metrics_name("epoch_%u_au", i + 1), "1", au);
+        metrics_add(run, metrics_name("epoch_%u_mib_per_s_per_accelerator", i + 1), "MiB/s",
+                    mib_per_s);
+        metrics_add(run, metrics_name("epoch_%u_s", i + 1), "s", seconds);
+        metrics_add(run, metrics_name("epoch_%u_read_bytes_per_s", i + 1), "B/s",
+                    (double)epoch->bytes / seconds);
+        au_sum += au;
         mib_sum += mib_per_s;
     }
     if (epochs == 0)
@@ -238,6 +246,5 @@ void training_metrics(const struct world *world, struct fb_run *run)
     metrics_add(run, "accelerator_utilisation", "1", au_sum / epochs);
     metrics_add(run, "mib_per_s_per_accelerator", "MiB/s", mib_sum / epochs);
     metrics_add(run, "demand_mib_per_s_per_accelerator", "MiB/s",
-                training->batch_size * training->record_length_bytes /
-                    ((double)training->computation_ns * 1e-9) / 1048576);
+                training->batch_size * training->record_length_bytes / compute_s / 1048576);
 }

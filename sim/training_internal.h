@@ -6,8 +6,6 @@
 #include "sim/dataset.h"
 #include "sim/world_internal.h"
 
-enum { EPOCHS_MAX = 16 }; /* epochs with metrics of their own */
-
 enum accelerator_state { WAITING, COMPUTING, AT_BARRIER };
 
 /* A client timer's word: what it is for, and for whom. */
@@ -45,7 +43,7 @@ struct accelerator {
 };
 
 struct epoch {
-    uint64_t begin_ns, first_compute_ns, end_ns;
+    uint64_t begin_ns, first_end_ns, end_ns; /* first: of its steps */
     uint64_t bytes;
 };
 
@@ -57,7 +55,7 @@ struct training {
     uint32_t ranks, window;
     uint64_t steps;
     uint32_t epoch, arrived;
-    struct epoch epochs[EPOCHS_MAX];
+    struct epoch *epochs;
     gsl_rng *random;
 };
 

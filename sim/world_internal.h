@@ -54,7 +54,8 @@ struct host {
     uint64_t cpu_busy_ns;
     uint64_t tick_ns; /* a TICK is scheduled for then; FB_NEVER_NS: none */
     uint64_t pulled_bytes, served_bytes, fetched_bytes;
-    uint32_t life; /* counts deaths and restarts */
+    struct fb_stats *earlier; /* what its lives before this one counted; NULL: none */
+    uint32_t life;            /* counts deaths and restarts */
     uint32_t deaths;
     bool is_up, is_member, is_slow;
 };
@@ -93,6 +94,8 @@ struct world {
     uint64_t events, polls;
     uint64_t oracle_checks; /* of the bytes of a read or a store */
     uint64_t end_ns;        /* last moment of useful work */
+    uint64_t stored_ns;     /* when the origin had the last byte that was written */
+    uint64_t read_bytes;    /* that clients asked for and got */
     struct fb_series series;
     uint32_t kind; /* of the workload that is being called; see workload.c */
     struct training *training;
@@ -203,6 +206,14 @@ void workload_metrics(const struct world *world, struct fb_run *run);
 /* metrics.c: what a finished run gave */
 void metrics_collect(struct world *world, struct fb_run *run);
 void metrics_add(struct fb_run *run, const char *name, const char *unit, double value);
+/* A name that is made at run time; it is kept for good. */
+__attribute__((format(printf, 1, 2))) const char *metrics_name(const char *format, ...);
+/* The value of rank ceil(share * count), as of all our percentiles: at most the largest. */
+double metrics_quantile(const double *sorted, uint32_t count, double share);
+/* What a node has counted in all its lives. */
+void metrics_node(const struct world *world, uint32_t node, struct fb_stats *stats);
+/* Bytes that a client asked for have come. is_hit: not from the origin for this read. */
+void metrics_read(struct world *world, uint64_t size_bytes, bool is_hit);
 
 /* training.c */
 void training_check(const struct fb_scenario *scenario, struct fb_error *error);

@@ -63,6 +63,12 @@ void world_host_reset(struct world *world, uint32_t node)
     uint64_t now_ns = world_now_ns(world);
     uint64_t seed = (world->seed * 1000003 + node) ^ (uint64_t)host->life << 48;
     host->life++;
+    if (host->earlier == NULL)
+        host->earlier = calloc(1, sizeof(*host->earlier));
+    if (host->earlier == NULL)
+        world_fault(world, "out of memory for what it has counted so far", node);
+    else
+        fb_stats_add(host->earlier, fb_node_stats(host->core));
     fb_station_reset(host->drive, now_ns);
     fb_station_reset(host->nic, now_ns);
     fb_station_reset(host->memory, now_ns);
@@ -200,6 +206,7 @@ void world_open(struct world *world)
 void world_close(struct world *world)
 {
     for (uint32_t i = 0; world->hosts != NULL && i < world->scenario->nodes; i++) {
+        free(world->hosts[i].earlier);
         fb_tags_close(&world->hosts[i].memory_tags);
         fb_tags_close(&world->hosts[i].device_tags);
         world_drive_close(world, i);

@@ -49,6 +49,24 @@ static void histogram_add_counts_in_one_bucket(void **state)
     assert_int_equal(sum, 3);
 }
 
+static void histogram_merge_adds_counts_and_keeps_the_largest(void **state)
+{
+    (void)state;
+    static struct fb_histogram sum, part;
+    memset(&sum, 0, sizeof(sum));
+    memset(&part, 0, sizeof(part));
+    fb_histogram_add(&sum, 1000);
+    fb_histogram_add(&part, 1000);
+    fb_histogram_add(&part, 5000);
+    part.counts[3] = UINT32_MAX;
+    sum.counts[3] = 1;
+    fb_histogram_merge(&sum, &part);
+    assert_int_equal(sum.counts[fb_histogram_bucket(1000)], 2);
+    assert_int_equal(sum.counts[fb_histogram_bucket(5000)], 1);
+    assert_int_equal(sum.counts[3], UINT32_MAX);
+    assert_true(sum.max_ns == 5000);
+}
+
 static void histogram_add_to_a_full_bucket_stays_full(void **state)
 {
     (void)state;
@@ -66,6 +84,7 @@ int main(void)
         cmocka_unit_test(histogram_bucket_covers_2_to_the_43_ns),
         cmocka_unit_test(histogram_bucket_of_larger_values_is_the_last),
         cmocka_unit_test(histogram_add_counts_in_one_bucket),
+        cmocka_unit_test(histogram_merge_adds_counts_and_keeps_the_largest),
         cmocka_unit_test(histogram_add_to_a_full_bucket_stays_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

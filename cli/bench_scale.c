@@ -85,7 +85,9 @@ static void row_measure(const char *path, uint32_t nodes, struct row *row, struc
     fb_scenario_load(path, assignments, 1, NULL, &scenario, error);
     if (!fb_error_is_set(error)) {
         struct fb_job job = {.scenario = &scenario, .seed = scenario.first_seed, .run = &row->run};
-        fb_jobs_run(&job, 1, 1, true, "bench", &is_stopped, error);
+        const struct fb_jobs one = {
+            .list = &job, .count = 1, .side_by_side = 1, .is_quiet = true, .title = "bench"};
+        fb_jobs_run(&one, &is_stopped, error);
         if (!job.is_done && !fb_error_is_set(error))
             fb_error_set(error, "stopped before its end");
     }

@@ -1,5 +1,6 @@
 /* `forebay run`: an experiment becomes a results folder. */
 #include "cli/command.h"
+#include "cli/run_folder.h"
 #include "cli/run_jobs.h"
 #include "cli/run_memory.h"
 #include "cli/run_options.h"
@@ -28,8 +29,8 @@ struct session {
     struct fb_check *checks;
     uint32_t check_count;
     struct fb_expectations expectations;
-    const char *inputs[16];
-    const char *guesses[FB_GUESSES_MAX];
+    const char **inputs, **guesses, **configs;
+    struct fb_run_folder folder;
 };
 
 static uint32_t session_seeds(const struct session *session)
@@ -83,7 +84,42 @@ static void session_load(struct session *session, struct fb_error *error)
         session->check_count = fb_checks_load(options->experiment, &session->checks, error);
 }
 
-static void results_describe(struct session *session)
+/* Adds a text, unless it is there. */
+static void text_add(const char **list, uint32_t *count, const char *text)
+{
+    for (uint32_t i = 0; i < *count; i++) {
+        if (strcmp(list[i], text) == 0)
+            return;
+    }
+    list[(*count)++] = text;
+}
+
+/* What any of the points rests on: inputs, guesses; and the config of each. */
+static void points_gather(struct session *session, struct fb_error *error)
+{
+    struct fb_results *results = &session->results;
+    uint32_t points = session->point_count;
+    session->inputs = calloc((size_t)points * FB_INPUTS_MAX, sizeof(*session->inputs));
+    session->guesses = calloc((size_t)points * FB_GUESSES_MAX, sizeof(*session->guesses));
+    session->configs = calloc(points, sizeof(*session->configs));
+    if (session->inputs == NULL || session->guesses == NULL || session->configs == NULL) {
+        fb_error_set(error, "out of memory for %u points", points);
+        return;
+    }
+    for (uint32_t p = 0; p < points; p++) {
+        const struct fb_scenario *scenario = &session->scenarios[p];
+        session->configs[p] = scenario->resolved;
+        for (uint32_t i = 0; i < scenario->input_count; i++)
+            text_add(session->inputs, &results->input_count, scenario->inputs[i]);
+        for (uint32_t i = 0; i < scenario->guess_count; i++)
+            text_add(session->guesses, &results->guess_count, scenario->guesses[i]);
+    }
+    results->inputs = session->inputs;
+    results->guesses = session->guesses;
+    results->configs = session->configs;
+}
+
+static void results_describe(struct session *session, struct fb_error *error)
 {
     const struct fb_scenario *first = &session->scenarios[0];
     struct fb_results *results = &session->results;
@@ -94,16 +130,8 @@ static void results_describe(struct session *session)
     const char *network = first->flows == FB_FLOWS_LMM ? "lmm" : "fluid";
     snprintf(results->engine, sizeof(results->engine), "%s, network %s", engine,
              first->engine == FB_ENGINE_PLAIN ? "fluid" : network);
-    results->resolved_config = first->resolved != NULL ? first->resolved : "";
-    for (uint32_t i = 0; i < first->input_count; i++)
-        session->inputs[i] = first->inputs[i];
-    for (uint32_t i = 0; i < first->guess_count; i++)
-        session->guesses[i] = first->guesses[i];
-    results->inputs = session->inputs;
-    results->input_count = first->input_count;
-    results->guesses = session->guesses;
-    results->guess_count = first->guess_count;
     results->point_count = session->point_count;
+    points_gather(session, error);
 }
 
 static void point_describe(struct session *session, uint32_t index, uint32_t seeds)
@@ -144,11 +172,11 @@ static void session_simulate(struct session *session, struct fb_error *error)
 {
     const struct fb_run_options *options = &session->options;
     uint32_t seeds = session_seeds(session);
-    uint64_t first = options->seed > 0 ? options->seed : session->scenarios[0].first_seed;
     uint32_t count = session->point_count * seeds;
     struct fb_job *jobs = calloc(count, sizeof(*jobs));
     bool is_stopped = false;
     for (uint32_t p = 0; p < session->point_count; p++) {
+        uint64_t first = options->seed > 0 ? options->seed : session->scenarios[p].first_seed;
         point_describe(session, p, seeds);
         for (uint32_t r = 0; r < seeds; r++)
             jobs[p * seeds + r] = (struct fb_job){.scenario = &session->scenarios[p],
@@ -156,8 +184,16 @@ static void session_simulate(struct session *session, struct fb_error *error)
                                                   .point = p,
                                                   .run = &session->results.points[p].runs[r]};
     }
-    fb_jobs_run(jobs, count, session->results.jobs, options->is_quiet, session->results.experiment,
-                &is_stopped, error);
+    uint32_t found = fb_run_folder_resume(&session->folder, jobs, count);
+    if (found > 0)
+        fprintf(stderr, "forebay: %u of %u runs were done before, and are kept\n", found, count);
+    const struct fb_jobs all = {.list = jobs,
+                                .count = count,
+                                .side_by_side = session->results.jobs,
+                                .is_quiet = options->is_quiet,
+                                .title = session->results.experiment,
+                                .folder = &session->folder};
+    fb_jobs_run(&all, &is_stopped, error);
     points_compact(session, jobs, seeds);
     session->results.is_partial |= is_stopped;
     free(jobs);
@@ -253,6 +289,10 @@ static void session_free(struct session *session)
     fb_scenario_free(&session->unscaled);
     fb_run_free(&session->preset_error.reference);
     fb_run_free(&session->preset_error.subject);
+    fb_run_folder_close(&session->folder);
+    free(session->inputs);
+    free(session->guesses);
+    free(session->configs);
     free(session->checks);
     free(session->expectations.list);
     free(session->results.points);
@@ -275,24 +315,36 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+static void session_folder(struct session *session, struct fb_error *error)
+{
+    char path[FB_PATH_MAX];
+    const char *experiment = session->scenarios[0].experiment;
+    snprintf(path, sizeof(path), "results/%s", experiment);
+    fb_run_folder_open(&session->folder,
+                       session->options.folder != NULL ? session->options.folder : path, error);
+    if (!fb_error_is_set(error))
+        fb_run_folder_begin(&session->folder, experiment, error);
+    if (session->folder.had_results && !session->options.is_quiet)
+        fprintf(stderr, "forebay: %s holds an earlier run's results, which this run replaces\n",
+                session->folder.path);
+}
+
 int fb_command_run(int argc, char **argv)
 {
     struct session *session = calloc(1, sizeof(*session));
     struct fb_error error = {.text = ""};
-    char folder[FB_PATH_MAX];
+    const char *folder = session->folder.path;
     double begun_s = now_s();
+    session->folder.lock = -1;
     fb_run_options_parse(argc, argv, &session->options, &error);
     if (!fb_error_is_set(&error))
         session_load(session, &error);
+    if (!fb_error_is_set(&error))
+        session_folder(session, &error); /* before the work, which may be long */
+    if (!fb_error_is_set(&error))
+        results_describe(session, &error);
     if (fb_error_is_set(&error))
         return fail(session, &error, FB_EXIT_USAGE);
-    snprintf(folder, sizeof(folder), "results/%s", session->scenarios[0].experiment);
-    if (session->options.folder != NULL)
-        snprintf(folder, sizeof(folder), "%s", session->options.folder);
-    fb_folder_make(folder, &error); /* before the work, which may be long */
-    if (fb_error_is_set(&error))
-        return fail(session, &error, FB_EXIT_USAGE);
-    results_describe(session);
     session_simulate(session, &error);
     if (fb_error_is_set(&error))
         return fail(session, &error, FB_EXIT_FAILED);
@@ -305,6 +357,8 @@ int fb_command_run(int argc, char **argv)
         fb_results_write(&session->results, folder, &error);
     if (fb_error_is_set(&error))
         return fail(session, &error, FB_EXIT_FAILED);
+    if (!session->results.is_partial)
+        fb_run_folder_end(&session->folder);
     if (!session->options.is_quiet) {
         fb_results_print(&session->results);
         print_slice(session->results.slice);

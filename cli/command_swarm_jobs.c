@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -125,6 +126,8 @@ static bool child_start(struct child *child)
     rewind(child->message);
     fflush(NULL);
     child->pid = fork();
+    if (child->pid == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (child->pid == 0)
         dup2(fileno(child->message), STDERR_FILENO);
     return child->pid >= 0;

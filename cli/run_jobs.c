@@ -3,6 +3,7 @@
  * through shared memory. */
 #include "cli/run_jobs.h"
 
+#include "cli/run_folder.h"
 #include "results/transport.h"
 #include "sim/world.h"
 
@@ -11,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { POLL_US = 20000 };
@@ -50,9 +53,15 @@ static void child_start(struct fb_job *job, struct child *child, volatile double
         return;
     }
     fflush(NULL);
+    pid_t parent = getpid();
     child->pid = fork();
-    if (child->pid == 0)
+    if (child->pid == 0) {
+        /* However the parent ends, nobody is left to read the figures. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(1);
         child_main(job, child->stream, share);
+    }
     if (child->pid < 0) {
         child->pid = 0;
         fb_error_set(error, "cannot start a process: %s", strerror(errno));
@@ -81,18 +90,21 @@ static void child_end(struct fb_job *job, struct child *child, int status, struc
 }
 
 /* Ends children that are done; returns how many still run. */
-static uint32_t children_poll(struct fb_job *jobs, struct child *children, uint32_t count,
+static uint32_t children_poll(const struct fb_jobs *jobs, struct child *children,
                               struct fb_error *error)
 {
     uint32_t running = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < jobs->count; i++) {
         int status = 0;
         if (children[i].pid <= 0)
             continue;
-        if (waitpid(children[i].pid, &status, WNOHANG) == children[i].pid)
-            child_end(&jobs[i], &children[i], status, error);
-        else
+        if (waitpid(children[i].pid, &status, WNOHANG) != children[i].pid) {
             running++;
+            continue;
+        }
+        child_end(&jobs->list[i], &children[i], status, error);
+        if (jobs->list[i].is_done && jobs->folder != NULL)
+            fb_run_folder_keep(jobs->folder, &jobs->list[i]);
     }
     return running;
 }
@@ -106,54 +118,71 @@ static double shares_mean(const volatile double *shares, const struct child *chi
     return sum / count;
 }
 
-static void jobs_loop(struct fb_job *jobs, uint32_t count, uint32_t side_by_side,
-                      struct child *children, volatile double *shares, struct fb_error *error)
+/* Waits for a child to end or for POLL_US, whichever is first. */
+static void children_wait(void)
+{
+    const struct timespec pause = {.tv_nsec = POLL_US * 1000};
+    sigset_t ended;
+    sigemptyset(&ended);
+    sigaddset(&ended, SIGCHLD);
+    (void)sigtimedwait(&ended, NULL, &pause);
+}
+
+static void jobs_loop(const struct fb_jobs *jobs, struct child *children, volatile double *shares,
+                      struct fb_error *error)
 {
     uint32_t next = 0;
     for (;;) {
-        uint32_t running = children_poll(jobs, children, count, error);
+        uint32_t running = children_poll(jobs, children, error);
         bool may_start = stop_requests == 0 && !fb_error_is_set(error);
-        while (may_start && running < side_by_side && next < count) {
-            child_start(&jobs[next], &children[next], &shares[next], error);
+        for (; may_start && running < jobs->side_by_side && next < jobs->count; next++) {
+            if (children[next].pid == -1)
+                continue; /* done before */
+            child_start(&jobs->list[next], &children[next], &shares[next], error);
             running += children[next].pid > 0;
-            next++;
         }
-        if (running == 0 && (next == count || !may_start))
+        if (running == 0 && (next == jobs->count || !may_start))
             return;
         if (fb_error_is_set(error)) {
-            for (uint32_t i = 0; i < count; i++) {
+            for (uint32_t i = 0; i < jobs->count; i++) {
                 if (children[i].pid > 0)
                     kill(children[i].pid, SIGKILL);
             }
         }
-        fb_progress_update(shares_mean(shares, children, count));
-        usleep(POLL_US);
+        fb_progress_update(shares_mean(shares, children, jobs->count));
+        children_wait();
     }
 }
 
-void fb_jobs_run(struct fb_job *jobs, uint32_t count, uint32_t side_by_side, bool is_quiet,
-                 const char *title, bool *is_stopped, struct fb_error *error)
+void fb_jobs_run(const struct fb_jobs *jobs, bool *is_stopped, struct fb_error *error)
 {
     struct sigaction action = {.sa_handler = on_interrupt}, old_int, old_term;
-    size_t bytes = count * sizeof(double);
+    size_t bytes = jobs->count * sizeof(double);
     volatile double *shares =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct child *children = calloc(count, sizeof(*children));
+    struct child *children = calloc(jobs->count, sizeof(*children));
+    sigset_t ended, old_mask;
     *is_stopped = false;
     if (shares == MAP_FAILED || children == NULL) {
-        fb_error_set(error, "out of memory for %u runs", count);
+        fb_error_set(error, "out of memory for %u runs", jobs->count);
         free(children);
         return;
     }
+    for (uint32_t i = 0; i < jobs->count; i++)
+        children[i].pid = jobs->list[i].is_done ? -1 : 0;
     stop_requests = 0;
+    sigemptyset(&ended);
+    sigaddset(&ended, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &ended, &old_mask);
     sigaction(SIGINT, &action, &old_int);
     sigaction(SIGTERM, &action, &old_term);
-    fb_progress_begin(title, is_quiet);
-    jobs_loop(jobs, count, side_by_side, children, shares, error);
+    fb_progress_begin(jobs->title, jobs->is_quiet);
+    jobs_loop(jobs, children, shares, error);
     fb_progress_end();
     *is_stopped = stop_requests > 0;
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGTERM, &old_term, NULL);
+    sigprocmask(SIG_SETMASK, &old_mask, NULL);
     munmap((void *)(uintptr_t)shares, bytes);
     free(children);
 }

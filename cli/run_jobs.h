@@ -5,6 +5,8 @@
 #include "models/scenario.h"
 #include "results/results.h"
 
+struct fb_run_folder;
+
 struct fb_job {
     const struct fb_scenario *scenario;
     uint64_t seed;
@@ -13,9 +15,16 @@ struct fb_job {
     bool is_done;
 };
 
-/* Runs all jobs, at most `side_by_side` at a time. Ctrl-C ends them early: *is_stopped, runs
+/* fb_jobs_run runs all, at most `side_by_side` at a time. Ctrl-C ends them early: *is_stopped, runs
  * marked partial; a second one kills. Errors: error set with the point's and seed's own line. */
-void fb_jobs_run(struct fb_job *jobs, uint32_t count, uint32_t side_by_side, bool is_quiet,
-                 const char *title, bool *is_stopped, struct fb_error *error);
+struct fb_jobs {
+    struct fb_job *list; /* those that are done already are left as they are */
+    uint32_t count;
+    uint32_t side_by_side;
+    bool is_quiet;
+    const char *title;
+    const struct fb_run_folder *folder; /* where ended ones are kept; NULL: nowhere */
+};
+void fb_jobs_run(const struct fb_jobs *jobs, bool *is_stopped, struct fb_error *error);
 
 #endif

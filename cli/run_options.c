@@ -100,7 +100,7 @@ void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
         if (option == 'o')
             options->folder = optarg;
         else if (option == 's')
-            options->seed = parse_count("seed", optarg, UINT32_MAX, error);
+            options->seed = parse_count("seed", optarg, UINT64_MAX, error);
         else if (option == 'n')
             options->seeds = (uint32_t)parse_count("seeds", optarg, 1000, error);
         else if (option == 'j')

@@ -70,9 +70,13 @@ static void pair_run(const struct fb_scenario scenarios[2], const struct fb_slic
         {.scenario = &scenarios[0], .seed = how->seed, .run = &slice->reference},
         {.scenario = &scenarios[1], .seed = how->seed, .run = &slice->subject},
     };
-    fb_jobs_run(jobs, 2, how->side_by_side < 2 ? 1 : 2, how->is_quiet,
-                is_preset ? "slice, unscaled and scaled" : "slice, lmm and fluid", &is_stopped,
-                error);
+    const struct fb_jobs both = {.list = jobs,
+                                 .count = 2,
+                                 .side_by_side = how->side_by_side < 2 ? 1 : 2,
+                                 .is_quiet = how->is_quiet,
+                                 .title = is_preset ? "slice, unscaled and scaled"
+                                                    : "slice, lmm and fluid"};
+    fb_jobs_run(&both, &is_stopped, error);
     slice->seed = how->seed;
     slice->nodes = scenarios[0].nodes;
     bool is_whole = jobs[0].is_done && jobs[1].is_done && !is_stopped &&

@@ -29,7 +29,12 @@ static void dataset_read(struct fb_map *root, struct fb_training *training)
         fb_map_number(&map, is_old ? "record_length" : "record_length_bytes", 1, 1e15);
     training->record_length_stdev_bytes = fb_map_number_or(
         &map, is_old ? "record_length_stdev" : "record_length_bytes_stdev", 0, 0, 1e15);
-    training->files = fb_map_count(&map, "num_files_train", 1, UINT64_C(1) << 40);
+    /* Lengths are cut off at 0 and twice the mean; of a wider spread little would be left. */
+    if (training->record_length_stdev_bytes > training->record_length_bytes)
+        fb_map_fault(&map, is_old ? "record_length_stdev" : "record_length_bytes_stdev",
+                     "is above the mean length of %.0f: lengths would be negative; lower it",
+                     training->record_length_bytes);
+    training->files = fb_map_count(&map, "num_files_train", 1, FB_TRAINING_FILES_MAX);
     training->samples_per_file =
         fb_map_count_or(&map, "num_samples_per_file", 1, 1, UINT64_C(1) << 40);
 }

@@ -61,11 +61,22 @@ static void simulation_load(struct fb_loader *loader, struct fb_map *root)
     fb_map_close(&map);
 }
 
+/* The name becomes a folder's. */
+static void name_load(struct fb_map *root, struct fb_scenario *scenario)
+{
+    static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    const char *name = scenario->experiment;
+    fb_text_copy(root, "experiment", scenario->experiment, sizeof(scenario->experiment));
+    if (name[0] == '.' || name[0] == '\0' || name[strspn(name, fine)] != '\0')
+        fb_map_fault(root, "experiment",
+                     "\"%s\" can not be a folder's name: use letters, digits, - and _", name);
+}
+
 static void root_load(struct fb_loader *loader, struct fb_map *root)
 {
     struct fb_scenario *scenario = loader->scenario;
     fb_schema_check(root);
-    fb_text_copy(root, "experiment", scenario->experiment, sizeof(scenario->experiment));
+    name_load(root, scenario);
     fb_text_copy(root, "question", scenario->question, sizeof(scenario->question));
     fb_text_copy(root, "expect", scenario->expect, sizeof(scenario->expect));
     snprintf(scenario->system, sizeof(scenario->system), "forebay");

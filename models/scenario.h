@@ -79,6 +79,8 @@ enum fb_workload_kind {
     FB_WORKLOAD_KINDS
 };
 
+enum { FB_TRAINING_FILES_MAX = 1 << 30 }; /* their order is a table of 32-bit numbers */
+
 struct fb_training { /* one DLIO / MLPerf Storage workload */
     char model[FB_NAME_MAX];
     uint64_t files; /* in the data set */

@@ -10,7 +10,7 @@
 static void training_override(struct fb_map *map, struct fb_training *training)
 {
     static const uint64_t count_max = UINT64_C(1) << 40;
-    training->files = fb_map_count_or(map, "files", training->files, 1, count_max);
+    training->files = fb_map_count_or(map, "files", training->files, 1, FB_TRAINING_FILES_MAX);
     training->samples_per_file =
         fb_map_count_or(map, "samples_per_file", training->samples_per_file, 1, count_max);
     training->epochs = (uint32_t)fb_map_count_or(map, "epochs", training->epochs, 1, 1u << 20);

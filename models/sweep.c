@@ -30,8 +30,23 @@ static void value_check(struct fb_map *map, const char *key, const char *value)
         fb_map_fault(map, key, "the key is too long");
 }
 
+/* What belongs to all points together can not differ between them. */
+static bool is_of_the_run(const char *key)
+{
+    static const char *const keys[] = {"schema_version", "experiment", "question", "expect",
+                                       "seeds",          "sweep",      "unscaled", "checks"};
+    for (uint32_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        size_t length = strlen(keys[i]);
+        if (strncmp(key, keys[i], length) == 0 && (key[length] == '\0' || key[length] == '.'))
+            return true;
+    }
+    return false;
+}
+
 static void key_add(struct sweep *sweep, const char *key)
 {
+    if (is_of_the_run(key))
+        fb_map_fault(&sweep->map, key, "is of the whole run and can not be swept: set it once");
     uint32_t count = fb_map_list_count(&sweep->map, key);
     if (count == 0)
         fb_map_fault(&sweep->map, key, "has no values: write a list, e.g. [1, 2, 4]");

@@ -36,6 +36,9 @@ bool fb_plot_sweep(const struct fb_results *results, const char *folder, const c
 void fb_report_write(const struct fb_results *results, const char *folder,
                      const struct fb_plot *plots, uint32_t plot_count, struct fb_error *error);
 
+/* SHA-256 over the points' configs, one after another. */
+void fb_results_config_hash(const struct fb_results *results, char hex[65]);
+
 /* Hash over every run's determinism hash, in order. */
 uint64_t fb_results_hash(const struct fb_results *results);
 
@@ -55,6 +58,9 @@ void fb_slice_report(FILE *stream, const struct fb_slice *slice);
 /* What the figures of a placement experiment say one should use, and why, as a sentence or two; ""
  * when they are of something else. */
 const char *fb_advice_text(const struct fb_results *results, char *text, size_t size);
+
+/* A number up to UINT64_MAX; fb_json_write makes it one. */
+json_t *fb_json_unsigned(uint64_t value);
 
 void fb_json_write(json_t *root, const char *folder, const char *name, struct fb_error *error);
 

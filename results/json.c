@@ -3,9 +3,11 @@
  * wall_clock alone. */
 #include "results/internal.h"
 
+#include "core/panic.h"
 #include "version.h"
 
 #include <math.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,12 +15,44 @@
 
 enum { SCHEMA_VERSION = 1 };
 
+/* JSON's numbers have no end, jansson's do: one above its longest is a text with a mark, which no
+ * text of ours can hold, until it is written. */
+static const char unsigned_mark[] = "\001";
+
+json_t *fb_json_unsigned(uint64_t value)
+{
+    char text[32];
+    if (value <= INT64_MAX)
+        return json_integer((json_int_t)value);
+    snprintf(text, sizeof(text), "%s%llu", unsigned_mark, (unsigned long long)value);
+    return json_string(text);
+}
+
+/* Writes the text, marked ones as the numbers that they are. */
+static void text_write(const char *text, FILE *stream)
+{
+    static const char mark[] = "\"\\u0001";
+    for (const char *at = strstr(text, mark); at != NULL; at = strstr(text, mark)) {
+        fwrite(text, 1, (size_t)(at - text), stream);
+        text = at + strlen(mark);
+        size_t digits = strspn(text, "0123456789");
+        fwrite(text, 1, digits, stream);
+        text += digits + 1; /* and the mark's other quote */
+    }
+    fputs(text, stream);
+}
+
 void fb_json_write(json_t *root, const char *folder, const char *name, struct fb_error *error)
 {
     struct fb_file file;
     fb_file_open(&file, folder, name, error);
     if (file.stream != NULL) {
-        json_dumpf(root, file.stream, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+        char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+        if (text == NULL)
+            fb_error_set(error, "out of memory for %s", file.path);
+        else
+            text_write(text, file.stream);
+        free(text);
         fputc('\n', file.stream);
     }
     fb_file_commit(&file, error);
@@ -90,6 +124,20 @@ uint64_t fb_results_hash(const struct fb_results *results)
     return hash;
 }
 
+void fb_results_config_hash(const struct fb_results *results, char hex[65])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+    FB_ASSERT(context != NULL);
+    EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    for (uint32_t p = 0; p < results->point_count; p++)
+        EVP_DigestUpdate(context, results->configs[p], strlen(results->configs[p]));
+    EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_MD_CTX_free(context);
+    for (unsigned int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
 static json_t *hex_json(uint64_t value)
 {
     char text[20];
@@ -106,8 +154,8 @@ static json_t *runs_json(const struct fb_results *results, uint64_t *events)
             const struct fb_run *run = &results->points[p].runs[r];
             *events += run->events;
             json_array_append_new(
-                runs, json_pack("{s:i,s:I,s:I,s:f,s:o,s:b}", "point", (int)p, "seed",
-                                (json_int_t)run->seed, "events", (json_int_t)run->events,
+                runs, json_pack("{s:i,s:o,s:I,s:f,s:o,s:b}", "point", (int)p, "seed",
+                                fb_json_unsigned(run->seed), "events", (json_int_t)run->events,
                                 "simulated_s", run->simulated_s, "determinism_hash",
                                 hex_json(run->determinism_hash), "is_partial", run->is_partial));
         }
@@ -124,6 +172,19 @@ static json_t *inputs_json(const struct fb_results *results)
         json_object_set_new(inputs, results->inputs[i], json_string(value));
     }
     return inputs;
+}
+
+/* What each point was: its parameters, and the hash of its resolved config. */
+static json_t *points_json(const struct fb_results *results)
+{
+    json_t *array = json_array();
+    char name[512], hex[65];
+    for (uint32_t p = 0; p < results->point_count; p++) {
+        fb_sha256(results->configs[p], strlen(results->configs[p]), hex);
+        fb_point_name(&results->points[p], name, sizeof(name));
+        json_array_append_new(array, json_pack("{s:s,s:s}", "point", name, "sha256", hex));
+    }
+    return array;
 }
 
 static json_t *strings_json(const char *const *strings, uint32_t count)
@@ -161,8 +222,7 @@ void fb_manifest_write(const struct fb_results *results, const char *folder, str
 {
     char config_hash[65];
     uint64_t events;
-    const char *config = results->resolved_config != NULL ? results->resolved_config : "";
-    fb_sha256(config, strlen(config), config_hash);
+    fb_results_config_hash(results, config_hash);
     json_t *runs = runs_json(results, &events);
     json_t *root =
         json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "schema_version", SCHEMA_VERSION, "state",
@@ -180,7 +240,9 @@ void fb_manifest_write(const struct fb_results *results, const char *folder, str
         json_object_set_new(root, "slice", fb_slice_json(results->slice));
     if (results->preset_error != NULL)
         json_object_set_new(root, "preset_error", fb_slice_json(results->preset_error));
-    json_object_set_new(root, "config", json_string(config));
+    json_object_set_new(root, "points", points_json(results));
+    json_object_set_new(root, "config",
+                        json_string(results->point_count > 0 ? results->configs[0] : ""));
     json_object_set_new(root, "wall_clock", wall_clock_json(results, events));
     fb_json_write(root, folder, "manifest.json", error);
 }

@@ -197,7 +197,7 @@ static void put_reproduction(FILE *stream, const struct fb_results *results)
 {
     const struct fb_point *point = &results->points[0];
     char hex[65];
-    fb_sha256(results->resolved_config, strlen(results->resolved_config), hex);
+    fb_results_config_hash(results, hex);
     fprintf(stream,
             "<footer>forebay %s, source %s, engine %s, %u point%s, %u seed%s from %llu. "
             "Determinism hash <code>%016llx</code>, config SHA-256 <code>%.16s</code>. "
@@ -245,7 +245,7 @@ static void put_body(FILE *stream, const struct fb_results *results, const struc
     for (uint32_t p = 0; p < results->point_count && p < 12; p++)
         put_metrics_table(stream, &results->points[p]);
     fputs("<details><summary>Resolved configuration</summary><pre>", stream);
-    put_escaped(stream, results->resolved_config);
+    put_escaped(stream, results->configs[0]);
     fputs("</pre></details>\n", stream);
     put_reproduction(stream, results);
     fputs("</main>\n", stream);

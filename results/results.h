@@ -101,9 +101,9 @@ struct fb_results {
     char experiment[64];
     char question[512];
     char expect[512];
-    char engine[64];             /* name and version */
-    const char *resolved_config; /* YAML of the first point */
-    const char *const *inputs;   /* files to hash into the manifest */
+    char engine[64];            /* name and version */
+    const char *const *configs; /* resolved YAML of each point */
+    const char *const *inputs;  /* files to hash into the manifest */
     uint32_t input_count;
     const char *const *guesses;
     uint32_t guess_count;

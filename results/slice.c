@@ -86,9 +86,9 @@ json_t *fb_slice_json(const struct fb_slice *slice)
                                       names->reference_key, rows[i].reference, names->subject_key,
                                       rows[i].subject, "difference", difference));
     }
-    return json_pack("{s:i,s:i,s:s,s:I,s:o}", "nodes", (int)slice->nodes, "of_nodes",
-                     (int)slice->nodes_all, "point", slice->point, "seed", (json_int_t)slice->seed,
-                     "metrics", metrics);
+    return json_pack("{s:i,s:i,s:s,s:o,s:o}", "nodes", (int)slice->nodes, "of_nodes",
+                     (int)slice->nodes_all, "point", slice->point, "seed",
+                     fb_json_unsigned(slice->seed), "metrics", metrics);
 }
 
 void fb_slice_text(const struct fb_slice *slice, char *text, size_t size)

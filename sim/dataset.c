@@ -3,6 +3,7 @@
 #include "sim/dataset.h"
 
 #include "core/key.h"
+#include "sim/generator.h"
 
 #include <gsl/gsl_randist.h>
 #include <math.h>
@@ -26,14 +27,13 @@ bool fb_dataset_open(struct fb_dataset *dataset, const struct fb_training *train
 {
     dataset->file_count = training->files;
     dataset->samples_per_file = training->samples_per_file;
-    dataset->epoch_seed = seed << 32;
+    dataset->epoch_seed = (seed << 32) ^ fb_mix(seed >> 32);
     dataset->is_sampled = training->shuffle_samples && training->samples_per_file > 1;
     dataset->sample_bytes = calloc(training->files, sizeof(*dataset->sample_bytes));
     dataset->order = calloc(training->files, sizeof(*dataset->order));
-    gsl_rng *random = gsl_rng_alloc(gsl_rng_mt19937);
+    gsl_rng *random = fb_generator_open(seed);
     if (dataset->sample_bytes == NULL || dataset->order == NULL || random == NULL)
         return false;
-    gsl_rng_set(random, seed);
     for (uint64_t i = 0; i < training->files; i++) {
         dataset->sample_bytes[i] = draw_length(training, random);
         dataset->order[i] = (uint32_t)i;

@@ -8,6 +8,7 @@
 #include "sim/goodput.h"
 
 #include "core/panic.h"
+#include "sim/generator.h"
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
@@ -97,10 +98,9 @@ static double job_play(const struct fb_goodput *goodput, gsl_rng *random)
 
 double fb_goodput_draw(const struct fb_goodput *goodput, uint32_t draws, uint64_t seed)
 {
-    gsl_rng *random = gsl_rng_alloc(gsl_rng_mt19937);
+    gsl_rng *random = fb_generator_open(seed);
     double sum = 0;
     FB_ASSERT(goodput->mttf_s > 0 && goodput->interval_s > 0 && goodput->job_s > 0);
-    gsl_rng_set(random, seed);
     for (uint32_t i = 0; i < draws; i++)
         sum += job_play(goodput, random) / goodput->job_s;
     gsl_rng_free(random);

@@ -55,6 +55,18 @@ static struct client *client_of(const struct world *world, uint32_t node, uint32
     return &world->overwrite->clients[(size_t)node * ROLES + role];
 }
 
+void overwrite_check(const struct fb_scenario *scenario, struct fb_error *error)
+{
+    enum { BLOCKS_MAX = 1 << 30 };
+    uint64_t block = scenario->core.block_size_bytes;
+    uint64_t blocks = scenario->workload.overwrite.object_size_bytes / block;
+    if (blocks >= BLOCKS_MAX)
+        fb_error_set(error,
+                     "workload.object_size: %llu blocks of core.block_size, %llu bytes, are more "
+                     "than the %u that a client counts: set core.block_size higher",
+                     (unsigned long long)blocks, (unsigned long long)block, (uint32_t)BLOCKS_MAX);
+}
+
 void overwrite_open(struct world *world)
 {
     struct overwrite *state = calloc(1, sizeof(*state));

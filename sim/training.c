@@ -74,8 +74,7 @@ void training_open(struct world *world)
     state->ranks = world->scenario->nodes * world->scenario->accelerators;
     state->steps = steps_of(world->scenario);
     state->window = training->read_threads * training->prefetch_batches;
-    state->random = gsl_rng_alloc(gsl_rng_mt19937);
-    gsl_rng_set(state->random, world->seed + 1);
+    state->random = fb_generator_open(world->seed + 1);
     state->read_free = FB_NONE;
     state->epochs = calloc(training->epochs, sizeof(*state->epochs));
     state->accelerators = calloc(state->ranks, sizeof(*state->accelerators));

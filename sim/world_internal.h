@@ -5,6 +5,7 @@
 #include "core/node.h"
 #include "sim/arena.h"
 #include "sim/engine.h"
+#include "sim/generator.h"
 #include "sim/series.h"
 #include "sim/station.h"
 #include "sim/tags.h"
@@ -236,6 +237,7 @@ double kv_progress(const struct world *world);
 void kv_metrics(const struct world *world, struct fb_run *run);
 
 /* fanout.c */
+void fanout_check(const struct fb_scenario *scenario, struct fb_error *error);
 void fanout_open(struct world *world);
 void fanout_close(struct world *world);
 void fanout_start(struct world *world);
@@ -256,6 +258,7 @@ double placement_progress(const struct world *world);
 void placement_metrics(const struct world *world, struct fb_run *run);
 
 /* overwrite.c */
+void overwrite_check(const struct fb_scenario *scenario, struct fb_error *error);
 void overwrite_open(struct world *world);
 void overwrite_close(struct world *world);
 void overwrite_start(struct world *world);

@@ -187,8 +187,7 @@ void world_open(struct world *world)
     const struct fb_scenario *scenario = world->scenario;
     world->hosts = allocate(world, scenario->nodes * sizeof(*world->hosts));
     world->accounts = allocate(world, scenario->origin.accounts * sizeof(*world->accounts));
-    world->random = gsl_rng_alloc(gsl_rng_mt19937);
-    gsl_rng_set(world->random, world->seed);
+    world->random = fb_generator_open(world->seed);
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
         world->accounts[i].gate = world_gate_open(world, scenario->origin.requests_per_s);
     world_metadata_open(world);

@@ -19,8 +19,10 @@ static const char usage[] =
     "  --capacity-blocks N    blocks that fit at once, 1 to 2147483648\n"
     "  --json                 one JSON object instead of a table\n\n"
     "TRACE is JSON lines with timestamp (ms), input_length, output_length (tokens) and hash_ids, "
-    "or text with\n"
-    "one key a line. A request's blocks are taken in order and a missing one is inserted. Prefix "
+    "a CSV whose\n"
+    "first line names obj_id and time (s), oracleGeneral, or text with one key a line; also packed "
+    "by gzip or zstd.\n"
+    "A request's blocks are taken in order and a missing one is inserted. Prefix "
     "hits are\n"
     "the blocks before a request's first miss: what an LLM server need not compute again. A block "
     "of\n"
@@ -163,6 +165,7 @@ static void print_table(const struct options *options, const struct row *rows, u
                         const struct fb_trace_file *trace, uint64_t unique_blocks)
 {
     printf("trace              %s\n", options->path);
+    printf("form               %s\n", trace->form);
     printf("requests           %" PRIu64 "\n", trace->request_count);
     printf("block references   %" PRIu64 "\n", trace->block_count);
     printf("unique blocks      %" PRIu64 "\n", unique_blocks);

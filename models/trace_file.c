@@ -1,30 +1,35 @@
-/* Request traces into two arrays. JSON lines are parsed one by one by jansson, which checks the
- * form and keeps memory small; the other form has one key a line.
+/* Request traces into two arrays, by detection of what users have: each form has a reader of its
+ * own. See trace_file.h for how they are told apart.
  *
- * Invariants of a loaded trace: requests are in file order, arrivals never go back, each request's
- * blocks are blocks[first .. first + block_count), and these ranges follow each other without gaps.
- */
+ * Invariants of a loaded trace: requests are in file order, arrivals never go back and begin at 0,
+ * each request's blocks are blocks[first .. first + block_count), and these ranges follow each
+ * other without gaps. */
 #include "models/trace_file.h"
 
-#include <errno.h>
-#include <jansson.h>
+#include "models/trace_internal.h"
+#include "models/trace_stream.h"
+
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-struct loader {
-    const char *path;
-    uint64_t line;
-    struct fb_trace_file *trace;
-    uint64_t request_room, block_room;
-    struct fb_error *error;
-};
+enum form { FORM_NONE, FORM_JSON, FORM_CSV, FORM_KEYS, FORM_BINARY };
 
-static const double timestamp_ms_max = 9e12; /* 285 years: ns stay below 2^63 */
+void trace_fault(struct trace_loader *loader, const char *format, ...)
+{
+    char what[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof(what), format, arguments);
+    va_end(arguments);
+    fb_error_set(loader->error, "%s:%llu: %s", loader->path, (unsigned long long)loader->line,
+                 what);
+}
 
 /* Makes room for one more element in a doubling array. */
-static bool room_make(struct loader *loader, void **array, uint64_t *room, uint64_t count,
+static bool room_make(struct trace_loader *loader, void **array, uint64_t *room, uint64_t count,
                       size_t element_size)
 {
     if (count < *room)
@@ -41,7 +46,7 @@ static bool room_make(struct loader *loader, void **array, uint64_t *room, uint6
     return true;
 }
 
-static bool block_add(struct loader *loader, uint64_t block)
+bool trace_block_add(struct trace_loader *loader, uint64_t block)
 {
     struct fb_trace_file *trace = loader->trace;
     void *blocks = trace->blocks;
@@ -53,7 +58,7 @@ static bool block_add(struct loader *loader, uint64_t block)
     return has_room;
 }
 
-static bool request_add(struct loader *loader, const struct fb_trace_request *request)
+bool trace_request_add(struct trace_loader *loader, const struct fb_trace_request *request)
 {
     struct fb_trace_file *trace = loader->trace;
     void *requests = trace->requests;
@@ -65,91 +70,6 @@ static bool request_add(struct loader *loader, const struct fb_trace_request *re
     return has_room;
 }
 
-static void line_fault(struct loader *loader, const char *what)
-{
-    fb_error_set(loader->error, "%s:%llu: %s", loader->path, (unsigned long long)loader->line,
-                 what);
-}
-
-/* A whole number >= 0 that fits 32 bits. */
-static uint32_t tokens_read(struct loader *loader, const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    if (json_is_integer(value) && json_integer_value(value) >= 0 &&
-        json_integer_value(value) <= UINT32_MAX)
-        return (uint32_t)json_integer_value(value);
-    char what[96];
-    snprintf(what, sizeof(what), "\"%s\" %s: write a whole number of tokens", key,
-             value == NULL ? "is missing" : "is no token count");
-    line_fault(loader, what);
-    return 0;
-}
-
-static uint64_t arrival_read(struct loader *loader, const json_t *object)
-{
-    const json_t *value = json_object_get(object, "timestamp");
-    double ms = json_number_value(value);
-    if (!json_is_number(value) || !(ms >= 0) || ms > timestamp_ms_max) {
-        line_fault(loader, value == NULL ? "\"timestamp\" is missing: write milliseconds"
-                                         : "\"timestamp\" is no time: write milliseconds >= 0");
-        return 0;
-    }
-    uint64_t arrival_ns = json_is_integer(value)
-                              ? (uint64_t)json_integer_value(value) * UINT64_C(1000000)
-                              : (uint64_t)(ms * 1e6 + 0.5);
-    const struct fb_trace_file *trace = loader->trace;
-    if (trace->request_count > 0 &&
-        arrival_ns < trace->requests[trace->request_count - 1].arrival_ns)
-        line_fault(loader, "\"timestamp\" goes back: sort the file by timestamp");
-    return arrival_ns;
-}
-
-static void blocks_read(struct loader *loader, const json_t *object,
-                        struct fb_trace_request *request)
-{
-    const json_t *array = json_object_get(object, "hash_ids");
-    request->first = loader->trace->block_count;
-    if (!json_is_array(array)) {
-        line_fault(loader, "\"hash_ids\" is missing or no list: write whole numbers");
-        return;
-    }
-    size_t i;
-    const json_t *value;
-    json_array_foreach(array, i, value)
-    {
-        if (!json_is_integer(value) || json_integer_value(value) < 0) {
-            line_fault(loader, "\"hash_ids\" holds what is no whole number >= 0");
-            return;
-        }
-        if (!block_add(loader, (uint64_t)json_integer_value(value)))
-            return;
-    }
-    request->block_count = (uint32_t)json_array_size(array);
-}
-
-static void json_line_read(struct loader *loader, const char *text, size_t length)
-{
-    json_error_t fault;
-    json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
-    if (!json_is_object(object)) {
-        fb_error_set(loader->error, "%s:%llu: no JSON object: %s: one object a line is expected",
-                     loader->path, (unsigned long long)loader->line,
-                     object == NULL ? fault.text : "another value");
-        json_decref(object);
-        return;
-    }
-    struct fb_trace_request request = {
-        .arrival_ns = arrival_read(loader, object),
-        .input_tokens = tokens_read(loader, object, "input_length"),
-        .output_tokens = tokens_read(loader, object, "output_length"),
-    };
-    blocks_read(loader, object, &request);
-    json_decref(object);
-    if (!fb_error_is_set(loader->error))
-        request_add(loader, &request);
-}
-
-/* A key of digits is its number; another one is hashed. */
 static uint64_t key_number(const char *text, size_t length)
 {
     uint64_t number = 0;
@@ -162,11 +82,12 @@ static uint64_t key_number(const char *text, size_t length)
     return number;
 }
 
-static void key_line_read(struct loader *loader, const char *text, size_t length)
+void trace_key_add(struct trace_loader *loader, const char *key, size_t length, uint64_t arrival_ns)
 {
-    struct fb_trace_request request = {.first = loader->trace->block_count, .block_count = 1};
-    if (block_add(loader, key_number(text, length)))
-        request_add(loader, &request);
+    struct fb_trace_request request = {
+        .arrival_ns = arrival_ns, .first = loader->trace->block_count, .block_count = 1};
+    if (trace_block_add(loader, key_number(key, length)))
+        trace_request_add(loader, &request);
 }
 
 static bool is_space(char c)
@@ -174,16 +95,61 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static void lines_read(struct loader *loader, FILE *file)
+/* What a line without JSON is: its first decides. */
+static enum form form_of(struct trace_loader *loader, const char *text, size_t length,
+                         struct trace_columns *columns)
+{
+    if (*text == '{')
+        return FORM_JSON;
+    if (*text == '[')
+        trace_fault(loader, "a JSON list: write one object a line, e.g. with jq -c '.[]'");
+    else if (memchr(text, ',', length) != NULL) {
+        trace_csv_head(loader, text, length, columns);
+        return FORM_CSV;
+    }
+    return FORM_KEYS;
+}
+
+static void key_line(struct trace_loader *loader, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (is_space(text[i]) || text[i] == ',') {
+            trace_fault(loader, "more than a key: expected are JSON lines with hash_ids, CSV whose "
+                                "first line names obj_id, or one key a line");
+            return;
+        }
+    }
+    trace_key_add(loader, text, length, 0);
+}
+
+static void form_tell(struct fb_trace_file *trace, enum form form, const char *packing)
+{
+    static const char *const names[] = {[FORM_NONE] = "nothing",
+                                        [FORM_JSON] = "JSON lines with hash_ids",
+                                        [FORM_CSV] = "CSV with obj_id",
+                                        [FORM_KEYS] = "one key a line",
+                                        [FORM_BINARY] = "oracleGeneral"};
+    snprintf(trace->form, sizeof(trace->form), "%s%s%s", names[form], *packing != 0 ? ", " : "",
+             packing);
+}
+
+static enum form lines_read(struct trace_loader *loader, FILE *stream)
 {
     char *text = NULL;
     size_t room = 0;
-    bool is_json = false;
+    enum form form = FORM_NONE;
+    struct trace_columns columns = {.object = 0};
     ssize_t length;
-    errno = 0;
-    while (!fb_error_is_set(loader->error) && (length = getline(&text, &room, file)) >= 0) {
+    while (!fb_error_is_set(loader->error) && (length = getline(&text, &room, stream)) >= 0) {
         const char *start = text;
+        bool is_first = form == FORM_NONE;
+        if (ferror(stream))
+            break; /* the end of the line is missing */
         loader->line++;
+        if (loader->line == 1 && length >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) {
+            start += 3; /* a byte order mark of UTF-8 */
+            length -= 3;
+        }
         while (length > 0 && is_space(start[length - 1]))
             length--;
         while (length > 0 && is_space(*start)) {
@@ -192,33 +158,62 @@ static void lines_read(struct loader *loader, FILE *file)
         }
         if (length == 0)
             continue;
-        if (loader->trace->request_count == 0)
-            is_json = *start == '{';
-        if (is_json)
-            json_line_read(loader, start, (size_t)length);
-        else
-            key_line_read(loader, start, (size_t)length);
+        if (is_first)
+            form = form_of(loader, start, (size_t)length, &columns);
+        if (form == FORM_JSON)
+            trace_json_line(loader, start, (size_t)length);
+        else if (form == FORM_KEYS && !fb_error_is_set(loader->error))
+            key_line(loader, start, (size_t)length);
+        else if (form == FORM_CSV && !is_first)
+            trace_csv_line(loader, start, (size_t)length, &columns);
     }
-    if (ferror(file))
-        fb_error_set(loader->error, "%s: cannot read: %s", loader->path, strerror(errno));
     free(text);
+    return form;
+}
+
+/* Is this no text? UTF-16 is refused by its mark, or by the zeros of its ASCII. */
+static bool is_binary(struct trace_loader *loader, const unsigned char *head, size_t size)
+{
+    bool is_wide =
+        size >= 2 && ((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff));
+    if (is_wide)
+        fb_error_set(loader->error, "%s: UTF-16: write it as UTF-8, e.g. with iconv -f UTF-16",
+                     loader->path);
+    for (size_t i = 0; i < size && !is_wide; i++) {
+        bool is_text = head[i] >= ' ' || is_space((char)head[i]);
+        if (!is_text || head[i] == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+/* Traces of a service's own clock begin when they begin. */
+static void arrivals_shift(struct fb_trace_file *trace)
+{
+    uint64_t first_ns = trace->request_count > 0 ? trace->requests[0].arrival_ns : 0;
+    for (uint64_t i = 0; i < trace->request_count; i++)
+        trace->requests[i].arrival_ns -= first_ns;
 }
 
 void fb_trace_file_load(const char *path, struct fb_trace_file *trace, struct fb_error *error)
 {
+    struct fb_trace_stream stream;
     *trace = (struct fb_trace_file){.requests = NULL};
     if (fb_error_is_set(error))
         return;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        fb_error_set(error, "%s: cannot open: %s: check the path", path, strerror(errno));
-        return;
-    }
-    struct loader loader = {.path = path, .trace = trace, .error = error};
-    lines_read(&loader, file);
-    fclose(file);
-    if (trace->request_count == 0)
+    struct trace_loader loader = {.path = path, .trace = trace, .error = error};
+    fb_trace_stream_open(&stream, path, error);
+    bool is_other = stream.file != NULL && is_binary(&loader, stream.head, stream.head_size);
+    enum form form = FORM_BINARY;
+    if (stream.file != NULL && is_other)
+        trace_binary_read(&loader, stream.file);
+    else if (!fb_error_is_set(error))
+        form = lines_read(&loader, stream.file);
+    fb_trace_stream_close(&stream, path, error);
+    form_tell(trace, form, stream.packing);
+    if (trace->request_count == 0 && !fb_error_is_set(error))
         fb_error_set(error, "%s: no requests in it: is it the right file?", path);
+    arrivals_shift(trace);
     if (fb_error_is_set(error))
         fb_trace_file_free(trace);
 }

@@ -41,6 +41,24 @@ static void layers_check(const struct fb_scenario *scenario, const struct fb_tra
                      (unsigned long long)core->gathers_max);
 }
 
+/* hash_ids stand for block_tokens each, the last one for what is left. */
+static void tokens_check(const struct fb_scenario *scenario, const struct fb_trace_file *trace,
+                         struct fb_error *error)
+{
+    uint64_t block = scenario->workload.kv.block_tokens;
+    for (uint64_t i = 0; i < trace->request_count && !fb_error_is_set(error); i++) {
+        const struct fb_trace_request *request = &trace->requests[i];
+        uint64_t blocks = (request->input_tokens + block - 1) / block;
+        if (request->input_tokens == 0 || request->block_count == blocks)
+            continue; /* no count of tokens is known: a trace of keys */
+        fb_error_set(error,
+                     "%s: request %llu has %u hash_ids for %u tokens, and workload.block_tokens "
+                     "%llu makes %llu of them: set it to the trace's own",
+                     scenario->workload.kv.trace, (unsigned long long)i + 1, request->block_count,
+                     request->input_tokens, (unsigned long long)block, (unsigned long long)blocks);
+    }
+}
+
 void kv_check(const struct fb_scenario *scenario, struct fb_error *error)
 {
     struct fb_trace_file trace;
@@ -54,6 +72,7 @@ void kv_check(const struct fb_scenario *scenario, struct fb_error *error)
                          (unsigned long long)i + 1, trace.requests[i].block_count,
                          FB_MATCH_KEYS_MAX);
     }
+    tokens_check(scenario, &trace, error);
     layers_check(scenario, &trace, error);
     fb_trace_file_free(&trace);
 }
@@ -232,7 +251,12 @@ void kv_move(struct world *world, uint32_t node)
         return;
     kv_save(world, node);
     kv->handled++;
-    kv->latency_sum_s += (double)(world_now_ns(world) - state->begun_ns) * 1e-9;
+    uint64_t arrived_ns = kv->arrivals[state->request].at_ns;
+    kv->latency_sum_s += (double)(world_now_ns(world) - arrived_ns) * 1e-9;
+    kv->wait_sum_s += (double)(state->begun_ns - arrived_ns) * 1e-9;
+    if (kv->wait_ns_max < state->begun_ns - arrived_ns)
+        kv->wait_ns_max = state->begun_ns - arrived_ns;
+    kv->busy_sum_s += (double)(world_now_ns(world) - state->begun_ns) * 1e-9;
     world->end_ns = world_now_ns(world);
     state->phase = IDLE;
     kv_begin(world, node);

@@ -64,7 +64,10 @@ struct kv {
     struct kv_node *nodes;
     struct kv_pull *pulls; /* NULL: blocks are read whole */
     uint64_t references, prefix_hits;
-    double latency_sum_s;
+    double latency_sum_s; /* from arrivals, waiting for the node included */
+    double wait_sum_s;    /* until its node had done those before it */
+    double busy_sum_s;    /* of nodes with requests */
+    uint64_t wait_ns_max;
     double saved_s[TIERS], got_s, exposed_s;
     uint64_t got_pieces[TIERS];
 };

@@ -52,6 +52,18 @@ static void kv_saved_metrics(const struct world *world, struct fb_run *run)
         metrics_add(run, "kv_get_bytes_per_s", "B/s", pieces * piece_bytes / kv->got_s);
 }
 
+/* A node has one request at a time. One that comes meanwhile waits, and that counts: a cache that is
+ * overloaded is seen by it. */
+static void add_latencies(const struct world *world, struct fb_run *run)
+{
+    const struct kv *kv = world->kv;
+    double handled = (double)kv->handled, all_s = (double)world->end_ns * 1e-9;
+    metrics_add(run, "request_latency_mean_ns", "ns", kv->latency_sum_s * 1e9 / handled);
+    metrics_add(run, "request_wait_mean_ns", "ns", kv->wait_sum_s * 1e9 / handled);
+    metrics_add(run, "request_wait_max_ns", "ns", (double)kv->wait_ns_max);
+    metrics_add(run, "requests_busy_share", "1", kv->busy_sum_s / (all_s * world->scenario->nodes));
+}
+
 void kv_metrics(const struct world *world, struct fb_run *run)
 {
     const struct kv *kv = world->kv;
@@ -61,8 +73,7 @@ void kv_metrics(const struct world *world, struct fb_run *run)
     if (kv->references > 0)
         metrics_add(run, "prefix_hit_ratio", "1", (double)kv->prefix_hits / (double)kv->references);
     if (kv->handled > 0)
-        metrics_add(run, "request_latency_mean_ns", "ns",
-                    kv->latency_sum_s * 1e9 / (double)kv->handled);
+        add_latencies(world, run);
     kv_saved_metrics(world, run);
     metrics_add(
         run, "capacity_tokens", "1",

@@ -4,6 +4,8 @@
 
 #include "tests/temporary.h"
 
+#include <zlib.h>
+
 static struct temporary files;
 static struct fb_error error;
 static struct fb_trace_file trace;
@@ -127,6 +129,131 @@ static void load_of_missing_file_says_so(void **state)
     assert_line_holds(error.text, "cannot read: Is a directory");
 }
 
+static void load_tells_forms_apart_by_content(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *form;
+        uint64_t requests;
+    } cases[] = {
+        {GOOD GOOD, "JSON lines with hash_ids", 2},
+        {"\xef\xbb\xbf" GOOD, "JSON lines with hash_ids", 1},
+        {"1\n2\n2\n", "one key a line", 3},
+        {"time,obj_id,obj_size\n1,5,4096\n2,6,4096\n", "CSV with obj_id", 2},
+        {"Timestamp , Key\n1.5, abc\n", "CSV with obj_id", 1},
+        {"id,x\n7,8\n", "CSV with obj_id", 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        load_text(cases[i].text);
+        assert_string_equal(error.text, "");
+        assert_string_equal(trace.form, cases[i].form);
+        assert_int_equal(trace.request_count, cases[i].requests);
+        assert_int_equal(trace.requests[0].arrival_ns, 0);
+    }
+}
+
+static void load_of_csv_gives_ids_and_times_from_the_first(void **state)
+{
+    (void)state;
+    load_text("obj_id,size,time\n5,4096,1700000000\nalpha,1,1700000001.5\n5,4096,1700000002\n");
+    assert_string_equal(error.text, "");
+    assert_int_equal(trace.blocks[0], 5);
+    assert_int_equal(trace.blocks[2], 5);
+    assert_true(trace.blocks[1] != 5);
+    assert_int_equal(trace.requests[1].arrival_ns, 1500000000);
+    assert_int_equal(trace.requests[2].arrival_ns, 2000000000);
+}
+
+static void load_of_what_is_no_trace_says_what_was_expected(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"[{\"timestamp\": 1}]\n", "t.txt:1: a JSON list: write one object a line"},
+        {"a b\n", "t.txt:1: more than a key: expected are JSON lines"},
+        {"1\n2,3\n", "t.txt:2: more than a key"},
+        {"TIMESTAMP,ContextTokens,GeneratedTokens\n1,2,3\n", "t.txt:1: a trace of token counts"},
+        {"x,y\n1,2\n", "t.txt:1: a CSV without a column obj_id"},
+        {"time,obj_id\n1\n", "t.txt:2: has 1 columns"},
+        {"time,obj_id\nnow,1\n", "t.txt:2: the time is no number"},
+        {"time,obj_id\n2,1\n1,1\n", "t.txt:3: the time goes back"},
+        {"time,obj_id\n1,\n", "t.txt:2: the object's id is empty"},
+        {"\xff\xfe"
+         "1",
+         "t.txt: UTF-16"},
+        {"\x01\x02\x03", "t.txt: binary, and its length is no multiple of 24"},
+        {"%PDF-1.4 \x01 and some more bytes", "no multiple of 24"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        load_text(cases[i].text);
+        assert_line_holds(error.text, cases[i].expected);
+        assert_null(trace.requests);
+    }
+}
+
+static const unsigned char records[48] = {
+    [0] = 100, [4] = 7, [13] = 16, [24] = 103, [28] = 9, [29] = 1, [37] = 16};
+
+static void load_bytes(const unsigned char *bytes, size_t size)
+{
+    char path[4200];
+    snprintf(path, sizeof(path), "%s", temporary_write(&files, "t.bin", ""));
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    error = (struct fb_error){.text = ""};
+    fb_trace_file_free(&trace);
+    fb_trace_file_load(path, &trace, &error);
+}
+
+static void load_of_oracle_general_gives_ids_and_times(void **state)
+{
+    (void)state;
+    load_bytes(records, sizeof(records));
+    assert_string_equal(error.text, "");
+    assert_string_equal(trace.form, "oracleGeneral");
+    assert_int_equal(trace.request_count, 2);
+    assert_int_equal(trace.blocks[0], 7);
+    assert_int_equal(trace.blocks[1], 265);
+    assert_int_equal(trace.requests[1].arrival_ns, UINT64_C(3000000000));
+    load_bytes(records, sizeof(records) - 1);
+    assert_line_holds(error.text, "its length is no multiple of 24");
+}
+
+/* Packed by zlib here, whole and cut off; zstd's frame is of one raw block (RFC 8878, 3.1.1). */
+static void load_of_packed_traces_gives_the_same_or_says_cut_off(void **state)
+{
+    (void)state;
+    static const unsigned char zstd[] = {0x28, 0xb5, 0x2f, 0xfd, 0x20, 4,   0x21,
+                                         0,    0,    '5',  '\n', '6',  '\n'};
+    static const char text[] = "5\n6\n5\n";
+    unsigned char packed[256];
+    z_stream gzip = {.next_in = (Bytef *)(uintptr_t)text,
+                     .avail_in = sizeof(text) - 1,
+                     .next_out = packed,
+                     .avail_out = sizeof(packed)};
+    assert_int_equal(deflateInit2(&gzip, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&gzip, Z_FINISH), Z_STREAM_END);
+    size_t size = gzip.total_out;
+    deflateEnd(&gzip);
+    load_bytes(packed, size);
+    assert_string_equal(error.text, "");
+    assert_string_equal(trace.form, "one key a line, gzip");
+    assert_int_equal(trace.request_count, 3);
+    for (size_t cut = 3; cut < size; cut++) {
+        load_bytes(packed, cut);
+        assert_line_holds(error.text, "cannot read: what is packed in it is damaged or cut off");
+    }
+    load_bytes(zstd, sizeof(zstd));
+    assert_string_equal(error.text, "");
+    assert_string_equal(trace.form, "one key a line, zstd");
+    assert_int_equal(trace.request_count, 2);
+    load_bytes(zstd, sizeof(zstd) - 2);
+    assert_line_holds(error.text, "damaged or cut off");
+}
+
 /* The generator's shape: ids are numbered in order of first appearance, so the largest id seen so
  * far grows by one at each new block. */
 static void load_of_shipped_samples_keeps_their_shape(void **state)
@@ -176,6 +303,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(load_of_json_lines_gives_requests_and_blocks, begin, end),
         cmocka_unit_test_setup_teardown(load_of_keys_gives_numbers_and_hashes, begin, end),
         cmocka_unit_test_setup_teardown(load_of_malformed_lines_names_file_line_and_what, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(load_tells_forms_apart_by_content, begin, end),
+        cmocka_unit_test_setup_teardown(load_of_csv_gives_ids_and_times_from_the_first, begin, end),
+        cmocka_unit_test_setup_teardown(load_of_what_is_no_trace_says_what_was_expected, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(load_of_oracle_general_gives_ids_and_times, begin, end),
+        cmocka_unit_test_setup_teardown(load_of_packed_traces_gives_the_same_or_says_cut_off, begin,
                                         end),
         cmocka_unit_test_setup_teardown(load_of_missing_file_says_so, begin, end),
         cmocka_unit_test_setup_teardown(load_of_shipped_samples_keeps_their_shape, begin, end),

@@ -1,4 +1,4 @@
-/* CSV traces of one object a line: libCacheSim's own (time, obj_id, obj_size) and those with columns
+/* CSV traces of an object a line: libCacheSim's own (time, obj_id, obj_size) and those with columns
  * of like names. The first line names the columns; quoting is not used by any of them.
  *
  * Traces of LLM services that have token counts and no block ids (Azure's, BurstGPT's) tell when

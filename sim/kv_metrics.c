@@ -52,8 +52,8 @@ static void kv_saved_metrics(const struct world *world, struct fb_run *run)
         metrics_add(run, "kv_get_bytes_per_s", "B/s", pieces * piece_bytes / kv->got_s);
 }
 
-/* A node has one request at a time. One that comes meanwhile waits, and that counts: a cache that is
- * overloaded is seen by it. */
+/* A node has one request at a time. One that comes meanwhile waits, and that counts: it shows a
+ * cache that is overloaded. */
 static void add_latencies(const struct world *world, struct fb_run *run)
 {
     const struct kv *kv = world->kv;

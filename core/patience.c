@@ -56,7 +56,8 @@ static bool hedge(struct step *step, uint32_t index)
     const struct fill *fill = fill_of(node, index);
     FB_ASSERT(fill->state == FILL_ACTIVE);
     if (attempt->is_hedged || !is_alone(node, index) || (fill->flags & FILL_PUT) ||
-        fill->block.object == FB_OBJECT_NONE || fill->failures > node->config.retries_max)
+        (fill->flags & FILL_FINAL) || fill->block.object == FB_OBJECT_NONE ||
+        fill->failures > node->config.retries_max)
         return false;
     attempt->is_hedged = 1;
     fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);

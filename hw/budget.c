@@ -42,7 +42,7 @@ static uint64_t origin_bytes(const struct fb_origin_settings *origin)
 {
     bool is_http = origin->kind == FB_ORIGIN_S3 || origin->kind == FB_ORIGIN_AZURE;
     return is_http ? origin->requests_max *
-                         (sizeof(struct http_request) + transfer_bytes + HTTP_BODY_MAX)
+                         (sizeof(struct http_request) + transfer_bytes + HTTP_LISTING_BYTES)
                    : 0;
 }
 

@@ -94,6 +94,7 @@ struct local_session {
     struct local_lease leases[FB_LOCAL_LEASES_MAX];
     struct local_request requests[FB_LOCAL_REQUESTS_MAX];
     _Alignas(8) unsigned char page[FB_LOCAL_PAGE_BYTES + FB_LOCAL_CURSOR_MAX];
+    char cursor[FB_LOCAL_CURSOR_MAX + 1]; /* of the listing that has the page */
 };
 
 /* local_door.c */

@@ -20,7 +20,7 @@ enum {
     FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
     FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
     FB_LOCAL_PAGE_BYTES = 60 * 1024,
-    FB_LOCAL_CURSOR_MAX = 2048, /* bytes of a listing's cursor, or of a change */
+    FB_LOCAL_CURSOR_MAX = 8000, /* bytes of a listing's cursor, or of a change */
     FB_LOCAL_FILES = 3,         /* descriptors that come with HELLO */
 };
 

@@ -71,6 +71,7 @@ static void list_start(struct local_request *request, const struct fb_local_requ
     task->done = list_done;
     task->bytes = (struct fb_bytes){.at = session->page, .size = FB_LOCAL_PAGE_BYTES};
     task->cursor.skip = from->index;
+    task->cursor.text = session->cursor;
     memcpy(task->cursor.text, from->text + from->name_length, from->cursor_length);
     task->cursor.text[from->cursor_length] = '\0';
     task->object = (struct fb_object){.name_length = from->name_length};

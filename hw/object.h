@@ -28,7 +28,6 @@ struct fb_object {
      * commit's object, once it was seen there; 0: not yet. */
     uint64_t order, written, shown;
     enum fb_status refusal; /* of its last store, when the origin refused it for good; else OK */
-    int64_t modified_ns;    /* STAT: for people, since 1970 */
     uint32_t name_length;
     uint32_t opens;       /* by clients */
     bool is_written;      /* by one of them: not committed yet */

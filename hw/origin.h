@@ -22,7 +22,7 @@ struct fb_origin_task;
 
 enum fb_origin_verb {
     FB_ORIGIN_FETCH,  /* object, offset, bytes: reads exactly bytes.size bytes */
-    FB_ORIGIN_STAT,   /* object.name: fills in size, version, order, written, modified_ns */
+    FB_ORIGIN_STAT,   /* object.name: fills in size, version, order, written */
     FB_ORIGIN_LOOK,   /* the same, and attributes, of whatever has the name, not led on by a link */
     FB_ORIGIN_LIST,   /* object.name: a folder; "": the root. From cursor on, which is {"", 0} at
                         first, fills bytes with fb_local_entry; then moved: bytes used; cursor:
@@ -37,10 +37,11 @@ enum fb_origin_verb {
 
 typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
 
-/* Where a listing goes on: a word of the backend's, and entries to skip from there. */
+/* Where a listing goes on: a word of the backend's, and entries to skip from there. text: the
+ * caller's, FB_LOCAL_CURSOR_MAX + 1 bytes. */
 struct fb_origin_cursor {
     uint64_t skip;
-    char text[FB_LOCAL_CURSOR_MAX + 1];
+    char *text;
 };
 
 /* What FB_ORIGIN_CHANGE changes; bytes of the task: room for a page, moved: what of it is used. */

@@ -41,6 +41,23 @@ static bool list_url(struct http_request *request)
     return is_fine;
 }
 
+/* What a HEAD is followed by: does the container exist, or is anything below this name? */
+static bool probe_url(struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    bool is_fine =
+        http_url_append(request, "?comp=list&delimiter=%2F&maxresults=1&restype=container&prefix=");
+    if (request->probe == HTTP_PROBE_BUCKET)
+        return is_fine;
+    return is_fine && http_url_add(request, request->http->settings->prefix, false) &&
+           http_url_add(request, task->object.name, false) && http_url_append(request, "%2F");
+}
+
+static bool is_probe(const struct http_request *request)
+{
+    return request->task->verb == FB_ORIGIN_STAT && request->step != HTTP_STEP_HEAD;
+}
+
 /* The path of a URL, as it is sent. */
 static const char *url_path(const char *url)
 {
@@ -109,6 +126,12 @@ static int query_sign(const struct http_request *request, char *text, size_t siz
     }
     if (task->verb == FB_ORIGIN_COMMIT && request->step != HTTP_STEP_HEAD)
         return snprintf(text, size, "\ncomp:blocklist");
+    if (is_probe(request))
+        return snprintf(text, size,
+                        "\ncomp:list\ndelimiter:/\nmaxresults:1\nprefix:%s%s%s\nrestype:container",
+                        request->probe == HTTP_PROBE_BUCKET ? "" : request->http->settings->prefix,
+                        request->probe == HTTP_PROBE_BUCKET ? "" : task->object.name,
+                        request->probe == HTTP_PROBE_BUCKET ? "" : "/");
     if (task->verb != FB_ORIGIN_LIST)
         return 0;
     return snprintf(text, size, "\ncomp:list\ndelimiter:/%s%s\nprefix:%s%s%s\nrestype:container",
@@ -121,7 +144,7 @@ static bool is_head(const struct http_request *request)
 {
     enum fb_origin_verb verb = request->task->verb;
     bool has_steps = verb == FB_ORIGIN_COMMIT || verb == FB_ORIGIN_REMOVE;
-    return verb == FB_ORIGIN_STAT || (has_steps && request->step == HTTP_STEP_HEAD);
+    return (verb == FB_ORIGIN_STAT || has_steps) && request->step == HTTP_STEP_HEAD;
 }
 
 static const char *method_of(const struct http_request *request)
@@ -198,7 +221,7 @@ static bool azure_advance(struct http_request *request, long code, enum fb_statu
     const struct fb_origin_task *task = request->task;
     bool is_remove = task->verb == FB_ORIGIN_REMOVE;
     if (request->step++ != HTTP_STEP_HEAD) {
-        if (http_guard_failed(code))
+        if (http_guard_failed(request, code))
             *status = FB_BUSY; /* it has changed: to be looked at again */
         return false;
     }
@@ -208,7 +231,7 @@ static bool azure_advance(struct http_request *request, long code, enum fb_statu
     *status = found == HTTP_FOUND_LATER && !is_remove ? FB_CONFLICT : FB_OK;
     if (is_remove)
         return found == HTTP_FOUND_EARLIER || found == HTTP_FOUND_SAME;
-    bool is_there = found == HTTP_FOUND_SAME && request->size == task->object.size;
+    bool is_there = found == HTTP_FOUND_SAME && request->said.size == task->object.size;
     return !is_there && found != HTTP_FOUND_LATER;
 }
 
@@ -217,11 +240,11 @@ static bool azure_prepare(struct http_request *request)
     const struct http_origin *http = request->http;
     const struct fb_origin_settings *settings = http->settings;
     const struct fb_origin_task *task = request->task;
-    bool is_list = task->verb == FB_ORIGIN_LIST;
+    bool is_list = task->verb == FB_ORIGIN_LIST || is_probe(request);
     bool is_fine = http_url_append(request, settings->endpoint) && http_url_append(request, "/") &&
                    http_url_add(request, settings->bucket, false);
     if (is_list)
-        is_fine = is_fine && list_url(request);
+        is_fine = is_fine && (is_probe(request) ? probe_url(request) : list_url(request));
     else
         is_fine = is_fine && http_url_append(request, "/") &&
                   http_url_add(request, settings->prefix, true) &&

@@ -6,23 +6,26 @@
 #include "hw/loop_internal.h"
 #include "version.h"
 
-#include <errno.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <xxhash.h>
 
 enum {
     ROUNDS_MAX = 3,
     PAUSE_DOUBLINGS_MAX = 6,
     RETRY_AFTER_MAX_S = 30,
     NAP_MS_MAX = 1000,
-    CONNECT_S = 5
+    CONNECT_S = 5,
+    /* guesses: slower than any link that is worth reading through */
+    LOW_BYTES_PER_S = 4096,
+    WHOLE_TIMEOUTS = 6,
+    COMMIT_TIMEOUTS = 6
 };
 
-static const uint64_t pause_first_ns = 100000000;
+static const uint64_t pause_first_ns = 100000000, bucket_known_ns = UINT64_C(60000000000);
+static const uint64_t whole_bytes_per_s = 256 << 10;
 
 void http_header(struct http_request *request, const char *format, ...)
 {
@@ -66,39 +69,6 @@ bool http_url_add(struct http_request *request, const char *text, bool keeps_sla
     return true;
 }
 
-static uint64_t version_of(const struct http_request *request)
-{
-    if (request->version[0] != '\0')
-        return strtoull(request->version, NULL, 16);
-    return XXH3_64bits(request->etag, strlen(request->etag));
-}
-
-enum http_found http_target_find(struct http_request *request, long code)
-{
-    const struct fb_origin_task *task = request->task;
-    bool has_version = request->version[0] != '\0';
-    request->guard[0] = '\0';
-    if (code != 200)
-        return HTTP_FOUND_NOTHING;
-    memcpy(request->guard, request->etag, sizeof(request->guard));
-    if (!has_version || version_of(request) < task->object.version)
-        return HTTP_FOUND_EARLIER;
-    return version_of(request) > task->object.version ? HTTP_FOUND_LATER : HTTP_FOUND_SAME;
-}
-
-void http_guard(struct http_request *request)
-{
-    if (request->guard[0] != '\0')
-        http_header(request, "If-Match: %s", request->guard);
-    else
-        http_header(request, "If-None-Match: *");
-}
-
-bool http_guard_failed(long code)
-{
-    return code == 409 || code == 412;
-}
-
 uint64_t http_upload_size(const struct http_request *request)
 {
     const struct fb_origin_task *task = request->task;
@@ -113,57 +83,24 @@ static void request_end(struct http_request *request, enum fb_status status)
     struct http_origin *http = request->http;
     struct fb_origin_task *task = request->task;
     if (status == FB_OK && task->verb == FB_ORIGIN_STAT) {
-        task->object.size = request->size;
-        task->object.version = version_of(request);
-        if (request->modified_s > 0)
-            task->attributes.modified_ns = (int64_t)request->modified_s * 1000000000;
+        time_t modified = curl_getdate(request->said.modified, NULL);
+        task->object.size = request->said.size;
+        task->object.version = http_version_of(request);
+        if (modified > 0)
+            task->attributes.modified_ns = (int64_t)modified * 1000000000;
+        if (request->said.version[0] != '\0')
+            task->object.order = task->object.version;
     }
+    task->is_final = status != FB_OK && status != FB_BUSY && status != FB_ABSENT;
+    http_list_drop(request);
+    EVP_MD_CTX_free(request->digest);
+    request->digest = NULL;
     free(request->body);
     request->body = NULL;
     request->next = http->free;
     http->free = request;
     task->status = status;
     fb_offload_post(&http->loop->offload, &task->offload);
-}
-
-static size_t header_take(char *text, size_t one, size_t size, void *context)
-{
-    struct http_request *request = context;
-    char value[HTTP_ETAG_MAX];
-    const char *colon = memchr(text, ':', size * one);
-    if (colon == NULL)
-        return size * one;
-    size_t name = (size_t)(colon - text), from = name + 1, to = size * one;
-    while (from < to && (text[from] == ' ' || text[from] == '\t'))
-        from++;
-    while (to > from && (unsigned char)text[to - 1] <= ' ')
-        to--;
-    size_t length = to - from < sizeof(value) - 1 ? to - from : sizeof(value) - 1;
-    memcpy(value, text + from, length);
-    value[length] = '\0';
-    if (name == 4 && strncasecmp(text, "etag", name) == 0)
-        memcpy(request->etag, value, sizeof(value));
-    bool is_azure =
-        name == sizeof(HTTP_AZURE_VERSION) - 1 && strncasecmp(text, HTTP_AZURE_VERSION, name) == 0;
-    bool is_s3 =
-        name == sizeof(HTTP_S3_VERSION) - 1 && strncasecmp(text, HTTP_S3_VERSION, name) == 0;
-    if (is_azure || is_s3)
-        snprintf(request->version, sizeof(request->version), "%.16s", value);
-    if (name == 11 && strncasecmp(text, "retry-after", name) == 0)
-        request->retry_after_s = (uint32_t)strtoul(value, NULL, 10);
-    if (name == 14 && strncasecmp(text, "content-length", name) == 0)
-        request->size = strtoull(value, NULL, 10);
-    if (name == 13 && strncasecmp(text, "last-modified", name) == 0)
-        request->modified_s = curl_getdate(value, NULL);
-    return size * one;
-}
-
-/* Is what comes the bytes that were asked for? A server may leave a range aside. */
-static bool is_wanted(const struct http_request *request, long code, size_t size)
-{
-    const struct fb_origin_task *task = request->task;
-    return (code == 206 || (code == 200 && task->offset == 0)) &&
-           size <= task->bytes.size - request->moved && version_of(request) == task->object.version;
 }
 
 /* Sends what is stored, or the list of what is to be committed. */
@@ -180,40 +117,63 @@ static size_t upload_give(char *bytes, size_t one, size_t count, void *context)
     return part;
 }
 
+static size_t header_take(char *text, size_t one, size_t size, void *context)
+{
+    http_header_take(context, text, one * size);
+    return one * size;
+}
+
+/* Bytes of an object, of which the first ones are only taken when the answer is what was asked. */
+static bool object_take(struct http_request *request, const char *bytes, size_t size, long code)
+{
+    struct fb_origin_task *task = request->task;
+    if (request->moved == 0 && !http_range_fits(request, code))
+        return false;
+    if (size > task->bytes.size - request->moved) {
+        request->reason = "the answer is too long";
+        return false;
+    }
+    if (request->moved == 0 && request->said.has_md5) {
+        EVP_MD_CTX_free(request->digest);
+        request->digest = EVP_MD_CTX_new();
+        if (request->digest == NULL || EVP_DigestInit_ex(request->digest, EVP_md5(), NULL) != 1)
+            return false;
+    }
+    if (request->digest != NULL)
+        EVP_DigestUpdate(request->digest, bytes, size);
+    memcpy(task->bytes.at + request->moved, bytes, size);
+    request->moved += size;
+    return true;
+}
+
 static size_t body_take(char *bytes, size_t one, size_t count, void *context)
 {
     struct http_request *request = context;
-    struct fb_origin_task *task = request->task;
     size_t size = one * count;
     long code = 0;
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &code);
-    if (code != 200 && code != 206)
-        return size; /* an error's text, or an answer's without use */
-    if (task->verb == FB_ORIGIN_FETCH) {
-        if (!is_wanted(request, code, size))
-            return 0;
-        memcpy(task->bytes.at + request->moved, bytes, size);
-        request->moved += size;
-        return size;
-    }
-    if (task->verb == FB_ORIGIN_COMMIT) {
-        uint64_t room = HTTP_ANSWER_MAX - 1 - request->answer_size;
-        uint64_t part = size < room ? size : room;
-        memcpy(request->answer + request->answer_size, bytes, part);
-        request->answer_size += (uint32_t)part;
-        request->answer[request->answer_size] = '\0';
-    }
-    if (task->verb != FB_ORIGIN_LIST)
-        return size;
-    if (request->body_size + size > HTTP_BODY_MAX)
-        return 0;
-    if (request->body == NULL)
-        request->body = malloc(HTTP_BODY_MAX);
-    if (request->body == NULL)
-        return 0;
-    memcpy(request->body + request->body_size, bytes, size);
-    request->body_size += size;
+    bool is_fine = code == 200 || code == 206;
+    if (is_fine && request->task->verb == FB_ORIGIN_FETCH)
+        return object_take(request, bytes, size, code) ? size : 0;
+    if (is_fine && request->task->verb == FB_ORIGIN_LIST)
+        return http_list_feed(request, bytes, size) ? size : 0;
+    http_answer_take(request, bytes, size);
     return size;
+}
+
+/* Time that a try may take: some time-outs, and what its bytes take at the slowest that makes
+ * sense. Servers compose large objects for a while. */
+static void limits_set(struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    uint64_t timeout_ms = request->http->settings->timeout_ns / 1000000u;
+    uint64_t silences = task->verb == FB_ORIGIN_COMMIT ? COMMIT_TIMEOUTS : 1;
+    uint64_t bytes = http_upload_size(request) + task->bytes.size;
+    uint64_t whole_ms = timeout_ms * WHOLE_TIMEOUTS * silences + bytes * 1000u / whole_bytes_per_s;
+    curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+    curl_easy_setopt(request->easy, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_BYTES_PER_S);
+    curl_easy_setopt(request->easy, CURLOPT_LOW_SPEED_TIME, (long)(timeout_ms * silences / 1000u));
+    curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, (long)whole_ms);
 }
 
 static void options_set(struct http_request *request)
@@ -228,9 +188,6 @@ static void options_set(struct http_request *request)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "forebay/" FB_VERSION);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(settings->timeout_ns / 1000000000u));
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 512L * 1024);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header_take);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
@@ -238,7 +195,7 @@ static void options_set(struct http_request *request)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
     if (settings->ca_file[0] != '\0')
         curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
-    if (task->verb == FB_ORIGIN_STAT)
+    if (task->verb == FB_ORIGIN_STAT && request->step == HTTP_STEP_HEAD)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     if (task->verb == FB_ORIGIN_REMOVE)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
@@ -265,16 +222,15 @@ static void request_start(struct http_request *request)
     request->headers = NULL;
     request->tries++;
     request->moved = 0;
-    request->size = 0;
+    request->reason = NULL;
+    request->said = (struct http_answer){.size = 0};
     request->body_size = 0;
     request->body_sent = 0;
     request->answer_size = 0;
     request->answer[0] = '\0';
-    request->retry_after_s = 0;
-    request->etag[0] = '\0';
-    request->modified_s = 0;
-    request->version[0] = '\0';
     request->url[0] = '\0';
+    if (request->task->verb == FB_ORIGIN_LIST)
+        http_list_begin(request);
     options_set(request);
     if (!http->dialect->prepare(request)) {
         request_end(request, FB_INVALID);
@@ -282,6 +238,7 @@ static void request_start(struct http_request *request)
     }
     curl_easy_setopt(request->easy, CURLOPT_INFILESIZE_LARGE,
                      (curl_off_t)http_upload_size(request));
+    limits_set(request);
     curl_easy_setopt(request->easy, CURLOPT_URL, request->url);
     curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
     CURLMcode code = curl_multi_add_handle(http->multi, request->easy);
@@ -296,42 +253,9 @@ static uint64_t pause_ns(struct http_request *request)
     uint64_t base_ns = pause_first_ns << doublings;
     http->random = fb_mix(http->random + 1);
     uint64_t wait_ns = base_ns / 2 + http->random % base_ns;
-    uint64_t asked_s =
-        request->retry_after_s < RETRY_AFTER_MAX_S ? request->retry_after_s : RETRY_AFTER_MAX_S;
+    uint64_t asked_s = request->said.retry_after_s < RETRY_AFTER_MAX_S ? request->said.retry_after_s
+                                                                       : RETRY_AFTER_MAX_S;
     return wait_ns > asked_s * 1000000000u ? wait_ns : asked_s * 1000000000u;
-}
-
-/* What an answer means; *is_temporary: trying again may help. */
-static enum fb_status answer_status(const struct http_request *request, long code,
-                                    bool *is_temporary)
-{
-    const struct fb_origin_task *task = request->task;
-    *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501);
-    if (task->verb == FB_ORIGIN_REMOVE &&
-        (code == 200 || code == 202 || code == 204 || code == 404))
-        return FB_OK;
-    if (task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT) {
-        if (code == 200 || code == 201)
-            return FB_OK;
-        if (task->verb == FB_ORIGIN_COMMIT && code == 400)
-            return FB_BUSY; /* a block of the list is not there yet */
-    }
-    if (code == 200 || code == 206) {
-        bool is_other = version_of(request) != task->object.version;
-        if (task->verb != FB_ORIGIN_FETCH)
-            return FB_OK;
-        bool is_before = task->object.is_cached && (request->version[0] == '\0' ||
-                                                    version_of(request) < task->object.version);
-        if (is_other)
-            return is_before ? FB_ABSENT : FB_CONFLICT;
-        *is_temporary = request->moved < task->bytes.size;
-        return *is_temporary ? FB_IO : FB_OK;
-    }
-    if (code == 404)
-        return FB_ABSENT;
-    if (code == 412 || code == 416)
-        return FB_CONFLICT;
-    return code == 429 || code == 503 ? FB_THROTTLED : FB_IO;
 }
 
 static enum fb_status transport_status(struct http_request *request, CURLcode code,
@@ -341,10 +265,12 @@ static enum fb_status transport_status(struct http_request *request, CURLcode co
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &answer);
     *is_temporary = true;
     if (code == CURLE_WRITE_ERROR) { /* body_take did not want it */
-        enum fb_status status = answer_status(request, answer, is_temporary);
-        *is_temporary = false;
+        enum fb_status status = http_answer_status(request, answer, is_temporary);
+        *is_temporary = *is_temporary && request->task->verb == FB_ORIGIN_FETCH;
         return status == FB_OK ? FB_IO : status;
     }
+    if (code == CURLE_PARTIAL_FILE)
+        request->reason = "the answer is cut";
     if (code == CURLE_OPERATION_TIMEDOUT)
         return FB_TIMEOUT;
     bool is_refused = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
@@ -354,13 +280,88 @@ static enum fb_status transport_status(struct http_request *request, CURLcode co
 static void request_log(const struct http_request *request, enum fb_status status, long answer,
                         CURLcode code)
 {
-    char name[FB_LOG_QUOTE_MAX];
+    char name[FB_LOG_QUOTE_MAX], word[FB_LOG_QUOTE_MAX];
     bool is_denied = answer == 401 || answer == 403;
+    const char *reason = request->reason != NULL ? request->reason
+                         : code != CURLE_OK      ? curl_easy_strerror(code)
+                                                 : "";
     fb_log(is_denied ? FB_LOG_ERROR : FB_LOG_WARNING, is_denied ? "origin_denied" : "origin_failed",
-           "status=%s http=%ld tries=%u object=%s reason=\"%s\"%s", fb_status_name(status), answer,
-           request->tries, fb_log_quote(request->task->object.name, name),
-           code != CURLE_OK ? curl_easy_strerror(code) : "",
+           "status=%s http=%ld code=%s tries=%u object=%s reason=\"%s\"%s", fb_status_name(status),
+           answer, fb_log_quote(request->said.code, word), request->tries,
+           fb_log_quote(request->task->object.name, name), reason,
            is_denied ? " remedy=\"check the credentials and their rights\"" : "");
+}
+
+/* The next request of the same task; tries are counted anew. */
+static void request_next(struct http_request *request)
+{
+    request->tries = 0;
+    request_start(request);
+}
+
+/* The listing that followed a STAT's HEAD has ended. */
+static void probe_end(struct http_request *request, long answer, enum fb_status *status)
+{
+    bool is_found = strstr(request->answer, "<Contents>") != NULL ||
+                    strstr(request->answer, "<CommonPrefixes>") != NULL ||
+                    strstr(request->answer, "<Blob>") != NULL ||
+                    strstr(request->answer, "<BlobPrefix>") != NULL;
+    bool is_told = answer == 200 || answer == 401 || answer == 403 || answer == 404;
+    switch (request->probe) {
+    case HTTP_PROBE_BUCKET:
+        if (is_told && *status != FB_REFUSED)
+            *status = FB_ABSENT;
+        return;
+    case HTTP_PROBE_DENIED:
+        *status = FB_DENIED;
+        return;
+    case HTTP_PROBE_MARKER:
+        *status = answer == 200 && is_found ? FB_ABSENT : FB_OK;
+        request->said = request->head;
+        return;
+    }
+}
+
+/* After a STAT's HEAD: is a listing to follow? */
+static bool stat_advance(struct http_request *request, long answer, enum fb_status *status)
+{
+    const struct http_origin *http = request->http;
+    const struct http_answer *said = &request->said;
+    uint64_t now_ns = loop_clock_ns();
+    bool is_known = http->bucket_seen_ns > 0 && now_ns - http->bucket_seen_ns < bucket_known_ns;
+    bool is_silent = said->code[0] == '\0';
+    if (request->step != HTTP_STEP_HEAD) {
+        probe_end(request, answer, status);
+        return false;
+    }
+    bool is_absent = answer == 404 && !is_known && is_silent;
+    bool is_denied = *status == FB_DENIED && is_silent;
+    bool is_marker = *status == FB_OK && said->size == 0 && said->version[0] == '\0';
+    request->probe = is_absent   ? HTTP_PROBE_BUCKET
+                     : is_denied ? HTTP_PROBE_DENIED
+                                 : HTTP_PROBE_MARKER;
+    request->head = *said;
+    request->step++;
+    return is_absent || is_denied || is_marker;
+}
+
+/* Is another request due for the task? */
+static bool request_goes_on(struct http_request *request, long answer, enum fb_status *status)
+{
+    enum fb_origin_verb verb = request->task->verb;
+    bool has_steps = verb == FB_ORIGIN_COMMIT || verb == FB_ORIGIN_REMOVE, is_again = false;
+    if (has_steps && http_guard_failed(request, answer) && request->rounds < ROUNDS_MAX) {
+        request->rounds++;
+        request->step = HTTP_STEP_HEAD; /* the target has changed: it is looked at again */
+        return true;
+    }
+    if (has_steps)
+        return request->http->dialect->advance(request, answer, status);
+    if (verb == FB_ORIGIN_STAT)
+        return stat_advance(request, answer, status);
+    if (*status == FB_OK && verb == FB_ORIGIN_LIST)
+        *status = http_list_end(request, &is_again);
+    return is_again;
 }
 
 /* A try has ended. */
@@ -371,33 +372,32 @@ static void request_done(struct http_request *request, CURLcode code)
     bool is_temporary = false;
     enum fb_status status;
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &answer);
+    http_answer_end(request);
     if (code == CURLE_OK)
-        status = answer_status(request, answer, &is_temporary);
+        status = http_answer_status(request, answer, &is_temporary);
     else
         status = transport_status(request, code, &is_temporary);
     curl_multi_remove_handle(http->multi, request->easy);
+    if (answer >= 200 && answer < 300)
+        http->bucket_seen_ns = loop_clock_ns();
+    bool is_denied = status == FB_DENIED && !request->is_renewed;
+    if (is_denied && http_credentials_renew(http, false)) {
+        request->is_renewed = true;
+        if (request->task->verb == FB_ORIGIN_STAT)
+            request->step = HTTP_STEP_HEAD;
+        request_start(request);
+        return;
+    }
     if (status != FB_OK && is_temporary && request->tries < http->settings->tries_max) {
         request->retry_ns = loop_clock_ns() + pause_ns(request);
         request->next = http->pausing;
         http->pausing = request;
         return;
     }
-    bool has_steps =
-        request->task->verb == FB_ORIGIN_COMMIT || request->task->verb == FB_ORIGIN_REMOVE;
-    if (has_steps && http_guard_failed(answer) && request->rounds < ROUNDS_MAX) {
-        request->rounds++;
-        request->step = HTTP_STEP_HEAD; /* the target has changed: it is looked at again */
-        request->tries = 0;
-        request_start(request);
+    if (request_goes_on(request, answer, &status)) {
+        request_next(request);
         return;
     }
-    if (has_steps && http->dialect->advance(request, answer, &status)) {
-        request->tries = 0;
-        request_start(request);
-        return;
-    }
-    if (status == FB_OK && request->task->verb == FB_ORIGIN_LIST)
-        status = http_list_take(request);
     if (status != FB_OK && status != FB_ABSENT && status != FB_CONFLICT && status != FB_BUSY)
         request_log(request, status, answer, code);
     request_end(request, status);
@@ -406,6 +406,12 @@ static void request_done(struct http_request *request, CURLcode code)
 /* Takes tasks while there are free requests; false: the thread is to end. */
 static bool tasks_take(struct http_origin *http)
 {
+    pthread_mutex_lock(&http->mutex);
+    bool must_reload = http->must_reload;
+    http->must_reload = false;
+    pthread_mutex_unlock(&http->mutex);
+    if (must_reload)
+        (void)http_credentials_renew(http, true);
     while (http->free != NULL) {
         pthread_mutex_lock(&http->mutex);
         bool is_stopping = http->is_stopping;
@@ -424,7 +430,11 @@ static bool tasks_take(struct http_origin *http)
         request->step = 0;
         request->rounds = 0;
         request->is_conflict = false;
-        request_start(request);
+        request->is_renewed = false;
+        if (task->verb == FB_ORIGIN_LIST && http_list_kept(http, task))
+            request_end(request, FB_OK);
+        else
+            request_start(request);
     }
     pthread_mutex_lock(&http->mutex);
     bool is_stopping = http->is_stopping;
@@ -493,6 +503,15 @@ static void http_start(struct fb_origin *origin, struct fb_origin_task *task)
     curl_multi_wakeup(http->multi);
 }
 
+static void http_reload(struct fb_origin *origin)
+{
+    struct http_origin *http = origin->internal;
+    pthread_mutex_lock(&http->mutex);
+    http->must_reload = true;
+    pthread_mutex_unlock(&http->mutex);
+    curl_multi_wakeup(http->multi);
+}
+
 static void http_close(struct fb_origin *origin)
 {
     struct http_origin *http = origin->internal;
@@ -509,8 +528,11 @@ static void http_close(struct fb_origin *origin)
             curl_multi_remove_handle(http->multi, request->easy);
         curl_easy_cleanup(request->easy);
         curl_slist_free_all(request->headers);
+        http_list_drop(request);
+        EVP_MD_CTX_free(request->digest);
         free(request->body);
     }
+    http_pages_free(http);
     if (http->multi != NULL)
         curl_multi_cleanup(http->multi);
     free(http->requests);
@@ -518,27 +540,6 @@ static void http_close(struct fb_origin *origin)
     explicit_bzero(http, sizeof(*http));
     free(http);
     curl_global_cleanup();
-}
-
-bool http_credential(const struct http_origin *http, const char *key, const char *variable,
-                     char value[HTTP_SECRET_MAX], struct fb_error *error)
-{
-    const char *path = http->settings->credentials, *text = NULL;
-    struct fb_document *document = path[0] != '\0' ? fb_document_open(path, error) : NULL;
-    value[0] = '\0';
-    if (path[0] == '\0') {
-        text = getenv(variable);
-    } else if (document != NULL) {
-        struct fb_map map = fb_document_root(document, error);
-        text = fb_map_text_or(&map, key, NULL);
-    }
-    if (text != NULL && strlen(text) >= HTTP_SECRET_MAX)
-        fb_error_set(error, "%s: longer than %d bytes", path[0] != '\0' ? path : variable,
-                     HTTP_SECRET_MAX - 1);
-    else if (text != NULL)
-        memcpy(value, text, strlen(text) + 1);
-    fb_document_close(document);
-    return value[0] != '\0';
 }
 
 static bool requests_open(struct http_origin *http)
@@ -574,8 +575,10 @@ void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *set
     origin->internal = http;
     origin->start = http_start;
     origin->close = http_close;
+    origin->reload = http_reload;
     origin->can_write = http->dialect->can_write;
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    (void)http_credentials_renew(http, true);
     http->dialect->credentials(http, error);
     if (fb_error_is_set(error))
         return;

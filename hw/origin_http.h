@@ -6,10 +6,16 @@
  *                                        '--- pause --' 408, 429, 5xx, time-outs: tries_max
  *
  *  1. At most requests_max transfers at once; connections are used again.
- *  2. Pauses double from 100 ms, with jitter, or are what the server asks for (Retry-After).
+ *  2. Pauses double from 100 ms, with jitter, or are what the server asks for (Retry-After). A
+ *     request is tried tries_max times and no more: nobody above tries a read again after that.
+ *     Each try ends in time: one whose bytes come slower than 4 KiB/s for `timeout` does, and all
+ *     do after some times that and what so many bytes may take.
  *  3. The version of an object is what its writer has put into its metadata, else a hash of its
- *     ETag; a GET whose version is another one is CONFLICT.
- *  4. Secrets come from a file or the environment, never from the config, and are never logged. */
+ *     ETag (that a proxy has weakened: of what it was), else of its Last-Modified; a GET whose
+ *     version is another one is CONFLICT. An object with none of them cannot be cached: REFUSED.
+ *  4. What a server says is believed when it fits what was asked: see origin_http_answer.c.
+ *  5. Secrets come from a file or the environment, never from the config, and are never logged. The
+ *     file is read again at SIGHUP, and when the server refuses and it has changed. */
 #ifndef FB_HW_ORIGIN_HTTP_H
 #define FB_HW_ORIGIN_HTTP_H
 
@@ -22,13 +28,35 @@
 enum {
     HTTP_SECRET_MAX = 1024,
     HTTP_URL_MAX = 16 * 1024,
-    HTTP_BODY_MAX = 4 << 20, /* of a listing */
+    HTTP_PAGE_BYTES_MAX = 32 << 20, /* of a listing's page, as the server writes it */
+    HTTP_LISTING_BYTES = 4 << 20,   /* that the budget counts for what is kept of one */
+    HTTP_PAGES_MAX = 8,             /* pages of listings that go on, kept for their rest */
     HTTP_ETAG_MAX = 256,
+    HTTP_CODE_MAX = 64,
     HTTP_ANSWER_MAX = 4096,
     HTTP_STEP_HEAD = 0, /* the first step of a COMMIT or REMOVE */
 };
 
+/* A HEAD leaves open whether there is a bucket at all, whether an object of no bytes marks a
+ * folder, and, having no body, why it was denied. */
+enum http_probe { HTTP_PROBE_BUCKET, HTTP_PROBE_MARKER, HTTP_PROBE_DENIED };
+
 struct http_origin;
+struct http_page;
+struct http_listing;
+
+/* What the headers of an answer say; see origin_http_answer.c. */
+struct http_answer {
+    char etag[HTTP_ETAG_MAX]; /* strong: without W/ */
+    char modified[64];        /* Last-Modified, as it came */
+    char version[32];         /* from the metadata, hexadecimal; empty: none */
+    char code[HTTP_CODE_MAX]; /* the server's own word for an error */
+    unsigned char md5[16];
+    bool has_size, has_range, has_md5, is_bad, is_folder;
+    uint64_t size;                                 /* Content-Length */
+    uint64_t range_first, range_last, range_total; /* Content-Range; total UINT64_MAX: not said */
+    uint32_t retry_after_s;
+};
 
 /* A transfer and its task. */
 struct http_request {
@@ -40,11 +68,12 @@ struct http_request {
     uint64_t retry_ns;
     uint32_t tries;
     uint64_t moved;
-    uint64_t size; /* STAT: Content-Length */
-    uint32_t retry_after_s;
-    time_t modified_s; /* STAT: Last-Modified; 0 or less: none */
-    char etag[HTTP_ETAG_MAX];
-    char version[32]; /* from the metadata, hexadecimal; empty: none */
+    const char *reason;            /* what is wrong with the answer; NULL: nothing */
+    bool is_renewed;               /* the credentials were read again for it */
+    enum http_probe probe;         /* STAT: what the listing is for that follows its HEAD */
+    struct http_answer said, head; /* head: STAT: of the HEAD, while a listing follows */
+    struct http_listing *listing;  /* LIST: what has come so far */
+    void *digest;                  /* of the bytes, when Content-MD5 is to be compared */
     /* COMMIT, REMOVE: what the target's ETag was when it was looked at; empty: it was not there. */
     char guard[HTTP_ETAG_MAX];
     bool is_conflict; /* COMMIT: a later version is there */
@@ -54,7 +83,7 @@ struct http_request {
     uint32_t step, answer_size;
     uint64_t list_size;
     char answer[HTTP_ANSWER_MAX], upload[HTTP_SECRET_MAX];
-    char *body; /* LIST: received; COMMIT: to be sent */
+    char *body; /* COMMIT: to be sent */
     uint64_t body_size, body_sent;
     char url[HTTP_URL_MAX];
 };
@@ -65,6 +94,7 @@ struct http_dialect {
     const char *name;
     bool can_write;
     bool (*prepare)(struct http_request *request);
+    /* Fills in user, secret, token. Errors: error set, and what is there stays. */
     void (*credentials)(struct http_origin *http, struct fb_error *error);
     /* COMMIT, REMOVE: a request of it has ended, status as it looks; true: prepare the next. */
     bool (*advance)(struct http_request *request, long code, enum fb_status *status);
@@ -79,7 +109,12 @@ struct http_origin {
     bool is_running;
     pthread_mutex_t mutex;
     struct fb_origin_task *todo_head, *todo_tail; /* under the mutex */
-    bool is_stopping;                             /* under the mutex */
+    bool is_stopping, must_reload;                /* under the mutex */
+    uint64_t bucket_seen_ns; /* an answer told that the bucket is there; 0: never */
+    struct http_page *pages[HTTP_PAGES_MAX];
+    uint64_t page_uses;
+    struct timespec credentials_time; /* of the file, as it was read last */
+    uint64_t credentials_inode;
     struct http_request *requests, *free, *pausing;
     uint64_t random;
     /* S3: access key, secret key, session token; Azure: decoded shared key and its size, SAS. */
@@ -110,6 +145,19 @@ void http_header(struct http_request *request, const char *format, ...)
 bool http_credential(const struct http_origin *http, const char *key, const char *variable,
                      char value[HTTP_SECRET_MAX], struct fb_error *error);
 
+/* origin_http_answer.c: what a server said, and what that means. */
+/* A header's line, and bytes of the body of an answer that is no object's. */
+void http_header_take(struct http_request *request, const char *line, size_t size);
+void http_answer_take(struct http_request *request, const char *bytes, size_t size);
+/* An answer to a FETCH, before its first byte: is it what was asked for? Else reason is set. */
+bool http_range_fits(struct http_request *request, long code);
+/* What a whole answer means; *is_temporary: trying again may help. */
+enum fb_status http_answer_status(struct http_request *request, long code, bool *is_temporary);
+/* The answer is over: what its body adds to what its headers say. */
+void http_answer_end(struct http_request *request);
+uint64_t http_version_of(const struct http_request *request);
+bool http_has_version(const struct http_request *request);
+
 /* The target was looked at (HEAD) before a COMMIT or REMOVE, and may change until it is done: what
  * changes it is sent with a condition, so that no later version is ever covered or removed. */
 enum http_found { HTTP_FOUND_NOTHING, HTTP_FOUND_EARLIER, HTTP_FOUND_SAME, HTTP_FOUND_LATER };
@@ -117,9 +165,19 @@ enum http_found http_target_find(struct http_request *request, long code);
 /* Adds the condition: If-Match or If-None-Match. */
 void http_guard(struct http_request *request);
 /* Did the server say that the condition does not hold? */
-bool http_guard_failed(long code);
+bool http_guard_failed(const struct http_request *request, long code);
 
-/* Fills the task's page from a listing's body. */
-enum fb_status http_list_take(struct http_request *request);
+/* origin_http_list.c: begins a listing's answer, takes its bytes (false: enough), and ends it:
+ * fills the task's page. *again: the server's page was empty, the next one is to be asked for. */
+void http_list_begin(struct http_request *request);
+bool http_list_feed(struct http_request *request, const char *bytes, size_t size);
+enum fb_status http_list_end(struct http_request *request, bool *again);
+void http_list_drop(struct http_request *request);
+/* The rest of a page that the server gave before; false: it is not kept. */
+bool http_list_kept(struct http_origin *http, struct fb_origin_task *task);
+void http_pages_free(struct http_origin *http);
+
+/* Credentials: reads them again when their file has changed; true: there are others now. */
+bool http_credentials_renew(struct http_origin *http, bool is_told);
 
 #endif

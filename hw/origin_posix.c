@@ -175,7 +175,6 @@ static void task_facts(struct fb_origin_task *task)
         object->version = identity;
         object->order = posix_order(facts);
         object->written = posix_written(facts);
-        object->modified_ns = plain_ns(&facts->stx_mtime);
         task_end(task, FB_OK);
         return;
     }

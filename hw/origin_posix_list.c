@@ -133,7 +133,7 @@ static void page_fill(struct fb_origin_task *task, int folder, const struct posi
     if (next == names->count)
         last[0] = '\0';
     else if (next > from)
-        snprintf(last, sizeof(task->cursor.text), "%s", names->list[next - 1]);
+        snprintf(last, FB_LOCAL_CURSOR_MAX + 1, "%s", names->list[next - 1]);
 }
 
 /* A listing's names, if its folder was read for a page before; NULL: they are to be read. */

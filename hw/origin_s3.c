@@ -39,6 +39,17 @@ static bool list_url(struct http_request *request)
     return is_fine && (task->object.name_length == 0 || http_url_append(request, "%2F"));
 }
 
+/* What a HEAD is followed by: does the bucket exist, or is anything below this name? */
+static bool probe_url(struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    bool is_fine = http_url_append(request, "?delimiter=%2F&list-type=2&max-keys=1&prefix=");
+    if (request->probe == HTTP_PROBE_BUCKET)
+        return is_fine;
+    return is_fine && http_url_add(request, request->http->settings->prefix, false) &&
+           http_url_add(request, task->object.name, false) && http_url_append(request, "%2F");
+}
+
 enum { PART_MIN = 5 << 20 };
 enum { STEP_TARGET = 1, STEP_BEGIN = 1, STEP_PARTS, LIST_ENTRY_BYTES = 64 + HTTP_ETAG_MAX };
 
@@ -212,7 +223,8 @@ static bool head_advance(struct http_request *request, long code, enum fb_status
     if (code != 200 && code != 404)
         return false;
     *status = FB_OK;
-    bool is_there = found == HTTP_FOUND_SAME && (is_remove || request->size == task->object.size);
+    bool is_there =
+        found == HTTP_FOUND_SAME && (is_remove || request->said.size == task->object.size);
     if (is_there && !is_remove)
         return false;
     request->is_conflict = found == HTTP_FOUND_LATER && !is_remove;
@@ -228,7 +240,7 @@ static bool upload_advance(struct http_request *request, uint32_t step, long cod
                            enum fb_status *status)
 {
     uint32_t blocks = block_count(request->task);
-    bool is_good = code == 200 && strstr(request->answer, "<Error>") == NULL;
+    bool is_good = code == 200 && request->said.code[0] == '\0';
     if (is_good && step == STEP_BEGIN && blocks > 0)
         is_good = upload_begin(request);
     else if (is_good && step >= STEP_PARTS && step < parts_end(blocks))
@@ -239,7 +251,7 @@ static bool upload_advance(struct http_request *request, uint32_t step, long cod
                "remedy=\"this server wants parts of 5 MiB: set core.block_size to 8 MiB\"");
     if (!is_good) {
         bool is_missing = code == 404 && step < parts_end(blocks);
-        bool is_again = is_missing || http_guard_failed(code);
+        bool is_again = is_missing || http_guard_failed(request, code);
         *status = is_again ? FB_BUSY : *status == FB_OK || code == 400 ? FB_IO : *status;
         return false;
     }
@@ -259,7 +271,7 @@ static bool steps_advance(struct http_request *request, long code, enum fb_statu
         return head_advance(request, code, status);
     if (task->verb == FB_ORIGIN_COMMIT)
         return upload_advance(request, step, code, status);
-    if (http_guard_failed(code))
+    if (http_guard_failed(request, code))
         *status = FB_BUSY; /* it has changed: to be looked at again */
     return *status == FB_OK && request->step < end;
 }
@@ -270,11 +282,12 @@ static bool s3_prepare(struct http_request *request)
     const struct fb_origin_settings *settings = http->settings;
     const struct fb_origin_task *task = request->task;
     char provider[FB_ORIGIN_WORD_MAX + 32], user[2 * HTTP_SECRET_MAX];
-    bool is_list = task->verb == FB_ORIGIN_LIST;
+    bool is_probe = task->verb == FB_ORIGIN_STAT && request->step != HTTP_STEP_HEAD;
+    bool is_list = task->verb == FB_ORIGIN_LIST || is_probe;
     bool is_fine = http_url_append(request, settings->endpoint) && http_url_append(request, "/") &&
                    http_url_add(request, settings->bucket, false);
     if (is_list)
-        is_fine = is_fine && list_url(request);
+        is_fine = is_fine && (is_probe ? probe_url(request) : list_url(request));
     else
         is_fine = is_fine && http_url_append(request, "/");
     if (task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE)

@@ -30,10 +30,12 @@ static void origin_ask(struct fb_loop *loop)
     static const char name[] = "is-it-ready";
     struct fb_origin_task *task = &loop->ready.origin_task;
     bool is_folder = loop->settings->origin.kind == FB_ORIGIN_POSIX;
-    *task = (struct fb_origin_task){
-        .verb = is_folder ? FB_ORIGIN_STAT : FB_ORIGIN_LIST,
-        .done = origin_done,
-        .bytes = {.at = loop->ready.page, .size = sizeof(loop->ready.page)}};
+    *task =
+        (struct fb_origin_task){.verb = is_folder ? FB_ORIGIN_STAT : FB_ORIGIN_LIST,
+                                .done = origin_done,
+                                .bytes = {.at = loop->ready.page, .size = sizeof(loop->ready.page)},
+                                .cursor = {.text = loop->ready.cursor}};
+    loop->ready.cursor[0] = '\0';
     if (is_folder) {
         memcpy(task->object.name, name, sizeof(name));
         task->object.name_length = sizeof(name) - 1;

@@ -21,6 +21,7 @@ struct fb_ready {
     struct fb_ready_question origin, metadata;
     struct fb_origin_task origin_task;
     struct fb_meta_task metadata_task;
+    char cursor[FB_LOCAL_CURSOR_MAX + 1];
     _Alignas(8) unsigned char page[FB_READY_PAGE_BYTES];
 };
 

@@ -187,7 +187,7 @@ static void origin_http_load(struct fb_map *map, struct fb_origin_settings *orig
     else
         text_copy(map, "account", origin->account, sizeof(origin->account));
     origin->requests_max = (uint32_t)fb_map_count_or(map, "requests_max", 64, 1, 4096);
-    origin->tries_max = (uint32_t)fb_map_count_or(map, "tries_max", 4, 1, 20);
+    origin->tries_max = (uint32_t)fb_map_count_or(map, "tries_max", 7, 1, 20);
     origin->timeout_ns = fb_map_ns_or(map, "timeout", 10 * second_ns, second_ns, 600 * second_ns);
     size_t length = strlen(origin->endpoint), prefix = strlen(origin->prefix);
     if (length > 0 && strncmp(origin->endpoint, "http://", 7) != 0 &&

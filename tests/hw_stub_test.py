@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+"""forebayd in front of an S3 server that misbehaves on purpose: answers that do not fit what was
+asked for, are slow or wrong, listings of every odd form, credentials that end.
+
+usage: hw_stub_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import base64
+import hashlib
+import http.server
+import os
+import sys
+import threading
+import time
+import unittest
+import urllib.parse
+
+import hw_test
+from hw_origin_test import CONFIG, QuietServer, content_of
+from hw_test import Case, Daemon, free_ports, page
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Objects whose names say how the server behaves; folders whose listings do."""
+    protocol_version = "HTTP/1.1"
+    content = content_of("stub")
+    counts, at_once, at_once_max = {}, 0, 0
+    key, error_code = "", "AccessDenied"
+    lock = threading.Lock()
+
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, code, body=b"", **headers):
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if "Content_Length" not in headers:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def is_denied(self):
+        if self.key in self.headers.get("Authorization", ""):
+            return False
+        self.answer(403, b"<Error><Code>%s</Code></Error>" % self.error_code.encode())
+        return True
+
+    def do_HEAD(self):
+        name = self.path.rsplit("/", 1)[1]
+        if self.is_denied():
+            return
+        if name in ("absent", "marked"):
+            self.answer(404)
+            return
+        headers = {"ETag": "\"one\"", "Content_Length": str(len(self.content))}
+        if name.startswith("size"):
+            headers["Content_Length"] = name[4:]
+        if name in ("unnamed", "dated"):
+            del headers["ETag"]
+        if name == "dated":
+            headers["Last_Modified"] = "Sun, 06 Nov 1994 08:49:37 GMT"
+        if name.startswith("marker"):
+            headers["Content_Length"] = "0"
+        if name == "marker_hdi":
+            headers["x-amz-meta-hdi_isfolder"] = "true"
+        self.answer(200, **headers)
+
+    def listing(self):
+        query = urllib.parse.parse_qs(self.path.split("?", 1)[1], keep_blank_values=True)
+        prefix, token = query["prefix"][0], query.get("continuation-token", [""])[0]
+        folder = prefix[len("data/"):].rstrip("/")
+        keys, more, head = [], "", ""
+        if folder == "empties":  # nothing on nine pages
+            step = int(token or "0")
+            keys = [("x", 1)] if step == 9 else []
+            more = str(step + 1) if step < 9 else ""
+        elif folder == "void":
+            more = "" if token else "next"
+        elif folder == "again":
+            keys, more = [("x", 1)], "same"
+        elif folder == "token":
+            keys = [("b" if token else "a", 1)]
+            more = "" if token else "t" * 7000
+        elif folder == "large":
+            keys = [("%05d%s" % (i, "n" * 880), 1) for i in range(5000)]
+        elif folder == "odd":
+            keys = [(name, 1) for name in ("..", "../x", "/x", "a/../b", "y" * 2000, "&#10;new",
+                                           "%0Aencoded", "ok", "")]
+        elif folder == "markers":
+            keys = [("one", 0), ("one/", 0), ("two_$folder$", 0), ("three/", 0), ("file", 3)]
+        elif folder in ("marker", "marker_hdi"):
+            keys = [("leaf", 3)]
+        elif folder == "bomb":
+            head = "<!DOCTYPE l [<!ENTITY a \"aaaaaaaaaa\">%s]>" % "".join(
+                "<!ENTITY %s \"%s\">" % (chr(98 + i), ("&%s;" % chr(97 + i)) * 10)
+                for i in range(9))
+            keys = [("&j;", 1)]
+        elif folder == "broken":
+            head = "<never closed>"
+        body = "".join("<Contents><Key>%s%s</Key><Size>%d</Size></Contents>" % (prefix, key, size)
+                       for key, size in keys)
+        if folder == "odd":
+            body = "<EncodingType>url</EncodingType>" + body
+        if folder == "markers":
+            body += "<CommonPrefixes><Prefix>%sone/</Prefix></CommonPrefixes>" % prefix
+        if more:
+            body += ("<IsTruncated>true</IsTruncated><NextContinuationToken>%s"
+                     "</NextContinuationToken>" % more)
+        self.answer(200, ("%s<ListBucketResult>%s</ListBucketResult>" % (head, body)).encode())
+
+    def do_GET(self):
+        if self.is_denied():
+            return
+        if "list-type=2" in self.path:
+            self.listing()
+            return
+        name = self.path.rsplit("/", 1)[1]
+        begin, end = (int(part) for part in self.headers["Range"].split("=")[1].split("-"))
+        part = self.content[begin:end + 1]
+        total = len(self.content)
+        with self.lock:
+            where = self.path + str(begin)
+            count = self.counts[where] = self.counts.get(where, 0) + 1
+            Handler.at_once += 1
+            Handler.at_once_max = max(Handler.at_once_max, Handler.at_once)
+        time.sleep(0.05)
+        with self.lock:
+            Handler.at_once -= 1
+        one = {"ETag": "\"one\""}
+        span = "bytes %d-%d/%d" % (begin, end, total)
+        if name == "busy" and count <= 2:
+            self.answer(503 if count == 1 else 429, b"slow down", Retry_After="0")
+        elif name == "broken":
+            self.answer(500, b"broken")
+        elif name == "rangeless":
+            self.answer(200, self.content, **one)
+        elif name == "changed":
+            self.answer(206, part, ETag="\"two\"")
+        elif name == "halfway":
+            self.answer(206, part, ETag="\"one\"" if begin == 0 else "\"two\"")
+        elif name == "weak":
+            self.answer(206, part, ETag="W/\"one\"", Content_Range=span)
+        elif name == "unnamed":
+            self.answer(206, part)
+        elif name == "dated":
+            self.answer(206, part, Last_Modified="Sun, 06 Nov 1994 08:49:37 GMT")
+        elif name == "nameless":
+            self.answer(206, part)
+        elif name == "elsewhere":
+            self.answer(206, self.content[:len(part)], Content_Range="bytes 0-%d/%d" % (
+                len(part) - 1, total), **one)
+        elif name == "grown":
+            self.answer(206, part, Content_Range="bytes %d-%d/%d" % (begin, end, total + 1), **one)
+        elif name == "garbled":
+            self.answer(206, part, Content_Range="bytes minus-one/two", **one)
+        elif name == "flipped":
+            right = base64.b64encode(hashlib.md5(part).digest()).decode()
+            self.answer(206, part[:-1] + b"?", Content_MD5=right, **one)
+        elif name == "digested":
+            right = base64.b64encode(hashlib.md5(part).digest()).decode()
+            self.answer(206, part, Content_MD5=right, Content_Range=span, **one)
+        elif name == "fewer":
+            self.answer(206, part[:100], **one)
+        elif name == "redirected":
+            self.answer(302, Location="file:///etc/passwd")
+        elif name == "marked":
+            self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        elif name == "drip":
+            self.send_response(206)
+            self.send_header("ETag", "\"one\"")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            for at in range(0, len(part), 1500):
+                self.wfile.write(part[at:at + 1500])
+                time.sleep(0.9)
+        elif name == "short" and count == 1:
+            self.send_response(206)
+            self.send_header("ETag", "\"one\"")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            self.wfile.write(part[:100])
+            self.close_connection = True
+        elif name == "long":
+            self.answer(206, part + b"more", **one)
+        else:
+            self.answer(206, part, **one)
+
+
+class Stub:
+    def __init__(self):
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
+        self.endpoint = "http://127.0.0.1:%d" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def origin(self):
+        return "kind: s3, endpoint: \"%s\", bucket: b, requests_max: 2" % self.endpoint
+
+
+class Misbehaviour(Case):
+    def setUp(self):
+        super().setUp()
+        self.stub = Stub()
+        self.addCleanup(self.stub.close)
+        self.write("credentials", b"region: none\n")
+        config = self.write("stub.yaml", CONFIG.format(
+            folder=self.folder, origin=self.stub.origin()).encode())
+        self.daemon = Daemon(self, config)
+
+    def fails(self, name, text):
+        ended = self.daemon.forebay("get", name)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(text, ended.stderr.decode())
+
+    def test_busy_server_is_asked_again(self):
+        self.assertEqual(self.daemon.forebay("get", "busy").stdout, Handler.content)
+        tries = [count for path, count in Handler.counts.items() if "/busy" in path]
+        self.assertEqual(tries, [3, 3, 3])
+
+    def test_requests_at_once_are_bounded(self):
+        Handler.at_once_max = 0
+        self.assertEqual(self.daemon.forebay("get", "fine").stdout, Handler.content)
+        self.assertIn(Handler.at_once_max, (1, 2))  # a slow machine may never have two at once
+
+    def test_cut_answer_is_asked_for_again(self):
+        self.assertEqual(self.daemon.forebay("get", "short").stdout, Handler.content)
+
+    def test_broken_server_is_given_up(self):
+        self.fails("broken", "Input/output error")
+        tries = [count for path, count in Handler.counts.items() if "/broken" in path]
+        self.assertEqual(max(tries), 4)
+
+    def requests(self, name):
+        """How often each block was asked for."""
+        return [count for path, count in Handler.counts.items() if "/%s" % name in path]
+
+    def test_wrong_bytes_are_never_given(self):
+        for name in ("rangeless", "long", "elsewhere", "garbled", "fewer", "redirected", "nameless",
+                     "unnamed"):
+            self.fails(name, "Input/output error")
+            self.assertLessEqual(max(self.requests(name) or [0]), 4, name)
+        for name in ("changed", "halfway"):
+            self.fails(name, "it changed meanwhile")
+        self.fails("flipped", "Bad message")
+        log = self.daemon.log()
+        for reason in ("leaves the range aside", "another range", "another length", "no number",
+                       "Content-MD5", "neither an ETag nor a Last-Modified"):
+            self.assertIn(reason, log)
+
+    def test_right_answers_of_other_kinds_are_taken(self):
+        for name in ("weak", "dated", "digested", "fine"):
+            self.assertEqual(self.daemon.forebay("get", name).stdout, Handler.content, name)
+
+    def test_sizes_that_cannot_be_are_refused(self):
+        for size in ("9223372036854775807", "-5", "18446744073709551615", "1e9", "0x10", "7,7"):
+            self.fails("size" + size, "Input/output error")
+
+    def test_answer_that_drips_ends_in_time(self):
+        begun = time.monotonic()
+        daemon = Daemon(self, self.path("stub.yaml"), "origin.timeout=1 s", "origin.tries_max=2",
+                        "core.retries_max=8", "client.socket=" + self.path("drips"), name="drips")
+        ended = daemon.forebay("get", "--size", "1000", "drip")
+        self.assertIn(b"timed out", ended.stderr)
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertLessEqual(max(self.requests("drip")), 4)  # one that is late is hedged
+
+    def test_tries_of_the_request_are_all_tries(self):
+        daemon = Daemon(self, self.path("stub.yaml"), "origin.tries_max=2", "core.retries_max=8",
+                        "client.socket=" + self.path("tries"), name="tries")
+        Handler.counts.clear()
+        self.assertEqual(daemon.forebay("get", "broken").returncode, 1)
+        self.assertEqual(max(self.requests("broken")), 2)
+
+    def listed(self, folder, text=None):
+        ended = self.daemon.forebay("ls", folder)
+        if text is not None:
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(text, ended.stderr.decode())
+        return ended.stdout.decode().split("\n")[:-1]
+
+    def test_listings_of_odd_pages_are_read(self):
+        self.assertEqual(self.listed("empties"), ["x"])
+        self.listed("void", "No such file")
+        self.assertEqual(self.listed("token"), ["a", "b"])
+        self.assertEqual(len(self.listed("large")), 5000)
+        self.assertEqual(self.listed("odd"), ["ok"])
+        self.listed("again", "Input/output error")
+        self.listed("bomb", "Input/output error")
+        self.listed("broken", "Input/output error")
+
+    def test_folder_markers_are_folders(self):
+        self.assertEqual(self.listed("markers"), ["file", "one/", "three/", "two/"])
+        for name in ("marker", "marker_hdi"):
+            self.assertIn(b"No such file", self.daemon.forebay("stat", name).stderr)
+            self.assertEqual(self.listed(name), ["leaf"])
+
+    def test_new_credentials_are_taken_when_the_old_are_refused(self):
+        self.addCleanup(setattr, Handler, "key", "")
+        self.write("credentials", b"access_key_id: OLDKEY\nsecret_access_key: S\n")
+        daemon = Daemon(self, self.path("stub.yaml"), "client.socket=" + self.path("keys"),
+                        name="keys")
+        Handler.key, Handler.error_code = "OLDKEY", "ExpiredToken"
+        self.assertEqual(daemon.forebay("get", "first").stdout, Handler.content)
+        Handler.key = "NEWKEY"
+        self.assertIn(b"Permission denied", daemon.forebay("get", "second").stderr)
+        self.assertIn("ExpiredToken", daemon.log())
+        self.write("credentials", b"access_key_id: NEWKEY\nsecret_access_key: S\n")
+        self.assertEqual(daemon.forebay("get", "second").stdout, Handler.content)
+        self.assertNotIn("NEWKEY", daemon.log())
+
+    def test_absent_object_is_absent_also_where_nothing_may_be_listed(self):
+        self.assertIn(b"No such file", self.daemon.forebay("get", "absent").stderr)
+
+    def test_absent_server_is_found_when_it_comes(self):
+        port = free_ports(1)[0]
+        config = self.write("late.yaml", CONFIG.format(
+            folder=self.folder,
+            origin="kind: s3, endpoint: \"http://127.0.0.1:%d\", bucket: b" % port).encode())
+        watched = free_ports(1)[0]
+        daemon = Daemon(self, config, "client.socket=" + self.path("late"),
+                        "http=127.0.0.1:%d" % watched, name="late")
+        self.assertEqual(daemon.forebay("get", "fine").returncode, 1)
+        code, text = page(watched, "/ready")
+        self.assertEqual((code, text.count("\n")), (503, 1))
+        self.assertTrue(text.startswith("origin: it has not answered yet"), text)
+        server = QuietServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.assertEqual(daemon.forebay("get", "fine").stdout, Handler.content)
+        daemon.wait_until(lambda: page(watched, "/ready") == (200, "ready\n"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[variable]
+    if not hw_test.has_io_uring():
+        print("hw_stub_test: skipped: no io_uring here")
+        sys.exit(77)
+    unittest.main()

@@ -238,7 +238,9 @@ void attempt_start(struct step *step, uint32_t fill_index)
     uint32_t device_slot = is_alone ? device_find(node, fill->block.key) : FB_NONE;
     bool has_next =
         (node->config.use_peers && node->view != NULL) || fill->block.object != FB_OBJECT_NONE;
-    if (device_slot != FB_NONE && has_next && device_is_passed_by(node))
+    /* What is found again after a start may be nowhere else. */
+    bool may_pass_by = device_slot != FB_NONE && has_next && !recover_is_running(node);
+    if (may_pass_by && device_is_passed_by(node))
         device_slot = FB_NONE;
     enum fb_status status;
     if (fill->flags & FILL_PUT)

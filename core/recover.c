@@ -7,6 +7,7 @@
  *                |  |    or DONE: BUSY            --> PAUSED --the same header again-------.
  *                |  '-----------------------------------------------------------------------'
  *                '--DONE: ABSENT, or an error--> ENDING --the last owed block is settled--> OVER
+ *                                                   '--one was not had, or an error--> once more
  *
  *     a CLEAN header: the block is found by readers from now on; the first read checks its digest
  *     an OWED one: read --digest fits--> DIRTY and pinned, as before the crash: the drain goes on
@@ -18,8 +19,9 @@
 
 enum { RECOVER_SCANNING = 1, RECOVER_PAUSED, RECOVER_ENDING };
 
-/* The records that it waits for are freed by a drain, which may take as long as the origin. */
-enum { PAUSES_MAX = 9 };
+/* The records that it waits for are freed by a drain, which may take as long as the origin. What
+ * was not had in one round is looked for in so many more. */
+enum { PAUSES_MAX = 9, ROUNDS_MAX = 3 };
 
 static void recover_scan(struct step *step)
 {
@@ -58,12 +60,36 @@ bool fb_node_is_recovering(const struct fb_node *node)
     return recover_is_running(node);
 }
 
+/* An owed block was not had: its read failed, or no record was left. */
+static void recover_miss(struct fb_node *node)
+{
+    FB_ASSERT(node->recover_state != 0);
+    FB_ASSERT(node->recover_owed_missed <= node->recover_missed);
+    node->recover_missed++;
+    node->recover_owed_missed++;
+}
+
+/* The scan and its reads are over: what was missed may have been a fault that passes. */
 static void recover_settle(struct fb_node *node)
 {
     FB_ASSERT(node->recover_state != 0);
     FB_ASSERT(node->recover_reads <= node->waiters_used);
-    if (node->recover_state == RECOVER_ENDING && node->recover_reads == 0)
+    if (node->recover_state != RECOVER_ENDING || node->recover_reads > 0)
+        return;
+    if (node->recover_missed == 0 || node->recover_rounds == ROUNDS_MAX) {
+        node->stats.recover_losses += node->recover_owed_missed;
         node->recover_state = 0;
+        if (node->view != NULL)
+            put_view_changed(node); /* other holders may have started again and lost theirs */
+        return;
+    }
+    node->recover_rounds++;
+    node->recover_missed = 0;
+    node->recover_owed_missed = 0;
+    node->recover_cursor = 0;
+    node->recover_state = RECOVER_PAUSED;
+    fb_timer_set(node_timer(node), timer_of_recover(node),
+                 node->now_ns + (node->config.backoff_ns << 2 * node->recover_rounds));
 }
 
 /* The block is in memory: it is promised as before. */
@@ -72,11 +98,11 @@ static void recover_hold(struct fb_node *node, uint32_t slot, const struct fb_bl
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
     uint32_t device_slot = device_find(node, block->key);
     if (!dirty_mark(node, slot, block)) { /* a client's own write was quicker with the last one */
-        node->stats.recover_losses++;
+        recover_miss(node);
         return;
     }
     struct dirty *dirty = &node_dirty(node)[node_entries(node)[slot].fill];
-    node->stats.recovered_owed++;
+    node->stats.recovered_owed += dirty->device_slot == FB_NONE;
     if (dirty->device_slot != FB_NONE || device_slot == FB_NONE)
         return;
     node_device_entries(node)[device_slot].pins++;
@@ -92,7 +118,7 @@ void recover_filled(struct fb_node *node, const struct fill *fill)
     if (fill->state == FILL_ANSWERING)
         recover_hold(node, fill->slot, &fill->block);
     else
-        node->stats.recover_losses++;
+        recover_miss(node);
     recover_settle(node);
 }
 
@@ -155,7 +181,8 @@ static bool recover_take(struct step *step, const struct fb_header *header)
         return false;
     is_here = device_find(node, header->key) != FB_NONE;
     if (!is_here || !is_owed) {
-        node->stats.recover_losses += is_owed;
+        if (is_owed)
+            recover_miss(node);
         return true;
     }
     return recover_owed(step, header);
@@ -167,8 +194,8 @@ void recover_done(struct step *step, const struct fb_done *done)
     FB_ASSERT(node->recover_state == RECOVER_SCANNING);
     FB_ASSERT(node->recover_generation == id_generation(done->op_id));
     if (done->status != FB_OK && done->status != FB_BUSY) {
-        if (done->status != FB_ABSENT)
-            node->stats.device_errors++;
+        node->stats.device_errors += done->status != FB_ABSENT;
+        node->recover_missed += done->status != FB_ABSENT;
         node->recover_state = RECOVER_ENDING;
         recover_settle(node);
         return;

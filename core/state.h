@@ -48,6 +48,7 @@ struct fb_node {
     uint32_t mends_used;
     uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */
     uint32_t recover_pauses;                                   /* in a row */
+    uint32_t recover_rounds, recover_missed, recover_owed_missed;
     uint64_t recover_cursor;
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */

@@ -377,13 +377,19 @@ static void damaged_promise_is_mended_or_counted(void **state)
     }
 }
 
+/* Context: scans that go well, then how many fail. */
 static struct script_fault failing_scan(struct script *script, uint32_t node,
                                         const struct fb_op *op)
 {
     (void)node;
-    uint32_t *good = script_context(script);
-    if (op->kind != FB_OP_SCAN || (*good)-- > 0)
+    uint32_t *left = script_context(script);
+    if (op->kind != FB_OP_SCAN || left[0] > 0) {
+        left[0] -= op->kind == FB_OP_SCAN;
         return (struct script_fault){.status = FB_OK};
+    }
+    if (left[1] == 0)
+        return (struct script_fault){.status = FB_OK};
+    left[1]--;
     return (struct script_fault){.status = FB_IO};
 }
 
@@ -414,14 +420,77 @@ static void scan_that_is_put_off_is_asked_for_again(void **state)
 static void drive_that_fails_in_the_scan_gives_what_was_found(void **state)
 {
     (void)state;
+    for (uint32_t failures = 1; failures <= 100; failures += 99) {
+        const struct fb_config config = recover_config();
+        struct script *script = read_then_restart(&config, 6, true);
+        uint32_t left[2] = {3, failures};
+        script_set_fault(script, failing_scan, left);
+        script_run(script, FB_NEVER_NS - 1);
+        bool is_passing = failures == 1; /* then the scan begins again */
+        assert_int_equal(stats_of(script, 0)->recovered, is_passing ? 6 : 3);
+        assert_int_equal(stats_of(script, 0)->device_errors, is_passing ? 1 : 4);
+        assert_true(fb_node_is_idle(script_node(script, 0)));
+        script_close(script);
+    }
+}
+
+/* Context: reads of the drive that fail, then digests that come out wrong. */
+static struct script_fault failing_reads(struct script *script, uint32_t node,
+                                         const struct fb_op *op)
+{
+    (void)node;
+    uint32_t *left = script_context(script);
+    if (op->kind != FB_OP_READ || left[0] + left[1] == 0)
+        return (struct script_fault){.status = op->kind == FB_OP_STORE ? FB_IO : FB_OK};
+    bool is_garbled = left[0] == 0;
+    left[is_garbled]--;
+    return (struct script_fault){.status = is_garbled ? FB_OK : FB_IO, .is_garbled = is_garbled};
+}
+
+/* An owed block that is on no other drive: one failed read, or one wrong digest, is not the end. */
+static void owed_block_whose_read_fails_is_read_again(void **state)
+{
+    (void)state;
     const struct fb_config config = recover_config();
-    struct script *script = read_then_restart(&config, 6, true);
-    uint32_t good = 3;
-    script_set_fault(script, failing_scan, &good);
-    script_run(script, FB_NEVER_NS - 1);
-    assert_int_equal(stats_of(script, 0)->recovered, 3);
-    assert_int_equal(stats_of(script, 0)->device_errors, 1);
-    assert_true(fb_node_is_idle(script_node(script, 0)));
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
+    for (uint32_t run = 0; run < 3; run++) {
+        struct script *script = script_open(1, &config, 1);
+        uint32_t left[2] = {run != 1, run != 0};
+        bool is_closed = true;
+        script_set_fault(script, closed_origin, &is_closed);
+        script_write(script, 1000, 0, 1, &block, FB_LEVEL_DEVICE);
+        script_run(script, 20 * MS);
+        assert_int_equal(script_reply(script, 1)->status, FB_OK);
+        script_kill(script, 0);
+        script_restart(script, 30 * MS, 0, true);
+        script_set_fault(script, failing_reads, left);
+        script_run(script, (uint64_t)1000 * MS);
+        assert_int_equal(left[0] + left[1], 0);
+        assert_int_equal(stats_of(script, 0)->recover_losses, 0);
+        assert_int_equal(stats_of(script, 0)->recovered_owed, 1);
+        script_close(script);
+    }
+}
+
+/* Both holders start again, one of them with another drive: it is given its copy back. */
+static void what_is_found_again_is_spread_again(void **state)
+{
+    (void)state;
+    const struct fb_config config = recover_config();
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
+    struct script *script = script_open(2, &config, 1);
+    bool is_closed = true;
+    script_set_fault(script, closed_origin, &is_closed);
+    script_write(script, 1000, 0, 1, &block, FB_LEVEL_DEVICE);
+    script_run(script, 20 * MS);
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    script_kill(script, 0);
+    script_kill(script, 1);
+    script_restart(script, 30 * MS, 1, false);
+    script_restart(script, 40 * MS, 0, true);
+    script_run(script, 200 * MS);
+    assert_int_equal(stats_of(script, 1)->recovered_owed, 0);
+    assert_int_equal(fb_node_undrained_bytes(script_node(script, 1)), FLOW_BLOCK_BYTES);
     script_close(script);
 }
 
@@ -483,6 +552,8 @@ int main(void)
         cmocka_unit_test(scan_that_is_put_off_is_asked_for_again),
         cmocka_unit_test(damaged_promise_is_mended_or_counted),
         cmocka_unit_test(drive_that_fails_in_the_scan_gives_what_was_found),
+        cmocka_unit_test(owed_block_whose_read_fails_is_read_again),
+        cmocka_unit_test(what_is_found_again_is_spread_again),
         cmocka_unit_test(page_has_the_last_writer_of_each_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,9 @@ static void result_add(struct fb_swarm_result *sum, const struct fb_swarm_result
     sum->steps += result->steps;
     sum->requests += result->requests;
     sum->simulated_ns += result->simulated_ns;
+    sum->strikes += result->strikes;
+    sum->judged += result->judged;
+    add_all(sum->softened, result->softened, FB_SWARM_SOFTENING_COUNT);
     add_all(sum->faults, result->faults, FB_SWARM_FAULT_COUNT);
     add_all(sum->checks, result->checks, FB_SWARM_CHECK_COUNT);
     add_all(sum->verbs, result->verbs, FB_SWARM_VERB_COUNT);

@@ -6,11 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* What this build's swarm has no way to show: nothing in it answers so, and its clients make no
- * durable writes yet. */
-static const char *const exempt[] = {"invalid",     "conflict",     "writes",
-                                     "write_bytes", "repairs",      "drains",
-                                     "drain_bytes", "drain_errors", "full"};
+/* What the swarm has no way to show: nothing in it answers so. */
+static const char *const exempt[] = {"full"};
 
 static bool is_exempt(uint32_t index)
 {
@@ -49,6 +46,14 @@ void swarm_print(const struct swarm_options *options, const struct swarm_totals 
     for (uint32_t i = 0; i < FB_SWARM_CHECK_COUNT; i++)
         printf("%-24s %14" PRIu64 "  %s\n", fb_swarm_check_name(i), sum->checks[i],
                fb_swarm_check_help(i));
+    printf("\n%-24s %14s  %s\n", "softened", "plans", "how");
+    for (uint32_t i = 0; i < FB_SWARM_SOFTENING_COUNT; i++)
+        printf("%-24s %14" PRIu64 "  %s\n", fb_swarm_softening_name(i), sum->softened[i],
+               fb_swarm_softening_help(i));
+    printf("\nholders of acknowledged blocks were struck %" PRIu64
+           " times before the drain; %" PRIu64
+           " blocks had a copy left\nand were judged: %.0f a minute\n",
+           sum->strikes, sum->judged, 60.0 * (double)sum->judged / totals->seconds);
     printf("\n%" PRIu64 " seeds (%" PRIu64 " of them twice), %" PRIu64 " requests, %" PRIu64
            " steps, %" PRIu64 " events\n%.0f s simulated in %.1f s on %u jobs, %.0f:1 each; "
            "%.1f seeds/s\n",
@@ -79,11 +84,14 @@ void swarm_print_json(const struct swarm_options *options, const struct swarm_to
     const struct fb_swarm_result *sum = &totals->sum;
     printf("{\"commit\": \"%s\", \"first_seed\": %" PRIu64 ", \"seeds\": %" PRIu64
            ", \"seconds\": %.3f, \"jobs\": %u, \"simulated_s\": %.3f, \"events\": %" PRIu64
-           ", \"steps\": %" PRIu64 ", \"losses\": %u, ",
+           ", \"steps\": %" PRIu64 ", \"losses\": %u, \"strikes\": %" PRIu64
+           ", \"judged\": %" PRIu64 ", ",
            FB_GIT_SHA, options->first_seed, totals->seeds, totals->seconds, options->jobs,
-           (double)sum->simulated_ns / 1e9, sum->events, sum->steps, sum->losses);
+           (double)sum->simulated_ns / 1e9, sum->events, sum->steps, sum->losses, sum->strikes,
+           sum->judged);
     print_figures("faults", FB_SWARM_FAULT_COUNT, fb_swarm_fault_name, sum->faults);
     print_figures("sometimes", fb_swarm_sometimes_count(), fb_swarm_sometimes_name, sum->sometimes);
+    print_figures("softened", FB_SWARM_SOFTENING_COUNT, fb_swarm_softening_name, sum->softened);
     print_figures("checks", FB_SWARM_CHECK_COUNT, fb_swarm_check_name, sum->checks);
     printf("\"failure_count\": %" PRIu64 ", \"failures\": [", totals->failure_count);
     for (uint64_t i = 0; i < totals->failure_count && i < SWARM_FAILURES_MAX; i++)

@@ -55,7 +55,11 @@ enum fb_swarm_class {
     X(meta_slow, FB_SWARM_BENIGN, "a metadata op takes long") \
     X(digest_error, FB_SWARM_BENIGN, "the offload is reset: a digest fails") \
     X(digest_wrong, FB_SWARM_BENIGN, "a digest of other bytes is computed") \
-    X(power_cut, FB_SWARM_LYING, "all nodes forget their memory at once, and keep their drives")
+    X(power_cut, FB_SWARM_LYING, "all nodes forget their memory at once, and keep their drives") \
+    X(death, FB_SWARM_LYING, "a node stops and never comes back, nor does its drive") \
+    X(header_damaged, FB_SWARM_BENIGN, "a header of a drive is damaged while its node is down") \
+    X(block_damaged, FB_SWARM_LYING, "a block of a drive is damaged while its node is down") \
+    X(settings, FB_SWARM_BENIGN, "a node starts again with other settings")
 
 enum fb_swarm_fault_kind {
 #define FB_SWARM_FAULT_VALUE(name, class, help) FB_SWARM_FAULT_##name,
@@ -104,6 +108,9 @@ enum fb_swarm_verb {
     X(fresh, false, "no block is served from memory beyond its tenant's time to live") \
     X(stored_bytes, false, "what is stored at the origin are the bytes that were written") \
     X(level_holds, false, "an answered write is at that moment where its level says") \
+    X(held_is_true, false, "what a node says that it holds is in its memory, or on its drive") \
+    X(copies_restored, false, \
+      "some time after a change of members there are as many copies again") \
     X(acked_is_kept, true, \
       "what was acknowledged and may not be lost is at the origin at the end") \
     X(commit_is_linear, false, "commits win over what they have seen, or not at all") \
@@ -137,6 +144,9 @@ enum fb_swarm_check {
     X(view_changed, "members changed while requests were open") \
     X(wrong_bytes_stopped, "a digest kept foreign bytes from a client") \
     X(stored_twice, "a block was stored at the origin more than once") \
+    X(write_torn, "a crash tore a device write that was under way") \
+    X(unflushed_lost, "a loss of power struck a device write that was not flushed") \
+    X(settled_with_dead, "what was left became idle, and answered, without a node that died") \
     X(kept_across_crash, "a promise outlasted a crash") \
     X(lost_as_allowed, "a promise was lost to as many crashes as it may be") \
     X(commit_unanswered, "a commit took effect and its answer was lost") \
@@ -150,8 +160,27 @@ enum fb_swarm_sight {
         FB_SWARM_SIGHT_COUNT
 };
 
+/* Where a plan is drawn milder than the seed said, or judged so. Counted in plans. X(name, help) */
+#define FB_SWARM_SOFTENINGS(X) \
+    X(no_lies, "without digests: a fault that lies was left out") \
+    X(no_wrong_digests, "with few retries: wrong digests were left out") \
+    X(long_loans, "without digests: loans outlast every delay") \
+    X(patient_reads, "hedge_ns is no less than an answer takes") \
+    X(patient_waits, "wait_ns is no less than 1% of an origin request") \
+    X(patient_holds, "hold_ns times all tries is no less than a hold takes") \
+    X(deaths_told, "under an erasure code: views tell of deaths") \
+    X(unread, "a drive could not be read after a restart, as often as it is tried") \
+    X(doubted, "a block of which a wrong digest was computed is not judged")
+
+enum fb_swarm_softening {
+#define FB_SWARM_SOFTENING_VALUE(name, help) FB_SWARM_SOFTENING_##name,
+    FB_SWARM_SOFTENINGS(FB_SWARM_SOFTENING_VALUE)
+#undef FB_SWARM_SOFTENING_VALUE
+        FB_SWARM_SOFTENING_COUNT
+};
+
 /* At most this many things to have been seen, the core's included. */
-enum { FB_SWARM_SOMETIMES_MAX = 160 };
+enum { FB_SWARM_SOMETIMES_MAX = 200 };
 
 struct fb_swarm_fault {
     uint32_t kind;     /* enum fb_swarm_fault_kind */
@@ -180,6 +209,7 @@ struct fb_swarm_plan {
     uint32_t is_weighted;  /* members own unequal shares */
     uint32_t is_one_sided; /* memory of a paused node can be pulled */
     uint32_t is_beyond;    /* outside of the atlas: losses are counted, not failures */
+    uint32_t softened;     /* enum fb_swarm_softening, bit mask */
     uint32_t tries;        /* of a request while faults strike */
     uint32_t after;        /* requests of each node after healing */
     uint32_t check_every;  /* steps between walks of a node's invariants */
@@ -190,6 +220,7 @@ struct fb_swarm_plan {
     uint64_t step_ns;   /* time that a node takes for an event */
     uint64_t detect_ns; /* from a crash to the view without the node; FB_NEVER_NS: never */
     uint64_t heal_ns;   /* no fault strikes after this */
+    uint64_t repair_ns; /* so long after a view copies are as many as promised; 0: not judged */
     uint64_t tenant_quota_bytes, tenant_ttl_ns; /* of objects of odd number; 0: none */
     struct fb_config config;
     struct fb_swarm_fault faults[FB_SWARM_FAULTS_MAX];
@@ -208,10 +239,13 @@ struct fb_swarm_result {
     uint64_t steps;
     uint64_t requests;
     uint64_t simulated_ns;
+    uint64_t strikes; /* at holders of what was acknowledged and was not at the origin */
+    uint64_t judged;  /* blocks that were struck so, and had to be kept */
     uint64_t faults[FB_SWARM_FAULT_COUNT];
     uint64_t checks[FB_SWARM_CHECK_COUNT];
     uint64_t verbs[FB_SWARM_VERB_COUNT];
     uint64_t sometimes[FB_SWARM_SOMETIMES_MAX];
+    uint64_t softened[FB_SWARM_SOFTENING_COUNT];
     char check[32];               /* name of what was broken */
     char text[FB_SWARM_TEXT_MAX]; /* how */
 };
@@ -244,6 +278,8 @@ const char *fb_swarm_fault_name(uint32_t kind);
 const char *fb_swarm_fault_help(uint32_t kind);
 enum fb_swarm_class fb_swarm_fault_class(uint32_t kind);
 const char *fb_swarm_verb_name(uint32_t verb);
+const char *fb_swarm_softening_name(uint32_t softening);
+const char *fb_swarm_softening_help(uint32_t softening);
 const char *fb_swarm_check_name(uint32_t check);
 const char *fb_swarm_check_help(uint32_t check);
 

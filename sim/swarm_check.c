@@ -118,7 +118,7 @@ bool swarm_is_idle(const struct swarm *swarm, uint32_t *node)
 {
     for (uint32_t i = 0; i < swarm->plan->nodes; i++) {
         *node = i;
-        if (!fb_node_is_idle(swarm->nodes[i].core))
+        if (!swarm->nodes[i].is_dead && !fb_node_is_idle(swarm->nodes[i].core))
             return false;
     }
     return true;
@@ -126,6 +126,8 @@ bool swarm_is_idle(const struct swarm *swarm, uint32_t *node)
 
 void swarm_check_all(struct swarm *swarm)
 {
-    for (uint32_t i = 0; i < swarm->plan->nodes; i++)
-        fb_node_check(swarm->nodes[i].core);
+    for (uint32_t i = 0; i < swarm->plan->nodes; i++) {
+        if (!swarm->nodes[i].is_dead)
+            fb_node_check(swarm->nodes[i].core);
+    }
 }

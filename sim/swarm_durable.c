@@ -1,19 +1,15 @@
 /* What was promised: durable writes, what of them is at the origin, and what may be lost.
  *
- * A block of a version of an object is written by whoever likes, always with the same bytes, so
- * writers race but never contradict each other; another version is another key of the same
- * partition. The model of what is owed, a record a block:
- *
- *   acked at level     is kept while fewer nodes crashed since the request was sent than
- *     MEMORY           1
- *     REPLICATED       copies: write_quorum, or as many ranks as the writer saw; of an erasure
- *                      code: write_quorum, while the members are as many as fragments
- *     DEVICE           the same; or fewer drives were lost, if drives are told the truth
- *     ORIGIN           it is at the origin, at once and for ever
- *
- * Whatever is kept by these rules must be at the origin when all is healed and quiet, as written;
- * what was never acked, or was given up (FORGET), may be there. */
+ * A block of a version of an object is a key of its own; another version is another key of the
+ * same partition. Its writers bring the same bytes, or, in some plans, two variants: then whole
+ * ones of either are right, and mixtures never. What level and fault leave of a write is read from
+ * the table of promise.h; who has copies is seen by swarm_copies.c. As long as one is left, a block
+ * that was acknowledged must be at the origin when all is healed and quiet; what was never acked,
+ * or was given up (FORGET), may be there. */
 #include "sim/swarm_internal.h"
+
+/* Numbers of objects that the second variants have their bytes of. */
+enum { VARIANT_APART = 1 << 24 };
 
 static struct swarm_durable *durable_of(struct swarm *swarm, uint32_t object, uint32_t version,
                                         uint32_t index)
@@ -30,6 +26,11 @@ uint32_t swarm_level_of(const struct fb_swarm_request *what)
     return what->count / SWARM_VERSIONS % FB_LEVEL_VOLATILE;
 }
 
+static uint32_t variant_of(const struct fb_swarm_request *what)
+{
+    return what->count / SWARM_VERSIONS / FB_LEVEL_VOLATILE % SWARM_VARIANTS;
+}
+
 /* The block that a request names, and its record. */
 struct swarm_durable *swarm_durable_ask(struct swarm *swarm, struct swarm_request *request)
 {
@@ -40,33 +41,64 @@ struct swarm_durable *swarm_durable_ask(struct swarm *swarm, struct swarm_reques
     uint64_t place = (uint64_t)index * swarm->plan->config.block_size_bytes;
     uint64_t number = SWARM_WRITTEN_FIRST + object * SWARM_VERSIONS + version;
     struct swarm_durable *durable = durable_of(swarm, object, version, index);
-    request->content = swarm_content(number, place);
+    for (uint32_t variant = 0; variant < SWARM_VARIANTS; variant++)
+        durable->contents[variant] =
+            swarm_content(number + (uint64_t)variant * VARIANT_APART, place);
+    request->content = durable->contents[variant_of(what)];
+    if (what->verb == FB_SWARM_VERB_write)
+        durable->attempted |= 1u << variant_of(what);
     request->block = (struct fb_block){
         .key = {.high = fb_mix(swarm_content(SWARM_WRITTEN_FIRST + object, place)),
                 .low = version + 1},
         .object = number,
         .offset = place,
         .size = what->size};
-    if (durable->block.size == 0) {
+    if (durable->block.size == 0)
         durable->block = request->block;
-        durable->content = request->content;
-    }
     request->block.size = durable->block.size; /* the same for all who name it */
     return durable;
 }
 
-/* The record of what the origin is asked for; NULL: it is of no durable write. */
-struct swarm_durable *swarm_durable_find(struct swarm *swarm, const struct fb_block *block)
+/* The record of the block at this place, whatever its key; NULL: of no durable write. */
+struct swarm_durable *swarm_durable_at(struct swarm *swarm, const struct fb_block *block)
 {
     if (block->object < SWARM_WRITTEN_FIRST || block->object == FB_OBJECT_NONE)
         return NULL;
-    uint32_t number = (uint32_t)(block->object - SWARM_WRITTEN_FIRST);
-    if (number >= SWARM_WRITTEN_OBJECTS * SWARM_VERSIONS)
-        return NULL;
+    uint64_t number = block->object - SWARM_WRITTEN_FIRST;
     uint64_t index = block->offset / swarm->plan->config.block_size_bytes;
-    struct swarm_durable *durable =
-        durable_of(swarm, number / SWARM_VERSIONS, number % SWARM_VERSIONS, (uint32_t)index);
-    return fb_key_equal(durable->block.key, block->key) ? durable : NULL;
+    if (number >= SWARM_WRITTEN_OBJECTS * SWARM_VERSIONS || index >= SWARM_WRITTEN_BLOCKS)
+        return NULL;
+    return durable_of(swarm, (uint32_t)number / SWARM_VERSIONS, (uint32_t)number % SWARM_VERSIONS,
+                      (uint32_t)index);
+}
+
+/* The record of a whole block; NULL: it is of no durable write. */
+struct swarm_durable *swarm_durable_find(struct swarm *swarm, const struct fb_block *block)
+{
+    struct swarm_durable *durable = swarm_durable_at(swarm, block);
+    return durable != NULL && fb_key_equal(durable->block.key, block->key) ? durable : NULL;
+}
+
+/* Which of the variants that somebody wrote lies in the span; FB_NONE: none does. */
+static uint32_t variant_in(const struct swarm *swarm, const struct swarm_durable *durable,
+                           const struct fb_span *span)
+{
+    for (uint32_t variant = 0; variant < SWARM_VARIANTS; variant++) {
+        if (durable->attempted >> variant & 1u &&
+            swarm_holds(swarm, span, durable->contents[variant]))
+            return variant;
+    }
+    return FB_NONE;
+}
+
+/* A read of a written block: its content is the variant that it got, or the only one. */
+void swarm_durable_read(struct swarm *swarm, struct swarm_request *request,
+                        const struct fb_span *span)
+{
+    const struct swarm_durable *durable = swarm_durable_find(swarm, &request->block);
+    uint32_t variant = durable != NULL ? variant_in(swarm, durable, span) : FB_NONE;
+    if (variant != FB_NONE)
+        request->content = durable->contents[variant];
 }
 
 /* A store has reached the origin. */
@@ -79,17 +111,18 @@ void swarm_stored(struct swarm *swarm, const struct swarm_event *event)
                      "node %u stores %llu bytes of object %llu, which nobody wrote", event->node,
                      (unsigned long long)event->op.span.size, (unsigned long long)block->object))
         return;
-    bool is_right = swarm_holds(swarm, &event->op.span, durable->content);
-    swarm_judge(swarm, FB_SWARM_CHECK_stored_bytes, is_right,
+    uint32_t variant = variant_in(swarm, durable, &event->op.span);
+    swarm_judge(swarm, FB_SWARM_CHECK_stored_bytes, variant != FB_NONE,
                 "node %u stores other bytes as object %llu, offset %llu", event->node,
                 (unsigned long long)block->object, (unsigned long long)block->offset);
     if (durable->is_stored)
         swarm_saw(swarm, FB_SWARM_SIGHT_stored_twice);
     durable->is_stored = true;
+    durable->stored = variant != FB_NONE ? durable->contents[variant] : 0;
 }
 
 /* Can drives be relied on, so that only a drive that is replaced loses what is on it? */
-static bool drives_are_true(const struct fb_swarm_plan *plan)
+bool swarm_drives_are_true(const struct fb_swarm_plan *plan)
 {
     for (uint32_t i = 0; i < plan->fault_count; i++) {
         switch (plan->faults[i].kind) {
@@ -103,63 +136,7 @@ static bool drives_are_true(const struct fb_swarm_plan *plan)
             break;
         }
     }
-    return plan->config.recover != 0;
-}
-
-static bool is_coded(const struct swarm *swarm, uint32_t node)
-{
-    const struct fb_config *config = &swarm->plan->config;
-    return config->erasure_data > 0 && swarm->nodes[node].view != NULL && !config->place_local &&
-           config->use_peers;
-}
-
-/* Nodes that must have it before a write of this node is answered. */
-static uint32_t copies_of(const struct swarm *swarm, uint32_t node, struct fb_key key)
-{
-    const struct fb_config *config = &swarm->plan->config;
-    const struct fb_view *view = swarm->nodes[node].view;
-    uint32_t count = 0, fragments = (uint32_t)(config->erasure_data + config->erasure_parity);
-    if (config->place_local || view == NULL)
-        return 1;
-    if (is_coded(swarm, node)) /* fewer members than fragments: one may have several */
-        return swarm->members_min >= fragments ? (uint32_t)config->write_quorum : 1;
-    for (uint32_t rank = 0; rank < config->replicas; rank++)
-        count += fb_view_owner(view, key, rank) != FB_NONE;
-    return count < config->write_quorum ? count : (uint32_t)config->write_quorum;
-}
-
-/* Does the node's drive have the block, as a header says and its words show? */
-static bool drive_has(const struct swarm *swarm, const struct swarm_node *host,
-                      const struct swarm_durable *durable)
-{
-    uint64_t cursor = 0;
-    struct fb_header header;
-    while (fb_header_scan(host->pages, host->chunks, &cursor, &header)) {
-        if (!fb_key_equal(header.key, durable->block.key))
-            continue;
-        const uint64_t *words = host->device + header.position / swarm->unit_bytes;
-        uint32_t count = swarm_units(swarm, header.size), i = 0;
-        while (i < count && words[i] == swarm_word(durable->content, i))
-            i++;
-        if (i == count && header.size == durable->block.size)
-            return true;
-    }
-    return false;
-}
-
-/* Nodes that have the whole block now, in memory or, for DEVICE, on their drives. */
-static uint32_t holders_of(const struct swarm *swarm, const struct swarm_durable *durable,
-                           uint32_t level)
-{
-    uint32_t count = 0;
-    for (uint32_t node = 0; node < swarm->plan->nodes; node++) {
-        const struct swarm_node *host = &swarm->nodes[node];
-        bool has = host->is_up && fb_node_holds(host->core, durable->block.key);
-        if (level == FB_LEVEL_DEVICE)
-            has = drive_has(swarm, host, durable);
-        count += has;
-    }
-    return count;
+    return true;
 }
 
 /* An answered write: what is promised from now on, and whether it is true now. */
@@ -168,28 +145,21 @@ void swarm_acked(struct swarm *swarm, const struct swarm_request *request)
     uint32_t node = request->what.node, level = swarm_level_of(&request->what);
     struct swarm_durable *durable = swarm_durable_find(swarm, &request->block);
     FB_ASSERT(durable != NULL);
-    uint32_t copies = level == FB_LEVEL_MEMORY ? 1 : copies_of(swarm, node, durable->block.key);
-    bool is_calm = request->crashes == swarm->crashes && !durable->is_forgotten;
-    bool is_true = drives_are_true(swarm->plan);
     durable->is_acked = true;
-    if (durable->crashes_max < request->crashes + copies)
-        durable->crashes_max = request->crashes + copies;
-    if (level == FB_LEVEL_DEVICE && is_true && !is_coded(swarm, node) &&
-        durable->drives_max < request->drives_lost + copies)
-        durable->drives_max = request->drives_lost + copies;
+    durable->is_torn = false;
+    uint32_t copies = swarm_copy_acked(swarm, durable, node);
     if (durable->is_stored)
         return;
-    swarm_judge(swarm, FB_SWARM_CHECK_level_holds, level != FB_LEVEL_ORIGIN,
+    swarm_judge(swarm, FB_SWARM_CHECK_level_holds,
+                fb_promise_medium((enum fb_level)level) != FB_MEDIUM_ORIGIN,
                 "write %u is answered, and the origin does not have it",
                 swarm_index(swarm, request));
-    bool is_countable = is_calm && !is_coded(swarm, node) &&
-                        (level == FB_LEVEL_REPLICATED || (level == FB_LEVEL_DEVICE && is_true));
-    if (!is_countable)
+    if (level == FB_LEVEL_MEMORY || durable->is_forgotten || swarm_is_coded(swarm, node))
         return;
-    uint32_t held = holders_of(swarm, durable, level);
-    swarm_judge(swarm, FB_SWARM_CHECK_level_holds, held >= copies,
+    uint32_t promised = swarm_promised(swarm, node, durable->block.key, level);
+    swarm_judge(swarm, FB_SWARM_CHECK_level_holds, copies >= promised,
                 "write %u of level %u is answered with %u nodes that have it, not %u",
-                swarm_index(swarm, request), level, held, copies);
+                swarm_index(swarm, request), level, copies, promised);
 }
 
 /* The fault has struck a digest. */
@@ -206,7 +176,7 @@ bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durabl
 {
     bool is_trusted = swarm->plan->config.erasure_data == 0 || !durable->is_doubtful;
     return durable->is_acked && !durable->is_forgotten && is_trusted &&
-           (swarm->crashes < durable->crashes_max || swarm->drives_lost < durable->drives_max);
+           swarm_has_copy(swarm, durable);
 }
 
 /* All is healed and quiet: what is kept is at the origin. */
@@ -217,15 +187,19 @@ void swarm_check_kept(struct swarm *swarm)
         if (durable->block.size == 0 || !durable->is_acked)
             continue;
         bool is_kept = swarm_is_kept(swarm, durable);
+        if (durable->is_doubtful && swarm->plan->config.erasure_data > 0)
+            swarm->result->softened[FB_SWARM_SOFTENING_doubted] = 1;
         if (!is_kept && !durable->is_stored)
             swarm_saw(swarm, FB_SWARM_SIGHT_lost_as_allowed);
-        if (is_kept && swarm->crashes > 0)
+        if (is_kept && durable->strikes > 0) {
             swarm_saw(swarm, FB_SWARM_SIGHT_kept_across_crash);
+            swarm->result->judged += swarm->phase == PHASE_SETTLE;
+        }
         swarm_judge(swarm, FB_SWARM_CHECK_acked_is_kept, durable->is_stored || !is_kept,
-                    "object %llu, offset %llu was acknowledged and is lost after %u crashes and "
-                    "%u lost drives; it is to outlast %u, or %u",
+                    "object %llu, offset %llu was acknowledged and is lost after %u of its holders "
+                    "were struck; in memory at nodes %x, on drives of %x",
                     (unsigned long long)durable->block.object,
-                    (unsigned long long)durable->block.offset, swarm->crashes, swarm->drives_lost,
-                    durable->crashes_max, durable->drives_max);
+                    (unsigned long long)durable->block.offset, durable->strikes, durable->in_memory,
+                    durable->on_drive);
     }
 }

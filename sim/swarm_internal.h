@@ -12,6 +12,7 @@
 #include "core/node.h"
 #include "core/panic.h"
 #include "sim/event_heap.h"
+#include "sim/promise.h"
 #include "sim/swarm.h"
 
 enum {
@@ -26,6 +27,8 @@ enum {
     SWARM_WRITTEN_OBJECTS = 16,
     SWARM_WRITTEN_BLOCKS = 8, /* of each */
     SWARM_VERSIONS = 4,
+    SWARM_VARIANTS = 2,    /* bytes that writers of one key may bring */
+    SWARM_HOLDS_MAX = 256, /* that a node is remembered to have heard of */
     SWARM_DURABLES_MAX = SWARM_WRITTEN_OBJECTS * SWARM_WRITTEN_BLOCKS * SWARM_VERSIONS,
     SWARM_NAMES = 4,
     SWARM_RANGES_MAX = 8,   /* of a gather; blocks of an object */
@@ -51,6 +54,7 @@ enum swarm_event_kind {
     SWARM_FAULT, /* index: of a fault that strikes once */
     SWARM_LATE,  /* op: a META_PUT takes effect after its answer */
     SWARM_RESTART,
+    SWARM_COPIES, /* detail: changes of members when it was queued */
     SWARM_DETECT,
     SWARM_PHASE
 };
@@ -62,7 +66,7 @@ struct swarm_event {
     uint32_t index;
     uint64_t detail;
     uint32_t next; /* free list */
-    uint32_t is_moved;
+    uint8_t is_moved, is_queued;
     union {
         struct fb_message message;
         struct fb_op op;
@@ -83,9 +87,19 @@ struct swarm_loan {
     uint32_t first, count; /* units */
 };
 
+/* A HOLD that a node has heard of: what its HELD will be of. */
+struct swarm_hold {
+    uint64_t ask_id;
+    uint32_t writer, level;
+    uint32_t durable;
+    uint32_t fragment; /* from 1 on; 0: the whole block */
+};
+
 struct swarm_node {
     struct fb_node *core;
+    struct fb_config config;       /* of this life */
     uint64_t *memory, *device;     /* a word a unit */
+    uint8_t *unflushed;            /* of each device unit: a loss of power may take it */
     struct fb_header_page **pages; /* of the device, by chunk */
     uint32_t chunks;               /* of the device */
     uint16_t *readers;             /* of each memory unit: ops and leases */
@@ -95,6 +109,7 @@ struct swarm_node {
     uint32_t life; /* times it began */
     bool is_up;
     bool is_drive_safe; /* when it restarts */
+    bool is_dead;       /* for good */
     bool was_tick;      /* its last step */
     uint32_t ops_open;
     uint64_t clock_ns; /* ahead of the swarm's */
@@ -108,6 +123,9 @@ struct swarm_node {
     struct swarm_loan loans[SWARM_LOANS_MAX];
     uint32_t loan_count;
     uint64_t filled_ns[SWARM_FILLED_MAX]; /* see swarm_tenant.c */
+    struct swarm_hold holds[SWARM_HOLDS_MAX];
+    uint32_t hold_count; /* ever; the last ones are kept */
+    uint32_t unscanned;  /* scans that failed since it started */
 };
 
 enum swarm_request_state {
@@ -129,20 +147,26 @@ struct swarm_request {
     struct fb_span span;
     bool must_succeed;
     bool was_refused;
-    uint32_t crashes, drives_lost; /* in the cluster when it was sent */
-    uint64_t known;                /* get_written: was stored; lookup, commit: a version; gather:
+    uint64_t known;      /* get_written: was stored; lookup, commit: a version; gather:
                                       items answered; pin: its end */
-    bool is_partial;               /* gather: an item failed */
-    struct fb_key value;           /* commit */
+    bool is_partial;     /* gather: an item failed */
+    struct fb_key value; /* commit */
 };
 
-/* A block of a durable write; size 0: nobody named it yet. See swarm_durable.c. */
+/* A block of a durable write; size 0: nobody named it yet. See swarm_durable.c, swarm_copies.c. */
 struct swarm_durable {
     struct fb_block block;
-    uint64_t content;
-    uint32_t crashes_max, drives_max; /* with so many in the cluster it may be lost */
+    uint64_t contents[SWARM_VARIANTS];
+    uint64_t stored;                        /* content at the origin */
+    uint32_t attempted;                     /* variants that somebody wrote, bit mask */
+    uint32_t in_memory, on_drive;           /* nodes that promised a copy there, bit masks */
+    uint32_t told[FB_SWARM_NODES_MAX];      /* of each holder: nodes that told it HELD, bit mask */
+    uint16_t fragments[FB_SWARM_NODES_MAX]; /* that each promised, bit masks */
+    uint8_t unread[FB_SWARM_NODES_MAX];     /* reads that failed since each started */
+    uint32_t strikes;                       /* at its holders, after it was acked */
     bool is_acked, is_stored, is_forgotten;
     bool is_doubtful; /* a digest of it was wrong: see swarm_is_kept */
+    bool is_torn;     /* fewer fragments were left than make it */
 };
 
 /* A name of the metadata store; see swarm_meta.c. */
@@ -166,6 +190,7 @@ struct swarm {
     uint32_t first_of_phase;                            /* request */
     uint32_t whole_node;                                /* PHASE_WHOLE: whose turn it is */
     uint32_t view_mask;                                 /* members that are up */
+    uint64_t view_changes;                              /* of members, and restarts */
     uint64_t view_first;                                /* use of views with which this run began */
     const struct fb_view *view;
     enum swarm_phase phase;
@@ -174,8 +199,6 @@ struct swarm {
     struct swarm_durable durables[SWARM_DURABLES_MAX];
     struct swarm_name names[SWARM_NAMES];
     struct fb_range ranges[SWARM_RANGES_MAX]; /* of the gather that is being asked */
-    uint32_t crashes, drives_lost;            /* so far */
-    uint32_t members_min;                     /* fewest that any view had */
     bool is_over;
     uint32_t fault_first[FB_SWARM_FAULT_COUNT + 1]; /* faults by kind, in fault_order */
     uint32_t fault_order[FB_SWARM_FAULTS_MAX];
@@ -199,7 +222,7 @@ uint64_t swarm_spread(struct swarm *swarm, uint32_t node, uint64_t typical_ns);
 /* swarm_node.c: the life of a node. */
 void swarm_node_open(struct swarm *swarm, uint32_t node);
 void swarm_node_close(struct swarm_node *host);
-void swarm_node_crash(struct swarm *swarm, uint32_t node);
+void swarm_node_crash(struct swarm *swarm, uint32_t node, enum fb_promise_fault cause);
 void swarm_node_restart(struct swarm *swarm, uint32_t node);
 void swarm_node_step(struct swarm *swarm, uint32_t node, const struct fb_event *event);
 void swarm_node_tick(struct swarm *swarm, uint32_t node);

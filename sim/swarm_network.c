@@ -40,6 +40,8 @@ void swarm_send(struct swarm *swarm, uint32_t node, const struct fb_op *op)
         return;
     if (op->message.kind == FB_MESSAGE_OFFER)
         swarm_loan_begin(swarm, node, &op->message, op->target);
+    if (op->message.kind == FB_MESSAGE_HELD)
+        swarm_copy_told(swarm, node, op->target, &op->message);
     if (swarm_is_cut(swarm, node, op->target) ||
         swarm_fault(swarm, FB_SWARM_FAULT_loss, node, op->target))
         return;
@@ -61,6 +63,7 @@ void swarm_deliver(struct swarm *swarm, struct swarm_event *event)
     if (event->life != host->life)
         swarm_saw(swarm, FB_SWARM_SIGHT_old_message);
     swarm_loan_end(swarm, event->node, &event->message);
+    swarm_copy_heard(swarm, event->node, &event->message);
     struct fb_event message = {.kind = FB_EVENT_MESSAGE, .message = event->message};
     message.message.keys = event->keys;
     swarm_node_step(swarm, event->node, &message);

@@ -27,12 +27,10 @@ uint64_t swarm_node_now_ns(const struct swarm *swarm, uint32_t node)
 static void node_begin(struct swarm *swarm, uint32_t node)
 {
     struct swarm_node *host = &swarm->nodes[node];
-    struct fb_config config = swarm->plan->config;
-    config.node = node;
-    uint64_t size_bytes = fb_node_size_bytes(&config);
+    uint64_t size_bytes = fb_node_size_bytes(&host->config);
     uint64_t seed = swarm_draw(swarm, node, UINT64_MAX);
     FB_ASSERT(size_bytes > 0);
-    enum fb_status status = fb_node_init(host->core, size_bytes, &config, seed);
+    enum fb_status status = fb_node_init(host->core, size_bytes, &host->config, seed);
     FB_ASSERT(status == FB_OK);
     swarm_poison(swarm, node, host->memory, host->memory_units);
     memset(host->readers, 0, host->memory_units * sizeof(*host->readers));
@@ -42,6 +40,7 @@ static void node_begin(struct swarm *swarm, uint32_t node)
     host->view = NULL;
     host->ops_open = 0;
     host->loan_count = 0;
+    host->hold_count = 0;
     host->tick_ns = FB_NEVER_NS;
     host->ready_ns = swarm->now_ns;
     swarm_view_tell(swarm, node, swarm_spread(swarm, node, swarm->plan->message_ns));
@@ -58,6 +57,9 @@ void swarm_node_open(struct swarm *swarm, uint32_t node)
     host->device_units = (uint32_t)(config->device_size_bytes / unit) + FB_UNITS_PER_CHUNK;
     host->memory = node_allocate(host->memory_units, sizeof(*host->memory));
     host->device = node_allocate(host->device_units, sizeof(*host->device));
+    host->config = *config;
+    host->config.node = node;
+    host->unflushed = node_allocate(host->device_units, sizeof(*host->unflushed));
     host->chunks = (uint32_t)(config->device_size_bytes / config->block_size_bytes);
     host->pages = node_allocate(host->chunks, sizeof(*host->pages));
     for (uint32_t i = 0; i < host->chunks; i++)
@@ -76,6 +78,7 @@ void swarm_node_close(struct swarm_node *host)
     free(host->core);
     free(host->memory);
     free(host->device);
+    free(host->unflushed);
     for (uint32_t i = 0; i < host->chunks; i++)
         free(host->pages[i]);
     free(host->pages);
@@ -84,20 +87,43 @@ void swarm_node_close(struct swarm_node *host)
     free(host->writers);
 }
 
-void swarm_node_crash(struct swarm *swarm, uint32_t node)
+/* It starts with other settings: smaller pools, half the memory, another policy. */
+static void node_change(struct swarm *swarm, uint32_t node)
+{
+    struct swarm_node *host = &swarm->nodes[node];
+    struct fb_config config = host->config;
+    uint64_t *const pools[] = {&config.dirty_max,   &config.fills_max,  &config.waiters_max,
+                               &config.puts_max,    &config.drains_max, &config.device_writes_max,
+                               &config.matches_max, &config.retries_max};
+    for (uint32_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+        if (swarm_draw(swarm, node, 2) == 0)
+            *pools[i] = (*pools[i] + 1) / 2;
+    }
+    uint64_t chunks = config.memory_size_bytes / config.block_size_bytes;
+    if (swarm_draw(swarm, node, 2) == 0)
+        config.memory_size_bytes = (chunks + 1) / 2 * config.block_size_bytes;
+    config.policy = swarm_draw(swarm, node, FB_POLICY_COUNT);
+    bool is_smaller = fb_node_size_bytes(&config) <= fb_node_size_bytes(&swarm->plan->config);
+    if (fb_config_fault(&config) == NULL && is_smaller)
+        host->config = config;
+}
+
+void swarm_node_crash(struct swarm *swarm, uint32_t node, enum fb_promise_fault cause)
 {
     struct swarm_node *host = &swarm->nodes[node];
     if (!host->is_up)
         return;
     swarm->result->faults[FB_SWARM_FAULT_crash]++;
-    swarm->crashes++;
     if (host->ops_open > 0)
         swarm_saw(swarm, FB_SWARM_SIGHT_crash_with_ops);
     if (host->loan_count > 0)
         swarm_saw(swarm, FB_SWARM_SIGHT_crash_while_lending);
     swarm_saw_stats(swarm, node);
+    swarm_drive_crash(swarm, node, cause == FB_PROMISE_power_cut);
     host->is_up = false;
     host->life++;
+    swarm->view_changes++;
+    swarm_copies_strike(swarm, node, cause);
     swarm_request_lost(swarm, node);
     if (swarm->plan->detect_ns < FB_NEVER_NS)
         swarm_push(swarm, swarm->now_ns + swarm->plan->detect_ns, SWARM_DETECT, node);
@@ -105,14 +131,15 @@ void swarm_node_crash(struct swarm *swarm, uint32_t node)
 
 void swarm_node_restart(struct swarm *swarm, uint32_t node)
 {
-    if (swarm->nodes[node].is_up)
-        return;
     struct swarm_node *host = &swarm->nodes[node];
+    if (host->is_up || host->is_dead)
+        return;
     host->life++;
-    bool is_drive_lost = swarm_draw(swarm, node, 4) == 0 && !host->is_drive_safe;
-    swarm->drives_lost += is_drive_lost;
-    for (uint32_t i = 0; is_drive_lost && i < host->chunks; i++)
-        memset(host->pages[i], 0, sizeof(*host->pages[i]));
+    swarm->view_changes++;
+    swarm_drive_restart(swarm, node);
+    swarm_copies_restart(swarm, node);
+    if (swarm_fault(swarm, FB_SWARM_FAULT_settings, node, FB_NONE))
+        node_change(swarm, node);
     node_begin(swarm, node);
     if (!(swarm->view_mask >> node & 1))
         swarm_view_change(swarm, swarm->view_mask | 1u << node);

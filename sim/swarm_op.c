@@ -65,8 +65,10 @@ static void device_begin(struct swarm *swarm, struct swarm_event *event, uint64_
     if (!swarm_place(swarm, node, &event->op.source, FB_REGION_DEVICE, &first))
         return;
     bool is_read = event->op.kind == FB_OP_READ;
-    if (is_read && swarm_fault(swarm, FB_SWARM_FAULT_read_error, node, FB_NONE))
+    if (is_read && swarm_fault(swarm, FB_SWARM_FAULT_read_error, node, FB_NONE)) {
         event->status = FB_IO;
+        swarm_copy_unread(swarm, node, &event->op.block);
+    }
     if (!is_read && swarm_fault(swarm, FB_SWARM_FAULT_write_error, node, FB_NONE))
         event->status = FB_IO;
     if (!is_read && swarm_fault(swarm, FB_SWARM_FAULT_device_full, node, FB_NONE))
@@ -116,30 +118,10 @@ static void pull_begin(struct swarm *swarm, struct swarm_event *event, uint64_t 
 static void compute_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns)
 {
     *delay_ns = 1 + swarm_draw(swarm, event->node, 20000);
-    if (swarm_fault(swarm, FB_SWARM_FAULT_digest_error, event->node, FB_NONE))
+    if (swarm_fault(swarm, FB_SWARM_FAULT_digest_error, event->node, FB_NONE)) {
         event->status = FB_IO;
-}
-
-/* MARK: one in 16 is lost, as in a crash (R16). */
-static void header_settle(struct swarm *swarm, uint32_t node, const struct fb_op *op)
-{
-    uint32_t first;
-    if (!swarm_place(swarm, node, &op->source, FB_REGION_DEVICE, &first))
-        return;
-    if (swarm_draw(swarm, node, 16) > 0)
-        fb_header_settle(swarm->nodes[node].pages[first / FB_UNITS_PER_CHUNK], swarm->unit_bytes,
-                         op->source.offset);
-}
-
-/* SCAN, when it is done. */
-static void header_scan(struct swarm *swarm, const struct swarm_event *event, struct fb_done *done)
-{
-    struct swarm_node *host = &swarm->nodes[event->node];
-    done->next = event->op.source.offset;
-    if (done->status != FB_OK)
-        return;
-    if (!fb_header_scan(host->pages, host->chunks, &done->next, &done->header))
-        *done = (struct fb_done){.op_id = done->op_id, .status = FB_ABSENT};
+        swarm_copy_unread(swarm, event->node, &event->op.block);
+    }
 }
 
 static void scan_begin(struct swarm *swarm, uint32_t node, const struct fb_op *op)
@@ -149,8 +131,10 @@ static void scan_begin(struct swarm *swarm, uint32_t node, const struct fb_op *o
                                 .life = swarm->nodes[node].life,
                                 .op = *op,
                                 .is_moved = true};
-    if (swarm_fault(swarm, FB_SWARM_FAULT_read_error, node, FB_NONE))
+    if (swarm_fault(swarm, FB_SWARM_FAULT_read_error, node, FB_NONE)) {
         event.status = FB_IO;
+        swarm_copies_unscanned(swarm, node);
+    }
     swarm_push_again(swarm, &event, swarm->now_ns + device_delay_ns(swarm, node));
     swarm->nodes[node].ops_open++;
 }
@@ -186,7 +170,7 @@ void swarm_op(struct swarm *swarm, uint32_t node, const struct fb_op *op)
         return;
     }
     if (op->kind == FB_OP_MARK) {
-        header_settle(swarm, node, op);
+        swarm_drive_mark(swarm, node, op);
         return;
     }
     if (op->kind == FB_OP_SCAN) {
@@ -269,37 +253,23 @@ static void read_move(struct swarm *swarm, struct swarm_event *event)
         return;
     uint32_t count = swarm_units(swarm, event->op.span.size);
     uint32_t unit = (uint32_t)swarm_draw(swarm, event->node, count);
+    swarm_copy_unread(swarm, event->node, &event->op.block);
     host->memory[event->op.span.offset / swarm->unit_bytes + unit] ^= 1u << 7;
 }
 
-/* Writes go to the device in one piece at the end, if at all. */
-static void write_move(struct swarm *swarm, struct swarm_event *event)
-{
-    struct swarm_node *host = &swarm->nodes[event->node];
-    uint32_t node = event->node;
-    uint32_t count = swarm_units(swarm, event->op.span.size);
-    uint32_t at = (uint32_t)(event->op.source.offset / swarm->unit_bytes);
-    const uint64_t *source = host->memory + event->op.span.offset / swarm->unit_bytes;
-    if (event->kind == SWARM_HALF || swarm_fault(swarm, FB_SWARM_FAULT_lost_write, node, FB_NONE))
-        return;
-    if (swarm_fault(swarm, FB_SWARM_FAULT_torn_write, node, FB_NONE))
-        count /= 2;
-    if (swarm_fault(swarm, FB_SWARM_FAULT_misdirected_write, node, FB_NONE))
-        at = (uint32_t)swarm_draw(swarm, node, host->device_units - count + 1);
-    for (uint32_t i = 0; i < count; i++)
-        host->device[at + i] = source[i];
-}
-
-/* What nobody has stored there the origin does not have. */
+/* What nobody has stored there the origin does not have. An object is read as it was at first. */
 static void fetch_move(struct swarm *swarm, struct swarm_event *event)
 {
     const struct fb_block *block = &event->op.block;
     const struct swarm_durable *durable = swarm_durable_find(swarm, block);
     bool is_written = block->object >= SWARM_WRITTEN_FIRST;
-    if (is_written && (durable == NULL || !durable->is_stored))
+    if (is_written && (durable == NULL || !durable->is_stored)) {
         event->status = FB_ABSENT;
-    else
-        move_words(swarm, event, NULL, swarm_content(block->object, block->offset));
+        return;
+    }
+    if (event->kind == SWARM_HALF)
+        event->offered = is_written ? durable->stored : swarm_content(block->object, block->offset);
+    move_words(swarm, event, NULL, event->offered);
 }
 
 /* One that broke off has stored its bytes, or has not. */
@@ -336,7 +306,7 @@ static void op_move(struct swarm *swarm, struct swarm_event *event)
     else if (event->op.kind == FB_OP_READ)
         read_move(swarm, event);
     else if (event->op.kind == FB_OP_WRITE)
-        write_move(swarm, event);
+        swarm_drive_write(swarm, event);
 }
 
 static bool is_meta(const struct swarm_event *event)
@@ -366,6 +336,7 @@ static uint64_t op_digest(struct swarm *swarm, const struct swarm_event *event)
     if (!swarm_fault(swarm, FB_SWARM_FAULT_digest_wrong, event->node, FB_NONE))
         return digest;
     swarm_doubt(swarm, &event->op.block);
+    swarm_copy_unread(swarm, event->node, &event->op.block);
     return digest ^ swarm_draw(swarm, event->node, UINT64_MAX);
 }
 
@@ -395,13 +366,10 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
     if (event->op.kind == FB_OP_DIGEST && event->status == FB_OK)
         done.done.digest = op_digest(swarm, event);
     if (event->op.kind == FB_OP_SCAN)
-        header_scan(swarm, event, &done.done);
+        swarm_drive_scan(swarm, event, &done.done);
     if (is_meta(event))
         done.done.record = event->record;
-    if (event->op.kind == FB_OP_WRITE && event->status == FB_OK) {
-        const struct fb_header header = fb_header_of_write(&event->op);
-        fb_header_put(host->pages[header.position / swarm->unit_bytes / FB_UNITS_PER_CHUNK],
-                      swarm->unit_bytes, &header);
-    }
+    if (event->op.kind == FB_OP_WRITE && event->status == FB_OK)
+        swarm_drive_written(swarm, event->node, &event->op);
     swarm_node_step(swarm, event->node, &done);
 }

@@ -7,41 +7,13 @@
  * The atlas: a setting without digests is given benign faults only and loans that outlast every
  * delay, and wrong digests are given to settings that try every source of a block, unless the plan
  * is to be beyond the atlas. */
-#include "sim/swarm_internal.h"
-
-#include "core/random.h"
+#include "sim/swarm_draw.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { US = 1000, MS = 1000000, REQUESTS_MAX = 600, BLOCKS_MAX = 200 };
-
-static uint64_t below(struct fb_random *random, uint64_t bound)
-{
-    return fb_random_below(random, bound);
-}
-
-static bool one_in(struct fb_random *random, uint64_t count)
-{
-    return below(random, count) == 0;
-}
-
-static uint64_t pick(struct fb_random *random, uint32_t count, const uint64_t *values)
-{
-    return values[below(random, count)];
-}
-
-/* Between min and max, every order of magnitude as likely as the others. */
-static uint64_t log_between(struct fb_random *random, uint64_t min, uint64_t max)
-{
-    uint64_t spans = 0;
-    while (min << (spans + 1) <= max && spans < 62)
-        spans++;
-    uint64_t low = min << below(random, spans + 1);
-    uint64_t value = low + below(random, low);
-    return value < max ? value : max;
-}
+enum { REQUESTS_MAX = 600, REQUESTS_LONG = 3000, BLOCKS_MAX = 200 };
 
 /* Settings that the lines below do not name: usually the default, at times small, at times the
  * least, so that a setting that is new to the core is varied as well. */
@@ -153,8 +125,6 @@ static void draw_config(struct fb_random *random, bool is_beyond, uint32_t nodes
     config->check_digest = is_beyond ? one_in(random, 2) : !one_in(random, 8);
     config->use_peers = !one_in(random, 32);
     config->keep_peer_blocks = !one_in(random, 4);
-    if (!config->check_digest && !is_beyond)
-        config->lend_ns = config->lend_ns + (uint64_t)60000 * MS;
     FB_ASSERT(fb_config_fault(config) == NULL);
 }
 
@@ -208,7 +178,9 @@ static void draw_request(struct fb_random *random, const struct fb_swarm_plan *p
         request->verb == FB_SWARM_VERB_forget) {
         request->object %= SWARM_WRITTEN_OBJECTS;
         request->size = swarm_block_size(plan, block ^ UINT64_C(1) << 32);
-        request->count = (uint32_t)below(random, SWARM_VERSIONS * FB_LEVEL_VOLATILE);
+        uint32_t kinds = SWARM_VERSIONS * FB_LEVEL_VOLATILE;
+        uint32_t variants = fb_mix(plan->seed + 1) % 4 == 0 ? SWARM_VARIANTS : 1;
+        request->count = (uint32_t)below(random, (uint64_t)kinds * variants);
         return;
     }
     if (request->verb == FB_SWARM_VERB_lookup || request->verb == FB_SWARM_VERB_commit)
@@ -232,7 +204,8 @@ static void draw_requests(struct fb_random *random, struct fb_swarm_plan *plan)
             shares[i] += 8;
         total += shares[i];
     }
-    plan->request_count = (uint32_t)log_between(random, 20, REQUESTS_MAX);
+    uint64_t most = one_in(random, 16) ? REQUESTS_LONG : REQUESTS_MAX;
+    plan->request_count = (uint32_t)log_between(random, 20, most);
     plan->requests = calloc(plan->request_count, sizeof(*plan->requests));
     FB_ASSERT(plan->requests != NULL);
     for (uint32_t i = 0; i < plan->request_count; i++) {
@@ -287,22 +260,62 @@ static void draw_fault(struct fb_random *random, const struct fb_swarm_plan *pla
         fault->nodes = plan->nodes < 32 ? (1u << plan->nodes) - 1 : UINT32_MAX;
 }
 
+/* So few that the others are more than half. */
+static uint32_t draw_minority(struct fb_random *random, uint32_t nodes)
+{
+    uint32_t mask = 0, count = nodes > 2 ? 1 + (uint32_t)below(random, (nodes - 1) / 2) : 0;
+    while (count-- > 0)
+        mask |= 1u << below(random, nodes);
+    return mask;
+}
+
 static void draw_faults(struct fb_random *random, struct fb_swarm_plan *plan)
 {
     bool is_trusting = !plan->config.check_digest && !plan->is_beyond;
     bool is_hasty = plan->config.retries_max <= FB_RANKS_MAX && !plan->is_beyond;
     uint64_t rarity = pick(random, 4, (const uint64_t[]){2, 3, 6, 12});
+    uint64_t windows_max = one_in(random, 8) ? 9 : 3;
     if (one_in(random, 16))
         return; /* no faults at all: the settings alone must do */
     for (uint32_t kind = 0; kind < FB_SWARM_FAULT_COUNT; kind++) {
         bool is_lying = fb_swarm_fault_class(kind) == FB_SWARM_LYING;
         bool is_lasting = kind == FB_SWARM_FAULT_digest_wrong;
-        if (!one_in(random, rarity) || (is_trusting && is_lying) || (is_hasty && is_lasting))
+        bool is_death = kind == FB_SWARM_FAULT_death;
+        if (!one_in(random, is_death ? 8 : rarity))
             continue;
-        uint32_t windows = 1 + (uint32_t)below(random, 3);
-        for (uint32_t i = 0; i < windows && plan->fault_count < FB_SWARM_FAULTS_MAX; i++)
-            draw_fault(random, plan, kind, &plan->faults[plan->fault_count++]);
+        if (is_trusting && is_lying)
+            plan_soften(plan, FB_SWARM_SOFTENING_no_lies);
+        else if (is_hasty && is_lasting)
+            plan_soften(plan, FB_SWARM_SOFTENING_no_wrong_digests);
+        if ((is_trusting && is_lying) || (is_hasty && is_lasting))
+            continue;
+        uint32_t windows = is_death ? 1 : 1 + (uint32_t)below(random, windows_max);
+        for (uint32_t i = 0; i < windows && plan->fault_count < FB_SWARM_FAULTS_MAX; i++) {
+            struct fb_swarm_fault *fault = &plan->faults[plan->fault_count++];
+            draw_fault(random, plan, kind, fault);
+            if (is_death)
+                fault->nodes = draw_minority(random, plan->nodes);
+        }
     }
+}
+
+static bool plan_has(const struct fb_swarm_plan *plan, enum fb_swarm_fault_kind kind)
+{
+    for (uint32_t i = 0; i < plan->fault_count; i++) {
+        if (plan->faults[i].kind == kind)
+            return true;
+    }
+    return false;
+}
+
+/* At least so much; noted when it was less. */
+static void raise_to(struct fb_swarm_plan *plan, uint64_t *value, uint64_t least,
+                     enum fb_swarm_softening softening)
+{
+    if (*value >= least)
+        return;
+    *value = least;
+    plan_soften(plan, softening);
 }
 
 /* A reader that gives up before any answer can reach it, and may not try again often enough to get
@@ -310,22 +323,36 @@ static void draw_faults(struct fb_random *random, struct fb_swarm_plan *plan)
  * every peer for dead within a round trip, comes to its end only after hours. */
 static void keep_possible(struct fb_swarm_plan *plan)
 {
+    struct fb_config *config = &plan->config;
     uint64_t answer_ns = 40 * plan->message_ns + 20 * plan->step_ns;
-    bool is_patient = plan->config.retries_max > FB_RANKS_MAX;
-    uint64_t hedge_ns = is_patient ? answer_ns / 10 : answer_ns;
-    if (!plan->is_beyond && plan->config.hedge_ns < hedge_ns)
-        plan->config.hedge_ns = hedge_ns;
+    bool is_patient = config->retries_max > FB_RANKS_MAX;
+    if (!config->check_digest && !plan->is_beyond) {
+        config->lend_ns += (uint64_t)60000 * MS;
+        plan_soften(plan, FB_SWARM_SOFTENING_long_loans);
+    }
+    if (!plan->is_beyond)
+        raise_to(plan, &config->hedge_ns, is_patient ? answer_ns / 10 : answer_ns,
+                 FB_SWARM_SOFTENING_patient_reads);
     /* Asking an owner thousands of times, while its origin takes its time or it pauses after a
      * failure (64 times backoff_ns), shows nothing new, and a run has a limit of events. */
-    uint64_t slow_ns = plan->origin_ns / 100 + 8 * plan->config.backoff_ns;
-    if (plan->config.wait_ns < slow_ns)
-        plan->config.wait_ns = slow_ns;
+    raise_to(plan, &config->wait_ns, plan->origin_ns / 100 + 8 * config->backoff_ns,
+             FB_SWARM_SOFTENING_patient_waits);
     /* The same of a writer whose holders have to pull the bytes, and to write them. */
     uint64_t hold_ns = answer_ns + 20 * (plan->pull_ns + plan->device_ns) + MS;
-    uint64_t tries = plan->config.retries_max + 1;
-    if (!plan->is_beyond && plan->config.hold_ns < hold_ns / tries)
-        plan->config.hold_ns = hold_ns / tries;
-    plan->config.orphan_ns = swarm_limit_ns(plan); /* what can be mended is by then */
+    uint64_t tries = config->retries_max + 1;
+    if (!plan->is_beyond)
+        raise_to(plan, &config->hold_ns, hold_ns / tries, FB_SWARM_SOFTENING_patient_holds);
+    config->orphan_ns = swarm_limit_ns(plan); /* what can be mended is by then */
+}
+
+/* Whoever makes a block of fragments is named by the view: it must hear of deaths. */
+static void keep_judged(struct fb_swarm_plan *plan)
+{
+    bool is_coded = plan->config.erasure_data > 0;
+    if (!plan_has(plan, FB_SWARM_FAULT_death) || !is_coded || plan->detect_ns < FB_NEVER_NS)
+        return;
+    plan->detect_ns = (uint64_t)100 * MS;
+    plan_soften(plan, FB_SWARM_SOFTENING_deaths_told);
 }
 
 static void draw_tenant(struct fb_random *random, struct fb_swarm_plan *plan)
@@ -354,6 +381,9 @@ struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
     draw_tenant(&random, plan);
     draw_requests(&random, plan);
     draw_faults(&random, plan);
+    if (one_in(&random, 4))
+        swarm_plan_aim(&random, plan);
+    keep_judged(plan);
     return plan;
 }
 

@@ -43,6 +43,7 @@ struct swarm_event *swarm_push(struct swarm *swarm, uint64_t at_ns, enum swarm_e
     event->index = 0;
     event->detail = 0;
     event->is_moved = 0;
+    event->is_queued = 1;
     FB_ASSERT(at_ns >= swarm->now_ns);
     fb_event_heap_push(&swarm->heap, at_ns, swarm->sequence++ << COOKIE_BITS | index);
     return event;
@@ -55,6 +56,7 @@ void swarm_push_again(struct swarm *swarm, const struct swarm_event *event, uint
     uint32_t next = copy->next;
     *copy = *event;
     copy->next = next;
+    copy->is_queued = 1;
 }
 
 /* Longest that a node may take to answer: all its tries, each with every patience it has, and with
@@ -96,6 +98,15 @@ static void phase_set(struct swarm *swarm, enum swarm_phase phase)
     swarm->first_of_phase = swarm->request_count;
 }
 
+/* A write that waits for a node that is dead, and that the view still names, can not succeed. */
+static bool after_must(struct swarm *swarm, const struct fb_swarm_request *what)
+{
+    bool is_dead = false;
+    for (uint32_t node = 0; node < swarm->plan->nodes; node++)
+        is_dead = is_dead || (swarm->nodes[node].is_dead && (swarm->view_mask >> node & 1u));
+    return !is_dead || what->verb != FB_SWARM_VERB_write;
+}
+
 /* Requests like the plan's own, from every node, each of which must succeed. */
 static void after_begin(struct swarm *swarm)
 {
@@ -103,13 +114,23 @@ static void after_begin(struct swarm *swarm)
     phase_set(swarm, PHASE_AFTER);
     for (uint32_t i = 0; i < plan->after * plan->nodes && plan->request_count > 0; i++) {
         uint32_t node = i % plan->nodes;
+        if (swarm->nodes[node].is_dead)
+            continue;
         uint32_t like = (uint32_t)swarm_draw(swarm, node, plan->request_count);
         struct fb_swarm_request what = plan->requests[like];
         what.node = node;
         what.at_ns = swarm->now_ns + swarm_draw(swarm, node, plan->after * plan->origin_ns + 1);
         what.hold_ns = swarm_draw(swarm, node, plan->message_ns + 1);
-        swarm_request_add(swarm, &what, true);
+        swarm_request_add(swarm, &what, after_must(swarm, &what));
     }
+}
+
+/* The next node from this one on that is not dead for good; plan->nodes: there is none. */
+static uint32_t living_from(const struct swarm *swarm, uint32_t node)
+{
+    while (node < swarm->plan->nodes && swarm->nodes[node].is_dead)
+        node++;
+    return node;
 }
 
 static uint32_t whole_blocks(const struct fb_config *config)
@@ -123,7 +144,7 @@ static uint32_t whole_blocks(const struct fb_config *config)
 static void whole_begin(struct swarm *swarm, uint32_t node)
 {
     const struct fb_swarm_plan *plan = swarm->plan;
-    uint32_t count = whole_blocks(&plan->config);
+    uint32_t count = whole_blocks(&swarm->nodes[node].config);
     phase_set(swarm, PHASE_WHOLE);
     swarm->whole_node = node;
     for (uint32_t i = 0; i < count; i++) {
@@ -152,8 +173,9 @@ static void whole_end(struct swarm *swarm)
     uint32_t count = swarm->request_count;
     for (uint32_t i = swarm->first_of_phase; i < count; i++)
         swarm_request_release(swarm, i, swarm->requests[i].tries);
-    if (swarm->whole_node + 1 < swarm->plan->nodes)
-        whole_begin(swarm, swarm->whole_node + 1);
+    uint32_t next = living_from(swarm, swarm->whole_node + 1);
+    if (next < swarm->plan->nodes)
+        whole_begin(swarm, next);
     else
         phase_set(swarm, PHASE_END);
 }
@@ -197,6 +219,14 @@ static void phase_overdue(struct swarm *swarm)
                 (unsigned long long)swarm->limit_ns / 1000000);
 }
 
+static void saw_dead(struct swarm *swarm)
+{
+    for (uint32_t node = 0; node < swarm->plan->nodes; node++) {
+        if (swarm->nodes[node].is_dead)
+            swarm_saw(swarm, FB_SWARM_SIGHT_settled_with_dead);
+    }
+}
+
 static void phase_step(struct swarm *swarm)
 {
     uint32_t node;
@@ -208,6 +238,7 @@ static void phase_step(struct swarm *swarm)
         break;
     case PHASE_SETTLE:
         if (is_quiet) {
+            saw_dead(swarm);
             swarm_check_kept(swarm);
             swarm_check_quota(swarm);
             after_begin(swarm);
@@ -217,7 +248,7 @@ static void phase_step(struct swarm *swarm)
         break;
     case PHASE_AFTER:
         if (is_quiet)
-            whole_begin(swarm, 0);
+            whole_begin(swarm, living_from(swarm, 0));
         else if (is_late)
             phase_overdue(swarm);
         break;
@@ -238,6 +269,27 @@ static void phase_step(struct swarm *swarm)
         phase_poll(swarm);
 }
 
+static bool fault_stops(uint32_t kind)
+{
+    return kind == FB_SWARM_FAULT_crash || kind == FB_SWARM_FAULT_power_cut ||
+           kind == FB_SWARM_FAULT_death;
+}
+
+static void node_stop(struct swarm *swarm, uint32_t node, const struct fb_swarm_fault *fault)
+{
+    struct swarm_node *host = &swarm->nodes[node];
+    enum fb_promise_fault cause = FB_PROMISE_crash;
+    if (fault->kind == FB_SWARM_FAULT_power_cut)
+        cause = FB_PROMISE_power_cut;
+    if (fault->kind == FB_SWARM_FAULT_death)
+        cause = FB_PROMISE_death;
+    swarm->result->faults[fault->kind] += fault->kind != FB_SWARM_FAULT_crash; /* counts itself */
+    host->is_drive_safe = cause == FB_PROMISE_power_cut;
+    host->is_dead = cause == FB_PROMISE_death;
+    swarm_node_crash(swarm, node, cause);
+    swarm_push(swarm, fault->until_ns, SWARM_RESTART, node);
+}
+
 static void fault_strike(struct swarm *swarm, uint32_t index)
 {
     const struct fb_swarm_fault *fault = &swarm->plan->faults[index];
@@ -245,12 +297,8 @@ static void fault_strike(struct swarm *swarm, uint32_t index)
         struct swarm_node *host = &swarm->nodes[node];
         if (!(fault->nodes >> node & 1) || !host->is_up)
             continue;
-        bool is_cut = fault->kind == FB_SWARM_FAULT_power_cut;
-        if (fault->kind == FB_SWARM_FAULT_crash || is_cut) {
-            swarm->result->faults[FB_SWARM_FAULT_power_cut] += is_cut;
-            host->is_drive_safe = is_cut;
-            swarm_node_crash(swarm, node);
-            swarm_push(swarm, fault->until_ns, SWARM_RESTART, node);
+        if (fault_stops(fault->kind)) {
+            node_stop(swarm, node, fault);
         } else if (fault->kind == FB_SWARM_FAULT_pause) {
             swarm->result->faults[fault->kind]++;
             host->ready_ns = fault->until_ns > host->ready_ns ? fault->until_ns : host->ready_ns;
@@ -304,6 +352,10 @@ static void dispatch(struct swarm *swarm, struct swarm_event *event, uint64_t at
     case SWARM_RESTART:
         swarm_node_restart(swarm, event->node);
         return;
+    case SWARM_COPIES:
+        if (event->detail == swarm->view_changes)
+            swarm_check_copies(swarm);
+        return;
     case SWARM_DETECT:
         if (!host->is_up && event->life == host->life)
             swarm_view_change(swarm, swarm->view_mask & ~(1u << event->node));
@@ -321,10 +373,8 @@ static void run_open(struct swarm *swarm)
     swarm->unit_bytes =
         (plan->config.block_size_bytes + FB_UNITS_PER_CHUNK - 1) / FB_UNITS_PER_CHUNK;
     swarm->limit_ns = swarm_limit_ns(plan);
-    swarm->members_min = plan->nodes;
     swarm->event_free = FB_NONE;
-    swarm->request_max =
-        plan->request_count + plan->nodes * (plan->after + whole_blocks(&plan->config));
+    swarm->request_max = plan->request_count + plan->nodes * (plan->after + WHOLE_BLOCKS_MAX);
     swarm->requests = calloc(swarm->request_max + 1, sizeof(*swarm->requests));
     FB_ASSERT(swarm->requests != NULL);
     swarm_fault_order(swarm);
@@ -337,7 +387,8 @@ static void run_open(struct swarm *swarm)
         const struct fb_swarm_fault *fault = &plan->faults[i];
         bool is_moment =
             fault->kind == FB_SWARM_FAULT_crash || fault->kind == FB_SWARM_FAULT_power_cut ||
-            fault->kind == FB_SWARM_FAULT_pause || fault->kind == FB_SWARM_FAULT_clock_jump;
+            fault->kind == FB_SWARM_FAULT_death || fault->kind == FB_SWARM_FAULT_pause ||
+            fault->kind == FB_SWARM_FAULT_clock_jump;
         if (is_moment)
             swarm_push(swarm, fault->from_ns, SWARM_FAULT, 0)->index = i;
     }
@@ -367,11 +418,14 @@ void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm
     swarm->plan = plan;
     swarm->result = result;
     swarm->trace = trace;
+    for (uint32_t i = 0; i < FB_SWARM_SOFTENING_COUNT; i++)
+        result->softened[i] = plan->softened >> i & 1u;
     run_open(swarm);
     while (!swarm->is_over) {
         struct fb_event_heap_entry next = fb_event_heap_pop(&swarm->heap);
         uint32_t index = (uint32_t)(next.cookie & ((1u << COOKIE_BITS) - 1));
         struct swarm_event event = swarm->events[index];
+        swarm->events[index].is_queued = 0;
         swarm->events[index].next = swarm->event_free;
         swarm->event_free = index;
         swarm->now_ns = next.at_ns;

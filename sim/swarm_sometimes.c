@@ -16,6 +16,12 @@ static const struct row sights[] = {
 #undef SIGHT_ROW
 };
 
+static const struct row softenings[] = {
+#define SOFTENING_ROW(name, help) {#name, help},
+    FB_SWARM_SOFTENINGS(SOFTENING_ROW)
+#undef SOFTENING_ROW
+};
+
 static const struct row counters[] = {
 #define COUNTER_ROW(name, unit, help) {#name, help},
     FB_COUNTERS(COUNTER_ROW)
@@ -56,6 +62,18 @@ const char *fb_swarm_sometimes_help(uint32_t index)
     if (index < REASONS_AT)
         return counters[index - COUNTERS_AT].help;
     return index < STATUSES_AT ? "reason of a read's reply" : "status of a reply";
+}
+
+const char *fb_swarm_softening_name(uint32_t softening)
+{
+    FB_ASSERT(softening < FB_SWARM_SOFTENING_COUNT);
+    return softenings[softening].name;
+}
+
+const char *fb_swarm_softening_help(uint32_t softening)
+{
+    FB_ASSERT(softening < FB_SWARM_SOFTENING_COUNT);
+    return softenings[softening].help;
 }
 
 void swarm_saw(struct swarm *swarm, enum fb_swarm_sight sight)

@@ -47,6 +47,8 @@ void swarm_check_quota(struct swarm *swarm)
     for (uint32_t node = 0; node < plan->nodes; node++) {
         if (!tenant_is_on(plan) || plan->tenant_quota_bytes == 0)
             return;
+        if (swarm->nodes[node].is_dead)
+            continue;
         uint64_t bytes = fb_node_tenant_bytes(swarm->nodes[node].core, THE_TENANT);
         swarm_judge(swarm, FB_SWARM_CHECK_quota_kept, bytes <= plan->tenant_quota_bytes,
                     "node %u has %llu bytes of a tenant that may have %llu", node,

@@ -200,6 +200,8 @@ static void judge_get(struct swarm *swarm, struct swarm_request *request,
                      "request %u for %u bytes got %llu", id, request->block.size,
                      (unsigned long long)reply->span.size))
         return;
+    if (request->what.verb == FB_SWARM_VERB_get_written)
+        swarm_durable_read(swarm, request, &reply->span);
     swarm_judge(
         swarm, FB_SWARM_CHECK_right_bytes, swarm_holds(swarm, &reply->span, request->content),
         "request %u for block %u of object %u got other bytes (reason %s)", id, request->what.index,
@@ -337,8 +339,6 @@ void swarm_request_send(struct swarm *swarm, uint32_t index)
     event.request =
         (struct fb_request){.request_id = index | (uint64_t)request->tries << TRY_SHIFT};
     request->life = host->life;
-    request->crashes = swarm->crashes;
-    request->drives_lost = swarm->drives_lost;
     request->state = REQUEST_OPEN;
     rows[request->what.verb].ask(swarm, request, &event.request);
     event.request.block = request->block;

@@ -94,10 +94,11 @@ void swarm_view_change(struct swarm *swarm, uint32_t up_mask)
     if (swarm->view != NULL && swarm->requests_open > 0)
         swarm_saw(swarm, FB_SWARM_SIGHT_view_changed);
     swarm->view = view;
+    swarm->view_changes++;
+    if (plan->repair_ns > 0)
+        swarm_push(swarm, swarm->now_ns + plan->repair_ns, SWARM_COPIES, 0)->detail =
+            swarm->view_changes;
     swarm->view_mask = up_mask;
-    uint32_t members = (uint32_t)__builtin_popcount(up_mask);
-    if (members < swarm->members_min)
-        swarm->members_min = members;
     for (uint32_t node = 0; node < plan->nodes; node++) {
         if (swarm->nodes[node].is_up)
             swarm_view_tell(swarm, node, swarm_spread(swarm, node, 4 * plan->message_ns));

@@ -106,6 +106,36 @@ static void load_of_other_spellings_reads_them(void **state)
     assert_true(training.shuffle_samples);
 }
 
+static void load_of_dimensions_goes_before_the_length(void **state)
+{
+    (void)state;
+    load_text("model: plugin_default\n"
+              "dataset: {record_length_bytes: 1000, num_files_train: 3, record_dims: [1000, 20],\n"
+              "  record_element_type: float32}\n" TRAIN);
+    assert_string_equal(error.text, "");
+    assert_string_equal(training.model, "plugin_default");
+    assert_true(training.record_length_bytes == 80000);
+    load_text("dataset: {num_files_train: 3, record_dims: [7]}\n" TRAIN);
+    assert_string_equal(error.text, "");
+    assert_true(training.record_length_bytes == 7);
+    load_text("dataset: {num_files_train: 3, record_dims: [x]}\n" TRAIN);
+    assert_line_holds(error.text, "record_dims");
+}
+
+static void load_of_what_would_change_the_run_is_refused_by_name(void **state)
+{
+    (void)state;
+    load_text(NEEDED "train: {computation_time: 0.5, total_training_steps: 10}\n");
+    assert_line_holds(error.text, "total_training_steps: 10: a limit on steps is not modelled");
+    load_text(NEEDED "train: {computation_time: 0.5, total_training_steps: -1}\n");
+    assert_string_equal(error.text, "");
+    load_text("dataset: {record_length_bytes: 1000, record_length_bytes_stdev: 1001,\n"
+              "  num_files_train: 3}\n" TRAIN);
+    assert_line_holds(error.text, "record_length_bytes_stdev: is above the mean length");
+    load_text("dataset: {record_length_bytes: 1, num_files_train: 4294967296}\n" TRAIN);
+    assert_line_holds(error.text, "num_files_train");
+}
+
 static void load_of_wrong_files_names_line_key_and_remedy(void **state)
 {
     (void)state;
@@ -191,6 +221,9 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(load_of_prefetch_size_divides_by_workers, begin, end),
         cmocka_unit_test_setup_teardown(load_of_other_spellings_reads_them, begin, end),
+        cmocka_unit_test_setup_teardown(load_of_dimensions_goes_before_the_length, begin, end),
+        cmocka_unit_test_setup_teardown(load_of_what_would_change_the_run_is_refused_by_name, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(load_of_wrong_files_names_line_key_and_remedy, begin, end),
         cmocka_unit_test_setup_teardown(load_of_missing_file_says_so, begin, end),
         cmocka_unit_test_setup_teardown(load_of_public_files_reads_what_trains, begin, end),

@@ -7,6 +7,13 @@
 
 enum { ASSIGNMENTS_MAX = 64 };
 
+static int assignments_refuse(void)
+{
+    fprintf(stderr, "forebay doctor: --set: at most %d settings: put the others into the config\n",
+            ASSIGNMENTS_MAX);
+    return FB_EXIT_USAGE;
+}
+
 int fb_command_doctor(int argc, char **argv)
 {
     static const struct option table[] = {{"config", required_argument, NULL, 'c'},
@@ -22,6 +29,8 @@ int fb_command_doctor(int argc, char **argv)
             config = optarg;
         else if (option == 's' && count < ASSIGNMENTS_MAX)
             assignments[count++] = optarg;
+        else if (option == 's')
+            return assignments_refuse();
         else
             return FB_EXIT_USAGE; /* getopt has said why */
     }

@@ -42,6 +42,13 @@ struct options {
     bool is_check, is_drain, may_discard_owed;
 };
 
+static int assignments_refuse(void)
+{
+    fprintf(stderr, "forebayd: --set: at most %d settings: put the others into the config\n",
+            ASSIGNMENTS_MAX);
+    return EXIT_USAGE;
+}
+
 /* Returns the exit code, or -1 to go on. */
 static int options_parse(int argc, char **argv, struct options *options)
 {
@@ -69,6 +76,8 @@ static int options_parse(int argc, char **argv, struct options *options)
             options->may_discard_owed = true;
         else if (option == 's' && options->assignment_count < ASSIGNMENTS_MAX)
             options->assignments[options->assignment_count++] = optarg;
+        else if (option == 's')
+            return assignments_refuse();
         else
             return EXIT_USAGE; /* getopt has said why */
     }

@@ -1,6 +1,8 @@
 /* See page.h. */
 #include "hw/page.h"
 
+#include "hw/log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -12,4 +14,6 @@ void fb_page_put(struct fb_page *page, const char *format, ...)
     va_end(arguments);
     if (length > 0 && (uint32_t)length < page->size - page->used)
         page->used += (uint32_t)length;
+    else if (length != 0 && page->left_out++ == 0)
+        fb_log(FB_LOG_WARNING, "page_cut", "size=%u used=%u", page->size, page->used);
 }

@@ -1,5 +1,5 @@
 /* Text that is put together line by line in a buffer of fixed size; a line that does not fit is
- * left out. */
+ * left out, and the log says so. */
 #ifndef FB_HW_PAGE_H
 #define FB_HW_PAGE_H
 
@@ -8,6 +8,7 @@
 struct fb_page {
     char *text;
     uint32_t size, used;
+    uint32_t left_out; /* lines */
 };
 
 void fb_page_put(struct fb_page *page, const char *format, ...)

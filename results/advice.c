@@ -111,6 +111,10 @@ const char *fb_advice_text(const struct fb_results *results, char *text, size_t 
         struct way *way = name != NULL ? way_of(ways, &count, name) : NULL;
         if (way != NULL)
             way_add(way, &results->points[p]);
+        if (way == NULL && name != NULL) {
+            snprintf(text, size, "No advice: more than %d ways of placement.", WAYS_MAX);
+            return text;
+        }
     }
     const struct way *safe = way_best(ways, count, true), *even = way_best(ways, count, false);
     if (count < 2 || safe == NULL || even == NULL)

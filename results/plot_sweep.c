@@ -119,6 +119,7 @@ static void write_curves(struct sweep_sheet *sheet, const struct fb_results *res
                                                     "#E69F00", "#56B4E9", "#555555"};
     char names[CURVES_MAX][128];
     uint32_t curves = 0;
+    bool is_cut = false;
     double least = INFINITY, most = 0;
     for (uint32_t p = 0; p < results->point_count; p++) {
         char curve[128];
@@ -131,7 +132,11 @@ static void write_curves(struct sweep_sheet *sheet, const struct fb_results *res
             c++;
         if (c == curves && curves < CURVES_MAX)
             snprintf(names[curves++], sizeof(names[0]), "%s", curve);
+        else if (c == curves)
+            is_cut = true;
     }
+    if (is_cut)
+        fputs("set key title 'the first of them; summary.json has all'\n", sheet->script.stream);
     fputs("set xlabel noenhanced ", sheet->script.stream);
     fb_plot_text(sheet->script.stream, results->points[0].parameters[axis].name);
     fputs("\n", sheet->script.stream);

@@ -65,10 +65,13 @@ static void print_table(const struct fb_results *results)
 {
     const char *metrics[COLUMNS_MAX];
     char text[48];
-    uint32_t count = 0;
-    for (uint32_t i = 0; fb_metric_headlines[i] != NULL && count < COLUMNS_MAX; i++) {
-        if (is_telling(results, fb_metric_headlines[i]))
+    uint32_t count = 0, left = 0;
+    for (uint32_t i = 0; fb_metric_headlines[i] != NULL; i++) {
+        bool is_column = is_telling(results, fb_metric_headlines[i]);
+        if (is_column && count < COLUMNS_MAX)
             metrics[count++] = fb_metric_headlines[i];
+        else
+            left += is_column;
     }
     print_header(&results->points[0], metrics, count);
     for (uint32_t p = 0; p < results->point_count; p++) {
@@ -81,6 +84,8 @@ static void print_table(const struct fb_results *results)
         }
         printf("\n");
     }
+    if (left > 0)
+        printf("%u more columns: summary.json\n", left);
 }
 
 void fb_results_print(const struct fb_results *results)

@@ -219,8 +219,8 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
 static void add_entities(const struct world *world, struct fb_run *run)
 {
     uint32_t nodes = world->scenario->nodes < ENTITIES_MAX ? world->scenario->nodes : ENTITIES_MAX;
-    run->entities =
-        calloc((size_t)nodes * 5 + 2 * world->scenario->origin.accounts, sizeof(*run->entities));
+    run->entities = calloc((size_t)nodes * 5 + 2 * world->scenario->origin.accounts + 1,
+                           sizeof(*run->entities));
     for (uint32_t i = 0; i < nodes && run->entities != NULL; i++) {
         const struct host *host = &world->hosts[i];
         struct fb_stats stats;
@@ -237,6 +237,12 @@ static void add_entities(const struct world *world, struct fb_run *run)
             *row = rows[r];
             snprintf(row->entity, sizeof(row->entity), "node %u", i);
         }
+    }
+    if (nodes < world->scenario->nodes && run->entities != NULL) {
+        struct fb_entity_row *row = &run->entities[run->entity_count++];
+        snprintf(row->entity, sizeof(row->entity), "nodes from %u on", nodes);
+        row->name = "left_out";
+        row->value = world->scenario->nodes - nodes;
     }
     for (uint32_t i = 0; i < world->scenario->origin.accounts && run->entities != NULL; i++) {
         struct fb_entity_row *row = &run->entities[run->entity_count++];

@@ -197,6 +197,9 @@ class Start(Case):
         self.assertEqual(run(program("forebayd")).returncode, 2)
         self.assertEqual(run(program("forebayd"), "--nonsense").returncode, 2)
 
+    def test_settings_beyond_the_table_are_refused(self):
+        self.fails(2, "at most 64 settings", *["log=info"] * 65)
+
     def test_missing_origin_is_named(self):
         self.fails(1, "origin.path", "origin.path=" + self.path("nowhere"))
 

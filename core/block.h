@@ -62,4 +62,29 @@ struct fb_range {
     uint32_t offset, size; /* within the block */
 };
 
+/* What must be true of a durable write when its client is answered. */
+enum fb_level {
+    FB_LEVEL_MEMORY,     /* in this node's memory; lost with it until others hold it */
+    FB_LEVEL_REPLICATED, /* in the memory of write_quorum nodes */
+    FB_LEVEL_DEVICE,     /* on a device of write_quorum nodes */
+    FB_LEVEL_ORIGIN,     /* at the origin */
+    FB_LEVEL_VOLATILE,   /* nothing is promised; between nodes only: a KV block for others to use */
+    FB_LEVEL_COUNT
+};
+
+/* Of a block under an erasure code; see R13. */
+struct fb_fragments {
+    uint32_t data_count, parity_count;
+    uint32_t size;    /* bytes of each */
+    uint32_t present; /* DECODE: bitmap of those whose bytes are at hand */
+    uint64_t offset[FB_FRAGMENTS_MAX];
+};
+
+/* To the origin's object of a name; see R18. */
+struct fb_change {
+    uint64_t version; /* whose blocks */
+    uint64_t size;    /* of the object, bytes */
+    uint64_t limit, shown;
+};
+
 #endif

@@ -87,6 +87,8 @@ const char *fb_config_fault(const struct fb_config *config)
     FB_ASSERT(config->block_size_bytes > 0);
     if (config->node >= FB_NONE)
         return "node";
+    if (config->records > 0 && (config->names_max < 4 || config->metas_max < 2))
+        return config->metas_max < 2 ? "metas_max" : "names_max";
     uint64_t chunks_max = UINT32_MAX / FB_UNITS_PER_CHUNK - 1;
     if (config->memory_size_bytes < config->block_size_bytes ||
         config->memory_size_bytes / config->block_size_bytes > chunks_max)

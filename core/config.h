@@ -85,6 +85,15 @@ enum fb_config_unit {
       "ranges of all gathers at once; more: BUSY") \
     X(gather_window, FB_UNIT_COUNT, 16, 1, 65535, "fills of one gather at once") \
     X(metas_max, FB_UNIT_COUNT, 16, 0, 1024, "lookups and commits at once; more: BUSY") \
+    X(names_max, FB_UNIT_COUNT, 0, 0, 65535, \
+      "names that are looked up, committed, removed and finished at once; more: BUSY") \
+    X(records, FB_UNIT_COUNT, 0, 0, 2, \
+      "forebayd sets it: 1: names have records in a metadata store; 2: unfinished ones are " \
+      "finished from here") \
+    X(name_list_ns, FB_UNIT_NS, UINT64_C(3000000000), 1000, UINT64_C(600000000000), \
+      "pause between looks through the store's list of unfinished names") \
+    X(name_tombstone_ns, FB_UNIT_NS, UINT64_C(10000000000), 0, UINT64_C(600000000000), \
+      "time after a removal in which an object of before it stays hidden") \
     X(tenants_max, FB_UNIT_COUNT, 8, 0, 1024, "tenants with limits of their own; 0: none") \
     X(pins_max, FB_UNIT_COUNT, 64, 0, 65535, "pinned blocks at once; more: BUSY") \
     X(leaves_first, FB_UNIT_FLAG, 0, 0, 1, \

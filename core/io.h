@@ -41,6 +41,20 @@
  *      until somebody helps. Readers, and writers who wait for the origin, hear it at once; what is
  *      owed stays owed, and its STORE is tried again, seldom. is_final in DONE of a FETCH: the
  *      driver has asked as often as it may; the core does not ask once more for these readers.
+ *  R18 An origin's object changes by ops that say what was seen. ORIGIN_COMMIT shows the blocks of
+ *      a version as the object, with the time of change `shown`, unless an object later than
+ *      `limit` is there: CONFLICT, and DONE says which; OK: shown is there; BUSY: blocks are
+ *      missing yet. ORIGIN_REMOVE removes what is left of the version's blocks, and the object
+ *      unless it is later than `limit` or, where `shown` is not 0, another than that; one that
+ *      stays, or is not there, is OK, too. ORIGIN_STAT: OK or ABSENT; `order` is the time that
+ *      versions are compared by, 0: this one has none, and is earlier than any limit but 0;
+ *      `written`: the version that it was shown as, should it be one of ours. All may be repeated,
+ *      by several nodes at once. IO, TIMEOUT, GONE, THROTTLED: nothing is known.
+ *  R19 META_LIST gives the first unfinished record by key, from block.key on, with its key; its
+ *      record may be an older one. CORRUPT: it is none that a node could have made; ABSENT: there
+ *      is none.
+ *  R20 Time of day comes with requests and with DONE of META_LIST (wall_ns, since 1970; 0: before).
+ *      It may be wrong, leap, and differ from node to node: it makes versions, and orders nothing.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
@@ -94,6 +108,13 @@ enum fb_request_kind {
     FB_REQUEST_PIN,      /* block, ttl_ns: kept in memory that long; the reply's lease ends it */
     FB_REQUEST_UNPIN,    /* lease; no reply */
     FB_REQUEST_FORGET,   /* block.key: nobody wants it any more, drained or not */
+    /* Names, see name.c; block.key: of the name. */
+    FB_REQUEST_NAME_READ,   /* record: as last heard of, or 0; what does the store say? */
+    FB_REQUEST_NAME_LOOK,   /* record: as last heard of, or 0; what does it mean? */
+    FB_REQUEST_NAME_BEGIN,  /* record, wall_ns: which version may be written, over which record? */
+    FB_REQUEST_NAME_COMMIT, /* record: the one that BEGIN saw, with new facts; replaced */
+    FB_REQUEST_NAME_REMOVE, /* wall_ns */
+    FB_REQUEST_NAME_ASK, /* version: BUSY: it is still to be shown by the origin; OK: it is not */
 };
 
 struct fb_request {
@@ -111,37 +132,25 @@ struct fb_request {
     struct fb_key parent; /* GET, PUT of a chain's block: the one before it; 0, 0: none */
     uint64_t quota_bytes; /* TENANT; 0: none */
     uint64_t ttl_ns;      /* TENANT: 0: for ever; PIN */
+    uint64_t wall_ns;     /* NAME_BEGIN, NAME_REMOVE (R20) */
+    uint64_t replaced;    /* NAME_COMMIT: version of the object that it takes the place of */
+    uint64_t version;     /* NAME_ASK: of the object */
 };
 
 struct fb_reply {
     uint64_t request_id;
-    uint32_t status;      /* enum fb_status */
-    uint32_t reason;      /* enum fb_reason */
-    uint32_t source;      /* node that the bytes came from; FB_NONE: the origin */
-    uint32_t match_count; /* MATCH: keys in the prefix */
-    uint32_t item;        /* GATHER: which range, from 0; FB_NONE: the request was refused */
-    uint32_t reserved;
+    uint32_t status;       /* enum fb_status */
+    uint32_t reason;       /* enum fb_reason */
+    uint32_t source;       /* node that the bytes came from; FB_NONE: the origin */
+    uint32_t match_count;  /* MATCH: keys in the prefix */
+    uint32_t item;         /* GATHER: which range, from 0; FB_NONE: the request was refused */
+    uint32_t is_old;       /* NAME_LOOK: the store is silent; it is as last heard of */
     uint64_t lease;        /* GET, GATHER: to be given back with RELEASE; PIN: with UNPIN */
     struct fb_span span;   /* GET, GATHER: the lent bytes */
-    struct fb_meta record; /* LOOKUP, COMMIT */
-};
-
-/* What must be true of a durable write when its client is answered. */
-enum fb_level {
-    FB_LEVEL_MEMORY,     /* in this node's memory; lost with it until others hold it */
-    FB_LEVEL_REPLICATED, /* in the memory of write_quorum nodes */
-    FB_LEVEL_DEVICE,     /* on a device of write_quorum nodes */
-    FB_LEVEL_ORIGIN,     /* at the origin */
-    FB_LEVEL_VOLATILE,   /* nothing is promised; between nodes only: a KV block for others to use */
-    FB_LEVEL_COUNT
-};
-
-/* Of a block under an erasure code; see R13. */
-struct fb_fragments {
-    uint32_t data_count, parity_count;
-    uint32_t size;    /* bytes of each */
-    uint32_t present; /* DECODE: bitmap of those whose bytes are at hand */
-    uint64_t offset[FB_FRAGMENTS_MAX];
+    struct fb_meta record; /* LOOKUP, COMMIT, NAME_*: as it is in the store */
+    uint64_t version;      /* NAME_*: of the object */
+    uint64_t size;         /* NAME_LOOK: of the object */
+    uint64_t replaced;     /* NAME_BEGIN: version of the object that is there */
 };
 
 enum fb_message_kind {
@@ -209,6 +218,14 @@ struct fb_done {
     union {
         struct fb_meta record;   /* META_GET, META_PUT */
         struct fb_header header; /* SCAN */
+        struct {                 /* META_LIST (R19) */
+            struct fb_meta record;
+            struct fb_key key;
+            uint64_t wall_ns;
+        } listed;
+        struct { /* ORIGIN_*: what is there (R18) */
+            uint64_t version, order, written, size;
+        } origin;
     };
 };
 
@@ -225,22 +242,26 @@ struct fb_event {
 };
 
 enum fb_op_kind {
-    FB_OP_REPLY,    /* reply; fire and forget, as the next two */
-    FB_OP_SEND,     /* message to node target (R6) */
-    FB_OP_MARK,     /* source: a device span; its header is not OWED any more (R16) */
-    FB_OP_READ,     /* device span -> memory span */
-    FB_OP_WRITE,    /* memory span -> device span */
-    FB_OP_FLUSH,    /* device's volatile cache */
-    FB_OP_DISCARD,  /* device span */
-    FB_OP_PULL,     /* source span of a peer (or of the client) -> memory span, one-sided */
-    FB_OP_FETCH,    /* block of an origin object -> memory span */
-    FB_OP_STORE,    /* memory span -> block of an origin object */
-    FB_OP_META_GET, /* record of block.key: OK or ABSENT */
-    FB_OP_META_PUT, /* record of block.key, compare-and-swap (R15) */
-    FB_OP_DIGEST,   /* of the memory span; DONE carries it */
-    FB_OP_ENCODE,   /* memory span -> parity fragments (R13) */
-    FB_OP_DECODE,   /* fragments -> memory span (R13) */
-    FB_OP_SCAN,     /* a header of the device, from the cursor source.offset on (R16) */
+    FB_OP_REPLY,         /* reply; fire and forget, as the next two */
+    FB_OP_SEND,          /* message to node target (R6) */
+    FB_OP_MARK,          /* source: a device span; its header is not OWED any more (R16) */
+    FB_OP_READ,          /* device span -> memory span */
+    FB_OP_WRITE,         /* memory span -> device span */
+    FB_OP_FLUSH,         /* device's volatile cache */
+    FB_OP_DISCARD,       /* device span */
+    FB_OP_PULL,          /* source span of a peer (or of the client) -> memory span, one-sided */
+    FB_OP_FETCH,         /* block of an origin object -> memory span */
+    FB_OP_STORE,         /* memory span -> block of an origin object */
+    FB_OP_META_GET,      /* record of block.key: OK or ABSENT */
+    FB_OP_META_PUT,      /* record of block.key, compare-and-swap (R15) */
+    FB_OP_DIGEST,        /* of the memory span; DONE carries it */
+    FB_OP_ENCODE,        /* memory span -> parity fragments (R13) */
+    FB_OP_DECODE,        /* fragments -> memory span (R13) */
+    FB_OP_SCAN,          /* a header of the device, from the cursor source.offset on (R16) */
+    FB_OP_META_LIST,     /* an unfinished record, from block.key on (R19) */
+    FB_OP_ORIGIN_STAT,   /* the object of block.key (R18), as the next two */
+    FB_OP_ORIGIN_COMMIT, /* change */
+    FB_OP_ORIGIN_REMOVE, /* change */
     FB_OP_COUNT
 };
 
@@ -257,7 +278,8 @@ struct fb_op {
             struct fb_block block;
             union {
                 struct fb_meta record; /* META_PUT: the expected version, the new value and size */
-                struct {               /* WRITE: of the block's header */
+                struct fb_change change;
+                struct { /* WRITE: of the block's header */
                     uint64_t digest;
                     uint32_t header_state; /* enum fb_header_state */
                 };

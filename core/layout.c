@@ -31,11 +31,14 @@
     X(fragments_offset, N(fragments) * sizeof(struct fragment)) \
     X(codes_offset, N(codes) * sizeof(struct code)) \
     X(mends_offset, N(mends) * sizeof(struct mend)) \
-    X(timer_offset, FB_TIMER_SIZE_BYTES(N(fills) * FB_ATTEMPTS_MAX + N(matches) + N(puts) + \
-                                        N(gathers) + N(metas) + TIMERS_SINGLE + N(mends)))
+    X(names_offset, N(names) * sizeof(struct name)) \
+    X(bad_names_offset, N(names) * sizeof(struct bad_name)) \
+    X(timer_offset, \
+      FB_TIMER_SIZE_BYTES(N(fills) * FB_ATTEMPTS_MAX + N(matches) + N(puts) + N(gathers) + \
+                          N(metas) + TIMERS_SINGLE + N(mends) + N(names)))
 
-/* The oldest loan, the drain, the pins, the scan's pause. */
-enum { TIMERS_SINGLE = 4 };
+/* The oldest loan, the drain, the pins, the scan's pause, the list of unfinished names. */
+enum { TIMERS_SINGLE = 5 };
 
 /* The scale preset (fb_config_init_scale): 64 chunks and 128 blocks a tier. */
 enum {
@@ -59,6 +62,7 @@ enum {
     SCALE_fragments = 0,
     SCALE_codes = 0,
     SCALE_mends = 0,
+    SCALE_names = 0,
     SCALE_SIZE_BYTES_MAX = 64 * 1024
 };
 
@@ -75,7 +79,7 @@ struct counts {
     uint64_t memory_chunks, memory_entries, device_chunks, device_entries;
     uint64_t fills, waiters, lends, device_writes, matches, puts, dirty;
     uint64_t gathers, gather_ranges, metas, tenants, leaves_first, pins;
-    uint64_t fragments, codes, mends;
+    uint64_t fragments, codes, mends, names;
 };
 
 static uint64_t count_entries(uint64_t given, uint64_t chunks, uint64_t least)
@@ -107,6 +111,7 @@ static struct counts counts_of(const struct fb_config *config)
         .tenants = config->tenants_max,
         .leaves_first = config->leaves_first,
         .pins = config->pins_max,
+        .names = config->names_max,
     };
     if (config->erasure_data > 0) {
         counts.fragments = config->dirty_max + config->fills_max;
@@ -253,6 +258,8 @@ enum fb_status fb_node_init(struct fb_node *node, uint64_t size_bytes,
     }
     fb_timer_init(node_timer(node), timer_count(node));
     node_init_pools(node);
+    for (uint32_t i = 0; i < config->names_max; i++)
+        node_names(node)[i].generation = generation_first(node);
     FB_ASSERT(fb_node_deadline_ns(node) == 0);
     return FB_OK;
 }

@@ -14,7 +14,7 @@
  * ours at the version that we would have made, we won; if another's is there, we lost. When there
  * are more versions since, ours may have been the first of them: nobody can tell. Then, and when
  * the store stays silent, the client hears TIMEOUT and knows no more than that: it looks up. */
-#include "flows.h"
+#include "name_flows.h"
 
 enum { META_FREE, META_GET, META_PUT, META_CHECK, META_PAUSE };
 
@@ -52,27 +52,51 @@ static void meta_send(struct step *step, uint32_t index, uint8_t state)
         node->stats.meta_gets++;
 }
 
+/* FB_NONE: all are in use. */
+static uint32_t meta_take(struct fb_node *node, struct fb_key key, const struct fb_meta *record,
+                          bool is_commit)
+{
+    uint32_t index = 0;
+    while (index < node->config.metas_max && node_metas(node)[index].state != META_FREE)
+        index++;
+    if (index == node->config.metas_max)
+        return FB_NONE;
+    struct meta *meta = &node_metas(node)[index];
+    *meta = (struct meta){.key = key,
+                          .record = *record,
+                          .generation = meta->generation,
+                          .state = META_PAUSE,
+                          .is_commit = is_commit,
+                          .name = FB_NONE};
+    node->metas_used++;
+    FB_ASSERT(node->metas_used <= node->config.metas_max);
+    return index;
+}
+
 static void meta_begin(struct step *step, const struct fb_request *request, bool is_commit)
 {
     struct fb_node *node = step->node;
-    uint32_t index = 0;
     FB_ASSERT(step_room(step) > 0);
-    while (index < node->config.metas_max && node_metas(node)[index].state != META_FREE)
-        index++;
-    if (index == node->config.metas_max) {
+    uint32_t index = meta_take(node, request->block.key, &request->record, is_commit);
+    if (index == FB_NONE) {
         const struct fb_meta nothing = {.version = 0};
         meta_reply(step, request->request_id, FB_BUSY, &nothing);
         return;
     }
-    struct meta *meta = &node_metas(node)[index];
-    *meta = (struct meta){.request_id = request->request_id,
-                          .key = request->block.key,
-                          .record = request->record,
-                          .generation = meta->generation,
-                          .state = META_PAUSE,
-                          .is_commit = is_commit};
-    node->metas_used++;
+    node_metas(node)[index].request_id = request->request_id;
     meta_send(step, index, is_commit ? META_PUT : META_GET);
+}
+
+bool meta_of_name(struct step *step, uint32_t name, const struct fb_meta *record, bool is_commit)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(name < node->config.names_max);
+    uint32_t index = meta_take(node, node_names(node)[name].key, record, is_commit);
+    if (index == FB_NONE)
+        return false;
+    node_metas(node)[index].name = name;
+    meta_send(step, index, is_commit ? META_PUT : META_GET);
+    return true;
 }
 
 void lookup_request(struct step *step, const struct fb_request *request)
@@ -99,9 +123,12 @@ static void meta_end(struct step *step, uint32_t index, enum fb_status status,
     fb_timer_cancel(node_timer(node), timer_of_meta(node, index));
     if (meta->is_commit && status == FB_CONFLICT)
         node->stats.meta_conflicts++;
-    meta_reply(step, meta->request_id, status, record);
     meta->state = META_FREE;
     node->metas_used--;
+    if (meta->name == FB_NONE)
+        meta_reply(step, meta->request_id, status, record);
+    else
+        name_recorded(step, meta->name, status, record);
 }
 
 /* Again after a pause, or the end. */

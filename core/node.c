@@ -1,5 +1,6 @@
 /* The node's step: dispatches an event to its flow, then answers waiters with the room that is left
  * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
+#include "name_flows.h"
 #include "sane.h"
 
 static void node_request(struct step *step, const struct fb_request *request)
@@ -43,6 +44,14 @@ static void node_request(struct step *step, const struct fb_request *request)
         return;
     case FB_REQUEST_FORGET:
         forget_request(step, request);
+        return;
+    case FB_REQUEST_NAME_READ:
+    case FB_REQUEST_NAME_LOOK:
+    case FB_REQUEST_NAME_BEGIN:
+    case FB_REQUEST_NAME_COMMIT:
+    case FB_REQUEST_NAME_REMOVE:
+    case FB_REQUEST_NAME_ASK:
+        name_request(step, request);
         return;
     }
     get_refuse(step, request->request_id, FB_INVALID);
@@ -102,7 +111,7 @@ static void node_done(struct step *step, const struct fb_done *done)
 {
     uint32_t class = id_class(done->op_id);
     FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE || class == ID_DRAIN || class == ID_META ||
-              class == ID_CODE || class == ID_SCAN);
+              class == ID_CODE || class == ID_SCAN || class == ID_NAME || class == ID_LIST);
     FB_ASSERT(done->status < FB_STATUS_COUNT);
     if (class == ID_ATTEMPT)
         attempt_done(step, id_index(done->op_id), done);
@@ -114,6 +123,10 @@ static void node_done(struct step *step, const struct fb_done *done)
         recover_done(step, done);
     else if (class == ID_META)
         meta_done(step, id_index(done->op_id), done);
+    else if (class == ID_NAME)
+        name_done(step, id_index(done->op_id), done);
+    else if (class == ID_LIST)
+        collect_done(step, done);
     else
         device_write_done(step, id_index(done->op_id), id_generation(done->op_id),
                           (enum fb_status)done->status);
@@ -126,6 +139,7 @@ static void node_start(struct step *step)
     step->node->started_ns = step->node->now_ns;
     step->node->is_started = 1;
     recover_start(step);
+    collect_start(step->node);
 }
 
 static void node_tick(struct step *step)
@@ -155,8 +169,12 @@ static void node_tick(struct step *step)
             pin_timer(node);
         else if (id == timer_of_recover(node))
             recover_timer(step);
-        else
+        else if (id < timer_of_list(node))
             mend_timer(step, id - timer_of_mend(node, 0));
+        else if (id == timer_of_list(node))
+            collect_timer(step);
+        else
+            name_timer(step, id - timer_of_name(node, 0));
     }
 }
 
@@ -245,6 +263,7 @@ bool fb_node_is_idle(const struct fb_node *node)
            node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
            node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0 &&
            node->ranges_used == 0 && node->metas_used == 0 && node->mends_used == 0 &&
+           node->names_used == 0 && node->name_ops == 0 && !node->is_listing &&
            !recover_is_running(node);
 }
 
@@ -311,6 +330,7 @@ void fb_node_check(const struct fb_node *node)
     origin_check(state);
     gather_check(state);
     meta_check(state);
+    name_check(state);
     tenant_check(state);
     branch_check(state);
     pin_check(state);

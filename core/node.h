@@ -61,6 +61,27 @@ _Bool fb_node_owes(struct fb_node *node, uint64_t object);
 
 /* Is it still looking for what was on the drive before it started? */
 _Bool fb_node_is_recovering(const struct fb_node *node);
+/* Names whose commit or removal the origin does not show yet, and that this node is to see to. */
+uint32_t fb_node_unfinished_names(const struct fb_node *node);
+
+/* Is something done about the name of this key? While it is, its driver remembers the name. */
+_Bool fb_node_has_name(const struct fb_node *node, struct fb_key key);
+
+/* Is this version of it still to be shown by the origin, by this node? */
+_Bool fb_node_finishes_name(const struct fb_node *node, struct fb_key key, uint64_t version);
+
+/* A name that cannot be finished; see name_collect.c. */
+struct fb_bad_name {
+    struct fb_key key;
+    uint64_t version; /* of the object */
+    uint32_t status;  /* enum fb_status: why */
+};
+
+/* How many there are; unfinished ones, too. */
+uint32_t fb_node_bad_names(const struct fb_node *node);
+
+/* The index-th slot of them, below names_max; false: it is empty. */
+_Bool fb_node_bad_name(const struct fb_node *node, uint32_t index, struct fb_bad_name *bad);
 
 /* Bytes of this node's memory that a tenant's blocks take, those that are being read included; 0:
  * no such tenant. */

@@ -14,6 +14,7 @@
 #define FB_CORE_RECORDS_H
 
 #include "coded.h"
+#include "name_records.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -239,7 +240,8 @@ struct meta { /* a lookup or a commit; see meta.c */
     uint8_t state;
     uint8_t is_commit;
     uint8_t is_unsure; /* a PUT was not answered */
-    uint8_t reserved[5];
+    uint8_t reserved;
+    uint32_t name; /* for whom, see name.c; FB_NONE: for a client */
 };
 
 struct tag {                /* what else is known of a memory entry; see tenant.c */

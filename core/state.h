@@ -25,6 +25,7 @@ struct fb_node {
     uint64_t matches_offset, puts_offset, dirty_offset, gathers_offset, ranges_offset, metas_offset;
     uint64_t tags_offset, tenants_offset, branches_offset, pins_offset;
     uint64_t fragments_offset, codes_offset, mends_offset, timer_offset;
+    uint64_t names_offset, bad_names_offset;
     uint32_t memory_entries_max, device_entries_max;
     uint32_t fill_free, waiter_free, lend_free, write_free;
     uint32_t work_head, work_tail; /* fills with waiters to answer */
@@ -50,6 +51,12 @@ struct fb_node {
     uint32_t recover_pauses;                                   /* in a row */
     uint32_t recover_rounds, recover_missed, recover_owed_missed;
     uint64_t recover_cursor;
+    struct fb_key list_from; /* see name_collect.c */
+    uint32_t list_generation, list_pass;
+    uint32_t is_listing;
+    uint32_t names_used, jobs_used, name_ops; /* ops to the origin */
+    uint32_t left_used, left_seen;            /* unfinished ones without a job; of this pass */
+    uint32_t bad_used, bad_next;
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
     struct pace answer_pace;                     /* of answers to asks, as if each had 1 MiB */
@@ -87,11 +94,13 @@ STATE_ACCESSOR(struct pin, node_pins, pins_offset)
 STATE_ACCESSOR(struct fragment, node_fragments, fragments_offset)
 STATE_ACCESSOR(struct code, node_codes, codes_offset)
 STATE_ACCESSOR(struct mend, node_mends, mends_offset)
+STATE_ACCESSOR(struct name, node_names, names_offset)
+STATE_ACCESSOR(struct bad_name, node_bad_names, bad_names_offset)
 STATE_ACCESSOR(struct fb_timer, node_timer, timer_offset)
 #undef STATE_ACCESSOR
 
 /* Timer ids: attempts first, then matches, the oldest loan, puts, the drain, gathers, metas, the
- * pins' earliest end, the scan's pause, mends. */
+ * pins' earliest end, the scan's pause, mends, the list of unfinished names, names. */
 static inline uint32_t timer_of_match(const struct fb_node *node, uint32_t match)
 {
     return (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX + match;
@@ -143,9 +152,19 @@ static inline uint32_t mend_count(const struct fb_node *node)
     return node->config.erasure_data > 0 ? (uint32_t)node->config.mends_max : 0;
 }
 
-static inline uint32_t timer_count(const struct fb_node *node)
+static inline uint32_t timer_of_list(const struct fb_node *node)
 {
     return timer_of_mend(node, mend_count(node));
+}
+
+static inline uint32_t timer_of_name(const struct fb_node *node, uint32_t name)
+{
+    return timer_of_list(node) + 1 + name;
+}
+
+static inline uint32_t timer_count(const struct fb_node *node)
+{
+    return timer_of_name(node, (uint32_t)node->config.names_max);
 }
 
 /* Ids that leave the node: class, index, generation. */
@@ -159,7 +178,9 @@ enum id_class {
     ID_META,
     ID_PIN,
     ID_CODE,
-    ID_SCAN
+    ID_SCAN,
+    ID_NAME,
+    ID_LIST
 };
 
 static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)

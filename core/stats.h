@@ -59,6 +59,9 @@
     X(meta_puts, "1", "compare-and-swaps of metadata records") \
     X(meta_conflicts, "1", "commits that lost against another") \
     X(meta_errors, "1", "metadata operations that failed or were not answered") \
+    X(names_finished, "1", "commits and removals that the origin shows by now") \
+    X(names_overtaken, "1", "commits that met a later object of another's at the origin") \
+    X(names_given_up, "1", "names that cannot be finished: see `forebay lost`") \
     X(tenant_evictions, "1", "blocks evicted because their tenant is at its quota") \
     X(expired, "1", "blocks found too old for their tenant's time to live") \
     X(pins, "1", "blocks pinned") \

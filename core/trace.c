@@ -70,6 +70,7 @@ void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
         record->id = op->reply.request_id;
         record->size = op->reply.span.size;
         record->peer = op->reply.source;
+        record->digest = op->reply.version;
         record->detail = op->reply.match_count > 0 ? op->reply.match_count : op->reply.item;
     } else if (op->kind == FB_OP_SEND) {
         const struct fb_message *message = &op->message;
@@ -92,6 +93,10 @@ void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
         if (op->kind == FB_OP_META_GET || op->kind == FB_OP_META_PUT) {
             record->detail = (uint32_t)op->record.version;
             record->digest = op->record.value.low;
+        }
+        if (op->kind == FB_OP_ORIGIN_COMMIT || op->kind == FB_OP_ORIGIN_REMOVE) {
+            record->digest = op->change.version;
+            record->size = op->change.limit;
         }
         if (op->kind == FB_OP_WRITE && op->header_state == FB_HEADER_OWED)
             record->subkind = 1;
@@ -154,8 +159,9 @@ static const char *event_name(const struct fb_trace_record *record)
 static const char *op_name(const struct fb_trace_record *record)
 {
     static const char *const ops[FB_OP_COUNT] = {
-        "reply", "send",  "mark",     "read",     "write",  "flush",  "discard", "pull",
-        "fetch", "store", "meta_get", "meta_put", "digest", "encode", "decode",  "scan"};
+        "reply",  "send",  "mark",      "read",        "write",         "flush",        "discard",
+        "pull",   "fetch", "store",     "meta_get",    "meta_put",      "digest",       "encode",
+        "decode", "scan",  "meta_list", "origin_stat", "origin_commit", "origin_remove"};
     FB_ASSERT(record->direction == 1);
     FB_ASSERT(record->kind < FB_OP_COUNT);
     return ops[record->kind];
@@ -166,9 +172,10 @@ static const char *subkind_name(const struct fb_trace_record *record)
     static const char *const messages[] = {
         "ask",  "offer", "refer",   "wait",      "deny",       "return", "match_ask", "match_tell",
         "hold", "held",  "drained", "drain_ask", "drain_lost", "forget", "fragment"};
-    static const char *const requests[] = {"get",    "release",  "put",    "write",  "match",
-                                           "gather", "prefetch", "lookup", "commit", "tenant",
-                                           "pin",    "unpin",    "forget"};
+    static const char *const requests[] = {
+        "get",       "release",    "put",         "write",       "match",   "gather", "prefetch",
+        "lookup",    "commit",     "tenant",      "pin",         "unpin",   "forget", "name_read",
+        "name_look", "name_begin", "name_commit", "name_remove", "name_ask"};
     bool is_message =
         record->direction == 1 ? record->kind == FB_OP_SEND : record->kind == FB_EVENT_MESSAGE;
     if (is_message)

@@ -32,10 +32,7 @@ static uint64_t names_bytes(const struct fb_settings *settings)
 {
     uint64_t index = FB_CACHE_SIZE_BYTES(settings->objects_max);
     uint64_t objects = settings->objects_max * sizeof(struct fb_object) + index;
-    if (settings->metadata.kind == FB_METADATA_NONE)
-        return objects;
-    return objects + settings->objects_max * sizeof(struct fb_meta) + index +
-           FB_NAME_LIST_MAX * sizeof(struct fb_meta_name) + names_jobs_bytes();
+    return objects + fb_names_bytes(settings);
 }
 
 static uint64_t origin_bytes(const struct fb_origin_settings *origin)

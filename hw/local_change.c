@@ -31,9 +31,12 @@ static void answer(struct local_request *request, struct fb_local_reply reply)
 static void look_up(struct local_request *request, const char *name, uint32_t length,
                     fb_name_done *done)
 {
-    request->name = (struct fb_name_task){
-        .done = done, .loop = loop_of(request), .name_length = length, .name = name};
-    fb_name_look_up(&request->name);
+    request->name = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
+                                          .done = done,
+                                          .loop = loop_of(request),
+                                          .name_length = length,
+                                          .name = name};
+    fb_name_start(&request->name);
 }
 
 /* What the origin says, and the record where it is ahead. */
@@ -139,6 +142,13 @@ static void origin_change(struct local_request *request)
     fb_origin_start(&loop_of(request)->origin, &request->origin);
 }
 
+/* The origin was not as far as the record; it is to be asked again. */
+static void hurried(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    answer(request, (struct fb_local_reply){.status = status == FB_OK ? FB_BUSY : status});
+}
+
 /* Is the name's record behind nothing that is still to be done? Else the request is answered. */
 static bool is_settled(struct local_request *request, const char *name, uint32_t length,
                        enum fb_status status)
@@ -157,11 +167,13 @@ static bool is_settled(struct local_request *request, const char *name, uint32_t
         answer(request, (struct fb_local_reply){.status = FB_OK, .index = EEXIST});
         return false;
     }
-    struct fb_object object = {.name_length = length, .version = facts.version};
-    memcpy(object.name, name, length + 1);
-    fb_object_identify(&object);
-    (void)fb_name_is_unfinished(loop_of(request), object.handle);
-    answer(request, (struct fb_local_reply){.status = FB_BUSY});
+    request->name = (struct fb_name_task){.done = hurried,
+                                          .loop = loop_of(request),
+                                          .kind = FB_REQUEST_NAME_ASK,
+                                          .name_length = length,
+                                          .name = name,
+                                          .version = facts.version};
+    fb_name_start(&request->name);
     return false;
 }
 

@@ -42,7 +42,6 @@ struct local_request {
     uint32_t level;               /* COMMIT: enum fb_level */
     struct fb_origin_task origin; /* its object is the one that is named */
     struct fb_name_task name;     /* what the name means */
-    struct fb_name_facts facts;   /* COMMIT: what it is to mean */
     struct fb_origin_change change;
 };
 

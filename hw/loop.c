@@ -81,7 +81,8 @@ static void loop_drain(struct fb_loop *loop)
     if (!loop->is_draining)
         return;
     bool is_left = fb_node_undrained_bytes(loop->node) > 0 || fb_local_is_writing(loop) ||
-                   loop->names.jobs_used > 0 || fb_node_is_recovering(loop->node);
+                   fb_node_is_recovering(loop->node) ||
+                   fb_node_unfinished_names(loop->node) > fb_node_bad_names(loop->node);
     if (loop->settings->is_draining_only) /* what is owed may have been found by nobody yet */
         is_left = is_left || loop->headers.owed_blocks > 0;
     if (!is_left || loop->now_ns >= loop->stop_ns)
@@ -155,6 +156,12 @@ static void left_say(const struct fb_loop *loop, struct fb_error *error)
                      "stopped with %" PRIu64 " bytes owed on device.path that could not be drained "
                      "in this run: start again with these settings, or see the log",
                      owed_bytes);
+    else if (fb_node_unfinished_names(loop->node) > 0)
+        fb_error_set(error,
+                     "stopped with %u names whose commits the origin does not show yet: they are "
+                     "finished after the next start, or by others; forebay lost says which cannot "
+                     "be",
+                     fb_node_unfinished_names(loop->node));
 }
 
 void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
@@ -321,7 +328,8 @@ static void node_open(struct fb_loop *loop, struct fb_error *error)
 uint32_t loop_works_count(const struct fb_config *config)
 {
     uint64_t count = config->fills_max * FB_ATTEMPTS_MAX + config->device_writes_max +
-                     config->drains_max + config->metas_max + 1; /* the scan */
+                     config->drains_max + config->metas_max + config->names_max +
+                     2; /* the scan, the list of unfinished names */
     return (uint32_t)(count + (config->erasure_data > 0 ? config->puts_max : 0));
 }
 

@@ -101,6 +101,8 @@ uint32_t loop_works_count(const struct fb_config *config);
 /* loop_op.c */
 void loop_op(struct fb_loop *loop, const struct fb_op *op);
 void work_end(struct work *work, enum fb_status status, uint64_t digest);
+/* Ends it with this DONE. */
+void work_event(struct work *work, const struct fb_event *event);
 /* Ends it in the next round of the loop. */
 void work_end_later(struct work *work, enum fb_status status);
 

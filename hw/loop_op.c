@@ -17,14 +17,19 @@ void work_free(struct work *work)
     loop->work_free = work;
 }
 
+void work_event(struct work *work, const struct fb_event *event)
+{
+    struct fb_loop *loop = work->loop;
+    work_free(work);
+    loop_event(loop, event);
+}
+
 void work_end(struct work *work, enum fb_status status, uint64_t digest)
 {
     const struct fb_event event = {
         .kind = FB_EVENT_DONE,
         .done = {.op_id = work->op.op_id, .status = status, .digest = digest}};
-    struct fb_loop *loop = work->loop;
-    work_free(work);
-    loop_event(loop, &event);
+    work_event(work, &event);
 }
 
 /* A FETCH or STORE has ended. What the origin refuses is remembered with the object: a commit whose
@@ -103,48 +108,6 @@ static void origin_store(struct work *work)
     work->origin.offset = work->op.block.offset;
     work->origin.bytes = work->bytes;
     fb_origin_start(&loop->origin, &work->origin);
-}
-
-static void meta_done(struct fb_meta_task *task, enum fb_status status)
-{
-    struct work *work = FB_CONTAINER(task, struct work, meta);
-    struct fb_loop *loop = work->loop;
-    const struct fb_event event = {
-        .kind = FB_EVENT_DONE,
-        .done = {.op_id = work->op.op_id, .status = status, .record = task->record}};
-    fb_names_meta_done(loop, task);
-    work_free(work);
-    loop_event(loop, &event);
-}
-
-/* A PUT keeps the name beside the record; it is that of a commit that waits for the core. */
-static void meta_start(struct work *work)
-{
-    struct fb_loop *loop = work->loop;
-    const struct fb_name_task *named = NULL;
-    if (!loop->names.is_on) {
-        work_end_later(work, FB_INVALID);
-        return;
-    }
-    struct fb_meta_task *task = &work->meta;
-    task->verb = work->op.kind == FB_OP_META_PUT ? FB_META_VERB_PUT : FB_META_VERB_GET;
-    task->done = meta_done;
-    task->key = work->op.block.key;
-    task->record = work->op.record;
-    if (task->verb == FB_META_VERB_PUT) {
-        const struct fb_meta put = {.version = 1, .value = task->record.value};
-        named = fb_names_task_of(loop, task->key);
-        FB_ASSERT(named != NULL);
-        task->is_pending = fb_name_read(&put).state != FB_NAME_ORIGIN;
-        task->name.length = named->name_length;
-        memcpy(task->name.text, named->name, named->name_length);
-        task->name.text[named->name_length] = '\0';
-        task->keeps_attributes = named->attributes == NULL;
-        task->attributes.length = 0;
-        if (named->attributes != NULL)
-            task->attributes = *named->attributes;
-    }
-    fb_meta_start(&loop->meta, task);
 }
 
 static void offload_done(struct fb_offload_task *task)
@@ -236,7 +199,11 @@ static void work_start(struct work *work)
         return;
     case FB_OP_META_GET:
     case FB_OP_META_PUT:
-        meta_start(work);
+    case FB_OP_META_LIST:
+    case FB_OP_ORIGIN_STAT:
+    case FB_OP_ORIGIN_COMMIT:
+    case FB_OP_ORIGIN_REMOVE:
+        fb_names_op(work);
         return;
     case FB_OP_REPLY:
     case FB_OP_SEND:

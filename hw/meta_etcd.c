@@ -1,8 +1,8 @@
 /* Records in etcd, over its HTTP API (/v3/kv): the store of a cluster.
  *
- *     /forebay/CLUSTER/names/KEY     "HIGH LOW SIZE TEXT": numbers hexadecimal, 16 digits each;
- *                                    text: see meta.h
+ *     /forebay/CLUSTER/names/KEY     "HIGH LOW SIZE NAME": numbers hexadecimal, 16 digits each
  *     /forebay/CLUSTER/pending/KEY   the same, while the record is unfinished; same transaction
+ *     /forebay/CLUSTER/attributes/KEY   attributes, where there are any; same transaction
  *
  *  1. The record's version is the key's own in etcd, which counts its changes from 1 on; a PUT is a
  *     transaction that compares it, and reads the other's record when it differs.
@@ -84,79 +84,90 @@ static int value_read(const char *encoded, char bytes[FB_ETCD_ENCODED_MAX], stru
     return length == NUMBERS_BYTES - 1 && bytes[length] == ' ' ? size - NUMBERS_BYTES : -1;
 }
 
-/* The record in an answer's list of keys; ABSENT: the list is empty. */
-static enum fb_status record_take(const json_t *answer, struct fb_meta *record,
-                                  struct fb_meta_attributes *attributes)
+/* The first key and value of an answer to a range; NULL: there is none. */
+static const json_t *entry_of(const json_t *responses, size_t index)
 {
-    const json_t *entry = json_array_get(json_object_get(answer, "kvs"), 0);
-    const char *encoded = json_string_value(json_object_get(entry, "value"));
+    const json_t *range = json_object_get(json_array_get(responses, index), "response_range");
+    return json_array_get(json_object_get(range, "kvs"), 0);
+}
+
+/* The record and its attributes in an answer; ABSENT: there is none. */
+static enum fb_status record_take(const json_t *answer, struct fb_meta_task *task)
+{
+    const json_t *responses = json_object_get(answer, "responses");
+    const json_t *entry = entry_of(responses, 0), *attributes = entry_of(responses, 1);
     char bytes[FB_ETCD_ENCODED_MAX];
-    *record = (struct fb_meta){.version = 0};
-    attributes->length = 0;
+    task->record = (struct fb_meta){.version = 0};
+    task->attributes.length = 0;
     if (entry == NULL)
         return FB_ABSENT;
-    int length = value_read(encoded, bytes, record);
-    if (length < 0)
+    if (value_read(json_string_value(json_object_get(entry, "value")), bytes, &task->record) < 0)
         return FB_CORRUPT;
-    fb_meta_text_read(bytes + NUMBERS_BYTES, (uint32_t)length, attributes);
-    record->version = fb_etcd_number(entry, "version");
+    task->record.version = fb_etcd_number(entry, "version");
+    int length =
+        fb_etcd_decode_bytes(json_string_value(json_object_get(attributes, "value")), bytes);
+    if (length > 0 && length <= FB_META_ATTRIBUTES_MAX) {
+        task->attributes.length = (uint32_t)length;
+        memcpy(task->attributes.bytes, bytes, (size_t)length);
+    }
     return FB_OK;
+}
+
+/* What reads a record and its attributes at one moment. */
+static json_t *reads_make(const struct meta_etcd *meta, struct fb_key key)
+{
+    char name[FB_ETCD_ENCODED_MAX], attributes[FB_ETCD_ENCODED_MAX];
+    return json_pack("[{s:{s:s}},{s:{s:s}}]", "request_range", "key",
+                     key_encode(meta, "names", key, name), "request_range", "key",
+                     key_encode(meta, "attributes", key, attributes));
 }
 
 static enum fb_status run_get(const struct meta_etcd *meta, struct fb_etcd *etcd,
                               struct fb_meta_task *task)
 {
-    char key[FB_ETCD_ENCODED_MAX];
-    json_t *answer = fb_etcd_post(
-        etcd, "/v3/kv/range", json_pack("{s:s}", "key", key_encode(meta, "names", task->key, key)));
+    json_t *answer = fb_etcd_post(etcd, "/v3/kv/txn",
+                                  json_pack("{s:o}", "success", reads_make(meta, task->key)));
     if (answer == NULL)
         return fault_status(etcd);
-    enum fb_status status = record_take(answer, &task->record, &task->attributes);
+    enum fb_status status = record_take(answer, task);
     json_decref(answer);
     return status;
 }
 
-static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_task *task)
+/* A key that gets a value, or goes. */
+static json_t *change_make(const char *key, const char *value)
 {
-    char key[FB_ETCD_ENCODED_MAX], pending[FB_ETCD_ENCODED_MAX];
-    char value[FB_ETCD_ENCODED_MAX], bytes[NUMBERS_BYTES + FB_META_TEXT_MAX], version[24];
-    const struct fb_meta *record = &task->record;
-    snprintf(bytes, sizeof(bytes), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " ",
-             record->value.high, record->value.low, record->size);
-    uint32_t length = fb_meta_text_write(task, bytes + NUMBERS_BYTES);
-    snprintf(version, sizeof(version), "%" PRIu64, record->version);
-    key_encode(meta, "names", task->key, key);
-    key_encode(meta, "pending", task->key, pending);
-    fb_etcd_encode_bytes(bytes, NUMBERS_BYTES + length, value);
-    json_t *other = task->is_pending
-                        ? json_pack("{s:{s:s,s:s}}", "request_put", "key", pending, "value", value)
-                        : json_pack("{s:{s:s}}", "request_delete_range", "key", pending);
-    return json_pack("{s:[{s:s,s:s,s:s}],s:[{s:{s:s,s:s}},o],s:[{s:{s:s}}]}", "compare", "target",
-                     "VERSION", "key", key, "version", version, "success", "request_put", "key",
-                     key, "value", value, other, "failure", "request_range", "key", key);
+    return value != NULL ? json_pack("{s:{s:s,s:s}}", "request_put", "key", key, "value", value)
+                         : json_pack("{s:{s:s}}", "request_delete_range", "key", key);
 }
 
-/* Attributes that stay are read first: the record's version tells whether they are still those. */
-static enum fb_status run_keep(const struct meta_etcd *meta, struct fb_etcd *etcd,
-                               struct fb_meta_task *task)
+static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_task *task)
 {
-    struct fb_meta_task look = {.key = task->key};
-    enum fb_status status = run_get(meta, etcd, &look);
-    task->attributes = look.attributes;
-    if (status != FB_OK && status != FB_ABSENT)
-        return status;
-    if (look.record.version == task->record.version)
-        return FB_OK;
-    task->record = look.record;
-    return FB_CONFLICT;
+    char key[FB_ETCD_ENCODED_MAX], other[FB_ETCD_ENCODED_MAX], value[FB_ETCD_ENCODED_MAX];
+    char text[NUMBERS_BYTES + FB_OBJECT_NAME_MAX + 1], version[24];
+    const struct fb_meta *record = &task->record;
+    const struct fb_meta_attributes *attributes = &task->attributes;
+    snprintf(text, sizeof(text), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s",
+             record->value.high, record->value.low, record->size, task->name.text);
+    snprintf(version, sizeof(version), "%" PRIu64, record->version);
+    key_encode(meta, "names", task->key, key);
+    fb_etcd_encode(text, value);
+    json_t *changes = json_array();
+    json_array_append_new(changes, change_make(key, value));
+    key_encode(meta, "pending", task->key, other);
+    json_array_append_new(changes, change_make(other, task->is_pending ? value : NULL));
+    key_encode(meta, "attributes", task->key, other);
+    fb_etcd_encode_bytes((const char *)attributes->bytes, attributes->length, value);
+    if (!task->keeps_attributes)
+        json_array_append_new(changes, change_make(other, attributes->length > 0 ? value : NULL));
+    return json_pack("{s:[{s:s,s:s,s:s}],s:o,s:o}", "compare", "target", "VERSION", "key", key,
+                     "version", version, "success", changes, "failure",
+                     reads_make(meta, task->key));
 }
 
 static enum fb_status run_put(const struct meta_etcd *meta, struct fb_etcd *etcd,
                               struct fb_meta_task *task)
 {
-    enum fb_status kept = task->keeps_attributes ? run_keep(meta, etcd, task) : FB_OK;
-    if (kept != FB_OK)
-        return kept;
     json_t *answer = fb_etcd_post(etcd, "/v3/kv/txn", put_request(meta, task));
     enum fb_status status = FB_OK;
     if (answer == NULL)
@@ -164,9 +175,7 @@ static enum fb_status run_put(const struct meta_etcd *meta, struct fb_etcd *etcd
     if (json_is_true(json_object_get(answer, "succeeded"))) {
         task->record.version++;
     } else {
-        const json_t *first = json_array_get(json_object_get(answer, "responses"), 0);
-        status =
-            record_take(json_object_get(first, "response_range"), &task->record, &task->attributes);
+        status = record_take(answer, task);
         status = status == FB_OK || status == FB_ABSENT ? FB_CONFLICT : status;
     }
     json_decref(answer);

@@ -28,9 +28,11 @@ enum fb_origin_verb {
                         first, fills bytes with fb_local_entry; then moved: bytes used; cursor:
                         where the next page begins, {"", 0}: there is none */
     FB_ORIGIN_STORE,  /* object, offset, bytes: one block of an object that is being written */
-    FB_ORIGIN_COMMIT, /* object, of size: makes it visible, with its version, and fills in shown;
-                         BUSY: not all blocks are there yet; CONFLICT: a later version is there */
-    FB_ORIGIN_REMOVE, /* object: that version and those before it; OK also when there is none */
+    FB_ORIGIN_COMMIT, /* object, of size: makes it visible, as `as_version`, and fills in shown;
+                         BUSY: not all blocks are there yet; CONFLICT: what is there is later than
+                         `limit`: fills in order. Its blocks go, but for another as_version */
+    FB_ORIGIN_REMOVE, /* object: up to `limit`, only `as_version` if that is not 0; and what is left
+                         of its version's blocks; OK also when there is none (R18 of core/io.h) */
     FB_ORIGIN_CHANGE, /* object.name, change; done with OK: change->error says how it went. Only of
                          an origin that can_change */
 };
@@ -58,7 +60,8 @@ struct fb_origin_task {
     enum fb_origin_verb verb;
     fb_origin_done *done;
     struct fb_object object;
-    uint64_t offset; /* in the object */
+    uint64_t limit, as_version; /* COMMIT, REMOVE */
+    uint64_t offset;            /* in the object */
     struct fb_bytes bytes;
     struct fb_origin_cursor cursor;
     struct fb_attributes attributes; /* LOOK; mode 0: the origin has none */

@@ -110,7 +110,7 @@ static bool write_prepare(struct http_request *request)
                http_url_append(request, "&comp=block");
     }
     http_guard(request);
-    http_header(request, HTTP_AZURE_VERSION ": %016llx", (unsigned long long)task->object.version);
+    http_header(request, HTTP_AZURE_VERSION ": %016llx", (unsigned long long)task->as_version);
     return http_url_append(request, "?comp=blocklist") && block_list(request);
 }
 
@@ -173,7 +173,7 @@ static bool text_sign(const struct http_request *request, const char *date, char
         snprintf(upload, sizeof(upload), "%llu", (unsigned long long)http_upload_size(request));
     if (task->verb == FB_ORIGIN_COMMIT && has_guard)
         snprintf(object_version, sizeof(object_version), HTTP_AZURE_VERSION ":%016llx\n",
-                 (unsigned long long)task->object.version);
+                 (unsigned long long)task->as_version);
     if (query_sign(request, query, sizeof(query)) >= (int)sizeof(query))
         return false;
     /* Standard headers, of which only Content-Length, If-Match, If-None-Match and Range are ever

@@ -90,6 +90,7 @@ static void request_end(struct http_request *request, enum fb_status status)
             task->attributes.modified_ns = (int64_t)modified * 1000000000;
         if (request->said.version[0] != '\0')
             task->object.order = task->object.version;
+        task->object.written = task->object.order;
     }
     task->is_final = status != FB_OK && status != FB_BUSY && status != FB_ABSENT;
     http_list_drop(request);
@@ -429,7 +430,6 @@ static bool tasks_take(struct http_origin *http)
         request->tries = 0;
         request->step = 0;
         request->rounds = 0;
-        request->is_conflict = false;
         request->is_renewed = false;
         if (task->verb == FB_ORIGIN_LIST && http_list_kept(http, task))
             request_end(request, FB_OK);

@@ -76,8 +76,7 @@ struct http_request {
     void *digest;                  /* of the bytes, when Content-MD5 is to be compared */
     /* COMMIT, REMOVE: what the target's ETag was when it was looked at; empty: it was not there. */
     char guard[HTTP_ETAG_MAX];
-    bool is_conflict; /* COMMIT: a later version is there */
-    uint32_t rounds;  /* that it has been looked at again, having changed meanwhile */
+    uint32_t rounds; /* that it has been looked at again, having changed meanwhile */
     /* COMMIT in several requests: which comes next, what the last said, the upload's name, and
      * how much of the list of parts is in body. */
     uint32_t step, answer_size;

@@ -335,9 +335,14 @@ enum http_found http_target_find(struct http_request *request, long code)
     if (code != 200)
         return HTTP_FOUND_NOTHING;
     memcpy(request->guard, said->etag, sizeof(request->guard));
-    if (said->version[0] == '\0' || http_version_of(request) < task->object.version)
-        return HTTP_FOUND_EARLIER;
-    return http_version_of(request) > task->object.version ? HTTP_FOUND_LATER : HTTP_FOUND_SAME;
+    bool has_version = said->version[0] != '\0';
+    uint64_t order = has_version ? http_version_of(request) : 0;
+    bool is_later = order > task->limit || task->limit == 0;
+    request->task->object.order = order;
+    if (has_version && order == task->as_version)
+        return HTTP_FOUND_SAME;
+    bool is_other = task->verb == FB_ORIGIN_REMOVE && task->as_version != 0;
+    return is_later || is_other ? HTTP_FOUND_LATER : HTTP_FOUND_EARLIER;
 }
 
 void http_guard(struct http_request *request)

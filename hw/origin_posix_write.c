@@ -3,15 +3,15 @@
  *
  *     STORE   .forebay-parts/HANDLE/INDEX, written beside, synced, renamed: whole or not there
  *     COMMIT  all blocks into a file among them (shared extents where the file system can), its
- *             size, mode and owner as those of what it replaces, its time of change = the version,
- *             synced, renamed to the target
- *     REMOVE  the target, unless a later version is there; blocks of that version
+ *             size, mode and owner as those of what it replaces, its time of change =
+ *             as_version, synced, renamed to the target
+ *     REMOVE  the target, unless a later one is there; blocks of the version
  *
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
  * last look at the target's version and its change are under a lock of the parts' folder (flock),
- * so that a late commit never covers a later version. Blocks of objects that nobody commits stay
- * until somebody removes them: a writer that died may still have blocks on their way. What was half
- * written beside them goes after a day.
+ * so that a late commit never covers what it has not been told of. Blocks of objects that nobody
+ * commits stay until somebody removes them: a writer that died may still have blocks on their way.
+ * What was half written beside them goes after a day.
  *
  * A commit whose blocks are not all there says why they cannot come, where that is to be seen: the
  * folder takes no files, or has no room for those that are missing. */
@@ -86,19 +86,31 @@ static bool is_committed(int folder, struct fb_origin_task *task, const char *pa
 {
     struct statx facts;
     bool is_there = posix_facts(folder, path, &facts) && S_ISREG(facts.stx_mode) &&
-                    posix_written(&facts) == task->object.version &&
+                    posix_written(&facts) == task->as_version &&
                     facts.stx_size == task->object.size;
     if (is_there && task->object.shown == 0)
         task->object.shown = posix_identity(posix_of(&task->loop->origin), &facts);
     return is_there;
 }
 
-/* Is a later version there? */
-static bool is_later(int folder, const struct fb_origin_task *task, const char *path)
+/* Is what is there later than the limit, and not this commit? */
+static bool is_later(int folder, struct fb_origin_task *task, const char *path)
 {
     struct statx facts;
-    return posix_facts(folder, path, &facts) && posix_order(&facts) > task->object.version &&
-           posix_written(&facts) != task->object.version;
+    if (!posix_facts(folder, path, &facts))
+        return false;
+    task->object.order = posix_order(&facts);
+    return task->object.order > task->limit && posix_written(&facts) != task->as_version;
+}
+
+/* Is what is there to be removed? */
+static bool is_removed(int folder, struct fb_origin_task *task, const char *path)
+{
+    struct statx facts;
+    if (task->limit == 0 || !posix_facts(folder, path, &facts))
+        return false;
+    bool is_it = task->as_version == 0 || posix_written(&facts) == task->as_version;
+    return is_it && !is_later(folder, task, path);
 }
 
 int posix_lock(int root)
@@ -113,18 +125,17 @@ int posix_lock(int root)
     return file;
 }
 
-/* Is this version there, or a later one, so that nobody needs its blocks? */
+/* Is this very version there, so that nobody needs its blocks? A later one says nothing: whose
+ * clock made it is not known, and what was acknowledged must not hang on that. */
 static bool is_past(const struct fb_origin_task *task)
 {
     struct statx facts;
-    if (!posix_facts(task->loop->origin.folder, task->object.name, &facts))
-        return false;
-    return posix_written(&facts) == task->object.version ||
-           posix_order(&facts) > task->object.version;
+    return posix_facts(task->loop->origin.folder, task->object.name, &facts) &&
+           posix_written(&facts) == task->object.version;
 }
 
-/* A block that is stored once more after its object was committed, or overwritten, is not needed.
- * That may come meanwhile: then whoever is last removes it. */
+/* A block that is stored once more after its object was committed is not needed. That may come
+ * meanwhile: then whoever is last removes it. */
 static int store(struct fb_origin_task *task)
 {
     int root = task->loop->origin.folder;
@@ -247,8 +258,8 @@ static int extra_keep(int folder, const char *base, int target)
 static int target_fill(struct fb_origin_task *task, int target, const struct statx *replaced)
 {
     uint64_t size = task->object.size, block = block_bytes(task);
-    const struct timespec version = {.tv_sec = (time_t)(task->object.version / 1000000000u),
-                                     .tv_nsec = (long)(task->object.version % 1000000000u)};
+    const struct timespec version = {.tv_sec = (time_t)(task->as_version / 1000000000u),
+                                     .tv_nsec = (long)(task->as_version % 1000000000u)};
     const struct timespec times[2] = {version, version};
     int code = 0;
     for (task->offset = 0; task->offset < size && code == 0; task->offset += block) {
@@ -424,7 +435,7 @@ static int take_away(struct fb_origin_task *task)
     int lock = posix_lock(root);
     if (lock < 0)
         code = -errno;
-    if (code == 0 && !is_later(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
+    if (code == 0 && is_removed(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
         errno != ENOENT)
         code = -errno;
     if (code == 0 && fsync(folder) != 0)
@@ -443,7 +454,7 @@ static int commit(struct fb_origin_task *task)
         return folder;
     int code = commit_in(task, folder, posix_base_of(task->object.name));
     close(folder);
-    if (code == 0)
+    if (code == 0 && task->as_version == task->object.version)
         parts_remove(task);
     return code;
 }

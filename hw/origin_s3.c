@@ -7,11 +7,12 @@
  *     HEAD the target -> begin an upload, with the version -> copy each block as a part
  *       -> complete the upload, if the target is as it was -> delete each block
  *
- * This version is there: done. A later one is: only the blocks go. No block: an empty object is
- * put. Removing: HEAD, delete the target if it is not later, delete each block. Servers that do not
- * know conditions (If-Match) leave a window between HEAD and change. AWS wants parts of 5 MiB or
- * more, but the last; other servers take any. An upload that fails is left to the bucket's
- * lifecycle rule, as are blocks that nobody commits, or that come after their object's end.
+ * This version is there: done. One later than the limit is: CONFLICT, and its blocks stay. No
+ * block: an empty object is put. Removing: HEAD, delete the target if it is not later, delete each
+ * block. Servers that do not know conditions (If-Match) leave a window between HEAD and change. AWS
+ * wants parts of 5 MiB or more, but the last; other servers take any. An upload that fails is left
+ * to the bucket's lifecycle rule, as are blocks that nobody commits, or that come after their
+ * object's end.
  *
  * Credentials: access_key_id, secret_access_key, session_token in the credentials file, or
  * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Without a key requests are
@@ -103,7 +104,7 @@ static void copy_source(struct http_request *request, uint32_t index)
 static void version_header(struct http_request *request)
 {
     http_header(request, HTTP_S3_VERSION ": %016llx",
-                (unsigned long long)request->task->object.version);
+                (unsigned long long)request->task->as_version);
 }
 
 static bool name_append(struct http_request *request)
@@ -227,11 +228,12 @@ static bool head_advance(struct http_request *request, long code, enum fb_status
         found == HTTP_FOUND_SAME && (is_remove || request->said.size == task->object.size);
     if (is_there && !is_remove)
         return false;
-    request->is_conflict = found == HTTP_FOUND_LATER && !is_remove;
-    if (found == HTTP_FOUND_LATER || (found == HTTP_FOUND_NOTHING && is_remove))
-        request->step = deletes_begin(task); /* its blocks are what is left to do */
-    if (request->is_conflict)
+    if (found == HTTP_FOUND_LATER && !is_remove) {
         *status = FB_CONFLICT;
+        return false;
+    }
+    if (found == HTTP_FOUND_LATER || found == HTTP_FOUND_NOTHING)
+        request->step = is_remove ? deletes_begin(task) : request->step; /* its blocks are left */
     return request->step < deletes_begin(task) + block_count(task);
 }
 
@@ -256,7 +258,8 @@ static bool upload_advance(struct http_request *request, uint32_t step, long cod
         return false;
     }
     *status = FB_OK;
-    return request->step < deletes_begin(request->task) + blocks;
+    bool is_kept = request->task->as_version != request->task->object.version;
+    return request->step < deletes_begin(request->task) + (is_kept ? 0 : blocks);
 }
 
 static bool steps_advance(struct http_request *request, long code, enum fb_status *status)
@@ -264,7 +267,7 @@ static bool steps_advance(struct http_request *request, long code, enum fb_statu
     const struct fb_origin_task *task = request->task;
     uint32_t end = deletes_begin(task) + block_count(task), step = request->step++;
     if (step >= deletes_begin(task)) { /* a block that stays is a matter of room only */
-        *status = request->is_conflict ? FB_CONFLICT : FB_OK;
+        *status = FB_OK;
         return request->step < end;
     }
     if (step == HTTP_STEP_HEAD)

@@ -88,6 +88,7 @@ static void core_load(struct fb_map *root, struct fb_config *core)
     struct fb_map map = fb_map_child(root, "core", false);
     FB_ASSERT(count <= CORE_FIELDS_MAX);
     fb_config_init(core);
+    core->names_max = FB_SETTINGS_NAMES;
     for (uint32_t i = 0; i < count; i++) {
         uint64_t *field = (uint64_t *)(void *)((unsigned char *)core + table[i].offset);
         fb_core_key(table[i].name, keys[i]);
@@ -245,8 +246,12 @@ static void metadata_load(struct fb_map *root, struct fb_settings *settings)
         memcpy(metadata->endpoint, settings->etcd_endpoint, sizeof(metadata->endpoint));
     if (metadata->kind == FB_METADATA_ETCD && metadata->endpoint[0] == '\0')
         fb_map_fault(&map, "endpoint", "is missing: write etcd's URL, e.g. http://etcd:2379");
-    if (metadata->kind != FB_METADATA_NONE && settings->core.metas_max == 0)
-        fb_map_fault(root, "metadata", "wants core.metas_max above 0");
+    bool has_store = metadata->kind != FB_METADATA_NONE;
+    settings->core.records = !has_store ? 0 : settings->origin.kind == FB_ORIGIN_NONE ? 1 : 2;
+    if (has_store && settings->core.metas_max < 2)
+        fb_map_fault(root, "metadata", "wants core.metas_max above 1");
+    if (settings->core.names_max < 4)
+        fb_map_fault(root, "core", "wants names_max above 3");
     fb_map_close(&map);
 }
 

@@ -9,6 +9,7 @@
 
 enum {
     FB_CLUSTER_NAME_MAX = 64,
+    FB_SETTINGS_NAMES = 512, /* core.names_max, unless it is given */
     FB_ADDRESS_MAX = 128,
     FB_SETTINGS_PATH_MAX = 1024,
     FB_SOCKET_PATH_MAX = 104, /* less than sun_path holds */

@@ -37,7 +37,7 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
                 "\nundrained_bytes %" PRIu64 "\nmessages_dropped %" PRIu64
                 "\nconnections_lost %" PRIu64 "\n",
                 settings->cluster, settings->node, is_ready, reason, loop->member_count,
-                loop->is_fenced, loop->names.jobs_used, fb_tcp_connected(&loop->tcp),
+                loop->is_fenced, fb_node_unfinished_names(loop->node), fb_tcp_connected(&loop->tcp),
                 loop->local.session_count, settings->core.memory_size_bytes,
                 settings->core.device_size_bytes, fb_node_undrained_bytes(loop->node),
                 loop->tcp.messages_dropped, loop->tcp.connections_lost);

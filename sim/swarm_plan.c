@@ -118,7 +118,8 @@ static void draw_config(struct fb_random *random, bool is_beyond, uint32_t nodes
     fb_config_init(config);
     for (uint32_t i = 0; i < count; i++) {
         unsigned char *field = (unsigned char *)config + table[i].offset;
-        draw_field(random, &table[i], (uint64_t *)(void *)field);
+        if (strncmp(table[i].name, "name", 4) != 0 && strcmp(table[i].name, "records") != 0)
+            draw_field(random, &table[i], (uint64_t *)(void *)field);
     }
     draw_sizes(random, config);
     draw_code(random, nodes, config);

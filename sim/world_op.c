@@ -348,6 +348,10 @@ void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct f
     case FB_OP_DECODE:
         op_code(world, node, at_ns, op);
         return;
+    case FB_OP_META_LIST: /* clients here commit records themselves */
+    case FB_OP_ORIGIN_STAT:
+    case FB_OP_ORIGIN_COMMIT:
+    case FB_OP_ORIGIN_REMOVE:
     case FB_OP_FLUSH:
     case FB_OP_DISCARD:
     case FB_OP_COUNT:

@@ -4,6 +4,7 @@
 
 #include "core/header.h"
 #include "core/key.h"
+#include "core/name.h"
 #include "core/trace.h"
 
 #include <stdio.h>
@@ -237,7 +238,9 @@ static void script_send(struct script *script, const struct fb_op *op, uint64_t 
 
 static uint64_t op_delay_ns(enum fb_op_kind kind)
 {
-    if (kind == FB_OP_FETCH || kind == FB_OP_STORE)
+    bool is_origin =
+        kind == FB_OP_ORIGIN_STAT || kind == FB_OP_ORIGIN_COMMIT || kind == FB_OP_ORIGIN_REMOVE;
+    if (kind == FB_OP_FETCH || kind == FB_OP_STORE || is_origin)
         return 10000000;
     if (kind == FB_OP_PULL || kind == FB_OP_READ)
         return 100000;
@@ -321,6 +324,64 @@ struct fb_meta script_record(const struct script *script, struct fb_key key)
     return *record_of((struct script *)(uintptr_t)script, key);
 }
 
+void script_record_put(struct script *script, struct fb_key key, struct fb_meta record)
+{
+    *record_of(script, key) = record;
+}
+
+struct script_shown *script_shown(struct script *script, struct fb_key key)
+{
+    return &script->shown[record_of(script, key) - script->records];
+}
+
+/* The first unfinished record (R19). */
+static void script_list(struct script *script, struct script_event *event)
+{
+    struct fb_done *done = &event->event.done;
+    struct fb_key from = event->op.block.key, best = {.high = UINT64_MAX, .low = UINT64_MAX};
+    if (done->status != FB_OK)
+        return;
+    done->status = FB_ABSENT;
+    for (uint32_t i = 0; i < script->name_count; i++) {
+        struct fb_key key = script->names[i];
+        bool is_before = key.high < from.high || (key.high == from.high && key.low < from.low);
+        bool is_best = key.high < best.high || (key.high == best.high && key.low < best.low);
+        struct fb_name_facts facts = fb_name_read(&script->records[i]);
+        if (is_before || !is_best || facts.state == FB_NAME_ORIGIN)
+            continue;
+        best = key;
+        done->status = facts.state == FB_NAME_BAD ? FB_CORRUPT : FB_OK;
+        done->listed.record = script->records[i];
+        done->listed.key = key;
+        done->listed.wall_ns = script->now_ns;
+    }
+}
+
+/* The origin's answer about a name (R18). */
+static void script_change(struct script *script, struct script_event *event)
+{
+    struct fb_done *done = &event->event.done;
+    struct script_shown *shown = script_shown(script, event->op.block.key);
+    const struct fb_change *change = &event->op.change;
+    bool is_done = done->status == FB_OK || event->is_applied, is_later;
+    is_later = shown->version > change->limit && shown->version != change->shown;
+    if (event->op.kind == FB_OP_ORIGIN_COMMIT && is_done && !is_later && !shown->is_missing)
+        *shown = (struct script_shown){
+            .version = change->shown, .size = change->size, .blocks = change->version};
+    else if (event->op.kind == FB_OP_ORIGIN_COMMIT && done->status == FB_OK)
+        done->status = is_later ? FB_CONFLICT : FB_BUSY;
+    bool is_it = shown->version <= change->limit && change->limit > 0 &&
+                 (change->shown == 0 || change->shown == shown->version);
+    if (event->op.kind == FB_OP_ORIGIN_REMOVE && is_done && is_it)
+        *shown = (struct script_shown){.version = 0};
+    if (event->op.kind == FB_OP_ORIGIN_STAT && done->status == FB_OK && shown->version == 0)
+        done->status = FB_ABSENT;
+    done->origin.version = shown->version;
+    done->origin.order = shown->version;
+    done->origin.written = shown->version;
+    done->origin.size = shown->size;
+}
+
 /* The metadata store's answer (R15). */
 static void script_meta(struct script *script, struct script_event *event)
 {
@@ -355,6 +416,14 @@ static void script_move(struct script *script, struct script_event *event)
     const struct fb_op *op = &event->op;
     if (op->kind == FB_OP_META_GET || op->kind == FB_OP_META_PUT) {
         script_meta(script, event);
+        return;
+    }
+    if (op->kind == FB_OP_META_LIST) {
+        script_list(script, event);
+        return;
+    }
+    if (op->kind > FB_OP_META_LIST) {
+        script_change(script, event);
         return;
     }
     if (op->kind == FB_OP_PULL && op->source.region == FB_REGION_MEMORY &&

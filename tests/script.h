@@ -55,6 +55,17 @@ void script_bury(struct script *script, uint64_t at_ns, uint32_t node);
 /* The record of a name as the metadata store has it; version 0: none. */
 struct fb_meta script_record(const struct script *script, struct fb_key key);
 
+/* What the origin shows of a name (R18); version 0: nothing. blocks: the version that was composed
+ * last; who puts an object there himself sets it to 0. is_missing: COMMITs are BUSY. */
+struct script_shown {
+    uint64_t version, size, blocks;
+    bool is_missing;
+};
+struct script_shown *script_shown(struct script *script, struct fb_key key);
+
+/* The record, as another hand puts it into the store. */
+void script_record_put(struct script *script, struct fb_key key, struct fb_meta record);
+
 /* Queues a durable write of `block` at a level (enum fb_level). */
 void script_write(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
                   const struct fb_block *block, uint32_t level);

@@ -52,6 +52,7 @@ struct script {
     struct fb_key names[NAMES_MAX];
     struct fb_meta records[NAMES_MAX];
     uint32_t name_count;
+    struct script_shown shown[NAMES_MAX]; /* the origin's objects of these names */
 };
 
 struct script_event *script_push(struct script *script, uint64_t at_ns, uint32_t node);

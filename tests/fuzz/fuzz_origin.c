@@ -119,6 +119,8 @@ static void task_make(struct fuzz_input *input)
     task.object.version = 7;
     task.cursor.text = cursor;
     cursor[0] = '\0';
+    task.limit = 7;
+    task.as_version = 7;
     task.cursor.skip = fuzz_below(input, 3);
     if (fuzz_below(input, 2) > 0 || task.verb != FB_ORIGIN_LIST) {
         memcpy(task.object.name, name, sizeof(name));

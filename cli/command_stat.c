@@ -1,5 +1,5 @@
-/* `forebay stat` and `forebay status`: facts about a file, and about this machine's daemon. Both
- * print lines "name value". */
+/* `forebay stat`, `forebay status` and `forebay lost`: facts about a file, and about this machine's
+ * daemon, as lines "name value"; and the names that cannot be finished. */
 #include "cli/command.h"
 #include "hw/forebay.h"
 
@@ -85,21 +85,47 @@ int fb_command_stat(int argc, char **argv)
     return FB_EXIT_FINE;
 }
 
-int fb_command_status(int argc, char **argv)
+/* The daemon's state as text, which the caller frees; else *code is the command's exit code. */
+static char *state_ask(const char *command, int argc, char **argv, int *code)
 {
     const char *socket;
     struct forebay_client *client;
-    char *text;
+    char *text = NULL;
+    *code = FB_EXIT_USAGE;
     if (options_parse(argc, argv, 0, &socket) == NULL)
-        return FB_EXIT_USAGE;
-    int code = forebay_client_open(socket, &client);
-    if (code != 0)
-        return fb_no_daemon("status", code);
-    code = forebay_client_status(client, &text);
+        return NULL;
+    int error = forebay_client_open(socket, &client);
+    if (error != 0) {
+        *code = fb_no_daemon(command, error);
+        return NULL;
+    }
+    error = forebay_client_status(client, &text);
     forebay_client_close(client);
-    if (code != 0)
-        return fail("status", "the daemon's state", code);
-    fputs(text, stdout);
+    *code = error != 0 ? fail(command, "the daemon's state", error) : FB_EXIT_FINE;
+    return error == 0 ? text : NULL;
+}
+
+int fb_command_status(int argc, char **argv)
+{
+    int code;
+    char *text = state_ask("status", argc, argv, &code);
+    if (text != NULL)
+        fputs(text, stdout);
     free(text);
-    return FB_EXIT_FINE;
+    return code;
+}
+
+int fb_command_lost(int argc, char **argv)
+{
+    static const char mark[] = "lost ";
+    int code;
+    char *text = state_ask("lost", argc, argv, &code);
+    for (char *line = text; line != NULL && *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        if (strncmp(line, mark, sizeof(mark) - 1) == 0)
+            printf("%.*s\n", (int)(length - (sizeof(mark) - 1)), line + sizeof(mark) - 1);
+        line += length + (line[length] == '\n');
+    }
+    free(text);
+    return code;
 }

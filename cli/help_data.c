@@ -283,6 +283,20 @@ static const struct fb_help table[] = {
         .examples = {{"forebay invalidate data/epoch-1.tar", "Makes room."}},
     },
     {
+        .name = "lost",
+        .arguments = "[--socket PATH]",
+        .summary = "list names whose commits cannot be finished",
+        .text =
+            "A line each: why, and the name. corrupt: its record says nothing that a node could "
+            "have said; else what the origin says of it again and again. Such a name stops no "
+            "other; forebay rm NAME, or a new version of it, ends it.",
+        .options =
+            {
+                {"--socket PATH", "the daemon's client.socket"},
+            },
+        .examples = {{"forebay lost", "Which files will never get to the origin?"}},
+    },
+    {
         .name = "rm",
         .arguments = "[--socket PATH] NAME...",
         .summary = "remove files",

@@ -24,6 +24,7 @@
 #pragma weak fb_command_rm
 #pragma weak fb_command_stat
 #pragma weak fb_command_status
+#pragma weak fb_command_lost
 
 struct command {
     const char *name;
@@ -48,6 +49,7 @@ static const struct command commands[] = {
     {"rm", fb_command_rm},
     {"stat", fb_command_stat},
     {"status", fb_command_status},
+    {"lost", fb_command_lost},
     {"help", fb_command_help},
     {"completion", fb_command_completion},
 };

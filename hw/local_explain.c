@@ -37,6 +37,7 @@ static void key_explain(struct local_request *request, struct fb_key key)
     struct fb_loop *loop = request->session->loop;
     struct fb_local_block *block = (struct fb_local_block *)(void *)request->session->page;
     *block = (struct fb_local_block){.index = 0};
+    key = fb_object_kv_key(key);
     fb_node_find(loop->node, key, &block->found);
     fb_reads_of_key(&loop->reads, key, loop_clock_ns(), block);
     const struct fb_local_reply reply = {.page_size = sizeof(*block)};

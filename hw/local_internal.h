@@ -4,6 +4,7 @@
 #define FB_HW_LOCAL_INTERNAL_H
 
 #include "hw/local.h"
+#include "hw/loop_internal.h"
 #include "hw/mapping.h"
 #include "hw/names.h"
 #include "hw/offload.h"
@@ -116,6 +117,12 @@ void local_request_end(struct local_request *request, const struct fb_local_repl
 /* local_request.c */
 void local_request_start(struct local_request *request, const struct fb_local_request *from);
 void local_close_object(struct local_session *session, uint64_t handle);
+
+/* Names the session as the writer of an object. */
+static inline uint32_t local_writer(const struct local_session *session)
+{
+    return 1 + (uint32_t)(session - session->loop->local.sessions);
+}
 
 /* local_name.c */
 void local_open_start(struct local_request *request, const struct fb_local_request *from);

@@ -113,6 +113,7 @@ static void created(struct fb_name_task *task, enum fb_status status)
         return;
     }
     object->is_written = true;
+    object->writer = local_writer(request->session);
     object->version = task->version;
     object->record_version = task->record.version;
     object->replaced_version = task->replaced;
@@ -192,6 +193,15 @@ static void commit_again(struct local_request *request)
     local_request_end(request, &reply);
 }
 
+/* A client commits what it has written: its own object, and no more blocks than it wrote. */
+static bool may_commit(const struct local_request *request, const struct fb_object *object,
+                       uint64_t size)
+{
+    uint64_t block = loop_of(request)->settings->core.block_size_bytes;
+    uint64_t blocks = size / block + (size % block > 0);
+    return object->writer == local_writer(request->session) && blocks <= object->writes;
+}
+
 void local_commit_start(struct local_request *request, const struct fb_local_request *from)
 {
     struct fb_loop *loop = loop_of(request);
@@ -199,7 +209,8 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
     enum fb_status status = !loop->origin.can_write ? FB_INVALID
                             : loop->is_fenced       ? FB_GONE
                                                     : FB_OK;
-    if (object == NULL || from->level > FB_LEVEL_ORIGIN)
+    if (object == NULL || from->level > FB_LEVEL_ORIGIN ||
+        !may_commit(request, object, from->index))
         status = FB_INVALID;
     if (status != FB_OK) {
         refuse(request, status);

@@ -111,6 +111,14 @@ static void read_note(struct fb_loop *loop, const struct local_slot *slot,
                                                        .reason = (uint16_t)reply->reason});
 }
 
+/* A block of an object is written: a commit may count on it. */
+static void write_note(struct local_session *session, const struct local_slot *slot)
+{
+    struct fb_object *object = fb_objects_find(&session->loop->objects, slot->key.low);
+    if (object != NULL && object->writer == local_writer(session))
+        object->writes++;
+}
+
 void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
 {
     struct local_session *session = &loop->local.sessions[reply->request_id >> SESSION_SHIFT];
@@ -130,6 +138,8 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
                                    .size = reply->span.size};
     if (is_get)
         read_note(session->loop, slot, reply);
+    if (slot->kind == FB_RING_WRITE && reply->status == FB_OK)
+        write_note(session, slot);
     slot->is_used = 0;
     slot->generation++;
     slot->next = session->slot_free;
@@ -188,7 +198,8 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
     struct fb_loop *loop = session->loop;
     uint64_t block_size = loop->settings->core.block_size_bytes;
     if (from->kind == FB_RING_GET_KEY || from->kind == FB_RING_PUT) {
-        *block = (struct fb_block){.key = from->key, .object = FB_OBJECT_NONE, .size = from->size};
+        *block = (struct fb_block){
+            .key = fb_object_kv_key(from->key), .object = FB_OBJECT_NONE, .size = from->size};
         block->tenant = from->tenant;
         return from->kind == FB_RING_GET_KEY || arena_holds(session, from->offset, from->size);
     }
@@ -196,6 +207,8 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
     if (object == NULL)
         return false;
     if (from->kind == FB_RING_WRITE) {
+        if (!object->is_written || object->writer != local_writer(session))
+            return false;
         fb_objects_owe(&loop->objects, from->object);
         *block = fb_object_new_block(object, block_size, from->index, from->size);
         block->tenant = from->tenant;
@@ -218,6 +231,8 @@ static bool match_start(struct local_session *session, const struct fb_ring_requ
         !arena_holds(session, from->offset, from->size * sizeof(keys[0])))
         return false;
     memcpy(keys, session->arena.at + from->offset, from->size * sizeof(keys[0]));
+    for (uint32_t i = 0; i < from->size; i++)
+        keys[i] = fb_object_kv_key(keys[i]);
     const struct fb_event event = {.kind = FB_EVENT_REQUEST,
                                    .request = {.kind = FB_REQUEST_MATCH,
                                                .key_count = from->size,

@@ -4,6 +4,7 @@
 #include "core/key.h"
 #include "core/panic.h"
 #include "hw/loop_internal.h"
+#include "hw/page.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -246,4 +247,18 @@ void fb_names_sweep(struct fb_loop *loop)
             hold_end(loop, hold);
     }
     bad_log(loop);
+}
+
+void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page)
+{
+    struct fb_bad_name bad;
+    char quoted[FB_LOG_QUOTE_MAX];
+    for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
+        if (!fb_node_bad_name(loop->node, i, &bad))
+            continue;
+        uint32_t slot = fb_cache_find(loop->names.text_index, bad.key);
+        const char *text = slot != FB_NONE ? loop->names.texts[slot].text : "";
+        fb_page_put(page, "lost %s %s\n", fb_status_name((enum fb_status)bad.status),
+                    fb_log_quote(text, quoted));
+    }
 }

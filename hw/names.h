@@ -81,6 +81,10 @@ void fb_names_hold(struct fb_loop *loop, const struct fb_object *object);
 /* Lets go of what is finished; says what cannot be. */
 void fb_names_sweep(struct fb_loop *loop);
 
+/* A line "lost STATUS NAME" for each name that cannot be finished. */
+struct fb_page;
+void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page);
+
 /* The text of a key that the core does something about; NULL: not known. length: of it. */
 const char *fb_names_text(struct fb_loop *loop, struct fb_key key, uint32_t *length);
 

@@ -38,8 +38,13 @@ void fb_object_identify(struct fb_object *object)
 {
     FB_ASSERT(object->name_length <= FB_OBJECT_NAME_MAX);
     object->name_hash = XXH3_64bits(object->name, object->name_length);
-    uint64_t handle = fb_mix(object->name_hash ^ fb_mix(object->version));
-    object->handle = handle == FB_OBJECT_NONE ? 0 : handle;
+    object->handle = fb_mix(object->name_hash ^ fb_mix(object->version)) & ~UINT64_C(1);
+}
+
+/* Mixed first: keys that differ in the last bit alone stay apart. */
+struct fb_key fb_object_kv_key(struct fb_key key)
+{
+    return (struct fb_key){.high = key.high, .low = fb_mix(key.low ^ fb_mix(key.high)) | 1};
 }
 
 struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle)

@@ -6,8 +6,9 @@
  *  2. The table holds the objects that were named last; those that clients have open stay, and
  *     those of which a block is owed: without its name it could be stored nowhere. When all that
  *     are looked at must stay, another is refused, and counted.
- *  3. A block's key: high = hash(name, index), low = the handle: both together are 128 bits of
- *     identity.
+ *  3. A block's key: high = hash(name, index), low = the handle: both together are 127 bits of
+ *     identity: the last bit of a handle is 0, that of a client's KV key 1 (fb_object_kv_key), so
+ *     that whoever puts KV blocks never says what others read of a file.
  *  4. The size of an object that is being written is not known, and 0, until it is committed. */
 #ifndef FB_HW_OBJECT_H
 #define FB_HW_OBJECT_H
@@ -34,8 +35,11 @@ struct fb_object {
     bool is_committed;    /* by this node: its name's record says so */
     bool is_cached;       /* committed; the origin may not show it yet (see names.h) */
     bool is_written_here; /* a block of it was owed by this node once: ask whether it is */
-    /* Of one that is being written: the record of its name when that began. */
+    /* Of one that is being written: the record of its name when that began; the client's session
+     * that may write and commit it, and how many of its writes were answered. */
     uint64_t record_version, replaced_version;
+    uint64_t writes;
+    uint32_t writer; /* 1 + the session's place */
     char name[FB_OBJECT_NAME_MAX + 1];
 };
 
@@ -52,6 +56,9 @@ void fb_objects_close(struct fb_objects *objects);
 
 /* Fills in name_hash and handle from name and version. */
 void fb_object_identify(struct fb_object *object);
+
+/* A client's KV key among those of blocks. */
+struct fb_key fb_object_kv_key(struct fb_key key);
 
 /* The known object; NULL: never named, or forgotten. Valid until the next fb_objects_add. */
 struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle);

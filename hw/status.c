@@ -48,5 +48,6 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
     for (uint32_t i = 0; i < FB_REASON_COUNT; i++)
         fb_page_put(&page, "replies_%s %" PRIu64 "\n", fb_reason_name((enum fb_reason)i),
                     stats->replies[i]);
+    fb_names_lost_print(loop, &page);
     return page.used;
 }

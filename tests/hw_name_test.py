@@ -198,6 +198,31 @@ class Names:
         self.assertEqual(self.get(self.last, "direct"), content)
         self.assertEqual(self.last.forebay("stat", "nothing").returncode, 1)
 
+    def test_overwrite_of_an_object_from_the_future_stays(self):
+        """Another host's clock is ahead: what was acknowledged is not thrown away for that."""
+        for ahead in (3, 3600):
+            name = "ahead%d" % ahead
+            path = os.path.join(self.path("origin"), name)
+            with open(path, "wb") as file:
+                file.write(b"theirs")
+            os.utime(path, (time.time() + ahead, time.time() + ahead))
+            self.assertEqual(self.get(self.first, name), b"theirs")
+            self.put(self.first, name, b"ours, acknowledged")
+            self.first.wait_until(lambda: self.first.status()["unfinished_names"] == "0")
+            self.assertEqual(self.get(self.last, name), b"ours, acknowledged")
+            self.assertEqual(self.origin(name), b"ours, acknowledged")
+
+    def test_removed_at_once_stays_away(self):
+        for i in range(10):
+            name = "brief%d" % i
+            self.put(self.first, name, b"x" * i)
+            self.assertEqual(self.last.forebay("rm", name).returncode, 0)
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            listed = self.first.forebay("ls").stdout
+            self.assertNotIn(b"brief", listed)
+            self.assertIn(b"No such file", self.first.forebay("stat", name).stderr)
+
     def test_kill_between_commit_and_compose(self):
         """Level device; the daemon that took the commit dies, and is started again."""
         content = os.urandom(900000)

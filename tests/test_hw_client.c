@@ -5,6 +5,7 @@
 #include "hw/forebay.h"
 
 #include "core/random.h"
+#include "hw/client_internal.h"
 #include "hw/log.h"
 #include "hw/loop.h"
 #include "tests/temporary.h"
@@ -370,6 +371,55 @@ static void write_is_unseen_until_its_commit(void **state)
     forebay_client_close(client);
 }
 
+/* A commit as a client's own hand would make it. */
+static int commit_raw(struct forebay_client *client, uint64_t handle, uint64_t size)
+{
+    struct fb_local_request request = {
+        .kind = FB_LOCAL_COMMIT, .object = handle, .index = size, .level = FB_LEVEL_MEMORY};
+    struct fb_local_reply reply;
+    return client_call(client, &request, NULL, &reply);
+}
+
+static void commit_of_what_was_not_written_is_refused(void **state)
+{
+    (void)state;
+    struct forebay_client *client = client_open(), *other = client_open();
+    struct forebay_file *file = written(client, "forged", 200000, 50000);
+    struct forebay_facts facts;
+    assert_int_equal(forebay_file_sync(file), 0);
+    assert_int_equal(commit_raw(client, file->handle, UINT64_C(12) << 40), -EINVAL);
+    assert_int_equal(commit_raw(client, file->handle, UINT64_MAX), -EINVAL);
+    assert_int_equal(commit_raw(other, file->handle, 200000), -EINVAL); /* it is not its own */
+    assert_int_equal(forebay_client_stat(client, "forged", &facts), -ENOENT);
+    struct forebay_file *read = file_open(other, "large");
+    assert_int_equal(commit_raw(other, read->handle, 10), -EINVAL);
+    forebay_file_close(read);
+    forebay_file_close(file);
+    forebay_client_close(other);
+    forebay_client_close(client);
+}
+
+/* Whoever puts KV blocks cannot say what others read of a file. */
+static void put_under_the_key_of_a_files_block_changes_no_file(void **state)
+{
+    (void)state;
+    static unsigned char bytes[BLOCK_BYTES], forged[BLOCK_BYTES];
+    struct forebay_client *client = client_open();
+    struct forebay_file *file = file_open(client, "large");
+    struct fb_object object = {.version = file->version, .size = file->size, .name_length = 5};
+    memcpy(object.name, "large", 6);
+    fb_object_identify(&object);
+    assert_int_equal(object.handle, file->handle);
+    struct fb_block block = fb_object_block(&object, BLOCK_BYTES, 3);
+    const struct forebay_key key = {.high = block.key.high, .low = block.key.low};
+    memset(forged, 'F', sizeof(forged));
+    assert_int_equal(forebay_kv_put(client, key, forged, BLOCK_BYTES), 0);
+    assert_int_equal(forebay_file_read(file, 3 * BLOCK_BYTES, bytes, BLOCK_BYTES), BLOCK_BYTES);
+    assert_memory_equal(bytes, content + 3 * BLOCK_BYTES, BLOCK_BYTES);
+    forebay_file_close(file);
+    forebay_client_close(client);
+}
+
 static void open_files_of_ten_thousand_are_fine(void **state)
 {
     (void)state;
@@ -518,6 +568,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(put_blocks_are_got_and_matched),
         cmocka_unit_test(write_of_any_size_is_read_back),
         cmocka_unit_test(write_is_unseen_until_its_commit),
+        cmocka_unit_test(commit_of_what_was_not_written_is_refused),
+        cmocka_unit_test(put_under_the_key_of_a_files_block_changes_no_file),
         cmocka_unit_test(open_files_of_ten_thousand_are_fine),
         cmocka_unit_test(client_that_dies_leaves_nothing),
         cmocka_unit_test(killed_client_gives_back_its_spans),

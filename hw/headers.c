@@ -320,6 +320,8 @@ void fb_headers_scan(struct fb_headers *headers, uint64_t cursor, struct fb_done
     uint32_t from = (uint32_t)(cursor % FB_UNITS_PER_CHUNK), unit = FB_NONE;
     uint64_t chunks = headers->file >= 0 ? headers->layout.chunks : 0;
     uint64_t chunk = cursor / FB_UNITS_PER_CHUNK;
+    if (cursor == 0) /* once more: what was read before may have been settled since */
+        headers->scan_count = 0;
     for (; chunk < chunks; chunk++, from = 0) {
         scan_read(headers, chunk);
         unit = fb_header_next(&headers->scan[chunk - headers->scan_first], from);

@@ -119,7 +119,13 @@ class Errors(Drives):
         daemon = self.start(folder + "/cache", *self.undrained())
         self.assertEqual(self.put(daemon, b"1" * 300000, "before", "device").returncode, 0)
         self.shut_down(folder)
+        self.assertEqual(daemon.status()["device_state"], "fine")
         self.device_is_out_of_reach(daemon)
+        status = daemon.status()
+        self.assertEqual(status["device_state"], "Input/output error")
+        self.assertEqual((status["ready"], status["ready_reason"]), (
+            "1", "ready, but for level device: device.path: Input/output error"))
+        self.assertIn("event=device_failing", daemon.log())
         daemon.kill()  # it would rightly say what it leaves behind
 
     def test_dead_drive_is_named_at_the_start(self):
@@ -132,6 +138,34 @@ class Errors(Drives):
 
 
 class Room(Drives):
+    def block_device(self, size):
+        with open(self.path("disk"), "wb") as file:
+            file.truncate(size)
+        device = self.command("losetup", "-f", "--show", self.path("disk"))
+        self.addCleanup(hw_test.run, "losetup", "-d", device)
+        return device
+
+    def test_device_of_a_mounted_file_system_is_refused(self):
+        device, folder = self.block_device(48 * MIB), self.path("mounted")
+        self.command("mkfs.ext4", "-q", device)
+        self.assertIn("holds something", self.refused(device, "16 MiB"))
+        os.mkdir(folder)
+        self.command("mount", device, folder)
+        self.addCleanup(hw_test.run, "umount", "-l", folder)
+        self.assertIn("it is mounted", self.refused(device, "16 MiB"))
+        self.command("umount", folder)
+        self.command("e2fsck", "-f", "-n", device)  # nothing was written there
+
+    def test_device_is_used_from_one_start_to_the_next(self):
+        device = self.block_device(48 * MIB)
+        self.assertIn("lower core.device_size", self.refused(device, "64 MiB"))
+        daemon = self.start(device, *self.undrained())
+        self.assertEqual(self.put(daemon, b"3" * 300000, "kept", "device").returncode, 0)
+        daemon.kill()
+        self.assertIn("300000 bytes are owed", self.refused(device, "8 MiB"))
+        daemon = self.start(device, *self.undrained()[:2], name="second")
+        daemon.wait_until(lambda: os.path.exists(self.path("origin/kept")))
+
     def test_half_full_drive_is_refused_until_the_tier_fits(self):
         folder = self.file_system("drive", 64 * MIB)
         self.fill(folder, 24 * MIB)

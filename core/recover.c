@@ -60,13 +60,25 @@ bool fb_node_is_recovering(const struct fb_node *node)
     return recover_is_running(node);
 }
 
-/* An owed block was not had: its read failed, or no record was left. */
-static void recover_miss(struct fb_node *node)
+/* An owed block was not had: its read failed, or for now there is no room for it. */
+static void recover_miss(struct fb_node *node, bool is_crowded)
 {
     FB_ASSERT(node->recover_state != 0);
     FB_ASSERT(node->recover_owed_missed <= node->recover_missed);
     node->recover_missed++;
     node->recover_owed_missed++;
+    node->recover_crowded += is_crowded;
+}
+
+/* How long until the next round. Rounds for want of room, which a drain makes, are not counted. */
+static uint64_t recover_pause_ns(struct fb_node *node)
+{
+    FB_ASSERT(node->recover_missed > 0);
+    FB_ASSERT(node->recover_crowded <= node->recover_missed);
+    if (node->recover_crowded == 0)
+        return node->config.backoff_ns << 2 * ++node->recover_rounds;
+    node->recover_crowds += node->recover_crowds < PAUSES_MAX;
+    return node->config.backoff_ns << node->recover_crowds;
 }
 
 /* The scan and its reads are over: what was missed may have been a fault that passes. */
@@ -76,20 +88,21 @@ static void recover_settle(struct fb_node *node)
     FB_ASSERT(node->recover_reads <= node->waiters_used);
     if (node->recover_state != RECOVER_ENDING || node->recover_reads > 0)
         return;
-    if (node->recover_missed == 0 || node->recover_rounds == ROUNDS_MAX) {
+    bool is_last = node->recover_rounds == ROUNDS_MAX && node->recover_crowded == 0;
+    if (node->recover_missed == 0 || is_last) {
         node->stats.recover_losses += node->recover_owed_missed;
         node->recover_state = 0;
         if (node->view != NULL)
             put_view_changed(node); /* other holders may have started again and lost theirs */
         return;
     }
-    node->recover_rounds++;
+    uint64_t pause_ns = recover_pause_ns(node);
     node->recover_missed = 0;
+    node->recover_crowded = 0;
     node->recover_owed_missed = 0;
     node->recover_cursor = 0;
     node->recover_state = RECOVER_PAUSED;
-    fb_timer_set(node_timer(node), timer_of_recover(node),
-                 node->now_ns + (node->config.backoff_ns << 2 * node->recover_rounds));
+    fb_timer_set(node_timer(node), timer_of_recover(node), node->now_ns + pause_ns);
 }
 
 /* The block is in memory: it is promised as before. */
@@ -98,7 +111,7 @@ static void recover_hold(struct fb_node *node, uint32_t slot, const struct fb_bl
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
     uint32_t device_slot = device_find(node, block->key);
     if (!dirty_mark(node, slot, block)) { /* a client's own write was quicker with the last one */
-        recover_miss(node);
+        recover_miss(node, true);
         return;
     }
     struct dirty *dirty = &node_dirty(node)[node_entries(node)[slot].fill];
@@ -118,7 +131,7 @@ void recover_filled(struct fb_node *node, const struct fill *fill)
     if (fill->state == FILL_ANSWERING)
         recover_hold(node, fill->slot, &fill->block);
     else
-        recover_miss(node);
+        recover_miss(node, fill->status == FB_BUSY);
     recover_settle(node);
 }
 
@@ -182,7 +195,7 @@ static bool recover_take(struct step *step, const struct fb_header *header)
     is_here = device_find(node, header->key) != FB_NONE;
     if (!is_here || !is_owed) {
         if (is_owed)
-            recover_miss(node);
+            recover_miss(node, false);
         return true;
     }
     return recover_owed(step, header);

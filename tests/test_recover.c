@@ -472,6 +472,40 @@ static void owed_block_whose_read_fails_is_read_again(void **state)
     }
 }
 
+/* A node that starts with less memory than it owes takes what has room, drains it, and then the
+ * rest; what waits is not given up however long the origin is away. */
+static void more_owed_than_memory_is_taken_in_turns(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 8 };
+    struct fb_config config = recover_config();
+    config.replicas = 1;
+    config.write_quorum = 1;
+    struct script *script = script_open(1, &config, 1);
+    bool is_closed = true;
+    script_set_fault(script, closed_origin, &is_closed);
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        const struct fb_block block = script_block(SCRIPT_WRITTEN, i, FLOW_BLOCK_BYTES, 1);
+        script_write(script, 1000 + i * MS, 0, 1 + i, &block, FB_LEVEL_DEVICE);
+    }
+    script_run(script, 50 * MS);
+    config.memory_size_bytes = 3 * FLOW_BLOCK_BYTES;
+    script_kill(script, 0);
+    script_set_config(script, &config);
+    script_restart(script, 60 * MS, 0, true);
+    script_run(script, (uint64_t)2000 * MS);
+    assert_int_equal(stats_of(script, 0)->recover_losses, 0);
+    is_closed = false;
+    script_run(script, FB_NEVER_NS - 1);
+    assert_int_equal(stats_of(script, 0)->recover_losses, 0);
+    assert_true(fb_node_is_idle(script_node(script, 0)));
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        const struct fb_block block = script_block(SCRIPT_WRITTEN, i, FLOW_BLOCK_BYTES, 1);
+        assert_true(script_stores(script, &block) > 0);
+    }
+    script_close(script);
+}
+
 /* Both holders start again, one of them with another drive: it is given its copy back. */
 static void what_is_found_again_is_spread_again(void **state)
 {
@@ -554,6 +588,7 @@ int main(void)
         cmocka_unit_test(drive_that_fails_in_the_scan_gives_what_was_found),
         cmocka_unit_test(owed_block_whose_read_fails_is_read_again),
         cmocka_unit_test(what_is_found_again_is_spread_again),
+        cmocka_unit_test(more_owed_than_memory_is_taken_in_turns),
         cmocka_unit_test(page_has_the_last_writer_of_each_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,7 @@ enum fb_swarm_class {
     X(corrupt_read, FB_SWARM_LYING, "a device read gives other bytes") \
     X(origin_error, FB_SWARM_BENIGN, "an origin request fails") \
     X(origin_throttle, FB_SWARM_BENIGN, "the origin asks to slow down") \
+    X(origin_refusal, FB_SWARM_BENIGN, "the origin refuses until somebody helps (R17)") \
     X(origin_slow, FB_SWARM_BENIGN, "an origin request takes long") \
     X(meta_error, FB_SWARM_BENIGN, "a metadata op fails: done, not done, or done later") \
     X(meta_throttle, FB_SWARM_BENIGN, "the metadata store asks to slow down") \
@@ -169,6 +170,8 @@ enum fb_swarm_sight {
     X(patient_waits, "wait_ns is no less than 1% of an origin request") \
     X(patient_holds, "hold_ns times all tries is no less than a hold takes") \
     X(deaths_told, "under an erasure code: views tell of deaths") \
+    X(writes_with_dead, "after healing a write may fail while a view names a dead node") \
+    X(hidden_with_dead, "what only a dead node may have may time out while a view names it") \
     X(unread, "a drive could not be read after a restart, as often as it is tried") \
     X(doubted, "a block of which a wrong digest was computed is not judged")
 

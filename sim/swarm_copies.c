@@ -197,8 +197,15 @@ void swarm_copy_written(struct swarm *swarm, uint32_t node, const struct fb_op *
         fb_promise_outlasts(FB_PROMISE_crash, FB_MEDIUM_DRIVE) && swarm->plan->config.recover != 0;
     if (durable == NULL || op->header_state != FB_HEADER_OWED || !does_recover)
         return;
-    if (swarm_drive_has(swarm, node, durable))
+    const uint64_t *words = swarm->nodes[node].device + op->source.offset / swarm->unit_bytes;
+    uint32_t count = swarm_units(swarm, op->block.size);
+    bool is_trusted = op->digest == swarm_digest(words, count, op->block.size);
+    if (!swarm_drive_has(swarm, node, durable))
+        return;
+    if (is_trusted)
         durable->on_drive |= 1u << node;
+    else /* its digest was wrong from the first, and nobody will believe these bytes */
+        swarm->result->softened[FB_SWARM_SOFTENING_doubted] = 1;
 }
 
 static uint32_t empty_fragments(const struct swarm *swarm, uint32_t size_bytes)

@@ -196,9 +196,10 @@ void swarm_check_kept(struct swarm *swarm)
             swarm->result->judged += swarm->phase == PHASE_SETTLE;
         }
         swarm_judge(swarm, FB_SWARM_CHECK_acked_is_kept, durable->is_stored || !is_kept,
-                    "object %llu, offset %llu was acknowledged and is lost after %u of its holders "
-                    "were struck; in memory at nodes %x, on drives of %x",
+                    "object %llu (key %llx), offset %llu was acknowledged and is lost after %u of "
+                    "its holders were struck; in memory at nodes %x, on drives of %x",
                     (unsigned long long)durable->block.object,
+                    (unsigned long long)durable->block.key.high,
                     (unsigned long long)durable->block.offset, durable->strikes, durable->in_memory,
                     durable->on_drive);
     }

@@ -48,6 +48,9 @@ void swarm_drive_scan(struct swarm *swarm, const struct swarm_event *event, stru
 void swarm_drive_crash(struct swarm *swarm, uint32_t node, bool is_power_cut);
 void swarm_drive_restart(struct swarm *swarm, uint32_t node);
 
+/* swarm_run.c: a node is dead for good, and the view still names it. */
+bool swarm_has_dead_member(const struct swarm *swarm);
+
 /* swarm_code.c: ENCODE and DECODE. */
 void swarm_encode(struct swarm *swarm, const struct swarm_event *event);
 bool swarm_decode(struct swarm *swarm, const struct swarm_event *event);

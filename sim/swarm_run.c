@@ -98,13 +98,21 @@ static void phase_set(struct swarm *swarm, enum swarm_phase phase)
     swarm->first_of_phase = swarm->request_count;
 }
 
-/* A write that waits for a node that is dead, and that the view still names, can not succeed. */
-static bool after_must(struct swarm *swarm, const struct fb_swarm_request *what)
+bool swarm_has_dead_member(const struct swarm *swarm)
 {
     bool is_dead = false;
     for (uint32_t node = 0; node < swarm->plan->nodes; node++)
         is_dead = is_dead || (swarm->nodes[node].is_dead && (swarm->view_mask >> node & 1u));
-    return !is_dead || what->verb != FB_SWARM_VERB_write;
+    return is_dead;
+}
+
+/* A write that waits for a node that is dead, and that the view still names, need not succeed. */
+static bool after_must(struct swarm *swarm, const struct fb_swarm_request *what)
+{
+    bool may_fail = what->verb == FB_SWARM_VERB_write && swarm_has_dead_member(swarm);
+    if (may_fail)
+        swarm->result->softened[FB_SWARM_SOFTENING_writes_with_dead] = 1;
+    return !may_fail;
 }
 
 /* Requests like the plan's own, from every node, each of which must succeed. */

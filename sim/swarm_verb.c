@@ -125,13 +125,22 @@ static bool served_ok(const struct swarm *swarm, const struct fb_reply *reply)
     return reply->status == FB_OK;
 }
 
+/* A dead node that the view still names may be the only one that has what is asked for. */
+static bool hides_with_dead(const struct swarm *swarm)
+{
+    bool does_hide = swarm_has_dead_member(swarm);
+    if (does_hide)
+        swarm->result->softened[FB_SWARM_SOFTENING_hidden_with_dead] = 1;
+    return does_hide;
+}
+
 /* With patience shorter than a message's way there and back, peers can not be read from at all. */
 static bool served_or_absent(const struct swarm *swarm, const struct fb_reply *reply)
 {
     const struct fb_swarm_plan *plan = swarm->plan;
     bool is_hasty = plan->config.hedge_ns < 40 * plan->message_ns + 20 * plan->step_ns;
     return reply->status == FB_OK || reply->status == FB_ABSENT ||
-           (reply->status == FB_TIMEOUT && is_hasty);
+           (reply->status == FB_TIMEOUT && (is_hasty || hides_with_dead(swarm)));
 }
 
 /* What a drive shall hold a node without one can not take. */
@@ -147,7 +156,9 @@ static bool served_write(const struct swarm *swarm, const struct fb_reply *reply
 static bool served_written(const struct swarm *swarm, const struct fb_reply *reply)
 {
     const struct swarm_request *request = &swarm->requests[(uint32_t)reply->request_id];
-    return reply->status == FB_OK || (reply->status == FB_ABSENT && request->known == 0);
+    bool is_nowhere =
+        reply->status == FB_ABSENT || (reply->status == FB_TIMEOUT && hides_with_dead(swarm));
+    return reply->status == FB_OK || (is_nowhere && request->known == 0);
 }
 
 static bool served_lookup(const struct swarm *swarm, const struct fb_reply *reply)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,23 +85,62 @@ static int copy(struct forebay_file *from, int to, const struct get_options *opt
     return code == 0 ? FB_EXIT_FINE : fail(is_reading ? options->name : "cannot write", code);
 }
 
-/* Writes beside the target first. */
-static int copy_to_file(struct forebay_file *from, const struct get_options *options)
+/* A device, a FIFO, a socket's path: written to as it is; so is what a link leads to that is not
+ * there yet. */
+static int copy_into(struct forebay_file *from, const struct get_options *options)
 {
     enum { MODE = 0666 };
+    int to = open(options->target, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, MODE);
+    if (to < 0)
+        return fail(options->target, -errno);
+    int code = copy(from, to, options);
+    if (close(to) != 0 && code == FB_EXIT_FINE)
+        code = fail(options->target, -errno);
+    return code;
+}
+
+/* Writes beside the target, which appears whole, and is like the file that it replaces. */
+static int copy_beside(struct forebay_file *from, const struct get_options *options,
+                       const char *target, const struct stat *replaced)
+{
+    enum { MODE = 0666, MODE_BITS = 07777 };
     char path[PATH_BYTES];
-    if (snprintf(path, sizeof(path), "%s.%ld.part", options->target, (long)getpid()) >= PATH_BYTES)
-        return fail(options->target, -ENAMETOOLONG);
-    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
+    if (snprintf(path, sizeof(path), "%s.%ld.part", target, (long)getpid()) >= PATH_BYTES)
+        return fail(target, -ENAMETOOLONG);
+    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaced != NULL ? 0600 : MODE);
     if (to < 0)
         return fail(path, -errno);
     int code = copy(from, to, options);
+    bool is_ours = replaced == NULL ||
+                   (replaced->st_uid == geteuid() && replaced->st_gid == getegid()) ||
+                   fchown(to, replaced->st_uid, replaced->st_gid) == 0;
+    mode_t mode = replaced != NULL ? replaced->st_mode & (is_ours ? MODE_BITS : 0777) : 0;
+    if (code == FB_EXIT_FINE && replaced != NULL && fchmod(to, mode) != 0)
+        code = fail(path, -errno);
     if (close(to) != 0 && code == FB_EXIT_FINE)
         code = fail(path, -errno);
-    if (code == FB_EXIT_FINE && rename(path, options->target) != 0)
-        code = fail(options->target, -errno);
+    if (code == FB_EXIT_FINE && rename(path, target) != 0)
+        code = fail(target, -errno);
     if (code != FB_EXIT_FINE)
         unlink(path);
+    return code;
+}
+
+/* Where a link leads is what is replaced, not the link. */
+static int copy_to_file(struct forebay_file *from, const struct get_options *options)
+{
+    struct stat facts, own;
+    bool is_there = stat(options->target, &facts) == 0;
+    bool is_link = lstat(options->target, &own) == 0 && S_ISLNK(own.st_mode);
+    if (is_there && S_ISDIR(facts.st_mode))
+        return fail(options->target, -EISDIR);
+    if ((is_there && !S_ISREG(facts.st_mode)) || (!is_there && is_link))
+        return copy_into(from, options);
+    char *target = is_link ? realpath(options->target, NULL) : strdup(options->target);
+    if (target == NULL)
+        return fail(options->target, -errno);
+    int code = copy_beside(from, options, target, is_there ? &facts : NULL);
+    free(target);
     return code;
 }
 
@@ -117,8 +157,8 @@ static int get(const struct get_options *options)
         forebay_client_close(client);
         return fail(options->name, code);
     }
-    int exit_code =
-        options->target != NULL ? copy_to_file(file, options) : copy(file, STDOUT_FILENO, options);
+    bool is_output = options->target == NULL || strcmp(options->target, "-") == 0;
+    int exit_code = is_output ? copy(file, STDOUT_FILENO, options) : copy_to_file(file, options);
     if (options->is_verbose && exit_code == FB_EXIT_FINE)
         print_sources(file, seconds_now() - began);
     forebay_file_close(file);

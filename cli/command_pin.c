@@ -19,7 +19,8 @@ static const char *reason_of(int code)
 {
     return code == -EBUSY
                ? "busy: no more pins (core.pins_max), no memory, or not at the origin yet"
-               : strerror(-code);
+           : code == -ENOSPC ? "busy: pins would take more than three quarters of core.memory_size"
+                             : strerror(-code);
 }
 
 static int keep(const struct keep_options *options)

@@ -105,9 +105,11 @@ enum fb_request_kind {
     FB_REQUEST_LOOKUP,   /* block.key: the record of that name */
     FB_REQUEST_COMMIT,   /* block.key, record: its version is the expected one; or CONFLICT */
     FB_REQUEST_TENANT,   /* block.tenant, quota_bytes, ttl_ns: what it may take of this node */
-    FB_REQUEST_PIN,      /* block, ttl_ns: kept in memory that long; the reply's lease ends it */
-    FB_REQUEST_UNPIN,    /* lease; no reply */
-    FB_REQUEST_FORGET,   /* block.key: nobody wants it any more, drained or not */
+    /* block, ttl_ns: kept in memory that long; the reply's lease ends it; FULL: pins have three
+     * quarters of the memory. */
+    FB_REQUEST_PIN,
+    FB_REQUEST_UNPIN,  /* lease; no reply */
+    FB_REQUEST_FORGET, /* block.key: nobody wants it any more, drained or not */
     /* Names, see name.c; block.key: of the name. */
     FB_REQUEST_NAME_READ,   /* record: as last heard of, or 0; what does the store say? */
     FB_REQUEST_NAME_LOOK,   /* record: as last heard of, or 0; what does it mean? */

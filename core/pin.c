@@ -9,6 +9,22 @@
 
 enum { PIN_FREE, PIN_FILLING, PIN_HELD };
 
+/* Pins take three quarters of the memory at most, so that what is read beside them has room; a block
+ * that is pinned twice counts twice. */
+static bool pin_has_room(struct fb_node *node, uint32_t size_bytes)
+{
+    uint64_t units = memory_units(node, size_bytes);
+    uint64_t room =
+        node->config.memory_size_bytes / node->config.block_size_bytes * FB_UNITS_PER_CHUNK;
+    for (uint32_t i = 0; i < node->config.pins_max; i++) {
+        const struct pin *pin = &node_pins(node)[i];
+        if (pin->state != PIN_FREE)
+            units += memory_units(node, pin->size_bytes);
+    }
+    FB_ASSERT(units > 0);
+    return units <= room - room / 4;
+}
+
 static void pin_set_timer(struct fb_node *node)
 {
     uint64_t first_ns = FB_NEVER_NS;
@@ -58,6 +74,10 @@ void pin_request(struct step *step, const struct fb_request *request)
         get_refuse(step, request->request_id, FB_INVALID);
         return;
     }
+    if (index < node->config.pins_max && !pin_has_room(node, request->block.size)) {
+        get_refuse(step, request->request_id, FB_FULL);
+        return;
+    }
     uint32_t slot = memory_find(node, request->block.key);
     bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
     if (index < node->config.pins_max && !is_here && node->waiter_free != FB_NONE)
@@ -70,6 +90,7 @@ void pin_request(struct step *step, const struct fb_request *request)
     struct pin *pin = &node_pins(node)[index];
     *pin = (struct pin){.request_id = request->request_id,
                         .ttl_ns = request->ttl_ns,
+                        .size_bytes = request->block.size,
                         .generation = pin->generation + 1,
                         .slot = FB_NONE,
                         .state = PIN_FILLING};

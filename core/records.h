@@ -265,7 +265,7 @@ struct pin { /* see pin.c */
     uint32_t generation;
     uint32_t slot;
     uint32_t state;
-    uint32_t reserved;
+    uint32_t size_bytes;
 };
 
 struct gather {

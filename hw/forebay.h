@@ -139,7 +139,8 @@ void forebay_view_return(struct forebay_client *client, const struct forebay_vie
  * that are not there. They may be more than the daemon pins at once (core.pins_max). The pin is the
  * caller's, until one of: forebay_pin_end, which lets the blocks go, before the client is closed;
  * forebay_pin_leave, after which they stay pinned until the time is over.
- * Errors: as forebay_file_read; -EINVAL; -EBUSY: no more pins, or no memory: nothing is pinned. */
+ * Errors: as forebay_file_read; -EINVAL; -EBUSY: no more pins, or no memory now; -ENOSPC: pins have
+ * three quarters of the memory. Then nothing is pinned. */
 struct forebay_pin;
 int forebay_file_pin(struct forebay_file *file, uint32_t ttl_s, struct forebay_pin **pin);
 void forebay_pin_end(struct forebay_pin *pin);

@@ -170,7 +170,8 @@ static bool served_lookup(const struct swarm *swarm, const struct fb_reply *repl
 
 static bool served_pin(const struct swarm *swarm, const struct fb_reply *reply)
 {
-    return reply->status == FB_OK || swarm->plan->config.pins_max == 0;
+    /* FULL: others have the part of the memory that pins may take, for as long as they like. */
+    return reply->status == FB_OK || reply->status == FB_FULL || swarm->plan->config.pins_max == 0;
 }
 
 /* Whoever hears TIMEOUT looks up: another commit would be another. */

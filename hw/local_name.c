@@ -38,9 +38,22 @@ static void name_ask(struct local_request *request, enum fb_request_kind kind, f
     fb_name_start(&request->name);
 }
 
+/* Names that clients hold take half of those that are remembered, so that peers' find room; of that
+ * the last quarter is for clients that hold few, so that each gets some. */
+static bool has_open_left(const struct local_session *session)
+{
+    const struct fb_local *local = &session->loop->local;
+    uint64_t room = session->loop->settings->objects_max / 2, used = 0;
+    uint64_t few = room / 4 / FB_LOCAL_SESSIONS_MAX;
+    for (uint32_t i = 0; i < local->session_count; i++)
+        used += local->sessions[local->active[i]].open_count;
+    return used < room - room / 4 || (used < room && session->open_count < (few > 0 ? few : 1));
+}
+
 static enum fb_status object_open(struct local_session *session, const struct fb_object *object)
 {
-    if (session->open_count == FB_LOCAL_OPENS_MAX || session->state != LOCAL_OPEN)
+    if (session->open_count == FB_LOCAL_OPENS_MAX || session->state != LOCAL_OPEN ||
+        !has_open_left(session))
         return FB_BUSY;
     struct fb_object *known = fb_objects_add(&session->loop->objects, object);
     if (known == NULL)

@@ -9,8 +9,8 @@
 
 enum { PIN_FREE, PIN_FILLING, PIN_HELD };
 
-/* Pins take three quarters of the memory at most, so that what is read beside them has room; a block
- * that is pinned twice counts twice. */
+/* Pins take three quarters of the memory at most, so that what is read beside them has room; a
+ * block that is pinned twice counts twice. */
 static bool pin_has_room(struct fb_node *node, uint32_t size_bytes)
 {
     uint64_t units = memory_units(node, size_bytes);

@@ -32,7 +32,8 @@ static uint64_t names_bytes(const struct fb_settings *settings)
 {
     uint64_t index = FB_CACHE_SIZE_BYTES(settings->objects_max);
     uint64_t objects = settings->objects_max * sizeof(struct fb_object) + index;
-    return objects + fb_names_bytes(settings);
+    return objects + fb_names_bytes(settings) +
+           fb_seen_bytes(settings->names_valid_ns, settings->objects_max);
 }
 
 static uint64_t origin_bytes(const struct fb_origin_settings *origin)

@@ -75,6 +75,7 @@ static void looked(struct fb_origin_task *task, enum fb_status status)
 static void origin_look(struct local_request *request)
 {
     request->origin.verb = FB_ORIGIN_LOOK;
+    request->origin.may_be_seen = true;
     request->origin.done = looked;
     fb_origin_start(&loop_of(request)->origin, &request->origin);
 }

@@ -437,6 +437,9 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error) && !fb_objects_open(&loop->objects, settings->objects_max))
         fb_error_set(error, "out of memory for %u objects", settings->objects_max);
     if (!fb_error_is_set(error) &&
+        !fb_seen_open(&loop->seen, settings->names_valid_ns, settings->objects_max))
+        fb_error_set(error, "out of memory for %u names", settings->objects_max);
+    if (!fb_error_is_set(error) &&
         fb_offload_open(&loop->offload, &loop->uring, settings->workers) != 0)
         fb_error_set(error, "workers: cannot start %u threads", settings->workers);
     if (!fb_error_is_set(error) && settings->origin.kind == FB_ORIGIN_POSIX &&
@@ -514,6 +517,7 @@ void fb_loop_close(struct fb_loop *loop)
     if (loop->signal_file >= 0)
         close(loop->signal_file);
     fb_objects_close(&loop->objects);
+    fb_seen_close(&loop->seen);
     fb_names_close(&loop->names);
     fb_mapping_close(&loop->memory);
     free(loop->works);

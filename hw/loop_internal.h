@@ -24,6 +24,7 @@
 #include "hw/names.h"
 #include "hw/reads.h"
 #include "hw/ready.h"
+#include "hw/seen.h"
 #include "hw/tcp.h"
 #include "hw/uring.h"
 
@@ -50,6 +51,7 @@ struct fb_loop {
     struct fb_node *node;
     struct fb_view *view;
     struct fb_objects objects;
+    struct fb_seen seen; /* names, as the origin said */
     struct fb_meta_store meta;
     struct fb_names names;
     struct fb_offload offload;      /* digests and copies */

@@ -183,6 +183,21 @@ static void origin_done(struct fb_origin_task *task, enum fb_status status)
     work_event(work, &event);
 }
 
+/* Does nobody want more of a name than to know what it means? Then what the origin said lately will
+ * do (names.valid). */
+static bool is_only_looked_at(const struct fb_loop *loop, struct fb_key key)
+{
+    bool is_looked_at = false, is_changed = false;
+    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX && loop->seen.valid_ns > 0; i++) {
+        const struct fb_name_task *task = loop->names.tasks[i];
+        if (task == NULL || !fb_key_equal(fb_name_key(task->name, task->name_length), key))
+            continue;
+        is_looked_at = is_looked_at || task->kind == FB_REQUEST_NAME_LOOK;
+        is_changed = is_changed || task->kind != FB_REQUEST_NAME_LOOK;
+    }
+    return is_looked_at && !is_changed;
+}
+
 static void origin_start(struct work *work)
 {
     struct fb_loop *loop = work->loop;
@@ -198,6 +213,7 @@ static void origin_start(struct work *work)
                  : work->op.kind == FB_OP_ORIGIN_COMMIT ? FB_ORIGIN_COMMIT
                                                         : FB_ORIGIN_REMOVE;
     task->done = origin_done;
+    task->may_be_seen = is_stat && is_only_looked_at(loop, work->op.block.key);
     task->object = (struct fb_object){.name_length = length,
                                       .version = is_stat ? 0 : work->op.change.version,
                                       .size = is_stat ? 0 : work->op.change.size};

@@ -108,6 +108,70 @@ void fb_origin_reload(struct fb_origin *origin)
         origin->reload(origin);
 }
 
+static void told(struct fb_origin_task *task, enum fb_status status)
+{
+    task->done = task->told;
+    task->done(task, status);
+}
+
+/* What was asked for is known for a while. */
+static void asked_done(struct fb_origin_task *task, enum fb_status status)
+{
+    if (status == FB_OK)
+        fb_seen_put(&task->loop->seen, task, loop_clock_ns());
+    told(task, status);
+}
+
+/* What a name meant, it may not mean any more. */
+static void forget(struct fb_origin_task *task)
+{
+    struct fb_seen *seen = &task->loop->seen;
+    bool is_of_more = task->verb == FB_ORIGIN_CHANGE && (task->change->kind == FB_CHANGE_RENAME ||
+                                                         task->change->kind == FB_CHANGE_LINK);
+    if (is_of_more)
+        fb_seen_forget_all(seen);
+    else
+        fb_seen_forget(seen, task->object.name, task->object.name_length);
+}
+
+static void changed_done(struct fb_origin_task *task, enum fb_status status)
+{
+    bool is_fetched = task->verb == FB_ORIGIN_FETCH && status != FB_CONFLICT;
+    if (!is_fetched)
+        forget(task);
+    told(task, status);
+}
+
+static void seen_done(struct fb_io *io, int32_t result)
+{
+    struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
+    task->done(task, result == 0 ? FB_OK : FB_IO);
+}
+
+/* With names.valid: keeps what is asked for, and forgets what changes, when that is so: at its
+ * beginning, and at its end, since it may have been asked for between. true: it is known. */
+static bool seen_start(struct fb_origin_task *task)
+{
+    struct fb_loop *loop = task->loop;
+    bool is_asking = task->verb == FB_ORIGIN_STAT || task->verb == FB_ORIGIN_LOOK;
+    bool is_change = task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE ||
+                     task->verb == FB_ORIGIN_CHANGE;
+    if (loop->seen.valid_ns == 0 || (is_asking && !task->may_be_seen))
+        return false;
+    if (is_asking && fb_seen_find(&loop->seen, task, loop_clock_ns())) {
+        fb_io_init(&task->io, seen_done);
+        fb_uring_nothing(&loop->uring, &task->io);
+        return true;
+    }
+    if (is_change)
+        forget(task);
+    if (is_asking || is_change || task->verb == FB_ORIGIN_FETCH) {
+        task->told = task->done;
+        task->done = is_asking ? asked_done : changed_done;
+    }
+    return false;
+}
+
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
     task->loop = origin->loop;
@@ -117,5 +181,6 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
     FB_ASSERT(task->verb != FB_ORIGIN_CHANGE || origin->can_change);
     if (task->verb == FB_ORIGIN_LOOK && !origin->can_change)
         task->verb = FB_ORIGIN_STAT; /* objects are files */
-    origin->start(origin, task);
+    if (!seen_start(task))
+        origin->start(origin, task);
 }

@@ -66,6 +66,8 @@ struct fb_origin_task {
     struct fb_origin_cursor cursor;
     struct fb_attributes attributes; /* LOOK; mode 0: the origin has none */
     struct fb_origin_change *change; /* CHANGE: the caller's, until done */
+    bool may_be_seen;                /* STAT, LOOK: names.valid holds for it */
+    fb_origin_done *told;            /* by done, when that is origin.c's own */
     bool is_plain;                   /* LIST: links are entries, wherever they lead */
     /* The backend's from here on. */
     struct fb_io io;

@@ -352,6 +352,33 @@ static int beside_move(const struct fb_origin_task *task, struct beside *beside,
     return 0;
 }
 
+/* A file of several names stays one: its bytes are replaced where they are. */
+static int target_rewrite(struct fb_origin_task *task, const struct beside *beside, int folder,
+                          const char *base)
+{
+    int from = openat(beside->folder, beside->path, O_RDONLY | O_CLOEXEC);
+    int to = openat(folder, base, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat facts;
+    int code = from < 0 || to < 0 || fstat(from, &facts) != 0 ? -errno : 0;
+    off_t at = 0, put = 0;
+    while (code == 0 && at < facts.st_size) {
+        ssize_t copied = copy_file_range(from, &at, to, &put, (size_t)(facts.st_size - at), 0);
+        if (copied <= 0 && errno != EINTR)
+            code = copied < 0 ? -errno : -EIO;
+    }
+    const struct timespec times[2] = {facts.st_atim, facts.st_mtim};
+    if (code == 0 && (ftruncate(to, (off_t)task->object.size) != 0 || futimens(to, times) != 0 ||
+                      fsync(to) != 0))
+        code = -errno;
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    if (code == 0)
+        unlinkat(beside->folder, beside->path, 0);
+    return code;
+}
+
 /* Under the lock: -ESTALE: a later version is there. */
 static int target_show(struct fb_origin_task *task, const struct beside *beside, int folder,
                        const char *base)
@@ -360,7 +387,12 @@ static int target_show(struct fb_origin_task *task, const struct beside *beside,
     if (lock < 0)
         return -errno;
     int code = is_later(folder, task, base) ? -ESTALE : 0;
-    if (code == 0 && renameat(beside->folder, beside->path, folder, base) != 0)
+    struct statx facts;
+    bool is_shared =
+        posix_facts(folder, base, &facts) && S_ISREG(facts.stx_mode) && facts.stx_nlink > 1;
+    if (code == 0 && is_shared)
+        code = target_rewrite(task, beside, folder, base);
+    else if (code == 0 && renameat(beside->folder, beside->path, folder, base) != 0)
         code = -errno;
     if (code == 0 && fsync(folder) != 0)
         code = -errno;

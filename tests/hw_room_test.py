@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What one user takes of a daemon leaves room for others: pins, names that are held open, small files
-in memory. And what `forebay get` may be told to write to.
+"""What one user takes of a daemon leaves room for others: pins, names that are held open, small
+files in memory. And what `forebay get` may be told to write to.
 
 usage: hw_room_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """

@@ -112,9 +112,9 @@ class Daemon:
         lines = self.forebay("status").stdout.decode().split("\n")
         return dict(line.split(" ", 1) for line in lines if " " in line)
 
-    def mount(self, case, *options):
+    def mount(self, case, *options, name="mount"):
         """Mounts its files until the test's end, when the mount must end well; the folder."""
-        folder = case.path("mount")
+        folder = case.path(name)
         os.mkdir(folder)
         process = subprocess.Popen([program("forebay"), "mount", "--socket", self.socket,
                                     "--foreground", *options, folder])

@@ -169,11 +169,11 @@ static int node_look(struct mount *mount, struct fuse_node *node)
     bool is_open = node->opens > 0 || node->writer != NULL;
     bool is_same = node == &mount->nodes.root || node->type == (found.attributes.mode & S_IFMT);
     if (node->type == S_IFREG && node->writer == NULL && is_open)
-        is_same = is_same && node->object.version == found.object.version;
+        is_same = is_same && fuse_node_has(node, &found);
     if (code == 0 && is_same) {
-        node->attributes = found.attributes;
         if (node->writer == NULL)
-            node->object = found.object;
+            fuse_node_take(node, &found);
+        node->attributes = found.attributes;
     }
     pthread_mutex_unlock(&node->mutex);
     if (code == -ENOENT && is_open)

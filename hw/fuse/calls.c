@@ -119,24 +119,45 @@ int mount_change(struct mount *mount, const char *name, const struct client_chan
     return code;
 }
 
-/* A view; a daemon that has forgotten the object, or never heard of it, is told. */
+/* Is what the name means now of the same bytes as the node's version? Then under which handle. */
+static int object_again(struct forebay_client *client, const char *name, struct fuse_node *node,
+                        const struct fuse_object *object, struct fuse_object *now)
+{
+    struct client_look look;
+    int code = object_name(client, name, now);
+    if (code == 0 && now->version != object->version)
+        code = client_look(client, name, &look);
+    if (code != 0)
+        return code == -ENOENT ? -ESTALE : code;
+    if (now->version == object->version)
+        return 0;
+    const struct fuse_found found = {
+        .object = {look.handle, look.facts.size_bytes, look.facts.version},
+        .attributes = look.attributes};
+    pthread_mutex_lock(&node->mutex);
+    bool is_same = now->version == look.facts.version && fuse_node_has(node, &found);
+    if (is_same && node->object.handle == object->handle && node->writer == NULL)
+        fuse_node_take(node, &found);
+    pthread_mutex_unlock(&node->mutex);
+    return is_same ? 0 : -ESTALE;
+}
+
+/* A view; a daemon that has forgotten the object, or knows it by another version or name by now, is
+ * told. */
 static int view(struct mount *mount, struct forebay_client *client, struct fuse_node *node,
                 const struct fuse_object *object, const uint64_t span[2], struct forebay_view *lent)
 {
     char name[NAME_MAX_BYTES];
+    struct fuse_object now;
     struct forebay_file file = {.client = client, .handle = object->handle, .size = object->size};
     int code = forebay_file_view(&file, span[0], span[1], lent);
     if (code != -EINVAL && code != -ESTALE && code != -ENOENT)
         return code;
     if (fuse_nodes_name(&mount->nodes, node, NULL, name, sizeof(name)) != 0)
         return -ESTALE; /* removed, or another's name */
-    struct fuse_object now;
-    int found = object_name(client, name, &now);
-    if (found != 0)
-        return found == -ENOENT ? -ESTALE : found;
-    if (now.version != object->version)
-        return -ESTALE;
-    /* The same bytes under the name that the file has by now. */
+    code = object_again(client, name, node, object, &now);
+    if (code != 0)
+        return code;
     file.handle = now.handle;
     code = forebay_file_view(&file, span[0], span[1], lent);
     return code == -ENOENT || code == -EINVAL ? -ESTALE : code;

@@ -19,7 +19,8 @@ static void file_free(struct mount *mount, struct mount_file *file)
 {
     if (file->writer != NULL)
         writer_release(file->writer);
-    fuse_nodes_open_count(&mount->nodes, file->node, -1);
+    if (fuse_nodes_open_count(&mount->nodes, file->node, -1) == 0)
+        writer_let_go(mount, file->node);
     free(file->text);
     free(file);
 }
@@ -98,7 +99,7 @@ static struct mount_file *file_new(struct mount *mount, struct fuse_node *node)
     if (file == NULL)
         return NULL;
     file->node = node;
-    fuse_nodes_open_count(&mount->nodes, node, 1);
+    (void)fuse_nodes_open_count(&mount->nodes, node, 1);
     return file;
 }
 

@@ -152,13 +152,29 @@ static struct fuse_node *node_new(struct fuse_nodes *nodes, struct fuse_node *pa
     return node;
 }
 
+bool fuse_node_has(const struct fuse_node *node, const struct fuse_found *found)
+{
+    const struct fb_attributes *known = &node->attributes, *now = &found->attributes;
+    bool is_same_file = known->number != 0 && known->number == now->number &&
+                        known->modified_ns == now->modified_ns &&
+                        node->object.size == found->object.size;
+    return node->object.version == found->object.version || is_same_file;
+}
+
+void fuse_node_take(struct fuse_node *node, const struct fuse_found *found)
+{
+    if (node->pages_version == node->object.version && fuse_node_has(node, found))
+        node->pages_version = found->object.version;
+    node->object = found->object;
+}
+
 /* Is the node still what the name means? With its mutex held. */
 static bool is_same(const struct fuse_node *node, const struct fuse_found *found)
 {
     if (node->type != (found->attributes.mode & S_IFMT))
         return false;
     return node->type != S_IFREG || node->writer != NULL || node->opens == 0 ||
-           node->object.version == found->object.version;
+           fuse_node_has(node, found);
 }
 
 struct fuse_node *fuse_nodes_add(struct fuse_nodes *nodes, struct fuse_node *parent,
@@ -184,9 +200,9 @@ struct fuse_node *fuse_nodes_add(struct fuse_nodes *nodes, struct fuse_node *par
         node->lookups++;
         pthread_mutex_lock(&node->mutex);
         node->type = found->attributes.mode & S_IFMT;
-        node->attributes = found->attributes;
         if (node->writer == NULL)
-            node->object = found->object;
+            fuse_node_take(node, found);
+        node->attributes = found->attributes;
         node->is_stale_told = false;
         pthread_mutex_unlock(&node->mutex);
     }
@@ -215,13 +231,15 @@ void fuse_nodes_forget(struct fuse_nodes *nodes, struct fuse_node *node, uint64_
     pthread_mutex_unlock(&nodes->mutex);
 }
 
-void fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node, int change)
+uint32_t fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node, int change)
 {
     pthread_mutex_lock(&nodes->mutex);
     pthread_mutex_lock(&node->mutex);
     node->opens = (uint32_t)((int64_t)node->opens + change);
+    uint32_t opens = node->opens;
     pthread_mutex_unlock(&node->mutex);
     pthread_mutex_unlock(&nodes->mutex);
+    return opens;
 }
 
 void fuse_nodes_detach(struct fuse_nodes *nodes, struct fuse_node *parent, const char *child)

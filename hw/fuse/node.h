@@ -47,6 +47,14 @@ struct fuse_found {
     struct fb_attributes attributes; /* with a type */
 };
 
+/* Has the file these bytes? Under another version, too, when only what is said of it has changed:
+ * its mode, owner, or names. With its mutex held. */
+bool fuse_node_has(const struct fuse_node *node, const struct fuse_found *found);
+
+/* Its object is what was found, before its attributes are; the kernel's pages stay, if they are of
+ * these bytes. With its mutex held. */
+void fuse_node_take(struct fuse_node *node, const struct fuse_found *found);
+
 bool fuse_nodes_open(struct fuse_nodes *nodes);
 void fuse_nodes_close(struct fuse_nodes *nodes);
 
@@ -58,7 +66,8 @@ struct fuse_node *fuse_nodes_add(struct fuse_nodes *nodes, struct fuse_node *par
 struct fuse_node *fuse_nodes_find(struct fuse_nodes *nodes, struct fuse_node *parent,
                                   const char *child);
 void fuse_nodes_forget(struct fuse_nodes *nodes, struct fuse_node *node, uint64_t lookups);
-void fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node, int change);
+/* Returns how many handles there are now. */
+uint32_t fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node, int change);
 
 /* A name is gone, or another's; its inode stays for those that have it open. */
 void fuse_nodes_detach(struct fuse_nodes *nodes, struct fuse_node *parent, const char *child);

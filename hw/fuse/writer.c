@@ -332,7 +332,7 @@ int writer_commit_empty(struct mount_writer *writer)
 void writer_rebase(struct mount_writer *writer, const struct fuse_object *object)
 {
     pthread_mutex_lock(&writer->mutex);
-    if (writer->state == WRITER_CLEAN && writer->base.size == object->size)
+    if (writer->state != WRITER_STREAM && writer->base.size == object->size)
         writer->base = *object;
     pthread_mutex_unlock(&writer->mutex);
 }
@@ -354,6 +354,27 @@ static void content_keep(struct mount_writer *writer)
     writer->is_removed = true;
 }
 
+/* A removed file's content is here alone: it stays for those that have it open, if only to read. */
+static void content_hold(struct mount *mount, struct mount_writer *writer)
+{
+    pthread_mutex_lock(&mount->writers_mutex);
+    writer->users += !writer->is_kept && writer->node->opens > 0;
+    writer->is_kept = writer->is_kept || writer->node->opens > 0;
+    pthread_mutex_unlock(&mount->writers_mutex);
+}
+
+void writer_let_go(struct mount *mount, struct fuse_node *node)
+{
+    pthread_mutex_lock(&mount->writers_mutex);
+    struct mount_writer *writer = node->writer;
+    bool is_kept = writer != NULL && writer->is_kept;
+    if (is_kept)
+        writer->is_kept = false;
+    pthread_mutex_unlock(&mount->writers_mutex);
+    if (is_kept)
+        writer_release(writer);
+}
+
 void writer_remove(struct mount *mount, struct fuse_node *parent, const char *child)
 {
     struct fuse_node *node = fuse_nodes_find(&mount->nodes, parent, child);
@@ -362,6 +383,7 @@ void writer_remove(struct mount *mount, struct fuse_node *parent, const char *ch
         pthread_mutex_lock(&writer->mutex);
         content_keep(writer);
         pthread_mutex_unlock(&writer->mutex);
+        content_hold(mount, writer);
         writer_release(writer);
     }
     if (node != NULL)

@@ -21,6 +21,7 @@ struct mount_writer {
     uint64_t window_room;        /* bytes */
     uint64_t sent, held;         /* bytes before the window; bytes in it */
     struct mount_spill *spill;   /* SPILL */
+    bool is_kept;                /* removed: its last handle is its last user */
     bool is_removed;             /* unlinked, or replaced: nothing of it is committed any more */
     int error;                   /* the first that lost something */
     _Atomic uint64_t size;       /* bytes; what is behind the window's is zeros */
@@ -30,6 +31,8 @@ struct mount_writer {
 
 /* The writer of a file, one more user of it; is_new: makes one. NULL: none, or no memory. */
 struct mount_writer *writer_acquire(struct mount *mount, struct fuse_node *node, bool is_new);
+/* Nobody has the file open any more. */
+void writer_let_go(struct mount *mount, struct fuse_node *node);
 /* The last one commits what is left. */
 void writer_release(struct mount_writer *writer);
 

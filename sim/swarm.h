@@ -58,7 +58,8 @@ enum fb_swarm_class {
     X(digest_wrong, FB_SWARM_BENIGN, "a digest of other bytes is computed") \
     X(power_cut, FB_SWARM_LYING, "all nodes forget their memory at once, and keep their drives") \
     X(death, FB_SWARM_LYING, "a node stops and never comes back, nor does its drive") \
-    X(header_damaged, FB_SWARM_BENIGN, "a header of a drive is damaged while its node is down") \
+    X(header_damaged, FB_SWARM_BENIGN, \
+      "copies of headers or heads of a drive are damaged while its node is down") \
     X(block_damaged, FB_SWARM_LYING, "a block of a drive is damaged while its node is down") \
     X(settings, FB_SWARM_BENIGN, "a node starts again with other settings")
 
@@ -147,6 +148,8 @@ enum fb_swarm_check {
     X(stored_twice, "a block was stored at the origin more than once") \
     X(write_torn, "a crash tore a device write that was under way") \
     X(unflushed_lost, "a loss of power struck a device write that was not flushed") \
+    X(header_mended, "a damaged header was taken from its other copy") \
+    X(drive_refused, "a start was refused for the damage of its drive") \
     X(settled_with_dead, "what was left became idle, and answered, without a node that died") \
     X(kept_across_crash, "a promise outlasted a crash") \
     X(lost_as_allowed, "a promise was lost to as many crashes as it may be") \

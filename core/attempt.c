@@ -9,6 +9,7 @@
  *       |-- own device ------------------> READ -----------'
  *       '-- client's bytes (put) --------> PULL
  *       '-- fragments (mend.c) -------> DECODE ------' (as READ)
+ *     FETCH --ABSENT--> SEARCH --of all members, see search.c--> ASKED, FETCH, or failed
  *     any --attempt_fail--> IDLE, then the next candidate at once, or BACKOFF, or the fill fails
  *
  * Candidates in order: own device; the block's owners by rank; the origin. A node that is the
@@ -19,6 +20,7 @@
  * not asked twice for one block. Every attempt owns its extent until its op is DONE: a late
  * write can not hit memory of others (R5). */
 #include "refusal.h"
+#include "search.h"
 
 static struct fill *attempt_fill(struct fb_node *node, uint32_t index)
 {
@@ -41,6 +43,7 @@ bool attempt_has_op(const struct attempt *attempt)
     case ATTEMPT_READ:
     case ATTEMPT_DECODE:
         return true;
+    case ATTEMPT_SEARCH:
     case ATTEMPT_IDLE:
     case ATTEMPT_ASKED:
     case ATTEMPT_WAITING:
@@ -162,7 +165,7 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
         }
     }
     fill->candidate = (uint8_t)node->config.replicas;
-    uint32_t writer = fill->flags & FILL_FETCH ? FB_NONE : mend_writer(node, fill->block.key);
+    uint32_t writer = fill->flags & (FILL_FETCH | FILL_HOLD) ? FB_NONE : mend_writer(node, fill);
     if (writer == FB_NONE || !has_peers)
         return origin_start(step, index, is_owner || !has_peers);
     /* A fragment is here: it is not at the origin, or not the whole of it. Its writer has it. */
@@ -314,6 +317,7 @@ static bool status_needs_pause(enum fb_status status, bool is_origin)
     case FB_DENIED:
     case FB_READ_ONLY:
     case FB_REFUSED:
+    case FB_LOST:
         return is_origin;
     case FB_OK:
     case FB_STATUS_COUNT:
@@ -353,6 +357,28 @@ void attempt_hear_final(struct fb_node *node, uint32_t index, enum fb_status sta
     }
 }
 
+/* A mend knows of its fragments otherwise. */
+static bool may_search(const struct fill *fill)
+{
+    const uint8_t others = FILL_PUT | FILL_MEND | FILL_FRAGMENT | FILL_FETCH;
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    return !(fill->flags & others) && fill->block.object != FB_OBJECT_NONE;
+}
+
+/* The origin has not got the block: everybody is asked for it, or it is LOST. True: they are. */
+static bool attempt_searches(struct step *step, uint32_t fill_index, bool is_origin,
+                             enum fb_status *status)
+{
+    const struct fill *fill = &node_fills(step->node)[fill_index];
+    FB_ASSERT(*status != FB_OK);
+    if (*status != FB_ABSENT || !is_origin || !may_search(fill))
+        return false;
+    if (search_begin(step, fill_index))
+        return true;
+    *status = FB_LOST;
+    return false;
+}
+
 void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
 {
     struct fb_node *node = step->node;
@@ -387,9 +413,11 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
             fill->failures++;
         return;
     }
-    /* A fragment has one holder, who would know. */
+    if (attempt_searches(step, index / FB_ATTEMPTS_MAX, is_origin, &status))
+        return;
+    /* A fragment has one holder, who would know; an owner has searched everywhere. */
     bool is_certain = (status == FB_ABSENT && (is_origin || (fill->flags & FILL_FRAGMENT))) ||
-                      (fill->flags & FILL_FINAL);
+                      (status == FB_LOST && !was_referred) || (fill->flags & FILL_FINAL);
     if (is_certain || (fill->failures >= node->config.retries_max && !is_lost_copy)) {
         /* Only the origin can say that it has no such block, and an owner that asked it. */
         bool is_hearsay = was_referred || (peer != FB_NONE && acts_as_owner(node, fill));

@@ -164,6 +164,16 @@ void fill_fail(struct fb_node *node, uint32_t index, enum fb_status status)
     work_append(node, index);
 }
 
+/* What readers hear. The origin's word that it has not got a block was one to the mend that they
+ * waited with, which goes on; it is no verdict. */
+static enum fb_status fill_status(const struct fill *fill)
+{
+    bool is_of_mend = (fill->flags & FILL_FETCH) && fill->status == FB_ABSENT;
+    FB_ASSERT(fill->status < FB_STATUS_COUNT);
+    FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
+    return is_of_mend ? FB_BUSY : (enum fb_status)fill->status;
+}
+
 static void fill_answer(struct step *step, struct fill *fill, const struct waiter *waiter)
 {
     struct fb_node *node = step->node;
@@ -182,7 +192,7 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
         return;
     }
     if (waiter->kind == WAITER_GATHER || waiter->kind == WAITER_PIN) {
-        const struct fb_reply how = {.status = fill->status,
+        const struct fb_reply how = {.status = fill_status(fill),
                                      .reason = fill->first_is_answered ? FB_REASON_COALESCED
                                                                        : fill->reason,
                                      .source = fill->source};
@@ -196,11 +206,11 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
     if (fill->state == FILL_FAILING) {
         bool is_final = (fill->flags & FILL_FINAL) && fill->status != FB_BUSY;
         if (waiter->kind == WAITER_PEER && is_final)
-            serve_deny_final(step, waiter->peer, waiter->id, fill->status);
+            serve_deny_final(step, waiter->peer, waiter->id, fill_status(fill));
         else if (waiter->kind == WAITER_PEER)
-            serve_deny(step, waiter->peer, waiter->id, fill->status);
+            serve_deny(step, waiter->peer, waiter->id, fill_status(fill));
         else
-            get_refuse(step, waiter->id, fill->status);
+            get_refuse(step, waiter->id, fill_status(fill));
         return;
     }
     if (waiter->kind == WAITER_PEER) {

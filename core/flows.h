@@ -260,7 +260,7 @@ const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill 
 void fragment_arrives(struct fb_node *node, uint32_t fill, const struct fb_message *message);
 void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment *fragment);
 void fragment_drained(struct step *step, uint32_t slot);
-uint32_t mend_writer(struct fb_node *node, struct fb_key key); /* of an undrained fragment here */
+uint32_t mend_writer(struct fb_node *node, struct fill *fill); /* of an undrained fragment here */
 void mend_tell(struct step *step, uint32_t dirty);
 void mend_hear(struct step *step, const struct fb_message *message);
 void mend_filled(struct step *step, const struct waiter *waiter, const struct fill *fill);

@@ -16,7 +16,9 @@ void get_refuse(struct step *step, uint64_t request_id, enum fb_status status)
 {
     FB_ASSERT(status != FB_OK);
     struct fb_stats *stats = &step->node->stats;
-    enum fb_reason reason = status == FB_ABSENT ? FB_REASON_ABSENT : FB_REASON_REFUSED;
+    enum fb_reason reason = status == FB_ABSENT ? FB_REASON_ABSENT
+                            : status == FB_LOST ? FB_REASON_LOST
+                                                : FB_REASON_REFUSED;
     struct fb_op *op = step_op(step, FB_OP_REPLY);
     op->reply = (struct fb_reply){
         .request_id = request_id, .status = status, .reason = reason, .source = FB_NONE};

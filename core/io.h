@@ -55,6 +55,8 @@
  *      is none.
  *  R20 Time of day comes with requests and with DONE of META_LIST (wall_ns, since 1970; 0: before).
  *      It may be wrong, leap, and differ from node to node: it makes versions, and orders nothing.
+ *  R21 FETCH says ABSENT of a block that is not there, or not yet. A read is LOST when all members
+ *      say that they have none, and the origin again after that; BUSY while one is silent.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
@@ -76,6 +78,7 @@ enum fb_status {
     FB_DENIED,    /* the origin refuses for want of rights; as the next two: until somebody helps */
     FB_READ_ONLY, /* the origin cannot be written */
     FB_REFUSED,   /* the origin refuses, and says why in its own words: they are in the log */
+    FB_LOST,      /* of an object, and nowhere: neither at the origin nor with any member (R21) */
     FB_STATUS_COUNT
 };
 
@@ -91,6 +94,7 @@ enum fb_reason {
     FB_REASON_ORIGIN,       /* this node fetched past the owner: owner silent, gone or busy */
     FB_REASON_ABSENT,       /* nowhere */
     FB_REASON_REFUSED,      /* not served: busy, invalid, or every source failed */
+    FB_REASON_LOST,         /* nowhere, though it is of an object */
     FB_REASON_COUNT
 };
 
@@ -173,6 +177,8 @@ enum fb_message_kind {
                               known, and the origin has not got the block */
     FB_MESSAGE_FORGET,     /* block.key: nobody wants it any more */
     FB_MESSAGE_FRAGMENT,   /* holder -> first rank: I have one of block, and its writer is gone */
+    FB_MESSAGE_SEEK,       /* reader -> member: the origin has not got block; have you? */
+    FB_MESSAGE_SOUGHT,     /* answer: status OK: all of it; ABSENT: no; BUSY: maybe soon */
 };
 
 enum {
@@ -197,7 +203,7 @@ struct fb_message {
                            HOLD of a fragment: the block's size */
     uint32_t
         key_count; /* MATCH_ASK: keys; MATCH_TELL: how many are held; HOLD, DRAIN_ASK, FRAGMENT:
-                           1 + which fragment, 0: the whole block */
+                           1 + which fragment, 0: the whole block; SOUGHT: bitmap of fragments */
     struct fb_block block;
     struct fb_span span;       /* OFFER */
     const struct fb_key *keys; /* MATCH_ASK: borrowed, see R12 */

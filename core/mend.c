@@ -24,8 +24,10 @@
  * not those of the block's digest, the holders hear that it is in vain. The other fragments may
  * come back with their drives, so a holder hopes for orphan_ns; then it lets its fragment go, which
  * would take memory for ever.
- * A node that has an undrained fragment never reads the block from the origin on a reader's behalf:
- * the origin may have older bytes there. It asks the writer, and is BUSY until the block is whole.
+ * A node that has an undrained fragment does not read the block from the origin on a reader's
+ * behalf while its writer is there: the origin may have older bytes. It asks the writer; when that
+ * is gone the origin's bytes must have the block's digest, and search.c says whether to wait for
+ * the mend.
  *
  * Does not: rebuild single fragments; look for holders that have not spoken elsewhere than where
  * fb_spread puts fragments now. */
@@ -45,22 +47,30 @@ static bool node_is_up(const struct fb_node *node, uint32_t peer)
     return member != NULL && member->is_up;
 }
 
-/* The writer of a block of which an undrained fragment is here; FB_NONE: there is none. */
-uint32_t mend_writer(struct fb_node *node, struct fb_key key)
+/* The writer of a fill's block, of which an undrained fragment is here; FB_NONE: none is, or its
+ * writer is gone. Then the origin may have the block, or older bytes: the fill looks at the
+ * digest. */
+uint32_t mend_writer(struct fb_node *node, struct fill *fill)
 {
     uint32_t count = (uint32_t)(node->config.erasure_data + node->config.erasure_parity);
     FB_ASSERT(node->config.erasure_data == 0 || count <= FB_FRAGMENTS_MAX);
     if (node->config.erasure_data == 0 || node->dirty_used == 0)
         return FB_NONE;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t slot = fb_cache_find(node_cache(node), fragment_key(key, i));
+        uint32_t slot = fb_cache_find(node_cache(node), fragment_key(fill->block.key, i));
         if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY))
             continue;
         const struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
-        if (fragment != NULL) {
-            FB_ASSERT(fragment->index == i);
+        if (fragment == NULL)
+            continue;
+        FB_ASSERT(fragment->index == i);
+        bool is_gone = fragment->is_orphan || fragment->writer == node->config.node ||
+                       node->view == NULL || !node_is_up(node, fragment->writer);
+        if (!is_gone)
             return fragment->writer;
-        }
+        fill->flags |= FILL_HOLD;
+        fill->digest = fragment->digest;
+        return FB_NONE;
     }
     return FB_NONE;
 }
@@ -490,14 +500,15 @@ void mend_filled(struct step *step, const struct waiter *waiter, const struct fi
         return; /* it had enough without this one */
     bool is_fine = fill->state == FILL_ANSWERING;
     if (waiter->kind == WAITER_MEND) {
-        if (!is_fine && fill->status == FB_ABSENT && mend_guess(node, mend)) {
+        bool is_absent = fill->status == FB_ABSENT || fill->status == FB_LOST;
+        if (!is_fine && is_absent && mend_guess(node, mend)) {
             mend->state = MEND_PULLING;
             fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
             return;
         }
         if (is_fine)
             mend_adopt(node, mend, fill->slot);
-        else if (fill->status == FB_ABSENT || fill->status == FB_CORRUPT)
+        else if (is_absent || fill->status == FB_CORRUPT)
             mend_despair(step, mend);
         mend_end(node, index);
         return;

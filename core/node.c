@@ -2,6 +2,7 @@
  * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
 #include "name_flows.h"
 #include "sane.h"
+#include "search.h"
 
 static void node_request(struct step *step, const struct fb_request *request)
 {
@@ -103,6 +104,12 @@ static void node_message(struct step *step, const struct fb_message *message)
         return;
     case FB_MESSAGE_FORGET:
         forget_message(step, message);
+        return;
+    case FB_MESSAGE_SEEK:
+        search_answer(step, message);
+        return;
+    case FB_MESSAGE_SOUGHT:
+        search_heard(step, message);
         return;
     }
 }

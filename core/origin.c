@@ -72,6 +72,7 @@ static enum fb_status origin_fetch(struct step *step, uint32_t index)
     FB_ASSERT(!origin_is_full(node));
     if (!attempt_reserve(node, index))
         return FB_BUSY;
+    attempt->digest = node_fills(node)[index / FB_ATTEMPTS_MAX].digest; /* HOLD, else 0 */
     attempt_op(step, index, FB_OP_FETCH);
     attempt_set(node, index, ATTEMPT_FETCH, node->config.fetch_ns);
     attempt->begun_ns = node->now_ns;

@@ -15,7 +15,7 @@
  * of the network becomes slow, the usual follows. Reactions to slowness are paid from a credit that
  * finished fills earn, one in HEDGE_COST, so that load can not feed on itself.
  * Source of the budget: Dean, Barroso, The Tail at Scale, CACM 2013. */
-#include "flows.h"
+#include "search.h"
 
 static struct fill *fill_of(struct fb_node *node, uint32_t attempt)
 {
@@ -222,6 +222,9 @@ void attempt_timer(struct step *step, uint32_t index)
         return;
     case ATTEMPT_QUEUED:
         origin_turn(step, index);
+        return;
+    case ATTEMPT_SEARCH:
+        search_timer(step, index);
         return;
     case ATTEMPT_IDLE:
         break;

@@ -94,6 +94,7 @@ struct fill {
     uint8_t status;            /* FAILING: enum fb_status */
     uint8_t first_is_answered; /* later waiters are COALESCED */
     uint8_t is_listed;         /* in the work list */
+    uint8_t searches;          /* of all members, in vain */
     uint32_t source;           /* node the bytes came from */
     uint64_t digest;           /* HOLD */
     uint32_t avoid;            /* holder to complain of in the next ask; FB_NONE: none */
@@ -109,7 +110,8 @@ enum attempt_state {
     ATTEMPT_READ,
     ATTEMPT_BACKOFF,
     ATTEMPT_QUEUED, /* for the origin; see origin.c */
-    ATTEMPT_DECODE
+    ATTEMPT_DECODE,
+    ATTEMPT_SEARCH /* of all members; see search.c */
 };
 
 struct attempt {
@@ -119,9 +121,21 @@ struct attempt {
         struct {           /* QUEUED */
             uint32_t queue_newer, queue_older;
         };
+        struct {                /* SEARCH */
+            uint32_t fragments; /* bitmap of those that somebody has */
+            uint8_t next;       /* whom to ask next */
+            uint8_t is_unsure;  /* somebody may have it later */
+            uint16_t reserved;
+        };
     };
-    uint64_t digest;   /* expected; 0 from the origin or the client: not known */
-    uint64_t begun_ns; /* PULL, WAITING, FETCH, READ: when it began */
+    union {
+        uint64_t digest;  /* expected; 0 from the origin or the client: not known */
+        uint64_t waiting; /* SEARCH: bitmap of who has not answered */
+    };
+    union {
+        uint64_t begun_ns;     /* PULL, WAITING, FETCH, READ: when it began */
+        uint64_t view_version; /* SEARCH: whose members are asked */
+    };
     uint32_t generation;
     uint32_t peer;        /* asked or pulled from; FB_NONE: origin, device or client */
     uint32_t first_unit;  /* own extent; FB_NONE: none */

@@ -73,6 +73,8 @@ bool message_is_sane(const struct fb_node *node, const struct fb_message *messag
     case FB_MESSAGE_DRAINED:
     case FB_MESSAGE_DRAIN_LOST:
     case FB_MESSAGE_FORGET:
+    case FB_MESSAGE_SEEK:
+    case FB_MESSAGE_SOUGHT:
         return true;
     }
     return false; /* a kind of a later version */

@@ -76,6 +76,7 @@
     X(codes, "1", "blocks cut into fragments for a durable write") \
     X(mends, "1", "blocks made from fragments because their writer was gone") \
     X(orphans_dropped, "1", "fragments given up after orphan_ns: too few of their block are left") \
+    X(searches, "1", "times that all members were asked for a block that the origin has not got") \
     X(late_messages, "1", "answers to an attempt that had ended") \
     X(bad_messages, "1", "messages of peers that can not be meant: a field breaks a limit")
 

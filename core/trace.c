@@ -170,8 +170,9 @@ static const char *op_name(const struct fb_trace_record *record)
 static const char *subkind_name(const struct fb_trace_record *record)
 {
     static const char *const messages[] = {
-        "ask",  "offer", "refer",   "wait",      "deny",       "return", "match_ask", "match_tell",
-        "hold", "held",  "drained", "drain_ask", "drain_lost", "forget", "fragment"};
+        "ask",        "offer",      "refer",    "wait", "deny",    "return",
+        "match_ask",  "match_tell", "hold",     "held", "drained", "drain_ask",
+        "drain_lost", "forget",     "fragment", "seek", "sought"};
     static const char *const requests[] = {
         "get",       "release",    "put",         "write",       "match",   "gather", "prefetch",
         "lookup",    "commit",     "tenant",      "pin",         "unpin",   "forget", "name_read",

@@ -25,7 +25,7 @@ int client_status_code(uint32_t status)
         [FB_THROTTLED] = -ETIMEDOUT, [FB_INVALID] = -EINVAL,
         [FB_FULL] = -ENOSPC,         [FB_CONFLICT] = -ESTALE,
         [FB_DENIED] = -EACCES,       [FB_READ_ONLY] = -EROFS,
-        [FB_REFUSED] = -EIO,
+        [FB_REFUSED] = -EIO,         [FB_LOST] = -EIO,
     };
     return status < FB_STATUS_COUNT ? codes[status] : -EPROTO;
 }

@@ -178,7 +178,7 @@ void forebay_read_return(struct forebay_read *read);
 struct forebay_read *forebay_client_wait(struct forebay_client *client, int is_waiting);
 
 /* Blocks that reads were answered with, by where they came from; source: below FOREBAY_SOURCES. */
-enum { FOREBAY_SOURCES = 10 };
+enum { FOREBAY_SOURCES = 11 };
 const char *forebay_source_name(uint32_t source);
 uint64_t forebay_file_source_blocks(const struct forebay_file *file, uint32_t source);
 

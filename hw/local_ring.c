@@ -119,6 +119,18 @@ static void write_note(struct local_session *session, const struct local_slot *s
         object->writes++;
 }
 
+/* A file that the origin showed once and does not have any more was removed there: nobody promised
+ * to keep its bytes. */
+static uint32_t status_of(struct fb_loop *loop, const struct local_slot *slot,
+                          const struct fb_reply *reply)
+{
+    const struct fb_object *object = NULL;
+    if (reply->status == FB_LOST)
+        object = fb_objects_find(&loop->objects, slot->key.low);
+    bool is_removed = reply->status == FB_LOST && (object == NULL || !object->is_cached);
+    return is_removed ? (uint32_t)FB_ABSENT : reply->status;
+}
+
 void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
 {
     struct local_session *session = &loop->local.sessions[reply->request_id >> SESSION_SHIFT];
@@ -129,7 +141,7 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
     bool is_get = slot->kind == FB_RING_GET || slot->kind == FB_RING_GET_KEY;
     bool is_lent = reply->status == FB_OK && is_get;
     struct fb_ring_reply answer = {.id = slot->client_id,
-                                   .status = reply->status,
+                                   .status = status_of(loop, slot, reply),
                                    .reason = reply->reason,
                                    .source = reply->source,
                                    .count = reply->match_count,

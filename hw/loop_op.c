@@ -67,9 +67,7 @@ static void origin_done(struct fb_origin_task *task, enum fb_status status)
 {
     struct work *work = FB_CONTAINER(task, struct work, origin);
     bool is_coming = status == FB_ABSENT && task->verb == FB_ORIGIN_FETCH && task->object.is_cached;
-    if (is_coming) {
-        status = FB_BUSY; /* who asks for it asks again */
-    } else if (status != FB_OK) {
+    if (status != FB_OK && !is_coming) {
         char name[FB_LOG_QUOTE_MAX];
         fb_log(FB_LOG_WARNING, "origin_error", "status=%s object=%s offset=%llu",
                fb_status_name(status), fb_log_quote(task->object.name, name),

@@ -150,6 +150,7 @@ static void add_reasons(const struct totals *totals, struct fb_run *run)
         [FB_REASON_ORIGIN] = "reads_share_origin",
         [FB_REASON_ABSENT] = "reads_share_absent",
         [FB_REASON_REFUSED] = "reads_share_refused",
+        [FB_REASON_LOST] = "reads_share_lost",
     };
     uint64_t replies = 0;
     for (uint32_t r = 0; r < FB_REASON_COUNT; r++)

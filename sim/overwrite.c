@@ -250,7 +250,7 @@ static void block_read(struct world *world, uint32_t node, const struct fb_reply
 {
     struct overwrite *state = world->overwrite;
     const struct client *reader = client_of(world, node, READER);
-    if (reply->status == FB_ABSENT) {
+    if (reply->status == FB_LOST) {
         state->absent_blocks++;
     } else {
         const struct fb_block block =
@@ -271,7 +271,7 @@ static void block_read(struct world *world, uint32_t node, const struct fb_reply
 static bool is_final(enum step step, uint32_t status)
 {
     return status == FB_OK || (status == FB_ABSENT && step != WRITE && step != COMMIT) ||
-           (status == FB_CONFLICT && step == COMMIT);
+           (status == FB_LOST && step == READ) || (status == FB_CONFLICT && step == COMMIT);
 }
 
 void overwrite_reply(struct world *world, uint32_t node, const struct fb_reply *reply)

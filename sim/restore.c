@@ -171,7 +171,7 @@ void restore_reply(struct world *world, uint32_t node, const struct fb_reply *re
     }
     if (is_list)
         slot = slot * state->gather_ranges + reply->item;
-    if (reply->status == FB_ABSENT) {
+    if (reply->status == FB_LOST) {
         state->failed_reads++;
         range_ended(world, node, slot);
         return;

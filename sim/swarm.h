@@ -115,6 +115,7 @@ enum fb_swarm_verb {
       "some time after a change of members there are as many copies again") \
     X(acked_is_kept, true, \
       "what was acknowledged and may not be lost is at the origin at the end") \
+    X(lost_is_lost, false, "a read is told that a block is lost only when it may be") \
     X(commit_is_linear, false, "commits win over what they have seen, or not at all") \
     X(match_of_known, false, "a match counts only keys that somebody brought in") \
     X(no_spin, false, "a node does not want ticks for ever at one instant") \

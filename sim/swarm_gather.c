@@ -180,7 +180,8 @@ void swarm_ask_prefetch(struct swarm *swarm, struct swarm_request *request, stru
 void swarm_judge_pin(struct swarm *swarm, struct swarm_request *request,
                      const struct fb_reply *reply)
 {
-    bool is_sane = reply->status != FB_ABSENT && reply->status != FB_INVALID;
+    bool is_sane =
+        reply->status != FB_ABSENT && reply->status != FB_LOST && reply->status != FB_INVALID;
     swarm_judge(swarm, FB_SWARM_CHECK_sane_reply, is_sane, "pin %u is answered %s",
                 swarm_index(swarm, request), fb_status_name((enum fb_status)reply->status));
     request->known = swarm_node_now_ns(swarm, request->what.node) + pin_ttl_ns(request);

@@ -106,10 +106,16 @@ static void ask_write(struct swarm *swarm, struct swarm_request *request, struct
                                  .size = request->block.size};
 }
 
+/* Of a block that is read, when it is asked for. */
+enum { KNOWN_NOT, KNOWN_KEPT, KNOWN_STORED };
+
 static void ask_get_written(struct swarm *swarm, struct swarm_request *request,
                             struct fb_request *out)
 {
-    request->known = swarm_durable_ask(swarm, request)->is_stored;
+    const struct swarm_durable *durable = swarm_durable_ask(swarm, request);
+    request->known = swarm_is_kept(swarm, durable) ? KNOWN_KEPT : KNOWN_NOT;
+    if (durable->is_stored)
+        request->known = KNOWN_STORED;
     out->kind = FB_REQUEST_GET;
 }
 
@@ -156,9 +162,9 @@ static bool served_write(const struct swarm *swarm, const struct fb_reply *reply
 static bool served_written(const struct swarm *swarm, const struct fb_reply *reply)
 {
     const struct swarm_request *request = &swarm->requests[(uint32_t)reply->request_id];
-    bool is_nowhere =
-        reply->status == FB_ABSENT || (reply->status == FB_TIMEOUT && hides_with_dead(swarm));
-    return reply->status == FB_OK || (is_nowhere && request->known == 0);
+    bool is_late = reply->status == FB_TIMEOUT || reply->status == FB_BUSY;
+    bool is_nowhere = reply->status == FB_LOST || (is_late && hides_with_dead(swarm));
+    return reply->status == FB_OK || (is_nowhere && request->known == KNOWN_NOT);
 }
 
 static bool served_lookup(const struct swarm *swarm, const struct fb_reply *reply)
@@ -187,24 +193,42 @@ static bool served_invalid(const struct swarm *swarm, const struct fb_reply *rep
     return reply->status == FB_INVALID;
 }
 
+/* The origin had it when it was asked for, or it was promised then and is still. */
+static void judge_lost(struct swarm *swarm, const struct swarm_request *request)
+{
+    const struct swarm_durable *durable = swarm_durable_find(swarm, &request->block);
+    bool is_kept =
+        request->known == KNOWN_STORED ||
+        (request->known == KNOWN_KEPT && durable != NULL && swarm_is_kept(swarm, durable));
+    swarm_judge(swarm, FB_SWARM_CHECK_lost_is_lost, !is_kept,
+                "request %u is told that object %llu, offset %llu is lost",
+                swarm_index(swarm, request), (unsigned long long)request->block.object,
+                (unsigned long long)request->block.offset);
+}
+
 /* A read's reply: sane, of the right length, with the right bytes under it. */
 static void judge_get(struct swarm *swarm, struct swarm_request *request,
                       const struct fb_reply *reply)
 {
     uint32_t id = (uint32_t)reply->request_id, first;
-    bool is_refused = reply->reason == FB_REASON_REFUSED || reply->reason == FB_REASON_ABSENT;
-    bool may_be_absent =
-        request->block.object == FB_OBJECT_NONE || request->what.verb == FB_SWARM_VERB_get_written;
+    bool is_refused = reply->reason == FB_REASON_REFUSED || reply->reason == FB_REASON_ABSENT ||
+                      reply->reason == FB_REASON_LOST;
+    bool is_written = request->what.verb == FB_SWARM_VERB_get_written;
     bool is_sane = (reply->status == FB_OK) != is_refused && reply->reason < FB_REASON_COUNT &&
                    (reply->status == FB_ABSENT) == (reply->reason == FB_REASON_ABSENT) &&
-                   (reply->status != FB_ABSENT || may_be_absent);
+                   (reply->status == FB_LOST) == (reply->reason == FB_REASON_LOST) &&
+                   (reply->status != FB_ABSENT || request->block.object == FB_OBJECT_NONE) &&
+                   (reply->status != FB_LOST || is_written);
     if (reply->reason == FB_REASON_MEMORY)
         is_sane = is_sane && reply->source == request->what.node;
     if (!swarm_judge(swarm, FB_SWARM_CHECK_sane_reply, is_sane,
                      "request %u: status %s with reason %s from node %u", id,
                      fb_status_name((enum fb_status)reply->status),
-                     fb_reason_name((enum fb_reason)reply->reason), reply->source) ||
-        reply->status != FB_OK)
+                     fb_reason_name((enum fb_reason)reply->reason), reply->source))
+        return;
+    if (reply->status == FB_LOST)
+        judge_lost(swarm, request);
+    if (reply->status != FB_OK)
         return;
     if (!swarm_place(swarm, request->what.node, &reply->span, FB_REGION_MEMORY, &first))
         return;

@@ -261,6 +261,18 @@ class NamesLmdb(Names, Case):
         self.assertEqual(ended.returncode, 1)
         self.assertIn(b"is it another daemon's? give each its own", ended.stderr)
 
+    def test_read_of_what_died_with_its_memory_is_an_error_at_once(self):
+        self.put(self.first, "gone", b"x" * 900000, "memory")
+        self.first.kill()
+        self.daemons[0] = self.start(0, "0.again")
+        begin = time.monotonic()
+        ended = self.daemons[0].forebay("get", "gone")
+        self.assertLess(time.monotonic() - begin, 5, "20 s: it was asked for again and again")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"Input/output error", ended.stderr)
+        self.assertGreater(int(self.daemons[0].status()["replies_lost"]), 0)
+        self.assertEqual(self.daemons[0].forebay("rm", "gone").returncode, 0)
+
     def test_lmdb_of_several_nodes_is_refused(self):
         with open(self.config, encoding="utf-8") as file:
             text = file.read() + hw_test.PAIR.format(port0=1, port1=2)

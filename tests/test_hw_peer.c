@@ -47,7 +47,7 @@ static struct fb_block block_draw(struct fb_random *random)
 static struct fb_message message_draw(struct fb_random *random)
 {
     struct fb_message message = {
-        .kind = (uint8_t)fb_random_below(random, FB_MESSAGE_FRAGMENT + 3),
+        .kind = (uint8_t)fb_random_below(random, FB_MESSAGE_SOUGHT + 3),
         .status = (uint8_t)fb_random_below(random, FB_STATUS_COUNT + 2),
         .flags = (uint8_t)fb_random_below(random, 16),
         .hops = (uint8_t)fb_random_below(random, fb_random_below(random, 4) == 0 ? 256 : 5),

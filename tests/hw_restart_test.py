@@ -174,8 +174,8 @@ class Owed(Case):
         self.assertFalse(self.is_stored())
         daemon = self.start(options=("--drain",), name="drain")
         self.assertEqual(daemon.process.wait(60), 0, daemon.log())
-        self.start("core.device_size=16 MiB", name="resized")
-        self.assertTrue(self.is_stored())
+        daemon = self.start("core.device_size=16 MiB", name="resized")
+        daemon.wait_until(self.is_stored)  # by the name's record, which is not the drive's
 
     def test_discarding_is_asked_for_and_logged(self):
         self.owe()

@@ -54,6 +54,8 @@ static void looked(struct fb_origin_task *task, enum fb_status status)
         object->size = facts.size;
         object->version = facts.version;
         task->attributes.modified_ns = (int64_t)facts.version;
+        if (task->attributes.changed_ns < task->attributes.modified_ns)
+            task->attributes.changed_ns = task->attributes.modified_ns;
     } else if (status != FB_OK) {
         answer(request, (struct fb_local_reply){.status = status});
         return;

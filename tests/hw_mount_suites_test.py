@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""pjdfstest and fsx on a mount, with a metadata store and a folder as origin. Both are installed
+into the build folder once, by cargo. What does not pass is listed here, each with its reason.
+
+usage: hw_mount_suites_test.py BUILD [unittest's arguments]
+exit code 77: no io_uring, no FUSE, no cargo, or the suites cannot be had
+"""
+
+import grp
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+import hw_test
+from hw_test import Case, Daemon
+
+SUITES = {"pjdfstest": "0.2.2", "fsx": "0.3.2"}
+
+# A name is at most 1,024 bytes from the mount's root on, as object stores have it; these make names
+# as long as a path may be.
+LONG = ["unlink", "chmod", "link", "truncate", "mkdir", "open", "mkfifo", "rmdir", "mknod",
+        "symlink", "rename", "chown", "chown::lchown", "mknod::privileged"]
+FAILURES = [name + "::enametoolong_path" for name in LONG]
+# With a metadata store a name goes before the origin's file does, and times that change with that
+# follow it.
+FAILURES += ["unlink::update_mtime_ctime_success_folder::regular",
+             "unlink::update_ctime_success::regular"]
+
+PJDFSTEST = """
+[features]
+posix_fallocate = {{}}
+rename_ctime = {{}}
+utime_now = {{}}
+utimensat = {{}}
+[settings]
+naptime = 0.01
+allow_remount = false
+expected_failures = [{failures}]
+[dummy_auth]
+entries = [{users}]
+"""
+FSX = """
+flen = 262144
+[opsize]
+max = 65536
+min = 1
+[weights]
+close_open = 1.0
+read = 10.0
+write = 10.0
+mapread = 10.0
+mapwrite = 10.0
+truncate = 5.0
+fsync = 1.0
+fdatasync = 1.0
+invalidate = 1.0
+punch_hole = 2.0
+"""
+
+
+def folder():
+    return os.path.join(hw_test.BUILD, "suites")
+
+
+def suite(name):
+    return os.path.join(folder(), "bin", name)
+
+
+def install():
+    """Whether both are there now."""
+    for name, version in SUITES.items():
+        if not os.path.exists(suite(name)):
+            subprocess.run(["cargo", "install", "--quiet", "--root", folder(), "--version", version,
+                            name], check=False)
+    return all(os.path.exists(suite(name)) for name in SUITES)
+
+
+class Suites(Case):
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.path("metadata"))
+        os.chmod(self.folder, 0o755)  # other users are played
+        daemon = Daemon(self, self.config, "metadata.kind=lmdb",
+                        "metadata.path=" + self.path("metadata"), "core.memory_size=64 MiB")
+        self.mount = daemon.mount(self, "--allow-other")
+
+    def run_suite(self, *arguments):
+        with open(self.path("output"), "wb") as output:
+            process = subprocess.Popen(arguments, stdout=output, stderr=output, cwd=self.folder,
+                                       start_new_session=True)
+            code = process.wait(900)
+        try:
+            os.killpg(process.pid, signal.SIGKILL)  # a program that a test left running
+        except ProcessLookupError:
+            pass
+        with open(self.path("output"), errors="replace", encoding="utf-8") as output:
+            text = output.read()
+        self.assertEqual(code, 0, text[-6000:])
+        return text
+
+    def test_pjdfstest(self):
+        users = [(name, grp.getgrgid(pwd.getpwnam(name).pw_gid).gr_name)
+                 for name in ("nobody", "daemon")]
+        config = self.write("pjdfstest.toml", PJDFSTEST.format(
+            failures=", ".join('"%s"' % name for name in FAILURES),
+            users=", ".join('["%s", "%s"]' % user for user in users)).encode())
+        text = self.run_suite(suite("pjdfstest"), "-c", config, "-p", self.mount)
+        summary = [line for line in text.split("\n") if line.startswith("Summary:")][0]
+        passed = int(summary.split(" passed")[0].split(" ")[-1])
+        self.assertGreaterEqual(passed, 360, summary)
+
+    def test_fsx_with_all_its_operations(self):
+        config = self.write("fsx.toml", FSX.encode())
+        for seed in range(1, 11):
+            self.run_suite(suite("fsx"), "-f", config, "-S", str(seed), "-N", "500",
+                           os.path.join(self.mount, "file%d" % seed))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if not hw_test.has_io_uring():
+        print("hw_mount_suites_test: skipped: no io_uring here")
+        sys.exit(77)
+    if os.geteuid() != 0 or not os.access("/dev/fuse", os.W_OK):
+        print("hw_mount_suites_test: skipped: no FUSE here (or not root)")
+        sys.exit(77)
+    if shutil.which("cargo") is None or not install():
+        print("hw_mount_suites_test: skipped: no cargo here, or it cannot reach the suites")
+        sys.exit(77)
+    unittest.main(verbosity=1)

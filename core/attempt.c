@@ -434,6 +434,17 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
         attempt_start(step, index / FB_ATTEMPTS_MAX);
 }
 
+/* Nobody has looked at the bytes: whatever digest they were said to have is not known to be theirs,
+ * and they are never promised for it. */
+static void attempt_trusted(struct step *step, uint32_t index)
+{
+    struct attempt *attempt = &node_attempts(step->node)[index];
+    FB_ASSERT(!step->node->config.check_digest);
+    FB_ASSERT(attempt->state == ATTEMPT_DIGEST);
+    attempt->digest = 0;
+    fill_finish(step, index / FB_ATTEMPTS_MAX, index);
+}
+
 /* Bytes are in memory: check them, or trust them when digests are off. What a client wrote is
  * checked always: a writer that gave up does not know who still pulls. */
 static void attempt_arrived(struct step *step, uint32_t index)
@@ -455,7 +466,7 @@ static void attempt_arrived(struct step *step, uint32_t index)
     if (node->config.check_digest || is_written)
         attempt_op(step, index, FB_OP_DIGEST);
     else
-        fill_finish(step, index / FB_ATTEMPTS_MAX, index);
+        attempt_trusted(step, index);
 }
 
 static void attempt_digested(struct step *step, uint32_t index, uint64_t digest)
@@ -463,9 +474,10 @@ static void attempt_digested(struct step *step, uint32_t index, uint64_t digest)
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(attempt->state == ATTEMPT_DIGEST);
-    bool is_known = attempt->peer != FB_NONE || attempt->device_slot != FB_NONE ||
-                    ((attempt_fill(node, index)->flags & FILL_HOLD) && attempt->digest != 0);
-    if (is_known && digest != attempt->digest) {
+    const struct fill *fill = attempt_fill(node, index);
+    bool is_held = (fill->flags & FILL_HOLD) && fill->digest != 0; /* wherever it comes from */
+    bool is_known = attempt->peer != FB_NONE || attempt->device_slot != FB_NONE || is_held;
+    if (is_known && digest != (is_held ? fill->digest : attempt->digest)) {
         node->stats.digest_errors++;
         attempt_fail(step, index, FB_CORRUPT);
         return;

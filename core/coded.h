@@ -16,10 +16,10 @@ struct fragment {
     uint32_t is_orphan; /* the writer does not know of it any more */
 };
 
-enum code_state { CODE_OFF, CODE_EXTENT, CODE_ENCODE, CODE_DIGEST, CODE_READY };
+enum code_state { CODE_OFF, CODE_EXTENT, CODE_CHECK, CODE_ENCODE, CODE_DIGEST, CODE_READY };
 
 struct code { /* the fragments of a put's block; one for each put; see erasure.c */
-    uint64_t digests[FB_FRAGMENTS_MAX];
+    uint64_t digests[FB_FRAGMENTS_MAX]; /* CHECK: the first is one of the block that differs */
     uint32_t targets[FB_FRAGMENTS_MAX];
     struct fb_fragments plan;
     uint32_t held, asked, ready; /* bitmaps; ready: the digest is known */
@@ -31,7 +31,7 @@ struct code { /* the fragments of a put's block; one for each put; see erasure.c
     uint8_t reserved;
 };
 
-enum mend_state { MEND_FREE, MEND_LISTENING, MEND_PULLING, MEND_JOINING };
+enum mend_state { MEND_FREE, MEND_LISTENING, MEND_PULLING, MEND_JOINING, MEND_SEEKING };
 
 struct mend { /* a block being made from fragments; see mend.c */
     struct fb_block block;
@@ -41,9 +41,10 @@ struct mend { /* a block being made from fragments; see mend.c */
     uint32_t slots[FB_FRAGMENTS_MAX];    /* pinned, where `have` says so */
     uint32_t heard, told, pulling, have; /* bitmaps; told: heard of, and not pulled in vain */
     uint32_t generation;
-    uint32_t state;      /* enum mend_state */
-    uint32_t is_guessed; /* those who should hold its fragments were asked as well */
-    uint32_t failures;   /* pulls in vain; after retries_max no more of them */
+    uint32_t state;     /* enum mend_state */
+    uint32_t is_sought; /* everybody was asked for its fragments */
+    uint32_t next;      /* SEEKING: whom to ask next */
+    uint32_t failures;  /* pulls in vain; after retries_max no more of them */
 };
 
 #endif

@@ -116,7 +116,9 @@ enum fb_config_unit {
     X(orphan_ns, FB_UNIT_NS, UINT64_C(86400000000000), 1000, UINT64_C(31536000000000000), \
       "fragments of a block that too few are left of are kept for so long: drives may come back") \
     X(check_digest, FB_UNIT_FLAG, 1, 0, 1, \
-      "digest blocks from the origin, verify pulled ones; 0: only what clients write")
+      "digest blocks from the origin, verify pulled ones; 0: only what clients write, and " \
+      "whatever " \
+      "is promised and not at the origin")
 
 struct fb_config {
     uint64_t node; /* this node's id */

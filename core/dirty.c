@@ -40,7 +40,9 @@ static void dirty_unlink(struct fb_node *node, uint32_t index)
         node->repair_next = dirty->newer;
 }
 
-/* Marks a resident entry. True when it is marked, also when it was before; false: no record. */
+/* Marks a resident entry. True when it is marked, also when it was before; false: no record, or
+ * nobody knows the digest of its bytes: what is promised is always digested, whatever check_digest
+ * says, since it must be told from garbage on drives and in the memory of others. */
 bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *block)
 {
     struct entry *entry = &node_entries(node)[slot];
@@ -48,7 +50,7 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
     if (entry->flags & ENTRY_DIRTY)
         return true;
     uint32_t index = node->dirty_free;
-    if (index == FB_NONE || block->object == FB_OBJECT_NONE)
+    if (index == FB_NONE || block->object == FB_OBJECT_NONE || entry->digest == 0)
         return false;
     FB_ASSERT(entry->fill == FB_NONE);
     struct dirty *dirty = &node_dirty(node)[index];
@@ -127,6 +129,7 @@ void dirty_check(struct fb_node *node)
         const struct entry *entry = &node_entries(node)[node_dirty(node)[i].slot];
         FB_ASSERT(entry->state == ENTRY_RESIDENT);
         FB_ASSERT((entry->flags & ENTRY_DIRTY) && entry->fill == i);
+        FB_ASSERT(entry->digest != 0);
         FB_ASSERT(entry->pins > 0);
         bytes += entry->size_bytes;
         used++;

@@ -1,11 +1,16 @@
 /* The writer's side of a durable write under Reed-Solomon k + m (erasure_data, erasure_parity).
  *
- *   put_begin --> EXTENT --memory for m parity fragments--> ENCODE --DONE--> DIGEST, one after
- *                   ^                                         |                |     another
- *                   '--------------- error, after backoff ----'----------------'--all--> READY
+ *   put_begin --> EXTENT --memory for m parity fragments--> CHECK --> ENCODE --> DIGEST, one after
+ *                   ^                                         |         |          |     another
+ *                   '--------------- error, after backoff ----'---------'----------'--all--> READY
  *   HOLD goes out for a fragment as soon as its digest is known; as in put.c it is sent again every
  *   hold_ns. Answered when k + write_quorum - 1 fragments are held, the record ends when all are.
  *   drained --> DRAINED to the holders. Those that do not hear it ask (drain.c, mend.c).
+ *
+ * Digests. Each holder digests what it pulls and refuses a fragment whose digest the writer has
+ * wrong. Nobody but the writer has the whole block, and a block that is made of fragments must have
+ * its digest: therefore it is digested a second time (CHECK) before any holder hears of it, and
+ * again where the two differ, until two agree. What was checked once is trusted.
  *
  * Fragments are blocks of their own for their holders: key fragment_key(key, i), which has the
  * block's partition; i is spread as spread.c says. The writer keeps the whole block until it is
@@ -109,6 +114,7 @@ void code_begin(struct fb_node *node, uint32_t index)
     node_puts(node)[index].is_coded = 1;
     code->state = CODE_EXTENT;
     code->ready = 0;
+    code->digests[0] = 0;
     code->count = (uint8_t)(node->config.erasure_data + node->config.erasure_parity);
     code->plan = (struct fb_fragments){
         .data_count = (uint32_t)node->config.erasure_data,
@@ -161,28 +167,73 @@ static void code_digest(struct step *step, uint32_t index, uint32_t fragment)
     op->span = code_span(node, index, fragment);
 }
 
-/* False: no memory for the parity. */
-static bool code_encode(struct step *step, uint32_t index)
+static void code_encode(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct code *code = &node_codes(node)[index];
     const struct entry *entry = &node_entries(node)[node_puts(node)[index].slot];
+    FB_ASSERT(code->state == CODE_EXTENT || code->state == CODE_CHECK);
+    FB_ASSERT(entry->flags & ENTRY_CHECKED);
+    code->state = CODE_ENCODE;
+    if (parity_bytes(code) == 0) {
+        code_digest(step, index, 0);
+        return;
+    }
+    struct fb_op *op = code_op(step, index, FB_OP_ENCODE);
+    op->span = memory_span(node, code->parity_unit, parity_bytes(code));
+    op->source = memory_span(node, entry->first_unit, entry->size_bytes);
+    op->fragments = &code->plan;
+}
+
+/* Digests the whole block, unless that was done. */
+static void code_check_block(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct code *code = &node_codes(node)[index];
+    const struct entry *entry = &node_entries(node)[node_puts(node)[index].slot];
+    FB_ASSERT(code->state == CODE_EXTENT);
+    FB_ASSERT(code->ready == 0);
+    if (entry->flags & ENTRY_CHECKED) {
+        code_encode(step, index);
+        return;
+    }
+    code->state = CODE_CHECK;
+    struct fb_op *op = code_op(step, index, FB_OP_DIGEST);
+    op->span = memory_span(node, entry->first_unit, entry->size_bytes);
+}
+
+/* False: no memory for the parity. */
+static bool code_start(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct code *code = &node_codes(node)[index];
     FB_ASSERT(code->state == CODE_EXTENT);
     if (code->parity_unit == FB_NONE && parity_bytes(code) > 0) {
         code->parity_unit = memory_allocate(node, parity_bytes(code));
         if (code->parity_unit == FB_NONE)
             return false;
     }
-    code->state = CODE_ENCODE;
-    if (parity_bytes(code) == 0) {
-        code_digest(step, index, 0);
-        return true;
-    }
-    struct fb_op *op = code_op(step, index, FB_OP_ENCODE);
-    op->span = memory_span(node, code->parity_unit, parity_bytes(code));
-    op->source = memory_span(node, entry->first_unit, entry->size_bytes);
-    op->fragments = &code->plan;
+    code_check_block(step, index);
     return true;
+}
+
+/* A digest of the whole block, taken again. True: it is the block's. */
+static bool code_checked(struct fb_node *node, uint32_t index, uint64_t digest)
+{
+    struct code *code = &node_codes(node)[index];
+    struct entry *entry = &node_entries(node)[node_puts(node)[index].slot];
+    FB_ASSERT(code->state == CODE_CHECK);
+    FB_ASSERT(!(entry->flags & ENTRY_CHECKED));
+    bool is_same = digest == entry->digest;
+    bool is_other = digest == code->digests[0] && digest != 0;
+    if (is_other)
+        entry->digest = digest; /* the first one was wrong */
+    if (is_same || is_other)
+        entry->flags |= ENTRY_CHECKED;
+    else
+        node->stats.digest_errors++;
+    code->digests[0] = digest;
+    return is_same || is_other;
 }
 
 /* Has the quorum been reached, and have all? */
@@ -247,6 +298,8 @@ static bool code_send(struct step *step, uint32_t index)
     struct fb_node *node = step->node;
     struct code *code = &node_codes(node)[index];
     FB_ASSERT(code->state != CODE_OFF);
+    if (!(node_entries(node)[node_puts(node)[index].slot].flags & ENTRY_CHECKED))
+        return false;
     for (uint32_t i = 0; i < code->count; i++) {
         uint32_t bit = 1u << i;
         if ((code->held | code->asked) & bit)
@@ -271,7 +324,7 @@ void code_timer(struct step *step, uint32_t index)
     struct put *put = &node_puts(node)[index];
     struct code *code = &node_codes(node)[index];
     FB_ASSERT(code->state != CODE_OFF);
-    bool is_stuck = code->state == CODE_EXTENT && !code_encode(step, index);
+    bool is_stuck = code->state == CODE_EXTENT && !code_start(step, index);
     bool is_round = code->state == CODE_READY && (code->held | code->asked) == code_all(code) &&
                     code->held != code_all(code);
     if (is_stuck || is_round)
@@ -289,18 +342,33 @@ void code_timer(struct step *step, uint32_t index)
     code_settle(step, index);
 }
 
+/* An op failed, or is doubted: all of it again. */
+static void code_again(struct fb_node *node, uint32_t index)
+{
+    struct put *put = &node_puts(node)[index];
+    struct code *code = &node_codes(node)[index];
+    FB_ASSERT(code->state != CODE_OFF && code->state != CODE_READY);
+    code->state = CODE_EXTENT;
+    code->ready = 0;
+    put->failures = (uint16_t)(put->failures + (put->failures < UINT16_MAX));
+    uint32_t doublings = put->failures < 6 ? put->failures - 1u : 5;
+    fb_timer_set(node_timer(node), timer_of_put(node, index),
+                 node->now_ns + (node->config.backoff_ns << doublings));
+}
+
 void code_done(struct step *step, uint32_t index, const struct fb_done *done)
 {
     struct fb_node *node = step->node;
     struct code *code = &node_codes(node)[index];
-    FB_ASSERT(code->state == CODE_ENCODE || code->state == CODE_DIGEST);
+    bool is_check = code->state == CODE_CHECK;
+    FB_ASSERT(is_check || code->state == CODE_ENCODE || code->state == CODE_DIGEST);
     FB_ASSERT(code->generation == id_generation(done->op_id));
-    if (done->status != FB_OK) {
-        code->state = CODE_EXTENT; /* all of it again */
-        code->ready = 0;
-        node_puts(node)[index].failures++;
-        fb_timer_set(node_timer(node), timer_of_put(node, index),
-                     node->now_ns + node->config.backoff_ns);
+    if (done->status != FB_OK || (is_check && !code_checked(node, index, done->digest))) {
+        code_again(node, index);
+        return;
+    }
+    if (is_check) {
+        code_encode(step, index);
         return;
     }
     uint32_t next = 0;
@@ -363,7 +431,8 @@ bool code_is_busy(struct fb_node *node, uint32_t slot)
         return false;
     for (uint32_t i = 0; i < node->config.puts_max; i++) {
         uint32_t state = node_codes(node)[i].state;
-        if (node_puts(node)[i].slot == slot && (state == CODE_ENCODE || state == CODE_DIGEST))
+        bool has_op = state == CODE_CHECK || state == CODE_ENCODE || state == CODE_DIGEST;
+        if (node_puts(node)[i].slot == slot && has_op)
             return true;
     }
     return false;

@@ -42,7 +42,8 @@ bool fragment_is_sane(const struct fb_node *node, const struct fb_message *messa
         return true;
     if (message->key_count > node->config.erasure_data + node->config.erasure_parity ||
         node->config.erasure_data == 0 || message->hops == FB_LEVEL_VOLATILE ||
-        message->target == 0 || message->target > node->config.block_size_bytes)
+        message->target == 0 || message->target > node->config.block_size_bytes ||
+        message->lend_id == 0)
         return false;
     uint32_t bytes = fragment_bytes(&node->config, message->target, message->key_count - 1);
     return bytes == message->block.size;

@@ -147,6 +147,20 @@ void put_request(struct step *step, const struct fb_request *request)
         request_fill(step, request, slot, &waiter);
 }
 
+/* A copy that was read without a digest can't be promised: it goes, and the client's bytes are
+ * pulled. False: it is none, or in use still. */
+static bool write_forgets(struct fb_node *node, uint32_t slot)
+{
+    struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state != ENTRY_FREE);
+    bool is_unknown = entry->state == ENTRY_RESIDENT && entry->digest == 0;
+    FB_ASSERT(!is_unknown || !(entry->flags & ENTRY_DIRTY));
+    if (!is_unknown || memory_drop(node, slot))
+        return is_unknown;
+    entry->flags |= ENTRY_TRANSIENT;
+    return false;
+}
+
 /* A durable write: the client's bytes into memory first, then to those who shall hold them. A block
  * that is being acquired otherwise is BUSY: versions are never mixed. */
 void write_request(struct step *step, const struct fb_request *request)
@@ -165,6 +179,8 @@ void write_request(struct step *step, const struct fb_request *request)
         get_refuse(step, request->request_id, FB_INVALID);
         return;
     }
+    if (slot != FB_NONE && write_forgets(node, slot))
+        slot = FB_NONE;
     if (recover_is_running(node))
         get_refuse(step, request->request_id, FB_BUSY);
     else if (slot == FB_NONE)

@@ -130,8 +130,26 @@ static uint32_t hold_fill(struct fb_node *node, const struct fb_message *message
     return fill;
 }
 
-/* This copy's digest is another. One that is promised stays; any other goes, so that the writer's
- * bytes are pulled and looked at when it asks again. */
+/* The block is on its way already, for readers: what they get must have the writer's digest from
+ * now on. FB_NONE: a client brings it, or another digest is wanted; asked again, it is here. */
+static uint32_t hold_join(struct fb_node *node, uint32_t index, const struct fb_message *message)
+{
+    struct fill *fill = &node_fills(node)[index];
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
+    if (message->hops == FB_LEVEL_VOLATILE)
+        return index;
+    if (fill->flags & FILL_HOLD)
+        return fill->digest == message->digest ? index : FB_NONE;
+    if (fill->flags & FILL_PUT)
+        return FB_NONE;
+    fill->flags |= FILL_HOLD;
+    fill->digest = message->digest;
+    return index;
+}
+
+/* This copy's digest is another, or nobody knows it. One that is promised stays; any other goes, so
+ * that the writer's bytes are pulled and looked at when it asks again. */
 static void hold_conflict(struct step *step, const struct fb_message *message, uint32_t slot)
 {
     struct entry *entry = &node_entries(step->node)[slot];
@@ -167,8 +185,7 @@ void hold_message(struct step *step, const struct fb_message *message)
         return;
     }
     if (entry != NULL && entry->state == ENTRY_RESIDENT) {
-        bool is_known = entry->digest != 0 && message->digest != 0; /* 0: digests are off */
-        if (!is_known || entry->digest == message->digest)
+        if (entry->digest == message->digest || message->hops == FB_LEVEL_VOLATILE)
             hold_take(step, &waiter, slot, &message->block,
                       message->key_count > 0 ? &fragment : NULL);
         else
@@ -177,7 +194,7 @@ void hold_message(struct step *step, const struct fb_message *message)
     }
     uint32_t fill = FB_NONE;
     if (node->waiter_free != FB_NONE)
-        fill = entry != NULL ? entry->fill : hold_fill(node, message);
+        fill = entry != NULL ? hold_join(node, entry->fill, message) : hold_fill(node, message);
     if (fill == FB_NONE) {
         node->stats.busy_answers++;
         hold_answer(step, message->source, message->ask_id, FB_BUSY);

@@ -9,7 +9,8 @@
  *                          |   |                      |  '- a fragment fails --+-> LISTENING
  *                          |   '-- no k after a while: the origin may have it -'
  *                          '- the fill failed: FREE, until a holder tells again; the first time
- *                             PULLING, if those who should have fragments had them
+ *                             that it has no copy SEEKING: everybody is asked who has fragments
+ *     SEEKING --k are known--> PULLING; --all were given time to answer--> FREE, in vain
  *     PULLING --no slots or memory, retries_max times, ever longer apart--> FREE
  *
  * LISTENING  who has which fragment; PULLING: fills of single fragments, pinned when they are here,
@@ -29,13 +30,12 @@
  * is gone the origin's bytes must have the block's digest, and search.c says whether to wait for
  * the mend.
  *
- * Does not: rebuild single fragments; look for holders that have not spoken elsewhere than where
- * fb_spread puts fragments now. */
+ * Does not: rebuild single fragments. */
 #include "flows.h"
 
 #include "key.h"
 #include "sane.h"
-#include "spread.h"
+#include "search.h"
 
 enum { MEND_BITS = 16, FRAGMENT_BITS = 8 };
 
@@ -205,8 +205,8 @@ static void mend_deny(struct step *step, struct fb_key key, uint32_t source)
  * hear it another time. */
 static void mend_despair(struct step *step, const struct mend *mend)
 {
-    FB_ASSERT(mend->state == MEND_JOINING);
-    FB_ASSERT((mend->told & ~mend->heard) == 0 || mend->is_guessed);
+    FB_ASSERT(mend->state == MEND_JOINING || mend->state == MEND_SEEKING);
+    FB_ASSERT((mend->told & ~mend->heard) == 0 || mend->is_sought);
     for (uint32_t i = 0; i < FB_FRAGMENTS_MAX && step_room(step) > 1; i++) {
         if (mend->heard >> i & 1u)
             mend_deny(step, fragment_key(mend->block.key, i), mend->sources[i]);
@@ -227,8 +227,10 @@ static void mend_is_here(struct step *step, const struct fb_message *message, ui
         mend_comfort(step, message);
     else if (entry->flags & (ENTRY_DRAINED | ENTRY_FETCHED))
         mend_answer(step, message);
-    else if (dirty_mark(node, slot, &message->block))
+    else if (dirty_mark(node, slot, &message->block)) {
         fragment_settle(node, entry->fill, NULL);
+        node_entries(node)[slot].flags |= ENTRY_CHECKED;
+    }
 }
 
 void mend_hear(struct step *step, const struct fb_message *message)
@@ -260,7 +262,7 @@ void mend_hear(struct step *step, const struct fb_message *message)
         mend->state = MEND_PULLING;
         fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
     }
-    FB_ASSERT(mend->state == MEND_LISTENING || mend->state == MEND_PULLING);
+    FB_ASSERT(mend->state != MEND_FREE && mend->state != MEND_JOINING);
 }
 
 static struct waiter mend_waiter(struct fb_node *node, uint32_t index, uint32_t fragment,
@@ -430,13 +432,89 @@ static bool mend_gather(struct step *step, uint32_t index)
     return false;
 }
 
+/* Holders tell each in their own time, ever more seldom while it is in vain, and some are not where
+ * the view of now puts fragments: everybody is asked who has any. */
+static void mend_seek(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct mend *mend = &node_mends(node)[index];
+    uint32_t count = search_count(node);
+    FB_ASSERT(mend->state == MEND_SEEKING);
+    FB_ASSERT(mend->is_sought);
+    for (uint32_t sent = 0; mend->next < count && sent < SEEKS_A_STEP && step_room(step) > 1;)
+        sent += search_ask_one(step, mend->block.key, mend->next++,
+                               id_make(ID_MEND, index, mend->generation));
+    uint64_t until_ns = node->now_ns + (mend->next < count ? 0 : node->config.hedge_ns);
+    fb_timer_set(node_timer(node), timer_of_mend(node, index), until_ns);
+}
+
+/* `source` has these fragments. */
+static void mend_found(struct fb_node *node, uint32_t index, uint32_t source, uint32_t fragments)
+{
+    struct mend *mend = &node_mends(node)[index];
+    uint64_t count = node->config.erasure_data + node->config.erasure_parity;
+    FB_ASSERT(mend->state == MEND_SEEKING);
+    FB_ASSERT(count <= FB_FRAGMENTS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_known = (mend->told | mend->heard) >> i & 1u;
+        bool is_empty = fragment_bytes(&node->config, mend->block.size, i) == 0;
+        if (!(fragments >> i & 1u) || is_empty)
+            continue;
+        if (!is_known)
+            mend->sources[i] = source;
+        mend->told |= 1u << i;
+    }
+    if (mend_needed(node, &mend->block, mend->told | mend->have) > 0)
+        return;
+    mend->state = MEND_PULLING;
+    fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
+}
+
+static void mend_seek_begin(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct mend *mend = &node_mends(node)[index];
+    uint32_t fragments;
+    FB_ASSERT(mend->state == MEND_JOINING);
+    FB_ASSERT(!mend->is_sought);
+    mend->state = MEND_SEEKING;
+    mend->is_sought = 1;
+    mend->next = 0;
+    (void)search_here(node, mend->block.key, &fragments);
+    fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
+    mend_found(node, index, (uint32_t)node->config.node, fragments);
+}
+
+void mend_sought(struct step *step, const struct fb_message *message)
+{
+    struct fb_node *node = step->node;
+    uint32_t index = id_index(message->ask_id);
+    FB_ASSERT(message->kind == FB_MESSAGE_SOUGHT);
+    FB_ASSERT(id_class(message->ask_id) == ID_MEND);
+    bool is_mine = index < mend_count(node) && node_mends(node)[index].state == MEND_SEEKING &&
+                   node_mends(node)[index].generation == id_generation(message->ask_id);
+    if (is_mine)
+        mend_found(node, index, message->source, message->key_count);
+    else
+        node->stats.late_messages++;
+}
+
 void mend_timer(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct mend *mend = &node_mends(node)[index];
-    FB_ASSERT(mend->state == MEND_LISTENING || mend->state == MEND_PULLING);
+    FB_ASSERT(mend->state != MEND_FREE && mend->state != MEND_JOINING);
     if (mend->state == MEND_LISTENING) {
         mend_join(step, index, FILL_FETCH | FILL_HOLD);
+        return;
+    }
+    if (mend->state == MEND_SEEKING && mend->next < search_count(node)) {
+        mend_seek(step, index);
+        return;
+    }
+    if (mend->state == MEND_SEEKING) { /* all were given time to answer */
+        mend_despair(step, mend);
+        mend_end(node, index);
         return;
     }
     if (mend_needed(node, &mend->block, mend->have) > 0 && !mend_gather(step, index))
@@ -454,37 +532,9 @@ static void mend_adopt(struct fb_node *node, const struct mend *mend, uint32_t s
     if (is_safe || entry->digest != mend->digest || !dirty_mark(node, slot, &mend->block))
         return;
     fragment_settle(node, entry->fill, NULL);
+    node_entries(node)[slot].flags |= ENTRY_CHECKED; /* the writer's digest and this node's */
     node->stats.mends++;
     FB_ASSERT(entry->flags & ENTRY_DIRTY);
-}
-
-/* Holders tell each in their own time, and perhaps never while they are few: whoever should have a
- * fragment that is missing is asked for it. False: that would not be enough, or was done before. */
-static bool mend_guess(struct fb_node *node, struct mend *mend)
-{
-    uint32_t count = (uint32_t)(node->config.erasure_data + node->config.erasure_parity);
-    uint32_t targets[FB_FRAGMENTS_MAX], guessed = 0;
-    FB_ASSERT(mend->state == MEND_JOINING);
-    if (mend->is_guessed || node->view == NULL)
-        return false;
-    mend->is_guessed = 1;
-    fb_spread(node->view, mend->block.key, count, targets);
-    for (uint32_t i = 0; i < count; i++) {
-        struct fb_key key = fragment_key(mend->block.key, i);
-        bool is_away = targets[i] != node->config.node;
-        bool is_known =
-            mend->heard >> i & 1u || fragment_bytes(&node->config, mend->block.size, i) == 0;
-        if (!is_known && (is_away || fb_cache_find(node_cache(node), key) != FB_NONE))
-            guessed |= 1u << i;
-    }
-    if (mend_needed(node, &mend->block, mend->told | guessed) > 0)
-        return false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (guessed >> i & 1u)
-            mend->sources[i] = targets[i];
-    }
-    mend->told |= guessed;
-    return true;
 }
 
 /* A fill that a mend waits for has ended. */
@@ -501,9 +551,8 @@ void mend_filled(struct step *step, const struct waiter *waiter, const struct fi
     bool is_fine = fill->state == FILL_ANSWERING;
     if (waiter->kind == WAITER_MEND) {
         bool is_absent = fill->status == FB_ABSENT || fill->status == FB_LOST;
-        if (!is_fine && is_absent && mend_guess(node, mend)) {
-            mend->state = MEND_PULLING;
-            fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns);
+        if (!is_fine && is_absent && !mend->is_sought) {
+            mend_seek_begin(step, index);
             return;
         }
         if (is_fine)

@@ -26,6 +26,7 @@ enum {
     ENTRY_FETCHED = 2,   /* this node took it from the origin */
     ENTRY_DIRTY = 4,     /* not at the origin yet: `fill` is its record */
     ENTRY_DRAINED = 8,   /* known to be at the origin: it was stored */
+    ENTRY_CHECKED = 16,  /* two digests of it agree; see erasure.c */
 };
 
 struct entry {

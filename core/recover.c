@@ -162,8 +162,11 @@ static bool recover_owed(struct step *step, const struct fb_header *header)
     bool is_added = fill_add_waiter(node, fill, &waiter);
     FB_ASSERT(is_added);
     node->recover_reads++;
-    if (is_new)
-        attempt_start(step, fill);
+    if (!is_new)
+        return true;
+    node_fills(node)[fill].flags |= FILL_HOLD; /* its bytes are looked at, whatever their source */
+    node_fills(node)[fill].digest = header->digest;
+    attempt_start(step, fill);
     return true;
 }
 

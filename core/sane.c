@@ -31,7 +31,7 @@ static bool hold_is_sane(const struct fb_node *node, const struct fb_message *me
            message->span.region == FB_REGION_MEMORY && message->span.peer == message->source &&
            message->hops < FB_LEVEL_COUNT &&
            (message->block.object != FB_OBJECT_NONE || is_volatile) &&
-           fragment_is_sane(node, message);
+           (message->digest != 0 || is_volatile) && fragment_is_sane(node, message);
 }
 
 /* Also of one that lies past a short block's end there is nothing to tell. */
@@ -43,7 +43,7 @@ bool fragment_told_is_sane(const struct fb_node *node, const struct fb_message *
     bool has_code = node->config.erasure_data > 0 && node->view != NULL;
     bool is_one = message->key_count > 0 && message->key_count <= count;
     return has_code && is_one && block_is_sane(node, &message->block) &&
-           message->block.object != FB_OBJECT_NONE &&
+           message->block.object != FB_OBJECT_NONE && message->digest != 0 &&
            fragment_bytes(&node->config, message->block.size, message->key_count - 1) > 0;
 }
 

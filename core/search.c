@@ -24,7 +24,7 @@
 #include "key.h"
 #include "spread.h"
 
-enum { SEARCH_MAX = 64, SEARCHES_MAX = 2, SEEKS_A_STEP = 4 };
+enum { SEARCH_MAX = 64, SEARCHES_MAX = 2 };
 
 static bool search_is_of_all(const struct fb_node *node)
 {
@@ -33,7 +33,7 @@ static bool search_is_of_all(const struct fb_node *node)
     return fb_view_member_count(node->view) <= SEARCH_MAX;
 }
 
-static uint32_t search_count(const struct fb_node *node)
+uint32_t search_count(const struct fb_node *node)
 {
     if (node->view == NULL || !node->config.use_peers)
         return 0;
@@ -61,9 +61,7 @@ static uint32_t search_target(const struct fb_node *node, struct fb_key key, uin
     return target != node->config.node ? target : FB_NONE;
 }
 
-/* What this node has of a block. OK: all of it; BUSY: it may have it soon; ABSENT: no more than
- * *fragments. */
-static enum fb_status search_here(struct fb_node *node, struct fb_key key, uint32_t *fragments)
+enum fb_status search_here(struct fb_node *node, struct fb_key key, uint32_t *fragments)
 {
     uint64_t count = node->config.erasure_data + node->config.erasure_parity;
     uint32_t slot = fb_cache_find(node_cache(node), key);
@@ -138,24 +136,35 @@ static void search_end(struct step *step, uint32_t index)
     attempt_start(step, index / FB_ATTEMPTS_MAX);
 }
 
+bool search_ask_one(struct step *step, struct fb_key key, uint32_t i, uint64_t id)
+{
+    uint32_t target = search_target(step->node, key, i);
+    FB_ASSERT(step_room(step) > 0);
+    if (target == FB_NONE)
+        return false;
+    struct fb_op *op = step_op(step, FB_OP_SEND);
+    op->target = target;
+    op->message = (struct fb_message){.kind = FB_MESSAGE_SEEK,
+                                      .source = (uint32_t)step->node->config.node,
+                                      .ask_id = id,
+                                      .target = FB_NONE,
+                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+    FB_ASSERT(target != step->node->config.node);
+    return true;
+}
+
 static void search_send(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
-    const struct fb_block *block = &node_fills(node)[index / FB_ATTEMPTS_MAX].block;
+    struct fb_key key = node_fills(node)[index / FB_ATTEMPTS_MAX].block.key;
+    uint64_t id = id_make(ID_ATTEMPT, index, attempt->generation);
     uint32_t count = search_count(node);
     FB_ASSERT(count <= SEARCH_MAX);
     for (uint32_t sent = 0; attempt->next < count && sent < SEEKS_A_STEP && step_room(step) > 1;) {
-        uint32_t i = attempt->next++, target = search_target(node, block->key, i);
-        if (target == FB_NONE)
+        uint32_t i = attempt->next++;
+        if (!search_ask_one(step, key, i, id))
             continue;
-        struct fb_op *op = step_op(step, FB_OP_SEND);
-        op->target = target;
-        op->message = (struct fb_message){.kind = FB_MESSAGE_SEEK,
-                                          .source = (uint32_t)node->config.node,
-                                          .ask_id = id_make(ID_ATTEMPT, index, attempt->generation),
-                                          .target = FB_NONE,
-                                          .block = {.key = block->key, .object = FB_OBJECT_NONE}};
         attempt->waiting |= UINT64_C(1) << i;
         sent++;
     }
@@ -243,6 +252,10 @@ void search_heard(struct step *step, const struct fb_message *message)
                    node_attempts(node)[index].state == ATTEMPT_SEARCH &&
                    node_attempts(node)[index].generation == id_generation(message->ask_id);
     suspect_clear(node, message->source, !is_mine);
+    if (id_class(message->ask_id) == ID_MEND) {
+        mend_sought(step, message);
+        return;
+    }
     if (!is_mine) {
         node->stats.late_messages++;
         return;

@@ -181,7 +181,8 @@ enum id_class {
     ID_CODE,
     ID_SCAN,
     ID_NAME,
-    ID_LIST
+    ID_LIST,
+    ID_MEND
 };
 
 static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)

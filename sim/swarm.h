@@ -177,7 +177,7 @@ enum fb_swarm_sight {
     X(writes_with_dead, "after healing a write may fail while a view names a dead node") \
     X(hidden_with_dead, "what only a dead node may have may time out while a view names it") \
     X(unread, "a drive could not be read after a restart, as often as it is tried") \
-    X(doubted, "a block of which a wrong digest was computed is not judged")
+    X(doubted, "a copy whose digest was wrong when a drive got it is not counted")
 
 enum fb_swarm_softening {
 #define FB_SWARM_SOFTENING_VALUE(name, help) FB_SWARM_SOFTENING_##name,

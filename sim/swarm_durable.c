@@ -162,21 +162,9 @@ void swarm_acked(struct swarm *swarm, const struct swarm_request *request)
                 swarm_index(swarm, request), level, copies, promised);
 }
 
-/* The fault has struck a digest. */
-void swarm_doubt(struct swarm *swarm, const struct fb_block *block)
-{
-    struct swarm_durable *durable = swarm_durable_find(swarm, block);
-    if (durable != NULL)
-        durable->is_doubtful = true;
-}
-
-/* Nobody but its writer digests all of a block of which others hold fragments. When that came out
- * wrong no block that is made of them can be trusted, and it is lost with its writer. */
 bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable)
 {
-    bool is_trusted = swarm->plan->config.erasure_data == 0 || !durable->is_doubtful;
-    return durable->is_acked && !durable->is_forgotten && is_trusted &&
-           swarm_has_copy(swarm, durable);
+    return durable->is_acked && !durable->is_forgotten && swarm_has_copy(swarm, durable);
 }
 
 /* All is healed and quiet: what is kept is at the origin. */
@@ -187,8 +175,6 @@ void swarm_check_kept(struct swarm *swarm)
         if (durable->block.size == 0 || !durable->is_acked)
             continue;
         bool is_kept = swarm_is_kept(swarm, durable);
-        if (durable->is_doubtful && swarm->plan->config.erasure_data > 0)
-            swarm->result->softened[FB_SWARM_SOFTENING_doubted] = 1;
         if (!is_kept && !durable->is_stored)
             swarm_saw(swarm, FB_SWARM_SIGHT_lost_as_allowed);
         if (is_kept && durable->strikes > 0) {

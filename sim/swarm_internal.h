@@ -165,8 +165,7 @@ struct swarm_durable {
     uint8_t unread[FB_SWARM_NODES_MAX];     /* reads that failed since each started */
     uint32_t strikes;                       /* at its holders, after it was acked */
     bool is_acked, is_stored, is_forgotten;
-    bool is_doubtful; /* a digest of it was wrong: see swarm_is_kept */
-    bool is_torn;     /* fewer fragments were left than make it */
+    bool is_torn; /* fewer fragments were left than make it */
 };
 
 /* A name of the metadata store; see swarm_meta.c. */

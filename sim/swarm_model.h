@@ -15,7 +15,6 @@ uint32_t swarm_level_of(const struct fb_swarm_request *what);
 bool swarm_drives_are_true(const struct fb_swarm_plan *plan);
 void swarm_stored(struct swarm *swarm, const struct swarm_event *event);
 void swarm_acked(struct swarm *swarm, const struct swarm_request *request);
-void swarm_doubt(struct swarm *swarm, const struct fb_block *block);
 bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable);
 void swarm_check_kept(struct swarm *swarm);
 

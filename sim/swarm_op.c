@@ -340,7 +340,6 @@ static uint64_t op_digest(struct swarm *swarm, const struct swarm_event *event)
                                    swarm_units(swarm, span->size), span->size);
     if (!swarm_fault(swarm, FB_SWARM_FAULT_digest_wrong, event->node, FB_NONE))
         return digest;
-    swarm_doubt(swarm, &event->op.block);
     swarm_copy_unread(swarm, event->node, &event->op.block);
     return digest ^ swarm_draw(swarm, event->node, UINT64_MAX);
 }

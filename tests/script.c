@@ -456,7 +456,8 @@ static void script_move(struct script *script, struct script_event *event)
     else if (op->kind == FB_OP_ENCODE || op->kind == FB_OP_DECODE)
         script_code(script, op);
     if (op->kind == FB_OP_DIGEST)
-        event->event.done.digest = fb_mix(*script_tag_at(script, &op->span));
+        event->event.done.digest =
+            fb_mix(*script_tag_at(script, &op->span)) ^ event->is_garbled * fb_mix(script->order);
 }
 
 static void script_step(struct script *script, uint32_t node, const struct fb_event *event)

@@ -19,7 +19,8 @@ struct script_fault {
     uint64_t delay_ns;     /* on top of the usual */
     bool is_final;         /* FETCH: as DONE says it (R17) */
     bool is_applied;       /* META_PUT: it takes effect, whatever status says */
-    bool is_garbled;       /* PULL, READ: other bytes arrive than those that were there */
+    bool is_garbled;       /* PULL, READ: other bytes arrive than those that were there; DIGEST: of
+                              others */
 };
 
 struct script;

@@ -236,6 +236,49 @@ static void mend_with_corrupt_fragments_takes_others(void **state)
     }
 }
 
+struct wrong {
+    uint32_t node, skip;
+    bool is_done;
+};
+
+/* One digest of the node's comes out wrong. */
+static struct script_fault digest_wrong(struct script *script, uint32_t node,
+                                        const struct fb_op *op)
+{
+    struct wrong *wrong = script_context(script);
+    bool is_it =
+        op->kind == FB_OP_DIGEST && node == wrong->node && !wrong->is_done && wrong->skip-- == 0;
+    wrong->is_done = wrong->is_done || is_it;
+    return (struct script_fault){.is_garbled = is_it};
+}
+
+/* Whichever of the writer's digests is wrong, the first of the whole block included: what was acked
+ * can be made of its fragments, and has the block's bytes. */
+static void write_with_a_wrong_digest_outlives_its_writer(void **state)
+{
+    (void)state;
+    struct fb_config config = erasure_config();
+    config.drain_delay_ns = 500000000;
+    config.retries_max = 12;
+    for (uint32_t skip = 0; skip < 10; skip++) {
+        struct wrong wrong = {.node = 5, .skip = skip};
+        struct script *script = script_open(NODES, &config, 3);
+        const struct fb_block block = erasure_block(7, FLOW_BLOCK_BYTES);
+        script_set_fault(script, digest_wrong, &wrong);
+        script_write(script, 1000, wrong.node, 1, &block, FB_LEVEL_REPLICATED);
+        script_run(script, 200000000);
+        assert_status(script, 1, FB_OK);
+        assert_true(wrong.is_done || skip >= 8);
+        script_bury(script, 210000000, wrong.node);
+        script_get(script, 3000000000, 1, 2, &block);
+        script_run(script, 10000000000);
+        assert_true(script_stores(script, &block) >= 1);
+        assert_status(script, 2, FB_OK);
+        assert_quiet(script, 1u << wrong.node);
+        script_close(script);
+    }
+}
+
 /* One node's answers are lost for good. */
 static struct script_fault slow_holds(struct script *script, uint32_t node, const struct fb_op *op)
 {
@@ -529,6 +572,7 @@ int main(void)
         cmocka_unit_test(write_with_lost_messages_and_errors_is_drained_also_without_its_writer),
         cmocka_unit_test(mend_with_corrupt_fragments_takes_others),
         cmocka_unit_test(write_with_a_silent_target_is_acked_when_the_quorum_allows),
+        cmocka_unit_test(write_with_a_wrong_digest_outlives_its_writer),
         cmocka_unit_test(mend_whose_own_fragment_goes_ends),
         cmocka_unit_test(blocks_that_are_lost_cost_few_steps),
         cmocka_unit_test(holders_of_fragments_keep_a_record_free),

@@ -356,8 +356,10 @@ static struct script_fault garbled_reads(struct script *script, uint32_t node,
 static void damaged_promise_is_mended_or_counted(void **state)
 {
     (void)state;
-    for (uint32_t nodes = 1; nodes <= 2; nodes++) {
-        const struct fb_config config = recover_config();
+    for (uint32_t i = 0; i < 4; i++) { /* whether readers look at digests or not */
+        const uint32_t nodes = 1 + i % 2;
+        struct fb_config config = recover_config();
+        config.check_digest = i < 2;
         struct script *script = script_open(nodes, &config, 1);
         bool is_closed = true;
         const struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);

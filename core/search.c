@@ -78,7 +78,9 @@ enum fb_status search_here(struct fb_node *node, struct fb_key key, uint32_t *fr
     /* Readers wait for each other's word, not for each other. */
     bool is_brought = entry != NULL && node_fills(node)[entry->fill].flags & (FILL_PUT | FILL_MEND);
     FB_ASSERT(entry == NULL || entry->state == ENTRY_FILLING);
-    return is_brought || recover_is_running(node) ? FB_BUSY : FB_ABSENT;
+    /* A node that begins does not know all of its drive, but what it looks for itself. */
+    bool is_unknown = entry == NULL && recover_is_running(node);
+    return is_brought || is_unknown ? FB_BUSY : FB_ABSENT;
 }
 
 void search_answer(struct step *step, const struct fb_message *message)

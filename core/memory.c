@@ -154,7 +154,8 @@ void memory_pin(struct fb_node *node, uint32_t slot)
     struct entry *entry = &node_entries(node)[slot];
     FB_ASSERT(entry->state != ENTRY_FREE);
     FB_ASSERT(entry->pins < UINT16_MAX);
-    entry->pins++;
+    if (entry->pins++ == 0)
+        node->pinned_bytes += memory_units(node, entry->size_bytes) * node->memory_unit_bytes;
     node->pins_used++;
 }
 
@@ -163,7 +164,8 @@ void memory_unpin(struct fb_node *node, uint32_t slot)
     struct entry *entry = &node_entries(node)[slot];
     FB_ASSERT(entry->pins > 0);
     FB_ASSERT(node->pins_used > 0);
-    entry->pins--;
+    if (--entry->pins == 0)
+        node->pinned_bytes -= memory_units(node, entry->size_bytes) * node->memory_unit_bytes;
     node->pins_used--;
 }
 
@@ -182,6 +184,7 @@ void memory_check(struct fb_node *node)
     fb_cache_check(cache);
     fb_extents_check(node_extents(node));
     uint32_t used = 0, pins = 0;
+    uint64_t pinned_bytes = 0;
     for (uint32_t slot = 0; slot < node->memory_entries_max; slot++) {
         const struct entry *entry = &node_entries(node)[slot];
         FB_ASSERT((entry->state != ENTRY_FREE) == fb_cache_is_used(cache, slot));
@@ -189,6 +192,8 @@ void memory_check(struct fb_node *node)
             continue;
         used++;
         pins += entry->pins;
+        if (entry->pins > 0)
+            pinned_bytes += memory_units(node, entry->size_bytes) * node->memory_unit_bytes;
         FB_ASSERT((entry->state == ENTRY_RESIDENT) == (entry->first_unit != FB_NONE));
         FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
         if (entry->state == ENTRY_FILLING) {
@@ -200,4 +205,5 @@ void memory_check(struct fb_node *node)
     }
     FB_ASSERT(used == fb_cache_count(cache));
     FB_ASSERT(pins == node->pins_used);
+    FB_ASSERT(pinned_bytes == node->pinned_bytes);
 }

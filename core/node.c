@@ -281,6 +281,13 @@ uint64_t fb_node_undrained_bytes(const struct fb_node *node)
     return node->dirty_bytes;
 }
 
+uint64_t fb_node_pinned_bytes(const struct fb_node *node)
+{
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->pins_used > 0 || node->pinned_bytes == 0);
+    return node->pinned_bytes;
+}
+
 uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant)
 {
     struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */

@@ -53,6 +53,9 @@ struct fb_found {
 /* For those who ask why: changes nothing, not even what is evicted next. */
 void fb_node_find(const struct fb_node *node, struct fb_key key, struct fb_found *found);
 
+/* Memory that can not be given to another block now: lent, being filled, promised. */
+uint64_t fb_node_pinned_bytes(const struct fb_node *node);
+
 /* Bytes that were acknowledged as kept here and that are not known to be at the origin. */
 uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 

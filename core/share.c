@@ -18,9 +18,9 @@
 #include <stddef.h>
 
 /* An owner may have this many times what is left: eight ninths. guess: 4 to 16; what matters is
- * that something is always left for another. One that has less than a small part of what is left is
- * not asked what its owner has: a neighbour's greed is not its fault. */
-enum { OWNER_PARTS = 8, SMALL_PART = 64 };
+ * that something is always left for another. One that has few, or less than a small part of what
+ * is left, is not asked what its owner has: a neighbour's greed is not its fault. */
+enum { OWNER_PARTS = 8, SMALL_PART = 64, SMALL_COUNT = 4 };
 
 bool fb_share_has_room(const struct fb_share *share, uint64_t more)
 {
@@ -30,9 +30,10 @@ bool fb_share_has_room(const struct fb_share *share, uint64_t more)
     uint64_t left = taken < share->total ? share->total - taken : 0;
     if (more > left)
         return false;
-    if (share->used_by_one == 0 || share->used_by_one < left / SMALL_PART)
+    if (share->used_by_one == 0)
         return true; /* what is left is for such */
-    return share->used_by_one < left && share->used_by_owner / OWNER_PARTS < left;
+    bool is_small = share->used_by_one < left / SMALL_PART + SMALL_COUNT;
+    return share->used_by_one < left && (is_small || share->used_by_owner / OWNER_PARTS < left);
 }
 
 static uint32_t strangers_of(const struct fb_stranger *strangers, uint32_t count, uint64_t source)

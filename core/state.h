@@ -37,6 +37,7 @@ struct fb_node {
     uint64_t drain_round_ns;              /* then all records are looked at again */
     uint64_t drain_retry_ns;              /* the pause after a failure is over then */
     uint64_t drain_look_ns;               /* then those whose stores failed are */
+    uint64_t pinned_bytes;                /* of entries with pins */
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
     uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */

@@ -54,11 +54,8 @@ void local_session_end(struct local_session *session, const char *reason)
     if (session->bell.is_pending)
         fb_uring_cancel(&loop->uring, &session->bell);
     local_ring_end(session);
-    for (uint32_t i = 0; i < session->open_count; i++) {
-        struct fb_object *object = fb_objects_find(&loop->objects, session->opens[i]);
-        FB_ASSERT(object != NULL && object->opens > 0);
-        object->opens--;
-    }
+    for (uint32_t i = 0; i < session->open_count; i++)
+        local_object_close(session, session->opens[i]);
     session->open_count = 0;
     local_session_settle(session);
 }
@@ -214,6 +211,8 @@ static void requests_init(struct local_session *session)
     session->reply_first = 0;
     session->reply_count = 0;
     session->open_count = 0;
+    session->write_count = 0;
+    session->lent_bytes = 0;
     session->is_page_used = false;
 }
 
@@ -254,6 +253,7 @@ bool local_session_open(const struct local_guest *guest)
     session->socket = guest->socket;
     session->user = guest->user;
     session->process = guest->process;
+    session->number = ++local->sessions_begun;
     session->state = LOCAL_OPEN;
     requests_init(session);
     local_ring_init(session);
@@ -288,7 +288,8 @@ void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error
     local->token_length = (uint32_t)token;
     local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));
     local->guests = calloc(FB_LOCAL_GUESTS_MAX, sizeof(*local->guests));
-    if (local->sessions == NULL || local->guests == NULL) {
+    local->pins = calloc(settings->core.pins_max + 1, sizeof(*local->pins));
+    if (local->sessions == NULL || local->guests == NULL || local->pins == NULL) {
         fb_error_set(error, "out of memory for clients");
         return;
     }
@@ -308,11 +309,14 @@ void fb_local_close(struct fb_local *local, const struct fb_settings *settings)
         struct local_session *session = &local->sessions[local->active[i]];
         close(session->socket);
         close(session->doorbell);
+        for (uint32_t k = 0; k < session->write_count; k++)
+            free(session->writes[k].runs);
         free(session->opens);
         fb_mapping_close(&session->shared);
     }
     local_door_close(local, settings->socket_path);
     free(local->guests);
+    free(local->pins);
     free(local->sessions);
     *local = (struct fb_local){.listener = -1};
 }

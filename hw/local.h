@@ -1,7 +1,9 @@
 /* The daemon's side of its clients on this machine; see local_protocol.h and ring.h.
  *
  *  1. A client that goes, however it goes, gives back its leases and open objects.
- *  2. What one client can hold is bounded: requests, leases, open objects, arena.
+ *  2. What one client can hold is bounded: requests, leases, open objects, pins, arena; and where
+ *     all draw from one table, something is left for the next client and for peers (local_share.c).
+ *     It writes and commits what it has created itself.
  *  3. Clients see the cache memory read-only. Who may connect is decided by the socket's mode, and
  *     by a token where the config asks for one. */
 #ifndef FB_HW_LOCAL_H
@@ -20,6 +22,7 @@ enum {
     FB_LOCAL_SESSIONS_MAX = 128,
     FB_LOCAL_GUESTS_MAX = 32,   /* connected, and not greeted yet; more: the oldest leaves */
     FB_LOCAL_OPENS_MAX = 16384, /* objects of one client at once; more: BUSY */
+    FB_LOCAL_WRITES_MAX = 256,  /* of them, those it writes; more: BUSY */
 };
 
 /* A core entry counts its pins in 16 bits. */
@@ -28,6 +31,7 @@ static_assert((int)FB_LOCAL_SESSIONS_MAX * (int)FB_LOCAL_LEASES_MAX < 60000,
 
 struct fb_loop;
 struct local_guest;
+struct local_pin;
 struct local_session;
 
 struct fb_local {
@@ -43,7 +47,10 @@ struct fb_local {
     uint32_t token_length; /* 0: none is wanted */
     bool is_bound;         /* the socket is this daemon's, to be removed: the file of */
     uint64_t file_device, file_number;
+    struct local_pin *pins;          /* as many as the core has */
+    uint64_t sessions_begun;         /* the last one's number */
     uint64_t refused, guests_pushed; /* clients that were; guests that made room */
+    uint64_t opens_refused, pins_refused, loans_refused; /* for what others must find */
     struct fb_log_pace refused_pace;
     bool is_asleep; /* the flags in the rings say so */
 };

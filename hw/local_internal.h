@@ -53,7 +53,8 @@ struct local_slot {
     uint32_t generation;
     uint32_t next; /* free list */
     uint32_t is_used;
-    uint32_t index;    /* GET: of the block in its object */
+    uint32_t size;     /* WRITE: of the block */
+    uint64_t index;    /* GET, WRITE: of the block in its object; PIN: of its record */
     struct fb_key key; /* GET: the block's */
     uint64_t since_ns; /* GET: the core saw it then; 0: in the step that answers it */
 };
@@ -63,7 +64,28 @@ struct local_lease {
     uint32_t generation;
     uint32_t next; /* free list */
     uint32_t is_used;
-    uint32_t reserved;
+    uint32_t size; /* bytes lent */
+};
+
+/* Blocks from first to before end. */
+struct local_run {
+    uint64_t first, end;
+};
+
+/* A file that a session writes: the blocks whose writes were answered OK. */
+struct local_write {
+    uint64_t handle;
+    struct local_run *runs; /* whole blocks */
+    uint32_t run_count, run_room;
+    uint64_t last; /* the block that is not whole */
+    uint32_t last_bytes, reserved;
+};
+
+/* A pin that may still hold; it ends by itself. */
+struct local_pin {
+    uint64_t core_lease, session; /* the session's number */
+    uint64_t end_ns;              /* 0: there is none */
+    uint32_t generation, reserved;
 };
 
 struct local_session {
@@ -85,6 +107,11 @@ struct local_session {
     struct fb_bytes arena;
     uint64_t *opens; /* handles */
     uint32_t open_count;
+    uint32_t charged;    /* objects that it was the first to open: also of who had this record */
+    uint64_t number;     /* of the session, never again another's */
+    uint64_t lent_bytes; /* under its leases */
+    struct local_write writes[FB_LOCAL_WRITES_MAX];
+    uint32_t write_count;
     struct iovec parts[2];
     struct msghdr message;
     _Alignas(8) unsigned char control[64]; /* of descriptors */
@@ -114,15 +141,31 @@ void local_session_end(struct local_session *session, const char *reason);
 void local_session_settle(struct local_session *session);
 void local_request_end(struct local_request *request, const struct fb_local_reply *reply);
 
+/* local_share.c */
+/* The session has the object open from now on. BUSY: too many are. */
+enum fb_status local_object_open(struct local_session *session, const struct fb_object *object);
+void local_object_close(struct local_session *session, uint64_t handle);
+/* May so many bytes more be lent to it? */
+bool local_has_memory(const struct local_session *session, uint64_t size_bytes);
+/* A record for a pin; false: there are too many. */
+bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin);
+/* The core's answer; returns the client's lease. */
+uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply);
+/* Returns the core's lease; UINT64_MAX: it is none of this session's. */
+uint64_t local_pin_end(struct local_session *session, uint64_t lease);
+/* What a session writes of a file. begin: false: it writes too many. */
+bool local_write_begin(struct local_session *session, uint64_t handle);
+void local_write_end(struct local_session *session, uint64_t handle);
+bool local_write_is_own(struct local_session *session, uint64_t handle);
+/* A block is written. false: the file's parts are too many. */
+bool local_write_note(struct local_session *session, uint64_t handle, uint64_t block,
+                      uint32_t size_bytes);
+/* Has all of a file of this size been written by this session? */
+bool local_write_covers(struct local_session *session, uint64_t handle, uint64_t size_bytes);
+
 /* local_request.c */
 void local_request_start(struct local_request *request, const struct fb_local_request *from);
 void local_close_object(struct local_session *session, uint64_t handle);
-
-/* Names the session as the writer of an object. */
-static inline uint32_t local_writer(const struct local_session *session)
-{
-    return 1 + (uint32_t)(session - session->loop->local.sessions);
-}
 
 /* local_name.c */
 void local_open_start(struct local_request *request, const struct fb_local_request *from);

@@ -38,29 +38,9 @@ static void name_ask(struct local_request *request, enum fb_request_kind kind, f
     fb_name_start(&request->name);
 }
 
-/* Names that clients hold take half of those that are remembered, so that peers' find room; of that
- * the last quarter is for clients that hold few, so that each gets some. */
-static bool has_open_left(const struct local_session *session)
-{
-    const struct fb_local *local = &session->loop->local;
-    uint64_t room = session->loop->settings->objects_max / 2, used = 0;
-    uint64_t few = room / 4 / FB_LOCAL_SESSIONS_MAX;
-    for (uint32_t i = 0; i < local->session_count; i++)
-        used += local->sessions[local->active[i]].open_count;
-    return used < room - room / 4 || (used < room && session->open_count < (few > 0 ? few : 1));
-}
-
 static enum fb_status object_open(struct local_session *session, const struct fb_object *object)
 {
-    if (session->open_count == FB_LOCAL_OPENS_MAX || session->state != LOCAL_OPEN ||
-        !has_open_left(session))
-        return FB_BUSY;
-    struct fb_object *known = fb_objects_add(&session->loop->objects, object);
-    if (known == NULL)
-        return FB_BUSY;
-    known->opens++;
-    session->opens[session->open_count++] = object->handle;
-    return FB_OK;
+    return session->state == LOCAL_OPEN ? local_object_open(session, object) : FB_BUSY;
 }
 
 /* OPEN and STAT. */
@@ -126,7 +106,6 @@ static void created(struct fb_name_task *task, enum fb_status status)
         return;
     }
     object->is_written = true;
-    object->writer = local_writer(request->session);
     object->version = task->version;
     object->record_version = task->record.version;
     object->replaced_version = task->replaced;
@@ -206,15 +185,6 @@ static void commit_again(struct local_request *request)
     local_request_end(request, &reply);
 }
 
-/* A client commits what it has written: its own object, and no more blocks than it wrote. */
-static bool may_commit(const struct local_request *request, const struct fb_object *object,
-                       uint64_t size)
-{
-    uint64_t block = loop_of(request)->settings->core.block_size_bytes;
-    uint64_t blocks = size / block + (size % block > 0);
-    return object->writer == local_writer(request->session) && blocks <= object->writes;
-}
-
 void local_commit_start(struct local_request *request, const struct fb_local_request *from)
 {
     struct fb_loop *loop = loop_of(request);
@@ -222,8 +192,8 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
     enum fb_status status = !loop->origin.can_write ? FB_INVALID
                             : loop->is_fenced       ? FB_GONE
                                                     : FB_OK;
-    if (object == NULL || from->level > FB_LEVEL_ORIGIN ||
-        !may_commit(request, object, from->index))
+    bool is_whole = local_write_covers(request->session, from->object, from->index);
+    if (object == NULL || from->level > FB_LEVEL_ORIGIN || !is_whole)
         status = FB_INVALID;
     if (status != FB_OK) {
         refuse(request, status);

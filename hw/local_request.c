@@ -28,9 +28,7 @@ void local_close_object(struct local_session *session, uint64_t handle)
     for (uint32_t i = session->open_count; i-- > 0;) {
         if (session->opens[i] != handle)
             continue;
-        struct fb_object *object = fb_objects_find(&session->loop->objects, handle);
-        FB_ASSERT(object != NULL && object->opens > 0);
-        object->opens--;
+        local_object_close(session, handle);
         session->opens[i] = session->opens[--session->open_count];
         return;
     }

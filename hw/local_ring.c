@@ -15,6 +15,7 @@ enum { SESSION_SHIFT = 48, SLOT_SHIFT = 32, ARENA_SHIFT = 40, BATCH_MAX = 32 };
 struct batch {
     struct fb_event events[BATCH_MAX];
     uint32_t count;
+    uint32_t pin; /* the record of the PIN that is being begun */
 };
 
 static uint32_t session_index(const struct local_session *session)
@@ -49,7 +50,8 @@ void local_ring_init(struct local_session *session)
 /* The lease is the client's no more; returns the core's. */
 static uint64_t lease_free(struct local_session *session, struct local_lease *lease)
 {
-    FB_ASSERT(lease->is_used && session->leases_used > 0);
+    FB_ASSERT(lease->is_used && session->leases_used > 0 && session->lent_bytes >= lease->size);
+    session->lent_bytes -= lease->size;
     lease->is_used = 0;
     lease->generation++;
     lease->next = session->lease_free;
@@ -75,15 +77,17 @@ void local_ring_end(struct local_session *session)
 }
 
 /* The core lends bytes: to the client, under a lease of its session. */
-static uint64_t lease_take(struct local_session *session, uint64_t core_lease)
+static uint64_t lease_take(struct local_session *session, const struct fb_reply *reply)
 {
     FB_ASSERT(session->lease_free != FB_NONE);
     uint32_t index = session->lease_free;
     struct local_lease *lease = &session->leases[index];
     session->lease_free = lease->next;
     session->leases_used++;
-    lease->core_lease = core_lease;
+    lease->core_lease = reply->lease;
+    lease->size = (uint32_t)reply->span.size;
     lease->is_used = 1;
+    session->lent_bytes += lease->size;
     return (uint64_t)index << 32 | lease->generation;
 }
 
@@ -105,18 +109,10 @@ static void read_note(struct fb_loop *loop, const struct local_slot *slot,
                                                        .latency_us = latency_us < UINT32_MAX
                                                                          ? (uint32_t)latency_us
                                                                          : UINT32_MAX,
-                                                       .index = slot->index,
+                                                       .index = (uint32_t)slot->index,
                                                        .source = reply->source,
                                                        .status = (uint16_t)reply->status,
                                                        .reason = (uint16_t)reply->reason});
-}
-
-/* A block of an object is written: a commit may count on it. */
-static void write_note(struct local_session *session, const struct local_slot *slot)
-{
-    struct fb_object *object = fb_objects_find(&session->loop->objects, slot->key.low);
-    if (object != NULL && object->writer == local_writer(session))
-        object->writes++;
 }
 
 /* A file that the origin showed once and does not have any more was removed there: nobody promised
@@ -145,13 +141,15 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
                                    .reason = reply->reason,
                                    .source = reply->source,
                                    .count = reply->match_count,
-                                   .lease = slot->kind == FB_RING_PIN ? reply->lease : 0,
                                    .offset = reply->span.offset,
                                    .size = reply->span.size};
     if (is_get)
         read_note(session->loop, slot, reply);
-    if (slot->kind == FB_RING_WRITE && reply->status == FB_OK)
-        write_note(session, slot);
+    if (slot->kind == FB_RING_PIN)
+        answer.lease = local_pin_made(session, (uint32_t)slot->index, reply);
+    bool is_written = slot->kind == FB_RING_WRITE && reply->status == FB_OK;
+    if (is_written && !local_write_note(session, slot->key.low, slot->index, slot->size))
+        answer.status = FB_FULL;
     slot->is_used = 0;
     slot->generation++;
     slot->next = session->slot_free;
@@ -159,7 +157,7 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
     session->slots_used--;
     if (session->state != LOCAL_CLOSING) {
         if (is_lent)
-            answer.lease = lease_take(session, reply->lease);
+            answer.lease = lease_take(session, reply);
         ring_reply(session, answer);
         return;
     }
@@ -219,7 +217,7 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
     if (object == NULL)
         return false;
     if (from->kind == FB_RING_WRITE) {
-        if (!object->is_written || object->writer != local_writer(session))
+        if (!object->is_written || !local_write_is_own(session, from->object))
             return false;
         fb_objects_owe(&loop->objects, from->object);
         *block = fb_object_new_block(object, block_size, from->index, from->size);
@@ -266,9 +264,11 @@ static enum fb_request_kind request_kind(uint32_t kind)
 /* Ends a pin; a lease that is none is no fault: the pin has ended by itself. */
 static void unpin(struct local_session *session, const struct fb_ring_request *from)
 {
-    const struct fb_event event = {.kind = FB_EVENT_REQUEST,
-                                   .request = {.kind = FB_REQUEST_UNPIN, .lease = from->object}};
-    loop_event(session->loop, &event);
+    const struct fb_event event = {
+        .kind = FB_EVENT_REQUEST,
+        .request = {.kind = FB_REQUEST_UNPIN, .lease = local_pin_end(session, from->object)}};
+    if (event.request.lease != UINT64_MAX)
+        loop_event(session->loop, &event);
     ring_reply(session, (struct fb_ring_reply){.id = from->id, .status = FB_OK});
 }
 
@@ -288,7 +288,8 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
                                            .block = block}};
     struct local_slot *slot = slot_of(session->loop, event->request.request_id);
     slot->key = block.key;
-    slot->index = (uint32_t)from->index;
+    slot->index = from->kind == FB_RING_PIN ? batch->pin : from->index;
+    slot->size = block.size;
     slot->since_ns = 0;
     if (is_copy)
         event->request.span = (struct fb_span){
@@ -307,13 +308,45 @@ static void release_start(struct local_session *session, uint64_t id, struct bat
         batch->events[batch->count++] = release_event(lease_free(session, lease));
 }
 
+/* Why it may not begin now; OK: it may. */
+static enum fb_status request_room(struct local_session *session,
+                                   const struct fb_ring_request *from)
+{
+    struct fb_loop *loop = session->loop;
+    bool is_get = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY;
+    if (from->kind == FB_RING_WRITE && loop->is_fenced)
+        return FB_GONE;
+    if (!is_get)
+        return FB_OK;
+    if (session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
+        return FB_BUSY;
+    if (local_has_memory(session, loop->settings->core.block_size_bytes))
+        return FB_OK;
+    loop->local.loans_refused++;
+    return FB_BUSY;
+}
+
+static bool pin_start(struct local_session *session, const struct fb_ring_request *from,
+                      struct batch *batch, enum fb_status *refusal)
+{
+    struct local_pin *pins = session->loop->local.pins;
+    *refusal = FB_BUSY;
+    if (!local_pin_begin(session, from->offset, &batch->pin))
+        return false;
+    *refusal = FB_INVALID;
+    bool is_started = block_start(session, from, batch);
+    if (!is_started)
+        pins[batch->pin].end_ns = 0;
+    return is_started;
+}
+
 static void request_handle(struct local_session *session, const struct fb_ring_request *from,
                            struct batch *batch)
 {
-    bool is_get = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY;
-    enum fb_status refusal = FB_INVALID;
-    bool is_plain = from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE ||
-                    from->kind == FB_RING_PIN || from->kind == FB_RING_FORGET;
+    enum fb_status refusal = request_room(session, from);
+    bool is_plain = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY ||
+                    from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE ||
+                    from->kind == FB_RING_FORGET;
     bool is_started = false;
     if (from->kind == FB_RING_RELEASE) {
         release_start(session, from->object, batch);
@@ -323,14 +356,15 @@ static void request_handle(struct local_session *session, const struct fb_ring_r
         unpin(session, from);
         return;
     }
-    if (from->kind == FB_RING_MATCH)
-        is_started = match_start(session, from);
-    else if (is_get && session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
-        refusal = FB_BUSY;
-    else if (from->kind == FB_RING_WRITE && session->loop->is_fenced)
-        refusal = FB_GONE;
-    else if (is_get || is_plain)
-        is_started = block_start(session, from, batch);
+    if (refusal == FB_OK) {
+        refusal = FB_INVALID;
+        if (from->kind == FB_RING_MATCH)
+            is_started = match_start(session, from);
+        else if (from->kind == FB_RING_PIN)
+            is_started = pin_start(session, from, batch, &refusal);
+        else if (is_plain)
+            is_started = block_start(session, from, batch);
+    }
     if (!is_started)
         ring_reply(session, (struct fb_ring_reply){
                                 .id = from->id, .status = refusal, .reason = FB_REASON_REFUSED});

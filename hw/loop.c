@@ -139,6 +139,17 @@ static uint64_t loop_patience_ns(struct fb_loop *loop, bool was_busy)
     return fb_local_may_sleep(loop) ? deadline_ns - now_ns : 0;
 }
 
+/* Errors: -errno. */
+static int loop_round(struct fb_loop *loop)
+{
+    uint32_t done = fb_offload_finish(&loop->offload);
+    loop_sweep(loop);
+    loop_tick(loop);
+    done += fb_local_work(loop);
+    fb_tcp_flush(loop);
+    return loop_wait(loop, loop_patience_ns(loop, done > 0));
+}
+
 /* What is acknowledged and not at the origin, when the daemon ends. */
 static void left_say(const struct fb_loop *loop, struct fb_error *error)
 {
@@ -169,12 +180,7 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
     loop->is_draining = loop->settings->is_draining_only;
     loop->stop_ns = FB_NEVER_NS;
     while (!loop->is_stopping) {
-        uint32_t done = fb_offload_finish(&loop->offload);
-        loop_sweep(loop);
-        loop_tick(loop);
-        done += fb_local_work(loop);
-        fb_tcp_flush(loop);
-        int code = loop_wait(loop, loop_patience_ns(loop, done > 0));
+        int code = loop_round(loop);
         if (code < 0) {
             fb_error_set(error, "io_uring: %s", strerror(-code));
             return;

@@ -94,6 +94,11 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
             loop->local.refused);
     counter(&page, "guests_pushed_out", "clients that did not greet and made room for others",
             loop->local.guests_pushed);
+    counter(&page, "opens_refused", "names not opened: the client, or all, have too many open",
+            loop->local.opens_refused);
+    counter(&page, "pins_refused", "pins not made: there are too many", loop->local.pins_refused);
+    counter(&page, "loans_refused", "reads told to wait: the client has most of the memory lent",
+            loop->local.loans_refused);
     gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",
           fb_node_undrained_bytes(loop->node));
     gauge(&page, "memory_size_bytes", "cache memory", settings->core.memory_size_bytes);

@@ -77,7 +77,8 @@ static bool objects_make_room(struct fb_objects *objects)
     struct fb_cache *index = objects->index;
     if (fb_cache_count(index) < fb_cache_slots_max(index))
         return true;
-    for (uint32_t i = 0; i < TRIES_MAX; i++) {
+    /* Those that are open are passed by once, and then stand behind the others. */
+    for (uint32_t i = 0; i < TRIES_MAX + objects->client_open_count; i++) {
         uint32_t slot = fb_cache_victim(index);
         if (!object_must_stay(objects, &objects->slots[slot])) {
             fb_cache_evict(index, slot);
@@ -112,6 +113,7 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
     FB_ASSERT(slot != FB_NONE);
     objects->slots[slot] = *object;
     objects->slots[slot].opens = 0;
+    objects->slots[slot].client_opens = 0;
     return &objects->slots[slot];
 }
 

@@ -30,23 +30,22 @@ struct fb_object {
     uint64_t order, written, shown;
     enum fb_status refusal; /* of its last store, when the origin refused it for good; else OK */
     uint32_t name_length;
-    uint32_t opens;       /* by clients */
-    bool is_written;      /* by one of them: not committed yet */
-    bool is_committed;    /* by this node: its name's record says so */
-    bool is_cached;       /* committed; the origin may not show it yet (see names.h) */
-    bool is_written_here; /* a block of it was owed by this node once: ask whether it is */
-    /* Of one that is being written: the record of its name when that began; the client's session
-     * that may write and commit it, and how many of its writes were answered. */
+    uint32_t opens;                /* by clients, and by names that are not finished */
+    uint32_t client_opens, opener; /* of them, clients'; the session that was the first of these */
+    bool is_written;               /* by one of them: not committed yet */
+    bool is_committed;             /* by this node: its name's record says so */
+    bool is_cached;                /* committed; the origin may not show it yet (see names.h) */
+    bool is_written_here;          /* a block of it was owed by this node once: ask whether it is */
+    /* Of one that is being written: the record of its name when that began. */
     uint64_t record_version, replaced_version;
-    uint64_t writes;
-    uint32_t writer; /* 1 + the session's place */
     char name[FB_OBJECT_NAME_MAX + 1];
 };
 
 struct fb_objects {
     struct fb_cache *index; /* handle -> slot, LRU */
     struct fb_object *slots;
-    struct fb_node *node; /* that knows what is owed; NULL: nothing is */
+    struct fb_node *node;       /* that knows what is owed; NULL: nothing is */
+    uint32_t client_open_count; /* objects that clients have open */
     uint64_t refusals;
 };
 

@@ -125,6 +125,117 @@ class Clients(Served):
         self.assertEqual(ended.stdout, self.content)
 
 
+class Shares(Served):
+    """One client, or four, can't take all of anything, nor touch what is another's."""
+
+    BLOCK = 256 << 10
+
+    def test_kv_block_is_never_a_files(self):
+        daemon = self.serve()
+        client = self.client(daemon)
+        version = client.call(stranger.STAT, name=b"data")["version"]
+        for index in range(2):
+            key = stranger.block_key(b"data", version, index)
+            size = min(self.BLOCK, len(self.content) - index * self.BLOCK)
+            client.put_arena(bytes(size))
+            self.assertEqual(client.asked(stranger.PUT, key=key, size=size)["status"],
+                             stranger.OK)
+        self.reads(daemon)
+        for key, size in ((stranger.block_key(b"data", version, 0), self.BLOCK), ((1, 2), 100)):
+            answer = client.asked(stranger.GET_KEY, key=key, size=size)
+            self.assertNotEqual(client.memory[answer["offset"]:answer["offset"] + size],
+                                self.content[:size])
+
+    def test_client_writes_and_commits_only_what_it_has_created(self):
+        daemon = self.serve()
+        one, other = self.client(daemon), self.client(daemon)
+        handle = one.call(stranger.CREATE, name=b"new")["object"]
+        content = random.Random(3).randbytes(2 * self.BLOCK + 5)
+        for at in (2, 0, 1):
+            part = content[at * self.BLOCK:(at + 1) * self.BLOCK]
+            fields = {"object": handle, "index": at, "size": len(part)}
+            self.assertEqual(other.asked(stranger.WRITE, **fields)["status"], stranger.INVALID)
+            if at == 1:  # a block is missing still
+                self.refuses_commit(one, handle, len(content))
+            one.put_arena(part)
+            self.assertEqual(one.asked(stranger.WRITE, **fields)["status"], stranger.OK)
+        for size in (12 << 40, len(content) + 1, len(content) - 1, self.BLOCK - 1,
+                     3 * self.BLOCK, (1 << 64) - 1):
+            self.refuses_commit(one, handle, size)
+        self.refuses_commit(other, handle, len(content))
+        self.refuses_commit(other, 12345, 0)
+        daemon.wait_until(lambda: one.call(stranger.COMMIT, object=handle, index=len(content))
+                          ["status"] == stranger.OK)  # BUSY until the origin has all
+        self.assertEqual(daemon.forebay("get", "new").stdout, content)
+        for fields in ({"index": 1 << 62}, {"index": 7, "size": 0}, {"index": 7, "size": 1 << 30}):
+            asked = one.asked(stranger.WRITE, **{"object": handle, "size": 10, **fields})
+            self.assertEqual(asked["status"], stranger.INVALID)
+
+    def refuses_commit(self, client, handle, size):
+        reply = client.call(stranger.COMMIT, object=handle, index=size)
+        self.assertEqual(reply["status"], stranger.INVALID)
+
+    def test_names_held_open_leave_some_for_others(self):
+        daemon = self.serve("objects_max=1024")
+        for number in range(1100):
+            self.write("origin/n%d" % number, b"x")
+        busy = 0
+        for _ in range(4):
+            greedy = self.client(daemon)
+            for number in range(1100):
+                reply = greedy.call(stranger.OPEN, name=b"n%d" % number)
+                busy += reply["status"] == stranger.BUSY
+                if reply["status"] == stranger.BUSY:
+                    break
+        self.assertGreater(busy, 0)
+        self.reads(daemon)
+        fresh = self.client(daemon)
+        for number in range(1000, 1004):
+            reply = fresh.call(stranger.OPEN, name=b"n%d" % number)
+            self.assertEqual(reply["status"], stranger.OK)
+
+    def test_files_held_open_for_writing_leave_some_for_others(self):
+        daemon = self.serve("objects_max=4096")
+        greedy = self.client(daemon)
+        number = 0
+        while greedy.call(stranger.CREATE, name=b"w%d" % number)["status"] == stranger.OK:
+            number += 1
+        self.assertLessEqual(number, 256)
+        source = self.write("source", b"new")
+        self.assertEqual(daemon.forebay("put", source, "new").returncode, 0)
+        self.reads(daemon)
+
+    def test_blocks_that_one_has_lent_leave_memory_for_others(self):
+        large = self.object("large", 32 * self.BLOCK)  # memory holds 16
+        daemon = self.serve()
+        greedy = [self.client(daemon) for _ in range(4)]
+        for client in greedy:
+            handle = client.call(stranger.OPEN, name=b"large")["object"]
+            for index in range(32):
+                client.asked(stranger.GET, object=handle, index=index)  # and never gives it back
+        self.reads(daemon)
+        self.assertEqual(daemon.forebay("get", "large").stdout, large)
+
+    def test_pins_leave_memory_for_others_and_are_their_makers(self):
+        self.object("large", 32 * self.BLOCK)
+        daemon = self.serve()
+        clients = [self.client(daemon) for _ in range(4)]
+        handle = clients[0].call(stranger.OPEN, name=b"large")["object"]
+        ask = {"object": handle, "offset": 30 * 10**9}
+        answers = [clients[index % 3].asked(stranger.PIN, index=index, **ask)
+                   for index in range(32)]
+        made = [answer["lease"] for answer in answers if answer["status"] == stranger.OK]
+        self.assertIn(len(made), range(1, 13))  # three quarters of the memory at most
+        for answer in answers[len(made):]:
+            self.assertEqual(answer["status"], stranger.BUSY)
+        self.reads(daemon)
+        for lease in [*made, 0, 1 << 63, 7 << 32]:
+            clients[3].asked(stranger.UNPIN, object=lease)  # not its own: nothing ends
+        self.assertEqual(clients[0].asked(stranger.PIN, index=31, **ask)["status"], stranger.BUSY)
+        clients[0].asked(stranger.UNPIN, object=made[0])
+        self.assertEqual(clients[0].asked(stranger.PIN, index=31, **ask)["status"], stranger.OK)
+
+
 class SocketPath(Case):
     def test_file_that_is_no_socket_stays(self):
         path = self.write("precious", b"kept")

@@ -24,6 +24,7 @@ RING_REPLY = struct.Struct("<QIIIIQQQQQ")
 WIRE_HEADER = struct.Struct("<IBBHIIQQQ")
 MESSAGE = struct.Struct("<BBBBIQQQIIQQQQIIIIQQ")
 WIRE_MAGIC, WIRE_HELLO, WIRE_MESSAGE, WIRE_PULL = 0x79616265, 1, 2, 3
+MASK = (1 << 64) - 1
 MESSAGE_FIELDS = ("kind", "status", "flags", "hops", "target", "ask_id", "lend_id", "digest",
                   "key_count", "tenant", "high", "low", "object", "offset", "size", "region",
                   "peer", "source", "span_offset", "span_size")
@@ -35,6 +36,21 @@ _xxhash.XXH3_64bits_withSeed.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctype
 
 def xxh3(content, seed=0):
     return _xxhash.XXH3_64bits_withSeed(content, len(content), seed)
+
+
+def mix(word):
+    """fb_mix of core/key.h."""
+    word ^= word >> 30
+    word = word * 0xbf58476d1ce4e5b9 & MASK
+    word ^= word >> 27
+    word = word * 0x94d049bb133111eb & MASK
+    return word ^ word >> 31
+
+
+def block_key(name, version, index):
+    """What hw/object.h says that a block of a file is known by."""
+    handle = mix(xxh3(name) ^ mix(version)) & ~1
+    return mix(xxh3(name) ^ mix(index)), handle
 
 
 def connect(path):

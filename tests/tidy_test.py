@@ -36,6 +36,7 @@ BREACHES = {
     "tabs": ("sim/a.c", TOP + "int a;\t/* a */\n", 2),
     "line-ends": ("sim/a.c", TOP + "int a; \n", 2),
     "typedef-struct": ("sim/a.c", TOP + "typedef struct a {\n    int a;\n} a;\n", 2),
+    "outside-assert": ("hw/members.c", TOP + FUNCTION.format("    FB_ASSERT(value != NULL);\n"), 5),
     "open-marker": ("sim/a.c", TOP + "/* TO" "DO: more */\n", 2),
     "core-condition": ("core/b.c", TOP + "#ifdef WITH_SIM\n#endif\n", 2),
     "core-include": ("core/b.c", TOP + "#include <stdio.h>\n", 2),

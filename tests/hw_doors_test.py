@@ -227,11 +227,11 @@ class Shares(Served):
         made = [answer["lease"] for answer in answers if answer["status"] == stranger.OK]
         self.assertIn(len(made), range(1, 13))  # three quarters of the memory at most
         for answer in answers[len(made):]:
-            self.assertEqual(answer["status"], stranger.BUSY)
+            self.assertEqual(answer["status"], stranger.FULL)
         self.reads(daemon)
         for lease in [*made, 0, 1 << 63, 7 << 32]:
             clients[3].asked(stranger.UNPIN, object=lease)  # not its own: nothing ends
-        self.assertEqual(clients[0].asked(stranger.PIN, index=31, **ask)["status"], stranger.BUSY)
+        self.assertEqual(clients[0].asked(stranger.PIN, index=31, **ask)["status"], stranger.FULL)
         clients[0].asked(stranger.UNPIN, object=made[0])
         self.assertEqual(clients[0].asked(stranger.PIN, index=31, **ask)["status"], stranger.OK)
 

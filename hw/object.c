@@ -17,6 +17,7 @@ static struct fb_key index_key(uint64_t handle)
 
 bool fb_objects_open(struct fb_objects *objects, uint32_t objects_max)
 {
+    objects->client_open_count = 0;
     objects->index = calloc(1, FB_CACHE_SIZE_BYTES(objects_max));
     objects->slots = calloc(objects_max, sizeof(*objects->slots));
     if (objects->index == NULL || objects->slots == NULL) {

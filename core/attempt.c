@@ -317,6 +317,7 @@ static bool status_needs_pause(enum fb_status status, bool is_origin)
     case FB_DENIED:
     case FB_READ_ONLY:
     case FB_REFUSED:
+    case FB_TOO_LARGE:
     case FB_LOST:
         return is_origin;
     case FB_OK:
@@ -338,7 +339,8 @@ bool status_is_for_good(enum fb_status status)
 {
     FB_ASSERT(status < FB_STATUS_COUNT);
     FB_ASSERT(status != FB_OK);
-    return status == FB_DENIED || status == FB_READ_ONLY || status == FB_REFUSED;
+    return status == FB_DENIED || status == FB_READ_ONLY || status == FB_REFUSED ||
+           status == FB_TOO_LARGE;
 }
 
 /* What the origin answered is so for this node, too. That it could not be reached, or denied a

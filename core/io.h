@@ -37,10 +37,9 @@
  *      MARK, and may leave a header whose bytes are not there: digests tell. SCAN gives the first
  *      header from a cursor on (0: the beginning) and the cursor of the next; ABSENT: there is
  *      none, as with a driver that keeps none; BUSY: it cannot be given now, ask again.
- *  R17 DENIED, READ_ONLY, REFUSED, and of a STORE also FULL and INVALID: asking again is of no use
- *      until somebody helps. Readers, and writers who wait for the origin, hear it at once; what is
- *      owed stays owed, and its STORE is tried again, seldom. is_final in DONE of a FETCH: the
- *      driver has asked as often as it may; the core does not ask once more for these readers.
+ *  R17 DENIED, READ_ONLY, REFUSED, TOO_LARGE, and of a STORE also FULL and INVALID: it is of no use
+ *      to ask again. Readers, and writers who wait for the origin, hear it at once; what is owed is
+ *      tried again, seldom. is_final in DONE of a FETCH: the driver has asked often enough.
  *  R18 An origin's object changes by ops that say what was seen. ORIGIN_COMMIT shows the blocks of
  *      a version as the object, with the time of change `shown`, unless an object later than
  *      `limit` is there: CONFLICT, and DONE says which; OK: shown is there; BUSY: blocks are
@@ -75,9 +74,10 @@ enum fb_status {
     FB_INVALID,   /* the request breaks a limit */
     FB_FULL,      /* no room, and nothing may be evicted */
     FB_CONFLICT,  /* compare-and-swap lost */
-    FB_DENIED,    /* the origin refuses for want of rights; as the next two: until somebody helps */
+    FB_DENIED,    /* the origin refuses for want of rights; as the next: until somebody helps */
     FB_READ_ONLY, /* the origin cannot be written */
     FB_REFUSED,   /* the origin refuses, and says why in its own words: they are in the log */
+    FB_TOO_LARGE, /* more than the origin holds in one object */
     FB_LOST,      /* of an object, and nowhere: neither at the origin nor with any member (R21) */
     FB_STATUS_COUNT
 };

@@ -54,6 +54,7 @@ const char *fb_status_name(enum fb_status status)
         [FB_CONFLICT] = "conflict",
         [FB_DENIED] = "denied",
         [FB_READ_ONLY] = "read_only",
+        [FB_TOO_LARGE] = "too_large",
         [FB_REFUSED] = "refused",
         [FB_LOST] = "lost",
     };

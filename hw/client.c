@@ -19,13 +19,21 @@ enum { WINDOW_BLOCKS_MIN = 2 };
 int client_status_code(uint32_t status)
 {
     static const int codes[FB_STATUS_COUNT] = {
-        [FB_BUSY] = -EBUSY,          [FB_ABSENT] = -ENOENT,
-        [FB_TIMEOUT] = -ETIMEDOUT,   [FB_IO] = -EIO,
-        [FB_CORRUPT] = -EBADMSG,     [FB_GONE] = -EHOSTDOWN,
-        [FB_THROTTLED] = -ETIMEDOUT, [FB_INVALID] = -EINVAL,
-        [FB_FULL] = -ENOSPC,         [FB_CONFLICT] = -ESTALE,
-        [FB_DENIED] = -EACCES,       [FB_READ_ONLY] = -EROFS,
-        [FB_REFUSED] = -EIO,         [FB_LOST] = -EIO,
+        [FB_BUSY] = -EBUSY,
+        [FB_ABSENT] = -ENOENT,
+        [FB_TIMEOUT] = -ETIMEDOUT,
+        [FB_IO] = -EIO,
+        [FB_CORRUPT] = -EBADMSG,
+        [FB_GONE] = -EHOSTDOWN,
+        [FB_THROTTLED] = -ETIMEDOUT,
+        [FB_INVALID] = -EINVAL,
+        [FB_FULL] = -ENOSPC,
+        [FB_CONFLICT] = -ESTALE,
+        [FB_DENIED] = -EACCES,
+        [FB_READ_ONLY] = -EROFS,
+        [FB_REFUSED] = -EIO,
+        [FB_TOO_LARGE] = -EFBIG,
+        [FB_LOST] = -EIO,
     };
     return status < FB_STATUS_COUNT ? codes[status] : -EPROTO;
 }

@@ -7,6 +7,7 @@
 #include "hw/address.h"
 #include "hw/budget.h"
 #include "hw/meta.h"
+#include "hw/origin_s3.h"
 #include "hw/uring.h"
 #include "models/units.h"
 
@@ -266,6 +267,11 @@ static void look_at_origin(struct doctor *doctor)
     const struct fb_settings *settings = doctor->settings;
     if (settings->origin.kind == FB_ORIGIN_NONE) {
         line(doctor, GRADE_WARNING, "origin", "none: only KV blocks can be kept");
+    } else if (settings->origin.kind == FB_ORIGIN_S3 &&
+               settings->core.block_size_bytes < S3_PART_MIN) {
+        line(doctor, GRADE_WARNING, "origin",
+             "S3 wants parts of 5 MiB: what is written in smaller blocks is read back and joined: "
+             "set core.block_size to 8 MiB");
     } else if (settings->origin.kind != FB_ORIGIN_POSIX) {
         line(doctor, GRADE_FINE, "origin", "%s: not looked at: try forebay ls through the daemon",
              settings->origin.endpoint);

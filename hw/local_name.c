@@ -195,6 +195,8 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
     bool is_whole = local_write_covers(request->session, from->object, from->index);
     if (object == NULL || from->level > FB_LEVEL_ORIGIN || !is_whole)
         status = FB_INVALID;
+    if (status == FB_OK && from->index > loop->origin.object_max)
+        status = FB_TOO_LARGE;
     if (status != FB_OK) {
         refuse(request, status);
         return;

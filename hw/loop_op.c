@@ -95,9 +95,14 @@ static void origin_fetch(struct work *work)
 static void origin_store(struct work *work)
 {
     struct fb_loop *loop = work->loop;
-    const struct fb_object *object = fb_objects_find(&loop->objects, work->op.block.object);
+    struct fb_object *object = fb_objects_find(&loop->objects, work->op.block.object);
     if (object == NULL) { /* named too long ago */
         work_end_later(work, FB_CONFLICT);
+        return;
+    }
+    if (work->op.block.offset + work->bytes.size > loop->origin.object_max) {
+        object->refusal = FB_TOO_LARGE;
+        work_end_later(work, FB_TOO_LARGE);
         return;
     }
     work->origin.verb = FB_ORIGIN_STORE;

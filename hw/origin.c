@@ -40,7 +40,7 @@ enum fb_status fb_origin_status(int32_t result)
 bool fb_origin_refuses(enum fb_status status)
 {
     return status == FB_DENIED || status == FB_READ_ONLY || status == FB_REFUSED ||
-           status == FB_FULL || status == FB_INVALID;
+           status == FB_TOO_LARGE || status == FB_FULL || status == FB_INVALID;
 }
 
 bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder)

@@ -96,9 +96,10 @@ struct fb_origin {
         struct fb_origin *origin); /* credentials may have changed; NULL: none are used */
     struct fb_loop *loop;
     bool can_write;
-    bool can_change; /* it has modes, owners, folders, links: CHANGE */
-    int folder;      /* posix */
-    void *internal;  /* the backend's */
+    uint64_t object_max; /* bytes of the largest object that can be committed */
+    bool can_change;     /* it has modes, owners, folders, links: CHANGE */
+    int folder;          /* posix */
+    void *internal;      /* the backend's */
 };
 
 /* Errors: error set when the origin's own settings are wrong. An origin that cannot be reached is

@@ -22,7 +22,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { SIGNED_MAX = 2 * HTTP_URL_MAX };
+/* Azure, "Scalability targets for Blob storage": blocks of one blob. */
+enum { SIGNED_MAX = 2 * HTTP_URL_MAX, ROUNDS_MAX = 3, BLOCKS_MAX = 50000 };
 
 static const char version[] = "2021-12-02";
 
@@ -96,6 +97,7 @@ static bool block_list(struct http_request *request)
     }
     used += snprintf(request->body + used, room - (uint64_t)used, "</BlockList>");
     request->body_size = (uint64_t)used;
+    request->send = request->body;
     return true;
 }
 
@@ -221,9 +223,10 @@ static bool azure_advance(struct http_request *request, long code, enum fb_statu
     const struct fb_origin_task *task = request->task;
     bool is_remove = task->verb == FB_ORIGIN_REMOVE;
     if (request->step++ != HTTP_STEP_HEAD) {
-        if (http_guard_failed(request, code))
-            *status = FB_BUSY; /* it has changed: to be looked at again */
-        return false;
+        bool is_changed = http_guard_failed(request, code);
+        request->step = is_changed ? HTTP_STEP_HEAD : request->step; /* it is looked at again */
+        *status = is_changed ? FB_BUSY : *status;
+        return is_changed && request->rounds++ < ROUNDS_MAX;
     }
     enum http_found found = http_target_find(request, code);
     if (code != 200 && code != 404)
@@ -298,8 +301,15 @@ static void azure_credentials(struct http_origin *http, struct fb_error *error)
     explicit_bzero(key, sizeof(key));
 }
 
+/* Blocks are at most 1 GiB here, and Azure's 4,000 MiB. */
+static uint64_t azure_object_max(uint64_t block_bytes)
+{
+    return block_bytes * BLOCKS_MAX;
+}
+
 const struct http_dialect http_azure = {.name = "azure",
                                         .can_write = true,
                                         .prepare = azure_prepare,
                                         .credentials = azure_credentials,
+                                        .object_max = azure_object_max,
                                         .advance = azure_advance};

@@ -13,7 +13,6 @@
 #include <string.h>
 
 enum {
-    ROUNDS_MAX = 3,
     PAUSE_DOUBLINGS_MAX = 6,
     RETRY_AFTER_MAX_S = 30,
     NAP_MS_MAX = 1000,
@@ -24,7 +23,7 @@ enum {
     COMMIT_TIMEOUTS = 6
 };
 
-static const uint64_t pause_first_ns = 100000000, bucket_known_ns = UINT64_C(60000000000);
+static const uint64_t pause_first_ns = 100000000;
 static const uint64_t whole_bytes_per_s = 256 << 10;
 
 void http_header(struct http_request *request, const char *format, ...)
@@ -96,8 +95,12 @@ static void request_end(struct http_request *request, enum fb_status status)
     http_list_drop(request);
     EVP_MD_CTX_free(request->digest);
     request->digest = NULL;
+    http->join_bytes -= request->body_room;
+    request->body_room = 0;
     free(request->body);
+    free(request->list);
     request->body = NULL;
+    request->list = NULL;
     request->next = http->free;
     http->free = request;
     task->status = status;
@@ -112,7 +115,7 @@ static size_t upload_give(char *bytes, size_t one, size_t count, void *context)
     uint64_t part = left < room ? left : room;
     const unsigned char *from = request->task->verb == FB_ORIGIN_STORE
                                     ? request->task->bytes.at
-                                    : (const unsigned char *)request->body;
+                                    : (const unsigned char *)request->send;
     memcpy(bytes, from + request->body_sent, part);
     request->body_sent += part;
     return part;
@@ -158,6 +161,13 @@ static size_t body_take(char *bytes, size_t one, size_t count, void *context)
         return object_take(request, bytes, size, code) ? size : 0;
     if (is_fine && request->task->verb == FB_ORIGIN_LIST)
         return http_list_feed(request, bytes, size) ? size : 0;
+    if (is_fine && request->sink != NULL) {
+        if (size > request->sink_room - request->moved)
+            return 0;
+        memcpy(request->sink + request->moved, bytes, size);
+        request->moved += size;
+        return size;
+    }
     http_answer_take(request, bytes, size);
     return size;
 }
@@ -169,7 +179,7 @@ static void limits_set(struct http_request *request)
     const struct fb_origin_task *task = request->task;
     uint64_t timeout_ms = request->http->settings->timeout_ns / 1000000u;
     uint64_t silences = task->verb == FB_ORIGIN_COMMIT ? COMMIT_TIMEOUTS : 1;
-    uint64_t bytes = http_upload_size(request) + task->bytes.size;
+    uint64_t bytes = http_upload_size(request) + task->bytes.size + request->sink_room;
     uint64_t whole_ms = timeout_ms * WHOLE_TIMEOUTS * silences + bytes * 1000u / whole_bytes_per_s;
     curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
     curl_easy_setopt(request->easy, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_BYTES_PER_S);
@@ -300,66 +310,15 @@ static void request_next(struct http_request *request)
     request_start(request);
 }
 
-/* The listing that followed a STAT's HEAD has ended. */
-static void probe_end(struct http_request *request, long answer, enum fb_status *status)
-{
-    bool is_found = strstr(request->answer, "<Contents>") != NULL ||
-                    strstr(request->answer, "<CommonPrefixes>") != NULL ||
-                    strstr(request->answer, "<Blob>") != NULL ||
-                    strstr(request->answer, "<BlobPrefix>") != NULL;
-    bool is_told = answer == 200 || answer == 401 || answer == 403 || answer == 404;
-    switch (request->probe) {
-    case HTTP_PROBE_BUCKET:
-        if (is_told && *status != FB_REFUSED)
-            *status = FB_ABSENT;
-        return;
-    case HTTP_PROBE_DENIED:
-        *status = FB_DENIED;
-        return;
-    case HTTP_PROBE_MARKER:
-        *status = answer == 200 && is_found ? FB_ABSENT : FB_OK;
-        request->said = request->head;
-        return;
-    }
-}
-
-/* After a STAT's HEAD: is a listing to follow? */
-static bool stat_advance(struct http_request *request, long answer, enum fb_status *status)
-{
-    const struct http_origin *http = request->http;
-    const struct http_answer *said = &request->said;
-    uint64_t now_ns = loop_clock_ns();
-    bool is_known = http->bucket_seen_ns > 0 && now_ns - http->bucket_seen_ns < bucket_known_ns;
-    bool is_silent = said->code[0] == '\0';
-    if (request->step != HTTP_STEP_HEAD) {
-        probe_end(request, answer, status);
-        return false;
-    }
-    bool is_absent = answer == 404 && !is_known && is_silent;
-    bool is_denied = *status == FB_DENIED && is_silent;
-    bool is_marker = *status == FB_OK && said->size == 0 && said->version[0] == '\0';
-    request->probe = is_absent   ? HTTP_PROBE_BUCKET
-                     : is_denied ? HTTP_PROBE_DENIED
-                                 : HTTP_PROBE_MARKER;
-    request->head = *said;
-    request->step++;
-    return is_absent || is_denied || is_marker;
-}
-
 /* Is another request due for the task? */
 static bool request_goes_on(struct http_request *request, long answer, enum fb_status *status)
 {
     enum fb_origin_verb verb = request->task->verb;
-    bool has_steps = verb == FB_ORIGIN_COMMIT || verb == FB_ORIGIN_REMOVE, is_again = false;
-    if (has_steps && http_guard_failed(request, answer) && request->rounds < ROUNDS_MAX) {
-        request->rounds++;
-        request->step = HTTP_STEP_HEAD; /* the target has changed: it is looked at again */
-        return true;
-    }
-    if (has_steps)
+    bool is_again = false;
+    if (verb == FB_ORIGIN_COMMIT || verb == FB_ORIGIN_REMOVE)
         return request->http->dialect->advance(request, answer, status);
     if (verb == FB_ORIGIN_STAT)
-        return stat_advance(request, answer, status);
+        return http_stat_advance(request, answer, status);
     if (*status == FB_OK && verb == FB_ORIGIN_LIST)
         *status = http_list_end(request, &is_again);
     return is_again;
@@ -430,6 +389,11 @@ static bool tasks_take(struct http_origin *http)
         request->tries = 0;
         request->step = 0;
         request->rounds = 0;
+        request->has_upload = false;
+        request->part = 0;
+        request->loaded = 0;
+        request->send = NULL;
+        request->sink = NULL;
         request->is_renewed = false;
         if (task->verb == FB_ORIGIN_LIST && http_list_kept(http, task))
             request_end(request, FB_OK);
@@ -531,6 +495,7 @@ static void http_close(struct fb_origin *origin)
         http_list_drop(request);
         EVP_MD_CTX_free(request->digest);
         free(request->body);
+        free(request->list);
     }
     http_pages_free(http);
     if (http->multi != NULL)
@@ -577,6 +542,7 @@ void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *set
     origin->close = http_close;
     origin->reload = http_reload;
     origin->can_write = http->dialect->can_write;
+    origin->object_max = http->dialect->object_max(settings->core.block_size_bytes);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     (void)http_credentials_renew(http, true);
     http->dialect->credentials(http, error);

@@ -33,6 +33,8 @@ enum {
     HTTP_PAGES_MAX = 8,             /* pages of listings that go on, kept for their rest */
     HTTP_ETAG_MAX = 256,
     HTTP_CODE_MAX = 64,
+    HTTP_MISSING_MAX = 64, /* more: the oldest is forgotten, and the last block looked at */
+    HTTP_JOIN_BYTES_MAX = 64 << 20, /* of parts that are put together of small blocks */
     HTTP_ANSWER_MAX = 4096,
     HTTP_STEP_HEAD = 0, /* the first step of a COMMIT or REMOVE */
 };
@@ -77,13 +79,21 @@ struct http_request {
     /* COMMIT, REMOVE: what the target's ETag was when it was looked at; empty: it was not there. */
     char guard[HTTP_ETAG_MAX];
     uint32_t rounds; /* that it has been looked at again, having changed meanwhile */
-    /* COMMIT in several requests: which comes next, what the last said, the upload's name, and
-     * how much of the list of parts is in body. */
+    /* COMMIT in several requests: which comes next, what the last said, the upload's name and the
+     * list of its parts, which part (or block) is next, and how it ends once that is cleaned up. */
     uint32_t step, answer_size;
-    uint64_t list_size;
+    bool has_upload;
+    enum fb_status outcome;
+    uint64_t part, loaded; /* loaded: bytes of the part that is put together in body */
     char answer[HTTP_ANSWER_MAX], upload[HTTP_SECRET_MAX];
-    char *body; /* COMMIT: to be sent */
+    char *list;
+    uint64_t list_size;
+    char *body;
+    uint64_t body_room; /* counted among join_bytes */
+    const char *send;   /* COMMIT: what is sent of body_size bytes: the body or the list */
     uint64_t body_size, body_sent;
+    char *sink; /* COMMIT: where what comes is put; NULL: it is an answer */
+    uint64_t sink_room;
     char url[HTTP_URL_MAX];
 };
 
@@ -92,6 +102,7 @@ struct http_request {
 struct http_dialect {
     const char *name;
     bool can_write;
+    uint64_t (*object_max)(uint64_t block_bytes); /* the largest that can be committed */
     bool (*prepare)(struct http_request *request);
     /* Fills in user, secret, token. Errors: error set, and what is there stays. */
     void (*credentials)(struct http_origin *http, struct fb_error *error);
@@ -111,6 +122,12 @@ struct http_origin {
     bool is_stopping, must_reload;                /* under the mutex */
     uint64_t bucket_seen_ns; /* an answer told that the bucket is there; 0: never */
     struct http_page *pages[HTTP_PAGES_MAX];
+    /* Blocks that commits have missed: they are looked at first. */
+    struct http_missing {
+        uint64_t handle, index;
+    } missing[HTTP_MISSING_MAX];
+    uint32_t missing_next;
+    uint64_t join_bytes; /* of parts that are put together */
     uint64_t page_uses;
     struct timespec credentials_time; /* of the file, as it was read last */
     uint64_t credentials_inode;
@@ -152,6 +169,13 @@ void http_answer_take(struct http_request *request, const char *bytes, size_t si
 bool http_range_fits(struct http_request *request, long code);
 /* What a whole answer means; *is_temporary: trying again may help. */
 enum fb_status http_answer_status(struct http_request *request, long code, bool *is_temporary);
+/* Of an answer that is an error. */
+enum fb_status http_error_status(const struct http_request *request, long code);
+/* Which block of the task's object a commit has missed last; else its last one. */
+uint64_t http_missing_find(const struct http_request *request);
+void http_missing_put(struct http_request *request, uint64_t index);
+/* A STAT's request has ended: is a listing to follow its HEAD? See enum http_probe. */
+bool http_stat_advance(struct http_request *request, long answer, enum fb_status *status);
 /* The answer is over: what its body adds to what its headers say. */
 void http_answer_end(struct http_request *request);
 uint64_t http_version_of(const struct http_request *request);

@@ -22,6 +22,7 @@
 
 /* More than any store holds in one object. */
 static const uint64_t size_max = UINT64_C(1) << 52;
+static const uint64_t bucket_known_ns = UINT64_C(60000000000);
 
 uint64_t http_version_of(const struct http_request *request)
 {
@@ -247,8 +248,7 @@ bool http_guard_failed(const struct http_request *request, long code)
     return (code == 409 || code == 412) && !is_held(request) && !has_no_bucket(request);
 }
 
-/* Of an answer that is an error. */
-static enum fb_status error_status(const struct http_request *request, long code)
+enum fb_status http_error_status(const struct http_request *request, long code)
 {
     bool is_commit = request->task->verb == FB_ORIGIN_COMMIT;
     if (has_no_room(request, code))
@@ -320,11 +320,81 @@ enum fb_status http_answer_status(struct http_request *request, long code, bool 
     bool is_written = (verb == FB_ORIGIN_STORE || verb == FB_ORIGIN_COMMIT) && code == 201;
     if (code == 200 || is_written)
         return FB_OK;
-    enum fb_status status = error_status(request, code);
+    enum fb_status status = http_error_status(request, code);
     *is_temporary = *is_temporary && status != FB_FULL;
     if (status == FB_ABSENT && verb == FB_ORIGIN_STORE)
         status = FB_IO;
     return status;
+}
+
+/* The listing that followed a STAT's HEAD has ended. */
+static void probe_end(struct http_request *request, long answer, enum fb_status *status)
+{
+    bool is_found = strstr(request->answer, "<Contents>") != NULL ||
+                    strstr(request->answer, "<CommonPrefixes>") != NULL ||
+                    strstr(request->answer, "<Blob>") != NULL ||
+                    strstr(request->answer, "<BlobPrefix>") != NULL;
+    bool is_told = answer == 200 || answer == 401 || answer == 403 || answer == 404;
+    switch (request->probe) {
+    case HTTP_PROBE_BUCKET:
+        if (is_told && *status != FB_REFUSED)
+            *status = FB_ABSENT;
+        return;
+    case HTTP_PROBE_DENIED:
+        *status = FB_DENIED;
+        return;
+    case HTTP_PROBE_MARKER:
+        *status = answer == 200 && is_found ? FB_ABSENT : FB_OK;
+        request->said = request->head;
+        return;
+    }
+}
+
+bool http_stat_advance(struct http_request *request, long answer, enum fb_status *status)
+{
+    const struct http_origin *http = request->http;
+    const struct http_answer *said = &request->said;
+    uint64_t now_ns = loop_clock_ns();
+    bool is_known = http->bucket_seen_ns > 0 && now_ns - http->bucket_seen_ns < bucket_known_ns;
+    bool is_silent = said->code[0] == '\0';
+    if (request->step != HTTP_STEP_HEAD) {
+        probe_end(request, answer, status);
+        return false;
+    }
+    bool is_absent = answer == 404 && !is_known && is_silent;
+    bool is_denied = *status == FB_DENIED && is_silent;
+    bool is_marker = *status == FB_OK && said->size == 0 && said->version[0] == '\0';
+    request->probe = is_absent   ? HTTP_PROBE_BUCKET
+                     : is_denied ? HTTP_PROBE_DENIED
+                                 : HTTP_PROBE_MARKER;
+    request->head = *said;
+    request->step++;
+    return is_absent || is_denied || is_marker;
+}
+
+uint64_t http_missing_find(const struct http_request *request)
+{
+    const struct http_origin *http = request->http;
+    const struct fb_object *object = &request->task->object;
+    uint64_t block = http->loop->settings->core.block_size_bytes;
+    uint64_t blocks = fb_object_blocks(object, block);
+    for (uint32_t i = 0; i < HTTP_MISSING_MAX; i++) {
+        if (http->missing[i].handle == object->handle && http->missing[i].index < blocks)
+            return http->missing[i].index;
+    }
+    return blocks > 0 ? blocks - 1 : 0;
+}
+
+void http_missing_put(struct http_request *request, uint64_t index)
+{
+    struct http_origin *http = request->http;
+    uint64_t handle = request->task->object.handle;
+    uint32_t slot = 0;
+    while (slot < HTTP_MISSING_MAX && http->missing[slot].handle != handle)
+        slot++;
+    if (slot == HTTP_MISSING_MAX)
+        slot = http->missing_next++ % HTTP_MISSING_MAX;
+    http->missing[slot] = (struct http_missing){.handle = handle, .index = index};
 }
 
 enum http_found http_target_find(struct http_request *request, long code)

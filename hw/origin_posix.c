@@ -433,5 +433,6 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
     origin->close = posix_close;
     origin->sweep = posix_sweep;
     origin->can_write = true;
+    origin->object_max = INT64_MAX;
     origin->can_change = true;
 }

@@ -6,8 +6,9 @@
  * only lent (R5). */
 #include "sim/swarm_internal.h"
 
-static_assert(FB_READ_ONLY == FB_DENIED + 1 && FB_REFUSED == FB_DENIED + 2,
-              "drawn as one of three");
+static_assert(FB_READ_ONLY == FB_DENIED + 1 && FB_REFUSED == FB_DENIED + 2 &&
+                  FB_TOO_LARGE == FB_DENIED + 3,
+              "drawn as one of four");
 
 /* What an op reads and writes of its own node's memory. */
 static bool op_writes_memory(uint32_t kind)
@@ -91,7 +92,7 @@ static void origin_begin(struct swarm *swarm, struct swarm_event *event, uint64_
     if (swarm_fault(swarm, FB_SWARM_FAULT_origin_throttle, node, FB_NONE))
         event->status = FB_THROTTLED;
     if (swarm_fault(swarm, FB_SWARM_FAULT_origin_refusal, node, FB_NONE))
-        event->status = (enum fb_status)(FB_DENIED + swarm_draw(swarm, node, 3));
+        event->status = (enum fb_status)(FB_DENIED + swarm_draw(swarm, node, 4));
 }
 
 static void pull_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns)

@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""forebayd writes to an S3 server that is as strict as AWS: parts of 5 MiB, uploads that stay until
+they are completed or aborted, conditions, and refusals by name.
+
+usage: hw_parts_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import hashlib
+import http.server
+import os
+import re
+import sys
+import threading
+import time
+import unittest
+import urllib.parse
+
+import hw_test
+from hw_origin_test import QuietServer, content_of
+from hw_test import Case, Daemon
+
+PART_MIN = 5 << 20
+CONFIG = """schema_version: 1
+cluster: test
+node: 0
+origin: {{kind: s3, endpoint: "http://127.0.0.1:{port}", bucket: b, credentials: "{folder}/none"}}
+client: {{socket: "{folder}/socket", arena: 32 MiB}}
+core: {{memory_size: 64 MiB, block_size: {block}, drain_delay: 10 ms}}
+stop_patience: 1 s
+"""
+
+
+class Bucket:
+    """What the server has; refuse(method, key, query): an error code, or None."""
+
+    def __init__(self):
+        self.objects, self.uploads, self.seen = {}, {}, []
+        self.refuse = lambda method, key, query: None
+        self.lock = threading.RLock()
+
+    def count(self, *what):
+        with self.lock:
+            return sum(1 for one in self.seen if one[:len(what)] == what)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    bucket = None
+
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, code, body=b"", **headers):
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", headers.pop("Length", None) or str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def error(self, status, code):
+        self.answer(status, b"<Error><Code>%s</Code></Error>" % code.encode())
+
+    def holds(self, key):
+        """If-Match and If-None-Match."""
+        found = self.bucket.objects.get(key)
+        wanted, unwanted = self.headers.get("If-Match"), self.headers.get("If-None-Match")
+        return not ((wanted and (found is None or found[1] != wanted)) or
+                    (unwanted == "*" and found is not None))
+
+    def put(self, key, content):
+        etag = "\"%s\"" % hashlib.md5(content).hexdigest()
+        version = self.headers.get("x-amz-meta-forebayversion")
+        self.bucket.objects[key] = (content, etag, version)
+        return etag
+
+    def handle_one(self):
+        path, _, query = self.path.partition("?")
+        key = urllib.parse.unquote(path)[len("/b/"):]
+        query = urllib.parse.parse_qs(query, keep_blank_values=True)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        what = ("part" if "partNumber" in query else "begin" if "uploads" in query else
+                "upload" if "uploadId" in query else "list" if "list-type" in query else "object")
+        with self.bucket.lock:
+            self.bucket.seen.append((self.command, what, key))
+            refused = self.bucket.refuse(self.command, what, key)
+            if refused:
+                self.error(*refused)
+            else:
+                getattr(self, what)(key, query, body)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
+
+    def list(self, key, query, body):
+        self.answer(200, b"<ListBucketResult></ListBucketResult>")
+
+    def object(self, key, query, body):
+        objects = self.bucket.objects
+        if self.command == "PUT" and self.holds(key):
+            self.answer(200, ETag=self.put(key, body))
+        elif self.command == "DELETE" and self.holds(key):
+            objects.pop(key, None)
+            self.answer(204)
+        elif self.command in ("PUT", "DELETE"):
+            self.error(412, "PreconditionFailed")
+        elif key not in objects:
+            self.error(404, "NoSuchKey")
+        else:
+            content, etag, version = objects[key]
+            headers = {"ETag": etag}
+            if version:
+                headers["x-amz-meta-forebayversion"] = version
+            if "Range" in self.headers:
+                first, last = map(int, re.findall(r"\d+", self.headers["Range"]))
+                headers["Content_Range"] = "bytes %d-%d/%d" % (first, last, len(content))
+                self.answer(206, content[first:last + 1], **headers)
+            elif self.command == "HEAD":
+                self.send_response(200)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+            else:
+                self.answer(200, content, **headers)
+
+    def begin(self, key, query, body):
+        name = "upload&<%d" % len(self.bucket.seen)
+        self.bucket.uploads[name.replace("&", "").replace("<", "")] = (
+            {}, self.headers.get("x-amz-meta-forebayversion"))
+        self.answer(200, b"<R><UploadId>%s</UploadId></R>" %
+                    name.replace("&", "").replace("<", "").encode())
+
+    def part(self, key, query, body):
+        parts = self.bucket.uploads[query["uploadId"][0]][0]
+        source = self.headers.get("x-amz-copy-source")
+        if source:
+            found = self.bucket.objects.get(urllib.parse.unquote(source)[len("/b/"):])
+            if found is None:
+                self.error(404, "NoSuchKey")
+                return
+            body = found[0]
+        etag = "\"%s\"" % hashlib.md5(body).hexdigest()
+        parts[int(query["partNumber"][0])] = (body, etag)
+        if source:
+            self.answer(200, b"<CopyPartResult><ETag>%s</ETag></CopyPartResult>" % etag.encode())
+        else:
+            self.answer(200, ETag=etag)
+
+    def upload(self, key, query, body):
+        name = query["uploadId"][0]
+        if self.command == "DELETE":
+            self.bucket.uploads.pop(name, None)
+            self.answer(204)
+            return
+        parts, version = self.bucket.uploads[name]
+        numbers = [int(one) for one in re.findall(rb"<PartNumber>(\d+)", body)]
+        if numbers != sorted(parts) or numbers != list(range(1, len(numbers) + 1)):
+            self.error(400, "InvalidPart")
+        elif any(len(parts[one][0]) < PART_MIN for one in numbers[:-1]):
+            self.error(400, "EntityTooSmall")
+        elif not self.holds(key):
+            self.error(412, "PreconditionFailed")
+        else:
+            self.put(key, b"".join(parts[one][0] for one in numbers))
+            content, etag, _ = self.bucket.objects[key]
+            self.bucket.objects[key] = (content, etag, version)
+            del self.bucket.uploads[name]
+            self.answer(200, b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
+
+
+class Parts(Case):
+    def setUp(self):
+        super().setUp()
+        self.bucket = Bucket()
+        self.server = QuietServer(("127.0.0.1", 0), type("Own", (Handler,),
+                                                         {"bucket": self.bucket}))
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+        self.write("none", b"region: none\n")
+
+    def start(self, block, *assignments, **names):
+        config = self.write("parts.yaml", CONFIG.format(
+            folder=self.folder, block=block, port=self.server.server_address[1]).encode())
+        return Daemon(self, config, *assignments, **names)
+
+    def put(self, daemon, name, content, *options):
+        return daemon.forebay("put", *options, self.write("source", content), name)
+
+    def blocks(self):
+        return [key for key in self.bucket.objects if ".forebay-parts" in key]
+
+    def assert_written(self, daemon, name, content):
+        ended = self.put(daemon, name, content)
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        self.assertEqual(self.bucket.objects[name][0], content)
+        self.assertEqual((self.bucket.uploads, self.blocks()), ({}, []))
+        self.assertEqual(daemon.forebay("get", name).stdout, content)
+
+    def test_blocks_smaller_than_parts_are_joined(self):
+        for block in ("256 KiB", "3 MiB"):
+            daemon = self.start(block, name="of " + block.split()[0])
+            for size in (0, 1, 200000, 3 << 20, PART_MIN, PART_MIN + 1, (12 << 20) + 77):
+                self.assert_written(daemon, "object %d" % size, content_of(block, size))
+            self.assertEqual(daemon.stop(), 0)
+
+    def test_blocks_as_large_as_parts_are_copied_within_the_server(self):
+        daemon = self.start("8 MiB", "core.memory_size=64 MiB")
+        self.assert_written(daemon, "large", content_of("large", (20 << 20) + 5))
+        self.assertEqual(sum(1 for method, what, key in self.bucket.seen
+                             if method == "GET" and ".forebay-parts" in key), 0)
+
+    def refused(self, refuse, text, *options):
+        """The writer hears it soon, and nothing piles up."""
+        daemon = self.start("1 MiB", name="refused")
+        self.addCleanup(daemon.kill)
+        self.bucket.refuse = refuse
+        begun = time.monotonic()
+        ended = self.put(daemon, "refused", content_of("refused", 7 << 20), *options)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(text, ended.stderr.decode() + daemon.log())
+        self.assertLess(time.monotonic() - begun, 15)
+        self.assertEqual(self.bucket.uploads, {})
+        daemon.kill()
+        return daemon.log()
+
+    def test_completion_that_is_refused_is_heard_and_aborted(self):
+        log = self.refused(lambda method, what, key: (400, "EntityTooSmall")
+                           if method == "POST" and what == "upload" else None,
+                           "Input/output error")
+        self.assertIn("EntityTooSmall", log)
+
+    def test_parts_that_are_refused_are_heard_and_aborted(self):
+        self.refused(lambda method, what, key: (403, "QuotaExceeded") if what == "part" else None,
+                     "No space left")
+
+    def test_blocks_that_are_refused_are_heard(self):
+        for options in ((), ("--level", "origin")):
+            self.refused(lambda method, what, key: (403, "AccessDenied")
+                         if ".forebay-parts" in key and method == "PUT" else None,
+                         "Permission denied", *options)
+
+    def test_bucket_that_goes_is_heard(self):
+        log = self.refused(lambda method, what, key: (404, "NoSuchBucket"), "Input/output error")
+        self.assertIn("NoSuchBucket", log)
+
+    def test_commit_that_waits_for_blocks_begins_no_upload(self):
+        daemon = self.start("1 MiB")
+        self.bucket.refuse = lambda method, what, key: (
+            (500, "InternalError") if key.endswith("/6") and self.bucket.count("HEAD") < 20
+            and method == "PUT" else None)
+        ended = self.put(daemon, "late", content_of("late", (6 << 20) + 5))
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        self.assertLessEqual(self.bucket.count("POST", "begin"), 2)
+        self.assertEqual(self.bucket.uploads, {})
+
+    def test_names_that_cannot_be_completed_are_owed(self):
+        daemon = self.start("1 MiB", "metadata.kind=lmdb",
+                            "metadata.path=" + self.path("records"), name="owes")
+        self.bucket.refuse = lambda method, what, key: (
+            (400, "EntityTooSmall") if method == "POST" and what == "upload" else None)
+        content = content_of("owed", 7 << 20)
+        ended = self.put(daemon, "owed", content, "--level", "memory")
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        daemon.wait_until(lambda: self.bucket.count("POST", "upload") > 2)
+        self.assertEqual(daemon.status()["unfinished_names"], "1")
+        self.assertEqual(daemon.forebay("get", "owed").stdout, content)
+        self.assertEqual(self.stopped(daemon), 1)
+        self.assertIn("1 names", daemon.log())
+        self.assertEqual(self.bucket.uploads, {})
+        self.bucket.refuse = lambda method, what, key: None
+        again = self.start("1 MiB", "metadata.kind=lmdb",
+                           "metadata.path=" + self.path("records"), name="again")
+        again.wait_until(lambda: self.bucket.objects.get("owed", (b"",))[0] == content)
+        self.assertEqual(again.stop(), 0)
+
+    def stopped(self, daemon):
+        daemon.process.terminate()
+        return daemon.process.wait(30)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[variable]
+    if not hw_test.has_io_uring():
+        print("hw_parts_test: skipped: no io_uring here")
+        sys.exit(77)
+    unittest.main()

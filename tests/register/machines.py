@@ -2,6 +2,7 @@
 be filled; and what can be done to them. See faults.py for when."""
 
 import datetime
+import glob
 import os
 import re
 import shutil
@@ -80,11 +81,19 @@ class Drive:
         subprocess.run(["umount", "--lazy", self.path], check=False)
 
 
-class Machines:
-    """All of it. `starts` and silences() are what history.excuse wants to know."""
+def clock_library():
+    """What makes a program's time of day another; its monotonic clock and the times of files stay."""
+    found = sorted(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1"))
+    return found[0] if found else None
 
-    def __init__(self, build, net, folder, times):
+
+class Machines:
+    """All of it. `starts` and silences() are what history.excuse wants to know. clocks_s: how many
+    seconds each node's time of day is ahead."""
+
+    def __init__(self, build, net, folder, times, clocks_s):
         drain_delay_ms, seconds = times
+        self.clocks_s = clocks_s
         self.build, self.network, self.folder = build, net, folder
         self.daemons = [None] * NODES
         self.is_killed = [False] * NODES
@@ -127,7 +136,8 @@ class Machines:
         silences = {}
         for node in range(NODES):
             times = re.findall(r"^time=(\S+)Z .*event=metadata_failed", self.log(node), re.M)
-            silences[node] = sorted(self.monotonic_ns(text) for text in times)
+            ahead_ns = self.clocks_s[node] * 1000000000
+            silences[node] = sorted(self.monotonic_ns(text) - ahead_ns for text in times)
         return silences
 
     def monotonic_ns(self, text):
@@ -181,13 +191,20 @@ class Machines:
                     raise Failed("etcd does not start: see etcd.log") from None
                 time.sleep(0.05)
 
+    def clock(self, node):
+        """What a daemon's command begins with, so that its time of day is the node's."""
+        if self.clocks_s[node] == 0:
+            return []
+        return ["env", "LD_PRELOAD=" + clock_library(), "FAKETIME=%+d" % self.clocks_s[node],
+                "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"]
+
     def start(self, node):
         address = "%s:7700" % self.network.node_address(node)
         self.is_killed[node] = False
         self.starts[node].append(time.monotonic_ns())
         with open(self.path("%d.log" % node), "ab") as log:
             self.daemons[node] = subprocess.Popen(
-                self.network.inside(node) +
+                self.network.inside(node) + self.clock(node) +
                 [self.program("forebayd"), "--config", self.path("cluster.yaml"),
                  "--set", "node=%d" % node, "--set", "listen=" + address,
                  "--set", "client.socket=" + self.path("%d.sock" % node),

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Four forebayd and etcd in network namespaces under random real faults: kill -9, SIGSTOP, walls in
-the network, full drives and a full origin, while clients use names as registers. Every operation
-and what was heard of it is judged when all is healed.
+the network, full drives and a full origin, their times of day apart, while clients use names as
+registers. Every operation and what was heard of it is judged when all is healed.
 
 usage: register_test.py BUILD [--seed N] [--seconds N] [--faults none|KIND,...] [--keep FOLDER]
-                        [--remove]
+                        [--remove] [--clocks SECONDS]
+
+--clocks: how far each node's time of day may be from the true one, either way; 3600 if not said.
 
 What is promised, and so demanded:
   1. An open looks its name up in the store first, and sees each commit that was answered before
@@ -46,10 +48,11 @@ import history  # noqa: E402
 import hw_test  # noqa: E402
 from cluster import Failed, run  # noqa: E402
 from faults import Faults  # noqa: E402
-from machines import NODES, TRIES, Machines  # noqa: E402
+from machines import NODES, TRIES, Machines, clock_library  # noqa: E402
 from network import Network, Unavailable  # noqa: E402
 
 CLIENTS_A_NODE, NAMES = 2, 8
+CLOCKS_S = 3600
 REPLICATED, DEVICE, ORIGIN = 1, 2, 3
 HEAL_S = 90
 WORD = (1 << 64) - 1
@@ -204,6 +207,18 @@ def judge(machines, clients):
     return operations, wrong
 
 
+def clocks(chance, most_s):
+    """Seconds that each node's time of day is ahead; one is right, one is as wrong as may be."""
+    if most_s > 0 and clock_library() is None:
+        print("clocks: all the same, as there is no libfaketime here")
+        most_s = 0
+    drawn = [0, chance.choice((-most_s, most_s))]
+    drawn += [chance.randint(-most_s, most_s) for _ in range(NODES - len(drawn))]
+    chance.shuffle(drawn)
+    print("clocks ahead by %s s" % drawn)
+    return drawn
+
+
 def play(arguments, network, folder):
     """Returns lines about what is wrong."""
     chance = random.Random(arguments.seed)
@@ -214,7 +229,8 @@ def play(arguments, network, folder):
         "replicated" if level == REPLICATED else "device", list(victims), delay_ms), flush=True)
     if not arguments.remove:
         print("no removals: see --remove")
-    machines = Machines(hw_test.BUILD, network, folder, (delay_ms, arguments.seconds))
+    machines = Machines(hw_test.BUILD, network, folder, (delay_ms, arguments.seconds),
+                        clocks(chance, arguments.clocks))
     clients = Clients(machines, arguments, level)
     faults = Faults(machines, clients, chance, victims)
     kinds = list(faults.kinds)
@@ -252,6 +268,7 @@ def parse():
     parser.add_argument("--faults")
     parser.add_argument("--keep")
     parser.add_argument("--remove", action="store_true")
+    parser.add_argument("--clocks", type=int, default=CLOCKS_S)
     return parser.parse_args()
 
 
@@ -287,8 +304,8 @@ def main():
     for line in wrong:
         print("register_test: %s" % line)
     if wrong:
-        print("again: register_test.py BUILD --seed %d --seconds %g" % (
-            arguments.seed, arguments.seconds))
+        print("again: register_test.py BUILD --seed %d --seconds %g --clocks %d" % (
+            arguments.seed, arguments.seconds, arguments.clocks))
     return 1 if wrong else 0
 
 

@@ -82,7 +82,7 @@ class Drive:
 
 
 def clock_library():
-    """What makes a program's time of day another; its monotonic clock and the times of files stay."""
+    """What changes a program's time of day; its monotonic clock and times of files stay."""
     found = sorted(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1"))
     return found[0] if found else None
 

@@ -10,8 +10,9 @@ third, but for what GROWTH allows:
   memory   resident KiB, the highest of a third
   files    open descriptors
   threads
-and of all: parts at the origin that no name needs (under .forebay-parts once the daemons have ended
-well). Growth is judged from FLAT_S on, as buffers and caches fill for minutes; it is always printed.
+and of all: parts at the origin that no name needs (under .forebay-parts once the daemons have
+ended well). Growth is judged from FLAT_S on, as buffers and caches fill for minutes; it is always
+printed.
 
 exit code 77: there is no etcd, io_uring or FUSE here
 """
@@ -22,7 +23,6 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest

@@ -344,7 +344,8 @@ static void name_that_the_origin_refuses_for_good_is_bad_until_it_is_removed(voi
     uint64_t version = 0;
     struct fb_bad_name bad;
     script_set_fault(script, refuse, &version);
-    assert_int_equal(write_name(script, 0, 1, 5 * S), version);
+    uint64_t written = write_name(script, 0, 1, 5 * S);
+    assert_int_equal(written, version);
     rest(script, 60 * S);
     assert_true(fb_node_bad_name(script_node(script, 0), 0, &bad));
     assert_int_equal(bad.status, FB_INVALID);

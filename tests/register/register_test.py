@@ -4,8 +4,9 @@ the network, full drives and a full origin, their times of day apart, while clie
 registers. Every operation and what was heard of it is judged when all is healed.
 
 usage: register_test.py BUILD [--seed N] [--seconds N] [--faults none|KIND,...] [--keep FOLDER]
-                        [--remove] [--clocks SECONDS]
+                        [--keep-all] [--clocks SECONDS]
 
+--keep-all: no names are removed.
 --clocks: how far each node's time of day may be from the true one, either way; 3600 if not said.
 
 What is promised, and so demanded:
@@ -22,10 +23,6 @@ What is promised, and so demanded:
   5. An error but "unknown" ones means that nothing was changed: client.c, 3.
   6. When all is healed, each client that lived through it reads and writes each name within
      HEAL_S; every node then reads the newest version of each name, and so the origin shows it.
-
---remove: names are removed, too. Left out else, since that breaks 1 now and then: a version that a
-daemon is about to show at the origin when another removes the name is shown there all the same for
-some milliseconds (names_finish.c, job_undo), and read: seed 31, 600 s.
 
 exit code 77: no namespaces, nft, loop devices, etcd or io_uring to be had
 """
@@ -63,7 +60,7 @@ class Clients:
 
     def __init__(self, machines, arguments, level):
         self.machines, self.seed, self.level = machines, arguments.seed, level
-        self.more = ["remove"] if arguments.remove else []
+        self.more = [] if arguments.keep_all else ["remove"]
         self.started = []  # (process, number, node)
         self.alive = []
 
@@ -227,8 +224,8 @@ def play(arguments, network, folder):
     delay_ms = chance.choice((1, 100, 1000))
     print("level %s, nodes that may be killed: %s, drains wait %d ms" % (
         "replicated" if level == REPLICATED else "device", list(victims), delay_ms), flush=True)
-    if not arguments.remove:
-        print("no removals: see --remove")
+    if arguments.keep_all:
+        print("no removals")
     machines = Machines(hw_test.BUILD, network, folder, (delay_ms, arguments.seconds),
                         clocks(chance, arguments.clocks))
     clients = Clients(machines, arguments, level)
@@ -267,7 +264,7 @@ def parse():
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--faults")
     parser.add_argument("--keep")
-    parser.add_argument("--remove", action="store_true")
+    parser.add_argument("--keep-all", action="store_true")
     parser.add_argument("--clocks", type=int, default=CLOCKS_S)
     return parser.parse_args()
 

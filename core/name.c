@@ -20,8 +20,9 @@
  *  2. A commit expects the record that BEGIN saw. Of two writers one wins; the other hears
  *     CONFLICT. That the record went on to ORIGIN with the same version meanwhile is no conflict.
  *  3. A new version is later than the time of day, the record's version and the origin's, whatever
- *     clocks say (R20), and nobody else's (version_own). An origin that does not answer within STAT_NS is not waited for where there
- *     are records: finishing finds out what is there (name_finish.c).
+ *     clocks say (R20), and nobody else's (version_own). An origin that does not answer within
+ *     STAT_NS is not waited for where there are records: finishing finds out what is there
+ *     (name_finish.c).
  *  4. A removal removes the version that its look gave, and looks again when it lost. It never
  *     removes what came to the origin after it.
  *  5. Without records the origin alone says what a name means; a commit that meets a later version
@@ -316,7 +317,8 @@ static void begin_decide(struct step *step, uint32_t index, uint64_t order)
     struct fb_name_facts facts = fb_name_read(&name->record);
     FB_ASSERT(name->kind == NAME_BEGIN);
     uint64_t known = facts.state == FB_NAME_BAD ? 0 : facts.version;
-    uint64_t version = version_own(step->node, version_next(name->wall_ns, known, order));
+    uint64_t last = known > name->replaced ? known : name->replaced;
+    uint64_t version = version_own(step->node, version_next(name->wall_ns, last, order));
     struct fb_reply *reply = name_reply(step, index, version > 0 ? FB_OK : FB_INVALID);
     reply->version = version;
     reply->replaced = known;

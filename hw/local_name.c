@@ -110,6 +110,12 @@ static void created(struct fb_name_task *task, enum fb_status status)
     object->record_version = task->record.version;
     object->replaced_version = task->replaced;
     fb_object_identify(object);
+    if (fb_objects_find(&loop_of(request)->objects, object->handle) != NULL) {
+        /* Begun here before, over the same version: its blocks have these keys. */
+        request->name = (struct fb_name_task){.replaced = object->version};
+        name_ask(request, FB_REQUEST_NAME_BEGIN, created);
+        return;
+    }
     const struct fb_local_reply reply = {.status = object_open(request->session, object),
                                          .object = object->handle,
                                          .version_of_object = object->version,

@@ -42,7 +42,7 @@ struct fb_name_task {
     struct fb_meta_attributes *found; /* LOOK: those that are there; NULL: not asked for */
     struct fb_meta record; /* COMMIT: what it shall be; then, of all: as it is in the store */
     uint64_t version;      /* ASK; BEGIN, COMMIT, LOOK: then of the object */
-    uint64_t replaced;     /* COMMIT; BEGIN: then */
+    uint64_t replaced;     /* COMMIT; BEGIN: later than this, and then what is there */
     uint64_t size;         /* LOOK: then, bytes */
     bool is_old;           /* LOOK: the store is silent; this is what it said before */
     uint64_t request_id;

@@ -106,6 +106,9 @@ static void versions_begun_over_one_from_the_future_differ(void **state)
         for (uint32_t k = 0; k < i; k++)
             assert_true(i % NODES == k % NODES || versions[k] != versions[i]);
     }
+    struct fb_request later = ask(FB_REQUEST_NAME_BEGIN, 9, 5 * S);
+    later.replaced = versions[0];
+    assert_true(run(script, 0, &later)->version > versions[0]);
     uint32_t same = 0; /* of one node: by chance one in 128 */
     for (uint32_t i = NODES; i < NODES * BEGINS; i++)
         same += versions[i] == versions[i - NODES];

@@ -139,8 +139,8 @@ struct fb_request {
     uint64_t quota_bytes; /* TENANT; 0: none */
     uint64_t ttl_ns;      /* TENANT: 0: for ever; PIN */
     uint64_t wall_ns;     /* NAME_BEGIN, NAME_REMOVE (R20) */
-    uint64_t replaced;    /* NAME_COMMIT: version that it replaces; NAME_BEGIN: be later than this */
-    uint64_t version; /* NAME_ASK: of the object */
+    uint64_t replaced; /* NAME_COMMIT: version that it replaces; NAME_BEGIN: be later than this */
+    uint64_t version;  /* NAME_ASK: of the object */
 };
 
 struct fb_reply {

@@ -2,6 +2,8 @@
  * One list of parts serves the size, the offsets, and the scale preset's compile-time check. */
 #include "flows.h"
 
+#include "key.h"
+
 #include <string.h>
 
 /* X(where its offset is kept, bytes), in the order in which they follow the header. N(name) is the
@@ -245,6 +247,7 @@ enum fb_status fb_node_init(struct fb_node *node, uint64_t size_bytes,
         (config->block_size_bytes + FB_UNITS_PER_CHUNK - 1) / FB_UNITS_PER_CHUNK;
     node_lay_out(node, counts);
     fb_random_init(&node->random, seed);
+    node->version_count = (uint32_t)fb_mix(seed); /* another life begins elsewhere */
     fb_cache_init(node_cache(node), node->memory_entries_max, (enum fb_policy)config->policy);
     fb_extents_init(node_extents(node), (uint32_t)counts.memory_chunks);
     for (uint32_t i = 0; i < node->memory_entries_max; i++)

@@ -20,7 +20,7 @@
  *  2. A commit expects the record that BEGIN saw. Of two writers one wins; the other hears
  *     CONFLICT. That the record went on to ORIGIN with the same version meanwhile is no conflict.
  *  3. A new version is later than the time of day, the record's version and the origin's, whatever
- *     clocks say (R20), and nobody else's (version_own). An origin that does not answer within
+ *     clocks say (R20), and nobody else's (version_next). An origin that does not answer within
  *     STAT_NS is not waited for where there are records: finishing finds out what is there
  *     (name_finish.c).
  *  4. A removal removes the version that its look gave, and looks again when it lost. It never
@@ -37,9 +37,14 @@
 #include "name_flows.h"
 #include "name.h"
 
-enum { STATE_SHIFT = 60, LEVEL_SHIFT = 56, BLOCK_SHIFT = 32, BLOCK_BYTES = 1024 };
-
-enum { VERSION_NODE_BITS = 17, VERSION_DRAW_BITS = 7 };
+enum {
+    STATE_SHIFT = 60,
+    LEVEL_SHIFT = 56,
+    BLOCK_SHIFT = 32,
+    BLOCK_BYTES = 1024,
+    NODE_BITS = 10,
+    COUNT_BITS = 10
+};
 
 static const uint64_t block_mask = 0xffffff, stat_ns = 1000000000;
 
@@ -236,33 +241,21 @@ static void name_stat(struct step *step, uint32_t index)
         fb_timer_set(node_timer(node), timer_of_name(node, index), node->now_ns + stat_ns);
 }
 
-/* Later than all that is known; 0: there is none. */
-static uint64_t version_next(uint64_t wall_ns, uint64_t of_record, uint64_t of_origin)
+/* Later than all that is known, and nobody else's: what begins at one moment, or after one object
+ * from the future, on several nodes or on one, must not write the same blocks. So the last bits, a
+ * millisecond of the time, are the node's and a count. 0: there is none. */
+static uint64_t version_next(struct fb_node *node, uint64_t wall_ns, uint64_t last)
 {
-    uint64_t last = of_record > of_origin ? of_record : of_origin;
-    if (last >= UINT64_MAX - 2)
+    const uint64_t slot = UINT64_C(1) << (NODE_BITS + COUNT_BITS);
+    uint64_t own = (node->config.node & ((1u << NODE_BITS) - 1)) << COUNT_BITS |
+                   (node->version_count++ & ((1u << COUNT_BITS) - 1));
+    if (last >= UINT64_MAX - 3 * slot || wall_ns >= UINT64_MAX - 3 * slot)
         return 0;
-    uint64_t version = wall_ns > last ? wall_ns : last + 1;
+    uint64_t version = (wall_ns > last ? wall_ns : last) / slot * slot + own;
+    if (version <= last)
+        version += slot;
     FB_ASSERT(version > last);
-    return version < UINT64_MAX - 1 ? version : 0;
-}
-
-/* A version that nobody else begins with: of two that begin over one version which is later than
- * both their clocks, the next number would be the same, and so would the keys of blocks with other
- * bytes. The low bits are the node's, and a draw for what one node begins over it again, also after
- * a restart: 17 ms later at most. 0: there is none. */
-static uint64_t version_own(struct fb_node *node, uint64_t version)
-{
-    const uint64_t step = UINT64_C(1) << (VERSION_NODE_BITS + VERSION_DRAW_BITS);
-    uint64_t own = (node->config.node & ((1u << VERSION_NODE_BITS) - 1)) << VERSION_DRAW_BITS;
-    if (version == 0 || version > UINT64_MAX - 2 * step)
-        return 0;
-    own |= fb_random_below(&node->random, 1u << VERSION_DRAW_BITS);
-    uint64_t next = (version & ~(step - 1)) | own;
-    next += next < version ? step : 0;
-    FB_ASSERT(next >= version);
-    FB_ASSERT(next - version < step);
-    return next;
+    return version;
 }
 
 /* Is what the origin shows one from before a removal, made by who has not heard of that yet? */
@@ -289,9 +282,8 @@ static void remove_decide(struct step *step, uint32_t index, const struct fb_don
     uint64_t written = status == FB_OK ? done->origin.written : 0;
     if (status == FB_OK && is_buried(node, name, written))
         status = FB_ABSENT;
-    uint64_t version = version_next(name->wall_ns, facts.version, order);
-    if (facts.state == FB_NAME_BAD)
-        version = version_next(name->wall_ns, 0, order);
+    uint64_t last = facts.state == FB_NAME_BAD || facts.version < order ? order : facts.version;
+    uint64_t version = version_next(node, name->wall_ns, last);
     if ((!is_committed && status != FB_OK) || version == 0) {
         name_refuse(step, index, version == 0 && status == FB_OK ? FB_INVALID : status);
         return;
@@ -317,8 +309,10 @@ static void begin_decide(struct step *step, uint32_t index, uint64_t order)
     struct fb_name_facts facts = fb_name_read(&name->record);
     FB_ASSERT(name->kind == NAME_BEGIN);
     uint64_t known = facts.state == FB_NAME_BAD ? 0 : facts.version;
-    uint64_t last = known > name->replaced ? known : name->replaced;
-    uint64_t version = version_own(step->node, version_next(name->wall_ns, last, order));
+    uint64_t last = known > order ? known : order;
+    if (last < name->replaced)
+        last = name->replaced;
+    uint64_t version = version_next(step->node, name->wall_ns, last);
     struct fb_reply *reply = name_reply(step, index, version > 0 ? FB_OK : FB_INVALID);
     reply->version = version;
     reply->replaced = known;

@@ -270,8 +270,7 @@ bool fb_node_is_idle(const struct fb_node *node)
            node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
            node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0 &&
            node->ranges_used == 0 && node->metas_used == 0 && node->mends_used == 0 &&
-           node->names_used == 0 && node->name_ops == 0 && !node->is_listing &&
-           !recover_is_running(node);
+           node->names_used == 0 && node->name_ops == 0 && !recover_is_running(node);
 }
 
 uint64_t fb_node_undrained_bytes(const struct fb_node *node)

@@ -58,7 +58,7 @@ struct fb_node {
     uint32_t is_listing;
     uint32_t names_used, jobs_used, name_ops; /* ops to the origin */
     uint32_t left_used, left_seen;            /* unfinished ones without a job; of this pass */
-    uint32_t bad_used, bad_next;
+    uint32_t bad_used, bad_next, version_count;
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
     struct pace answer_pace;                     /* of answers to asks, as if each had 1 MiB */

@@ -1,14 +1,11 @@
 /* The swarm: whole clusters of core nodes under faults, each drawn from one seed, judged from
- * outside. See swarm_run.c for how a run goes, swarm_fault.c for the atlas of faults, and
- * swarm_check.c for what is judged.
- *
+ * outside. See swarm_run.c (a run), swarm_fault.c (the faults), swarm_check.c (the checks).
  * A plan is data: settings, a list of requests and a list of faults. It can be written as text,
  * read back, and cut down; a run draws nothing but what hangs on the plan's seed and on counters of
  * single nodes, so that a line left out disturbs little else.
  *
- * To add a kind of fault: a line in FB_SWARM_FAULTS and a call of swarm_fault where it strikes.
- * To add a client operation: a line in FB_SWARM_VERBS and its entry in swarm_verb.c.
- * To add a check: a line in FB_SWARM_CHECKS and a call of swarm_judge where it is decided. */
+ * To add a fault: a line in FB_SWARM_FAULTS and a call of swarm_fault where it strikes; a client's
+ * operation: one in FB_SWARM_VERBS and in swarm_verb.c; a check: one in FB_SWARM_CHECKS. */
 #ifndef FB_SIM_SWARM_H
 #define FB_SIM_SWARM_H
 
@@ -84,7 +81,10 @@ enum fb_swarm_fault_kind {
     X(get_written, "read a block that only a durable write can have made") \
     X(forget, "give up a block of a durable write") \
     X(lookup, "read the record of a name") \
-    X(commit, "change the record of a name")
+    X(commit, "change the record of a name") \
+    X(name_look, "ask what a name means") \
+    X(name_write, "begin a version of a name, or commit it") \
+    X(name_remove, "remove a name")
 
 enum fb_swarm_verb {
 #define FB_SWARM_VERB_VALUE(name, help) FB_SWARM_VERB_##name,
@@ -117,6 +117,7 @@ enum fb_swarm_verb {
       "what was acknowledged and may not be lost is at the origin at the end") \
     X(lost_is_lost, false, "a read is told that a block is lost only when it may be") \
     X(commit_is_linear, false, "commits win over what they have seen, or not at all") \
+    X(name_is_register, false, "names are linearizable registers; the origin follows") \
     X(match_of_known, false, "a match counts only keys that somebody brought in") \
     X(no_spin, false, "a node does not want ticks for ever at one instant") \
     X(all_answered, false, "every request is answered within the limit after healing") \
@@ -156,6 +157,7 @@ enum fb_swarm_check {
     X(lost_as_allowed, "a promise was lost to as many crashes as it may be") \
     X(commit_unanswered, "a commit took effect and its answer was lost") \
     X(commit_late, "a commit took effect after its answer") \
+    X(stranger_at_origin, "somebody put an object under a name past all nodes") \
     X(retry_succeeded, "a request that was refused first succeeded later")
 
 enum fb_swarm_sight {

@@ -14,6 +14,7 @@
 #include "sim/event_heap.h"
 #include "sim/promise.h"
 #include "sim/swarm.h"
+#include "sim/swarm_name.h"
 
 enum {
     SWARM_KEYS_MAX = 32,   /* of a match */
@@ -30,7 +31,6 @@ enum {
     SWARM_VARIANTS = 2,    /* bytes that writers of one key may bring */
     SWARM_HOLDS_MAX = 256, /* that a node is remembered to have heard of */
     SWARM_DURABLES_MAX = SWARM_WRITTEN_OBJECTS * SWARM_WRITTEN_BLOCKS * SWARM_VERSIONS,
-    SWARM_NAMES = 4,
     SWARM_RANGES_MAX = 8,   /* of a gather; blocks of an object */
     SWARM_FILLED_MAX = 256, /* blocks of tenants */
 };
@@ -77,6 +77,7 @@ struct swarm_event {
     struct fb_key keys[SWARM_KEYS_MAX];
     struct fb_fragments fragments; /* ENCODE, DECODE */
     struct fb_meta record;         /* META_GET, META_PUT: what was found */
+    struct fb_done said;           /* of ops about names */
 };
 
 /* Memory that the node lent to a peer, as seen from outside. */
@@ -166,13 +167,6 @@ struct swarm_durable {
     uint32_t strikes;                       /* at its holders, after it was acked */
     bool is_acked, is_stored, is_forgotten;
     bool is_torn; /* fewer fragments were left than make it */
-};
-
-/* A name of the metadata store; see swarm_meta.c. */
-struct swarm_name {
-    struct fb_meta *history; /* version 1 on; owned */
-    uint64_t count;
-    uint64_t seen[FB_SWARM_NODES_MAX]; /* version that each client knows */
 };
 
 struct swarm {

@@ -100,6 +100,10 @@ void swarm_meta_effect(struct swarm *swarm, struct swarm_event *event)
 /* Comes once more, after its answer: a PUT that was long under way. */
 void swarm_meta_late(struct swarm *swarm, const struct swarm_event *event)
 {
+    if (event->op.kind >= FB_OP_META_LIST) {
+        swarm_name_late(swarm, event);
+        return;
+    }
     if (name_put(name_of(swarm, event->op.block.key), &event->op.record))
         swarm_saw(swarm, FB_SWARM_SIGHT_commit_late);
 }
@@ -107,7 +111,7 @@ void swarm_meta_late(struct swarm *swarm, const struct swarm_event *event)
 void swarm_ask_lookup(struct swarm *swarm, struct swarm_request *request, struct fb_request *out)
 {
     out->kind = FB_REQUEST_LOOKUP;
-    request->block = (struct fb_block){.key = {.high = request->what.object % SWARM_NAMES},
+    request->block = (struct fb_block){.key = {.high = request->what.object % SWARM_RECORDS},
                                        .object = FB_OBJECT_NONE};
     request->known = name_of(swarm, request->block.key)->count;
 }
@@ -116,7 +120,7 @@ void swarm_ask_commit(struct swarm *swarm, struct swarm_request *request, struct
 {
     uint32_t index = swarm_index(swarm, request);
     out->kind = FB_REQUEST_COMMIT;
-    request->block = (struct fb_block){.key = {.high = request->what.object % SWARM_NAMES},
+    request->block = (struct fb_block){.key = {.high = request->what.object % SWARM_RECORDS},
                                        .object = FB_OBJECT_NONE};
     struct swarm_name *name = name_of(swarm, request->block.key);
     request->known = name->seen[request->what.node]; /* by this client */
@@ -187,6 +191,9 @@ void swarm_judge_commit(struct swarm *swarm, struct swarm_request *request,
 
 void swarm_names_free(struct swarm *swarm)
 {
-    for (uint32_t i = 0; i < SWARM_NAMES; i++)
+    for (uint32_t i = 0; i < SWARM_NAMES; i++) {
         free(swarm->names[i].history);
+        free(swarm->names[i].past);
+        free(swarm->names[i].gone);
+    }
 }

@@ -54,6 +54,25 @@ bool swarm_has_dead_member(const struct swarm *swarm);
 void swarm_encode(struct swarm *swarm, const struct swarm_event *event);
 bool swarm_decode(struct swarm *swarm, const struct swarm_event *event);
 
+/* swarm_name.c: what the origin shows of names. */
+void swarm_name_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns);
+void swarm_name_effect(struct swarm *swarm, struct swarm_event *event);
+void swarm_name_late(struct swarm *swarm, const struct swarm_event *event);
+void swarm_check_names(struct swarm *swarm);
+void swarm_plan_names(struct fb_swarm_plan *plan);
+void swarm_ask_name_look(struct swarm *swarm, struct swarm_request *request,
+                         struct fb_request *out);
+void swarm_ask_name_write(struct swarm *swarm, struct swarm_request *request,
+                          struct fb_request *out);
+void swarm_ask_name_remove(struct swarm *swarm, struct swarm_request *request,
+                           struct fb_request *out);
+void swarm_judge_name_look(struct swarm *swarm, struct swarm_request *request,
+                           const struct fb_reply *reply);
+void swarm_judge_name_write(struct swarm *swarm, struct swarm_request *request,
+                            const struct fb_reply *reply);
+void swarm_judge_name_remove(struct swarm *swarm, struct swarm_request *request,
+                             const struct fb_reply *reply);
+
 /* swarm_meta.c: the metadata store and its clients. */
 void swarm_meta_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns);
 void swarm_meta_effect(struct swarm *swarm, struct swarm_event *event);

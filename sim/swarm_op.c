@@ -151,7 +151,10 @@ static void meta_begin(struct swarm *swarm, uint32_t node, const struct fb_op *o
     struct swarm_event event = {
         .kind = SWARM_HALF, .node = node, .life = swarm->nodes[node].life, .op = *op};
     uint64_t delay_ns;
-    swarm_meta_begin(swarm, &event, &delay_ns);
+    if (op->kind >= FB_OP_META_LIST)
+        swarm_name_begin(swarm, &event, &delay_ns);
+    else
+        swarm_meta_begin(swarm, &event, &delay_ns);
     event.detail = swarm->now_ns + delay_ns;
     swarm_push_again(swarm, &event, swarm->now_ns + swarm_draw(swarm, node, delay_ns + 1));
     swarm->nodes[node].ops_open++;
@@ -171,7 +174,7 @@ static void encode_claim(struct swarm *swarm, uint32_t node, const struct fb_op 
 void swarm_op(struct swarm *swarm, uint32_t node, const struct fb_op *op)
 {
     uint32_t first;
-    if (op->kind == FB_OP_META_GET || op->kind == FB_OP_META_PUT) {
+    if (op->kind == FB_OP_META_GET || op->kind == FB_OP_META_PUT || op->kind >= FB_OP_META_LIST) {
         meta_begin(swarm, node, op);
         return;
     }
@@ -317,12 +320,15 @@ static void op_move(struct swarm *swarm, struct swarm_event *event)
 
 static bool is_meta(const struct swarm_event *event)
 {
-    return event->op.kind == FB_OP_META_GET || event->op.kind == FB_OP_META_PUT;
+    return event->op.kind == FB_OP_META_GET || event->op.kind == FB_OP_META_PUT ||
+           event->op.kind >= FB_OP_META_LIST;
 }
 
 void swarm_op_half(struct swarm *swarm, struct swarm_event *event)
 {
-    if (is_meta(event))
+    if (event->op.kind >= FB_OP_META_LIST)
+        swarm_name_effect(swarm, event);
+    else if (is_meta(event))
         swarm_meta_effect(swarm, event);
     if (event->life != swarm->nodes[event->node].life)
         return;
@@ -372,8 +378,12 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
         done.done.digest = op_digest(swarm, event);
     if (event->op.kind == FB_OP_SCAN)
         swarm_drive_scan(swarm, event, &done.done);
-    if (is_meta(event))
+    if (event->op.kind >= FB_OP_META_LIST) {
+        done.done = event->said;
+        done.done.op_id = event->op.op_id;
+    } else if (is_meta(event)) {
         done.done.record = event->record;
+    }
     if (event->op.kind == FB_OP_WRITE && event->status == FB_OK)
         swarm_drive_written(swarm, event->node, &event->op);
     swarm_node_step(swarm, event->node, &done);

@@ -198,8 +198,8 @@ static void draw_requests(struct fb_random *random, struct fb_swarm_plan *plan)
     uint32_t blocks = (uint32_t)log_between(random, 1, BLOCKS_MAX);
     uint64_t hold_ns = log_between(random, 1, plan->heal_ns / 4);
     uint32_t burst = (uint32_t)pick(random, 4, (const uint64_t[]){1, 1, 4, plan->nodes});
-    uint32_t shares[FB_SWARM_VERB_COUNT], total = 0;
-    for (uint32_t i = 0; i < FB_SWARM_VERB_COUNT; i++) {
+    uint32_t shares[FB_SWARM_VERB_name_look], total = 0; /* names are drawn apart */
+    for (uint32_t i = 0; i < FB_SWARM_VERB_name_look; i++) {
         shares[i] = one_in(random, 2) ? 1 + (uint32_t)below(random, 8) : 0;
         if (i == FB_SWARM_VERB_get)
             shares[i] += 8;
@@ -385,6 +385,7 @@ struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
     if (one_in(&random, 4))
         swarm_plan_aim(&random, plan);
     keep_judged(plan);
+    swarm_plan_names(plan);
     return plan;
 }
 

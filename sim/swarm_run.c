@@ -249,6 +249,7 @@ static void phase_step(struct swarm *swarm)
             saw_dead(swarm);
             swarm_check_kept(swarm);
             swarm_check_quota(swarm);
+            swarm_check_names(swarm);
             after_begin(swarm);
         } else if (is_late) {
             phase_overdue(swarm);
@@ -267,8 +268,9 @@ static void phase_step(struct swarm *swarm)
             phase_overdue(swarm);
         break;
     case PHASE_END:
+        swarm->is_over = is_quiet;
         if (is_quiet)
-            swarm->is_over = true;
+            swarm_check_names(swarm);
         else if (is_late)
             phase_overdue(swarm);
         break;

@@ -187,6 +187,11 @@ static bool served_commit(const struct swarm *swarm, const struct fb_reply *repl
            swarm->plan->config.metas_max == 0;
 }
 
+static bool served_removal(const struct swarm *swarm, const struct fb_reply *reply)
+{
+    return served_commit(swarm, reply) || reply->status == FB_ABSENT;
+}
+
 static bool served_invalid(const struct swarm *swarm, const struct fb_reply *reply)
 {
     (void)swarm;
@@ -311,6 +316,9 @@ static const struct verb_row rows[] = {
     {"forget", ask_forget, served_ok, judge_forget},
     {"lookup", swarm_ask_lookup, served_lookup, swarm_judge_lookup},
     {"commit", swarm_ask_commit, served_commit, swarm_judge_commit},
+    {"name_look", swarm_ask_name_look, served_lookup, swarm_judge_name_look},
+    {"name_write", swarm_ask_name_write, served_commit, swarm_judge_name_write},
+    {"name_remove", swarm_ask_name_remove, served_removal, swarm_judge_name_remove},
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == FB_SWARM_VERB_COUNT, "a row a verb");
 

@@ -1,6 +1,7 @@
 /* Golden traces: scripts of 3 to 5 nodes whose every event and op is compared with a file in
  * tests/golden. A difference means that the core behaves differently: the commit that changes a
  * golden file explains why. FB_GOLDEN_UPDATE=1 writes the files anew. */
+#include "core/name.h"
 #include "tests/flow.h"
 #include "tests/unit.h"
 
@@ -255,6 +256,43 @@ static void golden_drive_is_found_again(void **state)
     script_close(script);
 }
 
+/* A name is written over an object from the future that came meanwhile, then removed. */
+static void golden_name_is_written_and_removed(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.names_max = 8;
+    config.records = 2;
+    const struct fb_key key = {.high = 0x6e616d65, .low = 1};
+    struct script *script = script_open(2, &config, 1);
+    struct fb_request request = {.kind = FB_REQUEST_NAME_BEGIN,
+                                 .request_id = 1,
+                                 .block = {.key = key, .object = FB_OBJECT_NONE},
+                                 .wall_ns = 5000 * (uint64_t)MS};
+    script_request(script, 1000, 0, &request);
+    script_run(script, 20 * MS);
+    const struct fb_reply *begun = script_reply(script, 1);
+    const struct fb_name_facts facts = {.state = FB_NAME_CACHED, .version = begun->version};
+    script_shown(script, key)->version = 9000 * (uint64_t)MS;
+    request.kind = FB_REQUEST_NAME_COMMIT;
+    request.request_id = 2;
+    request.record = fb_name_record(&facts, begun->record.version);
+    script_request(script, 21 * MS, 0, &request);
+    script_run(script, 100 * MS);
+    request.kind = FB_REQUEST_NAME_REMOVE;
+    request.request_id = 3;
+    script_request(script, 101 * MS, 1, &request);
+    script_run(script, 200 * MS);
+    request.kind = FB_REQUEST_NAME_LOOK;
+    request.request_id = 4;
+    request.record = (struct fb_meta){.version = 0};
+    script_request(script, 201 * MS, 0, &request);
+    script_run(script, 300 * MS);
+    expect_golden(script, "name_is_written_and_removed");
+    assert_int_equal(script_reply(script, 4)->status, FB_ABSENT);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +306,7 @@ int main(void)
         cmocka_unit_test(golden_commit_and_look_up),
         cmocka_unit_test(golden_fragments_are_mended),
         cmocka_unit_test(golden_drive_is_found_again),
+        cmocka_unit_test(golden_name_is_written_and_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

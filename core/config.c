@@ -74,6 +74,17 @@ uint32_t fb_fragment_bytes(const struct fb_config *config, uint32_t size_bytes)
     return (uint32_t)((part + FRAGMENT_UNIT_BYTES - 1) / FRAGMENT_UNIT_BYTES * FRAGMENT_UNIT_BYTES);
 }
 
+/* More copies than there are nodes that hold a block, or a code that is never used. */
+static const char *copies_fault(const struct fb_config *config)
+{
+    FB_ASSERT(config->replicas >= 1);
+    FB_ASSERT(config->write_quorum >= 1);
+    if (config->erasure_data > 0)
+        return "erasure_data";
+    return config->write_quorum > (config->place_local ? 1 : config->replicas) ? "write_quorum"
+                                                                               : NULL;
+}
+
 const char *fb_config_fault(const struct fb_config *config)
 {
     uint32_t count;
@@ -98,8 +109,8 @@ const char *fb_config_fault(const struct fb_config *config)
     if (config->device_size_bytes > 0 && config->device_size_bytes < config->block_size_bytes)
         return "device_size_bytes";
     FB_ASSERT(chunks_max > 0);
-    if (config->erasure_data == 0)
-        return NULL;
+    if (config->erasure_data == 0 || config->place_local || !config->use_peers)
+        return copies_fault(config);
     uint64_t parity_bytes =
         config->erasure_parity * fb_fragment_bytes(config, (uint32_t)config->block_size_bytes);
     bool is_fine = config->erasure_data + config->erasure_parity <= FB_FRAGMENTS_MAX &&

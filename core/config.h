@@ -13,7 +13,8 @@ enum fb_config_unit {
     FB_UNIT_RATE, /* bytes a second */
     FB_UNIT_FLAG,
     FB_UNIT_POLICY,
-    FB_UNIT_PLACEMENT
+    FB_UNIT_PLACEMENT,
+    FB_UNIT_CONSENT /* 0: refuse, 1: allow */
 };
 
 /* X(name, unit, default, min, max, help) */
@@ -65,7 +66,10 @@ enum fb_config_unit {
     X(dirty_max, FB_UNIT_COUNT, 1024, 1, 1u << 24, \
       "blocks held that are not at the origin yet; more: BUSY") \
     X(write_quorum, FB_UNIT_COUNT, 2, 1, FB_RANKS_MAX, \
-      "copies that a write waits for, at most `replicas`") \
+      "copies that a write waits for, at most `replicas`; under an erasure code it outlasts one " \
+      "death less than that") \
+    X(degraded, FB_UNIT_CONSENT, 0, 0, 1, \
+      "a write whose level too few members can hold: refuse, or allow with the copies there are") \
     X(place_local, FB_UNIT_FLAG, 0, 0, 1, \
       "1: a write stays on the node that made it (local NVMe and a copy in the background)") \
     X(hold_ns, FB_UNIT_NS, UINT64_C(1000000000), 1000, UINT64_C(600000000000), \

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CORE_FIELDS_MAX = 64, DEVICE_ALIGNMENT_BYTES = 4096 };
+enum { DEVICE_ALIGNMENT_BYTES = 4096 };
 
 static void text_copy(struct fb_map *map, const char *key, char *text, uint64_t size)
 {
@@ -42,65 +42,22 @@ static void address_require(struct fb_map *map, const char *key, char *address)
                      address);
 }
 
-static uint64_t policy_read(struct fb_map *map, const char *key, uint64_t fallback)
+/* Members that etcd tells of are not known before. */
+static void core_load(struct fb_map *root, struct fb_settings *settings)
 {
-    const char *names[FB_POLICY_COUNT];
-    for (uint32_t i = 0; i < FB_POLICY_COUNT; i++)
-        names[i] = fb_policy_name((enum fb_policy)i);
-    return fb_map_choice(map, key, names, FB_POLICY_COUNT, (uint32_t)fallback);
-}
-
-static uint64_t placement_read(struct fb_map *map, const char *key, uint64_t fallback)
-{
-    const char *names[FB_PLACEMENT_COUNT];
-    for (uint32_t i = 0; i < FB_PLACEMENT_COUNT; i++)
-        names[i] = fb_placement_name((enum fb_placement)i);
-    return fb_map_choice(map, key, names, FB_PLACEMENT_COUNT, (uint32_t)fallback);
-}
-
-static uint64_t field_read(struct fb_map *map, const char *key, const struct fb_config_entry *entry,
-                           uint64_t fallback)
-{
-    switch (entry->unit) {
-    case FB_UNIT_COUNT:
-        return fb_map_count_or(map, key, fallback, entry->min, entry->max);
-    case FB_UNIT_BYTES:
-        return fb_map_bytes_or(map, key, fallback, entry->min, entry->max);
-    case FB_UNIT_NS:
-        return fb_map_ns_or(map, key, fallback, entry->min, entry->max);
-    case FB_UNIT_RATE:
-        return fb_map_rate_or(map, key, fallback, entry->min, entry->max);
-    case FB_UNIT_FLAG:
-        return fb_map_flag_or(map, key, fallback != 0);
-    case FB_UNIT_POLICY:
-        return policy_read(map, key, fallback);
-    case FB_UNIT_PLACEMENT:
-        return placement_read(map, key, fallback);
-    }
-    return fallback;
-}
-
-static void core_load(struct fb_map *root, struct fb_config *core)
-{
-    char keys[CORE_FIELDS_MAX][FB_NAME_MAX];
-    uint32_t count;
-    const struct fb_config_entry *table = fb_config_table(&count);
+    char keys[FB_CORE_FIELDS_MAX][FB_NAME_MAX];
+    struct fb_config *core = &settings->core;
     struct fb_map map = fb_map_child(root, "core", false);
-    FB_ASSERT(count <= CORE_FIELDS_MAX);
+    uint32_t owners = 0;
+    for (uint32_t i = 0; i < settings->member_count; i++)
+        owners += settings->members[i].member.weight > 0;
     fb_config_init(core);
     core->names_max = FB_SETTINGS_NAMES;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t *field = (uint64_t *)(void *)((unsigned char *)core + table[i].offset);
-        fb_core_key(table[i].name, keys[i]);
-        *field = field_read(&map, keys[i], &table[i], *field);
-    }
-    const char *fault = fb_error_is_set(root->error) ? NULL : fb_config_fault(core);
-    if (fault != NULL) {
-        char key[FB_NAME_MAX];
-        fb_core_key(fault, key);
-        fb_map_fault(&map, NULL, "core.%s contradicts the other settings of core", key);
-    }
+    fb_core_fields_load(&map, core, settings->etcd_endpoint[0] == '\0' ? owners : 0, keys);
+    if (!fb_error_is_set(root->error))
+        fb_core_check(core, &map);
     fb_map_close(&map);
+    core->node = settings->node;
 }
 
 static void member_load(struct fb_map *list, uint32_t i, struct fb_settings *settings)
@@ -336,11 +293,10 @@ static void root_load(struct fb_map *root, struct fb_settings *settings)
     settings->workers = (uint32_t)fb_map_count_or(root, "workers", 1, 0, 64);
     settings->memory_budget_bytes =
         fb_map_bytes_or(root, "memory_budget", 0, UINT64_C(1) << 20, UINT64_C(1) << 50);
-    core_load(root, &settings->core);
+    core_load(root, settings);
     settings->are_entries_derived = settings->core.memory_entries_max == 0;
     if (settings->are_entries_derived)
         settings->core.memory_entries_max = memory_entries(&settings->core);
-    settings->core.node = settings->node;
     tls_load(root, &settings->tls);
     origin_load(root, settings);
     metadata_load(root, settings);

@@ -1,69 +1,10 @@
-/* The cache's settings: the keys are the names of the core's own config table without their unit
- * suffix, since values carry units. Shorthands in blocks: memory_blocks and device_blocks. */
+/* The cache's settings of an experiment (core_fields.c), and what hardware and workload ask of them.
+ * Shorthands in blocks: memory_blocks and device_blocks. */
 #include "models/scenario_internal.h"
 
-#include "core/panic.h"
 #include "models/units.h"
 
-#include <string.h>
-
-enum { FIELDS_MAX = 96 };
-
-void fb_core_key(const char *field, char key[FB_NAME_MAX])
-{
-    static const char *const suffixes[] = {"_bytes", "_ns", "_bytes_per_s"};
-    size_t length = strlen(field);
-    FB_ASSERT(length < FB_NAME_MAX);
-    memcpy(key, field, length + 1);
-    for (uint32_t i = 0; i < 3; i++) {
-        size_t suffix = strlen(suffixes[i]);
-        if (length > suffix && strcmp(field + length - suffix, suffixes[i]) == 0)
-            key[length - suffix] = '\0';
-    }
-}
-
-static uint64_t *field_of(struct fb_config *config, const struct fb_config_entry *entry)
-{
-    return (uint64_t *)(void *)((unsigned char *)config + entry->offset);
-}
-
-static uint64_t policy_read(struct fb_map *map, const char *key, uint64_t fallback)
-{
-    const char *names[FB_POLICY_COUNT];
-    for (uint32_t i = 0; i < FB_POLICY_COUNT; i++)
-        names[i] = fb_policy_name((enum fb_policy)i);
-    return fb_map_choice(map, key, names, FB_POLICY_COUNT, (uint32_t)fallback);
-}
-
-static uint64_t placement_read(struct fb_map *map, const char *key, uint64_t fallback)
-{
-    const char *names[FB_PLACEMENT_COUNT];
-    for (uint32_t i = 0; i < FB_PLACEMENT_COUNT; i++)
-        names[i] = fb_placement_name((enum fb_placement)i);
-    return fb_map_choice(map, key, names, FB_PLACEMENT_COUNT, (uint32_t)fallback);
-}
-
-static uint64_t field_read(struct fb_map *map, const char *key, const struct fb_config_entry *entry,
-                           uint64_t fallback)
-{
-    switch (entry->unit) {
-    case FB_UNIT_COUNT:
-        return fb_map_count_or(map, key, fallback, entry->min, entry->max);
-    case FB_UNIT_BYTES:
-        return fb_map_bytes_or(map, key, fallback, entry->min, entry->max);
-    case FB_UNIT_NS:
-        return fb_map_ns_or(map, key, fallback, entry->min, entry->max);
-    case FB_UNIT_RATE:
-        return fb_map_rate_or(map, key, fallback, entry->min, entry->max);
-    case FB_UNIT_FLAG:
-        return fb_map_flag_or(map, key, fallback != 0);
-    case FB_UNIT_POLICY:
-        return policy_read(map, key, fallback);
-    case FB_UNIT_PLACEMENT:
-        return placement_read(map, key, fallback);
-    }
-    return fallback;
-}
+#include <stddef.h>
 
 /* memory_blocks: N stands for memory_size: N * block_size and memory_entries_max: N. */
 static void blocks_read(struct fb_map *map, const char *const keys[3], uint64_t block_bytes,
@@ -130,12 +71,21 @@ static void config_check(const struct fb_scenario *scenario, struct fb_map *map)
     device_check(scenario, map);
     if (fb_error_is_set(map->error))
         return;
-    const char *fault = fb_config_fault(&scenario->core);
-    if (fault != NULL) {
-        char key[FB_NAME_MAX];
-        fb_core_key(fault, key);
-        fb_map_fault(map, NULL, "core.%s: contradicts the other settings of core", key);
-    }
+    fb_core_check(&scenario->core, map);
+}
+
+/* Levels that no node can hold. */
+static void level_check(const struct fb_scenario *scenario, struct fb_map *root)
+{
+    const struct fb_workload *workload = &scenario->workload;
+    bool wants_drives = false;
+    if (workload->kinds >> FB_WORKLOAD_CHECKPOINT & 1u)
+        wants_drives = workload->checkpoint.level == FB_LEVEL_DEVICE;
+    if (workload->kinds >> FB_WORKLOAD_OVERWRITE & 1u)
+        wants_drives = wants_drives || workload->overwrite.level == FB_LEVEL_DEVICE;
+    if (wants_drives && scenario->core.device_size_bytes == 0)
+        fb_map_fault(root, "workload",
+                     "level nvme wants drives, and no node has any: set core.device_size");
 }
 
 /* A KV block, or its piece of a group of layers, must fit one block of the cache, and is its
@@ -158,7 +108,7 @@ static uint64_t block_size_default(struct fb_loader *loader, struct fb_map *map)
 }
 
 static void config_read(struct fb_loader *loader, struct fb_map *map,
-                        char keys[FIELDS_MAX][FB_NAME_MAX])
+                        char keys[FB_CORE_FIELDS_MAX][FB_NAME_MAX])
 {
     static const char *const presets[] = {"default", "scale"};
     static const char *const memory[] = {"memory_blocks", "memory_size", "memory_entries_max"};
@@ -170,14 +120,7 @@ static void config_read(struct fb_loader *loader, struct fb_map *map,
         fb_config_init(core);
     uint64_t kv_block_bytes = block_size_default(loader, map);
     core->block_size_bytes = kv_block_bytes;
-    uint32_t count;
-    const struct fb_config_entry *table = fb_config_table(&count);
-    FB_ASSERT(count <= FIELDS_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t *field = field_of(core, &table[i]);
-        fb_core_key(table[i].name, keys[i]);
-        *field = field_read(map, keys[i], &table[i], *field);
-    }
+    fb_core_fields_load(map, core, loader->scenario->nodes, keys);
     blocks_read(map, memory, core->block_size_bytes, &core->memory_size_bytes,
                 &core->memory_entries_max);
     blocks_read(map, device, core->block_size_bytes, &core->device_size_bytes,
@@ -193,10 +136,12 @@ static void config_read(struct fb_loader *loader, struct fb_map *map,
 void fb_core_load(struct fb_loader *loader, struct fb_map *root)
 {
     /* The map keeps pointers to the keys until it is closed. */
-    char keys[FIELDS_MAX][FB_NAME_MAX];
+    char keys[FB_CORE_FIELDS_MAX][FB_NAME_MAX];
     struct fb_map map = fb_map_child(root, "core", false);
     config_read(loader, &map, keys);
     fb_map_close(&map);
     if (!fb_error_is_set(loader->error))
         config_check(loader->scenario, &map);
+    if (!fb_error_is_set(loader->error))
+        level_check(loader->scenario, root);
 }

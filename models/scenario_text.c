@@ -162,6 +162,9 @@ static void core_write(FILE *out, const struct fb_config *core)
         case FB_UNIT_PLACEMENT:
             fprintf(out, "%s: %s\n", key, fb_placement_name((enum fb_placement)value));
             break;
+        case FB_UNIT_CONSENT:
+            fprintf(out, "%s: %s\n", key, value != 0 ? "allow" : "refuse");
+            break;
         }
     }
 }

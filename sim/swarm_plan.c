@@ -43,6 +43,7 @@ static void draw_field(struct fb_random *random, const struct fb_config_entry *e
             *value = log_between(random, 20 * US, (uint64_t)2000 * MS);
         return;
     case FB_UNIT_FLAG:
+    case FB_UNIT_CONSENT:
         if (choice == 0)
             *value = below(random, 2);
         return;
@@ -110,6 +111,16 @@ static void draw_code(struct fb_random *random, uint32_t nodes, struct fb_config
         config->erasure_data = 0;
 }
 
+/* What a config check refuses: copies that there cannot be, a code that is never used. */
+static void keep_consistent(struct fb_config *config)
+{
+    uint64_t most = config->place_local ? 1 : config->replicas;
+    if (config->place_local || !config->use_peers)
+        config->erasure_data = 0;
+    if (config->erasure_data == 0 && config->write_quorum > most)
+        config->write_quorum = most;
+}
+
 static void draw_config(struct fb_random *random, bool is_beyond, uint32_t nodes,
                         struct fb_config *config)
 {
@@ -125,6 +136,7 @@ static void draw_config(struct fb_random *random, bool is_beyond, uint32_t nodes
     draw_code(random, nodes, config);
     config->check_digest = is_beyond ? one_in(random, 2) : !one_in(random, 8);
     config->use_peers = !one_in(random, 32);
+    keep_consistent(config);
     config->keep_peer_blocks = !one_in(random, 4);
     FB_ASSERT(fb_config_fault(config) == NULL);
 }

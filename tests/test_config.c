@@ -93,6 +93,33 @@ static void config_fault_of_contradictions_names_the_field(void **state)
     assert_null(fb_config_fault(&config));
 }
 
+/* What no cluster can hold is refused before anybody is promised it. */
+static void config_fault_of_copies_that_cannot_be_names_the_field(void **state)
+{
+    (void)state;
+    struct fb_config config;
+    fb_config_init(&config);
+    config.write_quorum = config.replicas + 1;
+    assert_string_equal(fb_config_fault(&config), "write_quorum");
+    config.replicas = config.write_quorum;
+    assert_null(fb_config_fault(&config));
+    config.place_local = 1;
+    assert_string_equal(fb_config_fault(&config), "write_quorum");
+    config.write_quorum = 1;
+    assert_null(fb_config_fault(&config));
+    config.erasure_data = 2;
+    assert_string_equal(fb_config_fault(&config), "erasure_data");
+    config.place_local = 0;
+    assert_null(fb_config_fault(&config));
+    config.use_peers = 0;
+    assert_string_equal(fb_config_fault(&config), "erasure_data");
+    config.use_peers = 1;
+    config.erasure_parity = 1;
+    config.write_quorum = 3;
+    config.memory_size_bytes = 8 * config.block_size_bytes;
+    assert_string_equal(fb_config_fault(&config), "erasure_parity");
+}
+
 static void config_fault_of_more_chunks_than_an_index_can_name(void **state)
 {
     (void)state;
@@ -126,6 +153,7 @@ int main(void)
         cmocka_unit_test(config_table_describes_every_field_once),
         cmocka_unit_test(config_fault_outside_a_range_names_the_field),
         cmocka_unit_test(config_fault_of_contradictions_names_the_field),
+        cmocka_unit_test(config_fault_of_copies_that_cannot_be_names_the_field),
         cmocka_unit_test(config_fault_of_more_chunks_than_an_index_can_name),
         cmocka_unit_test(config_init_scale_is_small_and_usable),
     };

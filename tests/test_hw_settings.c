@@ -78,6 +78,42 @@ static void load_mistakes_give_their_lines(void **state)
     assert_fault("policy: lru", "device_size: 1 GiB", "device.path is missing");
 }
 
+/* Copies: those of a list that is shorter than the default are fewer, and nothing that is written is
+ * lowered. */
+static void load_copies_that_cannot_be_refuses(void **state)
+{
+    (void)state;
+    static const char *const lone = "schema_version: 1\ncluster: c\nnode: 0\ncore: {%s}\n";
+    static const struct {
+        const char *core, *fault;
+        uint32_t replicas, quorum;
+    } cases[] = {
+        {"policy: lru", "", 1, 1},
+        {"replicas: 1, write_quorum: all", "", 1, 1},
+        {"replicas: 2", "core.replicas: 2 owners of a block are more than the 1 members", 0, 0},
+        {"write_quorum: 2", "core.write_quorum: 2 copies are waited for, and there are never", 0,
+         0},
+    };
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+        struct fb_settings settings;
+        struct fb_error error = {.text = ""};
+        snprintf(text, sizeof(text), lone, cases[i].core);
+        load(text, &settings, &error);
+        if (cases[i].replicas == 0) {
+            assert_line_holds(error.text, cases[i].fault);
+            continue;
+        }
+        assert_string_equal(error.text, "");
+        assert_int_equal(settings.core.replicas, cases[i].replicas);
+        assert_int_equal(settings.core.write_quorum, cases[i].quorum);
+        fb_settings_free(&settings);
+    }
+    assert_fault("policy: lru", "replicas: 3", "more than the 2 members of the cluster");
+    assert_fault("policy: lru", "write_quorum: 3", "never more than 2");
+    assert_fault("policy: lru", "erasure_data: 2, erasure_parity: 1", "on 2 members");
+}
+
 static void load_device_with_odd_blocks_refuses(void **state)
 {
     (void)state;
@@ -106,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(load_good_text_gives_its_values),
         cmocka_unit_test(load_mistakes_give_their_lines),
+        cmocka_unit_test(load_copies_that_cannot_be_refuses),
         cmocka_unit_test(load_device_with_odd_blocks_refuses),
         cmocka_unit_test(load_shipped_examples_is_fine),
     };

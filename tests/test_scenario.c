@@ -40,14 +40,15 @@ static void load_of_core_keys_reads_units_and_presets(void **state)
     (void)state;
     load_text(changed(good, "  policy: lru\n",
                       "  preset: scale\n  hedge: 5 ms\n  device_blocks: 128\n  use_peers: false\n"
-                      "  replicas: 3\n  device_policy: sieve\n  block_size: 1 MiB\n"),
+                      "  replicas: 1\n  device_policy: sieve\n  block_size: 1 MiB\n"),
               NULL, 0);
     assert_string_equal(error.text, "");
     assert_int_equal(scenario.core.hedge_ns, 5000000);
     assert_int_equal(scenario.core.device_size_bytes, 128 << 20);
     assert_int_equal(scenario.core.device_entries_max, 128);
     assert_int_equal(scenario.core.use_peers, 0);
-    assert_int_equal(scenario.core.replicas, 3);
+    assert_int_equal(scenario.core.replicas, 1);
+    assert_int_equal(scenario.core.write_quorum, 1); /* as many as there can be */
     assert_int_equal(scenario.core.device_policy, FB_POLICY_SIEVE);
     struct fb_config scale;
     fb_config_init_scale(&scale);
@@ -184,6 +185,24 @@ static void load_with_wrong_core_says_what_to_write(void **state)
         {"memory_size: 64 GiB", "hedge: 50", "core.hedge: \"50\" needs a unit, e.g. 1.5 us"},
         {"memory_size: 64 GiB", "replicas: 4",
          "core.replicas: \"4\" is too large: write at most 3"},
+        {"memory_size: 64 GiB", "memory_size: 64 GiB\n  replicas: 3",
+         "core.replicas: 3 owners of a block are more than the 2 members of the cluster"},
+        {"memory_size: 64 GiB", "memory_size: 64 GiB\n  write_quorum: 3",
+         "core.write_quorum: 3 copies are waited for, and there are never more than 2: lower it, "
+         "or "
+         "raise replicas"},
+        {"memory_size: 64 GiB", "memory_size: 64 GiB\n  place_local: true\n  write_quorum: 2",
+         "there are never more than 1: lower it, or leave out place_local"},
+        {"memory_size: 64 GiB",
+         "memory_size: 64 GiB\n  erasure_data: 4\n  erasure_parity: 1\n  write_quorum: 3",
+         "there are never more than 2: lower it, or raise erasure_parity"},
+        {"memory_size: 64 GiB", "memory_size: 64 GiB\n  erasure_data: 4",
+         "core.erasure_data: 6 fragments on 2 members do not outlast 1 deaths: add members"},
+        {"memory_size: 64 GiB",
+         "memory_size: 64 GiB\n  erasure_data: 1\n  erasure_parity: 1\n  use_peers: false",
+         "core.erasure_data: contradicts the other settings of core"},
+        {"memory_size: 64 GiB", "memory_size: 64 GiB\n  degraded: perhaps",
+         "core.degraded: \"perhaps\" is not known: write one of refuse, allow"},
         {"memory_size: 64 GiB", "use_peers: 1", "core.use_peers: \"1\" is not a flag: write true"},
         {"policy: lru", "policy: lur",
          "e.yaml:7:11: core.policy: \"lur\" is not known: did you mean lru? (one of fifo, lru, "

@@ -37,6 +37,8 @@ static int fail(const char *what, int code)
         code == -ESTALE      ? "another writer has committed this name meanwhile, and won"
         : code == -EHOSTDOWN ? "this node is cut off from its cluster or the metadata store; try "
                                "again when forebay status says fenced 0"
+        : code == -ENETDOWN  ? "degraded: fewer members than --level asks for can hold it now, or "
+                               "answer; try again, ask for less, or set core.degraded: allow"
                              : strerror(-code);
     fprintf(stderr, "forebay put: %s: %s\n", what, reason);
     return FB_EXIT_FAILED;

@@ -13,7 +13,7 @@ enum { ANSWER_BYTES = 1 << 20 }; /* an answer takes the same for each size: pace
 
 /* How long a peer may be silent: what answers usually take, many times, and at most hedge_ns. Half
  * of that is given on the fastest network: a peer's processor may be busy elsewhere for a while. */
-static uint64_t silence_ns(const struct fb_node *node)
+uint64_t ask_silence_ns(const struct fb_node *node)
 {
     FB_ASSERT(node->config.hedge_ns >= 2);
     return pace_patience_ns(&node->answer_pace, ANSWER_BYTES, node->config.hedge_ns / 2,
@@ -39,7 +39,7 @@ static void ask_message(struct step *step, uint32_t index, uint8_t flags)
     FB_ASSERT(attempt->peer != node->config.node);
     attempt->state = ATTEMPT_ASKED;
     attempt->asked_ns = node->now_ns;
-    fb_timer_set(node_timer(node), index, node->now_ns + silence_ns(node));
+    fb_timer_set(node_timer(node), index, node->now_ns + ask_silence_ns(node));
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = attempt->peer;
     op->message = (struct fb_message){.kind = FB_MESSAGE_ASK,

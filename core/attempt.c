@@ -307,6 +307,7 @@ static bool status_needs_pause(enum fb_status status, bool is_origin)
     case FB_THROTTLED:
     case FB_FULL:
     case FB_CONFLICT:
+    case FB_DEGRADED:
         return true;
     case FB_ABSENT:
     case FB_TIMEOUT:

@@ -7,6 +7,7 @@
  *
  * The list is the drain's order. Invariant: entry.fill of a DIRTY entry is its record. */
 #include "flows.h"
+#include "standin.h"
 
 static void dirty_link(struct fb_node *node, uint32_t index)
 {
@@ -40,6 +41,16 @@ static void dirty_unlink(struct fb_node *node, uint32_t index)
         node->repair_next = dirty->newer;
 }
 
+/* The drain is to look at a record soon, though it has passed it by. */
+void dirty_renew(struct fb_node *node, uint32_t index)
+{
+    FB_ASSERT(index < node->config.dirty_max);
+    FB_ASSERT(node_dirty(node)[index].slot != FB_NONE);
+    dirty_unlink(node, index);
+    dirty_link(node, index);
+    drain_wake(node, index);
+}
+
 /* Marks a resident entry. True when it is marked, also when it was before; false: no record, or
  * nobody knows the digest of its bytes: what is promised is always digested, whatever check_digest
  * says, since it must be told from garbage on drives and in the memory of others. */
@@ -59,7 +70,8 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
                             .offset = block->offset,
                             .slot = slot,
                             .generation = dirty->generation + 1,
-                            .device_slot = FB_NONE};
+                            .device_slot = FB_NONE,
+                            .instead = FB_NONE};
     fragment_settle(node, index, NULL);
     dirty_link(node, index);
     node->dirty_used++;
@@ -80,6 +92,7 @@ void dirty_clear(struct step *step, uint32_t index)
     struct entry *entry = &node_entries(node)[dirty->slot];
     FB_ASSERT(entry->flags & ENTRY_DIRTY);
     dirty_unlink(node, index);
+    standin_hold(node, index, FB_NONE);
     if (dirty->device_slot != FB_NONE) {
         device_mark(step, dirty->device_slot);
         device_read_end(node, dirty->device_slot, false);
@@ -123,7 +136,7 @@ bool fb_node_owes(struct fb_node *node, uint64_t object)
 
 void dirty_check(struct fb_node *node)
 {
-    uint32_t used = 0;
+    uint32_t used = 0, held_for_others = 0;
     uint64_t bytes = 0;
     for (uint32_t i = node->dirty_oldest; i != FB_NONE; i = node_dirty(node)[i].newer) {
         const struct entry *entry = &node_entries(node)[node_dirty(node)[i].slot];
@@ -132,8 +145,10 @@ void dirty_check(struct fb_node *node)
         FB_ASSERT(entry->digest != 0);
         FB_ASSERT(entry->pins > 0);
         bytes += entry->size_bytes;
+        held_for_others += node_dirty(node)[i].instead != FB_NONE;
         used++;
     }
+    FB_ASSERT(held_for_others == node->standins_held);
     FB_ASSERT(used == node->dirty_used);
     FB_ASSERT(bytes == node->dirty_bytes);
 }

@@ -1,14 +1,16 @@
 /* The write-back of undrained blocks to the origin, oldest first.
  *
- *     listed --this node is the first rank--> STORE --done--> cleared, DRAINED to the other ranks
+ *     listed --this node is to drain it--> STORE --done--> cleared, DRAINED to the other ranks
  *        ^                                     |
  *        '------ error: back-off --------------' (each failure in a row doubles the pause, of the
  *                                                 record and of all: then one store at a time asks
  *                                                 whether the origin is back)
- *     listed --another node is the first rank--> asked now and then: DRAIN_ASK --DRAINED--> cleared
- *        '------ and can not be given the block, or is silent --> STORE, as if this node were the
- *                first rank: at worst the same bytes are stored twice
+ *     listed --another node is--> asked now and then: DRAIN_ASK --DRAINED--> cleared
+ *        '------ and can not be given the block, or is silent --> STORE, as if this node were to
+ *                drain it: at worst the same bytes are stored twice
  *
+ * To drain a block is its first rank's; of the ranks that this node trusts; or this node's, when it
+ * holds the block for the first rank (standin.c).
  * The last keeps nodes whose memory is full of undrained blocks from waiting for each other's, and
  * what a dead node was to drain from being owed for ever, where no new view comes.
  * What the origin refuses for good (R17) is tried again as seldom as can be; writers who wait for
@@ -17,6 +19,7 @@
  * drains_min while more than drain_yield_fills blocks are being read. It never stops altogether: a
  * training job reads without a pause, and what is not drained is not safe for good. */
 #include "refusal.h"
+#include "standin.h"
 
 /* Askings in vain double the time to the next, so that many holders do not drown a slow drain. */
 enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3 };
@@ -125,23 +128,39 @@ static bool drain_is_later(struct fb_node *node, const struct dirty *dirty)
     return true;
 }
 
+/* Who is to drain a block, as far as this node knows. */
+static uint32_t drain_leader(struct fb_node *node, const struct dirty *dirty)
+{
+    struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
+    uint32_t self = (uint32_t)node->config.node, first = put_owner(node, key, 0);
+    FB_ASSERT(first != FB_NONE);
+    if (code_is_wanted(node, FB_LEVEL_MEMORY) || dirty->instead == first)
+        return self;
+    for (uint32_t rank = 0; rank < FB_RANKS_MAX; rank++) {
+        uint32_t owner = put_owner(node, key, rank);
+        if (owner != FB_NONE && (owner == self || !suspect_is(node, owner)))
+            return owner;
+    }
+    return self;
+}
+
 /* One record: store it, ask its first rank about it, or leave it. False: stop for now. */
 static bool drain_one(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct dirty *dirty = &node_dirty(node)[index];
     struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
-    uint32_t rank;
-    bool is_owner = put_is_owner(node, key, &rank);
     FB_ASSERT(dirty->slot != FB_NONE);
-    if (dirty->is_storing || code_is_busy(node, dirty->slot) || drain_is_later(node, dirty))
+    if (dirty->is_storing || code_is_busy(node, dirty->slot) || standin_is_handing(node, index) ||
+        drain_is_later(node, dirty))
         return true;
     if (fragment_of_dirty(node, index) != NULL) {
         if (!node->drain_is_look)
             mend_tell(step, index);
         return true;
     }
-    bool is_mine = (is_owner && rank == 0) || code_is_wanted(node, FB_LEVEL_MEMORY);
+    uint32_t leader = drain_leader(node, dirty);
+    bool is_mine = leader == node->config.node;
     bool is_silent = dirty->asks >= DRAIN_ASKS_MAX;
     if (is_mine || is_silent || put_is_stuck(node, dirty->slot)) {
         if (node->drains_used >= drain_limit(node))
@@ -153,7 +172,7 @@ static bool drain_one(struct step *step, uint32_t index)
     }
     if (put_is_spread(node, dirty->slot) && node->view != NULL && !node->drain_is_look) {
         dirty->asks = (uint8_t)(dirty->asks + (dirty->asks < UINT8_MAX));
-        drain_message(step, fb_view_owner(node->view, key, 0), FB_MESSAGE_DRAIN_ASK, FB_OK, key);
+        drain_message(step, leader, FB_MESSAGE_DRAIN_ASK, FB_OK, key);
     }
     return true;
 }

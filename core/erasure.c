@@ -4,7 +4,9 @@
  *                   ^                                         |         |          |     another
  *                   '--------------- error, after backoff ----'---------'----------'--all--> READY
  *   HOLD goes out for a fragment as soon as its digest is known; as in put.c it is sent again every
- *   hold_ns. Answered when k + write_quorum - 1 fragments are held, the record ends when all are.
+ *   hold_ns. Answered when so many are held that write_quorum - 1 deaths leave k, whoever has
+ *   several (k + write_quorum - 1 with a node for each); the record ends when all are. DEGRADED at
+ *   once where there are too few members for that.
  *   drained --> DRAINED to the holders. Those that do not hear it ask (drain.c, mend.c).
  *
  * Digests. Each holder digests what it pulls and refuses a fragment whose digest the writer has
@@ -20,9 +22,9 @@
  * What is survivable. With k + m nodes or more, an answered REPLICATED or DEVICE write survives the
  * death of any write_quorum - 1 nodes at once, the writer among them or not; once all fragments
  * are held, of any m nodes. As long as the writer lives, of all others. With fewer nodes a node
- * holds several fragments, and its death counts as many times. After a death that leaves the
- * writer alive it spreads again to the new targets (put_repair); after its own the drain has
- * priority: fragments are not rebuilt, the first rank makes the block whole and drains it.
+ * holds several fragments, and its death takes them all, which is counted. After a death that
+ * leaves the writer alive it spreads again to the new targets (put_repair); after its own the drain
+ * has priority: fragments are not rebuilt, the first rank makes the block whole and drains it.
  *
  * All nodes must have the same k and m. Does not: keep a fragment from being stored twice at two
  * nodes after a change of members; both are released. */
@@ -236,6 +238,54 @@ static bool code_checked(struct fb_node *node, uint32_t index, uint64_t digest)
     return is_same || is_other;
 }
 
+/* Nodes that may die at once before too few fragments are left of those of a bitmap. */
+static uint32_t code_outlasts(struct fb_node *node, uint32_t index, uint32_t held)
+{
+    const struct code *code = &node_codes(node)[index];
+    uint32_t left = bits_count(held), deaths = 0;
+    FB_ASSERT((held & ~code_all(code)) == 0);
+    for (uint32_t i = 0; i < code->count; i++) {
+        if (fragment_bytes(&node->config, block_bytes(node, index), i) == 0)
+            held &= ~(1u << i); /* nowhere, so it cannot be lost */
+    }
+    while (held != 0 && left >= code->plan.data_count) {
+        uint32_t worst = 0;
+        for (uint32_t i = 0; i < code->count; i++) {
+            uint32_t own = 0;
+            for (uint32_t k = 0; k < code->count; k++)
+                own |= code->targets[k] == code->targets[i] ? held & 1u << k : 0;
+            worst = bits_count(own) > bits_count(worst) ? own : worst;
+        }
+        held &= ~worst;
+        left -= bits_count(worst);
+        deaths += left >= code->plan.data_count;
+    }
+    FB_ASSERT(deaths <= FB_FRAGMENTS_MAX);
+    return deaths;
+}
+
+/* Is what is held as safe as the level wants, or can it never be? write_quorum copies are a block
+ * that outlasts one death less. */
+static void code_answer(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct put *put = &node_puts(node)[index];
+    const struct code *code = &node_codes(node)[index];
+    uint32_t copies = (uint32_t)node->config.write_quorum, all = code_all(code);
+    FB_ASSERT(!put->is_answered);
+    if (put->level == FB_LEVEL_ORIGIN)
+        return;
+    bool is_enough = bits_count(code->held) >= code->plan.data_count + copies - 1;
+    bool is_all = code->held == all; /* fewer members than fragments: one may have several */
+    uint32_t held = is_enough || is_all ? 1 + code_outlasts(node, index, code->held) : 0;
+    if (put->level == FB_LEVEL_MEMORY || held >= copies)
+        put_reply(step, put, FB_OK, held > 0 ? held : 1);
+    else if (node->config.degraded && is_all)
+        put_reply(step, put, FB_OK, held);
+    else if (!node->config.degraded && 1 + code_outlasts(node, index, all) < copies)
+        put_reply(step, put, FB_DEGRADED, 0);
+}
+
 /* Has the quorum been reached, and have all? */
 static void code_settle(struct step *step, uint32_t index)
 {
@@ -243,12 +293,9 @@ static void code_settle(struct step *step, uint32_t index)
     struct put *put = &node_puts(node)[index];
     const struct code *code = &node_codes(node)[index];
     FB_ASSERT(put->is_coded);
-    uint32_t quorum = (uint32_t)(node->config.erasure_data + node->config.write_quorum - 1);
-    FB_ASSERT(quorum <= code->count);
-    if (put->level == FB_LEVEL_MEMORY)
-        quorum = 0;
-    if (!put->is_answered && put->level != FB_LEVEL_ORIGIN && bits_count(code->held) >= quorum)
-        put_reply(step, put, FB_OK);
+    FB_ASSERT(code->count > 0);
+    if (!put->is_answered)
+        code_answer(step, index);
     if (code->held == code_all(code) && code->state == CODE_READY && put->is_answered)
         put_end(node, index);
 }
@@ -332,7 +379,7 @@ void code_timer(struct step *step, uint32_t index)
     if (is_round)
         code->asked = 0;
     if (!put->is_answered && put->failures > node->config.retries_max)
-        put_reply(step, put, FB_TIMEOUT);
+        put_reply(step, put, FB_TIMEOUT, 0);
     uint64_t again_ns = put_pause_ns(node, put);
     if (is_stuck)
         again_ns = node->config.backoff_ns << (put->failures < 6 ? put->failures : 6);

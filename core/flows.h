@@ -122,6 +122,7 @@ uint64_t patience_ns(const struct fb_node *node, const struct attempt *attempt,
 void ask_send(struct step *step, uint32_t attempt, uint32_t peer, uint8_t flags);
 void ask_again(struct step *step, uint32_t attempt); /* does the peer still work on it? */
 void ask_learn(struct fb_node *node, const struct attempt *attempt);
+uint64_t ask_silence_ns(const struct fb_node *node); /* how long a peer may be silent */
 void ask_answer(struct step *step, const struct fb_message *message);
 void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_key key,
                 bool is_kept);
@@ -225,12 +226,11 @@ bool put_of_slot(struct fb_node *node, uint32_t slot);
 bool put_is_stuck(struct fb_node *node, uint32_t slot);
 bool put_lost(struct fb_node *node, uint32_t slot, uint32_t target);
 bool put_is_spread(struct fb_node *node, uint32_t slot);
-bool put_is_owner(const struct fb_node *node, struct fb_key key, uint32_t *rank);
 void put_view_changed(struct fb_node *node);
 void put_repair(struct fb_node *node);
 void put_check(struct fb_node *node);
 void put_end(struct fb_node *node, uint32_t put);
-void put_reply(struct step *step, struct put *put, enum fb_status status);
+void put_reply(struct step *step, struct put *put, enum fb_status status, uint32_t copies);
 /* Time to the next asking: longer once it is in vain, not to drown a holder that refuses. */
 uint64_t put_pause_ns(const struct fb_node *node, const struct put *put);
 

@@ -5,7 +5,7 @@
  *     get_request --hit--------------> get_reply --client reads--> get_release
  *         '------miss--> fill ... ---> get_reply
  *         '------no slots, no memory-> get_refuse BUSY (R9) */
-#include "flows.h"
+#include "standin.h"
 
 static uint64_t lease_make(uint32_t slot, uint32_t generation)
 {
@@ -183,6 +183,8 @@ void write_request(struct step *step, const struct fb_request *request)
         slot = FB_NONE;
     if (recover_is_running(node))
         get_refuse(step, request->request_id, FB_BUSY);
+    else if (!put_may_hold(node, request->level))
+        get_refuse(step, request->request_id, FB_DEGRADED);
     else if (slot == FB_NONE)
         request_fill(step, request, slot, &waiter);
     else if (node_entries(node)[slot].state == ENTRY_RESIDENT)

@@ -7,8 +7,9 @@
  *                 --level MEMORY--> DIRTY, HELD OK  <-------------------------'
  *                 --level DEVICE--> DIRTY, device write --done--> HELD OK
  * HELD goes to the writer, or to this node's own put without a message. A HOLD that comes again is
- * answered again. */
+ * answered again: BUSY, if the bytes are on their way; it says that this node lives. */
 #include "sane.h"
+#include "standin.h"
 
 void hold_answer(struct step *step, uint32_t writer, uint64_t id, enum fb_status status)
 {
@@ -75,7 +76,7 @@ static void hold_share(struct fb_node *node, uint32_t slot)
     FB_ASSERT(entry->flags & ENTRY_DIRTY);
     for (uint32_t rank = 0; node->view != NULL && rank < node->config.replicas; rank++) {
         uint32_t other = fb_view_owner(node->view, key, rank);
-        if (other == FB_NONE || other == node->config.node)
+        if (other == FB_NONE || other == node->config.node || suspect_is(node, other))
             continue;
         holder_add(entry, other);
         holder_ready(entry, other);
@@ -83,8 +84,8 @@ static void hold_share(struct fb_node *node, uint32_t slot)
     FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
 }
 
-/* Promises a resident block, or says why not. */
-static void hold_take(struct step *step, const struct waiter *waiter, uint32_t slot,
+/* Promises a resident block, or says why not. False: it will say so when a device write is over. */
+static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t slot,
                       const struct fb_block *block, const struct fragment *fragment)
 {
     struct fb_node *node = step->node;
@@ -93,19 +94,22 @@ static void hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     bool is_refused = fragment != NULL && !fragment_has_room(node, slot);
     if (waiter->hops == FB_LEVEL_VOLATILE) {
         hold_answer(step, waiter->peer, waiter->id, FB_OK);
-        return;
+        return true;
     }
     bool is_marked = !is_refused && dirty_mark(node, slot, block);
     if (is_marked)
         fragment_settle(node, node_entries(node)[slot].fill, fragment);
-    if (is_marked && fragment == NULL)
+    if (is_marked && fragment == NULL) {
+        standin_hold(node, node_entries(node)[slot].fill, waiter->instead);
         hold_share(node, slot);
+    }
     if (is_marked)
         status = hold_settle(step, slot, waiter->hops, waiter->peer, waiter->id);
     else
         node->stats.busy_answers++;
     if (status != FB_BUSY)
         hold_answer(step, waiter->peer, waiter->id, status);
+    return status != FB_BUSY;
 }
 
 /* The fill that pulled the writer's bytes is over. */
@@ -171,10 +175,16 @@ void hold_message(struct step *step, const struct fb_message *message)
                                   .next = FB_NONE,
                                   .peer = message->source,
                                   .kind = WAITER_HOLD,
-                                  .hops = message->hops};
+                                  .hops = message->hops,
+                                  .instead = message->key_count == 0 ? message->target : FB_NONE};
+    bool is_again = message->flags & FB_MESSAGE_FLAG_AGAIN;
     if (recover_is_running(node) && message->hops != FB_LEVEL_VOLATILE) {
         node->stats.busy_answers++;
         hold_answer(step, message->source, message->ask_id, FB_BUSY);
+        return;
+    }
+    if (message->hops == FB_LEVEL_DEVICE && node->device_entries_max == 0) {
+        hold_answer(step, message->source, message->ask_id, FB_INVALID); /* others have drives */
         return;
     }
     const struct fragment fragment = fragment_of_message(message);
@@ -185,11 +195,12 @@ void hold_message(struct step *step, const struct fb_message *message)
         return;
     }
     if (entry != NULL && entry->state == ENTRY_RESIDENT) {
-        if (entry->digest == message->digest || message->hops == FB_LEVEL_VOLATILE)
-            hold_take(step, &waiter, slot, &message->block,
-                      message->key_count > 0 ? &fragment : NULL);
-        else
+        if (entry->digest != message->digest && message->hops != FB_LEVEL_VOLATILE)
             hold_conflict(step, message, slot);
+        else if (!hold_take(step, &waiter, slot, &message->block,
+                            message->key_count > 0 ? &fragment : NULL) &&
+                 is_again)
+            hold_answer(step, message->source, message->ask_id, FB_BUSY);
         return;
     }
     uint32_t fill = FB_NONE;
@@ -203,6 +214,8 @@ void hold_message(struct step *step, const struct fb_message *message)
     fragment_arrives(node, fill, message);
     if (!fill_has_waiter(node, fill, message->source, message->ask_id))
         fill_add_waiter(node, fill, &waiter);
+    else if (is_again)
+        hold_answer(step, message->source, message->ask_id, FB_BUSY);
     if (entry == NULL)
         attempt_start(step, fill);
 }

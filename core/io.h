@@ -79,6 +79,7 @@ enum fb_status {
     FB_REFUSED,   /* the origin refuses, and says why in its own words: they are in the log */
     FB_TOO_LARGE, /* more than the origin holds in one object */
     FB_LOST,      /* of an object, and nowhere: neither at the origin nor with any member (R21) */
+    FB_DEGRADED,  /* fewer members than the level wants can hold it now, or answer */
     FB_STATUS_COUNT
 };
 
@@ -151,6 +152,8 @@ struct fb_reply {
     uint32_t match_count;  /* MATCH: keys in the prefix */
     uint32_t item;         /* GATHER: which range, from 0; FB_NONE: the request was refused */
     uint32_t is_old;       /* NAME_LOOK: the store is silent; it is as last heard of */
+    uint32_t copies;       /* WRITE: nodes that hold it: fewer than the level wants only with
+                             `degraded: allow`; as many, if the origin has it */
     uint64_t lease;        /* GET, GATHER: to be given back with RELEASE; PIN: with UNPIN */
     struct fb_span span;   /* GET, GATHER: the lent bytes */
     struct fb_meta record; /* LOOKUP, COMMIT, NAME_*: as it is in the store */
@@ -187,7 +190,8 @@ enum {
     FB_MESSAGE_FLAG_NOW = 8,      /* ASK: OFFER, REFER or DENY at once; do not let me wait */
     FB_MESSAGE_FLAG_FETCHED = 4,  /* OFFER: the lender had to fetch it from the origin first */
     FB_MESSAGE_FLAG_FINAL = 32,   /* DENY: the origin was asked as often as it may be (R17) */
-    FB_MESSAGE_FLAG_AGAIN = 16,   /* ASK: sent before, and I may be waiting with you already */
+    FB_MESSAGE_FLAG_AGAIN = 16,   /* ASK: sent before, and I may be waiting with you already;
+                                     HOLD: sent before: answer BUSY if it is on its way */
 };
 
 struct fb_message {
@@ -200,7 +204,8 @@ struct fb_message {
     uint64_t lend_id; /* OFFER and RETURN: the lender's loan; HOLD of a fragment: block's digest */
     uint64_t digest;  /* OFFER */
     uint32_t target;  /* REFER: node to ask; ASK: holder that was slow or silent, else FB_NONE;
-                           HOLD of a fragment: the block's size */
+                           HOLD of a fragment: the block's size; of a block: the owner that the
+                           receiver holds it for, else FB_NONE */
     uint32_t
         key_count; /* MATCH_ASK: keys; MATCH_TELL: how many are held; HOLD, DRAIN_ASK, FRAGMENT:
                            1 + which fragment, 0: the whole block; SOUGHT: bitmap of fragments */

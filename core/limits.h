@@ -12,6 +12,7 @@ enum {
     FB_STEP_OPS_MAX = 8,      /* R2; more work: deadline <= now and a TICK */
     FB_PARTITIONS = 65536,    /* of the key space, in a view */
     FB_RANKS_MAX = 3,         /* nodes a partition lists, in preference order */
+    FB_STANDINS_MAX = 8,      /* members that may hold a block for its owners; then DEGRADED */
     FB_ATTEMPTS_MAX = 2,      /* a fill's attempts at once: the first and its hedge */
     FB_HOLDERS_MAX = 8,       /* readers a lender remembers per block; oldest replaced */
     FB_SUSPECTS_MAX = 32,     /* peers whose failures a node remembers */

@@ -76,8 +76,8 @@ enum {
     FILL_PREFETCH = 8,  /* nobody has asked yet: it is worth keeping */
     FILL_FRAGMENT = 16, /* of put_source.peer and nobody else */
     FILL_MEND = 32,     /* made from fragments: put_source.offset is the mend */
-    FILL_FINAL = 128,   /* the origin's last word is heard (R17) */
     FILL_FETCH = 64,    /* from the origin, though a fragment is here; its digest is known */
+    FILL_FINAL = 128,   /* the origin's last word is heard (R17) */
 };
 
 struct fill {
@@ -168,7 +168,8 @@ struct waiter {
     uint32_t peer;
     uint8_t kind;
     uint8_t hops; /* PEER; WRITE and HOLD: the level */
-    uint8_t reserved[6];
+    uint8_t reserved[2];
+    uint32_t instead; /* HOLD: the owner that this node stands in for; FB_NONE: none */
 };
 
 struct lend {
@@ -202,7 +203,11 @@ struct put { /* a durable write being spread; slot FB_NONE: free */
     uint8_t level;
     uint8_t is_answered; /* or nobody asked: a repair */
     uint16_t failures;
-    uint16_t is_coded; /* its code has the targets */
+    uint8_t is_coded; /* its code has the targets */
+    uint8_t asks;     /* of a round's asking: 0: the round begins; see put.c */
+    uint8_t quiet;    /* bitmap of targets not heard of since they were asked */
+    uint8_t unable;   /* bitmap of targets that said they have no drive */
+    uint8_t tried;    /* bitmap of stand-ins that this round has passed by; see standin.c */
 };
 
 struct dirty { /* an undrained block; slot FB_NONE: free */
@@ -212,10 +217,14 @@ struct dirty { /* an undrained block; slot FB_NONE: free */
     uint32_t generation;
     uint32_t newer, older; /* drain order; free list in `newer` */
     uint32_t device_slot;  /* pinned there; FB_NONE: in memory alone */
+    uint32_t instead;      /* the owner that it is held for; FB_NONE: none; see standin.c */
     uint8_t is_storing;
-    uint8_t failures; /* of its stores, in a row */
-    uint8_t refusal;  /* enum fb_status of the last store, when the origin refused it (R17) */
-    uint8_t asks;     /* of its first rank, since that last answered */
+    uint8_t failures;  /* of its stores, in a row */
+    uint8_t refusal;   /* enum fb_status of the last store, when the origin refused it (R17) */
+    uint8_t asks;      /* of its first rank, since that last answered */
+    uint8_t is_seen;   /* a look of the drain has passed since it is held for `instead` */
+    uint8_t is_handed; /* a put is trying to hand it to `instead` */
+    uint8_t reserved[2];
 };
 
 struct match_run {

@@ -57,6 +57,7 @@ const char *fb_status_name(enum fb_status status)
         [FB_TOO_LARGE] = "too_large",
         [FB_REFUSED] = "refused",
         [FB_LOST] = "lost",
+        [FB_DEGRADED] = "degraded",
     };
     FB_ASSERT(status < FB_STATUS_COUNT);
     FB_ASSERT(names[status] != 0);

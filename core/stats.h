@@ -47,6 +47,9 @@
     X(writes, "1", "durable writes that were answered") \
     X(write_bytes, "B", "their bytes") \
     X(holds_sent, "1", "asks to other nodes to hold a block") \
+    X(standins, "1", "silent holders of a durable write that another member stood in for") \
+    X(handoffs, "1", "blocks held for an owner that were handed to it when it was there again") \
+    X(degraded, "1", "durable writes answered with fewer copies than their level wants") \
     X(repairs, "1", "undrained blocks spread again: members changed, or a holder forgot") \
     X(drains, "1", "stores to the origin") \
     X(drain_bytes, "B", "bytes stored at the origin, again after an error included") \

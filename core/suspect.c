@@ -12,6 +12,7 @@
  * one slot make each other forgotten, which costs a silence. */
 #include "key.h"
 #include "flows.h"
+#include "standin.h"
 
 enum { DOUBLINGS_MAX = 6 };
 
@@ -40,10 +41,13 @@ void suspect_clear(struct fb_node *node, uint32_t peer, bool is_late)
     FB_ASSERT(peer != node->config.node);
     if (suspect->peer != peer)
         return;
+    bool was_suspected = suspect_is(node, peer);
     if (!is_late)
         *suspect = (struct suspect){.peer = peer};
     else if (suspect->failures == 1 && suspect->until_ns > node->now_ns)
         suspect->until_ns = node->now_ns;
+    if (was_suspected && !suspect_is(node, peer))
+        standin_heard(node);
 }
 
 bool suspect_is(struct fb_node *node, uint32_t peer)

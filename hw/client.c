@@ -34,8 +34,11 @@ int client_status_code(uint32_t status)
         [FB_REFUSED] = -EIO,
         [FB_TOO_LARGE] = -EFBIG,
         [FB_LOST] = -EIO,
+        [FB_DEGRADED] = -ENETDOWN,
     };
-    return status < FB_STATUS_COUNT ? codes[status] : -EPROTO;
+    if (status == FB_OK)
+        return 0;
+    return status < FB_STATUS_COUNT && codes[status] != 0 ? codes[status] : -EPROTO;
 }
 
 static int request_send(struct forebay_client *client, struct fb_local_request *request,

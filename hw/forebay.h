@@ -104,7 +104,8 @@ int forebay_file_create(struct forebay_client *client, const char *name, enum fo
 
 /* Appends bytes; returns when they have been taken over, not when they are safe. Errors: of this
  * write or an earlier one: -EBUSY, -ENOSPC: no room though tried for long; -ETIMEDOUT: the level
- * could not be reached; -ECONNRESET: the daemon went. The file is then to be closed. */
+ * could not be reached; -ENETDOWN: degraded: fewer members than the level wants can hold it now;
+ * -ECONNRESET: the daemon went. The file is then to be closed. */
 int forebay_file_write(struct forebay_file *file, const void *bytes, uint64_t size);
 
 /* Waits until all that was written is as safe as the level says; a last part of a block stays

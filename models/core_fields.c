@@ -1,9 +1,9 @@
 /* The core's settings as files write them: the keys are the names of the core's own config table
  * without their unit suffix, since values carry units. Experiments and the daemon share them.
  *
- * What depends on the cluster: `replicas` is 2 unless it is written, or as many as there are members;
- * `write_quorum` is 2 unless it is written, or as many copies as there can be; `all` is all of them.
- * What is written is never lowered: more than can be is an error. */
+ * What depends on the cluster: `replicas` is 2 unless it is written, or as many as there are
+ * members; `write_quorum` is 2 unless it is written, or as many copies as there can be; `all` is
+ * all of them. What is written is never lowered: more than can be is an error. */
 #include "models/scenario_internal.h"
 
 #include "core/panic.h"

@@ -1,5 +1,5 @@
-/* The cache's settings of an experiment (core_fields.c), and what hardware and workload ask of them.
- * Shorthands in blocks: memory_blocks and device_blocks. */
+/* The cache's settings of an experiment (core_fields.c), and what hardware and workload ask of
+ * them. Shorthands in blocks: memory_blocks and device_blocks. */
 #include "models/scenario_internal.h"
 
 #include "models/units.h"
@@ -107,6 +107,13 @@ static uint64_t block_size_default(struct fb_loader *loader, struct fb_map *map)
     return bytes < 512 ? 512 : bytes;
 }
 
+/* Members of the cluster; 0: the workload says how many there are, and changes it. */
+static uint32_t member_count(const struct fb_scenario *scenario)
+{
+    bool is_placement = scenario->workload.kinds >> FB_WORKLOAD_PLACEMENT & 1u;
+    return is_placement ? 0 : scenario->nodes;
+}
+
 static void config_read(struct fb_loader *loader, struct fb_map *map,
                         char keys[FB_CORE_FIELDS_MAX][FB_NAME_MAX])
 {
@@ -120,7 +127,7 @@ static void config_read(struct fb_loader *loader, struct fb_map *map,
         fb_config_init(core);
     uint64_t kv_block_bytes = block_size_default(loader, map);
     core->block_size_bytes = kv_block_bytes;
-    fb_core_fields_load(map, core, loader->scenario->nodes, keys);
+    fb_core_fields_load(map, core, member_count(loader->scenario), keys);
     blocks_read(map, memory, core->block_size_bytes, &core->memory_size_bytes,
                 &core->memory_entries_max);
     blocks_read(map, device, core->block_size_bytes, &core->device_size_bytes,

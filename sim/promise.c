@@ -65,7 +65,7 @@ static const char *copies_text(enum fb_copies copies)
         [FB_COPIES_NONE] = "none",
         [FB_COPIES_ONE] = "1",
         [FB_COPIES_QUORUM] = "write_quorum",
-        [FB_COPIES_MEMBERS] = "as many as members",
+        [FB_COPIES_MEMBERS] = "refused; with `degraded: allow` as many as can",
     };
     return texts[copies];
 }
@@ -94,7 +94,7 @@ void fb_promise_print(FILE *stream)
         fprintf(stream, "| %s | %s | %s | %s |\n", levels[i].name, levels[i].help,
                 copies_text(levels[i].enough), copies_text(levels[i].few));
     for (uint32_t is_few = 0; is_few < 2; is_few++) {
-        fprintf(stream, "\n| %s |", is_few ? "fault, members fewer than write_quorum" : "fault");
+        fprintf(stream, "\n| %s |", is_few ? "fault, fewer than write_quorum allowed" : "fault");
         for (uint32_t i = 0; i < FB_LEVEL_COUNT; i++)
             fprintf(stream, " %s |", levels[i].name);
         fprintf(stream, "\n|---|---|---|---|---|---|\n");

@@ -85,21 +85,24 @@ static uint32_t ranks_of(const struct swarm *swarm, uint32_t node, struct fb_key
     return count;
 }
 
-/* Nodes that must have it before a write of this level is answered by this node. */
-uint32_t swarm_promised(const struct swarm *swarm, uint32_t node, struct fb_key key, uint32_t level)
+/* Nodes that must have it before a write of this level is answered by this node; told: what the
+ * answer says. Fewer members are no excuse, but where the config allows it and the answer tells. */
+uint32_t swarm_promised(const struct swarm *swarm, uint32_t level, uint32_t told)
 {
-    bool is_rank;
-    uint32_t members = ranks_of(swarm, node, key, &is_rank);
-    return fb_promise_copies((enum fb_level)level, (uint32_t)swarm->plan->config.write_quorum,
-                             members);
+    const struct fb_config *config = &swarm->plan->config;
+    uint32_t quorum = (uint32_t)config->write_quorum;
+    FB_ASSERT(quorum > 0);
+    uint32_t members = config->degraded && told < quorum ? told : quorum;
+    return fb_promise_copies((enum fb_level)level, quorum, members);
 }
 
 /* A node of no rank is only the first holder: it may let go when enough others have it. */
 static void copy_relieve(struct swarm *swarm, struct swarm_durable *durable, uint32_t node)
 {
     bool is_rank;
-    (void)ranks_of(swarm, node, durable->block.key, &is_rank);
-    uint32_t promised = swarm_promised(swarm, node, durable->block.key, FB_LEVEL_REPLICATED);
+    uint32_t members = ranks_of(swarm, node, durable->block.key, &is_rank);
+    uint32_t promised =
+        fb_promise_copies(FB_LEVEL_REPLICATED, (uint32_t)swarm->plan->config.write_quorum, members);
     uint32_t told = (uint32_t)__builtin_popcount(durable->told[node] & ~(1u << node));
     if (is_rank || swarm_is_coded(swarm, node) || told < promised)
         return;
@@ -176,17 +179,16 @@ void swarm_copy_heard(struct swarm *swarm, uint32_t node, const struct fb_messag
     copy_relieve(swarm, durable, node);
 }
 
-/* The writer's own copy, when its client is answered. Nodes that have it: the ranks among them. */
+/* The writer's own copy, when its client is answered. Nodes that have it: those that said so, and
+ * the writer, if it is of a rank, or stands in for one: others do not have it in its place. */
 uint32_t swarm_copy_acked(struct swarm *swarm, struct swarm_durable *durable, uint32_t node)
 {
-    bool is_rank;
-    (void)ranks_of(swarm, node, durable->block.key, &is_rank);
     uint32_t bit = 1u << node, others = (durable->in_memory | durable->told[node]) & ~bit;
     bool is_here = swarm_memory_has(swarm, node, durable);
     if (is_here)
         durable->in_memory |= bit;
     copy_relieve(swarm, durable, node);
-    return (uint32_t)__builtin_popcount(others) + (is_here && is_rank);
+    return (uint32_t)__builtin_popcount(others) + ((durable->in_memory & bit) != 0);
 }
 
 /* A write to a drive is done; its header was kept. */
@@ -329,7 +331,9 @@ void swarm_check_copies(struct swarm *swarm)
     for (uint32_t i = 0; i < SWARM_DURABLES_MAX; i++) {
         const struct swarm_durable *durable = &swarm->durables[i];
         uint32_t holders = (durable->in_memory | durable->on_drive) & swarm->view_mask;
-        if (!durable->is_acked || durable->is_stored || durable->is_forgotten || holders == 0)
+        bool is_young = durable->acked_ns + swarm->plan->repair_ns / 2 > swarm->now_ns;
+        if (!durable->is_acked || durable->is_stored || durable->is_forgotten || holders == 0 ||
+            is_young) /* it is being spread for the first time */
             continue;
         uint32_t members = 0;
         for (uint32_t rank = 0; rank < config->replicas; rank++)

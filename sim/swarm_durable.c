@@ -146,6 +146,7 @@ void swarm_acked(struct swarm *swarm, const struct swarm_request *request)
     struct swarm_durable *durable = swarm_durable_find(swarm, &request->block);
     FB_ASSERT(durable != NULL);
     durable->is_acked = true;
+    durable->acked_ns = swarm->now_ns;
     durable->is_torn = false;
     uint32_t copies = swarm_copy_acked(swarm, durable, node);
     if (durable->is_stored)
@@ -156,7 +157,7 @@ void swarm_acked(struct swarm *swarm, const struct swarm_request *request)
                 swarm_index(swarm, request));
     if (level == FB_LEVEL_MEMORY || durable->is_forgotten || swarm_is_coded(swarm, node))
         return;
-    uint32_t promised = swarm_promised(swarm, node, durable->block.key, level);
+    uint32_t promised = swarm_promised(swarm, level, request->copies);
     swarm_judge(swarm, FB_SWARM_CHECK_level_holds, copies >= promised,
                 "write %u of level %u is answered with %u nodes that have it, not %u",
                 swarm_index(swarm, request), level, copies, promised);

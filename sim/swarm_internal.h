@@ -142,6 +142,7 @@ struct swarm_request {
     uint64_t content;
     uint32_t state; /* enum swarm_request_state */
     uint32_t tries;
+    uint32_t copies; /* that a write was answered with */
     uint32_t life;   /* of the node when it was sent */
     uint32_t status; /* of the last reply */
     uint64_t lease;
@@ -156,6 +157,7 @@ struct swarm_request {
 
 /* A block of a durable write; size 0: nobody named it yet. See swarm_durable.c, swarm_copies.c. */
 struct swarm_durable {
+    uint64_t acked_ns; /* for the last time */
     struct fb_block block;
     uint64_t contents[SWARM_VARIANTS];
     uint64_t stored;                        /* content at the origin */

@@ -24,8 +24,7 @@ bool swarm_memory_has(const struct swarm *swarm, uint32_t node,
 bool swarm_drive_has(const struct swarm *swarm, uint32_t node, const struct swarm_durable *durable);
 bool swarm_is_coded(const struct swarm *swarm, uint32_t node);
 bool swarm_has_copy(const struct swarm *swarm, const struct swarm_durable *durable);
-uint32_t swarm_promised(const struct swarm *swarm, uint32_t node, struct fb_key key,
-                        uint32_t level);
+uint32_t swarm_promised(const struct swarm *swarm, uint32_t level, uint32_t told);
 void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
                      const struct fb_message *held);
 void swarm_copy_heard(struct swarm *swarm, uint32_t node, const struct fb_message *message);

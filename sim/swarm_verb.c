@@ -289,6 +289,7 @@ static void judge_write(struct swarm *swarm, struct swarm_request *request,
     swarm_judge(swarm, FB_SWARM_CHECK_sane_reply,
                 reply->status < FB_STATUS_COUNT && reply->status != FB_ABSENT,
                 "write %u is answered with status %u", swarm_index(swarm, request), reply->status);
+    request->copies = reply->copies;
     if (reply->status == FB_OK)
         swarm_acked(swarm, request);
 }

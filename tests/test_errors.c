@@ -131,7 +131,9 @@ static void get_when_the_drive_is_full_is_served_all_the_same(void **state)
 static void write_when_a_holder_dies_before_the_ack_is_acked_by_the_next_view(void **state)
 {
     (void)state;
-    const struct fb_config config = write_config();
+    struct fb_config config = write_config();
+    config.hedge_ns = 50000000; /* nobody is taken for silent before the view tells */
+    config.hold_ns = 200000000;
     struct script *script = script_open(4, &config, 9);
     struct fb_block block = script_block(SCRIPT_WRITTEN + 1, 6, FLOW_BLOCK_BYTES, 1);
     uint32_t dead = script_owner(script, &block, 1);

@@ -168,6 +168,40 @@ static void golden_holder_dies_and_is_replaced(void **state)
     script_close(script);
 }
 
+static struct script_fault origin_is_away(struct script *script, uint32_t node,
+                                          const struct fb_op *op)
+{
+    (void)node;
+    bool is_away = op->kind == FB_OP_STORE && script_now_ns(script) < 900 * (uint64_t)MS;
+    return (struct script_fault){.status = is_away ? FB_IO : FB_OK};
+}
+
+/* No view tells of the death: another holds the block for the silent owner, and hands it over when
+ * that is back. */
+static void golden_standin_takes_over_and_hands_off(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.replicas = 2;
+    config.hold_ns = 20 * MS;
+    config.drain_check_ns = 100 * MS;
+    config.suspect_ns = 50 * MS;
+    config.backoff_ns = 50 * MS;
+    struct script *script = script_open(4, &config, 1);
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 3, FLOW_BLOCK_BYTES, 1);
+    uint32_t dead = script_owner(script, &block, 0);
+    script_set_fault(script, origin_is_away, NULL);
+    script_run(script, MS);
+    script_kill(script, dead);
+    script_write(script, 2 * MS, script_owner(script, &block, 1), 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 100 * MS);
+    script_restart(script, 300 * MS, dead, false);
+    script_run(script, FB_NEVER_NS - 1);
+    expect_golden(script, "standin_takes_over_and_hands_off");
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    script_close(script);
+}
+
 /* Parts of blocks in one list: answered in its order, each under a lease of its own. */
 static void golden_gather_in_order(void **state)
 {
@@ -241,6 +275,8 @@ static void golden_drive_is_found_again(void **state)
     struct fb_config config = flow_config();
     config.device_size_bytes = 16 * FLOW_BLOCK_BYTES;
     config.device_writes_max = 4;
+    config.replicas = 1;
+    config.write_quorum = 1;
     config.drain_delay_ns = 20 * MS;
     struct script *script = script_open(1, &config, 1);
     const struct fb_block read = script_block(9, 0, FLOW_BLOCK_BYTES, 1);
@@ -302,6 +338,7 @@ int main(void)
         cmocka_unit_test(golden_match_then_read),
         cmocka_unit_test(golden_write_and_drain),
         cmocka_unit_test(golden_holder_dies_and_is_replaced),
+        cmocka_unit_test(golden_standin_takes_over_and_hands_off),
         cmocka_unit_test(golden_gather_in_order),
         cmocka_unit_test(golden_commit_and_look_up),
         cmocka_unit_test(golden_fragments_are_mended),

@@ -78,8 +78,8 @@ static void load_mistakes_give_their_lines(void **state)
     assert_fault("policy: lru", "device_size: 1 GiB", "device.path is missing");
 }
 
-/* Copies: those of a list that is shorter than the default are fewer, and nothing that is written is
- * lowered. */
+/* Copies: those of a list that is shorter than the default are fewer, and nothing that is written
+ * is lowered. */
 static void load_copies_that_cannot_be_refuses(void **state)
 {
     (void)state;

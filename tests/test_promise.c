@@ -88,6 +88,7 @@ static void expect_copies(uint32_t level, uint32_t quorum, uint32_t members)
     config.device_size_bytes = 8 * FLOW_BLOCK_BYTES;
     config.replicas = quorum;
     config.write_quorum = quorum;
+    config.degraded = members < quorum;
     config.hold_ns = 2 * MS;
     config.puts_max = 4;
     config.dirty_max = 8;

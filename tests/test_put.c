@@ -316,6 +316,8 @@ static void write_when_undrained_blocks_fill_the_pool_is_busy(void **state)
     (void)state;
     struct failing failing = {FB_OP_STORE, FB_IO, UINT32_MAX};
     struct fb_config config = put_config();
+    config.replicas = 1;
+    config.write_quorum = 1;
     struct script *script = script_open(1, &config, 9);
     script_set_fault(script, fail_ops, &failing);
     for (uint64_t i = 0; i < 10; i++) {
@@ -369,6 +371,7 @@ static void drain_yields_to_reads_but_goes_on(void **state)
     config.drain_yield_fills = 1;
     config.drains_max = 4;
     config.write_quorum = 1;
+    config.replicas = 1;
     config.puts_max = 8;
     config.dirty_max = 16;
     struct script *script = script_open(1, &config, 1);

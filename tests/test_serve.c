@@ -204,6 +204,7 @@ static void serve_when_lent_memory_is_reused_the_digest_catches_it(void **state)
     struct fb_config config = flow_config();
     config.use_peers = 1;
     config.replicas = 1;
+    config.write_quorum = 1;
     config.wait_ns = (uint64_t)2000 * MS; /* patience: no hedge before the slow pull ends */
     struct script *script = script_open(2, &config, 1);
     uint32_t pulls = 0;

@@ -53,9 +53,11 @@ struct local_slot {
     uint32_t generation;
     uint32_t next; /* free list */
     uint32_t is_used;
+    uint32_t level; /* WRITE: enum fb_level */
+    uint32_t unused;
     uint32_t size;     /* WRITE: of the block */
     uint64_t index;    /* GET, WRITE: of the block in its object; PIN: of its record */
-    struct fb_key key; /* GET: the block's */
+    struct fb_key key; /* the block's */
     uint64_t since_ns; /* GET: the core saw it then; 0: in the step that answers it */
 };
 

@@ -214,8 +214,10 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
         commit_again(request);
         return;
     }
+    /* Level REPLICATED or DEVICE that was answered with fewer copies is shown as what holds. */
+    bool is_less = object->is_degraded && request->level != FB_LEVEL_ORIGIN;
     const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
-                                        .level = request->level,
+                                        .level = is_less ? FB_LEVEL_MEMORY : request->level,
                                         .node = loop->settings->node,
                                         .block_size_bytes = loop->settings->core.block_size_bytes,
                                         .version = object->version,

@@ -127,6 +127,26 @@ static uint32_t status_of(struct fb_loop *loop, const struct local_slot *slot,
     return is_removed ? (uint32_t)FB_ABSENT : reply->status;
 }
 
+/* Is a write less safe than its level says? Then the name must not say more than is true, and the
+ * operator hears of it: once an object. */
+static void level_note(struct fb_loop *loop, const struct local_slot *slot,
+                       const struct fb_reply *reply)
+{
+    bool wants = slot->level == FB_LEVEL_REPLICATED || slot->level == FB_LEVEL_DEVICE;
+    uint64_t quorum = loop->settings->core.write_quorum;
+    bool is_lowered = reply->status == FB_OK && wants && reply->copies < quorum;
+    struct fb_object *object = fb_objects_find(&loop->objects, slot->key.low);
+    if ((!is_lowered && reply->status != FB_DEGRADED) || object == NULL)
+        return;
+    object->is_degraded = object->is_degraded || is_lowered;
+    if (object->is_degraded_told)
+        return;
+    object->is_degraded_told = true;
+    fb_log(FB_LOG_WARNING, "degraded", "name=\"%.*s\" copies=%u write_quorum=%llu answer=%s",
+           (int)object->name_length, object->name, reply->copies, (unsigned long long)quorum,
+           is_lowered ? "allowed" : "refused");
+}
+
 void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
 {
     struct local_session *session = &loop->local.sessions[reply->request_id >> SESSION_SHIFT];
@@ -150,6 +170,8 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
     bool is_written = slot->kind == FB_RING_WRITE && reply->status == FB_OK;
     if (is_written && !local_write_note(session, slot->key.low, slot->index, slot->size))
         answer.status = FB_FULL;
+    if (slot->kind == FB_RING_WRITE)
+        level_note(session->loop, slot, reply);
     slot->is_used = 0;
     slot->generation++;
     slot->next = session->slot_free;
@@ -290,6 +312,7 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
     slot->key = block.key;
     slot->index = from->kind == FB_RING_PIN ? batch->pin : from->index;
     slot->size = block.size;
+    slot->level = from->level;
     slot->since_ns = 0;
     if (is_copy)
         event->request.span = (struct fb_span){

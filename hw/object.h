@@ -35,6 +35,8 @@ struct fb_object {
     bool is_written;               /* by one of them: not committed yet */
     bool is_committed;             /* by this node: its name's record says so */
     bool is_cached;                /* committed; the origin may not show it yet (see names.h) */
+    bool is_degraded;              /* a block of it has fewer copies than its writer asked for */
+    bool is_degraded_told;         /* in the log */
     bool is_written_here;          /* a block of it was owed by this node once: ask whether it is */
     /* Of one that is being written: the record of its name when that began. */
     uint64_t record_version, replaced_version;

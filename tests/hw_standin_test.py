@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""A write needs its copies, not these very members: one of four daemons is killed or stopped for
+good, the list of members stays as it is, and the others write and read as before. What too few
+members can hold is refused by its name, or answered aloud where the config allows it.
+
+usage: hw_standin_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+import unittest
+
+import hw_test
+from hw_test import Case, Daemon, free_ports, program, run
+
+PUTS = 12
+PATIENCE_S = 4  # of a put on a machine that is busy elsewhere; alone it takes a tenth
+
+
+class Cluster(Case):
+    def start_all(self, count, core):
+        members = "".join("  - {id: %d, address: \"127.0.0.1:%d\"}\n" % pair
+                          for pair in enumerate(free_ports(count)))
+        text = hw_test.CONFIG.format(folder=self.folder).replace("core: {", "core: {" + core)
+        text = text.replace("memory_size: 4 MiB", "memory_size: 16 MiB") + "members:\n" + members
+        self.config = self.write("cluster.yaml", text.encode())
+        return [self.start(node) for node in range(count)]
+
+    def start(self, node):
+        return Daemon(self, self.config, "node=%d" % node,
+                      "client.socket=" + self.path("socket%d" % node), name="node%d" % node)
+
+    def put(self, daemon, name, level="replicated"):
+        content = random.Random(name).randbytes(1 << 20)
+        path = self.write("content", content)
+        began = time.monotonic()
+        ended = daemon.forebay("put", "--level", level, path, name)
+        return ended, time.monotonic() - began, content
+
+
+class Writing(Cluster):
+    def writes_without(self, lame):
+        daemons = self.start_all(4, "")
+        lame(daemons[3])
+        written = {}
+        for number in range(PUTS):
+            name = "put%d" % number
+            ended, took_s, written[name] = self.put(daemons[number % 3], name)
+            self.assertEqual(ended.returncode, 0, ended.stderr)
+            self.assertLess(took_s, PATIENCE_S)
+        for number, (name, content) in enumerate(written.items()):
+            got = daemons[(number + 1) % 3].forebay("get", name)
+            self.assertEqual(got.returncode, 0, got.stderr)
+            self.assertEqual(got.stdout, content)
+        stood = sum(int(daemon.status()["standins"]) for daemon in daemons[:3])
+        self.assertGreater(stood, 0)
+
+    def test_one_of_four_killed_others_write(self):
+        self.writes_without(lambda daemon: daemon.kill())
+
+    def test_one_of_four_stopped_others_write(self):
+        def stop(daemon):
+            daemon.process.send_signal(signal.SIGSTOP)
+            self.addCleanup(daemon.process.send_signal, signal.SIGCONT)
+        self.writes_without(stop)
+
+
+class Promise(Cluster):
+    def test_too_few_members_is_degraded(self):
+        daemons = self.start_all(2, "hold: 200 ms, retries_max: 2, drain_delay: 30 s, ")
+        daemons[1].kill()
+        ended, _, _ = self.put(daemons[0], "refused")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"degraded", ended.stderr)
+        self.assertIn("event=degraded", daemons[0].log())
+        self.assertIn("answer=refused", daemons[0].log())
+        self.assertEqual(daemons[0].status()["degraded"], "0")
+        daemons[0].kill()  # it would wait for its drain
+
+    def test_too_few_members_where_allowed_is_said_aloud(self):
+        daemons = self.start_all(2, "hold: 200 ms, drain_delay: 1 s, degraded: allow, ")
+        daemons[1].kill()
+        ended, _, content = self.put(daemons[0], "allowed")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual(daemons[0].forebay("get", "allowed").stdout, content)
+        self.assertGreater(int(daemons[0].status()["degraded"]), 0)
+        self.assertIn("answer=allowed", daemons[0].log())
+
+    def test_copies_that_cannot_be_are_refused_at_the_start(self):
+        cases = (("core.replicas=2", "1 members"), ("core.write_quorum=2", "never more than 1"),
+                 ("core.place_local=true", None), ("core.degraded=perhaps", "refuse, allow"))
+        for assignment, text in cases:
+            ended = run(program("forebayd"), "--config", self.config, "--check",
+                        "--set", assignment)
+            self.assertEqual(ended.returncode, 2 if text else 0, ended.stderr)
+            self.assertIn(text or "", ended.stderr.decode())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if not hw_test.has_io_uring():
+        print("hw_standin_test: skipped: no io_uring here")
+        sys.exit(77)
+    unittest.main(verbosity=1)

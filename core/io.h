@@ -152,8 +152,7 @@ struct fb_reply {
     uint32_t match_count;  /* MATCH: keys in the prefix */
     uint32_t item;         /* GATHER: which range, from 0; FB_NONE: the request was refused */
     uint32_t is_old;       /* NAME_LOOK: the store is silent; it is as last heard of */
-    uint32_t copies;       /* WRITE: nodes that hold it: fewer than the level wants only with
-                             `degraded: allow`; as many, if the origin has it */
+    uint32_t copies;       /* WRITE: nodes that hold it; as many as wanted: the origin may, too */
     uint64_t lease;        /* GET, GATHER: to be given back with RELEASE; PIN: with UNPIN */
     struct fb_span span;   /* GET, GATHER: the lent bytes */
     struct fb_meta record; /* LOOKUP, COMMIT, NAME_*: as it is in the store */
@@ -190,8 +189,7 @@ enum {
     FB_MESSAGE_FLAG_NOW = 8,      /* ASK: OFFER, REFER or DENY at once; do not let me wait */
     FB_MESSAGE_FLAG_FETCHED = 4,  /* OFFER: the lender had to fetch it from the origin first */
     FB_MESSAGE_FLAG_FINAL = 32,   /* DENY: the origin was asked as often as it may be (R17) */
-    FB_MESSAGE_FLAG_AGAIN = 16,   /* ASK: sent before, and I may be waiting with you already;
-                                     HOLD: sent before: answer BUSY if it is on its way */
+    FB_MESSAGE_FLAG_AGAIN = 16,   /* ASK, HOLD: sent before: WAIT or BUSY: it is on its way */
 };
 
 struct fb_message {
@@ -204,11 +202,10 @@ struct fb_message {
     uint64_t lend_id; /* OFFER and RETURN: the lender's loan; HOLD of a fragment: block's digest */
     uint64_t digest;  /* OFFER */
     uint32_t target;  /* REFER: node to ask; ASK: holder that was slow or silent, else FB_NONE;
-                           HOLD of a fragment: the block's size; of a block: the owner that the
-                           receiver holds it for, else FB_NONE */
-    uint32_t
-        key_count; /* MATCH_ASK: keys; MATCH_TELL: how many are held; HOLD, DRAIN_ASK, FRAGMENT:
-                           1 + which fragment, 0: the whole block; SOUGHT: bitmap of fragments */
+                           HOLD of a fragment: the block's size; else for whom it is held */
+    /* MATCH_ASK: keys; MATCH_TELL: how many are held; HOLD, DRAIN_ASK, FRAGMENT: 1 + which one, or
+     * 0: the whole block; SOUGHT: bitmap of fragments */
+    uint32_t key_count;
     struct fb_block block;
     struct fb_span span;       /* OFFER */
     const struct fb_key *keys; /* MATCH_ASK: borrowed, see R12 */
@@ -224,10 +221,8 @@ enum fb_event_kind {
 
 struct fb_done {
     uint64_t op_id;
-    uint32_t status;   /* enum fb_status */
-    uint32_t is_final; /* FETCH that failed: see R17 */
-    uint64_t digest;   /* DIGEST: of the span's bytes */
-    uint64_t next;     /* SCAN: cursor of what comes after the header */
+    uint32_t status, is_final; /* enum fb_status; FETCH that failed: see R17 */
+    uint64_t digest, next;     /* DIGEST: of the span's bytes; SCAN: cursor of the next header */
     union {
         struct fb_meta record;   /* META_GET, META_PUT */
         struct fb_header header; /* SCAN */

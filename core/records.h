@@ -164,8 +164,7 @@ enum {
 struct waiter {
     uint64_t id; /* request id or the peer's ask id */
     uint64_t since_ns;
-    uint32_t next;
-    uint32_t peer;
+    uint32_t next, peer;
     uint8_t kind;
     uint8_t hops; /* PEER; WRITE and HOLD: the level */
     uint8_t reserved[2];
@@ -194,8 +193,7 @@ struct device_write {
 struct put { /* a durable write being spread; slot FB_NONE: free */
     uint64_t request_id;
     uint64_t since_ns;
-    uint32_t generation;
-    uint32_t slot;
+    uint32_t generation, slot;
     uint32_t next; /* free list */
     uint32_t targets[FB_RANKS_MAX];
     uint8_t target_count;
@@ -203,27 +201,24 @@ struct put { /* a durable write being spread; slot FB_NONE: free */
     uint8_t level;
     uint8_t is_answered; /* or nobody asked: a repair */
     uint16_t failures;
-    uint8_t is_coded; /* its code has the targets */
-    uint8_t asks;     /* of a round's asking: 0: the round begins; see put.c */
-    uint8_t quiet;    /* bitmap of targets not heard of since they were asked */
-    uint8_t unable;   /* bitmap of targets that said they have no drive */
-    uint8_t tried;    /* bitmap of stand-ins that this round has passed by; see standin.c */
+    uint8_t is_coded;      /* its code has the targets */
+    uint8_t asks;          /* of a round's asking: 0: the round begins; see put.c */
+    uint8_t quiet, unable; /* bitmaps of targets: not heard of since asked; without a drive */
+    uint8_t tried;         /* bitmap of stand-ins that this round has passed by; see standin.c */
 };
 
 struct dirty { /* an undrained block; slot FB_NONE: free */
     uint64_t object, offset;
     uint64_t retry_ns; /* its store failed: not before that */
     uint32_t slot;
-    uint32_t generation;
-    uint32_t newer, older; /* drain order; free list in `newer` */
-    uint32_t device_slot;  /* pinned there; FB_NONE: in memory alone */
-    uint32_t instead;      /* the owner that it is held for; FB_NONE: none; see standin.c */
+    uint32_t generation, newer, older; /* drain order; free list in `newer` */
+    uint32_t device_slot;              /* pinned there; FB_NONE: in memory alone */
+    uint32_t instead; /* the owner that it is held for; FB_NONE: none; see standin.c */
     uint8_t is_storing;
-    uint8_t failures;  /* of its stores, in a row */
-    uint8_t refusal;   /* enum fb_status of the last store, when the origin refused it (R17) */
-    uint8_t asks;      /* of its first rank, since that last answered */
-    uint8_t is_seen;   /* a look of the drain has passed since it is held for `instead` */
-    uint8_t is_handed; /* a put is trying to hand it to `instead` */
+    uint8_t failures; /* of its stores, in a row */
+    uint8_t refusal;  /* enum fb_status of the last store, when the origin refused it (R17) */
+    uint8_t asks;     /* of its first rank, since that last answered */
+    uint8_t is_seen, is_handed; /* by the drain; in a put to `instead`: see standin.c */
     uint8_t reserved[2];
 };
 

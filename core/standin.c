@@ -18,8 +18,8 @@
  *
  * Those who may stand in are a sequence that the view and the key give, the same for all, whoever
  * is silent: the first owners of keys derived from the block's, then any members. A reader that
- * finds a block neither at its owners nor at the origin asks all members (search.c). A stand-in is of
- * a failure domain that no other target has, where the sequence has one.
+ * finds a block neither at its owners nor at the origin asks all members (search.c). A stand-in is
+ * of a failure domain that no other target has, where the sequence has one.
  *
  * Does not: stand in for the holders of fragments, of which a code has more than it needs. */
 #include "standin.h"

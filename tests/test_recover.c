@@ -17,9 +17,7 @@ static struct fb_config recover_config(void)
     struct fb_config config = flow_config();
     config.device_size_bytes = (uint64_t)DRIVE_BLOCKS * FLOW_BLOCK_BYTES;
     config.device_writes_max = 8;
-    config.puts_max = 4;
-    config.dirty_max = 8;
-    config.drains_max = 2;
+    config.puts_max = 4, config.dirty_max = 8, config.drains_max = 2;
     config.hold_ns = 2 * MS;
     config.drain_delay_ns = 50000;
     config.drain_check_ns = 5 * MS;

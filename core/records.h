@@ -96,6 +96,7 @@ struct fill {
     uint8_t first_is_answered; /* later waiters are COALESCED */
     uint8_t is_listed;         /* in the work list */
     uint8_t searches;          /* of all members, in vain */
+    uint8_t is_unsure;         /* one who may have it has not said so */
     uint32_t source;           /* node the bytes came from */
     uint64_t digest;           /* HOLD */
     uint32_t avoid;            /* holder to complain of in the next ask; FB_NONE: none */

@@ -20,7 +20,9 @@
 enum { RECOVER_SCANNING = 1, RECOVER_PAUSED, RECOVER_ENDING };
 
 /* The records that it waits for are freed by a drain, which may take as long as the origin. What
- * was not had in one round is looked for in so many more. */
+ * was not had in one round is looked for in so many more, also while a peer that may have it is
+ * silent or begins itself: two that began would wait for each other for ever, and nobody can write
+ * to a node that begins. A peer that has it keeps it. */
 enum { PAUSES_MAX = 9, ROUNDS_MAX = 3 };
 
 static void recover_scan(struct step *step)
@@ -131,7 +133,7 @@ void recover_filled(struct fb_node *node, const struct fill *fill)
     if (fill->state == FILL_ANSWERING)
         recover_hold(node, fill->slot, &fill->block);
     else
-        recover_miss(node, fill->status == FB_BUSY);
+        recover_miss(node, fill->status == FB_BUSY && !fill->is_unsure);
     recover_settle(node);
 }
 

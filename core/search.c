@@ -129,6 +129,7 @@ static void search_end(struct step *step, uint32_t index)
         return;
     }
     if (attempt->is_unsure || search_is_coded(node, attempt, fill->block.size)) {
+        fill->is_unsure = 1;
         attempt_fail(step, index, FB_BUSY);
         return;
     }

@@ -382,6 +382,48 @@ static void damaged_promise_is_mended_or_counted(void **state)
     }
 }
 
+static struct script_fault garbled_everywhere(struct script *script, uint32_t node,
+                                              const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    return (struct script_fault){.status = FB_OK, .is_garbled = op->kind == FB_OP_READ};
+}
+
+/* Each looks for what it lost with the other, which begins itself and cannot say: both end, so that
+ * durable writes are taken again. */
+static void nodes_that_begin_together_do_not_wait_for_each_other(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 6 };
+    const struct fb_config config = lone_config();
+    struct script *script = script_open(2, &config, 1);
+    bool is_closed = true;
+    script_set_fault(script, closed_origin, &is_closed);
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        const struct fb_block block = script_block(SCRIPT_WRITTEN, i, FLOW_BLOCK_BYTES, 1);
+        script_write(script, 1000 + i, 0, 1 + i, &block, FB_LEVEL_DEVICE);
+    }
+    script_run(script, 20 * MS);
+    uint64_t losses = 0, acked = 0;
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        acked += script_reply(script, 1 + i)->status == FB_OK;
+    for (uint32_t node = 0; node < 2; node++)
+        script_kill(script, node);
+    for (uint32_t node = 0; node < 2; node++)
+        script_restart(script, 30 * MS, node, true);
+    script_set_fault(script, garbled_everywhere, NULL);
+    script_run(script, FB_NEVER_NS - 1);
+    for (uint32_t node = 0; node < 2; node++) {
+        assert_true(stats_of(script, node)->recover_losses > 0); /* each had some */
+        losses += stats_of(script, node)->recover_losses;
+        assert_false(fb_node_is_recovering(script_node(script, node)));
+        assert_true(fb_node_is_idle(script_node(script, node)));
+    }
+    assert_int_equal(losses, acked);
+    script_close(script);
+}
+
 /* Context: scans that go well, then how many fail. */
 static struct script_fault failing_scan(struct script *script, uint32_t node,
                                         const struct fb_op *op)
@@ -590,6 +632,7 @@ int main(void)
         cmocka_unit_test(block_drained_while_it_is_written_is_not_owed),
         cmocka_unit_test(scan_that_is_put_off_is_asked_for_again),
         cmocka_unit_test(damaged_promise_is_mended_or_counted),
+        cmocka_unit_test(nodes_that_begin_together_do_not_wait_for_each_other),
         cmocka_unit_test(drive_that_fails_in_the_scan_gives_what_was_found),
         cmocka_unit_test(owed_block_whose_read_fails_is_read_again),
         cmocka_unit_test(what_is_found_again_is_spread_again),

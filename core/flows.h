@@ -2,6 +2,7 @@
 #ifndef FB_CORE_FLOWS_H
 #define FB_CORE_FLOWS_H
 
+#include "bits.h"
 #include "state.h"
 
 /* What a step has written so far. */
@@ -25,14 +26,6 @@ static inline struct fb_op *step_op(struct step *step, enum fb_op_kind kind)
     op->target = FB_NONE;
     op->op_id = 0;
     return op;
-}
-
-static inline uint32_t bits_count(uint32_t bits)
-{
-    uint32_t count = 0;
-    for (; bits != 0; bits &= bits - 1)
-        count++;
-    return count;
 }
 
 /* Most ops that one timer or one waiter may cause; the tick stops when less room is left. */

@@ -342,7 +342,7 @@ static void put_ask(struct step *step, uint32_t index, uint32_t places, uint8_t 
         if (!(places >> i & 1u) || put->targets[i] != node->config.node)
             continue;
         put_hold_here(step, index, i);
-        if (!(put->unable >> i & 1u) || !standin_take(node, put, i))
+        if (!(bits_has(put->unable, i)) || !standin_take(node, put, i))
             places &= ~(1u << i);
     }
     for (uint32_t i = 0; i < put->target_count && step_room(step) > 1; i++) {
@@ -451,7 +451,7 @@ static void put_heard(struct step *step, uint32_t index, uint32_t source, enum f
         if (put->targets[i] != source)
             continue;
         put->quiet &= (uint8_t) ~(1u << i);
-        if (status != FB_INVALID || put->held >> i & 1u)
+        if (status != FB_INVALID || bits_has(put->held, i))
             continue;
         put->unable |= (uint8_t)(1u << i);
         if (standin_take(node, put, i))

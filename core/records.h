@@ -83,11 +83,10 @@ enum {
 struct fill {
     struct fb_block block;
     struct fb_span put_source;
-    uint32_t slot;        /* its entry; FB_NONE once it failed */
-    uint32_t waiter_head; /* FB_NONE: none */
-    uint32_t waiter_tail;
-    uint32_t next; /* free list, or work list */
-    uint8_t state; /* enum fill_state */
+    uint32_t slot;                     /* its entry; FB_NONE once it failed */
+    uint32_t waiter_head, waiter_tail; /* FB_NONE: none */
+    uint32_t next;                     /* free list, or work list */
+    uint8_t state;                     /* enum fill_state */
     uint8_t flags;
     uint8_t candidate; /* next rank to try; replicas: the origin */
     uint8_t failures;
@@ -96,7 +95,7 @@ struct fill {
     uint8_t first_is_answered; /* later waiters are COALESCED */
     uint8_t is_listed;         /* in the work list */
     uint8_t searches;          /* of all members, in vain */
-    uint8_t is_unsure;         /* one who may have it has not said so */
+    uint8_t is_unsure;         /* one who may have it did not say */
     uint32_t source;           /* node the bytes came from */
     uint64_t digest;           /* HOLD */
     uint32_t avoid;            /* holder to complain of in the next ask; FB_NONE: none */

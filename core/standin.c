@@ -115,7 +115,7 @@ bool standin_take(struct fb_node *node, struct put *put, uint32_t place)
     uint32_t count = standin_list(node, put_key(node, put), nodes);
     FB_ASSERT(place < put->target_count);
     for (uint32_t i = 0; i < count; i++) {
-        if (put->tried >> i & 1u || !is_fit(node, put, nodes[i]))
+        if (bits_has(put->tried, i) || !is_fit(node, put, nodes[i]))
             continue;
         bool is_best = is_apart(node, put, place, nodes[i]);
         if (found == FB_NONE || is_best)
@@ -144,7 +144,7 @@ void standin_round(struct fb_node *node, struct put *put)
     for (uint32_t i = 0; i < put->target_count; i++) {
         uint32_t owner = put_owner(node, key, i);
         FB_ASSERT(owner != FB_NONE);
-        if (put->held >> i & 1u)
+        if (bits_has(put->held, i))
             continue;
         if (!list_has(put->targets, put->target_count, owner))
             put->targets[i] = owner;
@@ -182,7 +182,7 @@ static uint32_t place_of(struct fb_node *node, const struct put *put, uint32_t s
     uint32_t place = FB_NONE;
     FB_ASSERT(count <= FB_STANDINS_MAX);
     for (uint32_t i = 0; i < put->target_count; i++) {
-        if (put->held >> i & 1u)
+        if (bits_has(put->held, i))
             continue;
         if (put_owner(node, put_key(node, put), i) == source)
             return i;
@@ -216,11 +216,11 @@ uint32_t standin_reach(struct fb_node *node, const struct put *put)
     uint32_t nodes[FB_STANDINS_MAX], count = standin_list(node, put_key(node, put), nodes);
     uint32_t reach = 0;
     for (uint32_t i = 0; i < put->target_count; i++) {
-        bool is_out = put->unable >> i & 1u || !is_trusted(node, put->targets[i]);
-        reach += put->held >> i & 1u || !is_out;
+        bool is_out = bits_has(put->unable, i) || !is_trusted(node, put->targets[i]);
+        reach += bits_has(put->held, i) || !is_out;
     }
     for (uint32_t i = 0; i < count; i++)
-        reach += !(put->tried >> i & 1u) && is_fit(node, put, nodes[i]);
+        reach += !(bits_has(put->tried, i)) && is_fit(node, put, nodes[i]);
     FB_ASSERT(reach <= FB_RANKS_MAX + FB_STANDINS_MAX);
     return reach < put->target_count ? reach : put->target_count;
 }

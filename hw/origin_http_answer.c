@@ -78,8 +78,9 @@ static void md5_read(struct http_answer *said, const char *text)
 static void code_read(struct http_answer *said, const char *text, size_t length)
 {
     size_t kept = 0;
-    while (kept < length && kept < sizeof(said->code) - 1 &&
-           strchr("<>\"' \r\n", text[kept]) == NULL && (unsigned char)text[kept] > ' ') {
+    size_t most = length < sizeof(said->code) - 1 ? length : sizeof(said->code) - 1;
+    while (kept < most && strchr("<>\"' \r\n", text[kept]) == NULL &&
+           (unsigned char)text[kept] > ' ') {
         said->code[kept] = text[kept];
         kept++;
     }

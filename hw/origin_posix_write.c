@@ -305,12 +305,11 @@ struct beside {
 static int beside_open(const struct fb_origin_task *task, struct beside *beside)
 {
     int root = task->loop->origin.folder;
-    const char *format = FB_OBJECT_PARTS "/%016" PRIx64 "/.commit.%u.%d.%p";
     char folder[64];
     beside->folder = root;
     part_folder(task, folder);
-    snprintf(beside->path, sizeof(beside->path), format, task->object.handle,
-             task->loop->settings->node, getpid(), (const void *)task);
+    snprintf(beside->path, sizeof(beside->path), FB_OBJECT_PARTS "/%016" PRIx64 "/.commit.%u.%d.%p",
+             task->object.handle, task->loop->settings->node, getpid(), (const void *)task);
     if ((mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST) ||
         (mkdirat(root, folder, POSIX_FOLDER_MODE) != 0 && errno != EEXIST))
         return -errno;

@@ -35,9 +35,11 @@ static const char *intern(const char *text)
         if (strcmp(names[i], text) == 0)
             return names[i];
     }
-    if (count % NAMES_ROOM == 0)
-        names = realloc(names, (count + NAMES_ROOM) * sizeof(*names));
-    FB_ASSERT(names != NULL);
+    if (count % NAMES_ROOM == 0) {
+        char **grown = realloc(names, (count + NAMES_ROOM) * sizeof(*names));
+        FB_ASSERT(grown != NULL);
+        names = grown;
+    }
     names[count] = strdup(text);
     FB_ASSERT(names[count] != NULL);
     return names[count++];

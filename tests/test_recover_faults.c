@@ -210,13 +210,16 @@ static void more_owed_than_memory_is_taken_in_turns(void **state)
     script_close(script);
 }
 
-/* Both holders start again, one of them with another drive: it is given its copy back. */
+/* Both holders start again, the second rank with another drive: it is given its copy back. The
+ * first rank asks nobody whether the block is at the origin, and so hears of no loss. */
 static void what_is_found_again_is_spread_again(void **state)
 {
     (void)state;
     const struct fb_config config = recover_config();
-    const struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
     struct script *script = script_open(2, &config, 1);
+    struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
+    for (uint64_t i = 1; script_owner(script, &block, 0) != 0; i++)
+        block = script_block(SCRIPT_WRITTEN, i, FLOW_BLOCK_BYTES, 1);
     bool is_closed = true;
     script_set_fault(script, closed_origin, &is_closed);
     script_write(script, 1000, 0, 1, &block, FB_LEVEL_DEVICE);

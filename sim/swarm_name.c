@@ -282,13 +282,21 @@ static bool may_be_shown(const struct swarm_name *name, uint64_t record, uint64_
     return committed_at(name, version) >= (least > 0 ? least : 1);
 }
 
+/* A plan that is made smaller may have lost its records: then the origin alone says what names
+ * mean, and that fails otherwise than what was to be made small. */
+static bool has_records(const struct swarm *swarm)
+{
+    FB_ASSERT(swarm->plan != NULL);
+    return swarm->plan->config.records > 0;
+}
+
 void swarm_judge_name_look(struct swarm *swarm, struct swarm_request *request,
                            const struct fb_reply *reply)
 {
     const struct swarm_name *name = name_of(swarm, request->block.key);
     uint64_t record = reply->record.version;
     bool is_ok = reply->status == FB_OK, is_absent = reply->status == FB_ABSENT;
-    if ((!is_ok && !is_absent) || reply->is_old)
+    if ((!is_ok && !is_absent) || reply->is_old || !has_records(swarm))
         return;
     bool is_known = record >= request->known && record <= name->count;
     if (!swarm_judge(swarm, FB_SWARM_CHECK_name_is_register, is_known,
@@ -335,6 +343,8 @@ void swarm_judge_name_write(struct swarm *swarm, struct swarm_request *request,
             name->begun[request->what.node] = *reply;
         return;
     }
+    if (!has_records(swarm))
+        return;
     bool has = has_value(name, request->value);
     bool is_right = reply->status == FB_TIMEOUT || is_ok == has;
     swarm_judge(swarm, FB_SWARM_CHECK_name_is_register, is_right,
@@ -348,7 +358,7 @@ void swarm_judge_name_remove(struct swarm *swarm, struct swarm_request *request,
 {
     const struct swarm_name *name = name_of(swarm, request->block.key);
     bool is_there = false;
-    if (reply->status != FB_OK)
+    if (reply->status != FB_OK || !has_records(swarm))
         return;
     for (uint64_t i = request->known; i <= name->count && !is_there; i++)
         is_there = facts_at(name, i).state == FB_NAME_REMOVED;

@@ -16,6 +16,8 @@
  *  4. PUT is a compare-and-swap: who loses it looks what the name means now. A version that another
  *     has taken the place of is undone once the origin shows the other: before, its blocks may
  *     still be on their way there.
+ *     A removed version that was raised past its removal is undone first, then the rest is erased:
+ *     what a stranger put there after the removal has another time, and stays.
  *  5. Pauses grow from name to name alone; a job that waits for long gives its slot to others and
  *     is found in the store's list again (name_collect.c). */
 #include "name_flows.h"
@@ -111,19 +113,40 @@ static void finish_failed(struct fb_node *node, uint32_t index, enum fb_status s
     name_end(node, index);
 }
 
+/* The latest time that this node may have shown the removed version with; 0: none past the removal,
+ * up to which all is erased anyhow. */
+static uint64_t raised_past(struct fb_node *node, uint32_t index)
+{
+    const struct name *own = &node_names(node)[index];
+    struct fb_name_facts removal = fb_name_read(&own->record);
+    uint64_t last = own->shown;
+    FB_ASSERT(removal.state == FB_NAME_REMOVED);
+    for (uint32_t i = 0; i < node->config.names_max; i++) {
+        const struct name *name = &node_names(node)[i];
+        bool is_its_commit = name->kind == NAME_FINISH && fb_key_equal(name->key, own->key) &&
+                             name->record.value.high == removal.size;
+        if (is_its_commit && name->shown > last)
+            last = name->shown;
+    }
+    FB_ASSERT(last >= own->shown);
+    return last > removal.version ? last : 0;
+}
+
 void finish_begin(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct name *name = &node_names(node)[index];
     struct fb_name_facts facts = fb_name_read(&name->record);
-    FB_ASSERT(facts.state == FB_NAME_CACHED || facts.state == FB_NAME_REMOVED);
-    if (name->limit < facts.version || facts.state == FB_NAME_REMOVED) {
-        name->limit = facts.version;
-        name->shown = facts.version;
+    bool is_commit = facts.state == FB_NAME_CACHED;
+    FB_ASSERT(is_commit || facts.state == FB_NAME_REMOVED);
+    uint64_t raised = is_commit || name->is_undone ? 0 : raised_past(node, index);
+    enum name_state state = is_commit ? NAME_COMPOSE : raised > 0 ? NAME_UNDO : NAME_ERASE;
+    if (name->limit < facts.version || !is_commit) {
+        name->limit = raised > 0 ? raised : facts.version;
+        name->shown = name->limit;
     }
     FB_ASSERT(name->shown >= name->limit);
-    bool is_commit = facts.state == FB_NAME_CACHED;
-    if (is_taken(node, index) || !name_origin(step, index, is_commit ? NAME_COMPOSE : NAME_ERASE))
+    if (is_taken(node, index) || !name_origin(step, index, state))
         finish_wait(node, index);
 }
 
@@ -146,6 +169,7 @@ void finish_commit(struct step *step, uint32_t index)
     node->jobs_used++;
     name->tries = 0;
     name->limit = 0;
+    name->shown = 0;
     FB_ASSERT(name->is_found == 0);
     finish_begin(step, index);
 }
@@ -192,8 +216,12 @@ void finish_done(struct step *step, uint32_t index, const struct fb_done *done)
     enum fb_status status = (enum fb_status)done->status;
     FB_ASSERT(name->kind == NAME_FINISH);
     FB_ASSERT(name->state >= NAME_COMPOSE);
-    bool is_last = name->state == NAME_UNDO || name->state == NAME_PARTS;
-    if (status == FB_OK && is_last) {
+    bool is_undo = name->state == NAME_UNDO;
+    bool is_removal = fb_name_read(&name->record).state == FB_NAME_REMOVED;
+    if (status == FB_OK && is_undo && is_removal) {
+        name->is_undone = 1;
+        finish_begin(step, index);
+    } else if (status == FB_OK && (is_undo || name->state == NAME_PARTS)) {
         name_end(node, index);
     } else if (status == FB_OK) {
         name->is_composed = name->state == NAME_COMPOSE;
@@ -208,13 +236,15 @@ void finish_done(struct step *step, uint32_t index, const struct fb_done *done)
     }
 }
 
+/* What broke off may have been carried out: up to the last time that was tried, answered or not. */
 static void finish_undo(struct step *step, uint32_t index)
 {
     struct name *name = &node_names(step->node)[index];
     struct fb_name_facts facts = fb_name_read(&name->record);
     FB_ASSERT(facts.state == FB_NAME_CACHED);
-    name->limit = name->is_composed ? name->shown : facts.version;
-    name->shown = name->limit;
+    if (name->shown < facts.version)
+        name->shown = facts.version;
+    name->limit = name->shown;
     if (is_taken(step->node, index) || !name_origin(step, index, NAME_UNDO))
         finish_wait(step->node, index);
 }
@@ -226,7 +256,7 @@ static void finish_superseded(struct step *step, uint32_t index, const struct fb
     struct name *name = &node_names(node)[index];
     struct fb_name_facts was = fb_name_read(&name->record), now = fb_name_read(record);
     FB_ASSERT(record->version != name->record.version);
-    bool is_same = now.version == was.version || (name->is_composed && now.version == name->shown);
+    bool is_same = now.version == was.version || now.version == name->shown;
     bool is_commit = was.state == FB_NAME_CACHED, is_removed = now.state == FB_NAME_REMOVED;
     bool is_ours = now.node == node->config.node;
     if (!is_commit || now.state == FB_NAME_BAD) {

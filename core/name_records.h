@@ -42,7 +42,8 @@ struct name { /* what is done about a name; see name.c */
     uint8_t is_found; /* FINISH: in the store's list; it may be another node's */
     uint8_t is_old;
     uint8_t is_composed; /* FINISH: the origin shows it */
-    uint8_t reserved[7];
+    uint8_t is_undone;   /* FINISH of a removal: what was raised past it has gone */
+    uint8_t reserved[6];
 };
 
 struct bad_name { /* cannot be finished; see name_collect.c. status FB_OK: free */

@@ -230,6 +230,47 @@ static void removed_while_it_is_composed_stays_away(void **state)
     }
 }
 
+/* The origin's times are not told to who removes; the second composing breaks off, and is carried
+ * out all the same. */
+static struct script_fault blind(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)node;
+    bool is_raised = op->kind == FB_OP_ORIGIN_COMMIT && op->change.limit == HOUR;
+    bool is_broken = is_raised && *(const bool *)script_context(script);
+    bool is_stat = op->kind == FB_OP_ORIGIN_STAT && clock_ns > 0 && clock_ns < 100 * MS;
+    return (struct script_fault){.status = is_broken || is_stat ? FB_IO : FB_OK,
+                                 .is_applied = is_broken};
+}
+
+static void removed_after_it_was_raised_past_its_removal_stays_away(void **state)
+{
+    (void)state;
+    const struct fb_config config = name_config();
+    for (uint32_t i = 0; i < 4; i++) {
+        bool is_broken = i >= 2;
+        struct script *script = script_open(2, &config, 1);
+        clock_ns = 0;
+        struct fb_request begin = ask(FB_REQUEST_NAME_BEGIN, 1, 5 * S);
+        const struct fb_reply reply = *run(script, 0, &begin);
+        script_set_fault(script, blind, &is_broken);
+        *script_shown(script, NAME) = (struct script_shown){.version = HOUR, .size = 3};
+        struct fb_request commit = commit_of(&reply, 2, 0, NAME);
+        assert_int_equal(run(script, 0, &commit)->status, FB_OK);
+        rest(script, 5 * MS); /* it meets the other object, and is raised */
+        struct fb_request removal = ask(FB_REQUEST_NAME_REMOVE, 3, 6 * S);
+        assert_int_equal(run(script, i % 2, &removal)->status, FB_OK);
+        assert_true(script_reply(script, 3)->version < HOUR);
+        for (uint32_t j = 0; j < 100; j++) {
+            assert_int_equal(look(script, j % 2, 10 + j)->status == FB_OK, false);
+            rest(script, 50 * MS);
+        }
+        assert_int_equal(fb_node_stats(script_node(script, 0))->names_overtaken, 1);
+        assert_int_equal(state_of(script, NAME), FB_NAME_ORIGIN);
+        assert_int_equal(script_shown(script, NAME)->version, 0);
+        script_close(script);
+    }
+}
+
 static void removed_version_that_a_stranger_shows_stays_hidden(void **state)
 {
     (void)state;
@@ -459,6 +500,7 @@ int main(void)
         cmocka_unit_test(commit_of_two_is_won_by_one),
         cmocka_unit_test(overwrite_begun_before_the_finish_is_no_conflict),
         cmocka_unit_test(removed_while_it_is_composed_stays_away),
+        cmocka_unit_test(removed_after_it_was_raised_past_its_removal_stays_away),
         cmocka_unit_test(removed_version_that_a_stranger_shows_stays_hidden),
         cmocka_unit_test(removal_takes_what_another_committed_meanwhile),
         cmocka_unit_test(commit_of_a_dead_node_is_finished_by_another),

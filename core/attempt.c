@@ -368,7 +368,8 @@ static bool may_search(const struct fill *fill)
     return !(fill->flags & others) && fill->block.object != FB_OBJECT_NONE;
 }
 
-/* The origin has not got the block: everybody is asked for it, or it is LOST. True: they are. */
+/* The origin has not got the block: everybody is asked for it, or it is LOST; BUSY if the members
+ * are not known yet. True: they are asked. */
 static bool attempt_searches(struct step *step, uint32_t fill_index, bool is_origin,
                              enum fb_status *status)
 {
@@ -378,7 +379,7 @@ static bool attempt_searches(struct step *step, uint32_t fill_index, bool is_ori
         return false;
     if (search_begin(step, fill_index))
         return true;
-    *status = FB_LOST;
+    *status = step->node->view != NULL ? FB_LOST : FB_BUSY;
     return false;
 }
 

@@ -61,7 +61,8 @@ enum fb_config_unit {
       "keep blocks pulled from peers (needed for fan-out); 0: only owners keep") \
     X(placement, FB_UNIT_PLACEMENT, FB_PLACEMENT_RENDEZVOUS, 0, FB_PLACEMENT_COUNT - 1, \
       "how the driver fills the partition table; the same on all nodes") \
-    X(use_peers, FB_UNIT_FLAG, 1, 0, 1, "0: local-only, misses go to the origin") \
+    X(use_peers, FB_UNIT_FLAG, 1, 0, 1, \
+      "0: misses go to the origin, and to members only for what it has not got yet") \
     X(puts_max, FB_UNIT_COUNT, 64, 1, 65535, "durable writes being spread at once; more: BUSY") \
     X(dirty_max, FB_UNIT_COUNT, 1024, 1, 1u << 24, \
       "blocks held that are not at the origin yet; more: BUSY") \

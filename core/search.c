@@ -16,7 +16,10 @@
  * 2. Everybody is the members that are up while they are at most SEARCH_MAX, else the block's ranks
  *    and those who should have its fragments: whoever holds a block that is not theirs to hold
  *    brings it to them after a change of members (put_repair).
- * 3. A view that changes begins the search again.
+ * 3. A view that changes begins the search again. Without one nobody knows who the members are, and
+ *    the read is BUSY.
+ * 4. Writes are spread with use_peers = 0, too; readers there go by the members for what the origin
+ *    has, and need them for what it has not got yet.
  *
  * Does not: wait for members that are down; they may bring it back. */
 #include "search.h"
@@ -35,7 +38,7 @@ static bool search_is_of_all(const struct fb_node *node)
 
 uint32_t search_count(const struct fb_node *node)
 {
-    if (node->view == NULL || !node->config.use_peers)
+    if (node->view == NULL)
         return 0;
     FB_ASSERT(node->config.erasure_data + node->config.erasure_parity <= 2 * FB_FRAGMENTS_MAX);
     if (search_is_of_all(node))

@@ -177,6 +177,7 @@ enum fb_swarm_sight {
     X(patient_holds, "hold_ns times all tries is no less than a hold takes") \
     X(deaths_told, "under an erasure code: views tell of deaths") \
     X(writes_with_dead, "after healing a write may fail while a view names a dead node") \
+    X(writes_of_few, "after healing a write may stay degraded: too few are left for its copies") \
     X(hidden_with_dead, "what only a dead node may have may time out while a view names it") \
     X(unread, "a drive could not be read after a restart, as often as it is tried") \
     X(doubted, "a copy whose digest was wrong when a drive got it is not counted")

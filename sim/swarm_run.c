@@ -106,13 +106,31 @@ bool swarm_has_dead_member(const struct swarm *swarm)
     return is_dead;
 }
 
-/* A write that waits for a node that is dead, and that the view still names, need not succeed. */
+/* Fewer are left than the level wants copies, or than there are fragments: several fragments of a
+ * member go with it. Then DEGRADED is what the promise says. */
+static bool has_few(const struct swarm *swarm, uint32_t level)
+{
+    const struct fb_config *config = &swarm->plan->config;
+    uint64_t fragments =
+        config->erasure_data > 0 ? config->erasure_data + config->erasure_parity : 0;
+    uint32_t living = 0;
+    for (uint32_t node = 0; node < swarm->plan->nodes; node++)
+        living += !swarm->nodes[node].is_dead;
+    return !config->degraded && (living < swarm_promised(swarm, level, 0) || living < fragments);
+}
+
+/* A write that waits for a node that is dead, and that the view still names, need not succeed, nor
+ * one whose copies there can not be any more. */
 static bool after_must(struct swarm *swarm, const struct fb_swarm_request *what)
 {
-    bool may_fail = what->verb == FB_SWARM_VERB_write && swarm_has_dead_member(swarm);
-    if (may_fail)
+    bool is_write = what->verb == FB_SWARM_VERB_write;
+    bool is_of_dead = is_write && swarm_has_dead_member(swarm);
+    bool is_of_few = is_write && has_few(swarm, swarm_level_of(what));
+    if (is_of_dead)
         swarm->result->softened[FB_SWARM_SOFTENING_writes_with_dead] = 1;
-    return !may_fail;
+    if (is_of_few)
+        swarm->result->softened[FB_SWARM_SOFTENING_writes_of_few] = 1;
+    return !is_of_dead && !is_of_few;
 }
 
 /* Requests like the plan's own, from every node, each of which must succeed. */

@@ -403,6 +403,7 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     /* A stale referral, or an owner that is busy: ask that owner again. The next rank would have to
      * read the origin for a block that the cluster holds. */
     bool is_busy = status == FB_BUSY && peer != FB_NONE;
+    fill->is_unsure |= is_busy;
     if (was_referred && !is_busy)
         fill->avoid = peer;
     if ((was_referred || is_busy) && fill->candidate > 0 &&

@@ -1,8 +1,7 @@
 /* The swarm: whole clusters of core nodes under faults, each drawn from one seed, judged from
  * outside. See swarm_run.c (a run), swarm_fault.c (the faults), swarm_check.c (the checks).
- * A plan is data: settings, a list of requests and a list of faults. It can be written as text,
- * read back, and cut down; a run draws nothing but what hangs on the plan's seed and on counters of
- * single nodes, so that a line left out disturbs little else.
+ * A plan is data: settings, requests and faults. It can be written as text, read back, cut down; a
+ * run draws only from its seed and counters of nodes: a line left out disturbs little else.
  *
  * To add a fault: a line in FB_SWARM_FAULTS and a call of swarm_fault where it strikes; a client's
  * operation: one in FB_SWARM_VERBS and in swarm_verb.c; a check: one in FB_SWARM_CHECKS. */

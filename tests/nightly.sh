@@ -53,6 +53,7 @@ part() { # NAME COMMAND...
 
 echo "nightly: seed $seed, $build"
 [ "$swarm" = 0 ] || part swarm sh tests/swarm.sh "$build/forebay" "$swarm" "${seed}000"
+[ "$swarm" = 0 ] || part beyond sh tests/swarm.sh "$build/forebay" 3000 200000 100 beyond
 case $mutations in
 none | 0) ;;
 all) part mutations python3 -B tests/mutations.py --folder "$build/mutations" ;;

@@ -141,9 +141,12 @@ def mutate(folder, source, bug, options):
     return by if found else None
 
 
-def clean(folder, bugs, options):
-    """Whether the sources without a bug pass what found them: True, or what failed."""
+def clean(folder, bugs, found, options):
+    """Whether the sources without a bug pass what found them, and the swarm's seeds up to the last
+    of those: True, or what failed."""
     plain = Bug(bugs[0].name, {})
+    seeds = [int(by.split()[1]) for by in found.values() if by and by.startswith("seed ")]
+    options = argparse.Namespace(**{**vars(options), "seeds": max(seeds, default=1)})
     for tests in sorted({tuple(bug.tests) for bug in bugs}):
         plain.tests, plain.seed = list(tests), None
         found = hunt(folder, plain, options)
@@ -201,7 +204,7 @@ def hunt_all(bugs, options):
         found[bug.name] = mutate(folder, source, bug, options)
     if options.write:
         write(found)
-    is_clean = clean(folder, [bug for bug in bugs if bug.name in found], options)
+    is_clean = clean(folder, [bug for bug in bugs if bug.name in found], found, options)
     count = sum(by is not None for by in found.values())
     print(f"{count} of {len(found)} found, at most {options.seeds} seeds each; {left_out} left out "
           f"for time; without a bug: {'nothing fails' if is_clean is True else is_clean}")

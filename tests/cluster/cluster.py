@@ -40,7 +40,8 @@ class Cluster:
         return os.path.join(self.folder, name)
 
     def settings(self, resolved, settings):
-        """The daemons' core is the experiment's, to the last key."""
+        """The daemons' core is the experiment's, to the last key but one: clients of daemons ask
+        about names, which those of the simulator know."""
         lines = resolved.split("\n")
         first = lines.index("core:")
         end = first + 1
@@ -51,7 +52,8 @@ class Cluster:
         head = ["schema_version: 1", "cluster: test", "node: 0", "members:"] + members
         head += settings + ["client: {socket: \"%s\", arena: 64 MiB}" %
                  self.path("0.sock")]
-        return "\n".join(head + lines[first:end]) + "\n"
+        core = [line for line in lines[first:end] if not line.startswith("  names_max:")]
+        return "\n".join(head + core) + "\n"
 
     def start(self):
         for node in range(NODES):

@@ -13,7 +13,6 @@
 
 enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 enum { TIMER_START, TIMER_COPIED, TIMER_RETRY };
-enum { BLOCKS_MAX = 1 << 30 };
 
 struct fanout_read {
     uint64_t lease, asked_ns;
@@ -49,13 +48,7 @@ static uint32_t blocks_of(const struct fb_scenario *scenario)
 
 void fanout_check(const struct fb_scenario *scenario, struct fb_error *error)
 {
-    uint64_t block = scenario->core.block_size_bytes;
-    uint64_t blocks = scenario->workload.fanout.object_size_bytes / block;
-    if (blocks >= BLOCKS_MAX)
-        fb_error_set(error,
-                     "workload.object_size: %llu blocks of core.block_size, %llu bytes, are more "
-                     "than the %u that a reader counts: set core.block_size higher",
-                     (unsigned long long)blocks, (unsigned long long)block, (uint32_t)BLOCKS_MAX);
+    workload_check_blocks(scenario, scenario->workload.fanout.object_size_bytes, "reader", error);
 }
 
 void fanout_open(struct world *world)

@@ -57,14 +57,8 @@ static struct client *client_of(const struct world *world, uint32_t node, uint32
 
 void overwrite_check(const struct fb_scenario *scenario, struct fb_error *error)
 {
-    enum { BLOCKS_MAX = 1 << 30 };
-    uint64_t block = scenario->core.block_size_bytes;
-    uint64_t blocks = scenario->workload.overwrite.object_size_bytes / block;
-    if (blocks >= BLOCKS_MAX)
-        fb_error_set(error,
-                     "workload.object_size: %llu blocks of core.block_size, %llu bytes, are more "
-                     "than the %u that a client counts: set core.block_size higher",
-                     (unsigned long long)blocks, (unsigned long long)block, (uint32_t)BLOCKS_MAX);
+    workload_check_blocks(scenario, scenario->workload.overwrite.object_size_bytes, "client",
+                          error);
 }
 
 void overwrite_open(struct world *world)

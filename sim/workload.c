@@ -87,6 +87,19 @@ void fb_workload_check(const struct fb_scenario *scenario, struct fb_error *erro
     }
 }
 
+void workload_check_blocks(const struct fb_scenario *scenario, uint64_t object_size_bytes,
+                           const char *who, struct fb_error *error)
+{
+    enum { BLOCKS_MAX = 1 << 30 };
+    uint64_t block = scenario->core.block_size_bytes, blocks = object_size_bytes / block;
+    if (blocks >= BLOCKS_MAX)
+        fb_error_set(error,
+                     "workload.object_size: %llu blocks of core.block_size, %llu bytes, are more "
+                     "than the %u that a %s counts: set core.block_size higher",
+                     (unsigned long long)blocks, (unsigned long long)block, (uint32_t)BLOCKS_MAX,
+                     who);
+}
+
 void workload_open(struct world *world)
 {
     for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {

@@ -194,6 +194,9 @@ void world_check_memory(struct world *world);
 
 /* workload.c: one switch over the kinds of workload */
 void workload_open(struct world *world);
+/* Clients count an object's blocks in 32 bits. Errors: error set: more of them than fit. */
+void workload_check_blocks(const struct fb_scenario *scenario, uint64_t object_size_bytes,
+                           const char *who, struct fb_error *error);
 void workload_close(struct world *world);
 void workload_start(struct world *world);
 uint64_t workload_tag(const struct world *world, uint64_t word);

@@ -28,4 +28,13 @@ static inline struct fb_config flow_config(void)
     return config;
 }
 
+/* A node that is none of the block's owners. */
+static inline uint32_t stranger_of(const struct script *script, const struct fb_block *block)
+{
+    uint32_t node = 0;
+    while (node == script_owner(script, block, 0) || node == script_owner(script, block, 1))
+        node++;
+    return node;
+}
+
 #endif

@@ -41,14 +41,6 @@ static struct fb_block search_block(uint64_t number)
     return script_block(SCRIPT_WRITTEN + 1, number, FLOW_BLOCK_BYTES, 1);
 }
 
-static uint32_t stranger_of(const struct script *script, const struct fb_block *block)
-{
-    uint32_t node = 0;
-    while (node == script_owner(script, block, 0) || node == script_owner(script, block, 1))
-        node++;
-    return node;
-}
-
 static void assert_status(struct script *script, uint64_t request_id, enum fb_status status)
 {
     const struct fb_reply *reply = script_reply(script, request_id);

@@ -31,15 +31,6 @@ static struct fb_block written_block(uint64_t number)
     return script_block(SCRIPT_WRITTEN + 1, number, FLOW_BLOCK_BYTES, 1);
 }
 
-/* A node that is none of the block's owners. */
-static uint32_t stranger_of(const struct script *script, const struct fb_block *block)
-{
-    uint32_t node = 0;
-    while (node == script_owner(script, block, 0) || node == script_owner(script, block, 1))
-        node++;
-    return node;
-}
-
 static uint32_t owed_copies(struct script *script, uint32_t nodes, uint32_t dead,
                             const struct fb_block *block)
 {

@@ -58,14 +58,6 @@ static void expect_ok(struct script *script, uint64_t request_id)
     assert_int_equal(reply->status, FB_OK);
 }
 
-static uint32_t stranger_of(const struct script *script, const struct fb_block *block)
-{
-    uint32_t node = 0;
-    while (node == script_owner(script, block, 0) || node == script_owner(script, block, 1))
-        node++;
-    return node;
-}
-
 static void get_when_a_fetch_hangs_begins_a_second_one(void **state)
 {
     (void)state;

@@ -29,15 +29,6 @@ static struct fb_block put_block(uint64_t number)
     return script_block(SCRIPT_WRITTEN + 1, number, FLOW_BLOCK_BYTES, 1);
 }
 
-/* A node that is neither of the block's owners. */
-static uint32_t stranger_of(const struct script *script, const struct fb_block *block)
-{
-    uint32_t node = 0;
-    while (node == script_owner(script, block, 0) || node == script_owner(script, block, 1))
-        node++;
-    return node;
-}
-
 static void assert_quiet(struct script *script, uint32_t nodes, uint32_t dead)
 {
     for (uint32_t i = 0; i < nodes; i++) {

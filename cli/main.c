@@ -1,7 +1,7 @@
 /* The program's entry: finds the subcommand and hands it its arguments. Knows no options but --help
  * and --version. */
 #include "cli/command.h"
-#include "cli/help.h"
+#include "cli/help/help.h"
 #include "version.h"
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #ifndef FB_CORE_BLOCK_H
 #define FB_CORE_BLOCK_H
 
-#include "limits.h"
+#include "core/limits.h"
 
 /* 128-bit block id. Placement uses `high` only: a data block has high = hash(object, block index)
  * and low = version; a KV block has high = chain hash at its group's start, so that a chain's

@@ -1,7 +1,7 @@
 /* The table of settings, its defaults, and what makes a config unusable. */
-#include "config.h"
+#include "core/config.h"
 
-#include "panic.h"
+#include "core/panic.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 #ifndef FB_CORE_CONFIG_H
 #define FB_CORE_CONFIG_H
 
-#include "cache.h"
-#include "view.h"
+#include "core/index/cache.h"
+#include "core/place/view.h"
 
 /* What a value is; loaders require the unit, printers show it. */
 enum fb_config_unit {

@@ -60,7 +60,7 @@
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
 
-#include "block.h"
+#include "core/block.h"
 
 enum fb_status {
     FB_OK,

@@ -2,7 +2,7 @@
 #ifndef FB_CORE_KEY_H
 #define FB_CORE_KEY_H
 
-#include "io.h"
+#include "core/io.h"
 
 #include <stdbool.h>
 

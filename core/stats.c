@@ -1,7 +1,7 @@
 /* Sums of counters; names of reasons and statuses, as reports and metrics show them. */
-#include "stats.h"
+#include "core/stats.h"
 
-#include "panic.h"
+#include "core/panic.h"
 
 void fb_stats_add(struct fb_stats *sum, const struct fb_stats *part)
 {

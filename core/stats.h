@@ -3,8 +3,8 @@
 #ifndef FB_CORE_STATS_H
 #define FB_CORE_STATS_H
 
-#include "histogram.h"
-#include "io.h"
+#include "core/index/histogram.h"
+#include "core/io.h"
 
 /* X(name, unit, help) */
 #define FB_COUNTERS(X) \

@@ -3,7 +3,7 @@
 #ifndef FB_CORE_TRACE_H
 #define FB_CORE_TRACE_H
 
-#include "io.h"
+#include "core/io.h"
 
 struct fb_trace_record {
     uint64_t time_ns;

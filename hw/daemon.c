@@ -1,10 +1,10 @@
 /* forebayd: reads its config, opens one node and runs it until SIGTERM. */
-#include "hw/budget.h"
-#include "hw/log.h"
-#include "hw/loop.h"
-#include "hw/reload.h"
-#include "hw/settings.h"
-#include "models/units.h"
+#include "hw/base/budget.h"
+#include "hw/base/log.h"
+#include "hw/loop/loop.h"
+#include "hw/loop/reload.h"
+#include "hw/base/settings.h"
+#include "base/units.h"
 #include "version.h"
 
 #include <getopt.h>

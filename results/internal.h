@@ -2,7 +2,7 @@
 #ifndef FB_RESULTS_INTERNAL_H
 #define FB_RESULTS_INTERNAL_H
 
-#include "results/file.h"
+#include "base/file.h"
 #include "results/results.h"
 
 #include <jansson.h>

@@ -1,7 +1,7 @@
 /* See metric_names.h. */
 #include "results/metric_names.h"
 
-#include "models/units.h"
+#include "base/units.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #ifndef FB_RESULTS_RESULTS_H
 #define FB_RESULTS_RESULTS_H
 
-#include "models/document.h"
+#include "base/document.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
 #include "sim/goodput.h"
 
 #include "core/panic.h"
-#include "sim/generator.h"
+#include "sim/clients/generator.h"
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>

@@ -52,23 +52,23 @@ part() { # NAME COMMAND...
 }
 
 echo "nightly: seed $seed, $build"
-[ "$swarm" = 0 ] || part swarm sh tests/swarm.sh "$build/forebay" "$swarm" "${seed}000"
-[ "$swarm" = 0 ] || part beyond sh tests/swarm.sh "$build/forebay" 3000 200000 100 beyond
+[ "$swarm" = 0 ] || part swarm sh tests/swarm/swarm.sh "$build/forebay" "$swarm" "${seed}000"
+[ "$swarm" = 0 ] || part beyond sh tests/swarm/swarm.sh "$build/forebay" 3000 200000 100 beyond
 case $mutations in
 none | 0) ;;
-all) part mutations python3 -B tests/mutations.py --folder "$build/mutations" ;;
+all) part mutations python3 -B tests/mutations/mutations.py --folder "$build/mutations" ;;
 *)
     # shellcheck disable=SC2046 # names, a word each
-    part mutations python3 -B tests/mutations.py --folder "$build/mutations" \
+    part mutations python3 -B tests/mutations/mutations.py --folder "$build/mutations" \
         $(echo "$mutations" | tr , ' ')
     ;;
 esac
 [ "$kill" = 0 ] ||
-    part kill python3 -B tests/hw_kill_test.py "$build" --rounds "$kill" --seed "$seed"
+    part kill python3 -B tests/daemon/hw_kill_test.py "$build" --rounds "$kill" --seed "$seed"
 [ "$register" = 0 ] ||
     part register python3 -B tests/register/register_test.py "$build" --seconds "$register" \
         --seed "$seed"
-[ "$fuzz" = 0 ] || part fuzz sh tests/fuzz.sh "$fuzz"
+[ "$fuzz" = 0 ] || part fuzz sh tests/fuzz/fuzz.sh "$fuzz"
 echo "nightly: seed $seed"
 printf '%s' "$table"
 [ "$failures" -eq 0 ]

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TESTS, "daemon"))
 
 import hw_test  # noqa: E402
 from hw_test import free_ports, program, run  # noqa: E402

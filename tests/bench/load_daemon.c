@@ -2,7 +2,7 @@
  * is a GET of a block, a copy out of the cache memory, and a RELEASE. */
 #include "tests/bench/load.h"
 
-#include "hw/forebay.h"
+#include "client/forebay.h"
 
 #include <stdlib.h>
 #include <string.h>

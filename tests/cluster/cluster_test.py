@@ -21,7 +21,8 @@ import signal
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TESTS, "daemon"))
 
 import cluster  # noqa: E402
 import hw_origin_test  # noqa: E402

@@ -3,8 +3,8 @@
 #define FB_TESTS_CLUSTER_PLAY_H
 
 #include "core/key.h"
-#include "hw/forebay.h"
-#include "models/scenario.h"
+#include "client/forebay.h"
+#include "models/scenario/scenario.h"
 
 #include <stdio.h>
 #include <stdlib.h>

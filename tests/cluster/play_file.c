@@ -1,8 +1,8 @@
-/* Fan-out read, checkpoint and restore. The orders are those of sim/fanout.c, sim/checkpoint.c and
- * sim/restore.c. A checkpoint is one file a writer. */
+/* Fan-out read, checkpoint and restore. The orders are those of sim/clients/fanout.c,
+ * sim/clients/checkpoint.c and sim/clients/restore.c. A checkpoint is one file a writer. */
 #include "tests/cluster/play.h"
 
-#include "sim/checkpoint_internal.h"
+#include "sim/clients/checkpoint_internal.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -65,7 +65,7 @@ static void slot_begin(struct slot *slot, struct forebay_file *file, uint64_t of
     forebay_read_start(&slot->read);
 }
 
-/* As in sim/fanout.c: coprime to the number of blocks, another for each node. */
+/* As in sim/clients/fanout.c: coprime to the number of blocks, another for each node. */
 static uint64_t stride_of(uint64_t blocks, uint32_t node)
 {
     for (uint64_t stride = 1 + fb_mix(node) % blocks;; stride++) {

@@ -1,10 +1,10 @@
 /* The KV trace: request i belongs to node i mod nodes; a node handles its own in order: match, get
- * what matched, put the rest. As in sim/kv.c; the pieces of a request that are in flight at once
- * are that many threads here, since the library's KV calls wait. */
+ * what matched, put the rest. As in sim/clients/kv.c; the pieces of a request that are in flight at
+ * once are that many threads here, since the library's KV calls wait. */
 #include "tests/cluster/play.h"
 
-#include "models/trace_file.h"
-#include "sim/kv_internal.h"
+#include "models/trace/trace_file.h"
+#include "sim/clients/kv_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +29,7 @@ struct kv_thread {
     pthread_t thread;
 };
 
-/* As in sim/kv.c. */
+/* As in sim/clients/kv.c. */
 static uint32_t group_start(uint32_t i)
 {
     uint32_t start = 0;

@@ -4,7 +4,7 @@
 #ifndef FB_TESTS_FUZZ_DAEMON_H
 #define FB_TESTS_FUZZ_DAEMON_H
 
-#include "hw/loop.c"
+#include "hw/loop/loop.c"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,6 +1,6 @@
-/* models/trace_file.c: a trace is refused with one line that names file and line, or is what its
- * invariants say. */
-#include "models/trace_file.h"
+/* models/trace/trace_file.c: a trace is refused with one line that names file and line, or is what
+ * its invariants say. */
+#include "models/trace/trace_file.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,8 +1,8 @@
-/* hw/wire.c and what a connection does with its frames: no bytes of a peer make it read beyond
+/* hw/net/wire.c and what a connection does with its frames: no bytes of a peer make it read beyond
  * them, and what it took is what it would send.
  * How: the input is a stream of frames, each with its checksum made right, since no mutation
  * would ever hit it; the first byte says whether magic, version and sizes are made right, too. */
-#include "hw/wire.h"
+#include "hw/net/wire.h"
 
 #include "tests/fuzz/fuzz.h"
 

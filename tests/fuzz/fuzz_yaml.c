@@ -3,9 +3,9 @@
  * How: each reader sees each input; where the first line is "# set: KEY=VALUE" this is an
  * assignment, as with --set. Files that an input names are read, too, from the source folder. What
  * is not YAML is given to the first reader only: they all open a file the same way. */
-#include "hw/settings.h"
+#include "hw/base/settings.h"
 #include "models/dlio.h"
-#include "models/scenario.h"
+#include "models/scenario/scenario.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -20,8 +20,8 @@
  *
  * Exit code 3: wrong bytes, after a line "wrong TEXT". */
 #include "core/key.h"
-#include "core/random.h"
-#include "hw/forebay.h"
+#include "core/index/random.h"
+#include "client/forebay.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -11,15 +11,15 @@ usage: register_test.py BUILD [--seed N] [--seconds N] [--faults none|KIND,...] 
 
 What is promised, and so demanded:
   1. An open looks its name up in the store first, and sees each commit that was answered before
-     (hw/names.h, 1; core/io.h, R15); a commit takes effect only over the version that its writer
-     saw when it began (hw/names.h, 2; hw/forebay.h, forebay_file_commit). So names are
-     linearizable registers, and a swap (create, read, commit) finds what it read.
+     (hw/meta/names.h, 1; core/io.h, R15); a commit takes effect only over the version that its
+     writer saw when it began (hw/meta/names.h, 2; client/forebay.h, forebay_file_commit). So names
+     are linearizable registers, and a swap (create, read, commit) finds what it read.
   2. Only while a node does not hear the store a name means there what it meant when that node
-     looked it up last (hw/names.h, 5): a read at such a time may be as old as that, and no older,
-     and never goes back (history.excuse). Writes get no such leave.
-  3. A file is one version, whole (hw/forebay.h): every byte of a read is compared.
+     looked it up last (hw/meta/names.h, 5): a read at such a time may be as old as that, and no
+     older, and never goes back (history.excuse). Writes get no such leave.
+  3. A file is one version, whole (client/forebay.h): every byte of a read is compared.
   4. Acknowledged bytes are kept: at level device through any number of kills, at level replicated
-     (two copies) while one node dies (sim/swarm_durable.c). The seed draws which.
+     (two copies) while one node dies (sim/swarm/oracle/swarm_durable.c). The seed draws which.
   5. An error but "unknown" ones means that nothing was changed: client.c, 3.
   6. When all is healed, each client that lived through it reads and writes each name within
      HEAL_S; every node then reads the newest version of each name, and so the origin shows it.
@@ -39,7 +39,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "cluster")]
+TESTS = os.path.dirname(HERE)
+sys.path[:0] = [os.path.join(TESTS, "daemon"), os.path.join(TESTS, "cluster")]
 
 import history  # noqa: E402
 import hw_test  # noqa: E402

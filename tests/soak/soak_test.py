@@ -28,7 +28,7 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "daemon"))
 
 import hw_etcd_test  # noqa: E402
 import hw_test  # noqa: E402

@@ -1,0 +1,119 @@
+/* Strict YAML: every key must be known, every quantity has its unit, nothing appears twice.
+ *
+ * libfyaml gives the parser, the marks, the check for repeated keys and the emitter.
+ *
+ * Usage: open a file, apply overrides, then walk maps with the typed getters. A getter marks its
+ * key as known; fb_map_close reports any key that nobody asked for, with the nearest known one. The
+ * first error is kept, later ones are ignored, so that callers check once at the end. */
+#ifndef FB_BASE_DOCUMENT_H
+#define FB_BASE_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fb_document;
+
+/* One line "FILE:LINE:COLUMN: what is wrong: remedy", empty while all is well. */
+struct fb_error {
+    char text[512];
+};
+
+/* Sets the error if none is set. printf-like. */
+void fb_error_set(struct fb_error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool fb_error_is_set(const struct fb_error *error);
+
+/* Errors: NULL and error set: file missing or unreadable, not YAML, repeated key, several
+ * documents. */
+struct fb_document *fb_document_open(const char *path, struct fb_error *error);
+void fb_document_close(struct fb_document *document);
+
+/* Sets the value at a dotted path, as `--set workload.trace=PATH`; missing maps are made, list
+ * elements are numbers. `assignment` is "key=value", value is YAML. Whether the key is known shows
+ * when it is read: errors then name "--set KEY" in place of file and line. */
+void fb_document_set(struct fb_document *document, const char *assignment, struct fb_error *error);
+
+/* The whole document as YAML text with overrides applied; caller frees. */
+char *fb_document_text(const struct fb_document *document);
+
+/* Sets the value of `key` (dotted, as above) to the YAML text `value`. `label` stands in place of
+ * file and line in errors about it: "experiments/a.yaml:14:3: sweep core.policy". */
+void fb_document_set_value(struct fb_document *document, const char *key, const char *value,
+                           const char *label, struct fb_error *error);
+
+const char *fb_document_path(const struct fb_document *document);
+
+enum { FB_MAP_NAMES_MAX = 96, FB_MAP_PATH_MAX = 128, FB_MAP_PLACE_MAX = 384 };
+
+/* A map being read. Lives on the caller's stack; valid while its document is open. */
+struct fb_map {
+    struct fb_document *document;
+    void *node; /* struct fy_node; NULL: absent map, every optional getter gives its default */
+    struct fb_error *error;
+    const char
+        *names[FB_MAP_NAMES_MAX]; /* keys asked for, for fb_map_close; must outlive the map */
+    uint32_t name_count;
+    char path[FB_MAP_PATH_MAX];   /* "core." for errors; empty for the root */
+    char place[FB_MAP_PLACE_MAX]; /* "FILE:LINE:COLUMN" or "--set KEY" */
+};
+
+struct fb_map fb_document_root(struct fb_document *document, struct fb_error *error);
+struct fb_map fb_map_child(struct fb_map *map, const char *name, bool is_required);
+
+/* Is the key there? Also marks it as known. */
+bool fb_map_has(struct fb_map *map, const char *name);
+
+/* Was its value given with `--set`? Paths given so are relative to the current folder. */
+bool fb_map_is_assigned(struct fb_map *map, const char *name);
+
+/* Is its value plain text, no map and no list? */
+bool fb_map_is_plain(struct fb_map *map, const char *name);
+
+/* Where errors about `name` would point; where the map stands when the key is absent. */
+void fb_map_place(struct fb_map *map, const char *name, char *place, uint64_t size);
+
+/* Strings belong to the document. Getters without a default require the key. */
+const char *fb_map_text(struct fb_map *map, const char *name);
+const char *fb_map_text_or(struct fb_map *map, const char *name, const char *fallback);
+uint64_t fb_map_count(struct fb_map *map, const char *name, uint64_t min, uint64_t max);
+uint64_t fb_map_count_or(struct fb_map *map, const char *name, uint64_t fallback, uint64_t min,
+                         uint64_t max);
+double fb_map_number(struct fb_map *map, const char *name, double min, double max);
+double fb_map_number_or(struct fb_map *map, const char *name, double fallback, double min,
+                        double max);
+bool fb_map_flag_or(struct fb_map *map, const char *name, bool fallback);
+uint64_t fb_map_bytes(struct fb_map *map, const char *name, uint64_t min, uint64_t max);
+uint64_t fb_map_bytes_or(struct fb_map *map, const char *name, uint64_t fallback, uint64_t min,
+                         uint64_t max);
+uint64_t fb_map_ns(struct fb_map *map, const char *name, uint64_t min, uint64_t max);
+uint64_t fb_map_ns_or(struct fb_map *map, const char *name, uint64_t fallback, uint64_t min,
+                      uint64_t max);
+/* Bytes a second from "400 Gbps", "14 GB/s", "3 GiB/s". */
+uint64_t fb_map_rate(struct fb_map *map, const char *name, uint64_t min, uint64_t max);
+uint64_t fb_map_rate_or(struct fb_map *map, const char *name, uint64_t fallback, uint64_t min,
+                        uint64_t max);
+/* One of names[0..count-1]; returns its index. fallback UINT32_MAX: the key is required. */
+uint32_t fb_map_choice(struct fb_map *map, const char *name, const char *const *names,
+                       uint32_t count, uint32_t fallback);
+
+/* Lists: count of elements (0 when absent); element i as text ("16", "lru"), or as a map. A value
+ * that is no list counts as a list of one. */
+uint32_t fb_map_list_count(struct fb_map *map, const char *name);
+const char *fb_map_list_text(struct fb_map *map, const char *name, uint32_t i);
+struct fb_map fb_map_list_map(struct fb_map *map, const char *name, uint32_t i);
+
+/* Keys of a map whose keys are free (sweep); i in 0..count-1. */
+uint32_t fb_map_key_count(struct fb_map *map);
+const char *fb_map_key(struct fb_map *map, uint32_t i);
+
+/* Sets an error at the line of `name` (or of the map when NULL). */
+void fb_map_fault(struct fb_map *map, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Checks that every key of the map was asked for; else the error names the nearest known key. */
+void fb_map_close(struct fb_map *map);
+
+/* For files that others wrote: leaves unknown keys alone. */
+void fb_map_close_lenient(struct fb_map *map);
+
+#endif

@@ -1,0 +1,31 @@
+/* Files that appear whole or not at all: written under a temporary name, synced, renamed. */
+#ifndef FB_BASE_FILE_H
+#define FB_BASE_FILE_H
+
+#include "base/document.h"
+
+#include <stdio.h>
+
+struct fb_file {
+    FILE *stream; /* NULL when opening failed; writes may go to it unchecked, commit finds errors */
+    char path[1200], temporary[1216];
+};
+
+/* Errors: error set, file->stream NULL. */
+void fb_file_open(struct fb_file *file, const char *folder, const char *name,
+                  struct fb_error *error);
+
+/* Syncs and renames. Errors: error set (disk full, ...); the temporary file is removed. */
+void fb_file_commit(struct fb_file *file, struct fb_error *error);
+
+/* Makes a folder and its parents. */
+void fb_folder_make(const char *path, struct fb_error *error);
+
+/* The whole file, zero-terminated, malloc'ed; NULL when it cannot be read. */
+char *fb_file_read(const char *path, size_t *size);
+
+/* SHA-256 as 64 hex digits and a zero. Of a file: false when it cannot be read. */
+void fb_sha256(const void *bytes, size_t size, char hex[65]);
+bool fb_sha256_file(const char *path, char hex[65]);
+
+#endif

@@ -1,0 +1,67 @@
+/* `forebay ls`: the entries of a folder at the origin, one a line, folders with a slash. Names that
+ * would disturb a terminal are shown with escapes. */
+#include "cli/command.h"
+#include "client/forebay.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+struct ls_options {
+    const char *socket, *folder;
+    bool is_long;
+};
+
+static int print_entry(void *context, const struct forebay_entry *entry)
+{
+    const struct ls_options *options = context;
+    if (options->is_long)
+        printf("%15" PRIu64 " ", entry->is_folder ? 0 : entry->size_bytes);
+    for (const char *byte = entry->name; *byte != '\0'; byte++) {
+        if ((unsigned char)*byte < ' ' || *byte == 127)
+            printf("\\x%02x", (unsigned char)*byte);
+        else
+            putchar(*byte);
+    }
+    printf("%s\n", entry->is_folder ? "/" : "");
+    return 0;
+}
+
+int fb_command_ls(int argc, char **argv)
+{
+    static const struct option table[] = {{"socket", required_argument, NULL, 's'},
+                                          {"long", no_argument, NULL, 'l'},
+                                          {NULL, 0, NULL, 0}};
+    struct ls_options options = {.folder = ""};
+    struct forebay_client *client;
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (option == 's')
+            options.socket = optarg;
+        else if (option == 'l')
+            options.is_long = true;
+        else
+            return FB_EXIT_USAGE; /* getopt has said why */
+    }
+    if (argc - optind > 1) {
+        fprintf(stderr, "forebay ls: one folder at a time: see forebay ls --help\n");
+        return FB_EXIT_USAGE;
+    }
+    if (optind < argc)
+        options.folder = argv[optind];
+    int code = forebay_client_open(options.socket, &client);
+    if (code != 0)
+        return fb_no_daemon("ls", code);
+    code = forebay_client_list(client, options.folder, print_entry, &options);
+    forebay_client_close(client);
+    if (code == 0)
+        return FB_EXIT_FINE;
+    fprintf(stderr, "forebay ls: %s: %s\n", options.folder,
+            code == -EFBIG ? "more names are on their way to the origin than a listing can show: "
+                             "try again when they have got there (forebay status)"
+                           : strerror(-code));
+    return FB_EXIT_FAILED;
+}

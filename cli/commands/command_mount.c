@@ -1,0 +1,59 @@
+/* `forebay mount`: the origin's namespace as a file system, through this machine's daemon. */
+#include "cli/command.h"
+#include "client/fuse/fuse.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool level_parse(const char *text, enum forebay_level *level)
+{
+    static const char *const levels[] = {"memory", "replicated", "device", "origin"};
+    for (uint32_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (strcmp(text, levels[i]) == 0) {
+            *level = (enum forebay_level)i;
+            return true;
+        }
+    }
+    fprintf(stderr, "forebay mount: --level %s: it is one of memory, replicated, device, origin\n",
+            text);
+    return false;
+}
+
+int fb_command_mount(int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"socket", required_argument, NULL, 's'}, {"foreground", no_argument, NULL, 'f'},
+        {"allow-other", no_argument, NULL, 'a'},  {"level", required_argument, NULL, 'l'},
+        {"read-only", no_argument, NULL, 'r'},    {"spill", required_argument, NULL, 't'},
+        {"debug", no_argument, NULL, 'd'},        {NULL, 0, NULL, 0}};
+    const char *temporary = getenv("TMPDIR");
+    struct fb_fuse_options options = {.level = FOREBAY_REPLICATED,
+                                      .spill = temporary != NULL ? temporary : "/tmp"};
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (option == 's')
+            options.socket = optarg;
+        else if (option == 'f')
+            options.is_foreground = true;
+        else if (option == 'a')
+            options.allows_others = true;
+        else if (option == 'r')
+            options.is_read_only = true;
+        else if (option == 'l' && level_parse(optarg, &options.level))
+            continue;
+        else if (option == 't')
+            options.spill = optarg;
+        else if (option == 'd')
+            options.is_debugging = true;
+        else
+            return FB_EXIT_USAGE; /* it was said why */
+    }
+    if (argc - optind != 1) {
+        fprintf(stderr, "forebay mount: where? forebay mount FOLDER\n");
+        return FB_EXIT_USAGE;
+    }
+    options.mountpoint = argv[optind];
+    return fb_fuse_run(&options);
+}

@@ -1,0 +1,41 @@
+/* `forebay rm`: removes files through this machine's daemon. */
+#include "cli/command.h"
+#include "client/forebay.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+int fb_command_rm(int argc, char **argv)
+{
+    static const struct option table[] = {{"socket", required_argument, NULL, 's'},
+                                          {NULL, 0, NULL, 0}};
+    const char *socket = NULL;
+    struct forebay_client *client;
+    int exit_code = FB_EXIT_FINE;
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (option != 's')
+            return FB_EXIT_USAGE; /* getopt has said why */
+        socket = optarg;
+    }
+    if (optind == argc) {
+        fprintf(stderr, "forebay rm: which file? forebay rm NAME...\n");
+        return FB_EXIT_USAGE;
+    }
+    int code = forebay_client_open(socket, &client);
+    if (code != 0)
+        return fb_no_daemon("rm", code);
+    for (int i = optind; i < argc; i++) {
+        code = forebay_client_remove(client, argv[i]);
+        if (code == 0)
+            continue;
+        fprintf(stderr, "forebay rm: %s: %s\n", argv[i],
+                code == -ESTALE ? "somebody has changed it meanwhile: look again"
+                                : strerror(-code));
+        exit_code = FB_EXIT_FAILED;
+    }
+    forebay_client_close(client);
+    return exit_code;
+}

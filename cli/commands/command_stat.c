@@ -1,0 +1,131 @@
+/* `forebay stat`, `forebay status` and `forebay lost`: facts about a file, and about this machine's
+ * daemon, as lines "name value"; and the names that cannot be finished. */
+#include "cli/command.h"
+#include "client/forebay.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What to do when the daemon cannot be reached. */
+static const char *hint(int code)
+{
+    switch (-code) {
+    case ECONNREFUSED:
+    case ENOENT:
+        return "; is forebayd running, and is --socket or FOREBAY_SOCKET its client.socket?";
+    case EACCES:
+        return "; the socket's group may connect, with the token in FOREBAY_TOKEN_FILE if the "
+               "daemon "
+               "wants one: see ls -l of the socket and the daemon's log";
+    case EPROTO:
+        return "; are forebay and forebayd of the same version?";
+    default:
+        return "";
+    }
+}
+
+static int fail(const char *command, const char *what, int code)
+{
+    fprintf(stderr, "forebay %s: %s: %s\n", command, what, strerror(-code));
+    return FB_EXIT_FAILED;
+}
+
+int fb_no_daemon(const char *command, int code)
+{
+    fprintf(stderr, "forebay %s: no daemon: %s%s\n", command, strerror(-code), hint(code));
+    return FB_EXIT_FAILED;
+}
+
+/* Takes --socket; returns the arguments that are left, NULL: usage. */
+static char **options_parse(int argc, char **argv, int count, const char **socket)
+{
+    static const struct option table[] = {{"socket", required_argument, NULL, 's'},
+                                          {NULL, 0, NULL, 0}};
+    *socket = NULL;
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (option != 's')
+            return NULL; /* getopt has said why */
+        *socket = optarg;
+    }
+    if (argc - optind == count)
+        return argv + optind;
+    fprintf(stderr, "forebay %s: %s: see forebay %s --help\n", argv[0],
+            count > 0 ? "one name is wanted" : "no argument is wanted", argv[0]);
+    return NULL;
+}
+
+int fb_command_stat(int argc, char **argv)
+{
+    const char *socket;
+    struct forebay_client *client;
+    struct forebay_facts facts;
+    char **names = options_parse(argc, argv, 1, &socket);
+    if (names == NULL)
+        return FB_EXIT_USAGE;
+    int code = forebay_client_open(socket, &client);
+    if (code != 0)
+        return fb_no_daemon("stat", code);
+    code = forebay_client_stat(client, names[0], &facts);
+    forebay_client_close(client);
+    if (code != 0)
+        return fail("stat", names[0], code);
+    uint64_t blocks =
+        facts.size_bytes / facts.block_size_bytes + (facts.size_bytes % facts.block_size_bytes > 0);
+    static const char *const levels[] = {"memory", "replicated", "device", "origin"};
+    printf("name %s\nsize_bytes %" PRIu64 "\nblocks %" PRIu64 "\nblock_size_bytes %" PRIu64
+           "\nversion %016" PRIx64 "\nstate %s\nlevel %s\n",
+           names[0], facts.size_bytes, blocks, facts.block_size_bytes, facts.version,
+           facts.is_at_origin ? "origin" : "cache",
+           facts.level <= FOREBAY_ORIGIN ? levels[facts.level] : "?");
+    return FB_EXIT_FINE;
+}
+
+/* The daemon's state as text, which the caller frees; else *code is the command's exit code. */
+static char *state_ask(const char *command, int argc, char **argv, int *code)
+{
+    const char *socket;
+    struct forebay_client *client;
+    char *text = NULL;
+    *code = FB_EXIT_USAGE;
+    if (options_parse(argc, argv, 0, &socket) == NULL)
+        return NULL;
+    int error = forebay_client_open(socket, &client);
+    if (error != 0) {
+        *code = fb_no_daemon(command, error);
+        return NULL;
+    }
+    error = forebay_client_status(client, &text);
+    forebay_client_close(client);
+    *code = error != 0 ? fail(command, "the daemon's state", error) : FB_EXIT_FINE;
+    return error == 0 ? text : NULL;
+}
+
+int fb_command_status(int argc, char **argv)
+{
+    int code;
+    char *text = state_ask("status", argc, argv, &code);
+    if (text != NULL)
+        fputs(text, stdout);
+    free(text);
+    return code;
+}
+
+int fb_command_lost(int argc, char **argv)
+{
+    static const char mark[] = "lost ";
+    int code;
+    char *text = state_ask("lost", argc, argv, &code);
+    for (char *line = text; line != NULL && *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        if (strncmp(line, mark, sizeof(mark) - 1) == 0)
+            printf("%.*s\n", (int)(length - (sizeof(mark) - 1)), line + sizeof(mark) - 1);
+        line += length + (line[length] == '\n');
+    }
+    free(text);
+    return code;
+}

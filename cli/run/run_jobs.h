@@ -1,0 +1,30 @@
+/* Runs many (point, seed) pairs, each in a process of its own, some side by side. */
+#ifndef FB_CLI_RUN_RUN_JOBS_H
+#define FB_CLI_RUN_RUN_JOBS_H
+
+#include "models/scenario/scenario.h"
+#include "results/results.h"
+
+struct fb_run_folder;
+
+struct fb_job {
+    const struct fb_scenario *scenario;
+    uint64_t seed;
+    uint32_t point;
+    struct fb_run *run; /* filled in */
+    bool is_done;
+};
+
+/* fb_jobs_run runs all, at most `side_by_side` at a time. Ctrl-C ends them early: *is_stopped, runs
+ * marked partial; a second one kills. Errors: error set with the point's and seed's own line. */
+struct fb_jobs {
+    struct fb_job *list; /* those that are done already are left as they are */
+    uint32_t count;
+    uint32_t side_by_side;
+    bool is_quiet;
+    const char *title;
+    const struct fb_run_folder *folder; /* where ended ones are kept; NULL: nowhere */
+};
+void fb_jobs_run(const struct fb_jobs *jobs, bool *is_stopped, struct fb_error *error);
+
+#endif

@@ -1,0 +1,254 @@
+/* How what was written gets to the cache, and becomes a version of its name; see writer.c. */
+#include "client/fuse/writer_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COPY_BYTES = 1 << 20, PATIENCE_S = 60 };
+
+static const unsigned char zeros[64 * 1024];
+
+/* What was sent is lost: nobody is told otherwise from now on. */
+static int fail(struct mount_writer *writer, int code)
+{
+    code = mount_error(code);
+    if (code == -EHOSTDOWN)
+        code = -EIO; /* the daemon went, and the version with it */
+    if (code != 0 && writer->error == 0)
+        writer->error = code;
+    return writer->error;
+}
+
+static void client_drop(struct mount_writer *writer, int code)
+{
+    struct mount_pool *pool = &writer->mount->pool;
+    pthread_mutex_lock(&pool->mutex);
+    pool->writer_count--;
+    pthread_mutex_unlock(&pool->mutex);
+    mount_client_give(writer->mount, MOUNT_BYTES, NULL, writer->client, code);
+    writer->client = NULL;
+}
+
+void writer_stream_end(struct mount_writer *writer, int code)
+{
+    if (writer->file != NULL)
+        forebay_file_close(writer->file);
+    writer->file = NULL;
+    if (writer->client != NULL)
+        client_drop(writer, code);
+}
+
+/* A place among those that send. */
+static bool place_take(struct mount_pool *pool, bool is_polite)
+{
+    pthread_mutex_lock(&pool->mutex);
+    uint32_t most =
+        pool->count_max / 4 < CLIENTS_OF_WRITERS ? pool->count_max / 4 : CLIENTS_OF_WRITERS;
+    bool is_free = !is_polite || pool->writer_count < most;
+    pool->writer_count += is_free;
+    pthread_mutex_unlock(&pool->mutex);
+    return is_free;
+}
+
+static int stream_try(struct mount_writer *writer, const char *name, bool is_polite)
+{
+    struct mount *mount = writer->mount;
+    if (!place_take(&mount->pool, is_polite))
+        return -EBUSY;
+    int code = mount_client_take(mount, MOUNT_BYTES, NULL, &writer->client);
+    if (code != 0) {
+        pthread_mutex_lock(&mount->pool.mutex);
+        mount->pool.writer_count--;
+        pthread_mutex_unlock(&mount->pool.mutex);
+        return code;
+    }
+    code = forebay_file_create(writer->client, name, mount->options->level, &writer->file);
+    if (code != 0)
+        client_drop(writer, code);
+    return code;
+}
+
+int writer_stream_begin(struct mount_writer *writer, bool is_polite)
+{
+    char name[NAME_MAX_BYTES];
+    uint64_t began_ns = fuse_clock_ns();
+    int code = fuse_nodes_name(&writer->mount->nodes, writer->node, NULL, name, sizeof(name));
+    if (code != 0)
+        return code;
+    do {
+        code = stream_try(writer, name, is_polite);
+    } while (mount_may_retry(writer->mount, code, began_ns));
+    return mount_error(code);
+}
+
+int writer_window_send(struct mount_writer *writer, uint64_t keep)
+{
+    uint64_t part = writer->held > keep ? writer->held - keep : 0;
+    int code = writer->file == NULL ? writer_stream_begin(writer, false) : 0;
+    if (code != 0)
+        return writer->sent > 0 ? fail(writer, code) : code;
+    code = part > 0 ? forebay_file_write(writer->file, writer->window, part) : 0;
+    if (code != 0) {
+        writer_stream_end(writer, code);
+        return fail(writer, code);
+    }
+    memmove(writer->window, writer->window + part, writer->held - part);
+    writer->sent += part;
+    writer->held -= part;
+    return 0;
+}
+
+int64_t writer_base_read(void *context, void *bytes, uint64_t size, uint64_t offset)
+{
+    struct mount_writer *writer = context;
+    if (writer->client != NULL) {
+        struct forebay_file file = {
+            .client = writer->client, .handle = writer->base.handle, .size = writer->base.size};
+        int64_t got = forebay_file_read(&file, offset, bytes, size);
+        if (got >= 0)
+            return got;
+    }
+    return mount_read(writer->mount, writer->node, &writer->base, bytes, size, offset);
+}
+
+static int zeros_send(struct mount_writer *writer, uint64_t size)
+{
+    int code = 0;
+    while (code == 0 && size > 0) {
+        uint64_t part = size < sizeof(zeros) ? size : sizeof(zeros);
+        code = forebay_file_write(writer->file, zeros, part);
+        size -= part;
+    }
+    return code;
+}
+
+/* The rest of a stream. */
+static int stream_finish(struct mount_writer *writer)
+{
+    uint64_t end = writer->sent + writer->held;
+    int code =
+        writer->held > 0 ? forebay_file_write(writer->file, writer->window, writer->held) : 0;
+    return code == 0 && writer->size > end ? zeros_send(writer, writer->size - end) : code;
+}
+
+static int spill_send(struct mount_writer *writer)
+{
+    unsigned char *part = malloc(COPY_BYTES);
+    int code = part == NULL ? -ENOMEM : 0;
+    for (uint64_t at = 0; at < writer->size && code == 0;) {
+        uint64_t left = writer->size - at, size = left < COPY_BYTES ? left : COPY_BYTES;
+        code = spill_read(writer->spill, part, size, at);
+        if (code == 0)
+            code = forebay_file_write(writer->file, part, size);
+        at += size;
+    }
+    free(part);
+    return code;
+}
+
+/* What was committed is what its name means. */
+static void base_learn(struct mount_writer *writer)
+{
+    struct fuse_node *node = writer->node;
+    char name[NAME_MAX_BYTES];
+    struct fuse_object now;
+    writer->base = (struct fuse_object){
+        .handle = writer->file->handle, .size = writer->size, .version = writer->file->version};
+    writer_stream_end(writer, 0);
+    int code = fuse_nodes_name(&writer->mount->nodes, node, NULL, name, sizeof(name));
+    if (code == 0 && mount_object_open(writer->mount, name, &now) == 0 &&
+        now.size == writer->base.size)
+        writer->base = now;
+    pthread_mutex_lock(&node->mutex);
+    node->object = writer->base;
+    node->pages_version = writer->base.version; /* the kernel's pages are what was written */
+    pthread_mutex_unlock(&node->mutex);
+}
+
+static int commit_try(struct mount_writer *writer)
+{
+    int code = writer->file == NULL ? writer_stream_begin(writer, false) : 0;
+    if (code == 0)
+        code = writer->state == WRITER_SPILL ? spill_send(writer) : stream_finish(writer);
+    if (code == 0)
+        code = forebay_file_commit(writer->file, PATIENCE_S);
+    if (code == 0)
+        base_learn(writer);
+    else
+        writer_stream_end(writer, code);
+    return code;
+}
+
+int writer_commit_locked(struct mount_writer *writer)
+{
+    uint64_t began_ns = fuse_clock_ns();
+    if (writer->error != 0 || writer->state == WRITER_CLEAN || writer->is_removed)
+        return writer->error;
+    bool has_sent = writer->sent > 0;
+    int code;
+    do {
+        code = commit_try(writer);
+    } while (!has_sent && mount_may_retry(writer->mount, code, began_ns));
+    if (code == -ENOENT && !has_sent) /* its name went meanwhile */
+        return 0;
+    if (code != 0 && (has_sent || code == -ESTALE))
+        return fail(writer, code);
+    if (code != 0)
+        return mount_error(code);
+    uint64_t size = writer->size;
+    writer_window_free(writer);
+    spill_close(writer->spill);
+    writer->spill = NULL;
+    writer->state = WRITER_CLEAN;
+    writer->size = size;
+    return 0;
+}
+
+int writer_commit(struct mount_writer *writer)
+{
+    pthread_mutex_lock(&writer->mutex);
+    int code = writer_commit_locked(writer);
+    pthread_mutex_unlock(&writer->mutex);
+    return code;
+}
+
+/* From one file to the other, with one client. */
+static int copy(struct forebay_client *client, const char *from, struct forebay_file *to)
+{
+    struct forebay_file *file;
+    unsigned char *part = malloc(COPY_BYTES);
+    int code = part == NULL ? -ENOMEM : forebay_file_open(client, from, &file);
+    if (code != 0) {
+        free(part);
+        return code;
+    }
+    uint64_t end = forebay_file_size_bytes(file);
+    for (uint64_t at = 0; at < end && code == 0;) {
+        uint64_t wanted = end - at < COPY_BYTES ? end - at : COPY_BYTES;
+        int64_t got = forebay_file_read(file, at, part, wanted);
+        code = got > 0 ? forebay_file_write(to, part, (uint64_t)got) : got < 0 ? (int)got : -EIO;
+        at += got > 0 ? (uint64_t)got : 0;
+    }
+    forebay_file_close(file);
+    free(part);
+    return code;
+}
+
+int writer_copy(struct mount *mount, const char *from, const char *to)
+{
+    struct forebay_client *client;
+    struct forebay_file *file;
+    int code = mount_client_take(mount, MOUNT_BYTES, NULL, &client);
+    if (code != 0)
+        return mount_error(code);
+    code = forebay_file_create(client, to, mount->options->level, &file);
+    if (code == 0) {
+        code = copy(client, from, file);
+        if (code == 0)
+            code = forebay_file_commit(file, PATIENCE_S);
+        forebay_file_close(file);
+    }
+    mount_client_give(mount, MOUNT_BYTES, NULL, client, code);
+    return mount_error(code);
+}

@@ -1,0 +1,372 @@
+/* Open files: reading, and writing by their writer (writer.c).
+ *
+ *  1. An open asks what the name means now. When that is another version than the kernel was told,
+ *     it says ESTALE once, on which the kernel looks the name up anew and opens what it finds: so
+ *     sizes and pages are those of the version that is opened.
+ *  2. Pages that the kernel holds are kept over an open when they are of that version and somebody
+ *     has them open; else the daemon's memory is where bytes are kept. */
+#define FUSE_USE_VERSION 312
+#include "client/fuse/operations.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void file_free(struct mount *mount, struct mount_file *file)
+{
+    if (file->writer != NULL)
+        writer_release(file->writer);
+    if (fuse_nodes_open_count(&mount->nodes, file->node, -1) == 0)
+        writer_let_go(mount, file->node);
+    free(file->text);
+    free(file);
+}
+
+static int own_open(struct mount *mount, const char *name, struct mount_file *file)
+{
+    int code = 0;
+    if (strcmp(name, ".stats") == 0) {
+        code = mount_status(mount, &file->text);
+        file->text_size = code == 0 ? strlen(file->text) : 0;
+        return code;
+    }
+    file->text = fuse_access_text(&mount->access, &file->text_size);
+    return file->text != NULL ? 0 : -ENOMEM;
+}
+
+/* The node is of the version that its name means now; see 1. */
+static int version_open(fuse_req_t request, struct fuse_node *node, const char *name)
+{
+    struct mount *mount = mount_of(request);
+    struct fuse_object now;
+    int code = mount_object_open(mount, name, &now);
+    if (code != 0)
+        return code;
+    pthread_mutex_lock(&node->mutex);
+    bool is_same = node->object.version == now.version || node->writer != NULL;
+    bool is_told = node->is_stale_told || node->opens > 1;
+    if (!is_same)
+        code = -ESTALE;
+    if (!is_same && is_told && node->opens <= 1)
+        code = 1; /* it changes so often: take it as it is */
+    node->is_stale_told = !is_same;
+    if (code >= 0 && node->writer == NULL)
+        node->object = now;
+    pthread_mutex_unlock(&node->mutex);
+    if (code == 1)
+        fuse_lowlevel_notify_inval_inode(mount->session, (fuse_ino_t)(uintptr_t)node, -1, 0);
+    return code < 0 ? code : 0;
+}
+
+/* Of a file that has been counted as open. */
+static int file_open(fuse_req_t request, struct mount_file *file, struct fuse_file_info *info)
+{
+    struct mount *mount = mount_of(request);
+    struct fuse_node *node = file->node;
+    char name[NAME_MAX_BYTES];
+    bool is_written = (info->flags & O_ACCMODE) != O_RDONLY;
+    int code = fuse_nodes_name(&mount->nodes, node, NULL, name, sizeof(name));
+    bool is_gone = code == -ENOENT;
+    if (code != 0 && !is_gone)
+        return code;
+    if (!is_gone && is_own(name)) {
+        info->direct_io = 1;
+        return is_written ? -EACCES : own_open(mount, name, file);
+    }
+    if (is_written && mount->options->is_read_only)
+        return -EROFS;
+    bool is_emptied = is_written && (info->flags & O_TRUNC) != 0;
+    code = !is_gone && node->writer == NULL && !is_emptied ? version_open(request, node, name) : 0;
+    if (code == 0 && is_written) {
+        file->writer = writer_acquire(mount, node, true);
+        code = file->writer == NULL ? -ENOMEM : is_emptied ? writer_truncate(file->writer, 0) : 0;
+    }
+    pthread_mutex_lock(&node->mutex);
+    info->keep_cache =
+        node->writer != NULL || (node->opens > 1 && node->pages_version == node->object.version);
+    node->pages_version = node->object.version;
+    pthread_mutex_unlock(&node->mutex);
+    return code;
+}
+
+/* The open file is the kernel's, or gone with an error. */
+static struct mount_file *file_new(struct mount *mount, struct fuse_node *node)
+{
+    struct mount_file *file = calloc(1, sizeof(*file));
+    if (file == NULL)
+        return NULL;
+    file->node = node;
+    (void)fuse_nodes_open_count(&mount->nodes, node, 1);
+    return file;
+}
+
+void do_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
+{
+    struct mount *mount = mount_of(request);
+    struct mount_file *file = file_new(mount, node_of(request, inode));
+    int code = file != NULL ? file_open(request, file, info) : -ENOMEM;
+    if (code == 0) {
+        info->fh = (uint64_t)(uintptr_t)file;
+        if (fuse_reply_open(request, info) == 0)
+            return;
+    } else {
+        fuse_reply_err(request, -code);
+    }
+    if (file != NULL)
+        file_free(mount, file);
+}
+
+/* Makes an empty file, at the origin where that knows such: so that it is there for all, and of two
+ * that make it at once one hears so. 1: the origin knows none, and nothing has the name yet. */
+static int file_make(struct mount *mount, const char *name, const struct client_change *change)
+{
+    struct fuse_found found;
+    int code = mount_change(mount, name, change, MOUNT_PATIENCE_MS, NULL);
+    if (code != -EOPNOTSUPP)
+        return code;
+    code = found_find(mount, name, &found);
+    return code == -ENOENT ? 1 : code == 0 ? -EEXIST : code;
+}
+
+/* A name that the origin shall have at the first commit. */
+static int entry_pretend(struct mount *mount, struct fuse_node *parent, const char *child,
+                         mode_t mode, struct fuse_entry_param *entry)
+{
+    const struct fuse_found found = {
+        .attributes = {
+            .mode = S_IFREG | (mode & 0777), .owner = getuid(), .group = getgid(), .links = 1}};
+    struct fuse_node *node = fuse_nodes_add(&mount->nodes, parent, child, &found);
+    if (node == NULL)
+        return -ENOMEM;
+    *entry = (struct fuse_entry_param){.ino = (fuse_ino_t)(uintptr_t)node};
+    attributes_fill(mount, node, &entry->attr);
+    return 0;
+}
+
+/* The file that a create made or found is opened. */
+static int created_open(fuse_req_t request, struct mount_file *file, bool is_unmade,
+                        struct fuse_file_info *info)
+{
+    if (!is_unmade)
+        return file_open(request, file, info);
+    file->writer = writer_acquire(mount_of(request), file->node, true);
+    if (file->writer == NULL)
+        return -ENOMEM;
+    return (info->flags & O_EXCL) != 0 ? writer_commit_empty(file->writer)
+                                       : writer_begin_empty(file->writer);
+}
+
+void do_create(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t mode,
+               struct fuse_file_info *info)
+{
+    struct mount *mount = mount_of(request);
+    const struct fuse_ctx *caller = fuse_req_ctx(request);
+    const struct client_change change = {.kind = FB_CHANGE_MAKE,
+                                         .attributes = {.mode = S_IFREG | (mode & 07777),
+                                                        .owner = caller->uid,
+                                                        .group = caller->gid}};
+    struct fuse_entry_param entry = {.ino = 0};
+    struct mount_file *file = NULL;
+    char name[NAME_MAX_BYTES] = "";
+    int code = name_to_change(request, parent, child, name);
+    if (code == 0)
+        code = file_make(mount, name, &change);
+    bool is_unmade = code == 1;
+    if (code == -EEXIST && (info->flags & O_EXCL) == 0)
+        code = 0;
+    if (code >= 0)
+        code = is_unmade ? entry_pretend(mount, node_of(request, parent), child, mode, &entry)
+                         : entry_make(mount, node_of(request, parent), child, &entry);
+    if (code == 0 && !S_ISREG(entry.attr.st_mode))
+        code = S_ISDIR(entry.attr.st_mode) ? -EISDIR : -ELOOP;
+    if (code == 0 && (file = file_new(mount, node_of(request, entry.ino))) == NULL)
+        code = -ENOMEM;
+    if (code == 0)
+        code = created_open(request, file, is_unmade, info);
+    note(mount, "create", name, code);
+    info->fh = (uint64_t)(uintptr_t)file;
+    if (code == 0 && fuse_reply_create(request, &entry, info) == 0)
+        return;
+    if (code != 0)
+        fuse_reply_err(request, -code);
+    if (file != NULL)
+        file_free(mount, file);
+    if (entry.ino != 0)
+        fuse_nodes_forget(&mount->nodes, node_of(request, entry.ino), 1);
+}
+
+void do_release(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
+{
+    (void)inode;
+    file_free(mount_of(request), file_of(info));
+    fuse_reply_err(request, 0);
+}
+
+/* A read that touches several blocks is copied together, one view at a time: a thread that held
+ * some and waited for others would stop all of them for good, when the cache is small. */
+static void read_cached(fuse_req_t request, struct fuse_node *node, uint64_t size, uint64_t offset)
+{
+    struct mount *mount = mount_of(request);
+    struct mount_lent lent = {.client = NULL};
+    char name[NAME_MAX_BYTES] = "", *copied = NULL;
+    uint64_t began_ns = fuse_clock_ns();
+    pthread_mutex_lock(&node->mutex);
+    const struct fuse_object object = node->object;
+    pthread_mutex_unlock(&node->mutex);
+    uint64_t left = offset < object.size ? object.size - offset : 0;
+    const uint64_t span[2] = {offset, size < left ? size : left};
+    int64_t result = mount_lend(mount, node, &object, span, &lent);
+    bool is_lent = result == 0;
+    if (is_lent)
+        result = (int64_t)lent.view.size;
+    if (is_lent && lent.view.size < span[1]) {
+        mount_lent_give(mount, node, &lent);
+        is_lent = false;
+        copied = malloc(span[1]);
+        result =
+            copied != NULL ? mount_read(mount, node, &object, copied, span[1], span[0]) : -ENOMEM;
+    }
+    (void)fuse_nodes_name(&mount->nodes, node, NULL, name, sizeof(name));
+    /* After the reply the file may be closed, and gone. */
+    fuse_access_add(&mount->access, "read", name, span, result, began_ns);
+    if (result < 0)
+        fuse_reply_err(request, (int)-result);
+    else
+        fuse_reply_buf(request, is_lent ? lent.view.bytes : copied, (size_t)result);
+    if (is_lent)
+        mount_lent_give(mount, node, &lent);
+    free(copied);
+}
+
+static void read_written(fuse_req_t request, struct mount_writer *writer, size_t size,
+                         uint64_t offset)
+{
+    char *bytes = malloc(size);
+    int64_t count = bytes != NULL ? writer_read(writer, bytes, size, offset) : (int64_t)-ENOMEM;
+    if (count < 0)
+        fuse_reply_err(request, (int)-count);
+    else
+        fuse_reply_buf(request, bytes, (size_t)count);
+    free(bytes);
+}
+
+void do_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
+             struct fuse_file_info *info)
+{
+    const struct mount_file *file = file_of(info);
+    struct fuse_node *node = file->node;
+    uint64_t from = (uint64_t)offset;
+    (void)inode;
+    if (file->text != NULL) {
+        uint64_t left = from < file->text_size ? file->text_size - from : 0;
+        fuse_reply_buf(request, file->text + (left > 0 ? from : 0), size < left ? size : left);
+        return;
+    }
+    /* Whoever has it open sees what is written. */
+    struct mount_writer *writer =
+        node->writer != NULL ? writer_acquire(mount_of(request), node, false) : NULL;
+    if (writer == NULL) {
+        read_cached(request, node, size, from);
+        return;
+    }
+    read_written(request, writer, size, from);
+    writer_release(writer);
+}
+
+/* The process of a thread, which is what the kernel tells of; 0: not known. */
+static int process_of(int thread)
+{
+    char path[64], line[128];
+    int process = 0;
+    snprintf(path, sizeof(path), "/proc/%d/status", thread);
+    FILE *status = thread > 0 ? fopen(path, "r") : NULL;
+    while (status != NULL && process == 0 && fgets(line, sizeof(line), status) != NULL)
+        (void)sscanf(line, "Tgid: %d", &process);
+    if (status != NULL)
+        fclose(status);
+    return process;
+}
+
+static void writer_is_of(struct mount_writer *writer, int thread)
+{
+    if (writer->thread == thread && writer->process != 0)
+        return;
+    writer->thread = thread;
+    writer->process = process_of(thread);
+}
+
+void do_write(fuse_req_t request, fuse_ino_t inode, const char *bytes, size_t size, off_t offset,
+              struct fuse_file_info *info)
+{
+    struct mount *mount = mount_of(request);
+    struct mount_writer *writer = file_of(info)->writer;
+    uint64_t began_ns = fuse_clock_ns();
+    char name[NAME_MAX_BYTES] = "";
+    if (writer != NULL)
+        writer_is_of(writer, info->writepage ? 0 : fuse_req_ctx(request)->pid);
+    int code = writer != NULL ? writer_write(writer, bytes, size, (uint64_t)offset) : -EBADF;
+    (void)name_of(request, inode, NULL, name);
+    fuse_access_add(&mount->access, "write", name, (uint64_t[2]){(uint64_t)offset, size},
+                    code != 0 ? code : (int64_t)size, began_ns);
+    if (code != 0)
+        fuse_reply_err(request, -code);
+    else
+        fuse_reply_write(request, size);
+}
+
+/* close() of one descriptor; others may write on. */
+void do_flush(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
+{
+    struct mount_writer *writer = file_of(info)->writer;
+    (void)inode;
+    /* A fork's child closes what it inherited, a shell its copy of a file that its program writes:
+     * the close of a process that did not write last is no commit. */
+    bool is_commit = writer != NULL && (writer->process == 0 ||
+                                        writer->process == process_of(fuse_req_ctx(request)->pid));
+    int code = is_commit ? writer_commit(writer) : 0;
+    fuse_reply_err(request, -code);
+}
+
+void do_fsync(fuse_req_t request, fuse_ino_t inode, int is_data, struct fuse_file_info *info)
+{
+    struct mount_writer *writer = file_of(info)->writer;
+    char name[NAME_MAX_BYTES] = "";
+    (void)is_data;
+    int code = writer != NULL ? writer_commit(writer) : 0;
+    (void)name_of(request, inode, NULL, name);
+    note(mount_of(request), "fsync", name, code);
+    fuse_reply_err(request, -code);
+}
+
+/* Zeros in the middle. */
+static int zeros_write(struct mount_writer *writer, uint64_t from, uint64_t to)
+{
+    static const unsigned char zeros[64 * 1024];
+    int code = 0;
+    while (code == 0 && from < to) {
+        uint64_t part = to - from < sizeof(zeros) ? to - from : sizeof(zeros);
+        code = writer_write(writer, zeros, part, from);
+        from += part;
+    }
+    return code;
+}
+
+void do_fallocate(fuse_req_t request, fuse_ino_t inode, int mode, off_t offset, off_t length,
+                  struct fuse_file_info *info)
+{
+    const int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+    struct mount_writer *writer = file_of(info)->writer;
+    uint64_t from = (uint64_t)offset, end = from + (uint64_t)length;
+    bool is_zeroed = (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0;
+    bool is_longer = writer != NULL && end > writer->size && (mode & FALLOC_FL_KEEP_SIZE) == 0;
+    int code = writer == NULL ? -EBADF : (mode & ~known) != 0 ? -EOPNOTSUPP : 0;
+    (void)inode;
+    if (code == 0 && is_zeroed)
+        code = zeros_write(writer, from, end < writer->size ? end : writer->size);
+    if (code == 0 && is_longer)
+        code = writer_truncate(writer, end);
+    fuse_reply_err(request, -code);
+}

@@ -1,0 +1,75 @@
+/* Folders that were made in the mount. An object store has none: a folder is there when an object's
+ * name begins with it. One that was made and is still empty is known to this mount alone. */
+#include "client/fuse/mount.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOLDERS_MAX = 65536 };
+
+/* With folders_mutex held; folder_count: not there. */
+static uint32_t folder_find(const struct mount *mount, const char *name)
+{
+    uint32_t i = 0;
+    while (i < mount->folder_count && strcmp(mount->folders[i], name) != 0)
+        i++;
+    return i;
+}
+
+int folder_add(struct mount *mount, const char *name)
+{
+    char *copy = strdup(name);
+    int code = copy != NULL ? 0 : -ENOMEM;
+    pthread_mutex_lock(&mount->folders_mutex);
+    if (mount->folder_count == FOLDERS_MAX)
+        code = -ENOSPC;
+    if (code == 0 && mount->folders == NULL)
+        mount->folders = calloc(FOLDERS_MAX, sizeof(*mount->folders));
+    if (mount->folders == NULL)
+        code = -ENOMEM;
+    if (code == 0)
+        mount->folders[mount->folder_count++] = copy;
+    pthread_mutex_unlock(&mount->folders_mutex);
+    if (code != 0)
+        free(copy);
+    return code;
+}
+
+bool folder_remove(struct mount *mount, const char *name)
+{
+    pthread_mutex_lock(&mount->folders_mutex);
+    uint32_t i = folder_find(mount, name);
+    bool is_there = i < mount->folder_count;
+    if (is_there) {
+        free(mount->folders[i]);
+        mount->folders[i] = mount->folders[--mount->folder_count];
+    }
+    pthread_mutex_unlock(&mount->folders_mutex);
+    return is_there;
+}
+
+bool folder_exists(struct mount *mount, const char *name)
+{
+    pthread_mutex_lock(&mount->folders_mutex);
+    bool is_there = folder_find(mount, name) < mount->folder_count;
+    pthread_mutex_unlock(&mount->folders_mutex);
+    return is_there;
+}
+
+int folder_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context)
+{
+    size_t length = strlen(folder);
+    int code = 0;
+    pthread_mutex_lock(&mount->folders_mutex);
+    for (uint32_t i = 0; i < mount->folder_count && code == 0; i++) {
+        const char *name = mount->folders[i];
+        if (length > 0 && (strncmp(name, folder, length) != 0 || name[length] != '/'))
+            continue;
+        const struct forebay_entry entry = {.name = name + length + (length > 0), .is_folder = 1};
+        if (strchr(entry.name, '/') == NULL)
+            code = call(context, &entry);
+    }
+    pthread_mutex_unlock(&mount->folders_mutex);
+    return code;
+}

@@ -1,0 +1,104 @@
+/* What the files of the mount share: the mount, and calls to the daemon. */
+#ifndef FB_CLIENT_FUSE_MOUNT_H
+#define FB_CLIENT_FUSE_MOUNT_H
+
+#include "client/client_internal.h"
+#include "client/fuse/access.h"
+#include "client/fuse/fuse.h"
+#include "client/fuse/node.h"
+
+#include <stdatomic.h>
+
+enum { NAME_MAX_BYTES = FB_OBJECT_NAME_MAX + 1 };
+
+/* Clients of the daemon at once. The last ones are for names alone, so that slow reads and writes
+ * do not keep look-ups waiting; a file has a few, and one when most are taken, so that one file
+ * does not keep others waiting. More wait, patience_ns at most: then EBUSY. */
+enum { CLIENTS_MAX = 56, CLIENTS_OF_NAMES = 12, CLIENTS_OF_FILE = 4, CLIENTS_OF_WRITERS = 16 };
+
+enum mount_use { MOUNT_NAMES, MOUNT_BYTES };
+
+struct mount_pool {
+    pthread_mutex_t mutex;
+    pthread_cond_t freed;
+    struct forebay_client *idle[CLIENTS_MAX];
+    uint32_t idle_count, count, bytes_count, writer_count;
+    uint32_t count_max;  /* lower, once the daemon has refused one */
+    uint64_t away_since; /* 0: the daemon answered last */
+};
+
+struct mount {
+    const struct fb_fuse_options *options;
+    struct fuse_nodes nodes;
+    struct fuse_access access;
+    struct mount_pool pool;
+    double keep_s; /* the kernel keeps names and facts this long */
+    pthread_mutex_t writers_mutex;
+    struct mount_writer *writers; /* files that are open for writing */
+    _Atomic uint64_t window_bytes;
+    pthread_mutex_t folders_mutex;
+    char **folders; /* made here, where the origin knows none: until a file is in them */
+    uint32_t folder_count;
+    struct fuse_session *session;
+};
+
+/* Where the blocks of a file are on this machine: how many of each. */
+struct mount_tiers {
+    uint64_t blocks, memory, device, neither, owed;
+};
+
+/* pool.c. A client for calls about names, or for bytes (of `node`, which counts them; NULL: of
+ * none). Waits. Errors: -EBUSY: others have them all; -EHOSTDOWN: no daemon, for some seconds now.
+ */
+int mount_client_take(struct mount *mount, enum mount_use use, uint32_t *of_file,
+                      struct forebay_client **client);
+/* code: what the last call with it said; one that lost its daemon is closed. */
+void mount_client_give(struct mount *mount, enum mount_use use, uint32_t *of_file,
+                       struct forebay_client *client, int code);
+/* Does a call's code say that the daemon went, or stopped answering? */
+bool mount_is_lost(int code);
+/* A lost call: may it be tried again? Naps. `began_ns`: of the first try. */
+bool mount_may_retry(struct mount *mount, int code, uint64_t began_ns);
+/* -errno as a program is to hear it: a daemon that is away is no file that is absent. */
+int mount_error(int code);
+
+/* calls.c. All return -errno. */
+int mount_look(struct mount *mount, const char *name, struct client_look *look);
+int mount_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context);
+int mount_remove(struct mount *mount, const char *name);
+int mount_explain(struct mount *mount, const char *name, forebay_block_call *call, void *context);
+int mount_status(struct mount *mount, char **text);
+int mount_object_open(struct mount *mount, const char *name, struct fuse_object *object);
+
+/* A change; page: a copy of what is asked for, the caller's to free; NULL: none is. patience_ms:
+ * for what is committed and not at the origin yet; then -EBUSY. */
+struct mount_text {
+    char *bytes;
+    uint32_t size;
+};
+int mount_change(struct mount *mount, const char *name, const struct client_change *change,
+                 uint32_t patience_ms, struct mount_text *page);
+enum { MOUNT_PATIENCE_MS = 60000 };
+
+/* Copies bytes of a file's version; fewer at its end. A daemon that has forgotten the object is
+ * told its name; -ESTALE: that means another by now, or nothing. */
+int64_t mount_read(struct mount *mount, struct fuse_node *node, const struct fuse_object *object,
+                   void *bytes, uint64_t size, uint64_t offset);
+
+/* The same, lent: to be given back with client and code 0. More than one block is cut short. */
+struct mount_lent {
+    struct forebay_client *client;
+    struct forebay_view view;
+};
+int mount_lend(struct mount *mount, struct fuse_node *node, const struct fuse_object *object,
+               const uint64_t span[2], struct mount_lent *lent);
+void mount_lent_give(struct mount *mount, struct fuse_node *node, struct mount_lent *lent);
+
+/* Folders that were made where the origin has none. folder_list: those in a folder, but for
+ * folders in them. */
+int folder_add(struct mount *mount, const char *name);
+bool folder_remove(struct mount *mount, const char *name);
+bool folder_exists(struct mount *mount, const char *name);
+int folder_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context);
+
+#endif

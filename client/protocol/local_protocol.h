@@ -1,0 +1,124 @@
+/* What a client on this machine and its daemon say over the daemon's Unix socket (SOCK_SEQPACKET:
+ * one packet a request or reply). Both are of one machine, so the structs are sent as they are.
+ *
+ *     client: HELLO  ----------->  daemon: HELLO, with descriptors of the cache memory, which the
+ *                                  client maps for reading, of the ring, and of its doorbell
+ *     client: OPEN name  ------->  size, version, handle
+ *     over the ring: GET handle, index, then RELEASE lease: see ring.h
+ * Replies may come in another order than the requests. The connection's end is the session's. */
+#ifndef FB_CLIENT_PROTOCOL_LOCAL_PROTOCOL_H
+#define FB_CLIENT_PROTOCOL_LOCAL_PROTOCOL_H
+
+#include "core/node/node.h"
+#include "client/protocol/attributes.h"
+#include "hw/origin/object.h"
+
+#include <stddef.h>
+
+enum {
+    FB_LOCAL_VERSION = 2,
+    FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
+    FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
+    FB_LOCAL_PAGE_BYTES = 60 * 1024,
+    FB_LOCAL_CURSOR_MAX = 8000, /* bytes of a listing's cursor, or of a change */
+    FB_LOCAL_FILES = 3,         /* descriptors that come with HELLO */
+};
+
+enum fb_local_kind {
+    FB_LOCAL_HELLO = 1,
+    FB_LOCAL_OPEN,    /* name: the object is remembered until CLOSE */
+    FB_LOCAL_CLOSE,   /* object; no reply */
+    FB_LOCAL_STAT,    /* name */
+    FB_LOCAL_LIST,    /* name: a folder, may be empty; index and cursor: of the last reply */
+    FB_LOCAL_STATUS,  /* the daemon's state as text */
+    FB_LOCAL_CREATE,  /* name: a new version of it, to be written, until CLOSE */
+    FB_LOCAL_COMMIT,  /* object, index: its size, level that holds; BUSY: try again; CONFLICT:
+                        another writer was first; GONE: this node is fenced */
+    FB_LOCAL_REMOVE,  /* name */
+    FB_LOCAL_PENDING, /* name: a folder: page of what the origin does not show of it yet, sorted, or
+                         shows still (is_gone); FULL: they are too many */
+    FB_LOCAL_EXPLAIN, /* object, index: page of fb_local_block from that block on; the reply's
+                         index: the next one, 0: there is none */
+    FB_LOCAL_EXPLAIN_KEY, /* object: a key's high, index: its low: one fb_local_block */
+    FB_LOCAL_LOOK,        /* name: STAT of whatever has it; page: fb_attributes */
+    FB_LOCAL_CHANGE,      /* name; cursor: fb_local_change and its text; the reply's index: 0 or an
+                             errno; its page: what is asked for; INVALID: this origin has none of
+                             it; BUSY: what was committed or removed is not at the origin yet */
+    FB_LOCAL_LIST_PLAIN,  /* LIST, in which links are entries, wherever they lead */
+};
+
+/* What is changed beside bytes; its text follows. */
+struct fb_local_change {
+    uint32_t kind; /* enum fb_change_kind */
+    uint32_t which, flags, reserved;
+    struct fb_attributes attributes;
+};
+
+struct fb_local_request {
+    uint32_t version;
+    uint32_t kind; /* enum fb_local_kind */
+    uint64_t id;   /* the client's; the reply carries it back */
+    uint64_t object;
+    uint64_t index;
+    uint32_t level; /* COMMIT: enum fb_level */
+    uint32_t name_length;
+    uint32_t cursor_length;
+    uint32_t reserved;
+    char text[FB_OBJECT_NAME_MAX + FB_LOCAL_CURSOR_MAX]; /* name, then cursor; no more is sent */
+};
+
+struct fb_local_reply {
+    uint32_t version;
+    uint32_t kind;
+    uint64_t id;
+    uint32_t status;            /* enum fb_status */
+    uint32_t source;            /* HELLO: this node */
+    uint32_t page_size;         /* LIST, STATUS: bytes that follow */
+    uint32_t cursor_length;     /* LIST: the last ones of them */
+    uint64_t object;            /* OPEN: handle */
+    uint64_t version_of_object; /* HELLO: ns that what is said of names may be kept */
+    uint64_t size;              /* OPEN, STAT: of the object; HELLO: of the cache memory */
+    uint64_t block_size;        /* bytes */
+    uint32_t state;             /* OPEN, STAT: 1: committed, and not shown by the origin yet */
+    uint32_t level;             /* OPEN, STAT: enum fb_level */
+    uint64_t index; /* LIST: for the next request; both 0: no more. HELLO: arena's bytes */
+};
+
+enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, text) };
+
+enum fb_local_entry_kind {
+    FB_LOCAL_ENTRY_FILE,
+    FB_LOCAL_ENTRY_FOLDER,
+    FB_LOCAL_ENTRY_OTHER /* LIST_PLAIN: a link, a FIFO, ... */
+};
+
+/* An entry of a LIST page; its name follows, then the next entry, 8-aligned. */
+struct fb_local_entry {
+    uint64_t size;
+    uint32_t name_length;
+    uint16_t kind;    /* enum fb_local_entry_kind */
+    uint16_t is_gone; /* PENDING: removed */
+};
+
+/* Where a block is, and how its last read went, of those that are remembered (reads.h). */
+struct fb_local_block {
+    uint64_t index;
+    uint64_t age_ns;     /* since the last read's reply */
+    uint64_t latency_ns; /* of it */
+    uint32_t source;     /* node that the bytes came from; FB_NONE: the origin */
+    uint8_t is_read;     /* it was, and is remembered: the last read's fields count */
+    uint8_t status;      /* enum fb_status */
+    uint8_t reason;      /* enum fb_reason */
+    uint8_t reserved;
+    struct fb_found found;
+};
+
+static_assert(sizeof(struct fb_local_block) == 80, "shared");
+
+/* Bytes of an entry with its name. */
+static inline uint32_t fb_local_entry_bytes(uint32_t name_length)
+{
+    return ((uint32_t)sizeof(struct fb_local_entry) + name_length + 7) / 8 * 8;
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* The node's pseudo-random generator: xoshiro256**, seeded through SplitMix64.
+ * Source: Blackman, Vigna, "Scrambled linear pseudorandom number generators", ACM TOMS 2021. */
+#ifndef FB_CORE_INDEX_RANDOM_H
+#define FB_CORE_INDEX_RANDOM_H
+
+#include <stdint.h>
+
+struct fb_random {
+    uint64_t state[4];
+};
+
+void fb_random_init(struct fb_random *random, uint64_t seed);
+
+/* Next 64 bits. */
+uint64_t fb_random_next(struct fb_random *random);
+
+/* Uniform in [0, bound); bound >= 1. Unbiased (Lemire, ACM TOMACS 2019). */
+uint64_t fb_random_below(struct fb_random *random, uint64_t bound);
+
+#endif

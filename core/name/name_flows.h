@@ -1,0 +1,44 @@
+/* What the flows of names call of each other and others of them; as flows.h. */
+#ifndef FB_CORE_NAME_NAME_FLOWS_H
+#define FB_CORE_NAME_NAME_FLOWS_H
+
+#include "core/node/flows.h"
+
+/* meta.c: for a name of name.c, which hears of it by name_recorded; false: there is no room now. */
+bool meta_of_name(struct step *step, uint32_t name, const struct fb_meta *record, bool is_commit);
+
+/* name.c: what names mean and how that changes. */
+void name_request(struct step *step, const struct fb_request *request);
+void name_recorded(struct step *step, uint32_t index, enum fb_status status,
+                   const struct fb_meta *record);
+void name_done(struct step *step, uint32_t index, const struct fb_done *done);
+void name_timer(struct step *step, uint32_t index);
+uint32_t name_take(struct fb_node *node, enum name_kind kind); /* FB_NONE: none is free */
+void name_end(struct fb_node *node, uint32_t index);
+void name_record(struct step *step, uint32_t index);
+void name_put(struct step *step, uint32_t index, enum name_state state);
+/* False: too many are under way. */
+bool name_origin(struct step *step, uint32_t index, enum name_state state);
+void name_check(struct fb_node *node);
+
+/* name_finish.c: what a commit or a removal leaves to do. */
+void finish_commit(struct step *step, uint32_t index); /* the slot's change has been made */
+void finish_begin(struct step *step, uint32_t index);
+void finish_wait(struct fb_node *node, uint32_t index);
+void finish_recorded(struct step *step, uint32_t index, enum fb_status status,
+                     const struct fb_meta *record);
+void finish_done(struct step *step, uint32_t index, const struct fb_done *done);
+/* version 0: any. FB_NONE: there is no such job. */
+uint32_t finish_find(struct fb_node *node, struct fb_key key, uint64_t version);
+bool finish_has_room(struct fb_node *node); /* for one job more */
+
+/* name_collect.c: unfinished names of others, and those that cannot be finished. */
+void collect_start(struct fb_node *node);
+void collect_timer(struct step *step);
+void collect_done(struct step *step, const struct fb_done *done);
+bool collect_is_ours(const struct fb_node *node, const struct fb_meta *record, struct fb_key key,
+                     uint64_t wall_ns);
+void bad_add(struct fb_node *node, struct fb_key key, uint64_t version, enum fb_status status);
+void bad_remove(struct fb_node *node, struct fb_key key);
+
+#endif

@@ -1,0 +1,353 @@
+/* The node's step: dispatches an event to its flow, then answers waiters with the room that is left
+ * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
+#include "core/name/name_flows.h"
+#include "core/node/sane.h"
+#include "core/read/search.h"
+
+static void node_request(struct step *step, const struct fb_request *request)
+{
+    switch ((enum fb_request_kind)request->kind) {
+    case FB_REQUEST_GET:
+        get_request(step, request);
+        return;
+    case FB_REQUEST_RELEASE:
+        get_release(step, request);
+        return;
+    case FB_REQUEST_PUT:
+        put_request(step, request);
+        return;
+    case FB_REQUEST_WRITE:
+        write_request(step, request);
+        return;
+    case FB_REQUEST_MATCH:
+        match_request(step, request);
+        return;
+    case FB_REQUEST_GATHER:
+        gather_request(step, request);
+        return;
+    case FB_REQUEST_PREFETCH:
+        prefetch_request(step, request);
+        return;
+    case FB_REQUEST_LOOKUP:
+        lookup_request(step, request);
+        return;
+    case FB_REQUEST_COMMIT:
+        commit_request(step, request);
+        return;
+    case FB_REQUEST_TENANT:
+        tenant_request(step, request);
+        return;
+    case FB_REQUEST_PIN:
+        pin_request(step, request);
+        return;
+    case FB_REQUEST_UNPIN:
+        unpin_request(step, request);
+        return;
+    case FB_REQUEST_FORGET:
+        forget_request(step, request);
+        return;
+    case FB_REQUEST_NAME_READ:
+    case FB_REQUEST_NAME_LOOK:
+    case FB_REQUEST_NAME_BEGIN:
+    case FB_REQUEST_NAME_COMMIT:
+    case FB_REQUEST_NAME_REMOVE:
+    case FB_REQUEST_NAME_ASK:
+        name_request(step, request);
+        return;
+    }
+    get_refuse(step, request->request_id, FB_INVALID);
+}
+
+static void node_message(struct step *step, const struct fb_message *message)
+{
+    if (!message_is_sane(step->node, message)) {
+        message_refuse(step, message);
+        return;
+    }
+    switch ((enum fb_message_kind)message->kind) {
+    case FB_MESSAGE_ASK:
+        serve_ask(step, message);
+        return;
+    case FB_MESSAGE_OFFER:
+    case FB_MESSAGE_REFER:
+    case FB_MESSAGE_WAIT:
+    case FB_MESSAGE_DENY:
+        ask_answer(step, message);
+        return;
+    case FB_MESSAGE_RETURN:
+        serve_return(step, message);
+        return;
+    case FB_MESSAGE_MATCH_ASK:
+        match_ask(step, message);
+        return;
+    case FB_MESSAGE_MATCH_TELL:
+        match_tell(step, message);
+        return;
+    case FB_MESSAGE_HOLD:
+        hold_message(step, message);
+        return;
+    case FB_MESSAGE_HELD:
+        put_held(step, message->ask_id, message->source,
+                 message->status < FB_STATUS_COUNT ? (enum fb_status)message->status : FB_INVALID);
+        return;
+    case FB_MESSAGE_DRAINED:
+        drain_told(step, message);
+        return;
+    case FB_MESSAGE_DRAIN_ASK:
+        drain_asked(step, message);
+        return;
+    case FB_MESSAGE_DRAIN_LOST:
+        drain_lost(step, message);
+        return;
+    case FB_MESSAGE_FRAGMENT:
+        mend_hear(step, message);
+        return;
+    case FB_MESSAGE_FORGET:
+        forget_message(step, message);
+        return;
+    case FB_MESSAGE_SEEK:
+        search_answer(step, message);
+        return;
+    case FB_MESSAGE_SOUGHT:
+        search_heard(step, message);
+        return;
+    }
+}
+
+static void node_done(struct step *step, const struct fb_done *done)
+{
+    uint32_t class = id_class(done->op_id);
+    FB_ASSERT(class == ID_ATTEMPT || class == ID_WRITE || class == ID_DRAIN || class == ID_META ||
+              class == ID_CODE || class == ID_SCAN || class == ID_NAME || class == ID_LIST);
+    FB_ASSERT(done->status < FB_STATUS_COUNT);
+    if (class == ID_ATTEMPT)
+        attempt_done(step, id_index(done->op_id), done);
+    else if (class == ID_DRAIN)
+        drain_done(step, id_index(done->op_id), done);
+    else if (class == ID_CODE)
+        code_done(step, id_index(done->op_id), done);
+    else if (class == ID_SCAN)
+        recover_done(step, done);
+    else if (class == ID_META)
+        meta_done(step, id_index(done->op_id), done);
+    else if (class == ID_NAME)
+        name_done(step, id_index(done->op_id), done);
+    else if (class == ID_LIST)
+        collect_done(step, done);
+    else
+        device_write_done(step, id_index(done->op_id), id_generation(done->op_id),
+                          (enum fb_status)done->status);
+}
+
+static void node_start(struct step *step)
+{
+    FB_ASSERT(!step->node->is_started);
+    FB_ASSERT(step->count == 0);
+    step->node->started_ns = step->node->now_ns;
+    step->node->is_started = 1;
+    recover_start(step);
+    collect_start(step->node);
+}
+
+static void node_tick(struct step *step)
+{
+    struct fb_node *node = step->node;
+    uint32_t attempts = (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX;
+    while (step_room(step) >= STEP_ITEM_OPS_MAX) {
+        uint32_t id = fb_timer_pop(node_timer(node), node->now_ns);
+        if (id == FB_NONE)
+            return;
+        FB_ASSERT(id < timer_count(node));
+        if (id < attempts)
+            attempt_timer(step, id);
+        else if (id < timer_of_lends(node))
+            match_timer(step, id - attempts);
+        else if (id == timer_of_lends(node))
+            serve_expire(node);
+        else if (id < timer_of_drain(node))
+            put_timer(step, id - timer_of_put(node, 0));
+        else if (id == timer_of_drain(node))
+            drain_tick(step);
+        else if (id < timer_of_meta(node, 0))
+            gather_timer(step, id - timer_of_gather(node, 0));
+        else if (id < timer_of_pins(node))
+            meta_timer(step, id - timer_of_meta(node, 0));
+        else if (id == timer_of_pins(node))
+            pin_timer(node);
+        else if (id == timer_of_recover(node))
+            recover_timer(step);
+        else if (id < timer_of_list(node))
+            mend_timer(step, id - timer_of_mend(node, 0));
+        else if (id == timer_of_list(node))
+            collect_timer(step);
+        else
+            name_timer(step, id - timer_of_name(node, 0));
+    }
+}
+
+/* The key that an event looks up first, or NULL. */
+static const struct fb_key *event_key(const struct fb_event *event)
+{
+    if (event->kind == FB_EVENT_REQUEST && event->request.kind == FB_REQUEST_GET)
+        return &event->request.block.key;
+    if (event->kind == FB_EVENT_MESSAGE && event->message.kind == FB_MESSAGE_ASK)
+        return &event->message.block.key;
+    return NULL;
+}
+
+void fb_node_prefetch(const struct fb_node *node, const struct fb_event *events, uint32_t count)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(count == 0 || events != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct fb_key *key = event_key(&events[i]);
+        if (key != NULL)
+            fb_cache_prefetch_bucket(node_cache(state), *key);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct fb_key *key = event_key(&events[i]);
+        uint32_t slot = key != NULL ? fb_cache_prefetch_slot(node_cache(state), *key) : FB_NONE;
+        FB_ASSERT(slot == FB_NONE || slot < node->memory_entries_max);
+        if (slot != FB_NONE)
+            __builtin_prefetch(&node_entries(state)[slot], 1);
+    }
+}
+
+uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_event *event,
+                      struct fb_op ops[FB_STEP_OPS_MAX])
+{
+    FB_ASSERT(now_ns >= node->now_ns); /* R7 */
+    struct step step = {.node = node, .ops = ops, .count = 0};
+    node->now_ns = now_ns;
+    node->stats.steps++;
+    switch ((enum fb_event_kind)event->kind) {
+    case FB_EVENT_REQUEST:
+        node_request(&step, &event->request);
+        break;
+    case FB_EVENT_MESSAGE:
+        node_message(&step, &event->message);
+        break;
+    case FB_EVENT_DONE:
+        node_done(&step, &event->done);
+        break;
+    case FB_EVENT_VIEW:
+        node->view = event->view;
+        put_view_changed(node);
+        break;
+    case FB_EVENT_TICK:
+        if (!node->is_started)
+            node_start(&step);
+        node_tick(&step);
+        break;
+    }
+    put_repair(node);
+    fill_work(&step);
+    FB_ASSERT(step.count <= FB_STEP_OPS_MAX);
+    return step.count;
+}
+
+uint64_t fb_node_deadline_ns(const struct fb_node *node)
+{
+    if (!node->is_started || node->work_head != FB_NONE)
+        return 0;
+    const struct fb_timer *timer =
+        (const struct fb_timer *)(const void *)((const unsigned char *)node + node->timer_offset);
+    FB_ASSERT(node->timer_offset > 0);
+    FB_ASSERT(node->timer_offset < node->size_bytes);
+    return fb_timer_deadline_ns(timer);
+}
+
+const struct fb_stats *fb_node_stats(const struct fb_node *node)
+{
+    return &node->stats;
+}
+
+bool fb_node_is_idle(const struct fb_node *node)
+{
+    FB_ASSERT(node->fills_used <= node->config.fills_max);
+    FB_ASSERT(node->lends_used <= node->config.lends_max);
+    return node->fills_used == 0 && node->waiters_used == 0 && node->lends_used == 0 &&
+           node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
+           node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0 &&
+           node->ranges_used == 0 && node->metas_used == 0 && node->mends_used == 0 &&
+           node->names_used == 0 && node->name_ops == 0 && !recover_is_running(node);
+}
+
+uint64_t fb_node_undrained_bytes(const struct fb_node *node)
+{
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->dirty_used > 0 || node->dirty_bytes == 0);
+    return node->dirty_bytes;
+}
+
+uint64_t fb_node_pinned_bytes(const struct fb_node *node)
+{
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->pins_used > 0 || node->pinned_bytes == 0);
+    return node->pinned_bytes;
+}
+
+uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->tenants_limited <= node->config.tenants_max);
+    return tenant < node->config.tenants_max ? node_tenants(state)[tenant].used_bytes : 0;
+}
+
+bool fb_node_holds(const struct fb_node *node, struct fb_key key)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(node->size_bytes > 0);
+    uint32_t slot = fb_cache_find(node_cache(state), key);
+    bool is_resident = slot != FB_NONE && node_entries(state)[slot].state == ENTRY_RESIDENT;
+    return is_resident || device_find(state, key) != FB_NONE;
+}
+
+void fb_node_find(const struct fb_node *node, struct fb_key key, struct fb_found *found)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(node->size_bytes > 0);
+    uint32_t slot = fb_cache_find(node_cache(state), key);
+    *found =
+        (struct fb_found){.is_on_device = device_find(state, key) != FB_NONE, .owner = FB_NONE};
+    if (node->view != NULL)
+        found->owner = fb_view_owner(node->view, key, 0);
+    if (slot == FB_NONE)
+        return;
+    const struct entry *entry = &node_entries(state)[slot];
+    FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
+    found->is_in_memory = entry->state == ENTRY_RESIDENT;
+    found->is_coming = entry->state == ENTRY_FILLING;
+    found->is_owed = (entry->flags & ENTRY_DIRTY) != 0;
+    for (uint32_t i = 0; i < entry->holder_count; i++) {
+        if (entry->holder_ready >> i & 1u)
+            found->holders[found->holder_count++] = entry->holders[i];
+    }
+    FB_ASSERT(found->holder_count <= entry->holder_count);
+}
+
+void fb_node_check(const struct fb_node *node)
+{
+    struct fb_node *state =
+        (struct fb_node *)(uintptr_t)node; /* accessors are not const; it is only read */
+    FB_ASSERT(fb_config_fault(&state->config) == NULL);
+    memory_check(state);
+    device_check(state);
+    put_check(state);
+    code_check(state);
+    mend_check(state);
+    dirty_check(state);
+    fill_check(state);
+    attempt_check(state);
+    origin_check(state);
+    gather_check(state);
+    meta_check(state);
+    name_check(state);
+    tenant_check(state);
+    branch_check(state);
+    pin_check(state);
+    recover_check(state);
+    serve_check(state);
+    fb_timer_check(node_timer(state));
+}

@@ -1,0 +1,26 @@
+/* Is a block that the origin has not got anywhere? See search.c. */
+#ifndef FB_CORE_READ_SEARCH_H
+#define FB_CORE_READ_SEARCH_H
+
+#include "core/node/flows.h"
+
+enum { SEEKS_A_STEP = 4 };
+
+/* How many may have a block that is looked for; and asks the i-th of them. False: it is nobody. */
+uint32_t search_count(const struct fb_node *node);
+bool search_ask_one(struct step *step, struct fb_key key, uint32_t i, uint64_t id);
+/* What this node has of a block. OK: all of it; BUSY: it may have it soon; ABSENT: no more than
+ * *fragments. */
+enum fb_status search_here(struct fb_node *node, struct fb_key key, uint32_t *fragments);
+
+/* Asks all who may have the fill's block, with its idle attempt. False: everybody was asked before,
+ * or there is nobody to ask. */
+bool search_begin(struct step *step, uint32_t fill);
+void search_timer(struct step *step, uint32_t attempt);
+void search_answer(struct step *step, const struct fb_message *message);
+void search_heard(struct step *step, const struct fb_message *message);
+
+/* mend.c: the same answer, to a mend that looks for fragments. */
+void mend_sought(struct step *step, const struct fb_message *message);
+
+#endif

@@ -1,0 +1,184 @@
+/* See budget.h. Sizes are of the structs that are allocated, so that they cannot grow apart. */
+#include "hw/base/budget.h"
+
+#include "core/panic.h"
+#include "hw/local/local_internal.h"
+#include "hw/loop/loop_internal.h"
+#include "hw/origin/origin_http.h"
+#include "base/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The program's own data, libraries, stacks and heap.
+ * guess: 8 to 32 MiB; an idle daemon has 4 to 10 MiB beside its parts, by VmRSS. */
+static const uint64_t program_bytes = UINT64_C(32) << 20;
+/* libcurl's and TLS's buffers of one request. guess: 64 to 192 KiB; heaptrack would tell. */
+static const uint64_t transfer_bytes = UINT64_C(128) << 10;
+
+static void part_add(struct fb_budget *budget, const char *name, uint64_t bytes)
+{
+    FB_ASSERT(budget->part_count < FB_BUDGET_PARTS_MAX);
+    if (bytes == 0)
+        return;
+    budget->parts[budget->part_count++] = (struct fb_budget_part){.name = name, .bytes = bytes};
+    budget->fixed_bytes += bytes;
+}
+
+static uint64_t names_bytes(const struct fb_settings *settings)
+{
+    uint64_t index = FB_CACHE_SIZE_BYTES(settings->objects_max);
+    uint64_t objects = settings->objects_max * sizeof(struct fb_object) + index;
+    return objects + fb_names_bytes(settings) +
+           fb_seen_bytes(settings->names_valid_ns, settings->objects_max);
+}
+
+static uint64_t origin_bytes(const struct fb_origin_settings *origin)
+{
+    bool is_http = origin->kind == FB_ORIGIN_S3 || origin->kind == FB_ORIGIN_AZURE;
+    return is_http ? origin->requests_max *
+                         (sizeof(struct http_request) + transfer_bytes + HTTP_LISTING_BYTES)
+                   : 0;
+}
+
+/* What coders work in: a block and its parity for each thread. */
+static uint64_t code_bytes(const struct fb_settings *settings)
+{
+    const struct fb_config *core = &settings->core;
+    return core->erasure_data > 0 ? 3 * core->block_size_bytes * (settings->workers + 1) : 0;
+}
+
+void fb_budget_make(const struct fb_settings *settings, struct fb_budget *budget,
+                    struct fb_error *error)
+{
+    const struct fb_config *core = &settings->core;
+    char want[32], least[32];
+    uint64_t block = core->block_size_bytes, cache = core->memory_size_bytes / block * block;
+    uint64_t state = fb_node_size_bytes(core) + 2 * fb_view_size_bytes(settings->members_max);
+    *budget = (struct fb_budget){.core_bytes = cache + state,
+                                 .client_bytes = sizeof(struct local_session) + FB_RING_BYTES +
+                                                 settings->arena_bytes +
+                                                 FB_LOCAL_OPENS_MAX * sizeof(uint64_t)};
+    part_add(budget, "cache memory (core.memory_size)", cache);
+    part_add(budget, "the core's state", state);
+    part_add(budget, "names (objects_max)", names_bytes(settings));
+    part_add(budget, "connections to other nodes", fb_tcp_size_bytes(settings));
+    part_add(budget, "operations in flight", loop_works_count(core) * sizeof(struct work));
+    part_add(budget, "requests to the origin (origin.requests_max)",
+             origin_bytes(&settings->origin));
+    part_add(budget, "erasure code", code_bytes(settings));
+    part_add(budget, "recording",
+             settings->record_path[0] != '\0' ? 2 * (uint64_t)FB_RECORD_BUFFER_BYTES : 0);
+    part_add(budget, "clients that have not greeted",
+             settings->socket_path[0] != '\0' ? FB_LOCAL_GUESTS_MAX * sizeof(struct local_guest)
+                                              : 0);
+    part_add(budget, "pages over http",
+             settings->http[0] != '\0' ? FB_HTTP_CONNECTIONS_MAX * sizeof(struct fb_http_connection)
+                                       : 0);
+    part_add(budget, "the program", program_bytes + sizeof(struct fb_loop));
+    budget->clients_max = settings->socket_path[0] != '\0' ? FB_LOCAL_SESSIONS_MAX : 0;
+    uint64_t bound = settings->memory_budget_bytes;
+    uint64_t one = budget->fixed_bytes + (budget->clients_max > 0 ? budget->client_bytes : 0);
+    if (bound == 0)
+        return;
+    if (bound < one) {
+        fb_error_set(error,
+                     "memory_budget is %s, and at least %s are needed: raise it, or lower "
+                     "core.memory_size (forebayd --check without memory_budget prints the parts)",
+                     fb_format_bytes(want, (double)bound), fb_format_bytes(least, (double)one));
+        return;
+    }
+    uint64_t room = (bound - budget->fixed_bytes) / budget->client_bytes;
+    if (room < budget->clients_max)
+        budget->clients_max = (uint32_t)room;
+}
+
+uint64_t fb_budget_bytes(const struct fb_budget *budget)
+{
+    return budget->fixed_bytes + budget->clients_max * budget->client_bytes;
+}
+
+/* A number in a file; UINT64_MAX: there is none ("max", or no file). */
+static uint64_t number_read(const char *path)
+{
+    char text[64] = "";
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return UINT64_MAX;
+    size_t length = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    return length > 0 && text[0] >= '0' && text[0] <= '9' ? strtoull(text, NULL, 10) : UINT64_MAX;
+}
+
+/* The least limit of a cgroup and those above it. */
+static uint64_t cgroup_walk(const char *root, char *path, const char *name)
+{
+    uint64_t least = UINT64_MAX;
+    for (;;) {
+        char file[2048];
+        snprintf(file, sizeof(file), "%s%s/%s", root, path, name);
+        uint64_t limit = number_read(file);
+        least = limit < least ? limit : least;
+        char *slash = strrchr(path, '/');
+        if (slash == NULL)
+            return least;
+        *slash = '\0';
+    }
+}
+
+/* Lines of /proc/self/cgroup: "0::PATH" is the second version's, "N:memory:PATH" the first's. */
+static uint64_t cgroup_limit(void)
+{
+    char line[1024];
+    uint64_t least = UINT64_MAX;
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        char *path = strchr(line, '/');
+        if (path == NULL)
+            continue;
+        uint64_t limit = UINT64_MAX;
+        if (strncmp(line, "0::", 3) == 0)
+            limit = cgroup_walk("/sys/fs/cgroup", path, "memory.max");
+        else if (strstr(line, ":memory:") != NULL)
+            limit = cgroup_walk("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes");
+        least = limit < least ? limit : least;
+    }
+    if (file != NULL)
+        fclose(file);
+    return least;
+}
+
+uint64_t fb_budget_limit(const char **source)
+{
+    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t group = cgroup_limit();
+    *source = group < machine ? "the cgroup allows" : "the machine has";
+    return group < machine ? group : machine;
+}
+
+void fb_budget_check(const struct fb_budget *budget, const struct fb_settings *settings,
+                     struct fb_error *error)
+{
+    const char *source;
+    char want[32], have[32];
+    uint64_t limit = fb_budget_limit(&source), all = fb_budget_bytes(budget);
+    uint64_t least = budget->core_bytes + budget->client_bytes;
+    if (settings->memory_budget_bytes > 0)
+        least = all;
+    fb_format_bytes(have, (double)limit);
+    if (least > limit)
+        fb_error_set(error,
+                     "memory: %s are needed, and %s %s: lower core.memory_size or memory_budget, "
+                     "or raise that limit (MemoryMax, the pod's memory limit)",
+                     fb_format_bytes(want, (double)least), source, have);
+    else if (all > limit)
+        fb_log(
+            FB_LOG_WARNING, "memory_tight",
+            "wanted=\"%s\" limit=\"%s\" remedy=\"set memory_budget below the limit: clients past "
+            "it are then refused\"",
+            fb_format_bytes(want, (double)all), have);
+}

@@ -1,0 +1,82 @@
+/* The daemon's side of its clients on this machine; see local_protocol.h and ring.h.
+ *
+ *  1. A client that goes, however it goes, gives back its leases and open objects.
+ *  2. What one client can hold is bounded: requests, leases, open objects, pins, arena; and where
+ *     all draw from one table, something is left for the next client and for peers (local_share.c).
+ *     It writes and commits what it has created itself.
+ *  3. Clients see the cache memory read-only. Who may connect is decided by the socket's mode, and
+ *     by a token where the config asks for one. */
+#ifndef FB_HW_LOCAL_LOCAL_H
+#define FB_HW_LOCAL_LOCAL_H
+
+#include "core/index/share.h"
+#include "client/protocol/local_protocol.h"
+#include "hw/base/log.h"
+#include "hw/origin/origin.h"
+#include "client/protocol/ring.h"
+#include "hw/base/settings.h"
+#include "client/protocol/token.h"
+#include "hw/base/uring.h"
+
+enum {
+    FB_LOCAL_SESSIONS_MAX = 128,
+    FB_LOCAL_GUESTS_MAX = 32,   /* connected, and not greeted yet; more: the oldest leaves */
+    FB_LOCAL_OPENS_MAX = 16384, /* objects of one client at once; more: BUSY */
+    FB_LOCAL_WRITES_MAX = 256,  /* of them, those it writes; more: BUSY */
+};
+
+/* A core entry counts its pins in 16 bits. */
+static_assert((int)FB_LOCAL_SESSIONS_MAX * (int)FB_LOCAL_LEASES_MAX < 60000,
+              "no client can overflow them");
+
+struct fb_loop;
+struct local_guest;
+struct local_pin;
+struct local_session;
+
+struct fb_local {
+    struct local_session *sessions;
+    int listener; /* -1: no socket */
+    struct fb_io accept;
+    struct local_guest *guests;
+    struct fb_stranger strangers[FB_LOCAL_GUESTS_MAX]; /* the guests who may be told to leave */
+    uint32_t guest_count;
+    uint32_t session_count, sessions_max;
+    uint32_t active[FB_LOCAL_SESSIONS_MAX]; /* sessions that are not free */
+    char token[FB_TOKEN_MAX];
+    uint32_t token_length; /* 0: none is wanted */
+    bool is_bound;         /* the socket is this daemon's, to be removed: the file of */
+    uint64_t file_device, file_number;
+    struct local_pin *pins;          /* as many as the core has */
+    uint64_t sessions_begun;         /* the last one's number */
+    uint64_t refused, guests_pushed; /* clients that were; guests that made room */
+    uint64_t opens_refused, pins_refused, loans_refused; /* for what others must find */
+    struct fb_log_pace refused_pace;
+    bool is_asleep; /* the flags in the rings say so */
+};
+
+/* Errors: error set. */
+void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error);
+void fb_local_close(struct fb_local *local, const struct fb_settings *settings);
+
+/* Has a client a file that it has not committed? */
+bool fb_local_is_writing(struct fb_loop *loop);
+
+/* Accepts again when that failed. */
+void fb_local_sweep(struct fb_loop *loop);
+
+/* The core's answer to a client's request. */
+void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply);
+
+/* The bytes of a span in a client's arena; size 0: there is no such client. */
+struct fb_bytes fb_local_arena(struct fb_loop *loop, const struct fb_span *span);
+
+/* Takes what clients have written to their rings and wakes those that wait for replies; returns
+ * how many requests there were. */
+uint32_t fb_local_work(struct fb_loop *loop);
+
+/* Before waiting for completions: true when the loop may sleep. After: fb_local_awake. */
+bool fb_local_may_sleep(struct fb_loop *loop);
+void fb_local_awake(struct fb_loop *loop);
+
+#endif

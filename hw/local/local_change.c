@@ -1,0 +1,277 @@
+/* What clients ask about names beside bytes: LOOK at whatever has a name, and CHANGE of modes,
+ * owners, times, folders, links, names. The origin keeps all of it.
+ *
+ *  1. With a metadata store a name may be ahead of the origin. What needs the origin's file to be
+ *     the current one (a new name, another name, times) is BUSY until the commit or removal has got
+ *     there, which is hurried; what only concerns the file that will be overwritten is done at
+ *     once, since a commit keeps it.
+ *  2. A client that is not root may give a file to itself only, and neither make devices nor set
+ *     who a program runs as. */
+#include "core/panic.h"
+#include "hw/local/local_internal.h"
+#include "hw/loop/loop_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static struct fb_loop *loop_of(const struct local_request *request)
+{
+    return request->session->loop;
+}
+
+/* The one reply; page_size: bytes of the session's page that go with it, else the page is free. */
+static void answer(struct local_request *request, struct fb_local_reply reply)
+{
+    if (reply.page_size == 0)
+        request->session->is_page_used = false;
+    local_request_end(request, &reply);
+}
+
+static void look_up(struct local_request *request, const char *name, uint32_t length,
+                    fb_name_done *done)
+{
+    request->name = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
+                                          .done = done,
+                                          .loop = loop_of(request),
+                                          .name_length = length,
+                                          .name = name};
+    fb_name_start(&request->name);
+}
+
+/* What the origin says, and the record where it is ahead. */
+static void looked(struct fb_origin_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
+    struct fb_object *object = &task->object;
+    const struct fb_name_facts facts = fb_name_read(&request->name.record);
+    bool is_ahead = facts.state == FB_NAME_CACHED;
+    if (!is_ahead && status == FB_OK)
+        fb_objects_recognise(&task->loop->objects, object);
+    if (is_ahead && status != FB_OK)
+        task->attributes = (struct fb_attributes){.mode = 0};
+    if (is_ahead) {
+        object->size = facts.size;
+        object->version = facts.version;
+        task->attributes.modified_ns = (int64_t)facts.version;
+        if (task->attributes.changed_ns < task->attributes.modified_ns)
+            task->attributes.changed_ns = task->attributes.modified_ns;
+    } else if (status != FB_OK) {
+        answer(request, (struct fb_local_reply){.status = status});
+        return;
+    }
+    fb_object_identify(object);
+    memcpy(request->session->page, &task->attributes, sizeof(task->attributes));
+    answer(request, (struct fb_local_reply){
+                        .status = FB_OK,
+                        .page_size = sizeof(task->attributes),
+                        .object = object->handle,
+                        .version_of_object = object->version,
+                        .size = object->size,
+                        .block_size = loop_of(request)->settings->core.block_size_bytes,
+                        .state = is_ahead,
+                        .level = is_ahead ? facts.level : FB_LEVEL_ORIGIN,
+                    });
+}
+
+static void origin_look(struct local_request *request)
+{
+    request->origin.verb = FB_ORIGIN_LOOK;
+    request->origin.may_be_seen = true;
+    request->origin.done = looked;
+    fb_origin_start(&loop_of(request)->origin, &request->origin);
+}
+
+static void look_recorded(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    bool is_gone = fb_name_read(&task->record).state == FB_NAME_REMOVED;
+    if ((status != FB_OK && status != FB_ABSENT) || is_gone)
+        answer(request, (struct fb_local_reply){.status = is_gone ? FB_ABSENT : status});
+    else if (fb_name_read(&task->record).state == FB_NAME_CACHED &&
+             !loop_of(request)->origin.can_change)
+        looked(&request->origin, FB_ABSENT);
+    else
+        origin_look(request);
+}
+
+/* Takes the session's page, and the name into the request's object. false: it is answered. */
+static bool request_begin(struct local_request *request, const struct fb_local_request *from,
+                          bool may_be_root)
+{
+    struct fb_object *object = &request->origin.object;
+    bool is_fine = fb_object_name_is_fine(from->text, from->name_length) ||
+                   (may_be_root && from->name_length == 0);
+    struct fb_local_reply refusal = {.status = is_fine ? FB_BUSY : FB_INVALID};
+    if (!is_fine || request->session->is_page_used) {
+        local_request_end(request, &refusal);
+        return false;
+    }
+    request->session->is_page_used = true;
+    *object = (struct fb_object){.name_length = from->name_length};
+    memcpy(object->name, from->text, from->name_length);
+    object->name[from->name_length] = '\0';
+    request->name.record = (struct fb_meta){.version = 0};
+    return true;
+}
+
+void local_look_start(struct local_request *request, const struct fb_local_request *from)
+{
+    const struct fb_object *object = &request->origin.object;
+    if (!request_begin(request, from, false))
+        return;
+    if (loop_of(request)->names.is_on)
+        look_up(request, object->name, object->name_length, look_recorded);
+    else
+        origin_look(request);
+}
+
+static void changed(struct fb_origin_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
+    bool has_page = status == FB_OK && request->change.error == 0;
+    answer(request, (struct fb_local_reply){.status = status,
+                                            .index = (uint64_t)request->change.error,
+                                            .page_size = has_page ? (uint32_t)task->moved : 0});
+}
+
+static void origin_change(struct local_request *request)
+{
+    request->origin.verb = FB_ORIGIN_CHANGE;
+    request->origin.done = changed;
+    request->origin.change = &request->change;
+    request->origin.bytes =
+        (struct fb_bytes){.at = request->session->page, .size = FB_LOCAL_PAGE_BYTES};
+    fb_origin_start(&loop_of(request)->origin, &request->origin);
+}
+
+/* The origin was not as far as the record; it is to be asked again. */
+static void hurried(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    answer(request, (struct fb_local_reply){.status = status == FB_OK ? FB_BUSY : status});
+}
+
+/* Is the name's record behind nothing that is still to be done? Else the request is answered. */
+static bool is_settled(struct local_request *request, const char *name, uint32_t length,
+                       enum fb_status status)
+{
+    const struct fb_name_facts facts = fb_name_read(&request->name.record);
+    bool is_made = request->change.kind == FB_CHANGE_MAKE || request->change.kind == FB_CHANGE_LINK;
+    bool is_new =
+        is_made && (request->change.kind == FB_CHANGE_MAKE || name == request->change.text);
+    if (status != FB_OK && status != FB_ABSENT) {
+        answer(request, (struct fb_local_reply){.status = status});
+        return false;
+    }
+    if (facts.state == FB_NAME_ORIGIN)
+        return true;
+    if (facts.state == FB_NAME_CACHED && is_new) {
+        answer(request, (struct fb_local_reply){.status = FB_OK, .index = EEXIST});
+        return false;
+    }
+    request->name = (struct fb_name_task){.done = hurried,
+                                          .loop = loop_of(request),
+                                          .kind = FB_REQUEST_NAME_ASK,
+                                          .name_length = length,
+                                          .name = name,
+                                          .version = facts.version};
+    fb_name_start(&request->name);
+    return false;
+}
+
+static void target_recorded(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    if (is_settled(request, request->change.text, request->change.text_length, status))
+        origin_change(request);
+}
+
+static void change_recorded(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    const struct fb_object *object = &request->origin.object;
+    const struct fb_origin_change *change = &request->change;
+    if (!is_settled(request, object->name, object->name_length, status))
+        return;
+    if (change->kind == FB_CHANGE_RENAME || change->kind == FB_CHANGE_LINK)
+        look_up(request, change->text, change->text_length, target_recorded);
+    else
+        origin_change(request);
+}
+
+/* May a change be done on a file that a commit will take the place of? */
+static bool is_kept_by_commit(const struct fb_origin_change *change)
+{
+    const uint32_t times =
+        FB_SET_ACCESSED | FB_SET_MODIFIED | FB_SET_ACCESSED_NOW | FB_SET_MODIFIED_NOW;
+    return change->kind >= FB_CHANGE_READ_LINK ||
+           (change->kind == FB_CHANGE_SET && (change->which & times) == 0);
+}
+
+static bool is_only_asking(enum fb_change_kind kind)
+{
+    return kind == FB_CHANGE_READ_LINK || kind == FB_CHANGE_GET_EXTRA ||
+           kind == FB_CHANGE_LIST_EXTRA;
+}
+
+/* What somebody who is not root may not do for others; 0 or an errno. */
+static int user_fault(const struct local_session *session, const struct fb_origin_change *change)
+{
+    const struct fb_attributes *wanted = &change->attributes;
+    uint32_t type = wanted->mode & S_IFMT;
+    bool is_make = change->kind == FB_CHANGE_MAKE;
+    bool is_given = is_make || (change->which & FB_SET_OWNER) != 0;
+    bool has_mode = is_make || (change->which & FB_SET_MODE) != 0;
+    if (session->user == 0 || (change->kind != FB_CHANGE_SET && !is_make))
+        return 0;
+    if (is_given && wanted->owner != session->user)
+        return EPERM;
+    if (has_mode && type != S_IFDIR && (wanted->mode & (S_ISUID | S_ISGID)) != 0)
+        return EPERM;
+    return is_make && (type == S_IFCHR || type == S_IFBLK) ? EPERM : 0;
+}
+
+/* Reads the change behind the name; false: it is none. */
+static bool change_read(const struct fb_local_request *from, struct fb_origin_change *change)
+{
+    struct fb_local_change head;
+    if (from->cursor_length < sizeof(head))
+        return false;
+    memcpy(&head, from->text + from->name_length, sizeof(head));
+    *change =
+        (struct fb_origin_change){.kind = (enum fb_change_kind)head.kind,
+                                  .which = head.which & FB_SET_ALL,
+                                  .flags = head.flags,
+                                  .attributes = head.attributes,
+                                  .text_length = from->cursor_length - (uint32_t)sizeof(head)};
+    memcpy(change->text, from->text + from->name_length + sizeof(head), change->text_length);
+    change->text[change->text_length] = '\0';
+    bool is_name = head.kind == FB_CHANGE_RENAME || head.kind == FB_CHANGE_LINK;
+    return head.kind > 0 && head.kind < FB_CHANGE_COUNT &&
+           (!is_name || fb_object_name_is_fine(change->text, change->text_length));
+}
+
+void local_change_start(struct local_request *request, const struct fb_local_request *from)
+{
+    struct fb_loop *loop = loop_of(request);
+    const struct fb_object *object = &request->origin.object;
+    struct fb_origin_change *change = &request->change;
+    bool is_read = change_read(from, change);
+    enum fb_status status = !is_read || !loop->origin.can_change ? FB_INVALID : FB_OK;
+    if (status == FB_OK && !is_only_asking(change->kind))
+        status = local_write_status(loop);
+    const struct fb_local_reply refusal = {
+        .status = status,
+        .index = status == FB_OK ? (uint64_t)user_fault(request->session, change) : 0};
+    if (status != FB_OK || refusal.index != 0) {
+        local_request_end(request, &refusal);
+        return;
+    }
+    if (!request_begin(request, from, true))
+        return;
+    if (loop->names.is_on && object->name_length > 0 && !is_kept_by_commit(change))
+        look_up(request, object->name, object->name_length, change_recorded);
+    else
+        origin_change(request);
+}

@@ -1,0 +1,240 @@
+/* What clients ask about names: open, stat, create, commit, remove. Each becomes a request to the
+ * core, which decides what a name means (core/name/name.c); here are the sessions and their
+ * objects. */
+#include "core/panic.h"
+#include "hw/local/local_internal.h"
+#include "hw/loop/loop_internal.h"
+
+#include <string.h>
+
+static void refuse(struct local_request *request, enum fb_status status)
+{
+    const struct fb_local_reply reply = {.status = status};
+    local_request_end(request, &reply);
+}
+
+static struct fb_loop *loop_of(const struct local_request *request)
+{
+    return request->session->loop;
+}
+
+/* The request's object is the one that is named, of no version yet. */
+static void name_copy(struct local_request *request, const struct fb_local_request *from)
+{
+    struct fb_object *object = &request->origin.object;
+    *object = (struct fb_object){.name_length = from->name_length};
+    memcpy(object->name, from->text, from->name_length);
+    object->name[from->name_length] = '\0';
+}
+
+/* Asks the core about the name of the request's object. */
+static void name_ask(struct local_request *request, enum fb_request_kind kind, fb_name_done *done)
+{
+    const struct fb_object *object = &request->origin.object;
+    request->name.done = done;
+    request->name.loop = loop_of(request);
+    request->name.kind = kind;
+    request->name.name_length = object->name_length;
+    request->name.name = object->name;
+    fb_name_start(&request->name);
+}
+
+static enum fb_status object_open(struct local_session *session, const struct fb_object *object)
+{
+    return session->state == LOCAL_OPEN ? local_object_open(session, object) : FB_BUSY;
+}
+
+/* OPEN and STAT. */
+static void looked(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    struct fb_object *object = &request->origin.object;
+    const struct fb_name_facts facts = fb_name_read(&task->record);
+    object->size = task->size;
+    object->version = task->version;
+    object->is_cached = facts.state == FB_NAME_CACHED;
+    if (status == FB_OK) {
+        fb_object_identify(object);
+        if (request->kind == FB_LOCAL_OPEN)
+            status = object_open(request->session, object);
+    }
+    const struct fb_local_reply reply = {
+        .status = status,
+        .object = object->handle,
+        .version_of_object = object->version,
+        .size = object->size,
+        .block_size = loop_of(request)->settings->core.block_size_bytes,
+        .state = object->is_cached,
+        .level = object->is_cached ? facts.level : FB_LEVEL_ORIGIN};
+    local_request_end(request, &reply);
+}
+
+/* The request is about the name that it gives; false: it is refused. */
+static bool name_take(struct local_request *request, const struct fb_local_request *from,
+                      enum fb_status status)
+{
+    if (status == FB_OK && !fb_object_name_is_fine(from->text, from->name_length))
+        status = FB_INVALID;
+    if (status != FB_OK) {
+        refuse(request, status);
+        return false;
+    }
+    name_copy(request, from);
+    request->name = (struct fb_name_task){.loop = loop_of(request)};
+    return true;
+}
+
+void local_open_start(struct local_request *request, const struct fb_local_request *from)
+{
+    if (name_take(request, from, FB_OK))
+        name_ask(request, FB_REQUEST_NAME_LOOK, looked);
+}
+
+enum fb_status local_write_status(const struct fb_loop *loop)
+{
+    return !loop->origin.can_write ? FB_INVALID
+           : loop->is_fenced       ? FB_GONE
+           : loop->is_draining     ? FB_BUSY
+                                   : FB_OK;
+}
+
+static void created(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    struct fb_object *object = &request->origin.object;
+    if (status != FB_OK) {
+        refuse(request, status);
+        return;
+    }
+    object->is_written = true;
+    object->version = task->version;
+    object->record_version = task->record.version;
+    object->replaced_version = task->replaced;
+    fb_object_identify(object);
+    if (fb_objects_find(&loop_of(request)->objects, object->handle) != NULL) {
+        /* Begun here before, over the same version: its blocks have these keys. */
+        request->name = (struct fb_name_task){.replaced = object->version};
+        name_ask(request, FB_REQUEST_NAME_BEGIN, created);
+        return;
+    }
+    const struct fb_local_reply reply = {.status = object_open(request->session, object),
+                                         .object = object->handle,
+                                         .version_of_object = object->version,
+                                         .block_size =
+                                             loop_of(request)->settings->core.block_size_bytes};
+    local_request_end(request, &reply);
+}
+
+void local_create_start(struct local_request *request, const struct fb_local_request *from)
+{
+    if (name_take(request, from, local_write_status(loop_of(request))))
+        name_ask(request, FB_REQUEST_NAME_BEGIN, created);
+}
+
+/* Not all is at the origin yet: is that because it refuses what is missing? */
+static enum fb_status wait_status(struct fb_loop *loop, uint64_t handle)
+{
+    const struct fb_object *known = fb_objects_find(&loop->objects, handle);
+    return known != NULL && known->refusal != FB_OK ? known->refusal : FB_BUSY;
+}
+
+/* With a store the record names this version, without one the origin shows it: everybody sees it
+ * from now on. */
+static void committed(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    struct fb_loop *loop = loop_of(request);
+    struct fb_object *object = &request->origin.object;
+    struct fb_object *known = fb_objects_find(&loop->objects, object->handle);
+    if (status != FB_OK) {
+        if (status == FB_BUSY)
+            status = wait_status(loop, object->handle);
+        const struct fb_local_reply reply = {.status = status, .size = object->size};
+        local_request_end(request, &reply);
+        return;
+    }
+    object->is_written = false;
+    object->is_committed = loop->names.is_on;
+    object->is_cached = loop->names.is_on && fb_name_read(&task->record).state == FB_NAME_CACHED;
+    if (known != NULL) {
+        known->size = object->size;
+        known->is_written = false;
+        known->is_committed = object->is_committed;
+        known->is_cached = object->is_cached;
+    }
+    if (object->is_cached)
+        fb_names_hold(loop, object);
+    bool is_enough = request->level != FB_LEVEL_ORIGIN || !object->is_cached;
+    const struct fb_local_reply reply = {.status = is_enough ? FB_OK : FB_BUSY,
+                                         .size = object->size};
+    local_request_end(request, &reply);
+}
+
+static void asked(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    if (status == FB_BUSY)
+        status = wait_status(loop_of(request), request->origin.object.handle);
+    const struct fb_local_reply reply = {.status = status, .size = request->origin.object.size};
+    local_request_end(request, &reply);
+}
+
+/* A commit that was made, and is asked for again: the origin is waited for. */
+static void commit_again(struct local_request *request)
+{
+    const struct fb_object *object = &request->origin.object;
+    if (request->level == FB_LEVEL_ORIGIN) {
+        request->name = (struct fb_name_task){.version = object->version};
+        name_ask(request, FB_REQUEST_NAME_ASK, asked);
+        return;
+    }
+    const struct fb_local_reply reply = {.status = FB_OK, .size = object->size};
+    local_request_end(request, &reply);
+}
+
+void local_commit_start(struct local_request *request, const struct fb_local_request *from)
+{
+    struct fb_loop *loop = loop_of(request);
+    const struct fb_object *object = fb_objects_find(&loop->objects, from->object);
+    enum fb_status status = !loop->origin.can_write ? FB_INVALID
+                            : loop->is_fenced       ? FB_GONE
+                                                    : FB_OK;
+    bool is_whole = local_write_covers(request->session, from->object, from->index);
+    if (object == NULL || from->level > FB_LEVEL_ORIGIN || !is_whole)
+        status = FB_INVALID;
+    if (status == FB_OK && from->index > loop->origin.object_max)
+        status = FB_TOO_LARGE;
+    if (status != FB_OK) {
+        refuse(request, status);
+        return;
+    }
+    request->level = from->level;
+    request->origin.object = *object;
+    request->origin.object.size = from->index;
+    if (object->is_committed) {
+        commit_again(request);
+        return;
+    }
+    /* Level REPLICATED or DEVICE that was answered with fewer copies is shown as what holds. */
+    bool is_less = object->is_degraded && request->level != FB_LEVEL_ORIGIN;
+    const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
+                                        .level = is_less ? FB_LEVEL_MEMORY : request->level,
+                                        .node = loop->settings->node,
+                                        .block_size_bytes = loop->settings->core.block_size_bytes,
+                                        .version = object->version,
+                                        .size = from->index};
+    request->name = (struct fb_name_task){.record = fb_name_record(&facts, object->record_version),
+                                          .replaced = object->replaced_version};
+    name_ask(request, FB_REQUEST_NAME_COMMIT, committed);
+}
+
+static void removed(struct fb_name_task *task, enum fb_status status)
+{
+    refuse(FB_CONTAINER(task, struct local_request, name), status);
+}
+
+void local_remove_start(struct local_request *request, const struct fb_local_request *from)
+{
+    if (name_take(request, from, local_write_status(loop_of(request))))
+        name_ask(request, FB_REQUEST_NAME_REMOVE, removed);
+}

@@ -1,0 +1,117 @@
+/* What the origin does not show of a folder yet, or shows still: names whose records are
+ * unfinished. A client merges them into the origin's listing. When they are more than NAMES_MAX, or
+ * than a page holds of one folder, the listing is refused: one that lacks names would be a lie. */
+#include "core/panic.h"
+#include "hw/local/local_internal.h"
+#include "hw/loop/loop_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMES_MAX = 4096 };
+
+/* A listing that is under way; one at a time a session, since there is one page. */
+struct pending {
+    struct local_request *request;
+    uint32_t folder_length;
+    char folder[FB_OBJECT_NAME_MAX + 1];
+    struct fb_meta_task task;
+};
+
+/* A name, as it is seen in the folder. */
+struct part {
+    const char *text;
+    uint64_t size;
+    bool is_folder, is_gone;
+};
+
+static int part_compare(const void *a, const void *b)
+{
+    return strcmp(((const struct part *)a)->text, ((const struct part *)b)->text);
+}
+
+/* A name's part in the folder, cut at the next slash; false: it lies elsewhere, or is a folder of
+ * something that goes, which may have more. */
+static bool part_take(const struct pending *pending, struct fb_meta_name *name, struct part *part)
+{
+    const struct fb_name_facts facts = fb_name_read(&name->record);
+    uint32_t length = pending->folder_length;
+    bool is_inside = length == 0 || (strncmp(name->text, pending->folder, length) == 0 &&
+                                     name->text[length] == '/');
+    if (!is_inside)
+        return false;
+    char *text = name->text + length + (length > 0), *slash = strchr(text, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    *part = (struct part){.text = text,
+                          .size = slash != NULL ? 0 : facts.size,
+                          .is_folder = slash != NULL,
+                          .is_gone = facts.state == FB_NAME_REMOVED};
+    return !part->is_folder || !part->is_gone;
+}
+
+/* Bytes of the page that are used; false: not all names fit. */
+static bool page_fill(struct pending *pending, uint32_t *size)
+{
+    struct fb_meta_task *task = &pending->task;
+    struct fb_origin_task page = {
+        .bytes = {.at = pending->request->session->page, .size = FB_LOCAL_PAGE_BYTES}};
+    struct part parts[NAMES_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < task->name_count; i++)
+        count += !task->names[i].is_bad && part_take(pending, &task->names[i], &parts[count]);
+    *size = 0;
+    if (count == 0)
+        return true;
+    qsort(parts, count, sizeof(parts[0]), part_compare);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t at = page.moved;
+        if (i > 0 && strcmp(parts[i].text, parts[i - 1].text) == 0)
+            continue;
+        if (!fb_origin_entry(&page, parts[i].text, parts[i].size, parts[i].is_folder))
+            return false;
+        ((struct fb_local_entry *)(void *)(page.bytes.at + at))->is_gone = parts[i].is_gone;
+    }
+    *size = (uint32_t)page.moved;
+    return true;
+}
+
+static void listed(struct fb_meta_task *task, enum fb_status status)
+{
+    struct pending *pending = FB_CONTAINER(task, struct pending, task);
+    struct local_request *request = pending->request;
+    struct fb_local_reply reply = {.status = status};
+    if (status == FB_OK && (task->is_cut || !page_fill(pending, &reply.page_size)))
+        reply.status = FB_FULL;
+    if (reply.page_size == 0)
+        request->session->is_page_used = false;
+    free(task->names);
+    free(pending);
+    local_request_end(request, &reply);
+}
+
+void local_pending_start(struct local_request *request, const struct fb_local_request *from)
+{
+    struct local_session *session = request->session;
+    struct fb_loop *loop = session->loop;
+    bool is_fine = from->name_length == 0 || fb_object_name_is_fine(from->text, from->name_length);
+    struct fb_local_reply refusal = {.status = !is_fine                ? FB_INVALID
+                                               : session->is_page_used ? FB_BUSY
+                                                                       : FB_OK};
+    if (refusal.status != FB_OK || !loop->names.is_on) {
+        local_request_end(request, &refusal);
+        return;
+    }
+    struct pending *pending = calloc(1, sizeof(*pending));
+    FB_ASSERT(pending != NULL);
+    pending->task.names = calloc(NAMES_MAX, sizeof(*pending->task.names));
+    FB_ASSERT(pending->task.names != NULL);
+    session->is_page_used = true;
+    pending->request = request;
+    pending->folder_length = from->name_length;
+    memcpy(pending->folder, from->text, from->name_length);
+    pending->task.verb = FB_META_VERB_PENDING;
+    pending->task.done = listed;
+    pending->task.names_max = NAMES_MAX;
+    fb_meta_start(&loop->meta, &pending->task);
+}

@@ -1,0 +1,238 @@
+/* What clients hold of tables that all share, and whether one may have more: names, pins, lent
+ * memory (core/index/share.h says by which rule); and what each has written, since a client commits
+ * only that. */
+#include "core/panic.h"
+#include "hw/local/local_internal.h"
+#include "hw/loop/loop_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PEERS_PART = 2,  /* of the names, one in so many is kept for messages of peers */
+    RUNS_MAX = 4096, /* parts of a file that are written apart from each other; more: FULL */
+};
+
+static uint32_t session_index(const struct local_session *session)
+{
+    return (uint32_t)(session - session->loop->local.sessions);
+}
+
+/* Names: an object's place in the table is its first opener's until the last client closes it. */
+static bool has_open_room(const struct local_session *session)
+{
+    const struct fb_local *local = &session->loop->local;
+    const struct fb_objects *objects = &session->loop->objects;
+    uint64_t total = fb_cache_slots_max(objects->index);
+    struct fb_share share = {.total = total,
+                             .reserved = total / PEERS_PART,
+                             .used = objects->client_open_count,
+                             .used_by_one = session->charged};
+    for (uint32_t i = 0; i < local->session_count; i++) {
+        const struct local_session *other = &local->sessions[local->active[i]];
+        if (other->user == session->user)
+            share.used_by_owner += other->charged;
+    }
+    return fb_share_has_room(&share, 1);
+}
+
+enum fb_status local_object_open(struct local_session *session, const struct fb_object *object)
+{
+    struct fb_objects *objects = &session->loop->objects;
+    struct fb_local *local = &session->loop->local;
+    struct fb_object *known = fb_objects_find(objects, object->handle);
+    bool is_new = known == NULL || known->client_opens == 0;
+    bool is_full = session->open_count == FB_LOCAL_OPENS_MAX ||
+                   (is_new && !has_open_room(session)) ||
+                   (object->is_written && !local_write_begin(session, object->handle));
+    if (!is_full)
+        known = fb_objects_add(objects, object);
+    if (is_full || known == NULL) {
+        if (!is_full && object->is_written)
+            local_write_end(session, object->handle);
+        local->opens_refused++;
+        return FB_BUSY;
+    }
+    known->opens++;
+    if (known->client_opens++ == 0) {
+        known->opener = session_index(session);
+        objects->client_open_count++;
+        session->charged++;
+    }
+    session->opens[session->open_count++] = object->handle;
+    return FB_OK;
+}
+
+void local_object_close(struct local_session *session, uint64_t handle)
+{
+    struct fb_objects *objects = &session->loop->objects;
+    struct fb_object *object = fb_objects_find(objects, handle);
+    FB_ASSERT(object != NULL && object->opens > 0 && object->client_opens > 0);
+    object->opens--;
+    if (--object->client_opens == 0) {
+        struct local_session *opener = &session->loop->local.sessions[object->opener];
+        FB_ASSERT(opener->charged > 0 && objects->client_open_count > 0);
+        opener->charged--;
+        objects->client_open_count--;
+    }
+    local_write_end(session, handle);
+}
+
+/* As with shares: no more than is left. One block lent many times takes nothing more from anybody,
+ * and is counted each time: so nobody is asked while half of the memory is left. */
+bool local_has_memory(const struct local_session *session, uint64_t size_bytes)
+{
+    const struct fb_loop *loop = session->loop;
+    uint64_t total = loop->memory.bytes.size, pinned = fb_node_pinned_bytes(loop->node);
+    uint64_t left = total > pinned ? total - pinned : 0;
+    return session->lent_bytes == 0 || left > total / 2 || session->lent_bytes + size_bytes <= left;
+}
+
+/* Pins: a record each, which a pin may outlive its session in. How much memory all may take is the
+ * core's; here it is known whose each is. */
+bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin)
+{
+    struct fb_local *local = &session->loop->local;
+    uint64_t now_ns = loop_clock_ns(), pins_max = session->loop->settings->core.pins_max;
+    uint32_t free = 0;
+    while (free < pins_max && local->pins[free].end_ns > now_ns)
+        free++;
+    if (free == pins_max) {
+        local->pins_refused++;
+        return false;
+    }
+    local->pins[free] =
+        (struct local_pin){.session = session->number,
+                           .generation = local->pins[free].generation + 1,
+                           .end_ns = ttl_ns < UINT64_MAX - now_ns ? now_ns + ttl_ns : UINT64_MAX};
+    *pin = free;
+    return true;
+}
+
+uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply)
+{
+    struct local_pin *made = &session->loop->local.pins[pin];
+    if (reply->status != FB_OK) {
+        made->end_ns = 0;
+        return 0;
+    }
+    made->core_lease = reply->lease;
+    return (uint64_t)pin << 32 | made->generation;
+}
+
+uint64_t local_pin_end(struct local_session *session, uint64_t lease)
+{
+    uint64_t index = lease >> 32;
+    if (index >= session->loop->settings->core.pins_max)
+        return UINT64_MAX;
+    struct local_pin *pin = &session->loop->local.pins[index];
+    bool is_own = pin->session == session->number && pin->generation == (uint32_t)lease &&
+                  pin->end_ns > 0 && pin->core_lease != 0;
+    if (!is_own)
+        return UINT64_MAX;
+    pin->end_ns = 0;
+    return pin->core_lease;
+}
+
+static struct local_write *write_find(struct local_session *session, uint64_t handle)
+{
+    for (uint32_t i = 0; i < session->write_count; i++) {
+        if (session->writes[i].handle == handle)
+            return &session->writes[i];
+    }
+    return NULL;
+}
+
+bool local_write_begin(struct local_session *session, uint64_t handle)
+{
+    if (session->write_count == FB_LOCAL_WRITES_MAX)
+        return false;
+    session->writes[session->write_count++] = (struct local_write){.handle = handle};
+    return true;
+}
+
+void local_write_end(struct local_session *session, uint64_t handle)
+{
+    struct local_write *write = write_find(session, handle);
+    if (write == NULL)
+        return;
+    free(write->runs);
+    *write = session->writes[--session->write_count];
+}
+
+bool local_write_is_own(struct local_session *session, uint64_t handle)
+{
+    return write_find(session, handle) != NULL;
+}
+
+/* Makes room for one more run at a place. */
+static bool runs_grow(struct local_write *write, uint32_t at)
+{
+    if (write->run_count == RUNS_MAX)
+        return false;
+    if (write->run_count == write->run_room) {
+        uint32_t room = write->run_room > 0 ? 2 * write->run_room : 4;
+        struct local_run *longer = realloc(write->runs, room * sizeof(*longer));
+        if (longer == NULL)
+            return false;
+        write->runs = longer;
+        write->run_room = room;
+    }
+    memmove(&write->runs[at + 1], &write->runs[at],
+            (write->run_count - at) * sizeof(write->runs[0]));
+    write->run_count++;
+    return true;
+}
+
+/* Adds a whole block to the runs, which are in order and apart from each other. */
+static bool runs_add(struct local_write *write, uint64_t block)
+{
+    uint32_t at = write->run_count;
+    while (at > 0 && write->runs[at - 1].first > block)
+        at--;
+    struct local_run *before = at > 0 ? &write->runs[at - 1] : NULL;
+    struct local_run *after = at < write->run_count ? &write->runs[at] : NULL;
+    if (before != NULL && block < before->end)
+        return true;
+    bool joins_before = before != NULL && before->end == block;
+    bool joins_after = after != NULL && after->first == block + 1;
+    if (joins_before && joins_after) {
+        before->end = after->end;
+        memmove(after, after + 1, (write->run_count - at - 1) * sizeof(*after));
+        write->run_count--;
+    } else if (joins_before) {
+        before->end++;
+    } else if (joins_after) {
+        after->first--;
+    } else {
+        if (!runs_grow(write, at))
+            return false;
+        write->runs[at] = (struct local_run){.first = block, .end = block + 1};
+    }
+    return true;
+}
+
+bool local_write_note(struct local_session *session, uint64_t handle, uint64_t block,
+                      uint32_t size_bytes)
+{
+    struct local_write *write = write_find(session, handle);
+    if (write == NULL)
+        return true; /* closed meanwhile */
+    if (size_bytes == session->loop->settings->core.block_size_bytes)
+        return runs_add(write, block);
+    write->last = block;
+    write->last_bytes = size_bytes;
+    return true;
+}
+
+bool local_write_covers(struct local_session *session, uint64_t handle, uint64_t size_bytes)
+{
+    uint64_t block_bytes = session->loop->settings->core.block_size_bytes;
+    uint64_t whole = size_bytes / block_bytes, rest = size_bytes % block_bytes;
+    const struct local_write *write = write_find(session, handle);
+    if (write == NULL)
+        return false;
+    bool has_whole = whole == 0 || (write->run_count > 0 && write->runs[0].first == 0 &&
+                                    write->runs[0].end >= whole);
+    return has_whole && (rest == 0 || (write->last == whole && write->last_bytes == rest));
+}

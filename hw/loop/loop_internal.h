@@ -1,0 +1,170 @@
+/* The daemon's one node and everything that its thread owns; private to hw/.
+ *
+ * The loop waits for completions, each of which may become an event; a step of the core gives ops,
+ * each of which becomes one operation here, whose completion is the event DONE. Nothing here
+ * decides anything: that is the core's. */
+#ifndef FB_HW_LOOP_LOOP_INTERNAL_H
+#define FB_HW_LOOP_LOOP_INTERNAL_H
+
+#include "core/node/node.h"
+#include "hw/base/container.h"
+#include "hw/drive/drive.h"
+#include "hw/drive/headers.h"
+#include "hw/ops/http.h"
+#include "hw/local/local.h"
+#include "hw/base/log.h"
+#include "hw/loop/loop.h"
+#include "hw/origin/object.h"
+#include "hw/base/offload.h"
+#include "hw/origin/origin.h"
+#include "hw/loop/record.h"
+#include "hw/base/mapping.h"
+#include "hw/meta/meta.h"
+#include "hw/meta/members.h"
+#include "hw/meta/names.h"
+#include "hw/local/reads.h"
+#include "hw/loop/ready.h"
+#include "hw/origin/seen.h"
+#include "hw/net/tcp.h"
+#include "hw/base/uring.h"
+
+/* An op from READ on, until its DONE. */
+struct work {
+    struct fb_loop *loop;
+    struct work *next; /* free list; queue of a connection */
+    struct fb_op op;
+    struct fb_bytes bytes; /* of op.span */
+    uint64_t moved;        /* bytes */
+    enum fb_status status; /* of one that has ended already, or of a part of it */
+    uint32_t drive_open;   /* loop_drive.c: what a write waits for */
+    struct fb_io io;
+    struct fb_fragments fragments; /* ENCODE, DECODE (R13) */
+    struct fb_offload_task offload;
+    struct fb_origin_task origin;
+    struct fb_meta_task meta;
+};
+
+struct fb_loop {
+    const struct fb_settings *settings;
+    struct fb_uring uring;
+    struct fb_mapping memory;
+    struct fb_node *node;
+    struct fb_view *view;
+    struct fb_objects objects;
+    struct fb_seen seen; /* names, as the origin said */
+    struct fb_meta_store meta;
+    struct fb_names names;
+    struct fb_offload offload;      /* digests and copies */
+    struct fb_offload origin_calls; /* of a folder as origin: calls that wait */
+    struct fb_origin origin;
+    struct fb_drive_file drive;
+    struct fb_headers headers; /* of the drive */
+    struct fb_io sync;         /* of the drive: one at a time */
+    struct work *sync_flying, *sync_waiting;
+    struct fb_tcp tcp;
+    struct fb_local local;
+    struct fb_http http;
+    struct fb_ready ready;
+    struct fb_reads reads;
+    struct fb_recorder recorder;
+    struct fb_members *members; /* NULL: a list that does not change */
+    uint32_t member_count, members_left_out;
+    struct work *works;
+    struct work *work_free;
+    uint32_t work_count;
+    uint64_t now_ns;   /* of the last event */
+    uint64_t busy_ns;  /* clients' requests came then */
+    uint64_t spin_ns;  /* after which the loop sleeps; at most that of the settings */
+    uint64_t sweep_ns; /* when to look for dead connections again */
+    struct fb_io signal;
+    int signal_file;
+    bool has_ring;
+    bool is_draining; /* told to stop: what clients write is finished, nothing is begun */
+    bool is_stopping;
+    uint64_t stop_ns; /* no later than that, while it drains */
+    bool is_fenced;   /* the cluster may count this node as gone */
+};
+
+/* loop.c */
+uint64_t loop_clock_ns(void);
+uint64_t loop_wall_ns(void); /* since 1970 */
+void loop_event(struct fb_loop *loop, const struct fb_event *event);
+/* Strangers wait outside until one of those inside has had his time: a sweep sees to it. */
+void loop_sweep_soon(struct fb_loop *loop);
+
+/* The members have changed. */
+void loop_members(struct fb_loop *loop, const struct fb_member_list *list);
+/* The cluster goes on without this node: it changes nothing; or it is a member again. */
+void loop_fence(struct fb_loop *loop, bool is_fenced);
+
+/* Operations that the core can have in flight. */
+uint32_t loop_works_count(const struct fb_config *config);
+
+/* loop_op.c */
+void loop_op(struct fb_loop *loop, const struct fb_op *op);
+void work_end(struct work *work, enum fb_status status, uint64_t digest);
+/* Ends it with this DONE. */
+void work_event(struct work *work, const struct fb_event *event);
+/* Ends it in the next round of the loop. */
+void work_end_later(struct work *work, enum fb_status status);
+
+void work_free(struct work *work);
+
+/* loop_drive.c */
+void drive_start(struct work *work);
+void drive_scan(struct work *work);
+
+/* tcp_connection.c: one connection. */
+/* peer: whom it is to be connected to; FB_NONE: it was accepted. NULL: there is no room. */
+struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket,
+                                          uint32_t peer);
+void connection_fail(struct fb_tcp_connection *connection, const char *reason);
+void connection_receive(struct fb_tcp_connection *connection);
+/* Has perhaps something to send: at the end of the round, connection_flush. */
+void connection_due(struct fb_tcp_connection *connection);
+void connection_flush(struct fb_tcp_connection *connection);
+/* Room for a frame to be sent; NULL: none. Then connection_put_end with its size. */
+unsigned char *connection_put(struct fb_tcp_connection *connection);
+void connection_put_end(struct fb_tcp_connection *connection, uint32_t size);
+struct fb_bytes connection_room(struct fb_tcp_connection *connection); /* for what comes next */
+void connection_received(struct fb_tcp_connection *connection, uint32_t size);
+struct iovec connection_next(struct fb_tcp_connection *connection);
+void connection_sent(struct fb_tcp_connection *connection, uint32_t size);
+void connection_greet(struct fb_tcp_connection *connection);
+
+/* tcp_pull.c: both sides of a pull. */
+void pull_ask(struct fb_tcp_connection *connection, struct work *work);
+const char *pull_answered(struct fb_tcp_connection *connection,
+                          const struct fb_wire_header *header);
+uint32_t pull_body(struct fb_tcp_connection *connection, const unsigned char *bytes, uint32_t size);
+struct fb_bytes pull_room(const struct fb_tcp_connection *connection);
+void pull_received(struct fb_tcp_connection *connection, uint32_t size);
+void pull_lost(struct fb_tcp_connection *connection);
+const char *pull_asked(struct fb_tcp_connection *connection, const struct fb_wire_frame *frame);
+void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2]);
+void pull_send(struct fb_tcp_connection *connection);
+void pull_sent(struct fb_tcp_connection *connection, uint32_t size);
+
+/* tcp_door.c */
+void tcp_socket_set_up(int socket, uint64_t timeout_ns);
+void tcp_accept_start(struct fb_loop *loop);
+/* Its place is free, if it has one. */
+void tcp_stranger_leaves(struct fb_tcp_connection *connection);
+/* Sends those away who do not greet; accepts again when that failed. */
+void tcp_strangers_sweep(struct fb_loop *loop);
+/* The connection is a peer's from now on; one too many of them ends. */
+void tcp_peer_greeted(struct fb_tcp_connection *connection);
+
+/* tcp_lookup.c */
+/* Finds out where it is, now or before long; nothing changes while that is not known. */
+void tcp_peer_look_up(struct fb_loop *loop, struct fb_tcp_peer *peer);
+void tcp_lookups_close(struct fb_tcp *tcp);
+
+/* tcp.c */
+void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *members, uint32_t count,
+                   struct fb_error *error);
+struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node);
+void tcp_connection_ended(struct fb_tcp_connection *connection);
+void tcp_pull_next(struct fb_tcp_connection *connection);
+
+#endif

@@ -1,0 +1,34 @@
+/* Can this node serve clients? It can once the origin and the metadata store have answered a
+ * question, which is asked from the start on until they do; from then on their failures are single
+ * requests' matter, else one that is slow would take all nodes out of service at once. Not while
+ * it is cut off from its cluster, or stopping. */
+#ifndef FB_HW_LOOP_READY_H
+#define FB_HW_LOOP_READY_H
+
+#include "hw/meta/meta.h"
+#include "hw/origin/origin.h"
+
+enum { FB_READY_TEXT_MAX = 256, FB_READY_PAGE_BYTES = 8192 };
+
+/* One of the two that are asked. */
+struct fb_ready_question {
+    bool is_asked, is_answered;
+    enum fb_status status; /* of the last try; FB_OK: none has ended */
+    uint64_t again_ns;
+};
+
+struct fb_ready {
+    struct fb_ready_question origin, metadata;
+    struct fb_origin_task origin_task;
+    struct fb_meta_task metadata_task;
+    char cursor[FB_LOCAL_CURSOR_MAX + 1];
+    _Alignas(8) unsigned char page[FB_READY_PAGE_BYTES];
+};
+
+/* Asks what has not been answered yet. */
+void fb_ready_sweep(struct fb_loop *loop);
+
+/* Is it ready? reason: one line without newline: why not, or "ready". */
+bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,381 @@
+/* The thread that keeps the lease and looks at the members; see members.h. */
+#include "hw/meta/members.h"
+
+#include "core/panic.h"
+#include "hw/net/address.h"
+#include "hw/meta/etcd.h"
+#include "hw/loop/loop_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xxhash.h>
+
+enum {
+    LOOKS_A_LEASE = 3,
+    JOIN_LEASES_MAX = 3,
+    BAD_MAX = 64, /* records told of that are not understood; the others are only counted */
+};
+
+struct fb_members {
+    struct fb_loop *loop;
+    const struct fb_settings *settings;
+    struct fb_etcd etcd;
+    uint64_t lease, alive_ns, lease_ns;
+    struct fb_member_list seen;              /* the last list */
+    uint64_t bad[BAD_MAX], bad_now[BAD_MAX]; /* hashes of bad records: of the last look, of this */
+    uint32_t bad_count, bad_now_count, left_out;
+    struct fb_offload_task task;             /* tells the loop */
+    struct fb_member_list told;              /* what it is told; under the mutex */
+    bool is_telling, is_fenced, is_stopping; /* under the mutex */
+    bool has_thread;
+    bool is_taken; /* its record was, when last looked at */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t stop;
+    char prefix[128];
+};
+
+void fb_member_list_free(struct fb_member_list *list)
+{
+    free(list->members);
+    *list = (struct fb_member_list){.members = NULL};
+}
+
+/* A member's value: "ADDRESS DOMAIN WEIGHT". */
+static void value_put(const struct fb_settings *settings, char text[FB_ADDRESS_MAX + 64])
+{
+    snprintf(text, FB_ADDRESS_MAX + 64, "%s %u %u", settings->listen, settings->domain,
+             settings->weight);
+}
+
+/* A whole number from min to max and nothing else; false: it is none. */
+static bool number_take(const char *text, uint32_t min, uint32_t max, uint32_t *number)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value > max || value < min)
+        return false;
+    *number = (uint32_t)value;
+    return true;
+}
+
+/* The member that a record tells of; what is wrong with it; NULL: nothing. Whoever reaches the
+ * store may have written it. */
+static const char *member_parse(const struct fb_members *members, const char *key,
+                                const char *value, struct fb_member_settings *member)
+{
+    char words[3][FB_ADDRESS_MAX], more[2];
+    size_t prefix = strlen(members->prefix);
+    *member = (struct fb_member_settings){.member = {.is_up = 1}};
+    static_assert(FB_ADDRESS_MAX == 128, "the format says so");
+    if (strncmp(key, members->prefix, prefix) != 0 ||
+        !number_take(key + prefix, 0, FB_NONE - 1, &member->member.node))
+        return "its key ends in no node's id";
+    if (sscanf(value, "%127s %127s %127s %1s", words[0], words[1], words[2], more) != 3)
+        return "it is not ADDRESS DOMAIN WEIGHT";
+    if (!fb_address_is_fine(words[0]))
+        return "its address is not HOST:PORT";
+    if (!number_take(words[1], 0, UINT32_MAX, &member->member.domain))
+        return "its domain is no number";
+    if (!number_take(words[2], 0, FB_WEIGHT_MAX, &member->member.weight))
+        return "its weight is not 0 to 65535";
+    memcpy(member->address, words[0], sizeof(member->address));
+    return NULL;
+}
+
+/* Says once what is wrong with a record, until it is another. */
+static void bad_record(struct fb_members *members, const char *key, const char *value,
+                       const char *fault)
+{
+    char quoted[FB_LOG_QUOTE_MAX];
+    uint64_t hash = XXH3_64bits_withSeed(value, strlen(value), XXH3_64bits(key, strlen(key)));
+    bool is_known = false;
+    for (uint32_t i = 0; i < members->bad_count; i++)
+        is_known = is_known || members->bad[i] == hash;
+    if (members->bad_now_count < BAD_MAX)
+        members->bad_now[members->bad_now_count++] = hash;
+    else
+        is_known = true; /* so many are told of; each look counts them */
+    members->left_out++;
+    if (!is_known)
+        fb_log(FB_LOG_WARNING, "member_left_out", "key=%s reason=\"%s\"", fb_log_quote(key, quoted),
+               fault);
+}
+
+static void member_take(void *context, const char *key, const char *value)
+{
+    struct fb_members *members = context;
+    struct fb_member_list *list = &members->seen;
+    struct fb_member_settings member;
+    const char *fault = member_parse(members, key, value, &member);
+    if (fault == NULL && list->count == members->settings->members_max)
+        fault = "there are members_max already";
+    for (uint32_t i = 0; i < list->count && fault == NULL; i++) {
+        if (list->members[i].member.node == member.member.node)
+            fault = "another record has its id";
+    }
+    if (fault != NULL)
+        bad_record(members, key, value, fault);
+    else
+        list->members[list->count++] = member;
+}
+
+static int member_compare(const void *a, const void *b)
+{
+    const struct fb_member_settings *first = a, *second = b;
+    return first->member.node < second->member.node ? -1 : first->member.node > second->member.node;
+}
+
+/* Looks at all members; *has_changed: against the last look. */
+static enum fb_etcd_code look(struct fb_members *members, bool *has_changed)
+{
+    struct fb_member_list before = members->seen;
+    members->seen = (struct fb_member_list){
+        .members = calloc(members->settings->members_max, sizeof(*before.members)),
+        .revision = before.revision};
+    FB_ASSERT(members->seen.members != NULL);
+    members->bad_now_count = 0;
+    members->left_out = 0;
+    enum fb_etcd_code code = fb_etcd_list(&members->etcd, members->prefix, member_take, members);
+    if (code != FB_ETCD_FINE) {
+        fb_member_list_free(&members->seen);
+        members->seen = before;
+        return code;
+    }
+    memcpy(members->bad, members->bad_now, sizeof(members->bad));
+    members->bad_count = members->bad_now_count;
+    members->seen.left_out = members->left_out;
+    qsort(members->seen.members, members->seen.count, sizeof(*before.members), member_compare);
+    *has_changed =
+        before.count != members->seen.count || before.left_out != members->seen.left_out ||
+        memcmp(before.members, members->seen.members, before.count * sizeof(*before.members)) != 0;
+    members->seen.revision += *has_changed;
+    fb_member_list_free(&before);
+    return FB_ETCD_FINE;
+}
+
+static struct fb_member_list list_copy(const struct fb_member_list *list)
+{
+    struct fb_member_list copy = *list;
+    copy.members = calloc(list->count > 0 ? list->count : 1, sizeof(*copy.members));
+    FB_ASSERT(copy.members != NULL);
+    memcpy(copy.members, list->members, list->count * sizeof(*copy.members));
+    return copy;
+}
+
+/* On the loop's thread. */
+static void told(struct fb_offload_task *task)
+{
+    struct fb_members *members = FB_CONTAINER(task, struct fb_members, task);
+    pthread_mutex_lock(&members->mutex);
+    struct fb_member_list list = members->told;
+    bool is_fenced = members->is_fenced;
+    members->told = (struct fb_member_list){.members = NULL};
+    members->is_telling = false;
+    pthread_mutex_unlock(&members->mutex);
+    loop_fence(members->loop, is_fenced);
+    if (!is_fenced && list.members != NULL)
+        loop_members(members->loop, &list);
+    fb_member_list_free(&list);
+}
+
+static void tell(struct fb_members *members, bool is_fenced)
+{
+    pthread_mutex_lock(&members->mutex);
+    fb_member_list_free(&members->told);
+    members->told = list_copy(&members->seen);
+    members->is_fenced = is_fenced;
+    bool is_first = !members->is_telling;
+    members->is_telling = true;
+    pthread_mutex_unlock(&members->mutex);
+    if (is_first)
+        fb_offload_post(&members->loop->offload, &members->task);
+}
+
+/* One try to be a member: lease and key. */
+static enum fb_etcd_code join_once(struct fb_members *members)
+{
+    char key[160], value[FB_ADDRESS_MAX + 64];
+    uint64_t began_ns = loop_clock_ns();
+    snprintf(key, sizeof(key), "%s%u", members->prefix, members->settings->node);
+    value_put(members->settings, value);
+    if (members->lease == 0)
+        (void)fb_etcd_lease(&members->etcd, (uint32_t)(members->lease_ns / 1000000000u),
+                            &members->lease);
+    if (members->lease == 0)
+        return FB_ETCD_AWAY;
+    enum fb_etcd_code code = fb_etcd_create(&members->etcd, key, value, members->lease);
+    if (code == FB_ETCD_FINE)
+        members->alive_ns = began_ns;
+    else if (fb_etcd_keep_alive(&members->etcd, members->lease) == FB_ETCD_GONE)
+        members->lease = 0;
+    return code;
+}
+
+/* Sleeps; true: the thread is to end. */
+static bool nap(struct fb_members *members, uint64_t nap_ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    uint64_t end_ns = (uint64_t)until.tv_sec * 1000000000u + (uint64_t)until.tv_nsec + nap_ns;
+    until.tv_sec = (time_t)(end_ns / 1000000000u);
+    until.tv_nsec = (long)(end_ns % 1000000000u);
+    pthread_mutex_lock(&members->mutex);
+    while (!members->is_stopping &&
+           pthread_cond_timedwait(&members->stop, &members->mutex, &until) != ETIMEDOUT)
+        continue;
+    bool is_stopping = members->is_stopping;
+    pthread_mutex_unlock(&members->mutex);
+    return is_stopping;
+}
+
+static bool own_is_seen(const struct fb_members *members)
+{
+    const struct fb_settings *settings = members->settings;
+    for (uint32_t i = 0; i < members->seen.count; i++) {
+        const struct fb_member_settings *member = &members->seen.members[i];
+        if (member->member.node == settings->node)
+            return strcmp(member->address, settings->listen) == 0;
+    }
+    return false;
+}
+
+/* Its lease lives, and somebody has removed or overwritten its record. */
+static void own_make_again(struct fb_members *members)
+{
+    bool was_taken = members->is_taken;
+    enum fb_etcd_code code = join_once(members);
+    members->is_taken = code == FB_ETCD_TAKEN;
+    if (members->is_taken && !was_taken)
+        fb_log(FB_LOG_ERROR, "record_taken",
+               "remedy=\"somebody has overwritten this node's record in etcd: remove it\"");
+}
+
+/* Stays a member; GONE: it is none any more. */
+static enum fb_etcd_code stay(struct fb_members *members, bool *has_changed)
+{
+    uint64_t began_ns = loop_clock_ns();
+    enum fb_etcd_code code = fb_etcd_keep_alive(&members->etcd, members->lease);
+    if (code == FB_ETCD_FINE) {
+        members->alive_ns = began_ns;
+        code = look(members, has_changed);
+    }
+    if (code == FB_ETCD_FINE && !own_is_seen(members))
+        own_make_again(members);
+    bool is_silent = loop_clock_ns() - members->alive_ns > members->lease_ns;
+    return code == FB_ETCD_AWAY && is_silent ? FB_ETCD_GONE : code;
+}
+
+/* A fenced node tries to join; FINE: it has, and has seen the list. */
+static enum fb_etcd_code come_back(struct fb_members *members)
+{
+    bool has_changed = false;
+    enum fb_etcd_code code = join_once(members);
+    if (code == FB_ETCD_TAKEN)
+        fb_log(FB_LOG_ERROR, "id_taken",
+               "remedy=\"another daemon has this id: give each its own\"");
+    return code == FB_ETCD_FINE ? look(members, &has_changed) : code;
+}
+
+static void *thread_run(void *context)
+{
+    struct fb_members *members = context;
+    bool is_away = false, is_fenced = false;
+    while (!nap(members, members->lease_ns / LOOKS_A_LEASE)) {
+        bool has_changed = false, was_fenced = is_fenced;
+        enum fb_etcd_code code = is_fenced ? come_back(members) : stay(members, &has_changed);
+        if ((members->etcd.status == 0) != is_away) {
+            is_away = members->etcd.status == 0;
+            fb_log(FB_LOG_WARNING, is_away ? "etcd_away" : "etcd_back", "reason=\"%s\"",
+                   is_away ? members->etcd.fault : "");
+        }
+        is_fenced = was_fenced ? code != FB_ETCD_FINE : code == FB_ETCD_GONE;
+        if (is_fenced && !was_fenced)
+            members->lease = 0;
+        if (is_fenced != was_fenced || has_changed)
+            tell(members, is_fenced);
+    }
+    if (members->lease != 0)
+        (void)fb_etcd_revoke(&members->etcd, members->lease);
+    return NULL;
+}
+
+/* At the start: the lease of a daemon that had this id may have to run out first. */
+static void join(struct fb_members *members, struct fb_error *error)
+{
+    const struct fb_settings *settings = members->settings;
+    uint64_t began_ns = loop_clock_ns();
+    enum fb_etcd_code code = join_once(members);
+    while (code != FB_ETCD_FINE &&
+           loop_clock_ns() - began_ns <= JOIN_LEASES_MAX * members->lease_ns) {
+        (void)nap(members, 200000000);
+        code = join_once(members);
+    }
+    if (code == FB_ETCD_TAKEN)
+        fb_error_set(error, "node: another daemon has the id %u in etcd: give each its own",
+                     settings->node);
+    else if (code != FB_ETCD_FINE)
+        fb_error_set(error, "membership.endpoint %s: %s: is etcd running there?",
+                     settings->etcd_endpoint, members->etcd.fault);
+}
+
+struct fb_members *fb_members_open(struct fb_loop *loop, const struct fb_settings *settings,
+                                   struct fb_error *error)
+{
+    bool has_changed;
+    if (settings->etcd_endpoint[0] == '\0')
+        return NULL;
+    struct fb_members *members = calloc(1, sizeof(*members));
+    FB_ASSERT(members != NULL);
+    members->loop = loop;
+    members->settings = settings;
+    members->lease_ns = settings->lease_ns;
+    members->task.done = told;
+    pthread_mutex_init(&members->mutex, NULL);
+    pthread_cond_init(&members->stop, NULL);
+    snprintf(members->prefix, sizeof(members->prefix), "/forebay/%s/members/", settings->cluster);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    bool is_open = fb_etcd_open(&members->etcd, settings->etcd_endpoint);
+    members->etcd.timeout_ms = (uint32_t)(settings->lease_ns / LOOKS_A_LEASE / 1000000);
+    if (is_open)
+        join(members, error);
+    if (!fb_error_is_set(error) && look(members, &has_changed) != FB_ETCD_FINE)
+        fb_error_set(error, "membership.endpoint %s: %s", settings->etcd_endpoint,
+                     members->etcd.fault);
+    return members;
+}
+
+struct fb_member_list fb_members_first(struct fb_members *members)
+{
+    struct fb_member_list first = list_copy(&members->seen); /* the thread's from now on */
+    members->has_thread = pthread_create(&members->thread, NULL, thread_run, members) == 0;
+    FB_ASSERT(members->has_thread);
+    return first;
+}
+
+void fb_members_close(struct fb_members *members)
+{
+    if (members == NULL)
+        return;
+    pthread_mutex_lock(&members->mutex);
+    members->is_stopping = true;
+    pthread_cond_signal(&members->stop);
+    pthread_mutex_unlock(&members->mutex);
+    if (members->has_thread)
+        pthread_join(members->thread, NULL);
+    else if (members->lease != 0)
+        (void)fb_etcd_revoke(&members->etcd, members->lease);
+    fb_etcd_close(&members->etcd);
+    fb_member_list_free(&members->seen);
+    fb_member_list_free(&members->told);
+    pthread_cond_destroy(&members->stop);
+    pthread_mutex_destroy(&members->mutex);
+    free(members);
+    curl_global_cleanup();
+}

@@ -1,0 +1,116 @@
+/* See meta.h: chooses the backend and hands its tasks to threads. */
+#include "hw/meta/meta.h"
+
+#include "core/panic.h"
+#include "hw/base/container.h"
+
+#include <errno.h>
+#include <string.h>
+#include <xxhash.h>
+
+uint32_t fb_meta_text_write(const struct fb_meta_task *task, char text[FB_META_TEXT_MAX])
+{
+    uint32_t length = task->name.length;
+    const struct fb_meta_attributes *attributes = &task->attributes;
+    FB_ASSERT(length <= FB_OBJECT_NAME_MAX && attributes->length <= FB_META_ATTRIBUTES_MAX);
+    memcpy(text, task->name.text, length);
+    if (attributes->length == 0)
+        return length;
+    text[length] = '\0';
+    memcpy(text + length + 1, attributes->bytes, attributes->length);
+    return length + 1 + attributes->length;
+}
+
+void fb_meta_text_read(const char *text, uint32_t length, struct fb_meta_attributes *attributes)
+{
+    const char *end = memchr(text, '\0', length);
+    uint32_t rest = end != NULL ? length - (uint32_t)(end - text) - 1 : 0;
+    attributes->length = rest <= FB_META_ATTRIBUTES_MAX ? rest : 0;
+    memcpy(attributes->bytes, text + length - rest, attributes->length);
+}
+
+void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t length)
+{
+    const char *end = memchr(text, '\0', length);
+    uint32_t found = end != NULL ? (uint32_t)(end - text) : length;
+    XXH128_hash_t hash = XXH3_128bits(text, found);
+    name->is_bad = !fb_object_name_is_fine(text, found) || hash.high64 != name->key.high ||
+                   hash.low64 != name->key.low;
+    name->length = found < FB_OBJECT_NAME_MAX ? found : FB_OBJECT_NAME_MAX;
+    memcpy(name->text, text, name->length);
+    name->text[name->length] = '\0';
+}
+
+static void backend_open(struct fb_meta_store *store, const struct fb_settings *settings,
+                         struct fb_error *error)
+{
+    switch (settings->metadata.kind) {
+    case FB_METADATA_NONE:
+        return;
+    case FB_METADATA_LMDB:
+        fb_meta_lmdb_open(store, settings, error);
+        return;
+    case FB_METADATA_ETCD:
+        fb_meta_etcd_open(store, settings, error);
+        return;
+    }
+}
+
+void fb_meta_open(struct fb_meta_store *store, struct fb_uring *uring,
+                  const struct fb_settings *settings, struct fb_error *error)
+{
+    *store = (struct fb_meta_store){.internal = NULL};
+    if (settings->metadata.kind == FB_METADATA_NONE)
+        return;
+    backend_open(store, settings, error);
+    if (fb_error_is_set(error))
+        return;
+    bool is_etcd = settings->metadata.kind == FB_METADATA_ETCD;
+    uint32_t threads = is_etcd ? FB_META_ETCD_THREADS : FB_META_LMDB_THREADS;
+    if (fb_offload_open(&store->calls, uring, threads) != 0)
+        fb_error_set(error, "metadata: cannot start %u threads", threads);
+}
+
+void fb_meta_close(struct fb_meta_store *store)
+{
+    fb_offload_close(&store->calls);
+    if (store->close != NULL)
+        store->close(store);
+    store->close = NULL;
+    store->internal = NULL;
+}
+
+static void task_run(struct fb_offload_task *offload)
+{
+    struct fb_meta_task *task = FB_CONTAINER(offload, struct fb_meta_task, offload);
+    task->status = task->store->run(task->store, task);
+}
+
+static void task_done(struct fb_offload_task *offload)
+{
+    struct fb_meta_task *task = FB_CONTAINER(offload, struct fb_meta_task, offload);
+    task->done(task, task->status);
+}
+
+void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task)
+{
+    FB_ASSERT(store->internal != NULL);
+    task->store = store;
+    task->offload = (struct fb_offload_task){.run = task_run, .done = task_done};
+    fb_offload_start(&store->calls, &task->offload, false);
+}
+
+enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_error *error)
+{
+    struct fb_meta_store store = {.internal = NULL};
+    struct fb_meta_task task = {.verb = FB_META_VERB_GET};
+    errno = 0;
+    backend_open(&store, settings, error);
+    bool is_taken = errno == EWOULDBLOCK; /* by the daemon that runs */
+    enum fb_status status = !fb_error_is_set(error) ? store.run(&store, &task)
+                            : is_taken              ? FB_BUSY
+                                                    : FB_IO;
+    if (store.close != NULL)
+        store.close(&store);
+    return status;
+}

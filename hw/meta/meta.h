@@ -1,0 +1,101 @@
+/* The store of records that the core's META_GET and META_PUT go to (R15 of core/io.h): LMDB on this
+ * machine, or etcd. Its calls wait, so threads of the store's own make them.
+ *
+ *  1. A record's version is counted by the store: 0: there is none, the first is 1.
+ *  2. A key is a hash of a name; the name is kept beside the record, so that whoever finds an
+ *     unfinished one (see names.h) knows what it is about. PENDING lists their names.
+ *  3. GONE, TIMEOUT and IO of a PUT say nothing about whether it took effect.
+ *  4. Attributes are bytes of the client's beside a record (the mount keeps mode, owner and times
+ *     there); their first byte is the version of what follows. The store does not look at them.
+ *  5. What another hand than a daemon's has written is not believed: a record that cannot be read,
+ *     a name that no client could make, or one that is not its key's, is listed as bad. */
+#ifndef FB_HW_META_META_H
+#define FB_HW_META_META_H
+
+#include "hw/origin/object.h"
+#include "hw/base/offload.h"
+#include "hw/base/settings.h"
+
+struct fb_meta_store;
+struct fb_meta_task;
+
+enum fb_meta_verb {
+    FB_META_VERB_GET,     /* key: record; ABSENT: there is none */
+    FB_META_VERB_PUT,     /* key, record of the expected version, name: CONFLICT: the other's */
+    FB_META_VERB_PENDING, /* fills names with those of unfinished records, by key, from key on */
+};
+
+enum { FB_META_ATTRIBUTES_MAX = 1024 };
+
+struct fb_meta_attributes {
+    uint32_t length; /* 0: there are none */
+    unsigned char bytes[FB_META_ATTRIBUTES_MAX];
+};
+
+typedef void fb_meta_done(struct fb_meta_task *task, enum fb_status status);
+
+struct fb_meta_name {
+    struct fb_key key;
+    bool is_bad;           /* see 5; its text, if it has one, is what was found */
+    struct fb_meta record; /* PENDING: the name's; its version is not the record's own, but not 0 */
+    uint32_t length;
+    char text[FB_OBJECT_NAME_MAX + 1];
+};
+
+/* The caller's, who keeps it until done, which is called once, on the loop's thread. */
+struct fb_meta_task {
+    enum fb_meta_verb verb;
+    fb_meta_done *done;
+    struct fb_key key;
+    struct fb_meta record;
+    struct fb_meta_name name;
+    struct fb_meta_attributes attributes; /* GET, PUT */
+    bool keeps_attributes;                /* PUT: those that are there stay */
+    bool is_pending;                      /* PUT: the record is unfinished */
+    struct fb_meta_name *names;           /* PENDING: room for names_max */
+    uint32_t name_count, names_max;
+    bool is_cut; /* PENDING: there are more */
+    /* The store's from here on. */
+    struct fb_meta_store *store;
+    struct fb_offload_task offload;
+    enum fb_status status;
+};
+
+struct fb_meta_store {
+    /* On a thread of the store's; waits. */
+    enum fb_status (*run)(struct fb_meta_store *store, struct fb_meta_task *task);
+    void (*close)(struct fb_meta_store *store);
+    void *internal; /* the backend's; NULL: there is no store */
+    struct fb_offload calls;
+};
+
+/* Without one configured, tasks end in INVALID. Errors: error set: LMDB's folder cannot be used. An
+ * etcd that cannot be reached is no error here: tasks fail until it can. */
+void fb_meta_open(struct fb_meta_store *store, struct fb_uring *uring,
+                  const struct fb_settings *settings, struct fb_error *error);
+void fb_meta_close(struct fb_meta_store *store);
+
+void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task);
+
+/* Runs a task on the caller's thread, waiting; uring is not needed. For `forebay doctor`.
+ * BUSY: LMDB's folder is a running daemon's. */
+enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_error *error);
+
+/* What backends keep as a record's text: the name and, behind a zero byte, its attributes. */
+enum { FB_META_TEXT_MAX = FB_OBJECT_NAME_MAX + 1 + FB_META_ATTRIBUTES_MAX };
+uint32_t fb_meta_text_write(const struct fb_meta_task *task, char text[FB_META_TEXT_MAX]);
+/* Attributes of such a text. */
+void fb_meta_text_read(const char *text, uint32_t length, struct fb_meta_attributes *attributes);
+/* Its name. Sets is_bad unless it is one, and that of name->key. */
+void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t length);
+
+/* Backends: fill in run, close and internal. */
+void fb_meta_lmdb_open(struct fb_meta_store *store, const struct fb_settings *settings,
+                       struct fb_error *error);
+void fb_meta_etcd_open(struct fb_meta_store *store, const struct fb_settings *settings,
+                       struct fb_error *error);
+
+/* Threads that make calls: those of etcd wait for the network, those of LMDB for each other. */
+enum { FB_META_ETCD_THREADS = 8, FB_META_LMDB_THREADS = 2 };
+
+#endif

@@ -1,0 +1,298 @@
+/* Records in etcd, over its HTTP API (/v3/kv): the store of a cluster.
+ *
+ *     /forebay/CLUSTER/names/KEY     "HIGH LOW SIZE NAME": numbers hexadecimal, 16 digits each
+ *     /forebay/CLUSTER/pending/KEY   the same, while the record is unfinished; same transaction
+ *     /forebay/CLUSTER/attributes/KEY   attributes, where there are any; same transaction
+ *
+ *  1. The record's version is the key's own in etcd, which counts its changes from 1 on; a PUT is a
+ *     transaction that compares it, and reads the other's record when it differs.
+ *  2. Reads are linearizable, etcd's default: they see every PUT that was answered.
+ *  3. An answer of 503 may stand for a PUT that took effect (a leader that went meanwhile): IO, not
+ *     THROTTLED. 429 is a PUT that was not taken.
+ * Source: etcd 3.4, "gRPC gateway" and api/etcdserverpb/rpc.proto. */
+#include "hw/meta/meta.h"
+
+#include "core/panic.h"
+#include "core/stats.h"
+#include "hw/meta/etcd.h"
+#include "hw/base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_MAX = 256, NUMBERS_BYTES = 51, CALL_MS = 2000 };
+
+struct meta_etcd {
+    pthread_mutex_t mutex;
+    struct fb_etcd connections[FB_META_ETCD_THREADS];
+    struct fb_etcd *free[FB_META_ETCD_THREADS]; /* under the mutex */
+    uint32_t free_count;
+    char prefix[128];
+};
+
+static struct fb_etcd *connection_take(struct meta_etcd *meta)
+{
+    pthread_mutex_lock(&meta->mutex);
+    FB_ASSERT(meta->free_count > 0); /* as many as there are threads */
+    struct fb_etcd *etcd = meta->free[--meta->free_count];
+    pthread_mutex_unlock(&meta->mutex);
+    return etcd;
+}
+
+static void connection_give(struct meta_etcd *meta, struct fb_etcd *etcd)
+{
+    pthread_mutex_lock(&meta->mutex);
+    meta->free[meta->free_count++] = etcd;
+    pthread_mutex_unlock(&meta->mutex);
+}
+
+/* Why there was no answer. */
+static enum fb_status fault_status(const struct fb_etcd *etcd)
+{
+    enum fb_status status = FB_IO;
+    if (etcd->code == CURLE_OPERATION_TIMEDOUT)
+        status = FB_TIMEOUT;
+    else if (etcd->code == CURLE_COULDNT_CONNECT || etcd->code == CURLE_COULDNT_RESOLVE_HOST)
+        status = FB_GONE;
+    else if (etcd->code == CURLE_OK && etcd->status == 429)
+        status = FB_THROTTLED;
+    fb_log(FB_LOG_WARNING, "metadata_failed", "store=etcd status=%s reason=\"%s\"",
+           fb_status_name(status), etcd->fault);
+    return status;
+}
+
+static const char *key_encode(const struct meta_etcd *meta, const char *folder, struct fb_key key,
+                              char encoded[FB_ETCD_ENCODED_MAX])
+{
+    char text[KEY_MAX];
+    snprintf(text, sizeof(text), "%s%s/%016" PRIx64 "%016" PRIx64, meta->prefix, folder, key.high,
+             key.low);
+    return fb_etcd_encode(text, encoded);
+}
+
+/* A value; its text begins behind the numbers. Returns the length of that; -1: it is none. */
+static int value_read(const char *encoded, char bytes[FB_ETCD_ENCODED_MAX], struct fb_meta *record)
+{
+    int length = 0, size = fb_etcd_decode_bytes(encoded, bytes);
+    *record = (struct fb_meta){.version = 0};
+    if (size < NUMBERS_BYTES ||
+        sscanf(bytes, "%16" SCNx64 " %16" SCNx64 " %16" SCNx64 "%n", &record->value.high,
+               &record->value.low, &record->size, &length) != 3)
+        return -1;
+    return length == NUMBERS_BYTES - 1 && bytes[length] == ' ' ? size - NUMBERS_BYTES : -1;
+}
+
+/* The first key and value of an answer to a range; NULL: there is none. */
+static const json_t *entry_of(const json_t *responses, size_t index)
+{
+    const json_t *range = json_object_get(json_array_get(responses, index), "response_range");
+    return json_array_get(json_object_get(range, "kvs"), 0);
+}
+
+/* The record and its attributes in an answer; ABSENT: there is none. */
+static enum fb_status record_take(const json_t *answer, struct fb_meta_task *task)
+{
+    const json_t *responses = json_object_get(answer, "responses");
+    const json_t *entry = entry_of(responses, 0), *attributes = entry_of(responses, 1);
+    char bytes[FB_ETCD_ENCODED_MAX];
+    task->record = (struct fb_meta){.version = 0};
+    task->attributes.length = 0;
+    if (entry == NULL)
+        return FB_ABSENT;
+    if (value_read(json_string_value(json_object_get(entry, "value")), bytes, &task->record) < 0)
+        return FB_CORRUPT;
+    task->record.version = fb_etcd_number(entry, "version");
+    int length =
+        fb_etcd_decode_bytes(json_string_value(json_object_get(attributes, "value")), bytes);
+    if (length > 0 && length <= FB_META_ATTRIBUTES_MAX) {
+        task->attributes.length = (uint32_t)length;
+        memcpy(task->attributes.bytes, bytes, (size_t)length);
+    }
+    return FB_OK;
+}
+
+/* What reads a record and its attributes at one moment. */
+static json_t *reads_make(const struct meta_etcd *meta, struct fb_key key)
+{
+    char name[FB_ETCD_ENCODED_MAX], attributes[FB_ETCD_ENCODED_MAX];
+    return json_pack("[{s:{s:s}},{s:{s:s}}]", "request_range", "key",
+                     key_encode(meta, "names", key, name), "request_range", "key",
+                     key_encode(meta, "attributes", key, attributes));
+}
+
+static enum fb_status run_get(const struct meta_etcd *meta, struct fb_etcd *etcd,
+                              struct fb_meta_task *task)
+{
+    json_t *answer = fb_etcd_post(etcd, "/v3/kv/txn",
+                                  json_pack("{s:o}", "success", reads_make(meta, task->key)));
+    if (answer == NULL)
+        return fault_status(etcd);
+    enum fb_status status = record_take(answer, task);
+    json_decref(answer);
+    return status;
+}
+
+/* A key that gets a value, or goes. */
+static json_t *change_make(const char *key, const char *value)
+{
+    return value != NULL ? json_pack("{s:{s:s,s:s}}", "request_put", "key", key, "value", value)
+                         : json_pack("{s:{s:s}}", "request_delete_range", "key", key);
+}
+
+static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_task *task)
+{
+    char key[FB_ETCD_ENCODED_MAX], other[FB_ETCD_ENCODED_MAX], value[FB_ETCD_ENCODED_MAX];
+    char text[NUMBERS_BYTES + FB_OBJECT_NAME_MAX + 1], version[24];
+    const struct fb_meta *record = &task->record;
+    const struct fb_meta_attributes *attributes = &task->attributes;
+    snprintf(text, sizeof(text), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s",
+             record->value.high, record->value.low, record->size, task->name.text);
+    snprintf(version, sizeof(version), "%" PRIu64, record->version);
+    key_encode(meta, "names", task->key, key);
+    fb_etcd_encode(text, value);
+    json_t *changes = json_array();
+    json_array_append_new(changes, change_make(key, value));
+    key_encode(meta, "pending", task->key, other);
+    json_array_append_new(changes, change_make(other, task->is_pending ? value : NULL));
+    key_encode(meta, "attributes", task->key, other);
+    fb_etcd_encode_bytes((const char *)attributes->bytes, attributes->length, value);
+    if (!task->keeps_attributes)
+        json_array_append_new(changes, change_make(other, attributes->length > 0 ? value : NULL));
+    return json_pack("{s:[{s:s,s:s,s:s}],s:o,s:o}", "compare", "target", "VERSION", "key", key,
+                     "version", version, "success", changes, "failure",
+                     reads_make(meta, task->key));
+}
+
+static enum fb_status run_put(const struct meta_etcd *meta, struct fb_etcd *etcd,
+                              struct fb_meta_task *task)
+{
+    json_t *answer = fb_etcd_post(etcd, "/v3/kv/txn", put_request(meta, task));
+    enum fb_status status = FB_OK;
+    if (answer == NULL)
+        return fault_status(etcd);
+    if (json_is_true(json_object_get(answer, "succeeded"))) {
+        task->record.version++;
+    } else {
+        status = record_take(answer, task);
+        status = status == FB_OK || status == FB_ABSENT ? FB_CONFLICT : status;
+    }
+    json_decref(answer);
+    return status;
+}
+
+/* An entry of the list; false: its key is none of ours. */
+static bool name_take(const struct meta_etcd *meta, const json_t *entry, struct fb_meta_name *name)
+{
+    char text[FB_ETCD_ENCODED_MAX];
+    size_t prefix = strlen(meta->prefix) + strlen("pending/");
+    int end = 0;
+    *name = (struct fb_meta_name){.is_bad = true};
+    bool is_key = fb_etcd_decode(json_string_value(json_object_get(entry, "key")), text) &&
+                  strlen(text) == prefix + 32 &&
+                  sscanf(text + prefix, "%16" SCNx64 "%16" SCNx64 "%n", &name->key.high,
+                         &name->key.low, &end) == 2 &&
+                  end == 32;
+    if (!is_key)
+        return false;
+    int length =
+        value_read(json_string_value(json_object_get(entry, "value")), text, &name->record);
+    name->record.version = 1;
+    if (length >= 0)
+        fb_meta_name_read(name, text + NUMBERS_BYTES, (uint32_t)length);
+    return true;
+}
+
+/* Keys from `from` on, which becomes the one behind the last that was seen. */
+static enum fb_status page_take(const struct meta_etcd *meta, struct fb_etcd *etcd,
+                                struct fb_meta_task *task, char from[KEY_MAX])
+{
+    char text[KEY_MAX], first[FB_ETCD_ENCODED_MAX], last[FB_ETCD_ENCODED_MAX];
+    char key[FB_ETCD_ENCODED_MAX];
+    size_t i;
+    const json_t *entry;
+    snprintf(text, sizeof(text), "%spending0", meta->prefix); /* '0' follows '/' */
+    json_t *answer = fb_etcd_post(etcd, "/v3/kv/range",
+                                  json_pack("{s:s,s:s,s:i}", "key", fb_etcd_encode(from, first),
+                                            "range_end", fb_etcd_encode(text, last), "limit",
+                                            (int)(task->names_max - task->name_count)));
+    if (answer == NULL)
+        return fault_status(etcd);
+    task->is_cut = json_is_true(json_object_get(answer, "more"));
+    json_array_foreach(json_object_get(answer, "kvs"), i, entry)
+    {
+        if (task->name_count < task->names_max)
+            task->name_count += name_take(meta, entry, &task->names[task->name_count]);
+        if (fb_etcd_decode(json_string_value(json_object_get(entry, "key")), key))
+            snprintf(from, KEY_MAX, "%.*s\x01", KEY_MAX - 2, key);
+    }
+    json_decref(answer);
+    return FB_OK;
+}
+
+static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *etcd,
+                                  struct fb_meta_task *task)
+{
+    enum { PAGES_MAX = 64 }; /* of keys that are none of ours */
+    char from[KEY_MAX];
+    enum fb_status status = FB_OK;
+    snprintf(from, sizeof(from), "%spending/%016" PRIx64 "%016" PRIx64, meta->prefix,
+             task->key.high, task->key.low);
+    task->name_count = 0;
+    task->is_cut = true;
+    for (uint32_t i = 0;
+         i < PAGES_MAX && status == FB_OK && task->is_cut && task->name_count < task->names_max;
+         i++)
+        status = page_take(meta, etcd, task, from);
+    return status;
+}
+
+static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task *task)
+{
+    struct meta_etcd *meta = store->internal;
+    struct fb_etcd *etcd = connection_take(meta);
+    enum fb_status status = FB_INVALID;
+    switch (task->verb) {
+    case FB_META_VERB_GET:
+        status = run_get(meta, etcd, task);
+        break;
+    case FB_META_VERB_PUT:
+        status = run_put(meta, etcd, task);
+        break;
+    case FB_META_VERB_PENDING:
+        status = run_pending(meta, etcd, task);
+        break;
+    }
+    connection_give(meta, etcd);
+    return status;
+}
+
+static void etcd_close(struct fb_meta_store *store)
+{
+    struct meta_etcd *meta = store->internal;
+    for (uint32_t i = 0; i < FB_META_ETCD_THREADS; i++)
+        fb_etcd_close(&meta->connections[i]);
+    pthread_mutex_destroy(&meta->mutex);
+    free(meta);
+    curl_global_cleanup();
+}
+
+void fb_meta_etcd_open(struct fb_meta_store *store, const struct fb_settings *settings,
+                       struct fb_error *error)
+{
+    struct meta_etcd *meta = calloc(1, sizeof(*meta));
+    FB_ASSERT(meta != NULL);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    pthread_mutex_init(&meta->mutex, NULL);
+    snprintf(meta->prefix, sizeof(meta->prefix), "/forebay/%s/", settings->cluster);
+    for (uint32_t i = 0; i < FB_META_ETCD_THREADS; i++) {
+        if (!fb_etcd_open(&meta->connections[i], settings->metadata.endpoint))
+            fb_error_set(error, "metadata: out of memory for connections");
+        meta->connections[i].timeout_ms = CALL_MS;
+        meta->free[meta->free_count++] = &meta->connections[i];
+    }
+    store->internal = meta;
+    store->run = etcd_run;
+    store->close = etcd_close;
+}

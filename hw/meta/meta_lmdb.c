@@ -1,0 +1,268 @@
+/* Records in an LMDB environment, a folder of this machine: the embedded store, for one node.
+ *
+ *     database "names":    key (16 bytes, big-endian) -> struct stored, then its text (meta.h)
+ *     database "pending":  the same of unfinished records; written in the same transaction
+ *
+ *  1. A PUT is one write transaction: read, compare, write, commit. LMDB lets one in at a time and
+ *     syncs before it returns, so what was answered outlasts a loss of power.
+ *  2. Readers see the last committed state. LMDB recovers by itself after a kill.
+ *  3. One process at a time: the lock file says so (fcntl), since two nodes of one folder would be
+ *     two writers of one namespace that do not know of each other. */
+#include "hw/meta/meta.h"
+
+#include "core/panic.h"
+#include "hw/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FOLDER_MODE = 0750, FILE_MODE = 0640, DATABASES = 2, KEY_BYTES = 16 };
+
+struct lmdb {
+    MDB_env *environment;
+    MDB_dbi names, pending;
+    int owner; /* the file whose lock says that the folder is in use; -1: not locked */
+};
+
+struct stored {
+    struct fb_meta record;
+};
+
+static_assert(sizeof(struct stored) == 32, "it is stored");
+
+static void key_put(struct fb_key key, unsigned char bytes[KEY_BYTES])
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(key.high >> (56 - 8 * i));
+        bytes[8 + i] = (unsigned char)(key.low >> (56 - 8 * i));
+    }
+}
+
+static enum fb_status status_of(int code)
+{
+    if (code == MDB_SUCCESS)
+        return FB_OK;
+    if (code == MDB_NOTFOUND)
+        return FB_ABSENT;
+    if (code == MDB_READERS_FULL || code == EAGAIN)
+        return FB_BUSY;
+    fb_log(FB_LOG_ERROR, "metadata_failed", "store=lmdb reason=\"%s\"", mdb_strerror(code));
+    return code == MDB_MAP_FULL || code == ENOSPC ? FB_FULL : FB_IO;
+}
+
+static struct fb_key key_take(const unsigned char bytes[KEY_BYTES])
+{
+    struct fb_key key = {.high = 0, .low = 0};
+    for (uint32_t i = 0; i < 8; i++) {
+        key.high = key.high << 8 | bytes[i];
+        key.low = key.low << 8 | bytes[8 + i];
+    }
+    return key;
+}
+
+/* The record of a key in a transaction; version 0: there is none. */
+static int record_read(const struct lmdb *lmdb, MDB_txn *transaction, struct fb_key key,
+                       struct fb_meta *record, struct fb_meta_attributes *attributes)
+{
+    unsigned char bytes[KEY_BYTES];
+    struct stored stored;
+    MDB_val name = {.mv_size = KEY_BYTES, .mv_data = bytes}, value;
+    key_put(key, bytes);
+    *record = (struct fb_meta){.version = 0};
+    attributes->length = 0;
+    int code = mdb_get(transaction, lmdb->names, &name, &value);
+    if (code != MDB_SUCCESS)
+        return code;
+    if (value.mv_size < sizeof(stored))
+        return MDB_CORRUPTED;
+    memcpy(&stored, value.mv_data, sizeof(stored));
+    *record = stored.record;
+    fb_meta_text_read((const char *)value.mv_data + sizeof(stored),
+                      (uint32_t)(value.mv_size - sizeof(stored)), attributes);
+    return MDB_SUCCESS;
+}
+
+static int record_write(const struct lmdb *lmdb, MDB_txn *transaction,
+                        const struct fb_meta_task *task)
+{
+    unsigned char bytes[KEY_BYTES], whole[sizeof(struct stored) + FB_META_TEXT_MAX];
+    const struct stored stored = {.record = task->record};
+    key_put(task->key, bytes);
+    memcpy(whole, &stored, sizeof(stored));
+    uint32_t length = fb_meta_text_write(task, (char *)whole + sizeof(stored));
+    MDB_val key = {.mv_size = KEY_BYTES, .mv_data = bytes};
+    MDB_val value = {.mv_size = sizeof(stored) + length, .mv_data = whole};
+    int code = mdb_put(transaction, lmdb->names, &key, &value, 0);
+    if (code == MDB_SUCCESS && task->is_pending)
+        code = mdb_put(transaction, lmdb->pending, &key, &value, 0);
+    else if (code == MDB_SUCCESS)
+        code = mdb_del(transaction, lmdb->pending, &key, NULL);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+static enum fb_status run_get(const struct lmdb *lmdb, struct fb_meta_task *task)
+{
+    MDB_txn *transaction;
+    int code = mdb_txn_begin(lmdb->environment, NULL, MDB_RDONLY, &transaction);
+    if (code != MDB_SUCCESS)
+        return status_of(code);
+    code = record_read(lmdb, transaction, task->key, &task->record, &task->attributes);
+    mdb_txn_abort(transaction);
+    return status_of(code);
+}
+
+static enum fb_status run_put(const struct lmdb *lmdb, struct fb_meta_task *task)
+{
+    MDB_txn *transaction;
+    struct fb_meta found;
+    struct fb_meta_attributes attributes;
+    int code = mdb_txn_begin(lmdb->environment, NULL, 0, &transaction);
+    if (code != MDB_SUCCESS)
+        return status_of(code);
+    code = record_read(lmdb, transaction, task->key, &found, &attributes);
+    bool is_read = code == MDB_SUCCESS || code == MDB_NOTFOUND;
+    if (task->keeps_attributes)
+        task->attributes = attributes;
+    if (is_read && found.version != task->record.version) {
+        mdb_txn_abort(transaction);
+        task->record = found;
+        return FB_CONFLICT;
+    }
+    task->record.version++;
+    if (is_read)
+        code = record_write(lmdb, transaction, task);
+    if (code != MDB_SUCCESS) {
+        mdb_txn_abort(transaction);
+        task->record.version--;
+        return status_of(code);
+    }
+    return status_of(mdb_txn_commit(transaction));
+}
+
+static void name_take(struct fb_meta_name *name, MDB_val key, MDB_val value)
+{
+    struct stored stored;
+    *name = (struct fb_meta_name){.key = key_take(key.mv_data), .is_bad = true};
+    if (value.mv_size < sizeof(stored))
+        return;
+    memcpy(&stored, value.mv_data, sizeof(stored));
+    name->record = stored.record;
+    fb_meta_name_read(name, (const char *)value.mv_data + sizeof(stored),
+                      (uint32_t)(value.mv_size - sizeof(stored)));
+}
+
+static enum fb_status run_pending(const struct lmdb *lmdb, struct fb_meta_task *task)
+{
+    unsigned char bytes[KEY_BYTES];
+    MDB_txn *transaction;
+    MDB_cursor *cursor;
+    MDB_val key = {.mv_size = KEY_BYTES, .mv_data = bytes}, value;
+    int code = mdb_txn_begin(lmdb->environment, NULL, MDB_RDONLY, &transaction);
+    if (code != MDB_SUCCESS)
+        return status_of(code);
+    task->name_count = 0;
+    task->is_cut = false;
+    key_put(task->key, bytes);
+    code = mdb_cursor_open(transaction, lmdb->pending, &cursor);
+    if (code == MDB_SUCCESS) {
+        for (code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+             code == MDB_SUCCESS && task->name_count < task->names_max;
+             code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+            if (key.mv_size == KEY_BYTES)
+                name_take(&task->names[task->name_count++], key, value);
+        }
+        task->is_cut = code == MDB_SUCCESS;
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(transaction);
+    return code == MDB_NOTFOUND ? FB_OK : status_of(code);
+}
+
+static enum fb_status lmdb_run(struct fb_meta_store *store, struct fb_meta_task *task)
+{
+    const struct lmdb *lmdb = store->internal;
+    switch (task->verb) {
+    case FB_META_VERB_GET:
+        return run_get(lmdb, task);
+    case FB_META_VERB_PUT:
+        return run_put(lmdb, task);
+    case FB_META_VERB_PENDING:
+        return run_pending(lmdb, task);
+    }
+    return FB_INVALID;
+}
+
+static void lmdb_close(struct fb_meta_store *store)
+{
+    struct lmdb *lmdb = store->internal;
+    if (lmdb->environment != NULL)
+        mdb_env_close(lmdb->environment);
+    if (lmdb->owner >= 0)
+        close(lmdb->owner);
+    free(lmdb);
+}
+
+/* Both databases, made when they are not there. */
+static int databases_open(struct lmdb *lmdb)
+{
+    MDB_txn *transaction;
+    int code = mdb_txn_begin(lmdb->environment, NULL, 0, &transaction);
+    if (code != MDB_SUCCESS)
+        return code;
+    code = mdb_dbi_open(transaction, "names", MDB_CREATE, &lmdb->names);
+    if (code == MDB_SUCCESS)
+        code = mdb_dbi_open(transaction, "pending", MDB_CREATE, &lmdb->pending);
+    if (code == MDB_SUCCESS)
+        return mdb_txn_commit(transaction);
+    mdb_txn_abort(transaction);
+    return code;
+}
+
+/* The folder is this process's, until it ends. false: another has it, or it cannot be locked. */
+static bool owner_lock(struct lmdb *lmdb, const char *path)
+{
+    char name[FB_SETTINGS_PATH_MAX + 16];
+    snprintf(name, sizeof(name), "%s/owner.lock", path);
+    lmdb->owner = open(name, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    return lmdb->owner >= 0 && flock(lmdb->owner, LOCK_EX | LOCK_NB) == 0;
+}
+
+void fb_meta_lmdb_open(struct fb_meta_store *store, const struct fb_settings *settings,
+                       struct fb_error *error)
+{
+    const char *path = settings->metadata.path;
+    struct lmdb *lmdb = calloc(1, sizeof(*lmdb));
+    FB_ASSERT(lmdb != NULL);
+    lmdb->owner = -1;
+    store->internal = lmdb;
+    store->run = lmdb_run;
+    store->close = lmdb_close;
+    if (mkdir(path, FOLDER_MODE) != 0 && errno != EEXIST) {
+        fb_error_set(error, "metadata.path %s: %s: make the folder that it is in", path,
+                     strerror(errno));
+        return;
+    }
+    if (!owner_lock(lmdb, path)) {
+        fb_error_set(error, "metadata.path %s: %s: is it another daemon's? give each its own", path,
+                     strerror(errno));
+        return;
+    }
+    int code = mdb_env_create(&lmdb->environment);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_set_mapsize(lmdb->environment, settings->metadata.size_bytes);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_set_maxdbs(lmdb->environment, DATABASES);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_open(lmdb->environment, path, MDB_NOTLS, FILE_MODE);
+    if (code == MDB_SUCCESS)
+        code = databases_open(lmdb);
+    if (code != MDB_SUCCESS)
+        fb_error_set(error, "metadata.path %s: %s", path, mdb_strerror(code));
+}

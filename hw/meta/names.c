@@ -1,0 +1,264 @@
+/* See names.h: texts, what is known of records, and requests to the core about them. */
+#include "hw/meta/names.h"
+
+#include "core/key.h"
+#include "core/panic.h"
+#include "hw/loop/loop_internal.h"
+#include "hw/base/page.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { SESSION_SHIFT = 48, SLOT_SHIFT = 32 };
+
+struct name_text {
+    uint32_t length;
+    char text[FB_OBJECT_NAME_MAX + 1];
+};
+
+/* An object whose commit is to be finished; handle 0: free. */
+struct name_hold {
+    uint64_t handle, version;
+    struct fb_key key;
+};
+
+struct fb_key fb_name_key(const char *name, uint32_t length)
+{
+    XXH128_hash_t hash = XXH3_128bits(name, length);
+    return (struct fb_key){.high = hash.high64, .low = hash.low64};
+}
+
+/* Twice what the core does something about: names that it has given up are among them. */
+static uint32_t texts_max(const struct fb_settings *settings)
+{
+    return 2 * (uint32_t)settings->core.names_max + FB_NAME_TASKS_MAX;
+}
+
+uint64_t fb_names_bytes(const struct fb_settings *settings)
+{
+    uint64_t texts = texts_max(settings) * sizeof(struct name_text) +
+                     FB_CACHE_SIZE_BYTES(texts_max(settings)) +
+                     settings->core.names_max * sizeof(struct name_hold);
+    if (settings->metadata.kind == FB_METADATA_NONE)
+        return texts;
+    return texts + FB_CACHE_SIZE_BYTES(settings->objects_max) +
+           settings->objects_max * sizeof(struct fb_meta) +
+           FB_NAME_LIST_MAX * sizeof(struct fb_meta_name);
+}
+
+void fb_names_open(struct fb_names *names, struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_settings *settings = loop->settings;
+    uint32_t count = settings->objects_max, texts = texts_max(settings);
+    *names = (struct fb_names){.is_on = settings->metadata.kind != FB_METADATA_NONE};
+    names->text_index = calloc(1, FB_CACHE_SIZE_BYTES(texts));
+    names->texts = calloc(texts, sizeof(*names->texts));
+    names->holds = calloc(settings->core.names_max, sizeof(*names->holds));
+    names->index = calloc(1, FB_CACHE_SIZE_BYTES(count));
+    names->known = calloc(count, sizeof(*names->known));
+    names->list.names = calloc(FB_NAME_LIST_MAX, sizeof(*names->list.names));
+    if (names->text_index == NULL || names->texts == NULL || names->holds == NULL ||
+        names->index == NULL || names->known == NULL || names->list.names == NULL) {
+        fb_error_set(error, "out of memory for %u names", count);
+        return;
+    }
+    fb_cache_init(names->index, count, FB_POLICY_LRU);
+    fb_cache_init(names->text_index, texts, FB_POLICY_LRU);
+}
+
+void fb_names_close(struct fb_names *names)
+{
+    free(names->text_index);
+    free(names->texts);
+    free(names->holds);
+    free(names->index);
+    free(names->known);
+    free(names->list.names);
+    *names = (struct fb_names){.index = NULL};
+}
+
+const char *fb_names_text(struct fb_loop *loop, struct fb_key key, uint32_t *length)
+{
+    struct fb_names *names = &loop->names;
+    uint32_t slot = fb_cache_find(names->text_index, key);
+    *length = 0;
+    if (slot == FB_NONE)
+        return NULL;
+    fb_cache_touch(names->text_index, slot);
+    *length = names->texts[slot].length;
+    return names->texts[slot].text;
+}
+
+void fb_names_text_put(struct fb_loop *loop, struct fb_key key, const char *text, uint32_t length)
+{
+    struct fb_cache *index = loop->names.text_index;
+    uint32_t slot = fb_cache_find(index, key);
+    FB_ASSERT(length <= FB_OBJECT_NAME_MAX);
+    if (slot != FB_NONE) {
+        fb_cache_touch(index, slot);
+        return;
+    }
+    if (fb_cache_count(index) == fb_cache_slots_max(index)) {
+        uint32_t victim = fb_cache_victim(index);
+        for (uint32_t i = 0; fb_node_has_name(loop->node, fb_cache_key(index, victim)); i++) {
+            FB_ASSERT(i < fb_cache_slots_max(index)); /* there are more than the core can use */
+            fb_cache_touch(index, victim);
+            victim = fb_cache_victim(index);
+        }
+        fb_cache_evict(index, victim);
+    }
+    struct name_text *room = &loop->names.texts[fb_cache_insert(index, key)];
+    room->length = length;
+    memcpy(room->text, text, length);
+    room->text[length] = '\0';
+}
+
+void fb_names_known_put(struct fb_names *names, struct fb_key key, const struct fb_meta *record)
+{
+    uint32_t slot = fb_cache_find(names->index, key);
+    if (slot == FB_NONE && fb_cache_count(names->index) == fb_cache_slots_max(names->index))
+        fb_cache_evict(names->index, fb_cache_victim(names->index));
+    if (slot == FB_NONE) {
+        slot = fb_cache_insert(names->index, key);
+        names->known[slot] = *record;
+    }
+    fb_cache_touch(names->index, slot);
+    if (names->known[slot].version < record->version)
+        names->known[slot] = *record;
+}
+
+static struct fb_meta known_find(struct fb_names *names, struct fb_key key)
+{
+    uint32_t slot = fb_cache_find(names->index, key);
+    if (slot == FB_NONE)
+        return (struct fb_meta){.version = 0};
+    fb_cache_touch(names->index, slot);
+    return names->known[slot];
+}
+
+void fb_name_start(struct fb_name_task *task)
+{
+    struct fb_loop *loop = task->loop;
+    struct fb_names *names = &loop->names;
+    struct fb_key key = fb_name_key(task->name, task->name_length);
+    uint32_t slot = 0;
+    while (slot < FB_NAME_TASKS_MAX && names->tasks[slot] != NULL)
+        slot++;
+    if (slot == FB_NAME_TASKS_MAX) {
+        task->done(task, FB_BUSY);
+        return;
+    }
+    names->tasks[slot] = task;
+    task->request_id = (uint64_t)FB_NAME_SESSION << SESSION_SHIFT | (uint64_t)slot << SLOT_SHIFT |
+                       names->generation++;
+    fb_names_text_put(loop, key, task->name, task->name_length);
+    if (task->kind <= FB_REQUEST_NAME_BEGIN)
+        task->record = known_find(names, key);
+    const struct fb_event event = {.kind = FB_EVENT_REQUEST,
+                                   .request = {.kind = task->kind,
+                                               .request_id = task->request_id,
+                                               .block = {.key = key, .object = FB_OBJECT_NONE},
+                                               .record = task->record,
+                                               .wall_ns = loop_wall_ns(),
+                                               .replaced = task->replaced,
+                                               .version = task->version}};
+    loop_event(loop, &event);
+}
+
+void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply)
+{
+    struct fb_names *names = &loop->names;
+    uint32_t slot = (uint32_t)(reply->request_id >> SLOT_SHIFT) & 0xffff;
+    FB_ASSERT(slot < FB_NAME_TASKS_MAX);
+    struct fb_name_task *task = names->tasks[slot];
+    FB_ASSERT(task != NULL && task->request_id == reply->request_id);
+    names->tasks[slot] = NULL;
+    task->record = reply->record;
+    task->version = reply->version;
+    task->replaced = reply->replaced;
+    task->size = reply->size;
+    task->is_old = reply->is_old;
+    task->done(task, (enum fb_status)reply->status);
+}
+
+static void hold_end(struct fb_loop *loop, struct name_hold *hold)
+{
+    struct fb_object *object = fb_objects_find(&loop->objects, hold->handle);
+    FB_ASSERT(object != NULL && object->opens > 0); /* it was held */
+    object->opens--;
+    object->is_cached = false;
+    hold->handle = 0;
+}
+
+void fb_names_hold(struct fb_loop *loop, const struct fb_object *object)
+{
+    struct fb_names *names = &loop->names;
+    uint32_t max = (uint32_t)loop->settings->core.names_max;
+    struct fb_object *known = fb_objects_add(&loop->objects, object);
+    struct name_hold *hold = &names->holds[names->hold_next];
+    for (uint32_t i = 0; i < max && hold->handle != 0; i++)
+        hold = &names->holds[(names->hold_next + i) % max];
+    if (known == NULL || hold->handle != 0)
+        return; /* it stays known as long as others are not used more */
+    names->hold_next = (uint32_t)(hold - names->holds + 1) % max;
+    known->opens++;
+    *hold = (struct name_hold){.handle = object->handle,
+                               .version = object->version,
+                               .key = fb_name_key(object->name, object->name_length)};
+}
+
+/* Is its commit still to be finished, as far as this node knows? A job may have given its slot to
+ * others; the record says so then. */
+static bool hold_is_needed(struct fb_loop *loop, const struct name_hold *hold)
+{
+    struct fb_meta record = known_find(&loop->names, hold->key);
+    struct fb_name_facts facts = fb_name_read(&record);
+    bool is_open = facts.state == FB_NAME_CACHED && facts.version == hold->version;
+    return fb_node_finishes_name(loop->node, hold->key, hold->version) || is_open;
+}
+
+/* Names that cannot be finished are said once, when that is known. */
+static void bad_log(struct fb_loop *loop)
+{
+    const struct fb_stats *stats = fb_node_stats(loop->node);
+    struct fb_bad_name bad;
+    char quoted[FB_LOG_QUOTE_MAX];
+    uint32_t length;
+    if (stats->names_given_up == loop->names.bad_seen)
+        return;
+    loop->names.bad_seen = stats->names_given_up;
+    for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
+        if (!fb_node_bad_name(loop->node, i, &bad))
+            continue;
+        const char *text = fb_names_text(loop, bad.key, &length);
+        fb_log(FB_LOG_ERROR, "name_given_up", "status=%s key=%016llx%016llx name=%s",
+               fb_status_name((enum fb_status)bad.status), (unsigned long long)bad.key.high,
+               (unsigned long long)bad.key.low, fb_log_quote(text != NULL ? text : "", quoted));
+    }
+}
+
+void fb_names_sweep(struct fb_loop *loop)
+{
+    struct fb_names *names = &loop->names;
+    for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
+        struct name_hold *hold = &names->holds[i];
+        if (hold->handle != 0 && !hold_is_needed(loop, hold))
+            hold_end(loop, hold);
+    }
+    bad_log(loop);
+}
+
+void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page)
+{
+    struct fb_bad_name bad;
+    char quoted[FB_LOG_QUOTE_MAX];
+    for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
+        if (!fb_node_bad_name(loop->node, i, &bad))
+            continue;
+        uint32_t slot = fb_cache_find(loop->names.text_index, bad.key);
+        const char *text = slot != FB_NONE ? loop->names.texts[slot].text : "";
+        fb_page_put(page, "lost %s %s\n", fb_status_name((enum fb_status)bad.status),
+                    fb_log_quote(text, quoted));
+    }
+}

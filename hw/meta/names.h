@@ -1,0 +1,98 @@
+/* The driver's side of names: their text, which the core knows by its hash alone, what the store
+ * said of them last, and the ops that change the origin's objects. What a name means, who finishes
+ * a commit and which version a removal removes is the core's: core/name/name.c.
+ *
+ *  1. The text of a name is kept as long as the core does something about its key.
+ *  2. A store that does not answer: names that this node has looked up before mean what they meant
+ *     then, others are an error.
+ *  3. An object stays known while its commit is to be finished: its blocks are still to be drained.
+ */
+#ifndef FB_HW_META_NAMES_H
+#define FB_HW_META_NAMES_H
+
+#include "core/name/name.h"
+#include "hw/meta/meta.h"
+#include "hw/origin/origin.h"
+
+struct fb_loop;
+struct fb_name_task;
+struct name_text;
+struct name_hold;
+struct work;
+
+enum {
+    FB_NAME_TASKS_MAX = 256, /* at once; more: BUSY */
+    FB_NAME_LIST_MAX = 256,  /* unfinished ones that are read from the store at once */
+    FB_NAME_SESSION = 0xffff /* of the core's request ids: above those of clients */
+};
+
+/* The key of a name's record. */
+struct fb_key fb_name_key(const char *name, uint32_t length);
+
+typedef void fb_name_done(struct fb_name_task *task, enum fb_status status);
+
+/* A request to the core; the caller's until done, which may be called before start returns. */
+struct fb_name_task {
+    fb_name_done *done;
+    struct fb_loop *loop;
+    enum fb_request_kind kind; /* NAME_* */
+    uint32_t name_length;
+    const char *name;                            /* the caller's, until done */
+    const struct fb_meta_attributes *attributes; /* COMMIT: the caller's; NULL: as they are */
+    struct fb_meta_attributes *found; /* LOOK: those that are there; NULL: not asked for */
+    struct fb_meta record; /* COMMIT: what it shall be; then, of all: as it is in the store */
+    uint64_t version;      /* ASK; BEGIN, COMMIT, LOOK: then of the object */
+    uint64_t replaced;     /* COMMIT; BEGIN: later than this, and then what is there */
+    uint64_t size;         /* LOOK: then, bytes */
+    bool is_old;           /* LOOK: the store is silent; this is what it said before */
+    uint64_t request_id;
+};
+
+struct fb_names {
+    bool is_on; /* there is a store */
+    struct fb_cache *index;
+    struct fb_meta *known; /* records as last seen, LRU by key */
+    struct fb_cache *text_index;
+    struct name_text *texts;
+    struct fb_name_task *tasks[FB_NAME_TASKS_MAX];
+    uint32_t generation;
+    struct name_hold *holds; /* as many as core.names_max */
+    uint32_t hold_next;
+    uint64_t bad_seen; /* names given up that were logged */
+    struct fb_meta_task list;
+    struct work *listing; /* META_LIST that waits for a page */
+    bool has_page;
+};
+
+/* Errors: error set. */
+void fb_names_open(struct fb_names *names, struct fb_loop *loop, struct fb_error *error);
+void fb_names_close(struct fb_names *names);
+uint64_t fb_names_bytes(const struct fb_settings *settings);
+
+/* Done: as the core says. COMMIT: TIMEOUT: it may or may not have taken effect. */
+void fb_name_start(struct fb_name_task *task);
+
+/* The core's answer to one of them. */
+void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply);
+
+/* The object's commit is to be finished: it stays known until then. */
+void fb_names_hold(struct fb_loop *loop, const struct fb_object *object);
+
+/* Lets go of what is finished; says what cannot be. */
+void fb_names_sweep(struct fb_loop *loop);
+
+/* A line "lost STATUS NAME" for each name that cannot be finished. */
+struct fb_page;
+void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page);
+
+/* The text of a key that the core does something about; NULL: not known. length: of it. */
+const char *fb_names_text(struct fb_loop *loop, struct fb_key key, uint32_t *length);
+
+/* Remembers a text, or a record as it was last seen. */
+void fb_names_text_put(struct fb_loop *loop, struct fb_key key, const char *text, uint32_t length);
+void fb_names_known_put(struct fb_names *names, struct fb_key key, const struct fb_meta *record);
+
+/* names_op.c: the ops that are about names, from META_GET and META_LIST on. */
+void fb_names_op(struct work *work);
+
+#endif

@@ -1,0 +1,245 @@
+/* The core's ops about names become calls of the metadata store and of the origin; see names.h. */
+#include "core/key.h"
+#include "core/panic.h"
+#include "hw/loop/loop_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Those who asked for a name's attributes have them before the core hears of the record. */
+static void attributes_give(struct fb_loop *loop, const struct fb_meta_task *meta)
+{
+    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX; i++) {
+        const struct fb_name_task *task = loop->names.tasks[i];
+        if (task == NULL || task->found == NULL)
+            continue;
+        if (fb_key_equal(fb_name_key(task->name, task->name_length), meta->key))
+            *task->found = meta->attributes;
+    }
+}
+
+static void meta_done(struct fb_meta_task *task, enum fb_status status)
+{
+    struct work *work = FB_CONTAINER(task, struct work, meta);
+    struct fb_loop *loop = work->loop;
+    struct fb_event event = {
+        .kind = FB_EVENT_DONE,
+        .done = {.op_id = work->op.op_id, .status = status, .record = task->record}};
+    if (status == FB_OK || status == FB_CONFLICT || status == FB_ABSENT) {
+        fb_names_known_put(&loop->names, task->key, &task->record);
+        attributes_give(loop, task);
+    }
+    work_event(work, &event);
+}
+
+/* The commit of a client's that a PUT is about; NULL: it is the core's own. */
+static const struct fb_name_task *commit_of(struct fb_loop *loop, const struct fb_op *op)
+{
+    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX; i++) {
+        const struct fb_name_task *task = loop->names.tasks[i];
+        bool is_it = task != NULL && task->kind == FB_REQUEST_NAME_COMMIT &&
+                     fb_key_equal(task->record.value, op->record.value) &&
+                     fb_key_equal(fb_name_key(task->name, task->name_length), op->block.key);
+        if (is_it)
+            return task;
+    }
+    return NULL;
+}
+
+static void put_prepare(struct work *work, const char *text, uint32_t length)
+{
+    struct fb_meta_task *task = &work->meta;
+    const struct fb_meta put = {.version = 1, .value = task->record.value};
+    const struct fb_name_task *commit = commit_of(work->loop, &work->op);
+    enum fb_name_state state = fb_name_read(&put).state;
+    bool is_given = commit != NULL && commit->attributes != NULL;
+    task->is_pending = state != FB_NAME_ORIGIN;
+    task->name.length = length;
+    memcpy(task->name.text, text, length);
+    task->name.text[length] = '\0';
+    task->keeps_attributes = !is_given && state != FB_NAME_REMOVED;
+    task->attributes.length = 0;
+    if (is_given)
+        task->attributes = *commit->attributes;
+}
+
+static void meta_start(struct work *work)
+{
+    struct fb_meta_task *task = &work->meta;
+    uint32_t length;
+    const char *text = fb_names_text(work->loop, work->op.block.key, &length);
+    task->verb = work->op.kind == FB_OP_META_PUT ? FB_META_VERB_PUT : FB_META_VERB_GET;
+    task->done = meta_done;
+    task->key = work->op.block.key;
+    task->record = work->op.record;
+    if (text == NULL) {
+        work_end_later(work, FB_INVALID);
+        return;
+    }
+    if (task->verb == FB_META_VERB_PUT)
+        put_prepare(work, text, length);
+    fb_meta_start(&work->loop->meta, task);
+}
+
+/* The first one of the page from the op's key on; NULL: there is none. */
+static const struct fb_meta_name *page_find(const struct fb_names *names, struct fb_key from)
+{
+    for (uint32_t i = 0; i < names->list.name_count; i++) {
+        const struct fb_meta_name *name = &names->list.names[i];
+        bool is_before =
+            name->key.high < from.high || (name->key.high == from.high && name->key.low < from.low);
+        if (!is_before)
+            return name;
+    }
+    return NULL;
+}
+
+static void list_end(struct work *work, enum fb_status status, const struct fb_meta_name *name)
+{
+    struct fb_loop *loop = work->loop;
+    struct fb_event event = {.kind = FB_EVENT_DONE,
+                             .done = {.op_id = work->op.op_id, .status = status}};
+    event.done.listed.wall_ns = loop_wall_ns();
+    if (name != NULL) {
+        event.done.listed.record = name->record;
+        event.done.listed.key = name->key;
+        event.done.status = name->is_bad ? FB_CORRUPT : status;
+        fb_names_text_put(loop, name->key, name->text, name->length);
+    }
+    work_event(work, &event);
+}
+
+static void listed(struct fb_meta_task *task, enum fb_status status)
+{
+    struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, names.list);
+    struct work *work = loop->names.listing;
+    const struct fb_meta_name *name = NULL;
+    loop->names.listing = NULL;
+    loop->names.has_page = status == FB_OK;
+    if (status == FB_OK)
+        name = page_find(&loop->names, work->op.block.key);
+    list_end(work, status == FB_OK && name == NULL ? FB_ABSENT : status, name);
+}
+
+static void page_told(struct fb_io *io, int32_t result)
+{
+    struct work *work = FB_CONTAINER(io, struct work, io);
+    if (result != -ECANCELED)
+        list_end(work, FB_OK, page_find(&work->loop->names, work->op.block.key));
+}
+
+/* From the page that is there, unless it ends before; a new round reads a new one. */
+static void list_start(struct work *work)
+{
+    struct fb_names *names = &work->loop->names;
+    struct fb_key from = work->op.block.key;
+    bool is_first = from.high == 0 && from.low == 0;
+    if (names->has_page && !is_first && page_find(names, from) != NULL) {
+        fb_io_init(&work->io, page_told);
+        fb_uring_nothing(&work->loop->uring, &work->io);
+        return;
+    }
+    FB_ASSERT(names->listing == NULL); /* the core has one under way at a time */
+    names->listing = work;
+    names->has_page = false;
+    names->list.verb = FB_META_VERB_PENDING;
+    names->list.done = listed;
+    names->list.names_max = FB_NAME_LIST_MAX;
+    names->list.key = from;
+    fb_meta_start(&work->loop->meta, &names->list);
+}
+
+/* What the origin says of an object is of use to those that know it. */
+static void origin_learn(struct fb_loop *loop, struct fb_origin_task *task, enum fb_status status)
+{
+    struct fb_object *known = NULL;
+    if (task->verb == FB_ORIGIN_STAT && status == FB_OK)
+        fb_objects_recognise(&loop->objects, &task->object);
+    if (task->verb == FB_ORIGIN_COMMIT)
+        known = fb_objects_find(&loop->objects, task->object.handle);
+    if (known != NULL && status == FB_OK && task->object.shown != 0)
+        known->shown = task->object.shown;
+    if (known != NULL && fb_origin_refuses(status))
+        known->refusal = status;
+}
+
+static void origin_done(struct fb_origin_task *task, enum fb_status status)
+{
+    struct work *work = FB_CONTAINER(task, struct work, origin);
+    struct fb_loop *loop = work->loop;
+    struct fb_event event = {.kind = FB_EVENT_DONE,
+                             .done = {.op_id = work->op.op_id, .status = status}};
+    origin_learn(loop, task, status);
+    event.done.origin.version = task->object.version;
+    event.done.origin.order = task->object.order;
+    event.done.origin.written = task->object.written;
+    event.done.origin.size = task->object.size;
+    bool is_fault = status != FB_OK && status != FB_ABSENT && status != FB_BUSY;
+    if (is_fault && task->verb != FB_ORIGIN_STAT) {
+        char quoted[FB_LOG_QUOTE_MAX];
+        fb_log(FB_LOG_WARNING, "commit_unfinished", "status=%s object=%s", fb_status_name(status),
+               fb_log_quote(task->object.name, quoted));
+    }
+    work_event(work, &event);
+}
+
+/* Does nobody want more of a name than to know what it means? Then what the origin said lately will
+ * do (names.valid). */
+static bool is_only_looked_at(const struct fb_loop *loop, struct fb_key key)
+{
+    bool is_looked_at = false, is_changed = false;
+    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX && loop->seen.valid_ns > 0; i++) {
+        const struct fb_name_task *task = loop->names.tasks[i];
+        if (task == NULL || !fb_key_equal(fb_name_key(task->name, task->name_length), key))
+            continue;
+        is_looked_at = is_looked_at || task->kind == FB_REQUEST_NAME_LOOK;
+        is_changed = is_changed || task->kind != FB_REQUEST_NAME_LOOK;
+    }
+    return is_looked_at && !is_changed;
+}
+
+static void origin_start(struct work *work)
+{
+    struct fb_loop *loop = work->loop;
+    struct fb_origin_task *task = &work->origin;
+    uint32_t length;
+    const char *text = fb_names_text(loop, work->op.block.key, &length);
+    bool is_stat = work->op.kind == FB_OP_ORIGIN_STAT;
+    if (text == NULL || !fb_object_name_is_fine(text, length)) {
+        work_end_later(work, FB_INVALID);
+        return;
+    }
+    task->verb = is_stat                                ? FB_ORIGIN_STAT
+                 : work->op.kind == FB_OP_ORIGIN_COMMIT ? FB_ORIGIN_COMMIT
+                                                        : FB_ORIGIN_REMOVE;
+    task->done = origin_done;
+    task->may_be_seen = is_stat && is_only_looked_at(loop, work->op.block.key);
+    task->object = (struct fb_object){.name_length = length,
+                                      .version = is_stat ? 0 : work->op.change.version,
+                                      .size = is_stat ? 0 : work->op.change.size};
+    memcpy(task->object.name, text, length);
+    task->object.name[length] = '\0';
+    fb_object_identify(&task->object);
+    task->limit = work->op.change.limit;
+    task->as_version = work->op.change.shown;
+    fb_origin_start(&loop->origin, task);
+}
+
+void fb_names_op(struct work *work)
+{
+    enum fb_op_kind kind = (enum fb_op_kind)work->op.kind;
+    const struct fb_loop *loop = work->loop;
+    bool is_meta = kind == FB_OP_META_GET || kind == FB_OP_META_PUT || kind == FB_OP_META_LIST;
+    bool is_change =
+        kind == FB_OP_META_PUT || kind == FB_OP_ORIGIN_COMMIT || kind == FB_OP_ORIGIN_REMOVE;
+    if (is_change && loop->is_fenced)
+        work_end_later(work, FB_GONE);
+    else if ((is_meta && !loop->names.is_on) || (is_change && !loop->origin.can_write))
+        work_end_later(work, FB_INVALID);
+    else if (kind == FB_OP_META_LIST)
+        list_start(work);
+    else if (is_meta)
+        meta_start(work);
+    else
+        origin_start(work);
+}

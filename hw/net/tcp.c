@@ -1,0 +1,383 @@
+/* Peers and connections: who is connected, to whom a message or pull goes. See tcp.h. */
+#include "hw/net/tcp.h"
+
+#include "core/panic.h"
+#include "hw/net/address.h"
+#include "hw/loop/loop_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint64_t retry_first_ns = 100000000;
+enum { RETRY_DOUBLINGS_MAX = 6 };
+
+static int peer_compare(const void *a, const void *b)
+{
+    uint32_t first = ((const struct fb_tcp_peer *)a)->node;
+    uint32_t second = ((const struct fb_tcp_peer *)b)->node;
+    return first < second ? -1 : first > second;
+}
+
+struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node)
+{
+    const struct fb_tcp_peer wanted = {.node = node};
+    return bsearch(&wanted, tcp->peers, tcp->peer_count, sizeof(wanted), peer_compare);
+}
+
+static void listener_open(struct fb_loop *loop, struct fb_error *error)
+{
+    struct fb_tcp *tcp = &loop->tcp;
+    tcp->listener = fb_address_listen("listen", loop->settings->listen, error);
+    if (fb_error_is_set(error))
+        return;
+    tcp_accept_start(loop);
+}
+
+/* Both directions to each peer, and some of strangers. */
+static uint32_t connection_count(const struct fb_settings *settings)
+{
+    if (settings->members_max < 2)
+        return 0;
+    return settings->members_max * 2 * (1 + settings->pull_connections) + FB_TCP_STRANGERS_MAX;
+}
+
+uint64_t fb_tcp_size_bytes(const struct fb_settings *settings)
+{
+    enum { SESSION_BYTES = 64 * 1024 }; /* OpenSSL's. guess: 32 to 96 KiB; heaptrack would tell */
+    uint64_t secure = settings->tls.key[0] != '\0' ? 2 * FB_TCP_SECURE_BYTES + SESSION_BYTES : 0;
+    return connection_count(settings) * (sizeof(struct fb_tcp_connection) + secure) +
+           settings->members_max * sizeof(struct fb_tcp_peer);
+}
+
+static void connections_open(struct fb_tcp *tcp, const struct fb_settings *settings,
+                             struct fb_error *error)
+{
+    tcp->connection_count = connection_count(settings);
+    tcp->connections = calloc(tcp->connection_count, sizeof(*tcp->connections));
+    if (tcp->connections == NULL) {
+        fb_error_set(error, "out of memory for %u connections", tcp->connection_count);
+        return;
+    }
+    for (uint32_t i = tcp->connection_count; i-- > 0;) {
+        tcp->connections[i].next = tcp->free;
+        tcp->free = &tcp->connections[i];
+    }
+}
+
+void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_settings *settings = loop->settings;
+    *tcp = (struct fb_tcp){.listener = -1};
+    tcp->peers = calloc(settings->members_max, sizeof(*tcp->peers));
+    if (tcp->peers == NULL) {
+        fb_error_set(error, "out of memory for %u members", settings->members_max);
+        return;
+    }
+    if (settings->members_max < 2)
+        return;
+    tcp->tls = fb_tls_open(&settings->tls, settings->cluster, error);
+    if (fb_error_is_set(error))
+        return;
+    connections_open(tcp, settings, error);
+    if (!fb_error_is_set(error))
+        listener_open(loop, error);
+}
+
+static struct work *waiting_take(struct fb_tcp_peer *peer)
+{
+    struct work *work = peer->waiting_head;
+    if (work == NULL)
+        return NULL;
+    peer->waiting_head = work->next;
+    if (peer->waiting_head == NULL)
+        peer->waiting_tail = NULL;
+    return work;
+}
+
+/* Nobody waits for a peer that is not there any more; its connections end. */
+static void peer_drop(struct fb_loop *loop, struct fb_tcp_peer *peer)
+{
+    for (struct work *work = waiting_take(peer); work != NULL; work = waiting_take(peer))
+        work_end_later(work, FB_GONE);
+    for (uint32_t i = 0; i < loop->tcp.connection_count; i++) {
+        struct fb_tcp_connection *connection = &loop->tcp.connections[i];
+        bool is_its = connection->peer == peer->node && connection->state != FB_TCP_FREE;
+        if (is_its)
+            connection_fail(connection, "no member any more");
+    }
+}
+
+static const struct fb_member_settings *member_find(const struct fb_member_settings *members,
+                                                    uint32_t count, uint32_t node)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (members[i].member.node == node)
+            return &members[i];
+    }
+    return NULL;
+}
+
+void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *members, uint32_t count,
+                   struct fb_error *error)
+{
+    struct fb_tcp *tcp = &loop->tcp;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < tcp->peer_count; i++) {
+        if (member_find(members, count, tcp->peers[i].node) == NULL)
+            peer_drop(loop, &tcp->peers[i]);
+    }
+    for (uint32_t i = 0; i < tcp->peer_count; i++) {
+        if (member_find(members, count, tcp->peers[i].node) != NULL)
+            tcp->peers[kept++] = tcp->peers[i];
+    }
+    tcp->peer_count = kept;
+    for (uint32_t i = 0; i < count && !fb_error_is_set(error); i++) {
+        const struct fb_member_settings *member = &members[i];
+        if (member->member.node == loop->settings->node)
+            continue;
+        struct fb_tcp_peer *peer = tcp_peer(tcp, member->member.node);
+        bool is_new = peer == NULL;
+        if (is_new && tcp->peer_count == loop->settings->members_max) {
+            fb_error_set(error, "more members than members_max, %u", loop->settings->members_max);
+            return;
+        }
+        if (is_new)
+            peer = &tcp->peers[tcp->peer_count++];
+        if (is_new)
+            *peer = (struct fb_tcp_peer){.node = member->member.node};
+        bool has_moved = strcmp(peer->text, member->address) != 0;
+        if (has_moved) {
+            memcpy(peer->text, member->address, sizeof(peer->text));
+            peer->address.ss_family = AF_UNSPEC;
+            peer->is_asked = false;
+            tcp_peer_look_up(loop, peer);
+        }
+        if (is_new)
+            qsort(tcp->peers, tcp->peer_count, sizeof(*tcp->peers), peer_compare);
+    }
+}
+
+void fb_tcp_close(struct fb_tcp *tcp)
+{
+    tcp_lookups_close(tcp);
+    for (uint32_t i = 0; i < tcp->connection_count && tcp->connections != NULL; i++) {
+        if (tcp->connections[i].state == FB_TCP_FREE)
+            continue;
+        close(tcp->connections[i].socket);
+        secure_close(&tcp->connections[i].secure);
+    }
+    if (tcp->listener >= 0)
+        close(tcp->listener);
+    free(tcp->connections);
+    free(tcp->peers);
+    fb_tls_close(tcp->tls);
+    *tcp = (struct fb_tcp){.listener = -1};
+}
+
+static struct fb_tcp_connection *peer_connect(struct fb_loop *loop, struct fb_tcp_peer *peer,
+                                              enum fb_tcp_role role)
+{
+    if (loop->now_ns < peer->retry_ns)
+        return NULL;
+    if (peer->address.ss_family == AF_UNSPEC) {
+        peer->retry_ns = loop->now_ns + retry_first_ns;
+        tcp_peer_look_up(loop, peer);
+        return NULL;
+    }
+    int file = socket(peer->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (file < 0)
+        return NULL;
+    struct fb_tcp_connection *connection = connection_take(loop, role, file, peer->node);
+    if (connection == NULL) {
+        close(file);
+        return NULL;
+    }
+    tcp_socket_set_up(file, loop->settings->peer_timeout_ns);
+    connection_greet(connection);
+    fb_uring_connect(&loop->uring, &connection->send, file, &peer->address);
+    return connection;
+}
+
+/* Bytes that a message brings along. */
+static uint32_t offered_bytes(const struct fb_tcp_connection *connection,
+                              const struct fb_message *message)
+{
+    uint64_t used = connection->out_size[connection->out_index];
+    bool is_fine = message->kind == FB_MESSAGE_OFFER && message->span.size <= FB_WIRE_OFFERED_MAX &&
+                   used + message->span.size <= FB_TCP_OFFERED_BYTES;
+    return is_fine ? (uint32_t)message->span.size : 0;
+}
+
+void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message *message,
+                 const struct fb_object *object)
+{
+    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, target);
+    unsigned char *room = NULL;
+    if (peer != NULL && peer->messages == NULL)
+        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+    if (peer != NULL && peer->messages != NULL)
+        room = connection_put(peer->messages);
+    if (room == NULL) {
+        loop->tcp.messages_dropped++;
+        return;
+    }
+    struct fb_tcp_connection *connection = peer->messages;
+    uint32_t more = offered_bytes(connection, message);
+    uint32_t size = fb_wire_put_message(room, message, object, more);
+    if (more > 0)
+        memcpy(room + size, loop->memory.bytes.at + message->span.offset, more);
+    connection_put_end(connection, size + more);
+    if (connection->out_size[connection->out_index] > FB_TCP_OFFERED_BYTES / 2)
+        connection_flush(connection); /* what comes next finds room */
+}
+
+/* The bytes came with the offer. */
+static bool is_offered(const struct fb_tcp *tcp, const struct work *work)
+{
+    const struct fb_tcp_offered *offered = &tcp->offered;
+    return offered->bytes.size == work->bytes.size && offered->peer == work->op.source.peer &&
+           offered->offset == work->op.source.offset;
+}
+
+/* The pull connection that has least to do; a new one rather than a busy one. */
+static struct fb_tcp_connection *pull_connection(struct fb_loop *loop, struct fb_tcp_peer *peer)
+{
+    struct fb_tcp_connection *best = NULL;
+    for (uint32_t i = 0; i < loop->settings->pull_connections; i++) {
+        if (best != NULL && best->pull_count == 0)
+            break;
+        if (peer->pulls[i] == NULL)
+            peer->pulls[i] = peer_connect(loop, peer, FB_TCP_PULLS);
+        struct fb_tcp_connection *connection = peer->pulls[i];
+        bool is_usable = connection != NULL && connection->state != FB_TCP_CLOSING;
+        if (is_usable && (best == NULL || connection->pull_count < best->pull_count))
+            best = connection;
+    }
+    return best;
+}
+
+void fb_tcp_pull(struct fb_loop *loop, struct work *work)
+{
+    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, work->op.source.peer);
+    if (is_offered(&loop->tcp, work)) {
+        memcpy(work->bytes.at, loop->tcp.offered.bytes.at, work->bytes.size);
+        work_end_later(work, FB_OK);
+        return;
+    }
+    struct fb_tcp_connection *connection = peer != NULL ? pull_connection(loop, peer) : NULL;
+    if (connection == NULL) {
+        work_end_later(work, FB_GONE);
+        return;
+    }
+    if (connection->pull_count < FB_TCP_PULLS_MAX) {
+        pull_ask(connection, work);
+        return;
+    }
+    work->next = NULL;
+    if (peer->waiting_tail != NULL)
+        peer->waiting_tail->next = work;
+    else
+        peer->waiting_head = work;
+    peer->waiting_tail = work;
+}
+
+void tcp_pull_next(struct fb_tcp_connection *connection)
+{
+    struct fb_tcp_peer *peer = tcp_peer(&connection->loop->tcp, connection->peer);
+    bool has_room = peer != NULL && connection->state == FB_TCP_OPEN &&
+                    connection->pull_count < FB_TCP_PULLS_MAX;
+    struct work *work = has_room ? waiting_take(peer) : NULL;
+    if (work != NULL)
+        pull_ask(connection, work);
+}
+
+/* The peer loses a connection: it is not tried again at once, and longer each time. */
+static void peer_lose(struct fb_loop *loop, struct fb_tcp_peer *peer,
+                      const struct fb_tcp_connection *connection)
+{
+    bool is_alone = true;
+    bool was_good = connection->opened_ns > 0 &&
+                    loop->now_ns - connection->opened_ns > loop->settings->peer_timeout_ns;
+    peer->failures = was_good ? 0 : peer->failures + 1;
+    uint32_t doublings =
+        peer->failures < RETRY_DOUBLINGS_MAX ? peer->failures : RETRY_DOUBLINGS_MAX;
+    peer->retry_ns = loop->now_ns + (retry_first_ns << doublings);
+    if (!was_good)
+        tcp_peer_look_up(loop, peer); /* a name may mean another address by now */
+    if (peer->messages == connection)
+        peer->messages = NULL;
+    for (uint32_t i = 0; i < FB_TCP_PULL_CONNECTIONS_MAX; i++) {
+        if (peer->pulls[i] == connection)
+            peer->pulls[i] = NULL;
+        is_alone = is_alone && peer->pulls[i] == NULL;
+    }
+    struct work *work = is_alone ? waiting_take(peer) : NULL;
+    for (; work != NULL; work = waiting_take(peer))
+        work_end_later(work, FB_GONE);
+}
+
+void fb_tcp_flush(struct fb_loop *loop)
+{
+    while (loop->tcp.due != NULL) {
+        struct fb_tcp_connection *connection = loop->tcp.due;
+        loop->tcp.due = connection->next_due;
+        connection->is_due = 0;
+        connection_flush(connection);
+    }
+}
+
+static void due_remove(struct fb_tcp_connection *connection)
+{
+    struct fb_tcp_connection **at = &connection->loop->tcp.due;
+    if (!connection->is_due)
+        return;
+    while (*at != connection)
+        at = &(*at)->next_due;
+    *at = connection->next_due;
+    connection->is_due = 0;
+}
+
+void tcp_connection_ended(struct fb_tcp_connection *connection)
+{
+    struct fb_loop *loop = connection->loop;
+    FB_ASSERT(connection->state == FB_TCP_CLOSING);
+    pull_lost(connection);
+    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, connection->peer);
+    if (connection->role != FB_TCP_ACCEPTED && peer != NULL)
+        peer_lose(loop, peer, connection);
+    close(connection->socket);
+    secure_close(&connection->secure);
+    due_remove(connection);
+    tcp_stranger_leaves(connection);
+    connection->state = FB_TCP_FREE;
+    connection->next = loop->tcp.free;
+    loop->tcp.free = connection;
+    loop->tcp.connections_lost += connection->peer != FB_NONE;
+}
+
+void fb_tcp_sweep(struct fb_loop *loop)
+{
+    struct fb_tcp *tcp = &loop->tcp;
+    uint64_t timeout_ns = loop->settings->peer_timeout_ns;
+    for (uint32_t i = 0; i < tcp->connection_count; i++) {
+        struct fb_tcp_connection *connection = &tcp->connections[i];
+        bool is_waiting = connection->state == FB_TCP_CONNECTING ||
+                          (connection->state == FB_TCP_OPEN && connection->pull_count > 0);
+        if (is_waiting && loop->now_ns - connection->alive_ns > timeout_ns)
+            connection_fail(connection, "silent for too long");
+    }
+    tcp_strangers_sweep(loop);
+}
+
+uint32_t fb_tcp_connected(const struct fb_tcp *tcp)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < tcp->peer_count; i++)
+        count += tcp->peers[i].messages != NULL && tcp->peers[i].messages->state == FB_TCP_OPEN;
+    return count;
+}

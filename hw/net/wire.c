@@ -1,0 +1,245 @@
+/* See wire.h. Fields are written one by one at fixed places, so that no compiler's padding is sent;
+ * the host is little-endian. */
+#include "hw/net/wire.h"
+
+#include "core/panic.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire's byte order is the host's");
+
+/* Of an object, beside the length of its name. */
+#define WIRE_IS_CACHED (UINT64_C(1) << 32)
+
+/* Writes or reads fields one after the other. */
+struct cursor {
+    unsigned char *at;
+};
+
+static void put(struct cursor *cursor, const void *value, uint32_t size)
+{
+    memcpy(cursor->at, value, size);
+    cursor->at += size;
+}
+
+static void take(struct cursor *cursor, void *value, uint32_t size)
+{
+    memcpy(value, cursor->at, size);
+    cursor->at += size;
+}
+
+/* X(field, bytes) of an fb_message, in the order in which they are sent. */
+#define MESSAGE_FIELDS(X) \
+    X(kind, 1) \
+    X(status, 1) \
+    X(flags, 1) \
+    X(hops, 1) \
+    X(target, 4) \
+    X(ask_id, 8) \
+    X(lend_id, 8) \
+    X(digest, 8) \
+    X(key_count, 4) \
+    X(block.tenant, 4) \
+    X(block.key.high, 8) \
+    X(block.key.low, 8) \
+    X(block.object, 8) \
+    X(block.offset, 8) \
+    X(block.size, 4) \
+    X(span.region, 4) \
+    X(span.peer, 4) \
+    X(source, 4) \
+    X(span.offset, 8) \
+    X(span.size, 8)
+
+#define FIELD(name, bytes) +(bytes)
+static_assert((0 MESSAGE_FIELDS(FIELD)) == FB_WIRE_MESSAGE_BYTES, "as announced");
+#undef FIELD
+
+static void message_put(struct cursor *cursor, const struct fb_message *message)
+{
+#define FIELD(name, bytes) \
+    static_assert(sizeof(message->name) == (bytes), "as sent"); \
+    put(cursor, &message->name, bytes);
+    MESSAGE_FIELDS(FIELD)
+#undef FIELD
+}
+
+static void message_take(struct cursor *cursor, struct fb_message *message)
+{
+#define FIELD(name, bytes) take(cursor, &message->name, bytes);
+    MESSAGE_FIELDS(FIELD)
+#undef FIELD
+}
+
+/* Of the header with checksum 0, then of the payload that stands behind it. */
+static uint64_t frame_checksum(struct fb_wire_header header, const unsigned char *payload)
+{
+    header.checksum = 0;
+    return XXH3_64bits_withSeed(payload, header.payload_size, XXH3_64bits(&header, sizeof(header)));
+}
+
+/* Puts the header before a payload that stands in its place already. */
+static uint32_t frame_close(unsigned char *bytes, struct fb_wire_header header)
+{
+    header.magic = FB_WIRE_MAGIC;
+    header.version = FB_WIRE_VERSION;
+    FB_ASSERT(header.payload_size <= FB_WIRE_PAYLOAD_MAX);
+    header.checksum = frame_checksum(header, bytes + FB_WIRE_HEADER_BYTES);
+    memcpy(bytes, &header, sizeof(header));
+    return (uint32_t)sizeof(header) + header.payload_size;
+}
+
+uint32_t fb_wire_put_hello(unsigned char *bytes, uint32_t source, const struct fb_wire_hello *hello)
+{
+    memcpy(bytes + FB_WIRE_HEADER_BYTES, hello, sizeof(*hello));
+    return frame_close(bytes, (struct fb_wire_header){.kind = FB_WIRE_HELLO,
+                                                      .source = source,
+                                                      .payload_size = sizeof(*hello)});
+}
+
+uint32_t fb_wire_put_message(unsigned char *bytes, const struct fb_message *message,
+                             const struct fb_object *object, uint32_t offered_bytes)
+{
+    struct cursor cursor = {.at = bytes + FB_WIRE_HEADER_BYTES};
+    FB_ASSERT(offered_bytes == 0 || offered_bytes == message->span.size);
+    message_put(&cursor, message);
+    if (message->keys != NULL) {
+        FB_ASSERT(message->key_count <= FB_MATCH_KEYS_MAX);
+        put(&cursor, message->keys, message->key_count * (uint32_t)sizeof(*message->keys));
+    }
+    if (object != NULL) {
+        FB_ASSERT(object->name_length <= FB_OBJECT_NAME_MAX);
+        const uint64_t facts[3] = {object->size, object->version,
+                                   object->name_length | (object->is_cached ? WIRE_IS_CACHED : 0)};
+        put(&cursor, facts, FB_WIRE_OBJECT_BYTES);
+        put(&cursor, object->name, object->name_length);
+    }
+    uint32_t size = (uint32_t)(cursor.at - bytes) - FB_WIRE_HEADER_BYTES;
+    return frame_close(bytes, (struct fb_wire_header){.kind = FB_WIRE_MESSAGE,
+                                                      .source = message->source,
+                                                      .payload_size = size,
+                                                      .value = offered_bytes});
+}
+
+uint32_t fb_wire_put_pull(unsigned char *bytes, uint32_t source, uint64_t id,
+                          const struct fb_wire_pull *pull)
+{
+    memcpy(bytes + FB_WIRE_HEADER_BYTES, pull, sizeof(*pull));
+    return frame_close(bytes, (struct fb_wire_header){.kind = FB_WIRE_PULL,
+                                                      .source = source,
+                                                      .payload_size = sizeof(*pull),
+                                                      .id = id});
+}
+
+uint32_t fb_wire_put_answer(unsigned char *bytes, enum fb_wire_kind kind, uint32_t source,
+                            uint64_t id, uint64_t value)
+{
+    FB_ASSERT(kind == FB_WIRE_BYTES || kind == FB_WIRE_FAIL);
+    return frame_close(
+        bytes,
+        (struct fb_wire_header){.kind = (uint8_t)kind, .source = source, .id = id, .value = value});
+}
+
+static bool object_take(struct cursor *cursor, uint32_t left, struct fb_object *object)
+{
+    uint64_t facts[3];
+    if (left < FB_WIRE_OBJECT_BYTES)
+        return false;
+    take(cursor, facts, FB_WIRE_OBJECT_BYTES);
+    uint64_t length = facts[2] & ~WIRE_IS_CACHED;
+    if (length != left - FB_WIRE_OBJECT_BYTES || length > FB_OBJECT_NAME_MAX)
+        return false;
+    object->size = facts[0];
+    object->version = facts[1];
+    object->name_length = (uint32_t)length;
+    object->is_cached = facts[2] & WIRE_IS_CACHED;
+    object->is_written = false;
+    object->is_committed = false;
+    take(cursor, object->name, object->name_length);
+    object->name[object->name_length] = '\0';
+    if (!fb_object_name_is_fine(object->name, object->name_length))
+        return false;
+    fb_object_identify(object);
+    return true;
+}
+
+static const char *message_fault(struct cursor *cursor, struct fb_wire_frame *frame)
+{
+    struct fb_message *message = &frame->message;
+    uint32_t left = frame->header.payload_size;
+    frame->object.name_length = 0;
+    if (left < FB_WIRE_MESSAGE_BYTES)
+        return "a message is too short";
+    message_take(cursor, message);
+    left -= FB_WIRE_MESSAGE_BYTES;
+    message->keys = NULL;
+    if (message->source != frame->header.source)
+        return "a message names another sender";
+    uint64_t offered_bytes = frame->header.value;
+    bool is_offered = message->kind == FB_MESSAGE_OFFER && offered_bytes == message->span.size &&
+                      offered_bytes <= FB_WIRE_OFFERED_MAX;
+    if (offered_bytes > 0 && !is_offered)
+        return "the bytes behind a message are not what it offers";
+    if (message->kind == FB_MESSAGE_MATCH_ASK) {
+        uint32_t keys_size = message->key_count * (uint32_t)sizeof(*message->keys);
+        if (message->key_count > FB_MATCH_KEYS_MAX || left < keys_size)
+            return "a message has not the keys that it announces";
+        take(cursor, frame->keys, keys_size);
+        message->keys = frame->keys;
+        left -= keys_size;
+    }
+    if (left == 0)
+        return NULL;
+    if (!object_take(cursor, left, &frame->object))
+        return "a message's object has no fine name";
+    if (frame->object.handle != message->block.object)
+        return "a message's object is not its block's";
+    return NULL;
+}
+
+static const char *payload_fault(const unsigned char *bytes, struct fb_wire_frame *frame)
+{
+    struct cursor cursor = {.at = (unsigned char *)(uintptr_t)bytes + FB_WIRE_HEADER_BYTES};
+    uint32_t size = frame->header.payload_size;
+    switch ((enum fb_wire_kind)frame->header.kind) {
+    case FB_WIRE_HELLO:
+        if (size != sizeof(frame->hello))
+            return "a greeting has the wrong size";
+        take(&cursor, &frame->hello, sizeof(frame->hello));
+        return NULL;
+    case FB_WIRE_MESSAGE:
+        return message_fault(&cursor, frame);
+    case FB_WIRE_PULL:
+        if (size != sizeof(frame->pull))
+            return "a pull has the wrong size";
+        take(&cursor, &frame->pull, sizeof(frame->pull));
+        return NULL;
+    case FB_WIRE_BYTES:
+    case FB_WIRE_FAIL:
+        return size == 0 ? NULL : "an answer has a payload";
+    }
+    return "a frame of unknown kind";
+}
+
+int32_t fb_wire_take(const unsigned char *bytes, uint32_t size, struct fb_wire_frame *frame,
+                     const char **fault)
+{
+    struct fb_wire_header *header = &frame->header;
+    if (size < FB_WIRE_HEADER_BYTES)
+        return 0;
+    memcpy(header, bytes, sizeof(*header));
+    *fault = header->magic != FB_WIRE_MAGIC               ? "the peer is no forebayd"
+             : header->version != FB_WIRE_VERSION         ? "the peer has another wire version"
+             : header->payload_size > FB_WIRE_PAYLOAD_MAX ? "a frame is too long"
+                                                          : NULL;
+    if (*fault != NULL)
+        return -1;
+    uint32_t whole = FB_WIRE_HEADER_BYTES + header->payload_size;
+    if (size < whole)
+        return 0;
+    *fault = frame_checksum(*header, bytes + FB_WIRE_HEADER_BYTES) != header->checksum
+                 ? "a frame's checksum is wrong"
+                 : payload_fault(bytes, frame);
+    return *fault != NULL ? -1 : (int32_t)whole;
+}

@@ -1,0 +1,385 @@
+/* See doctor.h. A fault is what keeps a daemon from running or from its data; a warning costs
+ * speed. */
+#include "hw/ops/doctor.h"
+
+#include "core/node/node.h"
+#include "core/stats.h"
+#include "hw/net/address.h"
+#include "hw/base/budget.h"
+#include "hw/meta/meta.h"
+#include "hw/origin/origin_s3.h"
+#include "hw/base/uring.h"
+#include "base/units.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+enum grade { GRADE_FINE, GRADE_WARNING, GRADE_FAULT };
+
+struct doctor {
+    const struct fb_settings *settings;
+    FILE *out;
+    uint32_t faults;
+};
+
+static void line(struct doctor *doctor, enum grade grade, const char *what, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void line(struct doctor *doctor, enum grade grade, const char *what, const char *format, ...)
+{
+    static const char *const names[] = {"fine", "warning", "fault"};
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(doctor->out, "%-8s %-16s ", names[grade], what);
+    vfprintf(doctor->out, format, arguments);
+    fputc('\n', doctor->out);
+    va_end(arguments);
+    doctor->faults += grade == GRADE_FAULT;
+}
+
+/* The first line of a file of /proc or /sys; "" when there is none. */
+static const char *line_read(const char *path, char text[256])
+{
+    text[0] = '\0';
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return text;
+    if (fgets(text, 256, file) == NULL)
+        text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void look_at_kernel(struct doctor *doctor)
+{
+    struct utsname name;
+    struct fb_uring uring;
+    uname(&name);
+    int code = fb_uring_open(&uring, 64);
+    if (code == -ENOMEM) {
+        line(doctor, GRADE_FAULT, "io_uring",
+             "no room within the limit on locked memory: raise it (LimitMEMLOCK=infinity, "
+             "ulimit -l)");
+        return;
+    }
+    if (code != 0) {
+        line(doctor, GRADE_FAULT, "io_uring",
+             "%s on kernel %s: use 5.19 or later, set kernel.io_uring_disabled=0, and in a "
+             "container allow io_uring_setup in its seccomp profile",
+             strerror(-code), name.release);
+        return;
+    }
+    bool is_deferred = uring.ring.flags & IORING_SETUP_DEFER_TASKRUN;
+    fb_uring_close(&uring);
+    if (is_deferred)
+        line(doctor, GRADE_FINE, "io_uring", "kernel %s, deferred task work", name.release);
+    else
+        line(doctor, GRADE_WARNING, "io_uring",
+             "kernel %s has no deferred task work: 6.1 or later is faster", name.release);
+}
+
+/* May this process lock memory past the limit? Root in a container often may not. */
+static bool may_lock(void)
+{
+    enum { CAP_IPC_LOCK = 14 };
+    char text[256];
+    uint64_t capabilities = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(text, sizeof(text), file) != NULL) {
+        if (strncmp(text, "CapEff:", 7) == 0)
+            capabilities = strtoull(text + 7, NULL, 16);
+    }
+    if (file != NULL)
+        fclose(file);
+    return capabilities >> CAP_IPC_LOCK & 1;
+}
+
+/* The daemon raises its limit as far as it may. */
+static void look_at_locked_memory(struct doctor *doctor)
+{
+    struct rlimit limit;
+    char have[32], want[32];
+    uint64_t needed = doctor->settings != NULL ? doctor->settings->core.memory_size_bytes : 0;
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    bool is_free = may_lock() || limit.rlim_max == RLIM_INFINITY;
+    if (is_free || limit.rlim_max >= needed)
+        line(doctor, GRADE_FINE, "locked memory", "%s",
+             is_free ? "unlimited" : fb_format_bytes(have, (double)limit.rlim_max));
+    else
+        line(doctor, GRADE_WARNING, "locked memory",
+             "%s, less than core.memory_size of %s: raise it (LimitMEMLOCK=infinity, ulimit -l), "
+             "else memory is not registered and the drive's I/O costs more",
+             fb_format_bytes(have, (double)limit.rlim_max), fb_format_bytes(want, (double)needed));
+}
+
+static void look_at_pages(struct doctor *doctor)
+{
+    char pages[256], shmem[256];
+    unsigned long count = strtoul(
+        line_read("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", pages), NULL, 10);
+    line_read("/sys/kernel/mm/transparent_hugepage/shmem_enabled", shmem);
+    uint64_t needed = doctor->settings != NULL ? doctor->settings->core.memory_size_bytes >> 21 : 1;
+    if (count >= needed)
+        line(doctor, GRADE_FINE, "huge pages", "%lu of 2 MiB set aside", count);
+    else if (strstr(shmem, "[advise]") != NULL || strstr(shmem, "[always]") != NULL)
+        line(doctor, GRADE_FINE, "huge pages", "transparent ones for shared memory");
+    else
+        line(doctor, GRADE_WARNING, "huge pages",
+             "%lu set aside of %llu wanted: vm.nr_hugepages=%llu, or write advise to "
+             "/sys/kernel/mm/transparent_hugepage/shmem_enabled; without them the start is slower",
+             count, (unsigned long long)needed, (unsigned long long)needed);
+}
+
+static void look_at_memory(struct doctor *doctor)
+{
+    const struct fb_config *core = &doctor->settings->core;
+    char want[32], have[32];
+    const char *source;
+    double bytes = (double)core->memory_size_bytes + (double)fb_node_size_bytes(core);
+    double machine = (double)fb_budget_limit(&source);
+    enum grade grade = bytes > machine         ? GRADE_FAULT
+                       : bytes > 0.9 * machine ? GRADE_WARNING
+                                               : GRADE_FINE;
+    line(doctor, grade, "memory", "%s wanted with the core's state, %s %s%s",
+         fb_format_bytes(want, bytes), source, fb_format_bytes(have, machine),
+         grade == GRADE_FINE ? "" : ": lower core.memory_size");
+}
+
+static void look_at_files(struct doctor *doctor)
+{
+    struct rlimit limit;
+    uint64_t members = doctor->settings != NULL ? doctor->settings->member_count : 1;
+    uint64_t pulls = doctor->settings != NULL ? doctor->settings->pull_connections : 2;
+    uint64_t needed = 1024 + 2 * members * (1 + pulls);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max >= needed)
+        line(doctor, GRADE_FINE, "open files", "up to %llu", (unsigned long long)limit.rlim_max);
+    else
+        line(doctor, GRADE_FAULT, "open files", "up to %llu, %llu are wanted: raise LimitNOFILE",
+             (unsigned long long)limit.rlim_max, (unsigned long long)needed);
+}
+
+static void look_at_rdma(struct doctor *doctor)
+{
+    char names[256] = "";
+    DIR *folder = opendir("/sys/class/infiniband");
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        size_t used = strlen(names);
+        if (entry->d_name[0] != '.')
+            snprintf(names + used, sizeof(names) - used, " %.32s", entry->d_name);
+    }
+    if (folder != NULL)
+        closedir(folder);
+    if (names[0] != '\0')
+        line(doctor, GRADE_FINE, "RDMA", "devices:%s; pulls go over TCP", names);
+    else
+        line(doctor, GRADE_FINE, "RDMA", "no device: pulls go over TCP");
+}
+
+static void look_at_device(struct doctor *doctor)
+{
+    const struct fb_settings *settings = doctor->settings;
+    struct statvfs space;
+    char folder[FB_SETTINGS_PATH_MAX], have[32], want[32];
+    if (settings->device_path[0] == '\0') {
+        line(doctor, GRADE_FINE, "device", "none configured");
+        return;
+    }
+    memcpy(folder, settings->device_path, sizeof(folder));
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    int file = open(settings->device_path, O_RDWR | O_DIRECT | O_CLOEXEC);
+    if (file < 0 && errno == EINVAL)
+        line(doctor, GRADE_WARNING, "device", "%s: no O_DIRECT there: use ext4 or xfs",
+             settings->device_path);
+    else if (file < 0 && errno != ENOENT)
+        line(doctor, GRADE_FAULT, "device", "%s: %s", settings->device_path, strerror(errno));
+    else if (file >= 0)
+        line(doctor, GRADE_FINE, "device", "%s opens past the page cache", settings->device_path);
+    else if (statvfs(slash != NULL ? folder : ".", &space) != 0)
+        line(doctor, GRADE_FAULT, "device", "%s: %s: make the folder", folder, strerror(errno));
+    else if ((double)space.f_bavail * (double)space.f_frsize <
+             (double)settings->core.device_size_bytes)
+        line(doctor, GRADE_FAULT, "device", "%s has %s free, core.device_size is %s: lower it",
+             folder, fb_format_bytes(have, (double)space.f_bavail * (double)space.f_frsize),
+             fb_format_bytes(want, (double)settings->core.device_size_bytes));
+    else
+        line(doctor, GRADE_FINE, "device", "%s will be made", settings->device_path);
+    if (file >= 0)
+        close(file);
+}
+
+/* Can two contents of a file be told apart by its times and inode (origin_posix.h)? Tried with a
+ * file that is made, changed with its time kept, and removed. */
+static void look_at_times(struct doctor *doctor, const char *path)
+{
+    char name[FB_SETTINGS_PATH_MAX + 64];
+    struct stat before, after, again;
+    struct timespec now;
+    snprintf(name, sizeof(name), "%s/" FB_OBJECT_PARTS ".doctor.%d", path, getpid());
+    int file = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0) {
+        line(doctor, errno == EROFS ? GRADE_FINE : GRADE_WARNING, "origin",
+             "%s takes no files (%s): its objects can only be read", path, strerror(errno));
+        return;
+    }
+    const struct timespec pause = {.tv_nsec = 20000000};
+    bool is_known = write(file, "1", 1) == 1 && fstat(file, &before) == 0;
+    const struct timespec kept[2] = {before.st_atim, before.st_mtim};
+    nanosleep(&pause, NULL);
+    is_known = is_known && pwrite(file, "2", 1, 0) == 1 && futimens(file, kept) == 0 &&
+               fstat(file, &after) == 0 && stat(name, &again) == 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    close(file);
+    unlink(name);
+    bool has_ctime = is_known && (before.st_ctim.tv_sec != after.st_ctim.tv_sec ||
+                                  before.st_ctim.tv_nsec != after.st_ctim.tv_nsec);
+    int64_t ahead_s = is_known ? (int64_t)after.st_ctim.tv_sec - (int64_t)now.tv_sec : 0;
+    if (!has_ctime)
+        line(doctor, GRADE_WARNING, "origin",
+             "%s: a file that is changed with its time kept looks unchanged there: give changed "
+             "files new names or times",
+             path);
+    else if (after.st_ino != again.st_ino)
+        line(doctor, GRADE_WARNING, "origin", "%s: inodes do not last there", path);
+    if (ahead_s < -1 || ahead_s > 1)
+        line(doctor, GRADE_WARNING, "origin",
+             "%s: its clock is %lld s off this machine's: set both by NTP", path,
+             (long long)ahead_s);
+}
+
+static void look_at_origin(struct doctor *doctor)
+{
+    const struct fb_settings *settings = doctor->settings;
+    if (settings->origin.kind == FB_ORIGIN_NONE) {
+        line(doctor, GRADE_WARNING, "origin", "none: only KV blocks can be kept");
+    } else if (settings->origin.kind == FB_ORIGIN_S3 &&
+               settings->core.block_size_bytes < S3_PART_MIN) {
+        line(doctor, GRADE_WARNING, "origin",
+             "S3 wants parts of 5 MiB: what is written in smaller blocks is read back and joined: "
+             "set core.block_size to 8 MiB");
+    } else if (settings->origin.kind != FB_ORIGIN_POSIX) {
+        line(doctor, GRADE_FINE, "origin", "%s: not looked at: try forebay ls through the daemon",
+             settings->origin.endpoint);
+    } else {
+        DIR *folder = opendir(settings->origin.path);
+        if (folder == NULL)
+            line(doctor, GRADE_FAULT, "origin", "%s: %s: mount what should be there",
+                 settings->origin.path, strerror(errno));
+        else
+            line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin.path);
+        if (folder != NULL) {
+            closedir(folder);
+            look_at_times(doctor, settings->origin.path);
+        }
+    }
+}
+
+static void look_at_metadata(struct doctor *doctor)
+{
+    const struct fb_metadata_settings *metadata = &doctor->settings->metadata;
+    struct fb_error error = {.text = ""};
+    bool is_etcd = metadata->kind == FB_METADATA_ETCD;
+    const char *where = is_etcd ? metadata->endpoint : metadata->path;
+    if (metadata->kind == FB_METADATA_NONE) {
+        line(doctor, GRADE_FINE, "metadata", "none: files are visible when the origin shows them");
+        return;
+    }
+    enum fb_status status = fb_meta_probe(doctor->settings, &error);
+    if (status == FB_BUSY)
+        line(doctor, GRADE_FINE, "metadata", "%s is in use by a running daemon", where);
+    else if (fb_error_is_set(&error))
+        line(doctor, GRADE_FAULT, "metadata", "%s", error.text);
+    else if (status == FB_OK || status == FB_ABSENT)
+        line(doctor, GRADE_FINE, "metadata", "%s answers", where);
+    else
+        line(doctor, GRADE_FAULT, "metadata", "%s: %s: %s", where, fb_status_name(status),
+             is_etcd ? "is etcd running there?" : "see the log");
+}
+
+/* Milliseconds that connecting takes; negative: -errno. */
+static double connect_ms(const struct sockaddr_storage *address)
+{
+    enum { PATIENCE_MS = 2000 };
+    struct timespec began, ended;
+    int code = 0, file = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (file < 0)
+        return -errno;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    if (connect(file, (const struct sockaddr *)address, sizeof(*address)) != 0)
+        code = errno;
+    if (code == EINPROGRESS) {
+        struct pollfd wait = {.fd = file, .events = POLLOUT};
+        socklen_t size = sizeof(code);
+        code = poll(&wait, 1, PATIENCE_MS) == 1 ? 0 : ETIMEDOUT;
+        if (code == 0)
+            getsockopt(file, SOL_SOCKET, SO_ERROR, &code, &size);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    close(file);
+    return code != 0 ? -code
+                     : (double)(ended.tv_sec - began.tv_sec) * 1e3 +
+                           (double)(ended.tv_nsec - began.tv_nsec) * 1e-6;
+}
+
+static void look_at_members(struct doctor *doctor)
+{
+    const struct fb_settings *settings = doctor->settings;
+    for (uint32_t i = 0; i < settings->member_count; i++) {
+        const struct fb_member_settings *member = &settings->members[i];
+        struct sockaddr_storage address;
+        struct fb_error error = {.text = ""};
+        char what[32];
+        snprintf(what, sizeof(what), "member %u", member->member.node);
+        if (member->address[0] == '\0')
+            continue;
+        fb_address_resolve(member->address, false, &address, &error);
+        double ms = fb_error_is_set(&error) ? 0 : connect_ms(&address);
+        if (fb_error_is_set(&error))
+            line(doctor, GRADE_FAULT, what, "%s", error.text);
+        else if (ms >= 0)
+            line(doctor, GRADE_FINE, what, "%s connects in %.2f ms", member->address, ms);
+        else
+            line(doctor, member->member.node == settings->node ? GRADE_FINE : GRADE_WARNING, what,
+                 "%s: %s%s", member->address, strerror((int)-ms),
+                 member->member.node == settings->node ? " (this node, which does not run)"
+                                                       : ": is it running, is the port open?");
+    }
+}
+
+uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
+{
+    struct doctor doctor = {.settings = settings, .out = out};
+    look_at_kernel(&doctor);
+    look_at_locked_memory(&doctor);
+    look_at_pages(&doctor);
+    look_at_files(&doctor);
+    look_at_rdma(&doctor);
+    if (access("/dev/fuse", R_OK | W_OK) == 0)
+        line(&doctor, GRADE_FINE, "FUSE", "/dev/fuse is there");
+    else
+        line(&doctor, GRADE_WARNING, "FUSE", "/dev/fuse: %s: no mounts without it",
+             strerror(errno));
+    if (settings == NULL)
+        return doctor.faults;
+    look_at_memory(&doctor);
+    look_at_device(&doctor);
+    look_at_origin(&doctor);
+    look_at_metadata(&doctor);
+    look_at_members(&doctor);
+    return doctor.faults;
+}

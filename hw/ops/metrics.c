@@ -1,0 +1,125 @@
+/* See metrics.h. Counters end in _total and have base units, as Prometheus wants it. */
+#include "hw/ops/metrics.h"
+
+#include "hw/loop/loop_internal.h"
+#include "hw/base/page.h"
+#include "version.h"
+
+#include <inttypes.h>
+
+static void counter(struct fb_page *page, const char *name, const char *help, uint64_t value)
+{
+    fb_page_put(page,
+                "# HELP forebay_%s_total %s\n# TYPE forebay_%s_total counter\n"
+                "forebay_%s_total %" PRIu64 "\n",
+                name, help, name, name, value);
+}
+
+static void gauge(struct fb_page *page, const char *name, const char *help, uint64_t value)
+{
+    fb_page_put(page, "# HELP forebay_%s %s\n# TYPE forebay_%s gauge\nforebay_%s %" PRIu64 "\n",
+                name, help, name, name, value);
+}
+
+static void replies(struct fb_page *page, const struct fb_stats *stats)
+{
+    fb_page_put(page, "# HELP forebay_replies_total read replies by reason\n"
+                      "# TYPE forebay_replies_total counter\n");
+    for (uint32_t i = 0; i < FB_REASON_COUNT; i++)
+        fb_page_put(page, "forebay_replies_total{reason=\"%s\"} %" PRIu64 "\n",
+                    fb_reason_name((enum fb_reason)i), stats->replies[i]);
+    fb_page_put(page, "# HELP forebay_reply_bytes_total their bytes\n"
+                      "# TYPE forebay_reply_bytes_total counter\n");
+    for (uint32_t i = 0; i < FB_REASON_COUNT; i++)
+        fb_page_put(page, "forebay_reply_bytes_total{reason=\"%s\"} %" PRIu64 "\n",
+                    fb_reason_name((enum fb_reason)i), stats->reply_bytes[i]);
+}
+
+/* One bucket an octave from 128 ns on; the sum is that of the buckets' lower ends. */
+static void latency(struct fb_page *page, const struct fb_histogram *histogram)
+{
+    enum { OCTAVE_FIRST = 7, OCTAVE_LAST = 36 };
+    uint64_t count = 0;
+    double sum_s = 0;
+    uint32_t bucket = 0;
+    fb_page_put(page, "# HELP forebay_get_latency_seconds from request to reply, every reason\n"
+                      "# TYPE forebay_get_latency_seconds histogram\n");
+    for (uint32_t octave = OCTAVE_FIRST; octave <= OCTAVE_LAST; octave++) {
+        uint32_t end = fb_histogram_bucket(UINT64_C(1) << octave);
+        for (; bucket < end; bucket++) {
+            count += histogram->counts[bucket];
+            sum_s += (double)histogram->counts[bucket] *
+                     (double)fb_histogram_bucket_start_ns(bucket) * 1e-9;
+        }
+        fb_page_put(page, "forebay_get_latency_seconds_bucket{le=\"%.9g\"} %" PRIu64 "\n",
+                    (double)(UINT64_C(1) << octave) * 1e-9, count);
+    }
+    for (; bucket < FB_HISTOGRAM_BUCKETS; bucket++) {
+        count += histogram->counts[bucket];
+        sum_s +=
+            (double)histogram->counts[bucket] * (double)fb_histogram_bucket_start_ns(bucket) * 1e-9;
+    }
+    fb_page_put(page,
+                "forebay_get_latency_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+                "forebay_get_latency_seconds_sum %.9g\nforebay_get_latency_seconds_count %" PRIu64
+                "\n",
+                count, sum_s, count);
+}
+
+uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
+{
+    const struct fb_settings *settings = loop->settings;
+    const struct fb_stats *stats = fb_node_stats(loop->node);
+    struct fb_page page = {.text = text, .size = size};
+    char reason[FB_READY_TEXT_MAX];
+    bool is_ready = fb_ready_is(loop, reason);
+    fb_page_put(&page,
+                "# HELP forebay_info what runs here\n# TYPE forebay_info gauge\n"
+                "forebay_info{version=\"%s\",cluster=\"%s\",node=\"%u\"} 1\n",
+                FB_VERSION, settings->cluster, settings->node);
+#define COUNTER(name, unit, help) counter(&page, #name, help, stats->name);
+    FB_COUNTERS(COUNTER)
+#undef COUNTER
+    replies(&page, stats);
+    latency(&page, &stats->get_latency_ns);
+    gauge(&page, "ready", "1: clients can be served", is_ready);
+    gauge(&page, "members", "members of the cluster", loop->member_count);
+    gauge(&page, "members_left_out",
+          "records of members that are not understood or find no room: see the log",
+          loop->members_left_out);
+    gauge(&page, "peers_connected", "peers to which messages can be sent now",
+          fb_tcp_connected(&loop->tcp));
+    gauge(&page, "clients", "clients of this machine", loop->local.session_count);
+    counter(&page, "clients_refused", "clients that broke a rule, had no token or found no room",
+            loop->local.refused);
+    counter(&page, "guests_pushed_out", "clients that did not greet and made room for others",
+            loop->local.guests_pushed);
+    counter(&page, "opens_refused", "names not opened: the client, or all, have too many open",
+            loop->local.opens_refused);
+    counter(&page, "pins_refused", "pins not made: there are too many", loop->local.pins_refused);
+    counter(&page, "loans_refused", "reads told to wait: the client has most of the memory lent",
+            loop->local.loans_refused);
+    gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",
+          fb_node_undrained_bytes(loop->node));
+    gauge(&page, "memory_size_bytes", "cache memory", settings->core.memory_size_bytes);
+    gauge(&page, "memory_registered_bytes",
+          "of it, registered with io_uring; 0: drive I/O costs more", loop->uring.registered.size);
+    gauge(&page, "device_size_bytes", "cache space on the drive", settings->core.device_size_bytes);
+    gauge(&page, "device_failing", "1: the drive's last write or sync failed",
+          loop->drive.error != 0);
+    gauge(&page, "device_owed_bytes", "of acknowledged blocks that the drive is to keep",
+          loop->headers.owed_bytes);
+    counter(&page, "device_headers_mended", "damaged headers and heads made from their copies",
+            loop->headers.faults + loop->headers.head_faults);
+    counter(&page, "device_headers_cleared", "headers that could be read in no copy at the start",
+            loop->headers.cleared);
+    counter(&page, "objects_refused", "objects for which no name was free", loop->objects.refusals);
+    counter(&page, "messages_dropped", "messages that found no connection and no room",
+            loop->tcp.messages_dropped);
+    counter(&page, "strangers_refused", "connections that ended without the greeting of a member",
+            loop->tcp.strangers_refused);
+    counter(&page, "pages_pushed_out", "http requests that were too slow, or made room for others",
+            loop->http.pushed_out);
+    counter(&page, "connections_lost", "connections that ended", loop->tcp.connections_lost);
+    return page.used;
+}

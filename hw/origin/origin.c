@@ -1,0 +1,186 @@
+/* Chooses the backend. Without an origin every object is absent. */
+#include "hw/origin/origin.h"
+
+#include "core/panic.h"
+#include "hw/loop/loop_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum fb_status fb_origin_status(int32_t result)
+{
+    switch (-result) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+    case EXDEV: /* a link that leads out of the folder */
+        return FB_ABSENT;
+    case EACCES:
+    case EPERM:
+        return FB_DENIED;
+    case EROFS:
+        return FB_READ_ONLY;
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return FB_BUSY;
+    case ESTALE:
+        return FB_CONFLICT;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return FB_FULL;
+    default:
+        return FB_IO;
+    }
+}
+
+bool fb_origin_refuses(enum fb_status status)
+{
+    return status == FB_DENIED || status == FB_READ_ONLY || status == FB_REFUSED ||
+           status == FB_TOO_LARGE || status == FB_FULL || status == FB_INVALID;
+}
+
+bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder)
+{
+    uint32_t length = (uint32_t)strlen(name), bytes = fb_local_entry_bytes(length);
+    if (bytes > task->bytes.size - task->moved)
+        return false;
+    const struct fb_local_entry entry = {.size = size,
+                                         .name_length = length,
+                                         .kind = is_folder ? FB_LOCAL_ENTRY_FOLDER
+                                                           : FB_LOCAL_ENTRY_FILE};
+    unsigned char *at = task->bytes.at + task->moved;
+    memset(at, 0, bytes);
+    memcpy(at, &entry, sizeof(entry));
+    memcpy(at + sizeof(entry), name, length);
+    task->moved += bytes;
+    return true;
+}
+
+static void none_done(struct fb_io *io, int32_t result)
+{
+    struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
+    FB_ASSERT(result == 0 || result == -ECANCELED);
+    task->done(task, FB_ABSENT);
+}
+
+static void none_start(struct fb_origin *origin, struct fb_origin_task *task)
+{
+    fb_io_init(&task->io, none_done);
+    fb_uring_nothing(&origin->loop->uring, &task->io);
+}
+
+void fb_origin_open(struct fb_origin *origin, struct fb_loop *loop,
+                    const struct fb_settings *settings, struct fb_error *error)
+{
+    *origin = (struct fb_origin){.loop = loop, .folder = -1, .start = none_start};
+    switch (settings->origin.kind) {
+    case FB_ORIGIN_NONE:
+        return;
+    case FB_ORIGIN_POSIX:
+        fb_origin_posix_open(origin, settings, error);
+        return;
+    case FB_ORIGIN_S3:
+    case FB_ORIGIN_AZURE:
+        fb_origin_http_open(origin, settings, error);
+        return;
+    }
+}
+
+void fb_origin_close(struct fb_origin *origin)
+{
+    if (origin->close != NULL)
+        origin->close(origin);
+}
+
+void fb_origin_sweep(struct fb_origin *origin)
+{
+    if (origin->sweep != NULL)
+        origin->sweep(origin);
+}
+
+void fb_origin_reload(struct fb_origin *origin)
+{
+    if (origin->reload != NULL)
+        origin->reload(origin);
+}
+
+static void told(struct fb_origin_task *task, enum fb_status status)
+{
+    task->done = task->told;
+    task->done(task, status);
+}
+
+/* What was asked for is known for a while. */
+static void asked_done(struct fb_origin_task *task, enum fb_status status)
+{
+    if (status == FB_OK)
+        fb_seen_put(&task->loop->seen, task, loop_clock_ns());
+    told(task, status);
+}
+
+/* What a name meant, it may not mean any more. */
+static void forget(struct fb_origin_task *task)
+{
+    struct fb_seen *seen = &task->loop->seen;
+    bool is_of_more = task->verb == FB_ORIGIN_CHANGE && (task->change->kind == FB_CHANGE_RENAME ||
+                                                         task->change->kind == FB_CHANGE_LINK);
+    if (is_of_more)
+        fb_seen_forget_all(seen);
+    else
+        fb_seen_forget(seen, task->object.name, task->object.name_length);
+}
+
+static void changed_done(struct fb_origin_task *task, enum fb_status status)
+{
+    bool is_fetched = task->verb == FB_ORIGIN_FETCH && status != FB_CONFLICT;
+    if (!is_fetched)
+        forget(task);
+    told(task, status);
+}
+
+static void seen_done(struct fb_io *io, int32_t result)
+{
+    struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
+    task->done(task, result == 0 ? FB_OK : FB_IO);
+}
+
+/* With names.valid: keeps what is asked for, and forgets what changes, when that is so: at its
+ * beginning, and at its end, since it may have been asked for between. true: it is known. */
+static bool seen_start(struct fb_origin_task *task)
+{
+    struct fb_loop *loop = task->loop;
+    bool is_asking = task->verb == FB_ORIGIN_STAT || task->verb == FB_ORIGIN_LOOK;
+    bool is_change = task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE ||
+                     task->verb == FB_ORIGIN_CHANGE;
+    if (loop->seen.valid_ns == 0 || (is_asking && !task->may_be_seen))
+        return false;
+    if (is_asking && fb_seen_find(&loop->seen, task, loop_clock_ns())) {
+        fb_io_init(&task->io, seen_done);
+        fb_uring_nothing(&loop->uring, &task->io);
+        return true;
+    }
+    if (is_change)
+        forget(task);
+    if (is_asking || is_change || task->verb == FB_ORIGIN_FETCH) {
+        task->told = task->done;
+        task->done = is_asking ? asked_done : changed_done;
+    }
+    return false;
+}
+
+void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
+{
+    task->loop = origin->loop;
+    task->moved = 0;
+    task->is_final = false;
+    task->attributes = (struct fb_attributes){.mode = 0};
+    FB_ASSERT(task->verb != FB_ORIGIN_CHANGE || origin->can_change);
+    if (task->verb == FB_ORIGIN_LOOK && !origin->can_change)
+        task->verb = FB_ORIGIN_STAT; /* objects are files */
+    if (!seen_start(task))
+        origin->start(origin, task);
+}

@@ -1,0 +1,425 @@
+/* What an S3 or Azure server said, and what that means. The server may be anything that somebody
+ * configured, with proxies before it, so nothing is taken that does not fit what was asked:
+ *
+ *  1. A part of an object is 206 with the range that was asked for, of an object of the size that
+ *     is known, or, when the whole object was asked for, 200; of that length, no byte less or more,
+ *     and with the digest that the server itself gives (Content-MD5).
+ *  2. Sizes and ranges are plain numbers; a header that is none makes the answer bad.
+ *  3. An error is told by the server's own code (<Code>, x-ms-error-code), which is logged: what is
+ *     refused for good is not asked for again (core/io.h, R17).
+ *  4. A weak ETag is taken for the strong one: proxies weaken what they pass on. */
+#include "hw/origin/origin_http.h"
+
+#include "core/panic.h"
+#include "hw/loop/loop_internal.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <xxhash.h>
+
+/* More than any store holds in one object. */
+static const uint64_t size_max = UINT64_C(1) << 52;
+static const uint64_t bucket_known_ns = UINT64_C(60000000000);
+
+uint64_t http_version_of(const struct http_request *request)
+{
+    const struct http_answer *said = &request->said;
+    if (said->version[0] != '\0')
+        return strtoull(said->version, NULL, 16);
+    const char *word = said->etag[0] != '\0' ? said->etag : said->modified;
+    return XXH3_64bits(word, strlen(word));
+}
+
+bool http_has_version(const struct http_request *request)
+{
+    const struct http_answer *said = &request->said;
+    return said->version[0] != '\0' || said->etag[0] != '\0' || said->modified[0] != '\0';
+}
+
+/* A plain decimal number below size_max; false: it is none. */
+static bool number_read(const char **text, uint64_t *number)
+{
+    const char *at = *text;
+    *number = 0;
+    for (; *at >= '0' && *at <= '9' && *number < size_max; at++)
+        *number = *number * 10 + (uint64_t)(*at - '0');
+    bool is_number = at > *text && *number < size_max;
+    *text = at;
+    return is_number;
+}
+
+/* "bytes FIRST-LAST/TOTAL", TOTAL may be "*". */
+static void range_read(struct http_answer *said, const char *text)
+{
+    bool is_fine = strncasecmp(text, "bytes ", 6) == 0;
+    text += is_fine ? 6 : 0;
+    is_fine = is_fine && number_read(&text, &said->range_first) && *text++ == '-' &&
+              number_read(&text, &said->range_last) && *text++ == '/';
+    said->range_total = UINT64_MAX;
+    if (is_fine && strcmp(text, "*") != 0)
+        is_fine = number_read(&text, &said->range_total) && *text == '\0';
+    said->has_range = is_fine;
+    said->is_bad = said->is_bad || !is_fine;
+}
+
+static void md5_read(struct http_answer *said, const char *text)
+{
+    unsigned char bytes[20];
+    size_t length = strlen(text);
+    said->has_md5 = length == 24 && EVP_DecodeBlock(bytes, (const unsigned char *)text, 24) == 18;
+    if (said->has_md5)
+        memcpy(said->md5, bytes, sizeof(said->md5));
+}
+
+/* A server's word for an error: letters and digits. */
+static void code_read(struct http_answer *said, const char *text, size_t length)
+{
+    size_t kept = 0;
+    size_t most = length < sizeof(said->code) - 1 ? length : sizeof(said->code) - 1;
+    while (kept < most && strchr("<>\"' \r\n", text[kept]) == NULL &&
+           (unsigned char)text[kept] > ' ') {
+        said->code[kept] = text[kept];
+        kept++;
+    }
+    said->code[kept] = '\0';
+}
+
+static void value_take(struct http_answer *said, const char *name, const char *value)
+{
+    const char *at = value;
+    bool is_version =
+        strcasecmp(name, HTTP_AZURE_VERSION) == 0 || strcasecmp(name, HTTP_S3_VERSION) == 0;
+    if (strcasecmp(name, "etag") == 0)
+        snprintf(said->etag, sizeof(said->etag), "%s",
+                 strncmp(value, "W/", 2) == 0 ? value + 2 : value);
+    else if (strcasecmp(name, "last-modified") == 0)
+        snprintf(said->modified, sizeof(said->modified), "%.63s", value);
+    else if (is_version)
+        snprintf(said->version, sizeof(said->version), "%.16s", value);
+    else if (strcasecmp(name, "retry-after") == 0)
+        said->retry_after_s = (uint32_t)strtoul(value, NULL, 10);
+    else if (strcasecmp(name, "content-range") == 0)
+        range_read(said, value);
+    else if (strcasecmp(name, "content-md5") == 0)
+        md5_read(said, value);
+    else if (strcasecmp(name, "x-ms-error-code") == 0)
+        code_read(said, value, strlen(value));
+    else if (strcasecmp(name, "x-amz-meta-hdi_isfolder") == 0 ||
+             strcasecmp(name, "x-ms-meta-hdi_isfolder") == 0)
+        said->is_folder = strcasecmp(value, "true") == 0;
+    if (strcasecmp(name, "content-length") == 0) {
+        said->has_size = number_read(&at, &said->size) && *at == '\0';
+        said->is_bad = said->is_bad || !said->has_size;
+    }
+}
+
+void http_header_take(struct http_request *request, const char *line, size_t size)
+{
+    char name[64], value[HTTP_ETAG_MAX];
+    if (size >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        request->said = (struct http_answer){.size = 0}; /* after a 100, another answer begins */
+    const char *colon = memchr(line, ':', size);
+    if (colon == NULL || (size_t)(colon - line) >= sizeof(name))
+        return;
+    size_t from = (size_t)(colon - line), to = size;
+    memcpy(name, line, from);
+    name[from++] = '\0';
+    while (from < to && (line[from] == ' ' || line[from] == '\t'))
+        from++;
+    while (to > from && (unsigned char)line[to - 1] <= ' ')
+        to--;
+    size_t length = to - from < sizeof(value) - 1 ? to - from : sizeof(value) - 1;
+    memcpy(value, line + from, length);
+    value[length] = '\0';
+    value_take(&request->said, name, value);
+}
+
+void http_answer_take(struct http_request *request, const char *bytes, size_t size)
+{
+    uint64_t room = HTTP_ANSWER_MAX - 1 - request->answer_size;
+    uint64_t part = size < room ? size : room;
+    memcpy(request->answer + request->answer_size, bytes, part);
+    request->answer_size += (uint32_t)part;
+    request->answer[request->answer_size] = '\0';
+}
+
+void http_answer_end(struct http_request *request)
+{
+    static const char element[] = "<Code>";
+    const char *found = strstr(request->answer, element);
+    if (found != NULL && request->said.code[0] == '\0')
+        code_read(&request->said, found + sizeof(element) - 1, HTTP_CODE_MAX);
+}
+
+static bool is_other_version(const struct http_request *request)
+{
+    return http_version_of(request) != request->task->object.version;
+}
+
+bool http_range_fits(struct http_request *request, long code)
+{
+    const struct fb_origin_task *task = request->task;
+    const struct http_answer *said = &request->said;
+    uint64_t last = task->offset + task->bytes.size - 1;
+    bool is_whole = task->offset == 0 && task->bytes.size == task->object.size;
+    request->reason = NULL;
+    if (code != 200 && code != 206)
+        return true;
+    if (!http_has_version(request))
+        request->reason = "the answer has neither an ETag nor a Last-Modified";
+    else if (is_other_version(request))
+        request->reason = "the object is another version";
+    else if (said->is_bad)
+        request->reason = "a header of the answer is no number";
+    else if (code == 200 && !is_whole)
+        request->reason = "the server leaves the range aside";
+    else if (said->has_range && (said->range_first != task->offset || said->range_last != last))
+        request->reason = "the answer is another range";
+    else if (said->has_range && said->range_total != UINT64_MAX &&
+             said->range_total != task->object.size)
+        request->reason = "the object has another size";
+    else if (said->has_size && said->size != task->bytes.size)
+        request->reason = "the answer has another length";
+    return request->reason == NULL;
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (strcmp(word, *words) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Somebody holds the blob, or it may not be changed. */
+static bool is_held(const struct http_request *request)
+{
+    static const char *const words[] = {"LeaseIdMissing",
+                                        "LeaseIdMismatchWithBlobOperation",
+                                        "LeaseLost",
+                                        "BlobImmutableDueToPolicy",
+                                        "BlobImmutableDueToLegalHold",
+                                        "BlobIsArchived",
+                                        "BlobBeingRehydrated",
+                                        "SnapshotsPresent",
+                                        "BlobHasSnapshots",
+                                        "InvalidBlobType",
+                                        "InvalidObjectState",
+                                        "ObjectLocked",
+                                        NULL};
+    return is_one_of(request->said.code, words);
+}
+
+static bool has_no_room(const struct http_request *request, long code)
+{
+    static const char *const words[] = {"QuotaExceeded",
+                                        "XMinioAdminBucketQuotaExceeded",
+                                        "XMinioStorageFull",
+                                        "InsufficientCapacity",
+                                        "AccountLimitExceeded",
+                                        "StorageFull",
+                                        NULL};
+    return code == 507 || is_one_of(request->said.code, words);
+}
+
+/* Not the object is missing, but where it would be. */
+static bool has_no_bucket(const struct http_request *request)
+{
+    static const char *const words[] = {
+        "NoSuchBucket",         "ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled",
+        "ResourceTypeMismatch", "AccountNotFound",   "InvalidBucketName",     NULL};
+    return is_one_of(request->said.code, words);
+}
+
+/* A commit's: a block or the upload is not there, and may be put there again. */
+static bool has_no_part(const struct http_request *request)
+{
+    static const char *const words[] = {
+        "InvalidBlockList", "InvalidBlockId", "InvalidPart", "NoSuchUpload",
+        "NoSuchKey",        "IncompleteBody", NULL};
+    return request->said.code[0] == '\0' || is_one_of(request->said.code, words);
+}
+
+bool http_guard_failed(const struct http_request *request, long code)
+{
+    return (code == 409 || code == 412) && !is_held(request) && !has_no_bucket(request);
+}
+
+enum fb_status http_error_status(const struct http_request *request, long code)
+{
+    bool is_commit = request->task->verb == FB_ORIGIN_COMMIT;
+    if (has_no_room(request, code))
+        return FB_FULL;
+    if (has_no_bucket(request))
+        return FB_REFUSED;
+    if (code == 401 || code == 403 || is_held(request))
+        return FB_DENIED;
+    if (code == 404)
+        return FB_ABSENT;
+    if (code == 412 || code == 416 || code == 409)
+        return FB_CONFLICT;
+    if (code == 429 || code == 503)
+        return FB_THROTTLED;
+    if (is_commit && code == 400 && has_no_part(request))
+        return FB_BUSY;
+    bool is_ours = (code >= 300 && code < 500 && code != 408) || code == 501;
+    return is_ours ? FB_REFUSED : FB_IO;
+}
+
+static enum fb_status fetch_status(struct http_request *request, long code, bool *is_temporary)
+{
+    const struct fb_object *object = &request->task->object;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    *is_temporary = false;
+    if (!http_range_fits(request, code)) {
+        bool is_known = http_has_version(request);
+        bool is_before = object->is_cached && (request->said.version[0] == '\0' ||
+                                               http_version_of(request) < object->version);
+        if (is_known && is_other_version(request))
+            return is_before ? FB_ABSENT : FB_CONFLICT;
+        *is_temporary = is_known && code == 206;
+        return is_known ? FB_IO : FB_REFUSED;
+    }
+    *is_temporary = true;
+    if (request->moved < request->task->bytes.size) {
+        request->reason = "the answer is cut";
+        return FB_IO;
+    }
+    if (request->digest != NULL && (EVP_DigestFinal_ex(request->digest, digest, &size) != 1 ||
+                                    memcmp(digest, request->said.md5, sizeof(request->said.md5)))) {
+        request->reason = "the bytes do not match their Content-MD5";
+        return FB_CORRUPT;
+    }
+    return FB_OK;
+}
+
+static enum fb_status stat_status(struct http_request *request)
+{
+    if (request->said.is_bad || !request->said.has_size)
+        request->reason = "the object has no size that can be";
+    else if (!http_has_version(request))
+        request->reason = "the object has neither an ETag nor a Last-Modified";
+    return request->reason != NULL ? FB_REFUSED : request->said.is_folder ? FB_ABSENT : FB_OK;
+}
+
+enum fb_status http_answer_status(struct http_request *request, long code, bool *is_temporary)
+{
+    enum fb_origin_verb verb = request->task->verb;
+    *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 507);
+    if (verb == FB_ORIGIN_REMOVE &&
+        (code == 200 || code == 202 || code == 204 || (code == 404 && !has_no_bucket(request))))
+        return FB_OK;
+    if (verb == FB_ORIGIN_FETCH && (code == 200 || code == 206))
+        return fetch_status(request, code, is_temporary);
+    if (verb == FB_ORIGIN_STAT && code == 200 && request->step == HTTP_STEP_HEAD)
+        return stat_status(request);
+    bool is_written = (verb == FB_ORIGIN_STORE || verb == FB_ORIGIN_COMMIT) && code == 201;
+    if (code == 200 || is_written)
+        return FB_OK;
+    enum fb_status status = http_error_status(request, code);
+    *is_temporary = *is_temporary && status != FB_FULL;
+    if (status == FB_ABSENT && verb == FB_ORIGIN_STORE)
+        status = FB_IO;
+    return status;
+}
+
+/* The listing that followed a STAT's HEAD has ended. */
+static void probe_end(struct http_request *request, long answer, enum fb_status *status)
+{
+    bool is_found = strstr(request->answer, "<Contents>") != NULL ||
+                    strstr(request->answer, "<CommonPrefixes>") != NULL ||
+                    strstr(request->answer, "<Blob>") != NULL ||
+                    strstr(request->answer, "<BlobPrefix>") != NULL;
+    bool is_told = answer == 200 || answer == 401 || answer == 403 || answer == 404;
+    switch (request->probe) {
+    case HTTP_PROBE_BUCKET:
+        if (is_told && *status != FB_REFUSED)
+            *status = FB_ABSENT;
+        return;
+    case HTTP_PROBE_DENIED:
+        *status = FB_DENIED;
+        return;
+    case HTTP_PROBE_MARKER:
+        *status = answer == 200 && is_found ? FB_ABSENT : FB_OK;
+        request->said = request->head;
+        return;
+    }
+}
+
+bool http_stat_advance(struct http_request *request, long answer, enum fb_status *status)
+{
+    const struct http_origin *http = request->http;
+    const struct http_answer *said = &request->said;
+    uint64_t now_ns = loop_clock_ns();
+    bool is_known = http->bucket_seen_ns > 0 && now_ns - http->bucket_seen_ns < bucket_known_ns;
+    bool is_silent = said->code[0] == '\0';
+    if (request->step != HTTP_STEP_HEAD) {
+        probe_end(request, answer, status);
+        return false;
+    }
+    bool is_absent = answer == 404 && !is_known && is_silent;
+    bool is_denied = *status == FB_DENIED && is_silent;
+    bool is_marker = *status == FB_OK && said->size == 0 && said->version[0] == '\0';
+    request->probe = is_absent   ? HTTP_PROBE_BUCKET
+                     : is_denied ? HTTP_PROBE_DENIED
+                                 : HTTP_PROBE_MARKER;
+    request->head = *said;
+    request->step++;
+    return is_absent || is_denied || is_marker;
+}
+
+uint64_t http_missing_find(const struct http_request *request)
+{
+    const struct http_origin *http = request->http;
+    const struct fb_object *object = &request->task->object;
+    uint64_t block = http->loop->settings->core.block_size_bytes;
+    uint64_t blocks = fb_object_blocks(object, block);
+    for (uint32_t i = 0; i < HTTP_MISSING_MAX; i++) {
+        if (http->missing[i].handle == object->handle && http->missing[i].index < blocks)
+            return http->missing[i].index;
+    }
+    return blocks > 0 ? blocks - 1 : 0;
+}
+
+void http_missing_put(struct http_request *request, uint64_t index)
+{
+    struct http_origin *http = request->http;
+    uint64_t handle = request->task->object.handle;
+    uint32_t slot = 0;
+    while (slot < HTTP_MISSING_MAX && http->missing[slot].handle != handle)
+        slot++;
+    if (slot == HTTP_MISSING_MAX)
+        slot = http->missing_next++ % HTTP_MISSING_MAX;
+    http->missing[slot] = (struct http_missing){.handle = handle, .index = index};
+}
+
+enum http_found http_target_find(struct http_request *request, long code)
+{
+    const struct fb_origin_task *task = request->task;
+    const struct http_answer *said = &request->said;
+    request->guard[0] = '\0';
+    if (code != 200)
+        return HTTP_FOUND_NOTHING;
+    memcpy(request->guard, said->etag, sizeof(request->guard));
+    bool has_version = said->version[0] != '\0';
+    uint64_t order = has_version ? http_version_of(request) : 0;
+    bool is_later = order > task->limit || task->limit == 0;
+    request->task->object.order = order;
+    if (has_version && order == task->as_version)
+        return HTTP_FOUND_SAME;
+    bool is_other = task->verb == FB_ORIGIN_REMOVE && task->as_version != 0;
+    return is_later || is_other ? HTTP_FOUND_LATER : HTTP_FOUND_EARLIER;
+}
+
+void http_guard(struct http_request *request)
+{
+    if (request->guard[0] != '\0')
+        http_header(request, "If-Match: %s", request->guard);
+    else
+        http_header(request, "If-None-Match: *");
+}

@@ -1,0 +1,88 @@
+/* Shared by the files of the POSIX origin.
+ *
+ * Versions. A time of change alone does not tell two contents of a file apart: clocks are coarse,
+ * and cp -p, rsync -t and tar keep times. So the origin's word for a file is a digest of its times
+ * of change (mtime and ctime), inode and size. A commit sets mtime to its own version, so that each
+ * node knows the commit's object by it (fb_objects_recognise). What orders a file among commits is
+ * the earlier of mtime and ctime: ctime cannot be set to a time that has not come, and mtime may be
+ * older because a commit's is. Where the file system has no inodes that last (FUSE), they are left
+ * out. */
+#ifndef FB_HW_ORIGIN_ORIGIN_POSIX_H
+#define FB_HW_ORIGIN_ORIGIN_POSIX_H
+
+#include "hw/origin/origin.h"
+
+enum {
+    POSIX_FOLDER_MODE = 0777,
+    POSIX_FILE_MODE = 0666,
+    POSIX_PATH_BYTES = FB_OBJECT_NAME_MAX + 64
+};
+
+/* A listing that goes on: its folder's names as they were when it began. */
+struct posix_names {
+    char **list;
+    uint64_t count, room, bytes;
+};
+
+enum { POSIX_LISTINGS_MAX = 8 };
+
+struct posix_listing {
+    char folder[FB_OBJECT_NAME_MAX + 1];
+    struct posix_names names;
+    uint64_t used; /* when, counted; 0: free */
+    bool is_lent;  /* to a worker */
+};
+
+struct posix_origin {
+    int root;
+    bool has_inodes;
+    bool is_collecting;
+    uint64_t collect_ns; /* when what is half written is looked for */
+    struct fb_offload_task collect;
+    pthread_mutex_t mutex; /* of what follows */
+    uint64_t uses;
+    struct posix_listing listings[POSIX_LISTINGS_MAX];
+};
+
+static inline struct posix_origin *posix_of(const struct fb_origin *origin)
+{
+    return origin->internal;
+}
+
+uint64_t posix_identity(const struct posix_origin *posix, const struct statx *facts);
+uint64_t posix_order(const struct statx *facts);
+/* Time of change as a commit's version; 0: it cannot be one. */
+uint64_t posix_written(const struct statx *facts);
+/* Facts of a name in a folder, itself if it is a link; false: there is none. */
+bool posix_facts(int folder, const char *path, struct statx *facts);
+
+/* The name without symbolic links, when links lead about within the origin, also by absolute paths.
+ * resolved: POSIX_PATH_BYTES. Errors: -errno; -EXDEV: it leads out. */
+int posix_resolve(int root, const char *name, char *resolved);
+/* Opens a folder below the root, wherever links within it lead. Errors: -errno. */
+int posix_folder_open(int root, const char *path);
+
+void fb_origin_posix_list(struct fb_origin_task *task);
+void posix_listings_free(struct posix_origin *posix);
+
+/* STORE, COMMIT, REMOVE. */
+void fb_origin_posix_write(struct fb_origin_task *task);
+/* Removes what writers that died have left half written; on a worker, now and then. */
+void posix_collect(int root);
+
+/* CHANGE. */
+void fb_origin_posix_change(struct fb_origin_task *task);
+
+/* A name's last part, and the folder that it is in, opened; posix_folders_make: made, if need be.
+ * No symbolic link leads out of the origin. Errors: -errno. */
+const char *posix_base_of(const char *name);
+int posix_parent_open(int root, const char *name);
+int posix_folders_make(int root, const char *name);
+
+/* Keeps other nodes from changing what names mean until the file is closed; -1: cannot, errno. */
+int posix_lock(int root);
+
+/* Path of a block of an object that is not committed; path: at least 64 bytes. */
+void fb_origin_posix_part(const struct fb_origin_task *task, char *path);
+
+#endif

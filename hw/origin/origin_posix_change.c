@@ -1,0 +1,253 @@
+/* What a folder as origin can be told beside bytes: folders, links, modes, owners, times, names. On
+ * a worker; the errno is the file system's own.
+ *
+ *  1. Nothing leads out of the folder: the parent is opened beneath it, the last part is never
+ *     followed.
+ *  2. What changes what a name means (RENAME, LINK, REMOVE_FOLDER) holds the lock that commits
+ *     hold, so that a late commit sees it. */
+#include "core/panic.h"
+#include "hw/loop/loop_internal.h"
+#include "hw/origin/origin_posix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum { MODE_BITS = 07777, PRIVATE = 0700 };
+
+/* A name: the folder that it is in, open, and its last part. */
+struct place {
+    int folder;
+    const char *base;
+};
+
+static int place_open(struct place *place, int root, const char *name)
+{
+    place->folder = posix_parent_open(root, name);
+    place->base = posix_base_of(name);
+    return place->folder < 0 ? place->folder : 0;
+}
+
+static int result_of(int code)
+{
+    return code == 0 ? 0 : -errno;
+}
+
+static int make_node(const struct place *place, const struct fb_origin_change *change)
+{
+    uint32_t type = change->attributes.mode & S_IFMT;
+    if (type == S_IFDIR)
+        return result_of(mkdirat(place->folder, place->base, PRIVATE));
+    if (type == S_IFLNK)
+        return result_of(symlinkat(change->text, place->folder, place->base));
+    return result_of(
+        mknodat(place->folder, place->base, type | S_IRUSR | S_IWUSR, change->attributes.device));
+}
+
+static int make(int root, const char *name, const struct fb_origin_change *change)
+{
+    struct place place;
+    struct stat parent;
+    struct fb_attributes wanted = change->attributes;
+    bool has_parents = (change->flags & FB_MAKE_PARENTS) == 0;
+    place.base = posix_base_of(name);
+    place.folder = has_parents ? posix_parent_open(root, name) : posix_folders_make(root, name);
+    if (place.folder < 0)
+        return place.folder;
+    int code = result_of(fstat(place.folder, &parent));
+    if (code == 0)
+        code = make_node(&place, change);
+    bool is_made = code == 0;
+    if (is_made && (parent.st_mode & S_ISGID) != 0) {
+        wanted.group = parent.st_gid;
+        wanted.mode |= S_ISDIR(wanted.mode) ? S_ISGID : 0;
+    }
+    if (is_made &&
+        fchownat(place.folder, place.base, wanted.owner, wanted.group, AT_SYMLINK_NOFOLLOW) != 0)
+        code = errno == EPERM && geteuid() != 0 ? 0 : -errno;
+    if (is_made && code == 0 && !S_ISLNK(wanted.mode))
+        code = result_of(fchmodat(place.folder, place.base, wanted.mode & MODE_BITS, 0));
+    if (is_made && code != 0)
+        unlinkat(place.folder, place.base, S_ISDIR(wanted.mode) ? AT_REMOVEDIR : 0);
+    close(place.folder);
+    return code;
+}
+
+static struct timespec time_of(int64_t ns)
+{
+    const int64_t second_ns = 1000000000;
+    int64_t seconds = ns / second_ns - (ns % second_ns < 0);
+    return (struct timespec){.tv_sec = seconds, .tv_nsec = (long)(ns - seconds * second_ns)};
+}
+
+/* A time to set; `at` and `now` are its bits in which. */
+static struct timespec time_wanted(const struct fb_origin_change *change, uint32_t at, uint32_t now)
+{
+    int64_t ns =
+        at == FB_SET_ACCESSED ? change->attributes.accessed_ns : change->attributes.modified_ns;
+    if ((change->which & now) != 0)
+        return (struct timespec){.tv_nsec = UTIME_NOW};
+    return (change->which & at) != 0 ? time_of(ns) : (struct timespec){.tv_nsec = UTIME_OMIT};
+}
+
+static int set(const struct place *place, const struct fb_origin_change *change)
+{
+    uint32_t which = change->which;
+    const struct timespec times[2] = {
+        time_wanted(change, FB_SET_ACCESSED, FB_SET_ACCESSED_NOW),
+        time_wanted(change, FB_SET_MODIFIED, FB_SET_MODIFIED_NOW),
+    };
+    uid_t owner = (which & FB_SET_OWNER) != 0 ? change->attributes.owner : (uid_t)-1;
+    gid_t group = (which & FB_SET_GROUP) != 0 ? change->attributes.group : (gid_t)-1;
+    int code = 0;
+    if ((which & (FB_SET_OWNER | FB_SET_GROUP)) != 0)
+        code = result_of(fchownat(place->folder, place->base, owner, group, AT_SYMLINK_NOFOLLOW));
+    if (code == 0 && (which & FB_SET_MODE) != 0)
+        code = result_of(fchmodat(place->folder, place->base, change->attributes.mode & MODE_BITS,
+                                  AT_SYMLINK_NOFOLLOW));
+    if (code == 0 && (which & ~(uint32_t)(FB_SET_MODE | FB_SET_OWNER | FB_SET_GROUP)) != 0)
+        code = result_of(utimensat(place->folder, place->base, times, AT_SYMLINK_NOFOLLOW));
+    return code;
+}
+
+/* RENAME and LINK: from one place to another. */
+static int move(int root, const struct place *from, const struct fb_origin_change *change)
+{
+    struct place to;
+    int code = place_open(&to, root, change->text);
+    if (code != 0)
+        return code;
+    if (change->kind == FB_CHANGE_LINK)
+        code = result_of(linkat(from->folder, from->base, to.folder, to.base, 0));
+    else
+        code = result_of(renameat2(from->folder, from->base, to.folder, to.base, change->flags));
+    /* A name is as safe as a commit's from the answer on. */
+    if (code == 0 && (fsync(to.folder) != 0 || fsync(from->folder) != 0))
+        code = -errno;
+    close(to.folder);
+    return code;
+}
+
+/* Extended attributes have no calls that take a folder: by the way of /proc. O_PATH files have
+ * none themselves. */
+static int extra(const struct place *place, struct fb_origin_change *change, struct fb_bytes page,
+                 ssize_t *used)
+{
+    char path[64];
+    int file = openat(place->folder, place->base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0)
+        return -errno;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+    const char *value = change->text + strlen(change->text) + 1;
+    size_t key_bytes = (size_t)(value - change->text);
+    if (change->kind == FB_CHANGE_GET_EXTRA)
+        *used = getxattr(path, change->text, page.at, page.size);
+    else if (change->kind == FB_CHANGE_LIST_EXTRA)
+        *used = listxattr(path, (char *)page.at, page.size);
+    else if (change->kind == FB_CHANGE_REMOVE_EXTRA)
+        *used = removexattr(path, change->text);
+    else if (key_bytes > change->text_length)
+        *used = (errno = EINVAL, -1);
+    else
+        *used = setxattr(path, change->text, value, change->text_length - key_bytes,
+                         (int)change->flags);
+    int code = *used < 0 ? -errno : 0;
+    close(file);
+    return code;
+}
+
+/* A file goes by FB_ORIGIN_REMOVE, which looks at its version. */
+static int remove_plain(const struct place *place)
+{
+    struct stat facts;
+    if (fstatat(place->folder, place->base, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    if (S_ISREG(facts.st_mode) || S_ISDIR(facts.st_mode))
+        return -EPERM;
+    return result_of(unlinkat(place->folder, place->base, 0));
+}
+
+static int run(struct fb_origin_task *task, const struct place *place)
+{
+    struct fb_origin_change *change = task->change;
+    int root = task->loop->origin.folder;
+    ssize_t used = 0;
+    int code = -EINVAL;
+    switch (change->kind) {
+    case FB_CHANGE_REMOVE_FOLDER:
+        return result_of(unlinkat(place->folder, place->base, AT_REMOVEDIR));
+    case FB_CHANGE_REMOVE:
+        return remove_plain(place);
+    case FB_CHANGE_RENAME:
+    case FB_CHANGE_LINK:
+        return move(root, place, change);
+    case FB_CHANGE_SET:
+        return set(place, change);
+    case FB_CHANGE_READ_LINK:
+        used = readlinkat(place->folder, place->base, (char *)task->bytes.at, task->bytes.size);
+        code = used < 0 ? -errno : 0;
+        break;
+    case FB_CHANGE_GET_EXTRA:
+    case FB_CHANGE_LIST_EXTRA:
+    case FB_CHANGE_SET_EXTRA:
+    case FB_CHANGE_REMOVE_EXTRA:
+        code = extra(place, change, task->bytes, &used);
+        break;
+    case FB_CHANGE_MAKE:
+    case FB_CHANGE_COUNT:
+        break;
+    }
+    task->moved = code == 0 ? (uint64_t)used : 0;
+    return code;
+}
+
+static bool is_of_names(enum fb_change_kind kind)
+{
+    return kind == FB_CHANGE_RENAME || kind == FB_CHANGE_LINK || kind == FB_CHANGE_REMOVE_FOLDER;
+}
+
+static int change(struct fb_origin_task *task)
+{
+    int root = task->loop->origin.folder, lock = -1;
+    struct place place = {.folder = root, .base = "."};
+    bool is_root = task->object.name_length == 0;
+    if (is_root && task->change->kind != FB_CHANGE_SET && !(task->change->kind > FB_CHANGE_SET))
+        return -EBUSY;
+    if (task->change->kind == FB_CHANGE_MAKE)
+        return make(root, task->object.name, task->change);
+    if (is_of_names(task->change->kind) && (lock = posix_lock(root)) < 0)
+        return -errno;
+    int code = is_root ? 0 : place_open(&place, root, task->object.name);
+    if (code == 0)
+        code = run(task, &place);
+    if (!is_root && place.folder >= 0)
+        close(place.folder);
+    if (lock >= 0)
+        close(lock);
+    return code;
+}
+
+static void change_run(struct fb_offload_task *offload)
+{
+    struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
+    task->change->error = -change(task);
+}
+
+static void change_done(struct fb_offload_task *offload)
+{
+    struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
+    task->done(task, FB_OK);
+}
+
+void fb_origin_posix_change(struct fb_origin_task *task)
+{
+    FB_ASSERT(task->verb == FB_ORIGIN_CHANGE);
+    FB_ASSERT(task->change != NULL);
+    task->offload = (struct fb_offload_task){.run = change_run, .done = change_done};
+    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+}

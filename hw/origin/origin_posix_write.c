@@ -1,0 +1,551 @@
+/* Writing to a folder as origin: blocks first, each a file of its own, since they come from several
+ * nodes and in any order; the object appears whole when it is committed.
+ *
+ *     STORE   .forebay-parts/HANDLE/INDEX, written beside, synced, renamed: whole or not there
+ *     COMMIT  all blocks into a file among them (shared extents where the file system can), its
+ *             size, mode and owner as those of what it replaces, its time of change =
+ *             as_version, synced, renamed to the target
+ *     REMOVE  the target, unless a later one is there; blocks of the version
+ *
+ * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
+ * last look at the target's version and its change are under a lock of the parts' folder (flock),
+ * so that a late commit never covers what it has not been told of. Blocks of objects that nobody
+ * commits stay until somebody removes them: a writer that died may still have blocks on their way.
+ * What was half written beside them goes after a day.
+ *
+ * A commit whose blocks are not all there says why they cannot come, where that is to be seen: the
+ * folder takes no files, or has no room for those that are missing. */
+#include "core/panic.h"
+#include "hw/loop/loop_internal.h"
+#include "hw/origin/origin_posix.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HALF_WRITTEN_S = 24 * 3600 };
+
+static uint64_t block_bytes(const struct fb_origin_task *task)
+{
+    return task->loop->settings->core.block_size_bytes;
+}
+
+static void part_folder(const struct fb_origin_task *task, char path[64])
+{
+    snprintf(path, 64, FB_OBJECT_PARTS "/%016" PRIx64, task->object.handle);
+}
+
+void fb_origin_posix_part(const struct fb_origin_task *task, char *path)
+{
+    snprintf(path, 64, FB_OBJECT_PARTS "/%016" PRIx64 "/%" PRIu64, task->object.handle,
+             task->offset / block_bytes(task));
+}
+
+static int write_all(int file, struct fb_bytes bytes)
+{
+    while (bytes.size > 0) {
+        ssize_t written = write(file, bytes.at, bytes.size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        bytes.at += written;
+        bytes.size -= (uint64_t)written;
+    }
+    return 0;
+}
+
+static void parts_remove(struct fb_origin_task *task)
+{
+    int root = task->loop->origin.folder;
+    char path[64];
+    part_folder(task, path);
+    int file = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] != '.')
+            unlinkat(file, entry->d_name, 0);
+    }
+    if (folder != NULL)
+        closedir(folder);
+    unlinkat(root, path, AT_REMOVEDIR);
+}
+
+/* Is this very version there already? Then the origin's word for it is known, too. */
+static bool is_committed(int folder, struct fb_origin_task *task, const char *path)
+{
+    struct statx facts;
+    bool is_there = posix_facts(folder, path, &facts) && S_ISREG(facts.stx_mode) &&
+                    posix_written(&facts) == task->as_version &&
+                    facts.stx_size == task->object.size;
+    if (is_there && task->object.shown == 0)
+        task->object.shown = posix_identity(posix_of(&task->loop->origin), &facts);
+    return is_there;
+}
+
+/* Is what is there later than the limit, and not this commit? */
+static bool is_later(int folder, struct fb_origin_task *task, const char *path)
+{
+    struct statx facts;
+    if (!posix_facts(folder, path, &facts))
+        return false;
+    task->object.order = posix_order(&facts);
+    return task->object.order > task->limit && posix_written(&facts) != task->as_version;
+}
+
+/* Is what is there to be removed? */
+static bool is_removed(int folder, struct fb_origin_task *task, const char *path)
+{
+    struct statx facts;
+    if (task->limit == 0 || !posix_facts(folder, path, &facts))
+        return false;
+    bool is_it = task->as_version == 0 || posix_written(&facts) == task->as_version;
+    return is_it && !is_later(folder, task, path);
+}
+
+int posix_lock(int root)
+{
+    if (mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST)
+        return -1;
+    int file = openat(root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file >= 0 && flock(file, LOCK_EX) != 0) {
+        close(file);
+        return -1;
+    }
+    return file;
+}
+
+/* Is this very version there, so that nobody needs its blocks? A later one says nothing: whose
+ * clock made it is not known, and what was acknowledged must not hang on that. */
+static bool is_past(const struct fb_origin_task *task)
+{
+    struct statx facts;
+    return posix_facts(task->loop->origin.folder, task->object.name, &facts) &&
+           posix_written(&facts) == task->object.version;
+}
+
+/* A block that is stored once more after its object was committed is not needed. That may come
+ * meanwhile: then whoever is last removes it. */
+static int store(struct fb_origin_task *task)
+{
+    int root = task->loop->origin.folder;
+    char folder[64], path[64], beside[128];
+    if (is_past(task))
+        return 0;
+    part_folder(task, folder);
+    fb_origin_posix_part(task, path);
+    snprintf(beside, sizeof(beside), "%s.%d.%p", path, getpid(), (void *)task);
+    int file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
+    if (file < 0 && errno == ENOENT) {
+        if ((mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST) ||
+            (mkdirat(root, folder, POSIX_FOLDER_MODE) != 0 && errno != EEXIST))
+            return -errno;
+        file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
+    }
+    if (file < 0)
+        return -errno;
+    int code = write_all(file, task->bytes);
+    if (code == 0 && fdatasync(file) != 0)
+        code = -errno;
+    if (close(file) != 0 && code == 0)
+        code = -errno;
+    if (code == 0 && renameat(root, beside, root, path) != 0)
+        code = -errno;
+    if (code != 0)
+        unlinkat(root, beside, 0);
+    else if (is_past(task))
+        parts_remove(task);
+    return code;
+}
+
+/* Appends a block's file to the target; -EAGAIN: it is not there yet. */
+static int part_append(struct fb_origin_task *task, int target, uint64_t size)
+{
+    char path[64];
+    struct stat facts;
+    fb_origin_posix_part(task, path);
+    int file = openat(task->loop->origin.folder, path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return errno == ENOENT ? -EAGAIN : -errno;
+    int code = fstat(file, &facts) != 0 ? -errno : (uint64_t)facts.st_size != size ? -EIO : 0;
+    while (code == 0 && size > 0) {
+        ssize_t copied = copy_file_range(file, NULL, target, NULL, size, 0);
+        if (copied < 0 && errno == EINTR)
+            continue;
+        if (copied <= 0)
+            code = copied < 0 ? -errno : -EIO;
+        else
+            size -= (uint64_t)copied;
+    }
+    close(file);
+    return code;
+}
+
+/* Bytes of blocks that are not there yet. Looked at before anything is copied, since a commit may
+ * be tried often. */
+static uint64_t parts_missing(struct fb_origin_task *task)
+{
+    uint64_t block = block_bytes(task), missing = 0;
+    char path[64];
+    for (task->offset = 0; task->offset < task->object.size; task->offset += block) {
+        uint64_t left = task->object.size - task->offset;
+        fb_origin_posix_part(task, path);
+        if (faccessat(task->loop->origin.folder, path, F_OK, 0) != 0)
+            missing += left < block ? left : block;
+    }
+    return missing;
+}
+
+/* Why blocks that are missing cannot come: -errno; -EAGAIN: nothing is in their way. */
+static int parts_hindrance(const struct fb_origin_task *task, int target, uint64_t missing)
+{
+    struct statvfs space;
+    bool is_known = fstatvfs(target, &space) == 0;
+    (void)task;
+    if (is_known && (space.f_flag & ST_RDONLY))
+        return -EROFS;
+    bool has_room =
+        !is_known || space.f_blocks == 0 || (uint64_t)space.f_bavail * space.f_frsize >= missing;
+    return has_room ? -EAGAIN : -ENOSPC;
+}
+
+/* Mode and owner of what is replaced; a mode that only the owner may grant goes with the owner. */
+static int target_dress(int target, const struct statx *replaced)
+{
+    if (!S_ISREG(replaced->stx_mode))
+        return 0;
+    mode_t mode = replaced->stx_mode & 07777;
+    if (fchown(target, replaced->stx_uid, replaced->stx_gid) != 0)
+        mode &= 0777;
+    return fchmod(target, mode) != 0 ? -errno : 0;
+}
+
+/* So are extended attributes that users may set. */
+static int extra_keep(int folder, const char *base, int target)
+{
+    enum { KEYS_BYTES = 65536, VALUE_BYTES = 65536 };
+    int code = 0, old = openat(folder, base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    char *keys = malloc(KEYS_BYTES + VALUE_BYTES);
+    if (old < 0 || keys == NULL) {
+        free(keys);
+        if (old >= 0)
+            close(old);
+        return old >= 0 ? -ENOMEM : 0;
+    }
+    char *value = keys + KEYS_BYTES;
+    ssize_t length = flistxattr(old, keys, KEYS_BYTES);
+    for (const char *key = keys; code == 0 && key < keys + length; key += strlen(key) + 1) {
+        ssize_t size = strncmp(key, "user.", 5) == 0 ? fgetxattr(old, key, value, VALUE_BYTES) : -1;
+        if (size >= 0 && fsetxattr(target, key, value, (size_t)size, 0) != 0)
+            code = -errno;
+    }
+    free(keys);
+    close(old);
+    return code;
+}
+
+/* All blocks, in order, then the facts of the object. */
+static int target_fill(struct fb_origin_task *task, int target, const struct statx *replaced)
+{
+    uint64_t size = task->object.size, block = block_bytes(task);
+    const struct timespec version = {.tv_sec = (time_t)(task->as_version / 1000000000u),
+                                     .tv_nsec = (long)(task->as_version % 1000000000u)};
+    const struct timespec times[2] = {version, version};
+    int code = 0;
+    for (task->offset = 0; task->offset < size && code == 0; task->offset += block) {
+        uint64_t left = size - task->offset;
+        code = part_append(task, target, left < block ? left : block);
+    }
+    if (code == 0)
+        code = target_dress(target, replaced);
+    if (code == 0 && (futimens(target, times) != 0 || fsync(target) != 0))
+        code = -errno;
+    return code;
+}
+
+/* Makes the folders that a name is in, none of them through a link out of the origin, and opens the
+ * last one. Errors: -errno. */
+int posix_folders_make(int root, const char *name)
+{
+    char path[POSIX_PATH_BYTES];
+    int parent = posix_folder_open(root, ".");
+    for (const char *part = name, *slash; parent >= 0 && (slash = strchr(part, '/')) != NULL;
+         part = slash + 1) {
+        snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
+        int folder = posix_folder_open(root, path);
+        if (folder == -ENOENT) {
+            const char *base = path + (part - name);
+            folder = mkdirat(parent, base, POSIX_FOLDER_MODE) != 0 && errno != EEXIST
+                         ? -errno
+                         : posix_folder_open(root, path);
+        }
+        close(parent);
+        parent = folder;
+    }
+    return parent;
+}
+
+/* Where a commit's file is made: among its blocks, or, where those lie on another file system,
+ * beside the target. */
+struct beside {
+    int folder;
+    char path[128];
+};
+
+static int beside_open(const struct fb_origin_task *task, struct beside *beside)
+{
+    int root = task->loop->origin.folder;
+    char folder[64];
+    beside->folder = root;
+    part_folder(task, folder);
+    snprintf(beside->path, sizeof(beside->path), FB_OBJECT_PARTS "/%016" PRIx64 "/.commit.%u.%d.%p",
+             task->object.handle, task->loop->settings->node, getpid(), (const void *)task);
+    if ((mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST) ||
+        (mkdirat(root, folder, POSIX_FOLDER_MODE) != 0 && errno != EEXIST))
+        return -errno;
+    int file = openat(root, beside->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
+    return file >= 0 ? file : -errno;
+}
+
+/* Another file system: a copy beside the target, hidden by its name. */
+static int beside_move(const struct fb_origin_task *task, struct beside *beside, int target,
+                       int folder)
+{
+    struct beside near = {.folder = folder};
+    struct stat facts;
+    snprintf(near.path, sizeof(near.path), FB_OBJECT_PARTS ".%016" PRIx64 ".%u.%d",
+             task->object.handle, task->loop->settings->node, getpid());
+    int file = openat(folder, near.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
+    int code = file < 0 || fstat(target, &facts) != 0 ? -errno : 0;
+    off_t from = 0;
+    while (code == 0 && from < facts.st_size) {
+        ssize_t copied =
+            copy_file_range(target, &from, file, NULL, (size_t)(facts.st_size - from), 0);
+        if (copied <= 0 && errno != EINTR)
+            code = copied < 0 ? -errno : -EIO;
+    }
+    const struct timespec times[2] = {facts.st_atim, facts.st_mtim};
+    if (code == 0 && fchown(file, facts.st_uid, facts.st_gid) != 0)
+        facts.st_mode &= 0777;
+    if (code == 0 && (fchmod(file, facts.st_mode & 07777) != 0 || futimens(file, times) != 0 ||
+                      fsync(file) != 0))
+        code = -errno;
+    if (file >= 0)
+        close(file);
+    if (code != 0) {
+        unlinkat(folder, near.path, 0);
+        return code;
+    }
+    unlinkat(beside->folder, beside->path, 0);
+    *beside = near;
+    return 0;
+}
+
+/* A file of several names stays one: its bytes are replaced where they are. */
+static int target_rewrite(struct fb_origin_task *task, const struct beside *beside, int folder,
+                          const char *base)
+{
+    int from = openat(beside->folder, beside->path, O_RDONLY | O_CLOEXEC);
+    int to = openat(folder, base, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat facts;
+    int code = from < 0 || to < 0 || fstat(from, &facts) != 0 ? -errno : 0;
+    off_t at = 0, put = 0;
+    while (code == 0 && at < facts.st_size) {
+        ssize_t copied = copy_file_range(from, &at, to, &put, (size_t)(facts.st_size - at), 0);
+        if (copied <= 0 && errno != EINTR)
+            code = copied < 0 ? -errno : -EIO;
+    }
+    const struct timespec times[2] = {facts.st_atim, facts.st_mtim};
+    if (code == 0 && (ftruncate(to, (off_t)task->object.size) != 0 || futimens(to, times) != 0 ||
+                      fsync(to) != 0))
+        code = -errno;
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    if (code == 0)
+        unlinkat(beside->folder, beside->path, 0);
+    return code;
+}
+
+/* Under the lock: -ESTALE: a later version is there. */
+static int target_show(struct fb_origin_task *task, const struct beside *beside, int folder,
+                       const char *base)
+{
+    int lock = posix_lock(task->loop->origin.folder);
+    if (lock < 0)
+        return -errno;
+    int code = is_later(folder, task, base) ? -ESTALE : 0;
+    struct statx facts;
+    bool is_shared =
+        posix_facts(folder, base, &facts) && S_ISREG(facts.stx_mode) && facts.stx_nlink > 1;
+    if (code == 0 && is_shared)
+        code = target_rewrite(task, beside, folder, base);
+    else if (code == 0 && renameat(beside->folder, beside->path, folder, base) != 0)
+        code = -errno;
+    if (code == 0 && fsync(folder) != 0)
+        code = -errno;
+    if (code == 0) {
+        task->object.shown = 0;
+        (void)is_committed(folder, task, base); /* learns what is shown */
+    }
+    close(lock);
+    return code;
+}
+
+static int target_make(struct fb_origin_task *task, int target, struct beside *beside, int folder,
+                       const char *base)
+{
+    struct statx replaced = {.stx_mode = 0};
+    uint64_t missing = parts_missing(task);
+    if (missing > 0)
+        return is_committed(folder, task, base) ? 0 : parts_hindrance(task, target, missing);
+    (void)posix_facts(folder, base, &replaced);
+    int code = target_fill(task, target, &replaced);
+    if (code == 0)
+        code = extra_keep(folder, base, target);
+    if (code == 0)
+        code = target_show(task, beside, folder, base);
+    if (code == -EXDEV)
+        code = beside_move(task, beside, target, folder);
+    else
+        return code;
+    return code != 0 ? code : target_show(task, beside, folder, base);
+}
+
+static int commit_in(struct fb_origin_task *task, int folder, const char *base)
+{
+    struct beside beside;
+    if (is_committed(folder, task, base))
+        return 0;
+    int target = beside_open(task, &beside);
+    if (target < 0)
+        return target;
+    int code = target_make(task, target, &beside, folder, base);
+    close(target);
+    if (code != 0)
+        unlinkat(beside.folder, beside.path, 0);
+    if (code == -ENOENT && is_committed(folder, task, base))
+        code = 0; /* another node was first, and has removed what it was made of */
+    return code;
+}
+
+const char *posix_base_of(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash != NULL ? slash + 1 : name;
+}
+
+/* The folder that a name is in. Errors: -errno. */
+int posix_parent_open(int root, const char *name)
+{
+    char path[POSIX_PATH_BYTES] = ".";
+    const char *base = posix_base_of(name);
+    if (base != name)
+        snprintf(path, sizeof(path), "%.*s", (int)(base - name - 1), name);
+    return posix_folder_open(root, path);
+}
+
+static int take_away(struct fb_origin_task *task)
+{
+    int root = task->loop->origin.folder, code = 0;
+    const char *base = posix_base_of(task->object.name);
+    int folder = posix_parent_open(root, task->object.name);
+    if (folder < 0)
+        return folder == -ENOENT || folder == -ENOTDIR ? 0 : folder;
+    int lock = posix_lock(root);
+    if (lock < 0)
+        code = -errno;
+    if (code == 0 && is_removed(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
+        errno != ENOENT)
+        code = -errno;
+    if (code == 0 && fsync(folder) != 0)
+        code = -errno;
+    if (lock >= 0)
+        close(lock);
+    close(folder);
+    parts_remove(task); /* of that version */
+    return code;
+}
+
+static int commit(struct fb_origin_task *task)
+{
+    int folder = posix_folders_make(task->loop->origin.folder, task->object.name);
+    if (folder < 0)
+        return folder;
+    int code = commit_in(task, folder, posix_base_of(task->object.name));
+    close(folder);
+    if (code == 0 && task->as_version == task->object.version)
+        parts_remove(task);
+    return code;
+}
+
+/* One writer's folder of blocks: what it has half written, and itself when nothing is in it. */
+static void collect_in(int parts, const char *name, time_t before)
+{
+    int file = openat(parts, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
+    struct stat facts;
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        bool is_half = strchr(entry->d_name, '.') != NULL && strcmp(entry->d_name, ".") != 0 &&
+                       strcmp(entry->d_name, "..") != 0;
+        if (is_half && fstatat(file, entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+            facts.st_mtim.tv_sec < before)
+            unlinkat(file, entry->d_name, 0);
+    }
+    if (file >= 0 && fstat(file, &facts) == 0 && facts.st_mtim.tv_sec < before)
+        unlinkat(parts, name, AT_REMOVEDIR); /* fails while a block is in it */
+    if (folder != NULL)
+        closedir(folder);
+}
+
+void posix_collect(int root)
+{
+    int file = openat(root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *parts = file >= 0 ? fdopendir(file) : NULL;
+    time_t before = time(NULL) - HALF_WRITTEN_S;
+    for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
+        if (entry->d_name[0] != '.')
+            collect_in(file, entry->d_name, before);
+    }
+    if (parts != NULL)
+        closedir(parts);
+}
+
+static void write_run(struct fb_offload_task *offload)
+{
+    struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
+    int code = task->verb == FB_ORIGIN_STORE    ? store(task)
+               : task->verb == FB_ORIGIN_COMMIT ? commit(task)
+                                                : take_away(task);
+    bool leads_out = code == -EXDEV || code == -ELOOP || code == -ENOTDIR;
+    task->status = code == 0 ? FB_OK : leads_out ? FB_DENIED : fb_origin_status(code);
+    if (code != 0 && code != -EAGAIN && code != -ESTALE) {
+        char name[FB_LOG_QUOTE_MAX];
+        fb_log(FB_LOG_ERROR, "origin_write_failed", "object=%s reason=\"%s\"",
+               fb_log_quote(task->object.name, name), strerror(-code));
+    }
+}
+
+static void write_done(struct fb_offload_task *offload)
+{
+    struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
+    task->done(task, task->status);
+}
+
+void fb_origin_posix_write(struct fb_origin_task *task)
+{
+    FB_ASSERT(task->verb != FB_ORIGIN_FETCH && task->verb != FB_ORIGIN_STAT);
+    task->offload = (struct fb_offload_task){.run = write_run, .done = write_done};
+    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+}

@@ -1,0 +1,22 @@
+/* Shared by the files of the S3 origin. */
+#ifndef FB_HW_ORIGIN_ORIGIN_S3_H
+#define FB_HW_ORIGIN_ORIGIN_S3_H
+
+#include "hw/origin/origin_http.h"
+
+/* AWS, "Amazon S3 multipart upload limits": parts of 5 MiB or more, but the last, and at most
+ * 10,000 of them. */
+enum { S3_PART_MIN = 5 << 20, S3_PARTS_MAX = 10000, S3_OBJECT_MAX_TIB = 5 };
+
+/* Where a block is until its commit. */
+bool s3_block_append(struct http_request *request, uint64_t index);
+bool s3_name_append(struct http_request *request);
+
+/* origin_s3_commit.c: URL and headers of the request that is due, of a COMMIT or REMOVE, and what
+ * its answer leads to. */
+bool s3_steps_prepare(struct http_request *request);
+bool s3_steps_advance(struct http_request *request, long code, enum fb_status *status);
+/* The largest object that a commit can make of blocks of that size. */
+uint64_t s3_object_max(uint64_t block_bytes);
+
+#endif

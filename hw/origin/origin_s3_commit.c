@@ -1,0 +1,412 @@
+/* One object of S3 out of its blocks, which are objects of their own; and removal.
+ *
+ *     HEAD the target --> LOOK at a block --> BEGIN an upload, with the version --> its parts:
+ *          COPY each block as a part, within the server
+ *          or READ blocks and put them together as a PART, where blocks are smaller than parts may
+ *          be, or more than parts may be
+ *       --> COMPLETE the upload, if the target is as it was --> delete the BLOCKS
+ *     any step after BEGIN fails --> ABORT the upload, then say so
+ *     EMPTY: an object without blocks is put. REMOVE: HEAD, TARGET: deleted if not later, BLOCKS.
+ *
+ *  1. This version is there: only its blocks go. One later than the limit is: CONFLICT; they stay.
+ *  2. A commit may be tried again and again until all blocks are there: one that was missing the
+ *     last time, at first the last one, is looked at before anything is begun.
+ *  3. What cannot be completed is aborted, so that no parts pile up; only a daemon that dies
+ *     between leaves an upload, to the bucket's lifecycle rule, as are blocks that nobody commits.
+ *  4. Parts that are put together are of one size for a given object, up to JOIN_BYTES_MAX, and all
+ *     that are held at once are as many bytes at most, or one.
+ * Servers that do not know conditions (If-Match) leave a window between HEAD and change. */
+#include "hw/origin/origin_s3.h"
+
+#include "core/panic.h"
+#include "hw/loop/loop_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum step {
+    STEP_HEAD = HTTP_STEP_HEAD,
+    STEP_LOOK,
+    STEP_BEGIN,
+    STEP_COPY,
+    STEP_READ,
+    STEP_PART,
+    STEP_COMPLETE,
+    STEP_EMPTY,
+    STEP_TARGET,
+    STEP_BLOCKS,
+    STEP_ABORT
+};
+
+enum { LIST_ENTRY_BYTES = 64 + HTTP_ETAG_MAX, ROUNDS_MAX = 3 };
+
+static uint64_t block_bytes(const struct fb_origin_task *task)
+{
+    return task->loop->settings->core.block_size_bytes;
+}
+
+static uint64_t block_count(const struct fb_origin_task *task)
+{
+    uint64_t block = block_bytes(task);
+    return task->object.size / block + (task->object.size % block > 0);
+}
+
+static uint64_t rounded_up(uint64_t bytes, uint64_t block)
+{
+    return (bytes + block - 1) / block * block;
+}
+
+/* Are blocks parts as they are? */
+static bool is_copied(const struct fb_origin_task *task)
+{
+    uint64_t blocks = block_count(task);
+    return blocks <= 1 || (block_bytes(task) >= S3_PART_MIN && blocks <= S3_PARTS_MAX);
+}
+
+static uint64_t part_bytes(const struct fb_origin_task *task)
+{
+    uint64_t least = task->object.size / S3_PARTS_MAX + 1;
+    if (is_copied(task))
+        return block_bytes(task);
+    return rounded_up(least > S3_PART_MIN ? least : S3_PART_MIN, block_bytes(task));
+}
+
+static uint64_t part_count(const struct fb_origin_task *task)
+{
+    uint64_t part = part_bytes(task);
+    return task->object.size / part + (task->object.size % part > 0);
+}
+
+uint64_t s3_object_max(uint64_t block)
+{
+    uint64_t most = (uint64_t)S3_OBJECT_MAX_TIB << 40, joined = HTTP_JOIN_BYTES_MAX / block * block;
+    uint64_t part = block >= S3_PART_MIN && block > joined ? block : joined;
+    return part < most / S3_PARTS_MAX ? part * S3_PARTS_MAX : most;
+}
+
+/* Bytes of the part that is put together now. */
+static uint64_t joined_bytes(const struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    uint64_t from = request->part * part_bytes(task), left = task->object.size - from;
+    FB_ASSERT(from < task->object.size);
+    return left < part_bytes(task) ? left : part_bytes(task);
+}
+
+static uint64_t index_of_read(const struct http_request *request)
+{
+    return (request->part * part_bytes(request->task) + request->loaded) /
+           block_bytes(request->task);
+}
+
+static void joins_end(struct http_request *request)
+{
+    free(request->body);
+    request->body = NULL;
+    request->http->join_bytes -= request->body_room;
+    request->body_room = 0;
+}
+
+/* Room for a part; false: others have it all now. */
+static bool joins_begin(struct http_request *request)
+{
+    struct http_origin *http = request->http;
+    uint64_t bytes = part_bytes(request->task);
+    if (http->join_bytes > 0 && http->join_bytes + bytes > HTTP_JOIN_BYTES_MAX)
+        return false;
+    request->body = malloc(bytes);
+    if (request->body == NULL)
+        return false;
+    request->body_room = bytes;
+    http->join_bytes += bytes;
+    return true;
+}
+
+/* The header that names a block as what is to be copied. */
+static void copy_source(struct http_request *request, uint64_t index)
+{
+    size_t used = strlen(request->url);
+    bool is_fine = http_url_append(request, "/") &&
+                   http_url_add(request, request->http->settings->bucket, false) &&
+                   http_url_append(request, "/") && s3_block_append(request, index);
+    if (is_fine)
+        http_header(request, "x-amz-copy-source: %s", request->url + used);
+    request->url[used] = '\0';
+}
+
+static bool is_upload(enum step step)
+{
+    return step == STEP_COPY || step == STEP_PART || step == STEP_COMPLETE || step == STEP_BEGIN ||
+           step == STEP_EMPTY;
+}
+
+/* What the step sends, and by which method. */
+static void method_set(struct http_request *request, enum step step)
+{
+    bool is_head = step == STEP_HEAD || step == STEP_LOOK;
+    bool is_post = step == STEP_BEGIN || step == STEP_COMPLETE;
+    bool is_delete = step == STEP_TARGET || step == STEP_BLOCKS || step == STEP_ABORT;
+    CURL *easy = request->easy;
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, is_upload(step) ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_NOBODY, is_head ? 1L : 0L);
+    if (step == STEP_READ)
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, is_post ? "POST" : is_delete ? "DELETE" : NULL);
+    request->body_size = 0;
+    request->sink = NULL;
+    if (step == STEP_COMPLETE) {
+        request->send = request->list;
+        request->body_size = request->list_size;
+    } else if (step == STEP_PART) {
+        request->send = request->body;
+        request->body_size = joined_bytes(request);
+    } else if (step == STEP_READ) {
+        request->sink = request->body + request->loaded;
+        request->sink_room = joined_bytes(request) - request->loaded;
+        request->sink_room = request->sink_room < block_bytes(request->task)
+                                 ? request->sink_room
+                                 : block_bytes(request->task);
+    }
+}
+
+/* The query of a request about the upload. */
+static bool upload_append(struct http_request *request, enum step step)
+{
+    char part[48];
+    snprintf(part, sizeof(part),
+             "?partNumber=%llu&uploadId=", (unsigned long long)request->part + 1);
+    bool is_part = step == STEP_COPY || step == STEP_PART;
+    return http_url_append(request, is_part ? part : "?uploadId=") &&
+           http_url_add(request, request->upload, false);
+}
+
+bool s3_steps_prepare(struct http_request *request)
+{
+    enum step step = (enum step)request->step;
+    method_set(request, step);
+    if (step == STEP_LOOK || step == STEP_BLOCKS)
+        return s3_block_append(request, request->part);
+    if (step == STEP_READ)
+        return s3_block_append(request, index_of_read(request));
+    if (!s3_name_append(request))
+        return false;
+    if (step == STEP_COMPLETE || step == STEP_EMPTY || step == STEP_TARGET)
+        http_guard(request);
+    if (step == STEP_BEGIN || step == STEP_EMPTY)
+        http_header(request, HTTP_S3_VERSION ": %016llx",
+                    (unsigned long long)request->task->as_version);
+    if (step == STEP_BEGIN)
+        return http_url_append(request, "?uploads=");
+    if (step == STEP_COPY)
+        copy_source(request, request->part);
+    bool is_about_upload =
+        step == STEP_COPY || step == STEP_PART || step == STEP_COMPLETE || step == STEP_ABORT;
+    return !is_about_upload || upload_append(request, step);
+}
+
+/* The text of an element of the answer; false: it is not there, or too long. */
+static bool answer_take(const struct http_request *request, const char *name, char *text,
+                        size_t size)
+{
+    const char *from = strstr(request->answer, name);
+    from = from != NULL ? from + strlen(name) : NULL;
+    const char *end = from != NULL ? strchr(from, '<') : NULL;
+    if (end == NULL || (size_t)(end - from) >= size)
+        return false;
+    memcpy(text, from, (size_t)(end - from));
+    text[end - from] = '\0';
+    return true;
+}
+
+static bool list_add(struct http_request *request, const char *text)
+{
+    size_t room = (part_count(request->task) + 1) * LIST_ENTRY_BYTES, length = strlen(text);
+    if (request->list_size + length >= room)
+        return false;
+    memcpy(request->list + request->list_size, text, length);
+    request->list_size += length;
+    return true;
+}
+
+/* The upload has begun: its name, and room for the list of its parts. */
+static bool upload_begin(struct http_request *request)
+{
+    free(request->list);
+    request->list = malloc((part_count(request->task) + 1) * LIST_ENTRY_BYTES);
+    request->list_size = 0;
+    request->has_upload =
+        answer_take(request, "<UploadId>", request->upload, sizeof(request->upload));
+    return request->list != NULL && request->has_upload &&
+           list_add(request, "<CompleteMultipartUpload>");
+}
+
+static bool part_add(struct http_request *request)
+{
+    char etag[HTTP_ETAG_MAX - 64], text[LIST_ENTRY_BYTES];
+    bool is_copy = request->step == STEP_COPY;
+    if (!is_copy && (request->said.etag[0] == '\0' || strlen(request->said.etag) >= sizeof(etag)))
+        return false;
+    if (!is_copy)
+        memcpy(etag, request->said.etag, strlen(request->said.etag) + 1);
+    else if (!answer_take(request, "<ETag>", etag, sizeof(etag)))
+        return false;
+    request->part++;
+    snprintf(text, sizeof(text), "<Part><PartNumber>%llu</PartNumber><ETag>%s</ETag></Part>",
+             (unsigned long long)request->part, etag);
+    bool is_last = request->part == part_count(request->task);
+    return list_add(request, text) && (!is_last || list_add(request, "</CompleteMultipartUpload>"));
+}
+
+/* The task is over with this status, once its upload is aborted. */
+static bool fail(struct http_request *request, enum fb_status *status, enum fb_status outcome)
+{
+    joins_end(request);
+    *status = outcome;
+    request->outcome = outcome;
+    request->head = request->said; /* the log is to have this one's code */
+    request->step = STEP_ABORT;
+    return request->has_upload;
+}
+
+/* What is left to do is to delete the blocks, but for those that another commit makes use of. */
+static bool blocks_end(struct http_request *request, enum fb_status *status, enum fb_status outcome)
+{
+    joins_end(request);
+    request->has_upload = false;
+    *status = outcome;
+    request->outcome = outcome;
+    request->step = STEP_BLOCKS;
+    request->part = 0;
+    bool is_kept = request->task->verb == FB_ORIGIN_COMMIT &&
+                   request->task->as_version != request->task->object.version;
+    return !is_kept && block_count(request->task) > 0;
+}
+
+/* The target was looked at: what is next? */
+static bool head_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    const struct fb_origin_task *task = request->task;
+    bool is_remove = task->verb == FB_ORIGIN_REMOVE;
+    enum http_found found = http_target_find(request, code);
+    if (code != 200 && code != 404)
+        return false;
+    if (is_remove && (found == HTTP_FOUND_NOTHING || found == HTTP_FOUND_LATER))
+        return blocks_end(request, status, FB_OK);
+    request->step = STEP_TARGET;
+    if (is_remove)
+        return true;
+    if (found == HTTP_FOUND_SAME && request->said.size == task->object.size)
+        return blocks_end(request, status, FB_OK);
+    if (found == HTTP_FOUND_LATER) {
+        *status = FB_CONFLICT;
+        return false;
+    }
+    request->step = block_count(task) > 0 ? STEP_LOOK : STEP_EMPTY;
+    request->part = http_missing_find(request);
+    return true;
+}
+
+/* A block is there, or not. */
+static bool look_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    if (code == 404) {
+        *status = FB_BUSY;
+        return false;
+    }
+    request->step = STEP_BEGIN;
+    request->part = 0;
+    return code == 200;
+}
+
+/* An answer of the upload's that is no success. A block that is not there is looked at first the
+ * next time; a target that has changed is looked at again. */
+static bool upload_failed(struct http_request *request, long code, enum fb_status *status)
+{
+    enum step step = (enum step)request->step;
+    enum fb_status outcome = *status;
+    if (code == 200 && outcome == FB_OK)
+        outcome = request->said.code[0] != '\0' ? http_error_status(request, 400) : FB_IO;
+    if (http_guard_failed(request, code) && (step == STEP_COMPLETE || step == STEP_EMPTY))
+        outcome = FB_BUSY;
+    if (code == 404 && outcome != FB_REFUSED && step != STEP_BEGIN) {
+        if (step == STEP_COPY || step == STEP_READ)
+            http_missing_put(request, step == STEP_COPY ? request->part : index_of_read(request));
+        outcome = FB_BUSY;
+    }
+    if (outcome == FB_OK || outcome == FB_ABSENT || outcome == FB_CONFLICT)
+        outcome = FB_BUSY;
+    return fail(request, status, outcome);
+}
+
+static bool upload_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    const struct fb_origin_task *task = request->task;
+    bool is_good = code == 200 && request->said.code[0] == '\0';
+    switch ((enum step)request->step) {
+    case STEP_BEGIN:
+        is_good = is_good && upload_begin(request);
+        if (is_good && !is_copied(task) && !joins_begin(request))
+            return fail(request, status, FB_BUSY);
+        request->loaded = 0;
+        break;
+    case STEP_READ:
+        is_good = is_good && request->moved == request->sink_room;
+        request->loaded += is_good ? request->sink_room : 0;
+        break;
+    case STEP_COPY:
+    case STEP_PART:
+        is_good = is_good && part_add(request);
+        request->loaded = 0;
+        break;
+    default:
+        break;
+    }
+    if (!is_good)
+        return upload_failed(request, code, status);
+    *status = FB_OK;
+    if (request->step == STEP_COMPLETE || request->step == STEP_EMPTY)
+        return blocks_end(request, status, FB_OK);
+    bool is_over = request->part == part_count(task);
+    bool is_full = !is_over && request->loaded == joined_bytes(request);
+    request->step = is_over           ? STEP_COMPLETE
+                    : is_copied(task) ? STEP_COPY
+                    : is_full         ? STEP_PART
+                                      : STEP_READ;
+    return true;
+}
+
+bool s3_steps_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    switch ((enum step)request->step) {
+    case STEP_HEAD:
+        return head_advance(request, code, status);
+    case STEP_LOOK:
+        return look_advance(request, code, status);
+    case STEP_BEGIN:
+    case STEP_COPY:
+    case STEP_READ:
+    case STEP_PART:
+    case STEP_COMPLETE:
+    case STEP_EMPTY:
+        return upload_advance(request, code, status);
+    case STEP_TARGET:
+        if (http_guard_failed(request, code) && request->rounds++ < ROUNDS_MAX) {
+            request->step = STEP_HEAD; /* it has changed: it is looked at again */
+            return true;
+        }
+        if (http_guard_failed(request, code))
+            *status = FB_BUSY;
+        return *status == FB_OK && blocks_end(request, status, FB_OK);
+    case STEP_BLOCKS: /* a block that stays is a matter of room only */
+        *status = request->outcome;
+        return ++request->part < block_count(request->task);
+    case STEP_ABORT:
+        request->has_upload = false;
+        request->said = request->head;
+        *status = request->outcome;
+        return false;
+    }
+    FB_ASSERT(false);
+    return false;
+}

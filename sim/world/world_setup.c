@@ -1,0 +1,226 @@
+/* Builds the world's hosts from a scenario and takes them down again. */
+#include "sim/world/world_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *allocate(struct world *world, uint64_t size_bytes)
+{
+    void *memory = calloc(1, size_bytes > 0 ? size_bytes : 1);
+    if (memory == NULL)
+        fb_error_set(world->error, "out of memory: %llu bytes", (unsigned long long)size_bytes);
+    return memory;
+}
+
+static struct fb_station_config drive_config(const struct fb_scenario *scenario)
+{
+    const struct fb_drive *drive = &scenario->hardware.drive;
+    uint64_t count = drive->count > 0 ? drive->count : 1;
+    uint64_t depth = drive->queue_depth * count;
+    if (scenario->core.device_size_bytes == 0)
+        depth = 1; /* never used */
+    return (struct fb_station_config){
+        .latency_ns = {drive->read_latency_ns, drive->write_latency_ns},
+        .bytes_per_s = {drive->read_bytes_per_s * count, drive->write_bytes_per_s * count},
+        .operations_per_s = {drive->read_operations_per_s * count,
+                             drive->write_operations_per_s * count},
+        .parallelism =
+            (uint32_t)(depth < FB_STATION_PARALLELISM_MAX ? depth : FB_STATION_PARALLELISM_MAX)};
+}
+
+/* A station that is nothing but a pipe. */
+static struct fb_station_config pipe_config(uint64_t bytes_per_s, uint64_t operations_per_s)
+{
+    return (struct fb_station_config){.bytes_per_s = {bytes_per_s, bytes_per_s},
+                                      .operations_per_s = {operations_per_s, operations_per_s},
+                                      .parallelism = 1};
+}
+
+static struct fb_station *station_open(struct world *world, struct fb_station_config config)
+{
+    struct fb_station *station = fb_arena_take(&world->arena, fb_station_size_bytes(&config));
+    fb_station_init(station, &config);
+    return station;
+}
+
+uint64_t world_port_bytes_per_s(const struct world *world)
+{
+    const struct fb_nic *nic = &world->scenario->hardware.nic;
+    return (uint64_t)((double)nic->rate_bytes_per_s * nic->efficiency * nic->count);
+}
+
+static struct fb_config host_config(const struct world *world, uint32_t index)
+{
+    struct fb_config config = world->scenario->core;
+    config.node = index;
+    return config;
+}
+
+void world_host_reset(struct world *world, uint32_t node)
+{
+    struct host *host = &world->hosts[node];
+    struct fb_config config = host_config(world, node);
+    uint64_t now_ns = world_now_ns(world);
+    uint64_t seed = (world->seed * 1000003 + node) ^ (uint64_t)host->life << 48;
+    host->life++;
+    if (host->earlier == NULL)
+        host->earlier = calloc(1, sizeof(*host->earlier));
+    if (host->earlier == NULL)
+        world_fault(world, "out of memory for what it has counted so far", node);
+    else
+        fb_stats_add(host->earlier, fb_node_stats(host->core));
+    fb_station_reset(host->drive, now_ns);
+    fb_station_reset(host->nic, now_ns);
+    fb_station_reset(host->memory, now_ns);
+    fb_station_reset(host->digest, now_ns);
+    if (fb_node_init(host->core, fb_node_size_bytes(&config), &config, seed) != FB_OK)
+        world_fault(world, "a node that came up before does not come up again", node);
+}
+
+static void host_open(struct world *world, uint32_t index)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    const struct fb_hardware *hardware = &scenario->hardware;
+    struct host *host = &world->hosts[index];
+    struct fb_config config = host_config(world, index);
+    uint64_t size_bytes = fb_node_size_bytes(&config);
+    host->core = fb_arena_take(&world->arena, size_bytes);
+    if (fb_node_init(host->core, size_bytes, &config, world->seed * 1000003 + index) != FB_OK) {
+        const char *field = fb_config_fault(&config);
+        fb_error_set(world->error, "core: setting %s is out of range",
+                     field != NULL ? field : "(size)");
+        return;
+    }
+    uint64_t chunks = config.memory_size_bytes / config.block_size_bytes;
+    uint64_t device_chunks = config.device_size_bytes / config.block_size_bytes;
+    if (!fb_tags_open(&host->memory_tags, chunks) ||
+        !fb_tags_open(&host->device_tags, device_chunks))
+        fb_error_set(world->error, "out of memory for the blocks of node %u", index);
+    world_drive_open(world, index);
+    uint64_t work_requests_per_s = hardware->nic.work_requests_per_s * hardware->nic.count;
+    host->drive = station_open(world, drive_config(scenario));
+    host->nic = station_open(world, pipe_config(0, work_requests_per_s));
+    host->memory = station_open(world, pipe_config(hardware->memory_bytes_per_s, 0));
+    host->digest =
+        station_open(world, pipe_config(hardware->digest_bytes_per_s * hardware->cpu_cores, 0));
+    host->tick_ns = FB_NEVER_NS;
+    host->is_up = true;
+    host->is_member = true;
+}
+
+/* The view of the present members, in world->view. */
+static void view_build(struct world *world)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    struct fb_member *members = calloc(scenario->nodes, sizeof(*members));
+    uint64_t size_bytes = fb_view_size_bytes(scenario->nodes);
+    world->view = allocate(world, size_bytes);
+    if (members == NULL || world->view == NULL)
+        return;
+    for (uint32_t i = 0; i < scenario->nodes; i++)
+        members[i] = (struct fb_member){.node = i,
+                                        .domain = i / scenario->network.hosts_per_leaf,
+                                        .weight = 1,
+                                        .is_up = world->hosts[i].is_member};
+    uint32_t ranks = (uint32_t)scenario->core.replicas;
+    if (ranks > scenario->nodes)
+        ranks = scenario->nodes;
+    const struct fb_view_plan plan = {.version = ++world->view_version,
+                                      .members = members,
+                                      .member_count = scenario->nodes,
+                                      .ranks_count = ranks,
+                                      .placement = (enum fb_placement)scenario->core.placement};
+    if (fb_view_build_plan(world->view, size_bytes, &plan) != FB_OK)
+        fb_error_set(world->error, "cluster: no placement for %u nodes", scenario->nodes);
+    free(members);
+}
+
+static void view_tell(struct world *world)
+{
+    const struct fb_event view = {.kind = FB_EVENT_VIEW, .view = world->view};
+    for (uint32_t i = 0; i < world->scenario->nodes; i++) {
+        if (world->hosts[i].is_up)
+            world_event(world, i, &view);
+    }
+}
+
+static bool has_member(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->scenario->nodes; i++) {
+        if (world->hosts[i].is_member)
+            return true;
+    }
+    return false;
+}
+
+void world_view_change(struct world *world)
+{
+    if (!has_member(world))
+        return; /* nobody is there to be told */
+    struct fb_view *old = world->view;
+    view_build(world);
+    if (!fb_error_is_set(world->error))
+        view_tell(world);
+    free(old); /* a node that is down gets the new one before it is used again (R8) */
+}
+
+struct fb_station *world_gate_open(struct world *world, uint64_t operations_per_s)
+{
+    const struct fb_station_config config = pipe_config(0, operations_per_s);
+    struct fb_station *station = allocate(world, fb_station_size_bytes(&config));
+    if (station != NULL)
+        fb_station_init(station, &config);
+    return station;
+}
+
+/* What a host takes of the arena. */
+uint64_t world_host_bytes(const struct fb_scenario *scenario)
+{
+    const struct fb_station_config drive = drive_config(scenario), pipe = pipe_config(0, 0);
+    return fb_arena_part_bytes(fb_node_size_bytes(&scenario->core)) +
+           fb_arena_part_bytes(fb_station_size_bytes(&drive)) +
+           3 * fb_arena_part_bytes(fb_station_size_bytes(&pipe));
+}
+
+void world_open(struct world *world)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    world->hosts = allocate(world, scenario->nodes * sizeof(*world->hosts));
+    world->accounts = allocate(world, scenario->origin.accounts * sizeof(*world->accounts));
+    world->random = fb_generator_open(world->seed);
+    for (uint32_t i = 0; i < scenario->origin.accounts; i++)
+        world->accounts[i].gate = world_gate_open(world, scenario->origin.requests_per_s);
+    world_metadata_open(world);
+    if (!fb_arena_open(&world->arena, scenario->nodes * world_host_bytes(scenario)))
+        fb_error_set(world->error, "out of memory for %u nodes of %llu bytes", scenario->nodes,
+                     (unsigned long long)world_host_bytes(scenario));
+    for (uint32_t i = 0; i < scenario->nodes && !fb_error_is_set(world->error); i++)
+        host_open(world, i);
+    if (!fb_error_is_set(world->error))
+        view_build(world);
+    if (!fb_error_is_set(world->error))
+        view_tell(world);
+}
+
+void world_close(struct world *world)
+{
+    for (uint32_t i = 0; world->hosts != NULL && i < world->scenario->nodes; i++) {
+        free(world->hosts[i].earlier);
+        fb_tags_close(&world->hosts[i].memory_tags);
+        fb_tags_close(&world->hosts[i].device_tags);
+        world_drive_close(world, i);
+    }
+    fb_arena_close(&world->arena);
+    for (uint32_t i = 0; world->accounts != NULL && i < world->scenario->origin.accounts; i++)
+        free(world->accounts[i].gate);
+    for (uint32_t i = 0; i < world->pending_used; i++)
+        free(world->pending[i].keys);
+    world_store_close(world);
+    world_metadata_close(world);
+    free(world->hosts);
+    free(world->accounts);
+    free(world->view);
+    free(world->pending);
+    if (world->random != NULL)
+        gsl_rng_free(world->random);
+}

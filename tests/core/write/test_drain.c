@@ -1,0 +1,135 @@
+/* Proves the write-back against origins that fail, on scripted clusters: a dead origin is asked
+ * less and less and drained to at once when it is back; a block that it refuses keeps no other
+ * waiting, and is not thrown at it again and again; one that throttles keeps its pace. */
+#include "tests/support/unit.h"
+
+#include "tests/support/flow.h"
+
+enum { WRITES = 8 };
+
+static const uint64_t SECOND_NS = UINT64_C(1000000000);
+
+static struct fb_config drain_config(void)
+{
+    struct fb_config config = flow_config();
+    config.replicas = 1;
+    config.write_quorum = 1;
+    config.puts_max = WRITES;
+    config.dirty_max = 2 * WRITES;
+    config.drains_max = 4;
+    config.drain_delay_ns = 50000;
+    config.drain_check_ns = SECOND_NS;
+    config.backoff_ns = 2000000;
+    return config;
+}
+
+static struct fb_block drain_block(uint64_t number)
+{
+    return script_block(SCRIPT_WRITTEN + 1, number, FLOW_BLOCK_BYTES, 1);
+}
+
+struct origin {
+    uint64_t back_ns;      /* STOREs fail until then */
+    enum fb_status status; /* with this */
+    uint64_t bad_offset;   /* of a block that is refused for ever; else UINT64_MAX */
+    uint32_t tries, bad_tries;
+};
+
+static struct script_fault store_to(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    struct origin *origin = script_context(script);
+    struct script_fault fault = {.status = FB_OK};
+    (void)node;
+    if (op->kind != FB_OP_STORE)
+        return fault;
+    bool is_bad = op->block.offset == origin->bad_offset;
+    origin->tries++;
+    origin->bad_tries += is_bad;
+    if (script_now_ns(script) < origin->back_ns)
+        fault.status = origin->status;
+    else if (is_bad)
+        fault.status = FB_IO;
+    return fault;
+}
+
+static struct script *drain_open(struct origin *origin, const struct fb_config *config)
+{
+    struct script *script = script_open(1, config, 1);
+    script_set_fault(script, store_to, origin);
+    for (uint64_t i = 0; i < WRITES; i++) {
+        const struct fb_block block = drain_block(i);
+        script_write(script, 1000 + i * 1000000, 0, i, &block, FB_LEVEL_MEMORY);
+    }
+    return script;
+}
+
+static void drain_to_a_dead_origin_asks_it_less_and_less(void **state)
+{
+    (void)state;
+    const struct fb_config config = drain_config();
+    const uint64_t hours_ns = 3 * 3600 * SECOND_NS;
+    struct origin origin = {.back_ns = hours_ns, .status = FB_IO, .bad_offset = UINT64_MAX};
+    struct script *script = drain_open(&origin, &config);
+    script_run(script, 60 * SECOND_NS);
+    assert_true(origin.tries > 10);
+    assert_true(origin.tries < 200);
+    script_run(script, hours_ns);
+    assert_true(origin.tries < 3 * 3600 * 2);
+    assert_true(fb_node_stats(script_node(script, 0))->steps < 3 * 3600 * 8);
+    script_run(script, hours_ns + 4 * SECOND_NS);
+    for (uint64_t i = 0; i < WRITES; i++) {
+        const struct fb_block block = drain_block(i);
+        assert_int_equal(script_stores(script, &block), 1);
+    }
+    assert_true(fb_node_is_idle(script_node(script, 0)));
+    script_close(script);
+}
+
+static void drain_of_a_block_that_is_refused_keeps_no_other_waiting(void **state)
+{
+    (void)state;
+    const struct fb_config config = drain_config();
+    for (uint64_t bad = 0; bad < WRITES; bad++) {
+        struct origin origin = {.bad_offset = drain_block(bad).offset};
+        struct script *script = drain_open(&origin, &config);
+        script_run(script, SECOND_NS);
+        for (uint64_t i = 0; i < 200; i++) {
+            const struct fb_block block = drain_block(WRITES + i);
+            script_write(script, SECOND_NS + i * SECOND_NS / 20, 0, 100 + i, &block,
+                         FB_LEVEL_ORIGIN);
+        }
+        script_run(script, 12 * SECOND_NS);
+        for (uint64_t i = 0; i < 200; i++) {
+            assert_non_null(script_reply(script, 100 + i));
+            assert_int_equal(script_reply(script, 100 + i)->status, FB_OK);
+        }
+        assert_int_equal(fb_node_undrained_bytes(script_node(script, 0)), FLOW_BLOCK_BYTES);
+        assert_true(origin.bad_tries > 5);
+        assert_true(origin.bad_tries < 60);
+        script_close(script);
+    }
+}
+
+static void drain_to_an_origin_that_throttles_keeps_its_pace(void **state)
+{
+    (void)state;
+    const struct fb_config config = drain_config();
+    struct origin origin = {
+        .back_ns = 10 * SECOND_NS, .status = FB_THROTTLED, .bad_offset = UINT64_MAX};
+    struct script *script = drain_open(&origin, &config);
+    script_run(script, 10 * SECOND_NS);
+    assert_true(origin.tries > 300);
+    script_run(script, 10 * SECOND_NS + 100000000);
+    assert_true(fb_node_is_idle(script_node(script, 0)));
+    script_close(script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drain_to_a_dead_origin_asks_it_less_and_less),
+        cmocka_unit_test(drain_of_a_block_that_is_refused_keeps_no_other_waiting),
+        cmocka_unit_test(drain_to_an_origin_that_throttles_keeps_its_pace),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

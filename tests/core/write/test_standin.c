@@ -1,0 +1,314 @@
+/* Proves that a write needs its copies and not these very members, on scripted clusters in which
+ * the dead never leave the view: others stand in for silent owners at once, their copies are found,
+ * drained and handed off; and that no level is lowered in silence: what too few members can hold is
+ * refused by its name, or answered with the copies there are. */
+#include "tests/support/unit.h"
+
+#include "tests/support/flow.h"
+
+#include "core/node/node.h"
+
+#include <stdlib.h>
+
+enum { MS = 1000000, SECOND = 1000 * MS };
+
+static struct fb_config standin_config(void)
+{
+    struct fb_config config = flow_config();
+    config.replicas = 2;
+    config.write_quorum = 2;
+    config.puts_max = 8;
+    config.dirty_max = 16;
+    config.hold_ns = 20 * MS;
+    config.drain_delay_ns = MS / 2;
+    config.drain_check_ns = 50 * MS;
+    config.suspect_ns = 100 * MS;
+    return config;
+}
+
+static struct fb_block written_block(uint64_t number)
+{
+    return script_block(SCRIPT_WRITTEN + 1, number, FLOW_BLOCK_BYTES, 1);
+}
+
+static uint32_t owed_copies(struct script *script, uint32_t nodes, uint32_t dead,
+                            const struct fb_block *block)
+{
+    uint32_t copies = 0;
+    for (uint32_t i = 0; i < nodes; i++) {
+        struct fb_found found;
+        fb_node_find(script_node(script, i), block->key, &found);
+        copies += i != dead && found.is_owed;
+    }
+    return copies;
+}
+
+static uint64_t sum_of(struct script *script, uint32_t nodes, uint64_t offset)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < nodes; i++) {
+        const struct fb_stats *stats = fb_node_stats(script_node(script, i));
+        sum += *(const uint64_t *)(const void *)((const unsigned char *)stats + offset);
+    }
+    return sum;
+}
+
+static void assert_answer(struct script *script, uint64_t request_id, enum fb_status status,
+                          uint32_t copies)
+{
+    const struct fb_reply *reply = script_reply(script, request_id);
+    assert_non_null(reply);
+    assert_int_equal(reply->status, status);
+    assert_int_equal(reply->copies, copies);
+}
+
+static struct script_fault no_stores(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)node;
+    const bool *is_away = script_context(script);
+    bool fails = op->kind == FB_OP_STORE && *is_away;
+    return (struct script_fault){.status = fails ? FB_IO : FB_OK};
+}
+
+/* Every node writes with each of the others dead; the copies are there when it is answered. */
+static void write_when_an_owner_is_dead_is_held_by_a_standin(void **state)
+{
+    (void)state;
+    bool is_away = true;
+    const struct fb_config config = standin_config();
+    for (uint32_t i = 0; i < 24; i++) {
+        struct script *script = script_open(4, &config, 1 + i);
+        const struct fb_block block = written_block(i);
+        uint32_t dead = script_owner(script, &block, i % 2), writer = (dead + 1 + i % 3) % 4;
+        script_set_fault(script, no_stores, &is_away);
+        script_run(script, MS);
+        script_kill(script, dead);
+        script_write(script, 2 * MS, writer, 1, &block, FB_LEVEL_REPLICATED);
+        script_run(script, 2 * MS + config.hold_ns);
+        assert_answer(script, 1, FB_OK, 2);
+        assert_true(owed_copies(script, 4, dead, &block) >= 2);
+        assert_true(sum_of(script, 4, offsetof(struct fb_stats, standins)) >= 1);
+        is_away = false;
+        script_run(script, FB_NEVER_NS - 1);
+        assert_true(script_stores(script, &block) >= 1);
+        assert_int_equal(owed_copies(script, 4, dead, &block), 0);
+        is_away = true;
+        script_close(script);
+    }
+}
+
+static void write_when_a_dead_owner_is_known_does_not_wait_for_it(void **state)
+{
+    (void)state;
+    const struct fb_config config = standin_config();
+    struct script *script = script_open(4, &config, 2);
+    const struct fb_block block = written_block(3);
+    uint32_t dead = script_owner(script, &block, 0), writer = stranger_of(script, &block);
+    struct fb_block next = block;
+    for (uint64_t i = 4; next.key.high == block.key.high; i++) {
+        const struct fb_block other = written_block(i);
+        if (script_owner(script, &other, 0) == dead)
+            next = other;
+    }
+    script_run(script, MS);
+    script_kill(script, dead);
+    script_write(script, 2 * MS, writer, 1, &block, FB_LEVEL_REPLICATED);
+    script_write(script, 2 * MS + config.hold_ns, writer, 2, &next, FB_LEVEL_REPLICATED);
+    script_run(script, SECOND);
+    assert_answer(script, 1, FB_OK, 2);
+    assert_answer(script, 2, FB_OK, 2);
+    assert_true(script_reply_ns(script, 2) - 2 * MS - config.hold_ns < MS);
+    script_close(script);
+}
+
+/* The owner that has a copy forgets it, the other is dead: only the stand-in is left. */
+static void read_when_only_a_standin_holds_it_finds_it(void **state)
+{
+    (void)state;
+    bool is_away = true;
+    struct fb_config config = standin_config();
+    config.drain_delay_ns = 10 * (uint64_t)SECOND;
+    config.drain_check_ns = 10 * (uint64_t)SECOND;
+    struct script *script = script_open(5, &config, 3);
+    const struct fb_block block = written_block(5);
+    uint32_t dead = script_owner(script, &block, 0), other = script_owner(script, &block, 1);
+    uint32_t writer = stranger_of(script, &block);
+    script_set_fault(script, no_stores, &is_away);
+    script_run(script, MS);
+    script_kill(script, dead);
+    script_write(script, 2 * MS, writer, 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 100 * MS);
+    assert_answer(script, 1, FB_OK, 2);
+    script_kill(script, other);
+    script_restart(script, 110 * MS, other, false);
+    uint32_t reader = 0;
+    struct fb_found found = {.is_in_memory = true};
+    while (reader == dead || reader == other || found.is_in_memory) {
+        reader++;
+        assert_true(reader < 5);
+        fb_node_find(script_node(script, reader), block.key, &found);
+    }
+    script_get(script, 200 * MS, reader, 2, &block);
+    script_run(script, SECOND);
+    assert_int_equal(script_reply(script, 2)->status, FB_OK);
+    assert_int_equal(script_wrong_reads(script), 0);
+    assert_true(sum_of(script, 5, offsetof(struct fb_stats, searches)) > 0);
+    script_close(script);
+}
+
+/* Nobody has it: the search ends, and says so. */
+static void read_of_what_nobody_has_is_lost(void **state)
+{
+    (void)state;
+    const struct fb_config config = standin_config();
+    struct script *script = script_open(5, &config, 4);
+    const struct fb_block block = written_block(6);
+    script_get(script, MS, stranger_of(script, &block), 1, &block);
+    script_get(script, MS, script_owner(script, &block, 0), 2, &block);
+    script_run(script, SECOND);
+    assert_int_equal(script_reply(script, 1)->status, FB_LOST);
+    assert_int_equal(script_reply(script, 2)->status, FB_LOST);
+    script_close(script);
+}
+
+static void standin_when_its_owner_is_back_hands_off(void **state)
+{
+    (void)state;
+    bool is_away = true;
+    const struct fb_config config = standin_config();
+    struct script *script = script_open(4, &config, 5);
+    const struct fb_block block = written_block(7);
+    uint32_t dead = script_owner(script, &block, 1);
+    script_set_fault(script, no_stores, &is_away);
+    script_run(script, MS);
+    script_kill(script, dead);
+    script_write(script, 2 * MS, script_owner(script, &block, 0), 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 400 * MS);
+    assert_answer(script, 1, FB_OK, 2);
+    script_restart(script, 500 * MS, dead, false);
+    script_run(script, 60 * (uint64_t)SECOND);
+    struct fb_found found;
+    fb_node_find(script_node(script, dead), block.key, &found);
+    assert_true(found.is_owed);
+    assert_int_equal(owed_copies(script, 4, FB_NONE, &block), 2);
+    assert_int_equal(sum_of(script, 4, offsetof(struct fb_stats, handoffs)), 1);
+    is_away = false;
+    script_run(script, FB_NEVER_NS - 1);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_true(fb_node_is_idle(script_node(script, i)));
+    script_close(script);
+}
+
+static void write_when_too_few_members_answer_is_degraded_or_answered_aloud(void **state)
+{
+    (void)state;
+    for (uint32_t degraded = 0; degraded < 2; degraded++) {
+        struct fb_config config = standin_config();
+        bool is_away = true;
+        config.degraded = degraded;
+        struct script *script = script_open(2, &config, 6);
+        const struct fb_block block = written_block(8);
+        script_set_fault(script, no_stores, &is_away);
+        script_run(script, MS);
+        script_kill(script, 1);
+        script_write(script, 2 * MS, 0, 1, &block, FB_LEVEL_REPLICATED);
+        script_run(script, SECOND);
+        is_away = false;
+        script_run(script, FB_NEVER_NS - 1);
+        assert_answer(script, 1, degraded ? FB_OK : FB_DEGRADED, degraded);
+        assert_int_equal(fb_node_stats(script_node(script, 0))->degraded, degraded);
+        assert_int_equal(script_stores(script, &block), 1); /* whatever was said, it is drained */
+        script_close(script);
+    }
+}
+
+static void write_when_the_view_has_too_few_members_is_degraded_at_once(void **state)
+{
+    (void)state;
+    for (uint32_t degraded = 0; degraded < 2; degraded++) {
+        struct fb_config config = standin_config();
+        config.degraded = degraded;
+        struct script *script = script_open(2, &config, 7);
+        const struct fb_block block = written_block(9), other = written_block(10);
+        script_bury(script, MS, 1);
+        script_write(script, 2 * MS, 0, 1, &block, FB_LEVEL_REPLICATED);
+        script_write(script, 2 * MS, 0, 2, &other, FB_LEVEL_MEMORY);
+        script_run(script, 3 * MS);
+        assert_answer(script, 1, degraded ? FB_OK : FB_DEGRADED, degraded);
+        assert_answer(script, 2, FB_OK, 1);
+        script_close(script);
+    }
+}
+
+static void write_before_any_view_is_degraded(void **state)
+{
+    (void)state;
+    const struct fb_config config = standin_config();
+    uint64_t size_bytes = fb_node_size_bytes(&config);
+    struct fb_node *node = calloc(1, size_bytes);
+    struct fb_op ops[FB_STEP_OPS_MAX];
+    const struct fb_event tick = {.kind = FB_EVENT_TICK};
+    struct fb_event write = {.kind = FB_EVENT_REQUEST,
+                             .request = {.kind = FB_REQUEST_WRITE,
+                                         .request_id = 1,
+                                         .level = FB_LEVEL_REPLICATED,
+                                         .block = written_block(1)}};
+    write.request.span = (struct fb_span){.size = write.request.block.size};
+    assert_int_equal(fb_node_init(node, size_bytes, &config, 1), FB_OK);
+    fb_node_step(node, 0, &tick, ops);
+    assert_int_equal(fb_node_step(node, 1, &write, ops), 1);
+    assert_int_equal(ops[0].kind, FB_OP_REPLY);
+    assert_int_equal(ops[0].reply.status, FB_DEGRADED);
+    fb_node_check(node);
+    free(node);
+}
+
+static void write_device_when_nobody_has_a_drive_is_degraded_at_once(void **state)
+{
+    (void)state;
+    const struct fb_config config = standin_config();
+    for (uint32_t writer = 0; writer < 5; writer++) {
+        struct script *script = script_open(5, &config, 8);
+        const struct fb_block block = written_block(11);
+        script_write(script, MS, writer, 1, &block, FB_LEVEL_DEVICE);
+        script_run(script, 5 * MS);
+        assert_answer(script, 1, FB_DEGRADED, 0);
+        script_run(script, FB_NEVER_NS - 1);
+        script_close(script);
+    }
+}
+
+/* 2 + 1 fragments on two nodes: the death of one takes two of them. */
+static void write_coded_when_one_node_has_too_many_fragments_is_degraded(void **state)
+{
+    (void)state;
+    for (uint32_t nodes = 2; nodes < 5; nodes++) {
+        struct fb_config config = standin_config();
+        config.erasure_data = 2;
+        config.erasure_parity = 1;
+        struct script *script = script_open(nodes, &config, 9);
+        const struct fb_block block = written_block(12);
+        script_write(script, MS, 0, 1, &block, FB_LEVEL_REPLICATED);
+        script_run(script, 100 * MS);
+        assert_answer(script, 1, nodes < 3 ? FB_DEGRADED : FB_OK, nodes < 3 ? 0 : 2);
+        script_run(script, FB_NEVER_NS - 1);
+        script_close(script);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(write_when_an_owner_is_dead_is_held_by_a_standin),
+        cmocka_unit_test(write_when_a_dead_owner_is_known_does_not_wait_for_it),
+        cmocka_unit_test(read_when_only_a_standin_holds_it_finds_it),
+        cmocka_unit_test(read_of_what_nobody_has_is_lost),
+        cmocka_unit_test(standin_when_its_owner_is_back_hands_off),
+        cmocka_unit_test(write_when_too_few_members_answer_is_degraded_or_answered_aloud),
+        cmocka_unit_test(write_when_the_view_has_too_few_members_is_degraded_at_once),
+        cmocka_unit_test(write_before_any_view_is_degraded),
+        cmocka_unit_test(write_device_when_nobody_has_a_drive_is_degraded_at_once),
+        cmocka_unit_test(write_coded_when_one_node_has_too_many_fragments_is_degraded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

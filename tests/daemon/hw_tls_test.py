@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""TLS between daemons: what they say can't be read by others, and who has no certificate of the
+cluster's authority, or another node's, is refused. And tokens of clients.
+
+usage: hw_tls_test.py BUILD [unittest's arguments]     exit code 77: no io_uring or no openssl here
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+import hw_test
+from hw_test import Case, Daemon, run
+
+CERTIFICATES = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                            "../../hw/examples/certificates.sh")
+MARK = b"this must not be seen on the wire " * 1024
+
+
+class Relay:
+    """Passes bytes between who connects to it and a port, and keeps them."""
+
+    def __init__(self, case, target):
+        self.target = target
+        self.seen = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        case.addCleanup(self.listener.close)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                one = self.listener.accept()[0]
+                other = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                return
+            for source, sink in ((one, other), (other, one)):
+                threading.Thread(target=self.pass_on, args=(source, sink), daemon=True).start()
+
+    def pass_on(self, source, sink):
+        part = b"-"
+        while part:
+            try:
+                part = source.recv(65536)
+                self.seen.append(part)
+                sink.sendall(part)
+            except OSError:
+                part = b""
+        source.close()
+        sink.close()
+
+    def bytes_seen(self):
+        return b"".join(self.seen)
+
+
+class Tls(Case):
+    def certificates(self, folder, *nodes, cluster="test"):
+        subprocess.run([CERTIFICATES, cluster, self.path(folder), *map(str, nodes)], check=True,
+                       capture_output=True)
+
+    def tls(self, node, folder="keys", name=None):
+        name = name or "node-%d" % node
+        return ["tls.certificate=%s/%s.pem" % (self.path(folder), name),
+                "tls.key=%s/%s.key" % (self.path(folder), name),
+                "tls.ca=%s/ca.pem" % self.path(folder)]
+
+    def start(self, node, *assignments, relay=None):
+        """Node 0 reaches node 1 through a relay, if there is one."""
+        text = hw_test.CONFIG.format(folder=self.folder) + hw_test.PAIR.format(
+            port0=self.ports[0], port1=relay.port if relay else self.ports[1])
+        config = self.write("node%d.yaml" % node, text.encode())
+        return Daemon(self, config, "node=%d" % node, "client.socket=" + self.path("s%d" % node),
+                      "listen=127.0.0.1:%d" % self.ports[node], *assignments,
+                      name="node%d" % node)
+
+    def setUp(self):
+        super().setUp()
+        self.ports = hw_test.free_ports(2)
+        self.certificates("keys", 0, 1)
+
+    def read_by_both(self, is_secure):
+        """Returns what a relay between them saw of reads of a file by node 1, then by node 0."""
+        relay = Relay(self, self.ports[1])
+        content = MARK * 64
+        self.write("origin/data", content)
+        keys = [self.tls(0), self.tls(1)] if is_secure else [[], []]
+        first = self.start(0, *keys[0], relay=relay)
+        second = self.start(1, *keys[1])
+        for daemon in (second, first):
+            self.assertEqual(daemon.forebay("get", "data").stdout, content)
+        self.assertGreater(int(first.status()["replies_peer"]), 0)
+        return relay.bytes_seen()
+
+    def test_bytes_between_nodes_cannot_be_read(self):
+        self.assertIn(MARK[:1000], self.read_by_both(False))
+        self.doCleanups()
+        self.setUp()
+        seen = self.read_by_both(True)
+        self.assertGreater(len(seen), 65536)
+        self.assertNotIn(MARK[:32], seen)
+        self.assertNotIn(b"data", seen)
+
+    def refused(self, reason, keys0, keys1):
+        """The two do not talk, and each reads the file from the origin."""
+        content = self.object("data", 3 << 20)
+        first, second = self.start(0, *keys0), self.start(1, *keys1)
+        for daemon in (first, second):
+            self.assertEqual(daemon.forebay("get", "data").stdout, content)
+            self.assertEqual(int(daemon.status()["pull_bytes"]), 0)
+        self.assertIn(reason, first.log() + second.log())
+
+    def test_certificate_of_another_authority_is_refused(self):
+        self.certificates("strange", 1)
+        self.refused("tls: the peer's certificate", self.tls(0), self.tls(1, "strange"))
+
+    def test_certificate_of_another_node_is_refused(self):
+        self.certificates("keys", 7)
+        self.refused("certificate", self.tls(0), self.tls(1, name="node-7"))
+
+    def test_certificate_of_another_cluster_is_refused(self):
+        os.mkdir(self.path("moved"))
+        for name in ("ca.pem", "ca.key"):
+            shutil.copy(self.path("keys/" + name), self.path("moved"))
+        self.certificates("moved", 1, cluster="other")
+        self.refused("certificate", self.tls(0), self.tls(1, "moved"))
+
+    def test_node_without_tls_is_refused(self):
+        self.refused("tls: ", self.tls(0), [])
+
+    def test_stranger_is_refused_and_hurts_nobody(self):
+        daemon = self.start(0, *self.tls(0))
+        for opening in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + bytes(70000), b"\x16"):
+            with socket.create_connection(("127.0.0.1", self.ports[0])) as stranger:
+                stranger.sendall(opening)
+        content = self.object("data", 1 << 20)
+        self.assertEqual(daemon.forebay("get", "data").stdout, content)
+
+    def fails(self, text, *assignments):
+        config = self.write("pair.yaml", (hw_test.CONFIG.format(folder=self.folder) +
+                                          hw_test.PAIR.format(port0=self.ports[0],
+                                                              port1=self.ports[1])).encode())
+        arguments = [hw_test.program("forebayd"), "--config", config]
+        for assignment in assignments:
+            arguments += ["--set", assignment]
+        ended = run(*arguments)
+        self.assertIn(ended.returncode, (1, 2))
+        self.assertIn(text, ended.stderr.decode().strip().split("\n")[-1])
+
+    def test_bad_files_are_named(self):
+        keys = self.tls(0)
+        self.fails("tls.certificate /none", "tls.certificate=/none", *keys[1:])
+        self.fails("tls.key", keys[0], "tls.key=" + self.path("keys/node-1.key"), keys[2])
+        self.fails("tls.ca /none", *keys[:2], "tls.ca=/none")
+        self.fails("certificate", "tls.key=" + self.path("keys/node-1.key"))
+
+
+class Token(Case):
+    TOKEN = b"a token of many bytes"
+
+    def get(self, token_file):
+        environment = dict(os.environ)
+        environment.pop("FOREBAY_TOKEN_FILE", None)
+        if token_file is not None:
+            environment["FOREBAY_TOKEN_FILE"] = token_file
+        return subprocess.run(
+            [hw_test.program("forebay"), "get", "--socket", self.path("socket"), "data"],
+            env=environment, capture_output=True, timeout=60, check=False)
+
+    def test_client_without_the_token_is_refused(self):
+        content = self.object("data", 100000)
+        token = self.write("token", self.TOKEN + b"\n")
+        daemon = Daemon(self, self.config, "client.token=" + token, name="token-daemon")
+        daemon.wait_until(lambda: self.get(token).stdout == content)
+        for wrong in (None, self.write("short", b"x"), self.write("other", self.TOKEN[:-1] + b"X"),
+                      self.write("longer", self.TOKEN + b"s"), self.path("missing")):
+            ended = self.get(wrong)
+            self.assertEqual((ended.returncode, ended.stdout), (1, b""), wrong)
+        self.assertIn("the client shows no token", daemon.log())
+        self.assertNotIn(self.TOKEN.decode(), daemon.log())
+        self.assertEqual(self.get(token).stdout, content)
+
+    def test_bad_token_file_is_named(self):
+        for text, path in (("No such file", self.path("none")),
+                           ("16 to 256 bytes", self.write("short", b"x"))):
+            ended = run(hw_test.program("forebayd"), "--config", self.config, "--set",
+                        "client.token=" + path)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(text, ended.stderr.decode())
+            self.assertIn("client.token", ended.stderr.decode())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
+    if not hw_test.has_io_uring() or shutil.which("openssl") is None:
+        print("hw_tls_test: skipped: no io_uring or no openssl here")
+        sys.exit(77)
+    unittest.main(verbosity=1)

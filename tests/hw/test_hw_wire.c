@@ -1,0 +1,288 @@
+/* hw/net/wire.c: what is put is what is taken; a frame that was cut, changed or made up is refused
+ * and never read beyond its bytes.
+ * How: every kind there and back; every cut of a frame; every single changed bit; random bytes
+ * behind a header whose checksum fits, in memory of exactly their size, so that the address
+ * sanitizer sees a byte too many. */
+#include "hw/net/wire.h"
+
+#include "core/index/random.h"
+#include "tests/support/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static uint64_t first_seed = 20261124;
+
+static struct fb_object object_make(const char *name)
+{
+    struct fb_object object = {.size = 4097, .version = 77};
+    object.name_length = (uint32_t)strlen(name);
+    memcpy(object.name, name, object.name_length + 1);
+    fb_object_identify(&object);
+    return object;
+}
+
+static struct fb_message message_make(const struct fb_object *object)
+{
+    return (struct fb_message){
+        .kind = FB_MESSAGE_ASK,
+        .status = FB_IO,
+        .flags = FB_MESSAGE_FLAG_REFERRED,
+        .hops = 3,
+        .source = 5,
+        .ask_id = 0x1122334455667788,
+        .lend_id = 42,
+        .digest = 43,
+        .target = 9,
+        .key_count = 0,
+        .block = {.key = {.high = 1, .low = 2},
+                  .object = object != NULL ? object->handle : FB_OBJECT_NONE,
+                  .offset = 4096,
+                  .size = 1,
+                  .tenant = 8},
+        .span = {.region = FB_REGION_MEMORY, .peer = 5, .offset = 1 << 20, .size = 4096}};
+}
+
+static void assert_messages_equal(const struct fb_message *a, const struct fb_message *b)
+{
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->status, b->status);
+    assert_int_equal(a->flags, b->flags);
+    assert_int_equal(a->hops, b->hops);
+    assert_int_equal(a->source, b->source);
+    assert_true(a->ask_id == b->ask_id);
+    assert_true(a->lend_id == b->lend_id);
+    assert_true(a->digest == b->digest);
+    assert_int_equal(a->target, b->target);
+    assert_int_equal(a->key_count, b->key_count);
+    assert_memory_equal(&a->block, &b->block, sizeof(a->block));
+    assert_memory_equal(&a->span, &b->span, sizeof(a->span));
+}
+
+static void put_message_with_object_comes_back(void **state)
+{
+    (void)state;
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    struct fb_object object = object_make("weights/layer-01");
+    struct fb_message message = message_make(&object);
+    uint32_t size = fb_wire_put_message(bytes, &message, &object, 0);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_int_equal(frame.header.kind, FB_WIRE_MESSAGE);
+    assert_messages_equal(&frame.message, &message);
+    assert_null(frame.message.keys);
+    assert_string_equal(frame.object.name, object.name);
+    assert_true(frame.object.handle == object.handle);
+    assert_true(frame.object.size == object.size);
+    assert_false(frame.object.is_cached);
+    object.is_cached = true;
+    size = fb_wire_put_message(bytes, &message, &object, 0);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_true(frame.object.is_cached);
+    assert_string_equal(frame.object.name, object.name);
+}
+
+static void put_message_with_keys_comes_back(void **state)
+{
+    (void)state;
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    struct fb_key keys[FB_MATCH_KEYS_MAX];
+    const char *fault = NULL;
+    for (uint32_t i = 0; i < FB_MATCH_KEYS_MAX; i++)
+        keys[i] = (struct fb_key){.high = i, .low = ~(uint64_t)i};
+    struct fb_message message = message_make(NULL);
+    message.kind = FB_MESSAGE_MATCH_ASK;
+    message.key_count = FB_MATCH_KEYS_MAX;
+    message.keys = keys;
+    uint32_t size = fb_wire_put_message(bytes, &message, NULL, 0);
+    assert_true(size <= FB_WIRE_FRAME_MAX);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_messages_equal(&frame.message, &message);
+    assert_memory_equal(frame.message.keys, keys, sizeof(keys));
+    assert_int_equal(frame.object.name_length, 0);
+}
+
+static void bytes_behind_a_message_are_what_it_offers(void **state)
+{
+    (void)state;
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    struct fb_message message = message_make(NULL);
+    message.kind = FB_MESSAGE_OFFER;
+    message.span = (struct fb_span){.size = FB_WIRE_OFFERED_MAX};
+    uint32_t size = fb_wire_put_message(bytes, &message, NULL, FB_WIRE_OFFERED_MAX);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_int_equal(frame.header.value, FB_WIRE_OFFERED_MAX);
+    message.span.size++;
+    size = fb_wire_put_message(bytes, &message, NULL, FB_WIRE_OFFERED_MAX + 1);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), -1);
+    message.kind = FB_MESSAGE_ASK;
+    message.span.size = 1;
+    size = fb_wire_put_message(bytes, &message, NULL, 1);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), -1);
+    assert_non_null(fault);
+}
+
+static void put_others_come_back(void **state)
+{
+    (void)state;
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    const struct fb_wire_hello hello = {
+        .cluster = 1, .block_size_bytes = 2, .target = 3, .is_for_pulls = 1};
+    uint32_t size = fb_wire_put_hello(bytes, 4, &hello);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_memory_equal(&frame.hello, &hello, sizeof(hello));
+    assert_int_equal(frame.header.source, 4);
+    const struct fb_wire_pull pull = {.offset = 5, .size = 6};
+    size = fb_wire_put_pull(bytes, 4, 7, &pull);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_memory_equal(&frame.pull, &pull, sizeof(pull));
+    assert_int_equal(frame.header.id, 7);
+    size = fb_wire_put_answer(bytes, FB_WIRE_BYTES, 4, 8, 9);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_int_equal(frame.header.kind, FB_WIRE_BYTES);
+    assert_int_equal(frame.header.value, 9);
+}
+
+static void take_cut_frame_wants_more(void **state)
+{
+    (void)state;
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    struct fb_object object = object_make("a/b");
+    struct fb_message message = message_make(&object);
+    uint32_t size = fb_wire_put_message(bytes, &message, &object, 0);
+    for (uint32_t cut = 0; cut < size; cut++)
+        assert_int_equal(fb_wire_take(bytes, cut, &frame, &fault), 0);
+}
+
+static void take_changed_bit_refuses(void **state)
+{
+    (void)state;
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    struct fb_object object = object_make("a/b");
+    struct fb_message message = message_make(&object);
+    uint32_t size = fb_wire_put_message(bytes, &message, &object, 0);
+    for (uint32_t bit = 0; bit < size * 8; bit++) {
+        const char *fault = NULL;
+        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        int32_t taken = fb_wire_take(bytes, size, &frame, &fault);
+        assert_true(taken <= 0); /* 0: a longer frame is announced */
+        if (taken < 0)
+            assert_non_null(fault);
+        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+}
+
+/* A header with the right checksum for the payload behind it. */
+static void header_fit(unsigned char *bytes, struct fb_wire_header header)
+{
+    header.magic = FB_WIRE_MAGIC;
+    header.version = FB_WIRE_VERSION;
+    header.checksum = 0;
+    header.checksum = XXH3_64bits_withSeed(bytes + sizeof(header), header.payload_size,
+                                           XXH3_64bits(&header, sizeof(header)));
+    memcpy(bytes, &header, sizeof(header));
+}
+
+static void take_made_up_payload_stays_inside(void **state)
+{
+    (void)state;
+    struct fb_random random;
+    uint32_t fine = 0, refused = 0;
+    fb_random_init(&random, first_seed);
+    for (uint32_t round = 0; round < 20000; round++) {
+        static struct fb_wire_frame frame;
+        const char *fault = NULL;
+        struct fb_wire_header header = {
+            .kind = (uint8_t)fb_random_below(&random, 7),
+            .source = 5,
+            .payload_size = (uint32_t)fb_random_below(&random, round % 2 ? 40 : 400)};
+        unsigned char *bytes = malloc(sizeof(header) + header.payload_size);
+        assert_non_null(bytes);
+        for (uint32_t i = 0; i < header.payload_size; i++)
+            bytes[sizeof(header) + i] =
+                (unsigned char)fb_random_below(&random, round % 3 ? 4 : 256);
+        header_fit(bytes, header);
+        int32_t taken =
+            fb_wire_take(bytes, (uint32_t)sizeof(header) + header.payload_size, &frame, &fault);
+        assert_true(taken != 0);
+        fine += taken > 0;
+        refused += taken < 0;
+        free(bytes);
+    }
+    assert_true(fine > 0 && refused > 0);
+}
+
+/* A message with an object's name that is `name`; returns what is wrong with it. */
+static const char *name_fault(const char *name, uint32_t length)
+{
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    struct fb_object object = {.size = 1, .name_length = length};
+    memcpy(object.name, name, length);
+    fb_object_identify(&object);
+    struct fb_message message = message_make(&object);
+    uint32_t size = fb_wire_put_message(bytes, &message, &object, 0);
+    assert_true(fb_wire_take(bytes, size, &frame, &fault) != 0);
+    return fault;
+}
+
+static void take_name_that_leads_out_refuses(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"..", "../a",  "a/../b",          "/a", "a//b", "a/",
+                                      ".",  "a/./b", ".forebay-parts/1"};
+    for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_non_null(name_fault(bad[i], (uint32_t)strlen(bad[i])));
+    assert_non_null(name_fault("a\0b", 3));
+    assert_null(name_fault("a..b/..c", 8));
+    assert_null(name_fault("\x01\xff \n", 4));
+}
+
+static void take_foreign_bytes_refuses(void **state)
+{
+    (void)state;
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    static const unsigned char http[64] = "GET / HTTP/1.1\r\nHost: localhost\r\n";
+    assert_int_equal(fb_wire_take(http, sizeof(http), &frame, &fault), -1);
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    struct fb_wire_header header = {.kind = FB_WIRE_MESSAGE};
+    header_fit(bytes, header);
+    header.magic = FB_WIRE_MAGIC;
+    header.version = FB_WIRE_VERSION;
+    header.payload_size = FB_WIRE_PAYLOAD_MAX + 1;
+    memcpy(bytes, &header, sizeof(header));
+    assert_int_equal(fb_wire_take(bytes, sizeof(header), &frame, &fault), -1);
+    assert_non_null(strstr(fault, "too long"));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        first_seed = strtoull(argv[1], NULL, 10);
+    printf("seed %llu\n", (unsigned long long)first_seed);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(put_message_with_object_comes_back),
+        cmocka_unit_test(put_message_with_keys_comes_back),
+        cmocka_unit_test(bytes_behind_a_message_are_what_it_offers),
+        cmocka_unit_test(put_others_come_back),
+        cmocka_unit_test(take_cut_frame_wants_more),
+        cmocka_unit_test(take_changed_bit_refuses),
+        cmocka_unit_test(take_made_up_payload_stays_inside),
+        cmocka_unit_test(take_name_that_leads_out_refuses),
+        cmocka_unit_test(take_foreign_bytes_refuses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

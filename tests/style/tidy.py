@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+"""Checks the rules of style that a program can check. Prints FILE:LINE: RULE: what for each breach;
+exit code 1 if there is any.
+
+usage: tidy.py [--root DIR] [--list-rules]
+
+Each rule is a generator of findings; tidy_test.py plants an example of each and sees it found.
+Where a rule is about code, C is looked at with comments, strings and characters blanked out.
+"""
+
+import argparse
+import os
+import re
+import sys
+
+FILE_LINES_MAX = 600
+HEADER_LINES_MAX = 300
+FUNCTION_LINES_MAX = 60
+COLUMNS_MAX = 100
+ASSERTS_PER_KLOC_MIN = 40
+
+C_SUFFIXES = (".c", ".h", ".cpp")
+TEXT_SUFFIXES = C_SUFFIXES + (".py", ".sh", ".cmake", ".yaml", ".md", ".gp", ".txt")
+CORE_INCLUDES = {"<assert.h>", "<stdbool.h>", "<stddef.h>", "<stdint.h>", "<string.h>"}
+CORE_FORBIDDEN = re.compile(
+    r"\b(float|double|errno|thread_local|_Thread_local|_Atomic|"
+    r"(?:malloc|calloc|realloc|free|alloca|printf|fprintf|snprintf|puts|time|clock_gettime|rand|"
+    r"abort|exit|pthread_\w+|atomic_\w+)(?=\())")
+NOT_CALLS = {"if", "for", "while", "switch", "return", "sizeof", "static_assert", "defined"}
+
+RULES = {}
+
+
+def rule(text):
+    """Registers a generator of (file, line, what) under its name with dashes."""
+
+    def register(function):
+        RULES[function.__name__.replace("_", "-")] = (text, function)
+        return function
+
+    return register
+
+
+class Source:
+    """A file: its text, its lines, and for C its code without comments and literals."""
+
+    def __init__(self, root, path):
+        self.path = path
+        with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
+            self.text = file.read()
+        self.lines = self.text.split("\n")
+        if self.lines[-1] == "":
+            self.lines.pop()
+        self.is_c = path.endswith(C_SUFFIXES)
+        self.is_header = path.endswith(".h")
+        self.folder = path.split("/")[0] if "/" in path else ""
+        self.code = blank_literals(self.text) if self.is_c else self.text
+        self.code_lines = self.code.split("\n")
+
+    def matches(self, pattern):
+        for number, line in enumerate(self.code_lines, 1):
+            for match in re.finditer(pattern, line):
+                yield number, match
+
+    def functions(self):
+        """(name, first line, last line, body) of each function: Linux braces, both in column 1."""
+        begin = None
+        for number, line in enumerate(self.code_lines, 1):
+            if line == "{":
+                begin = number
+            elif line == "}" and begin is not None:
+                first = begin - 1
+                while first > 1 and re.match(r"\s", self.code_lines[first - 1]):
+                    first -= 1
+                signature = " ".join(self.code_lines[first - 1:begin - 1])
+                name = re.search(r"(\w+)\s*\(", signature)
+                body = "\n".join(self.code_lines[begin - 1:number])
+                yield name.group(1) if name else "?", first, number, body
+                begin = None
+
+
+def blank_literals(text):
+    """C with comments, strings and character constants replaced by blanks of the same lines."""
+    pattern = re.compile(
+        r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+
+    def blank(match):
+        found = match.group(0)
+        if found[0] in "\"'":
+            return found[0] + " " * (len(found) - 2) + found[0]
+        return re.sub(r"[^\n]", " ", found)
+
+    # Names of included files are not literals.
+    pairs = zip(text.split("\n"), pattern.sub(blank, text).split("\n"))
+    return "\n".join(old if old.startswith("#include") else new for old, new in pairs)
+
+
+@rule(f"a source file has at most {FILE_LINES_MAX} lines")
+def file_length(sources):
+    for source in sources:
+        is_code = source.path.endswith(C_SUFFIXES + (".py", ".sh"))
+        if is_code and len(source.lines) > FILE_LINES_MAX:
+            yield source, FILE_LINES_MAX + 1, f"{len(source.lines)} lines: what should move out?"
+
+
+@rule(f"a header has at most {HEADER_LINES_MAX} lines")
+def header_length(sources):
+    for source in sources:
+        most = HEADER_LINES_MAX
+        if source.is_header and len(source.lines) > most:
+            yield source, most + 1, f"{len(source.lines)} lines"
+
+
+@rule(f"a function has at most {FUNCTION_LINES_MAX} lines")
+def function_length(sources):
+    for source in sources:
+        for name, first, last, _ in source.functions() if source.is_c else ():
+            if last - first + 1 > FUNCTION_LINES_MAX:
+                yield source, first, f"{name} has {last - first + 1} lines"
+
+
+@rule(f"a line of code or script has at most {COLUMNS_MAX} columns")
+def line_length(sources):
+    for source in sources:
+        if not source.path.endswith(C_SUFFIXES + (".py", ".sh", ".cmake", "CMakeLists.txt")):
+            continue
+        for number, line in enumerate(source.lines, 1):
+            if len(line) > COLUMNS_MAX:
+                yield source, number, f"{len(line)} columns"
+
+
+@rule("no tabs")
+def tabs(sources):
+    for source in sources:
+        for number, line in enumerate(source.lines, 1):
+            if "\t" in line:
+                yield source, number, "a tab"
+
+
+@rule("no blanks at the end of a line; the last line ends")
+def line_ends(sources):
+    for source in sources:
+        for number, line in enumerate(source.lines, 1):
+            if line != line.rstrip():
+                yield source, number, "blanks at the end"
+        if source.text and not source.text.endswith("\n"):
+            yield source, len(source.lines), "the last line does not end"
+
+
+@rule("no typedef of a struct, enum or union")
+def typedef_struct(sources):
+    for source in sources:
+        pattern = r"\btypedef\s+(struct|enum|union)\b[^(]*$"  # a function type may return one
+        for number, match in source.matches(pattern) if source.is_c else ():
+            yield source, number, f"typedef {match.group(1)}"
+
+
+@rule("nothing is left open in a comment")
+def open_marker(sources):
+    pattern = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|not impl" r"emented)\b")
+    for source in sources:
+        for number, line in enumerate(source.lines, 1):
+            match = pattern.search(line)
+            if match:
+                yield source, number, match.group(1)
+
+
+@rule("core/ has no conditional code but include guards")
+def core_condition(sources):
+    for source in core_of(sources):
+        for number, _ in source.matches(r"^\s*#\s*(if|ifdef|elif|else)\b"):
+            yield source, number, "a condition of the preprocessor"
+        for number, match in source.matches(r"^\s*#\s*ifndef\s+(\w+)"):
+            if not (source.is_header and re.fullmatch(r"FB_\w+_H", match.group(1))):
+                yield source, number, "a condition of the preprocessor"
+
+
+@rule("core/ includes only itself and freestanding headers")
+def core_include(sources):
+    for source in core_of(sources):
+        for number, match in source.matches(r'^\s*#\s*include\s+([<"][^>"]+[>"])'):
+            name = match.group(1)
+            if name not in CORE_INCLUDES and not name.startswith('"core/'):
+                yield source, number, f"{name} is outside of core/"
+
+
+@rule("core/ has no allocation, output, clock, thread or floating point")
+def core_word(sources):
+    for source in core_of(sources):
+        for number, match in source.matches(CORE_FORBIDDEN):
+            yield source, number, match.group(1)
+
+
+@rule("a switch in core/ lists every value and has no default")
+def core_default(sources):
+    for source in core_of(sources):
+        for number, _ in source.matches(r"\bdefault\s*:"):
+            yield source, number, "default hides a missing value from the compiler"
+
+
+@rule("no function of core/ calls itself, directly or through others")
+def core_recursion(sources):
+    calls, places = {}, {}
+    for source in core_of(sources):
+        for name, first, _, body in source.functions():
+            calls[name] = set(re.findall(r"\b(\w+)\s*\(", body)) - NOT_CALLS
+            places[name] = (source, first)
+    for name, (source, first) in places.items():
+        reached, queue = set(), list(calls[name])
+        while queue:
+            called = queue.pop()
+            if called in calls and called not in reached:
+                reached.add(called)
+                queue.extend(calls[called])
+        if name in reached:
+            yield source, first, f"{name} reaches itself"
+
+
+@rule("goto only in hw/")
+def goto(sources):
+    for source in sources:
+        if source.is_c and source.folder != "hw":
+            for number, _ in source.matches(r"\bgoto\b"):
+                yield source, number, "goto"
+
+
+# Where what others wrote is parsed, and what it is called there.
+OUTSIDE = {
+    "core/node/sane.c": r"message->(?!kind\b|source\b)\w+",
+    "hw/net/address.c": "text",
+    "hw/meta/etcd.c": "answer|encoded|body|entry",
+    "hw/ops/http.c": "request_size",
+    "hw/local/local_door.c": "from|packet",
+    "hw/local/local_name.c": "from",
+    "hw/local/local_request.c": "from",
+    "hw/local/local_ring.c": "from",
+    "hw/meta/members.c": "key|value|words|fault",
+    "hw/net/tcp_connection.c": "frame|header",
+    "hw/net/tcp_pull.c": "frame|header|pull",
+    "hw/net/tls.c": "certificate",
+}
+
+
+@rule("no assertion is about a value from outside: it is parsed where it comes in")
+def outside_assert(sources):
+    for source in sources:
+        names = OUTSIDE.get(source.path)
+        for number, match in source.matches(r"\bFB_ASSERT\((.*)") if names else ():
+            found = re.search(rf"(?<![\w>.])(?:{names})\b", match.group(1))
+            if found:
+                yield source, number, found.group(0)
+
+
+@rule("a source file opens with a comment that says what it is")
+def opening_comment(sources):
+    for source in sources:
+        if source.is_c and not source.text.startswith("/*"):
+            yield source, 1, "no comment at the top"
+        if source.path.endswith((".py", ".sh")):
+            body = [line for line in source.lines if line and not line.startswith("#!")][:1]
+            if not body or not body[0].startswith(("#", '"""')):
+                yield source, 1, "no comment at the top"
+
+
+@rule("a model's numbers say where they come from")
+def model_source(sources):
+    for source in sources:
+        folders = "hardware|networks|origins|metadata|systems"
+        is_model = re.match(rf"models/({folders})/.*\.yaml$", source.path)
+        if is_model and not re.search(r"(^|[{,])\s*(source|guess):", source.text, re.M):
+            yield source, 1, "neither source: nor guess:"
+
+
+@rule("no path of one machine")
+def machine_path(sources):
+    pattern = re.compile(r"(?<![\w.-])/(work|root|home)/\w")
+    for source in sources:
+        for number, line in enumerate(source.lines, 1):
+            if pattern.search(line):
+                yield source, number, pattern.search(line).group(0)
+
+
+@rule("a unit test is named function_condition_result")
+def test_name(sources):
+    for source in sources:
+        if source.folder == "tests" and source.is_c:
+            for number, match in source.matches(r"^static void (\w+)\(void \*\*state\)"):
+                if match.group(1).count("_") < 2:
+                    yield source, number, match.group(1)
+
+
+@rule(f"core/ has at least {ASSERTS_PER_KLOC_MIN} assertions in a thousand lines of code")
+def core_asserts(sources):
+    asserts, lines = assert_density(sources)
+    if lines and asserts * 1000 < ASSERTS_PER_KLOC_MIN * lines:
+        first = core_of(sources)[0]
+        yield first, 1, f"{asserts} assertions in {lines} lines of core/"
+
+
+def core_of(sources):
+    return [source for source in sources if source.folder == "core" and source.is_c]
+
+
+def assert_density(sources):
+    """Assertions and lines of code (not blank, not only comment) of the .c files of core/."""
+    asserts = lines = 0
+    for source in core_of(sources):
+        if not source.is_header:
+            asserts += len(re.findall(r"\b(?:FB_ASSERT|static_assert)\s*\(", source.code))
+            lines += sum(1 for line in source.code_lines if line.strip())
+    return asserts, lines
+
+
+def find_sources(root):
+    """The project's own text files; build folders, results of runs and hidden folders left out."""
+    sources = []
+    for folder, folders, names in os.walk(root):
+        place = os.path.relpath(folder, root)
+        is_top = place == "."
+        folders[:] = sorted(
+            name for name in folders
+            if (not name.startswith(".") or name == ".ci") and name != "__pycache__"
+            and not (is_top and name.startswith("build")) and place != "results")
+        for name in sorted(names):
+            path = name if is_top else f"{place}/{name}"
+            if name.endswith(TEXT_SUFFIXES) or path in ("forebay", ".ci/run"):
+                sources.append(Source(root, path))
+    return sources
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--root", default=os.path.join(os.path.dirname(__file__), "..", ".."))
+    parser.add_argument("--list-rules", action="store_true", help="print the rules and end")
+    arguments = parser.parse_args()
+    if arguments.list_rules:
+        for name, (text, _) in RULES.items():
+            print(f"{name:18} {text}")
+        return 0
+    sources = find_sources(arguments.root)
+    count = 0
+    for name, (_, check) in RULES.items():
+        for source, line, what in check(sources):
+            print(f"{source.path}:{line}: {name}: {what}")
+            count += 1
+    asserts, lines = assert_density(sources)
+    if lines:
+        print(f"core/: {asserts} assertions in {lines} lines of code, "
+              f"{asserts * 1000 / lines:.0f} in a thousand")
+    print(f"{len(sources)} files, {len(RULES)} rules, {count} findings")
+    return 1 if count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

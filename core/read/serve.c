@@ -157,11 +157,15 @@ void serve_waiter(struct step *step, const struct waiter *waiter, uint32_t slot,
     /* With many loans out, every second asker of a block that others have goes to them. */
     bool is_shared = waiter->hops == 0 && entry->holder_ready != 0 &&
                      node->lends_used >= LENDS_BUSY && (node->lend_turn++ & 1u);
-    if (!is_shared && entry->lends < node->config.lend_max && node->lend_free != FB_NONE) {
+    bool can_lend = entry->lends < node->config.lend_max && node->lend_free != FB_NONE;
+    uint32_t holder = FB_NONE;
+    if (waiter->hops < FB_HOPS_MAX && (is_shared || !can_lend))
+        holder = holder_next(entry, waiter->peer);
+    /* The only holder may be the asker itself, which has dropped the block since. */
+    if (holder == FB_NONE && can_lend) {
         serve_offer(step, waiter, slot, is_fetched);
         return;
     }
-    uint32_t holder = waiter->hops < FB_HOPS_MAX ? holder_next(entry, waiter->peer) : FB_NONE;
     if (holder == FB_NONE) {
         serve_deny(step, waiter->peer, waiter->id, FB_BUSY);
         return;

@@ -225,6 +225,12 @@ def main():
     if unknown:
         print("bench_real: no such row: %s; there are %s" % (unknown[0], ", ".join(ROWS)))
         return 2
+    missing = [name for name in ("forebay", "forebayd", "load")
+               if not os.access(os.path.join(arguments.build, name), os.X_OK)]
+    if missing:
+        print("bench_real: %s: not in %s: build it there with the tests: cmake -S . -B %s && "
+              "cmake --build %s" % (missing[0], *[arguments.build] * 3), file=sys.stderr)
+        return 2
     if not hw_test.has_io_uring():
         print("bench_real: skipped: no io_uring here")
         return 77

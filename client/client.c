@@ -283,7 +283,8 @@ uint64_t forebay_file_size_bytes(const struct forebay_file *file)
 
 const char *forebay_source_name(uint32_t source)
 {
-    return source < FB_REASON_COUNT ? fb_reason_name((enum fb_reason)source) : "?";
+    static const char *const names[FB_REASON_COUNT] = FB_REASON_NAMES;
+    return source < FB_REASON_COUNT ? names[source] : "?";
 }
 
 uint64_t forebay_file_source_blocks(const struct forebay_file *file, uint32_t source)

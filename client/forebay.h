@@ -20,6 +20,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct forebay_client; /* a connection to the daemon */
 struct forebay_file;   /* one version of an object; a changed object must be opened again */
 
@@ -236,6 +238,8 @@ int forebay_kv_explain(struct forebay_client *client, struct forebay_key key,
 /* How many of the keys, from the first on, are cached in the cluster: returns the number. count: 0
  * to 1,024. Errors: -EINVAL, -EBUSY. */
 int forebay_kv_match(struct forebay_client *client, const struct forebay_key *keys, uint32_t count);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

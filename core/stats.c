@@ -20,19 +20,7 @@ void fb_stats_add(struct fb_stats *sum, const struct fb_stats *part)
 
 const char *fb_reason_name(enum fb_reason reason)
 {
-    static const char *const names[FB_REASON_COUNT] = {
-        [FB_REASON_MEMORY] = "memory",
-        [FB_REASON_COALESCED] = "coalesced",
-        [FB_REASON_DEVICE] = "device",
-        [FB_REASON_PEER] = "peer",
-        [FB_REASON_REFERRAL] = "referral",
-        [FB_REASON_ORIGIN_OWNER] = "origin_owner",
-        [FB_REASON_ORIGIN_PEER] = "origin_peer",
-        [FB_REASON_ORIGIN] = "origin",
-        [FB_REASON_ABSENT] = "absent",
-        [FB_REASON_REFUSED] = "refused",
-        [FB_REASON_LOST] = "lost",
-    };
+    static const char *const names[FB_REASON_COUNT] = FB_REASON_NAMES;
     FB_ASSERT(reason < FB_REASON_COUNT);
     FB_ASSERT(names[reason] != 0);
     return names[reason];

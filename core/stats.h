@@ -96,6 +96,16 @@ struct fb_stats {
 /* Adds what another node, or an earlier life of the same, has counted. */
 void fb_stats_add(struct fb_stats *sum, const struct fb_stats *part);
 
+/* By enum fb_reason; a table, so that the client library has it without the core. */
+#define FB_REASON_NAMES \
+    { \
+        [FB_REASON_MEMORY] = "memory", [FB_REASON_COALESCED] = "coalesced", \
+        [FB_REASON_DEVICE] = "device", [FB_REASON_PEER] = "peer", \
+        [FB_REASON_REFERRAL] = "referral", [FB_REASON_ORIGIN_OWNER] = "origin_owner", \
+        [FB_REASON_ORIGIN_PEER] = "origin_peer", [FB_REASON_ORIGIN] = "origin", \
+        [FB_REASON_ABSENT] = "absent", [FB_REASON_REFUSED] = "refused", [FB_REASON_LOST] = "lost", \
+    }
+
 /* Name as in reports: memory, coalesced, device, ... */
 const char *fb_reason_name(enum fb_reason reason);
 const char *fb_status_name(enum fb_status status);

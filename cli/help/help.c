@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#pragma weak fb_help_settings /* left out when this is built without hw/ */
+
 enum { COLUMNS = 80, TEXT_COLUMN = 24, NEAR_MAX = 3 };
 
 const struct fb_help *fb_help_find(const char *name)
@@ -104,6 +106,8 @@ void fb_help_print(const char *name)
 int fb_command_help(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
+    if (name != NULL && strcmp(name, "settings") == 0 && fb_help_settings != NULL)
+        return fb_help_settings(argc - 2, argv + 2);
     if (argc > 2) {
         fprintf(stderr, "forebay help: one subcommand at a time\n");
         return FB_EXIT_USAGE;

@@ -45,4 +45,8 @@ void fb_help_print(const char *name);
 /* Prints the man page in roff on stdout. */
 void fb_help_print_man(void);
 
+/* `forebay help settings [WORD | --man | --markdown | --json-schema]`: the keys of forebayd's
+ * config and of an experiment's `core`. Returns the exit code. */
+int fb_help_settings(int argc, char **argv);
+
 #endif

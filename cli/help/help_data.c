@@ -344,13 +344,18 @@ static const struct fb_help table[] = {
     },
     {
         .name = "help",
-        .arguments = "[SUBCOMMAND | --man]",
-        .summary = "print help, or the man page",
+        .arguments = "[SUBCOMMAND | --man | settings [WORD | FORM]]",
+        .summary = "print help, the man page, or what can be set",
+        .text = "settings: every key of forebayd's config, with unit, default, range and whether a "
+                "running daemon takes it over; those that hold a word in name or text.",
         .options =
             {
-                {"--man", "the man page in roff"},
+                {"--man", "the man page in roff; after settings: forebayd.yaml(5)"},
+                {"--markdown", "after settings: as a table"},
+                {"--json-schema", "after settings: for editors that check YAML"},
             },
-        .examples = {{"forebay help --man | man -l -", "Reads the man page."}},
+        .examples = {{"forebay help --man | man -l -", "Reads the man page."},
+                     {"forebay help settings drain", "What can be said of the drain?"}},
     },
     {
         .name = "completion",

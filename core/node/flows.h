@@ -185,10 +185,10 @@ void forget_message(struct step *step, const struct fb_message *message);
 void prefetch_request(struct step *step, const struct fb_request *request);
 
 /* holders.c: whom a block was lent to. */
-void holder_add(struct entry *entry, uint32_t peer);
-void holder_ready(struct entry *entry, uint32_t peer);
-void holder_remove(struct entry *entry, uint32_t peer);
-uint32_t holder_next(struct entry *entry, uint32_t asker); /* FB_NONE: there is none */
+void fb_holder_add(struct entry *entry, uint32_t peer);
+void fb_holder_ready(struct entry *entry, uint32_t peer);
+void fb_holder_remove(struct entry *entry, uint32_t peer);
+uint32_t fb_holder_next(struct entry *entry, uint32_t asker); /* FB_NONE: there is none */
 
 /* pace.c: what is usual, and how long to wait for it. */
 void pace_learn(struct pace *pace, uint64_t took_ns, uint64_t size_bytes);

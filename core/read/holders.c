@@ -1,13 +1,13 @@
 /* Whom a block was lent to: the readers to which its lender refers others.
  *
- *     (unknown) --holder_add--> pulling --holder_ready--> ready        oldest forgotten when full
- *         ^----------- holder_remove: it did not keep the block, or is said to be silent ---------'
+ *     (unknown) --add--> pulling --ready--> ready        oldest forgotten when full
+ *         ^----------- remove: it did not keep the block, or is said to be silent ---------'
  *
  * A ready holder can lend at once; one that is still pulling lets its own askers wait, so ready
  * ones are named first, in turn. Invariant: bits of holder_ready are below holder_count. */
 #include "core/node/flows.h"
 
-void holder_add(struct entry *entry, uint32_t peer)
+void fb_holder_add(struct entry *entry, uint32_t peer)
 {
     FB_ASSERT(entry->state == ENTRY_RESIDENT);
     FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
@@ -16,11 +16,11 @@ void holder_add(struct entry *entry, uint32_t peer)
             return;
     }
     if (entry->holder_count == FB_HOLDERS_MAX)
-        holder_remove(entry, entry->holders[0]);
+        fb_holder_remove(entry, entry->holders[0]);
     entry->holders[entry->holder_count++] = peer;
 }
 
-void holder_ready(struct entry *entry, uint32_t peer)
+void fb_holder_ready(struct entry *entry, uint32_t peer)
 {
     FB_ASSERT(peer != FB_NONE);
     FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
@@ -30,7 +30,7 @@ void holder_ready(struct entry *entry, uint32_t peer)
     }
 }
 
-void holder_remove(struct entry *entry, uint32_t peer)
+void fb_holder_remove(struct entry *entry, uint32_t peer)
 {
     FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
     uint32_t kept = 0, ready = 0, before = entry->holder_ready;
@@ -59,7 +59,7 @@ static uint32_t holder_next_of(struct entry *entry, uint32_t asker, uint32_t mas
     return FB_NONE;
 }
 
-uint32_t holder_next(struct entry *entry, uint32_t asker)
+uint32_t fb_holder_next(struct entry *entry, uint32_t asker)
 {
     uint32_t ready = entry->holder_ready;
     FB_ASSERT(ready >> entry->holder_count == 0);

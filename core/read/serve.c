@@ -136,7 +136,7 @@ static void serve_offer(struct step *step, const struct waiter *waiter, uint32_t
     lend_link(node, index);
     entry->lends++;
     if (!(entry->flags & ENTRY_TRANSIENT))
-        holder_add(entry, waiter->peer);
+        fb_holder_add(entry, waiter->peer);
     struct fb_op *op = serve_answer(step, waiter->peer, waiter->id, FB_MESSAGE_OFFER);
     op->message.flags = is_fetched ? FB_MESSAGE_FLAG_FETCHED : 0;
     op->message.lend_id = id_make(ID_ATTEMPT, index, lend->generation);
@@ -160,7 +160,7 @@ void serve_waiter(struct step *step, const struct waiter *waiter, uint32_t slot,
     bool can_lend = entry->lends < node->config.lend_max && node->lend_free != FB_NONE;
     uint32_t holder = FB_NONE;
     if (waiter->hops < FB_HOPS_MAX && (is_shared || !can_lend))
-        holder = holder_next(entry, waiter->peer);
+        holder = fb_holder_next(entry, waiter->peer);
     /* The only holder may be the asker itself, which has dropped the block since. */
     if (holder == FB_NONE && can_lend) {
         serve_offer(step, waiter, slot, is_fetched);
@@ -201,7 +201,7 @@ static void serve_complaint(struct fb_node *node, uint32_t slot, uint32_t holder
 {
     FB_ASSERT(holder != FB_NONE);
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
-    holder_remove(&node_entries(node)[slot], holder);
+    fb_holder_remove(&node_entries(node)[slot], holder);
     node->stats.complaints++;
     for (uint32_t i = node->lend_oldest; i != FB_NONE;) {
         uint32_t next = node_lends(node)[i].newer;
@@ -265,8 +265,8 @@ static void serve_late_return(struct fb_node *node, const struct fb_message *mes
     bool is_shared = is_here && !(node_entries(node)[slot].flags & ENTRY_TRANSIENT);
     if (!is_kept || !is_shared || node_entries(node)[slot].holder_ready != 0)
         return;
-    holder_add(&node_entries(node)[slot], message->source);
-    holder_ready(&node_entries(node)[slot], message->source);
+    fb_holder_add(&node_entries(node)[slot], message->source);
+    fb_holder_ready(&node_entries(node)[slot], message->source);
 }
 
 void serve_return(struct step *step, const struct fb_message *message)
@@ -286,9 +286,9 @@ void serve_return(struct step *step, const struct fb_message *message)
     struct entry *entry = &node_entries(node)[lend->slot];
     pace_learn(&node->lend_pace, node->now_ns - lend->begun_ns, entry->size_bytes);
     if (message->flags & FB_MESSAGE_FLAG_KEPT)
-        holder_ready(entry, message->source);
+        fb_holder_ready(entry, message->source);
     else
-        holder_remove(entry, message->source);
+        fb_holder_remove(entry, message->source);
     lend_end(node, index);
 }
 
@@ -301,7 +301,7 @@ void serve_expire(struct fb_node *node)
     FB_ASSERT(lend->expires_ns <= node->now_ns);
     struct entry *entry = &node_entries(node)[lend->slot];
     pace_learn(&node->lend_pace, node->now_ns - lend->begun_ns, entry->size_bytes);
-    holder_remove(entry, lend->peer);
+    fb_holder_remove(entry, lend->peer);
     node->stats.lends_expired++;
     lend_end(node, index);
 }

@@ -78,8 +78,8 @@ static void hold_share(struct fb_node *node, uint32_t slot)
         uint32_t other = fb_view_owner(node->view, key, rank);
         if (other == FB_NONE || other == node->config.node || suspect_is(node, other))
             continue;
-        holder_add(entry, other);
-        holder_ready(entry, other);
+        fb_holder_add(entry, other);
+        fb_holder_ready(entry, other);
     }
     FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
 }

@@ -3,8 +3,7 @@
 #include "hw/base/settings.h"
 
 #include "core/panic.h"
-#include "hw/net/address.h"
-#include "hw/base/log.h"
+#include "hw/base/settings_table.h"
 #include "models/scenario/scenario_internal.h"
 #include "base/units.h"
 
@@ -12,35 +11,6 @@
 #include <string.h>
 
 enum { DEVICE_ALIGNMENT_BYTES = 4096 };
-
-static void text_copy(struct fb_map *map, const char *key, char *text, uint64_t size)
-{
-    const char *value = fb_map_text_or(map, key, "");
-    size_t length = strlen(value);
-    if (length >= size) {
-        fb_map_fault(map, key, "is longer than %llu bytes: shorten it",
-                     (unsigned long long)size - 1);
-        return;
-    }
-    memcpy(text, value, length + 1);
-}
-
-static void text_require(struct fb_map *map, const char *key, char *text, uint64_t size)
-{
-    (void)fb_map_text(map, key);
-    text_copy(map, key, text, size);
-    if (text[0] == '\0')
-        fb_map_fault(map, key, "is empty: give it a value");
-}
-
-/* HOST:PORT, [HOST]:PORT for IPv6. */
-static void address_require(struct fb_map *map, const char *key, char *address)
-{
-    text_require(map, key, address, FB_ADDRESS_MAX);
-    if (!fb_error_is_set(map->error) && !fb_address_is_fine(address))
-        fb_map_fault(map, key, "\"%.64s\" is no address: write HOST:PORT, e.g. 10.0.0.1:7700",
-                     address);
-}
 
 /* Members that etcd tells of are not known before. */
 static void core_load(struct fb_map *root, struct fb_settings *settings)
@@ -64,12 +34,8 @@ static void member_load(struct fb_map *list, uint32_t i, struct fb_settings *set
 {
     struct fb_member_settings *member = &settings->members[i];
     struct fb_map map = fb_map_list_map(list, "members", i);
-    member->member =
-        (struct fb_member){.node = (uint32_t)fb_map_count(&map, "id", 0, FB_NONE - 1),
-                           .domain = (uint32_t)fb_map_count_or(&map, "domain", i, 0, UINT32_MAX),
-                           .weight = (uint32_t)fb_map_count_or(&map, "weight", 1, 0, FB_WEIGHT_MAX),
-                           .is_up = 1};
-    address_require(&map, "address", member->address);
+    member->member = (struct fb_member){.domain = i, .is_up = 1};
+    fb_settings_read(&map, "members", member);
     for (uint32_t k = 0; k < i; k++) {
         const struct fb_member_settings *other = &settings->members[k];
         if (other->member.node == member->member.node)
@@ -85,21 +51,14 @@ static void member_load(struct fb_map *list, uint32_t i, struct fb_settings *set
 /* Who else is there: etcd says it, in place of a list. */
 static void membership_load(struct fb_map *root, struct fb_settings *settings)
 {
-    static const uint64_t second_ns = 1000000000;
-    static const char *const kinds[] = {"static", "etcd"};
     struct fb_map map = fb_map_child(root, "membership", false);
     settings->members_max = settings->member_count;
-    if (fb_map_choice(&map, "kind", kinds, 2, 0) == 1) {
-        text_require(&map, "endpoint", settings->etcd_endpoint, sizeof(settings->etcd_endpoint));
-        settings->lease_ns =
-            fb_map_ns_or(&map, "lease", 10 * second_ns, 2 * second_ns, 3600 * second_ns);
-        settings->domain = (uint32_t)fb_map_count_or(&map, "domain", settings->node, 0, UINT32_MAX);
-        settings->weight = (uint32_t)fb_map_count_or(&map, "weight", 1, 1, FB_WEIGHT_MAX);
-        settings->members_max =
-            (uint32_t)fb_map_count_or(&map, "members_max", 64, 1, FB_MEMBERS_MAX);
+    settings->domain = settings->node;
+    fb_settings_read(&map, "membership", settings);
+    if (settings->membership == FB_MEMBERSHIP_ETCD) {
         if (fb_map_has(root, "members"))
             fb_map_fault(root, "members", "contradict membership.kind etcd: keep one of them");
-        address_require(root, "listen", settings->listen);
+        (void)fb_map_text(root, "listen"); /* required now */
     }
     fb_map_close(&map);
 }
@@ -131,22 +90,8 @@ static void members_load(struct fb_map *root, struct fb_settings *settings)
         fb_map_fault(root, "members", "no member has a weight: raise one");
 }
 
-static void origin_http_load(struct fb_map *map, struct fb_origin_settings *origin)
+static void origin_http_check(struct fb_map *map, struct fb_origin_settings *origin)
 {
-    static const uint64_t second_ns = 1000000000;
-    bool is_s3 = origin->kind == FB_ORIGIN_S3;
-    text_require(map, "endpoint", origin->endpoint, sizeof(origin->endpoint));
-    text_require(map, is_s3 ? "bucket" : "container", origin->bucket, sizeof(origin->bucket));
-    text_copy(map, "prefix", origin->prefix, sizeof(origin->prefix));
-    text_copy(map, "credentials", origin->credentials, sizeof(origin->credentials));
-    text_copy(map, "ca_file", origin->ca_file, sizeof(origin->ca_file));
-    if (is_s3)
-        text_copy(map, "region", origin->region, sizeof(origin->region));
-    else
-        text_copy(map, "account", origin->account, sizeof(origin->account));
-    origin->requests_max = (uint32_t)fb_map_count_or(map, "requests_max", 64, 1, 4096);
-    origin->tries_max = (uint32_t)fb_map_count_or(map, "tries_max", 7, 1, 20);
-    origin->timeout_ns = fb_map_ns_or(map, "timeout", 10 * second_ns, second_ns, 600 * second_ns);
     size_t length = strlen(origin->endpoint), prefix = strlen(origin->prefix);
     if (length > 0 && strncmp(origin->endpoint, "http://", 7) != 0 &&
         strncmp(origin->endpoint, "https://", 8) != 0)
@@ -159,46 +104,31 @@ static void origin_http_load(struct fb_map *map, struct fb_origin_settings *orig
 
 static void origin_load(struct fb_map *root, struct fb_settings *settings)
 {
-    static const char *const kinds[] = {"none", "posix", "s3", "azure"};
-    struct fb_origin_settings *origin = &settings->origin;
     struct fb_map map = fb_map_child(root, "origin", false);
-    origin->kind = (enum fb_origin_kind)fb_map_choice(&map, "kind", kinds, 4, FB_ORIGIN_NONE);
-    if (origin->kind == FB_ORIGIN_POSIX)
-        text_require(&map, "path", origin->path, sizeof(origin->path));
-    if (origin->kind == FB_ORIGIN_S3 || origin->kind == FB_ORIGIN_AZURE)
-        origin_http_load(&map, origin);
+    fb_settings_read(&map, "origin", settings);
+    if (settings->origin.kind == FB_ORIGIN_S3 || settings->origin.kind == FB_ORIGIN_AZURE)
+        origin_http_check(&map, &settings->origin);
     fb_map_close(&map);
 }
 
-static void tls_load(struct fb_map *root, struct fb_tls_settings *tls)
+static void tls_load(struct fb_map *root, struct fb_settings *settings)
 {
     if (!fb_map_has(root, "tls"))
         return;
     struct fb_map map = fb_map_child(root, "tls", false);
-    text_require(&map, "certificate", tls->certificate, sizeof(tls->certificate));
-    text_require(&map, "key", tls->key, sizeof(tls->key));
-    text_require(&map, "ca", tls->ca, sizeof(tls->ca));
+    fb_settings_read(&map, "tls", settings);
     fb_map_close(&map);
 }
 
 /* Two nodes with a store each would not see each other's commits. */
 static void metadata_load(struct fb_map *root, struct fb_settings *settings)
 {
-    static const char *const kinds[] = {"none", "lmdb", "etcd"};
     struct fb_metadata_settings *metadata = &settings->metadata;
     struct fb_map map = fb_map_child(root, "metadata", false);
-    metadata->kind = (enum fb_metadata_kind)fb_map_choice(&map, "kind", kinds, 3, FB_METADATA_NONE);
-    if (metadata->kind == FB_METADATA_LMDB) {
-        text_require(&map, "path", metadata->path, sizeof(metadata->path));
-        metadata->size_bytes =
-            fb_map_bytes_or(&map, "size", UINT64_C(1) << 30, UINT64_C(1) << 20, UINT64_C(1) << 40);
-        if (settings->members_max > 1)
-            fb_map_fault(&map, "kind",
-                         "lmdb is one node's own, and this cluster may have %u: use etcd",
-                         settings->members_max);
-    }
-    if (metadata->kind == FB_METADATA_ETCD)
-        text_copy(&map, "endpoint", metadata->endpoint, sizeof(metadata->endpoint));
+    fb_settings_read(&map, "metadata", settings);
+    if (metadata->kind == FB_METADATA_LMDB && settings->members_max > 1)
+        fb_map_fault(&map, "kind", "lmdb is one node's own, and this cluster may have %u: use etcd",
+                     settings->members_max);
     if (metadata->kind == FB_METADATA_ETCD && metadata->endpoint[0] == '\0')
         memcpy(metadata->endpoint, settings->etcd_endpoint, sizeof(metadata->endpoint));
     if (metadata->kind == FB_METADATA_ETCD && metadata->endpoint[0] == '\0')
@@ -218,7 +148,7 @@ static void device_load(struct fb_map *root, struct fb_settings *settings)
     const struct fb_config *core = &settings->core;
     struct fb_map map = fb_map_child(root, "device", false);
     char size[32], want[32];
-    text_copy(&map, "path", settings->device_path, sizeof(settings->device_path));
+    fb_settings_read(&map, "device", settings);
     uint64_t alignment = (uint64_t)FB_UNITS_PER_CHUNK * DEVICE_ALIGNMENT_BYTES;
     if (core->device_size_bytes > 0 && settings->device_path[0] == '\0')
         fb_map_fault(root, "device", "core.device_size is %s, but device.path is missing: add it",
@@ -232,11 +162,10 @@ static void device_load(struct fb_map *root, struct fb_settings *settings)
     fb_map_close(&map);
 }
 
-/* 0: the origin is asked at every open. */
 static void names_load(struct fb_map *root, struct fb_settings *settings)
 {
     struct fb_map map = fb_map_child(root, "names", false);
-    settings->names_valid_ns = fb_map_ns_or(&map, "valid", 0, 0, UINT64_C(86400000000000));
+    fb_settings_read(&map, "names", settings);
     fb_map_close(&map);
 }
 
@@ -244,11 +173,8 @@ static void client_load(struct fb_map *root, struct fb_settings *settings)
 {
     struct fb_map map = fb_map_child(root, "client", false);
     uint64_t block = settings->core.block_size_bytes, least = UINT64_C(16) << 20;
-    text_copy(&map, "socket", settings->socket_path, sizeof(settings->socket_path));
-    text_copy(&map, "token", settings->token_path, sizeof(settings->token_path));
-    settings->arena_bytes = fb_map_bytes_or(&map, "arena", 4 * block > least ? 4 * block : least,
-                                            64 << 10, UINT64_C(1) << 36);
-    settings->spin_ns = fb_map_ns_or(&map, "spin", 50000, 0, 1000000000);
+    settings->arena_bytes = 4 * block > least ? 4 * block : least;
+    fb_settings_read(&map, "client", settings);
     fb_map_close(&map);
 }
 
@@ -266,38 +192,20 @@ static uint64_t memory_entries(const struct fb_config *core)
 
 static void root_load(struct fb_map *root, struct fb_settings *settings)
 {
-    static const uint64_t second_ns = 1000000000;
     if (fb_map_count(root, "schema_version", 1, UINT32_MAX) != 1)
         fb_map_fault(root, "schema_version", "this program knows version 1 only");
-    text_require(root, "cluster", settings->cluster, sizeof(settings->cluster));
-    settings->node = (uint32_t)fb_map_count(root, "node", 0, FB_NONE - 1);
-    settings->log_level =
-        fb_map_choice(root, "log", fb_log_level_names(), FB_LOG_COUNT, FB_LOG_INFO);
+    fb_settings_read(root, "", settings);
     members_load(root, settings);
     membership_load(root, settings);
-    if (settings->etcd_endpoint[0] == '\0')
-        text_copy(root, "listen", settings->listen, sizeof(settings->listen));
     for (uint32_t i = 0; i < settings->member_count && settings->listen[0] == '\0'; i++) {
         if (settings->members[i].member.node == settings->node)
             memcpy(settings->listen, settings->members[i].address, FB_ADDRESS_MAX);
     }
-    if (fb_map_has(root, "http"))
-        address_require(root, "http", settings->http);
-    settings->peer_timeout_ns =
-        fb_map_ns_or(root, "peer_timeout", 10 * second_ns, second_ns / 10, 600 * second_ns);
-    settings->stop_patience_ns =
-        fb_map_ns_or(root, "stop_patience", 20 * second_ns, 0, 3600 * second_ns);
-    settings->pull_connections = (uint32_t)fb_map_count_or(root, "pull_connections", 2, 1, 16);
-    text_copy(root, "record", settings->record_path, sizeof(settings->record_path));
-    settings->objects_max = (uint32_t)fb_map_count_or(root, "objects_max", 65536, 16, 1u << 24);
-    settings->workers = (uint32_t)fb_map_count_or(root, "workers", 1, 0, 64);
-    settings->memory_budget_bytes =
-        fb_map_bytes_or(root, "memory_budget", 0, UINT64_C(1) << 20, UINT64_C(1) << 50);
     core_load(root, settings);
     settings->are_entries_derived = settings->core.memory_entries_max == 0;
     if (settings->are_entries_derived)
         settings->core.memory_entries_max = memory_entries(&settings->core);
-    tls_load(root, &settings->tls);
+    tls_load(root, settings);
     origin_load(root, settings);
     metadata_load(root, settings);
     device_load(root, settings);

@@ -17,6 +17,7 @@ enum {
     FB_MEMBERS_MAX = 4096,
 };
 
+enum fb_membership_kind { FB_MEMBERSHIP_STATIC, FB_MEMBERSHIP_ETCD };
 enum fb_origin_kind { FB_ORIGIN_NONE, FB_ORIGIN_POSIX, FB_ORIGIN_S3, FB_ORIGIN_AZURE };
 
 /* Where the objects come from. Secrets are not here: see origin_http.h. */
@@ -65,6 +66,7 @@ struct fb_settings {
     char http[FB_ADDRESS_MAX];          /* empty: none */
     struct fb_member_settings *members; /* in the file's order; at least this node */
     uint32_t member_count;
+    enum fb_membership_kind membership;
     uint32_t members_max;                     /* that connections are made room for */
     char etcd_endpoint[FB_SETTINGS_PATH_MAX]; /* empty: the members are those of the list */
     uint64_t lease_ns;                        /* etcd: silence after which a node is out */

@@ -2,49 +2,14 @@
 #include "hw/loop/reload.h"
 
 #include "hw/base/log.h"
+#include "hw/base/settings_table.h"
 #include "models/scenario/scenario_internal.h"
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 static struct fb_reload own;
-
-/* Parts of the settings that a restart is needed for, by the key that is named. */
-static const struct part {
-    const char *key;
-    size_t offset, size;
-} parts[] = {
-#define PART(key, field) \
-    { \
-        key, offsetof(struct fb_settings, field), sizeof(own.settings->field) \
-    }
-    PART("cluster", cluster),
-    PART("node", node),
-    PART("listen", listen),
-    PART("http", http),
-    PART("tls", tls),
-    PART("origin", origin),
-    PART("metadata", metadata),
-    PART("device.path", device_path),
-    PART("client.socket", socket_path),
-    PART("client.token", token_path),
-    PART("client.arena", arena_bytes),
-    PART("client.spin", spin_ns),
-    PART("memory_budget", memory_budget_bytes),
-    PART("peer_timeout", peer_timeout_ns),
-    PART("pull_connections", pull_connections),
-    PART("membership.endpoint", etcd_endpoint),
-    PART("membership.lease", lease_ns),
-    PART("membership.domain", domain),
-    PART("membership.weight", weight),
-    PART("record", record_path),
-    PART("objects_max", objects_max),
-    PART("names.valid", names_valid_ns),
-    PART("workers", workers),
-#undef PART
-};
 
 static bool members_differ(const struct fb_settings *before, const struct fb_settings *after)
 {
@@ -63,6 +28,26 @@ static void refuse(const char *key, uint32_t *refused)
 {
     ++*refused;
     fb_log(FB_LOG_WARNING, "reload_refused", "key=%s remedy=restart", key);
+}
+
+/* Each key of the daemon's own that has changed and is not taken over. */
+static void table_compare(const struct fb_settings *before, const struct fb_settings *after,
+                          uint32_t *refused)
+{
+    uint32_t count;
+    const struct fb_setting *table = fb_settings_table(&count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct fb_setting *row = &table[i];
+        char whole[FB_NAME_MAX];
+        bool is_other =
+            row->is_live || strcmp(row->section, "members") == 0 || !fb_settings_knows(before, row);
+        if (is_other || memcmp((const char *)before + row->offset,
+                               (const char *)after + row->offset, row->size) == 0)
+            continue;
+        snprintf(whole, sizeof(whole), "%s%s%s", row->section, row->section[0] != '\0' ? "." : "",
+                 row->key);
+        refuse(whole, refused);
+    }
 }
 
 /* Each key of the core's that has changed; its node is the daemon's. */
@@ -99,12 +84,7 @@ void fb_reload_run(void)
         fb_log(FB_LOG_ERROR, "reload_failed", "error=%s", fb_log_quote(error.text, quoted));
         return;
     }
-    for (uint32_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (memcmp((const char *)own.settings + parts[i].offset,
-                   (const char *)&fresh + parts[i].offset, parts[i].size) == 0)
-            continue;
-        refuse(parts[i].key, &refused);
-    }
+    table_compare(own.settings, &fresh, &refused);
     if (own.settings->are_entries_derived && fresh.are_entries_derived)
         fresh.core.memory_entries_max = own.settings->core.memory_entries_max;
     core_compare(&own.settings->core, &fresh.core, &refused);

@@ -1,6 +1,6 @@
 /* Where the files are that experiments name. Components are looked up by name in the program's data
- * folder, FOREBAY_DATA or the source tree; paths are tried beside the file that names them first.
- */
+ * folder: $FOREBAY_DATA, else share/forebay beside the program's bin/, else the source tree. Paths
+ * are tried beside the file that names them first. */
 #include "models/scenario/scenario_internal.h"
 
 #include "base/units.h"
@@ -12,10 +12,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Of a program that is installed; empty: it is not. */
+static const char *installed_folder(void)
+{
+    static char folder[FB_PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+    folder[length > 0 ? length : 0] = '\0';
+    char *end = strrchr(folder, '/');
+    static const char place[] = "/../share/forebay";
+    if (end == NULL || (size_t)(end - folder) + sizeof(place) > sizeof(folder))
+        return "";
+    memcpy(end, place, sizeof(place));
+    return access(folder, R_OK | X_OK) == 0 ? folder : "";
+}
+
 static const char *data_folder(void)
 {
     const char *folder = getenv("FOREBAY_DATA");
-    return folder != NULL && folder[0] != '\0' ? folder : FB_DATA_FOLDER;
+    if (folder != NULL && folder[0] != '\0')
+        return folder;
+    folder = installed_folder();
+    return folder[0] != '\0' ? folder : FB_DATA_FOLDER;
 }
 
 /* Joins and, below the current folder, shortens, so that messages and manifests stay readable. */

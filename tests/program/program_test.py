@@ -227,6 +227,25 @@ class Programs(Folder):
         for wrong in ("1", "16,", "x"):
             self.assertEqual(run("bench", "scale", "--hosts", wrong).returncode, 2, wrong)
 
+    def test_table_of_settings_is_the_one_in_docs(self):
+        ended = run("help", "settings", "--markdown")
+        if ended.returncode == 2 and "unknown subcommand" in ended.stderr:
+            self.skipTest("built without the daemon")
+        with open("docs/settings.md", encoding="utf-8") as file:
+            self.assertEqual(file.read(), ended.stdout,
+                             "forebay help settings --markdown >docs/settings.md")
+        schema = json.loads(run("help", "settings", "--json-schema").stdout)
+        keys = {line.split("`")[1] for line in ended.stdout.split("\n") if line.startswith("| `")}
+        self.assertIn("core.policy", keys)
+        for key in keys:
+            place = schema["properties"]
+            for part in key.split(".")[:-1]:
+                place = place[part.replace("[]", "")]
+                place = place.get("items", place)["properties"]
+            self.assertIn(key.split(".")[-1], place)
+        self.assertEqual(run("help", "settings", "--nonsense").returncode, 2)
+        self.assertEqual(run("help", "settings", "nonsense").returncode, 1)
+
     def test_help_of_every_subcommand_is_fine(self):
         for name in ("run", "size", "replay", "bench", "help", "completion"):
             ended = run(name, "--help")

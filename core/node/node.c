@@ -4,6 +4,9 @@
 #include "core/node/sane.h"
 #include "core/read/search.h"
 
+/* Timers that one TICK looks at; those left are due still, so that there is another (R2). */
+enum { TIMERS_A_STEP = 64 };
+
 static void node_request(struct step *step, const struct fb_request *request)
 {
     switch ((enum fb_request_kind)request->kind) {
@@ -153,7 +156,7 @@ static void node_tick(struct step *step)
 {
     struct fb_node *node = step->node;
     uint32_t attempts = (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX;
-    while (step_room(step) >= STEP_ITEM_OPS_MAX) {
+    for (uint32_t i = 0; i < TIMERS_A_STEP && step_room(step) >= STEP_ITEM_OPS_MAX; i++) {
         uint32_t id = fb_timer_pop(node_timer(node), node->now_ns);
         if (id == FB_NONE)
             return;

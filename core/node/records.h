@@ -219,7 +219,7 @@ struct dirty { /* an undrained block; slot FB_NONE: free */
     uint8_t refusal;  /* enum fb_status of the last store, when the origin refused it (R17) */
     uint8_t asks;     /* of its first rank, since that last answered */
     uint8_t is_seen, is_handed; /* by the drain; in a put to `instead`: see standin.c */
-    uint8_t reserved[2];
+    uint16_t repaired; /* of node.repairs: the last walk of put_repair that has been here */
 };
 
 struct match_run {

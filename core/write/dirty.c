@@ -71,7 +71,8 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
                             .slot = slot,
                             .generation = dirty->generation + 1,
                             .device_slot = FB_NONE,
-                            .instead = FB_NONE};
+                            .instead = FB_NONE,
+                            .repaired = (uint16_t)(node->repairs - 1)};
     fragment_settle(node, index, NULL);
     dirty_link(node, index);
     node->dirty_used++;

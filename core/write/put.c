@@ -194,8 +194,11 @@ static void put_settle(struct step *step, uint32_t index)
     uint32_t slot = put->slot;
     bool is_holder = put_has_target(put, (uint32_t)node->config.node);
     bool is_given = put->level == FB_LEVEL_VOLATILE && !node->config.keep_peer_blocks;
-    put_end(node, index);
     struct entry *entry = &node_entries(node)[slot];
+    if (is_holder && (entry->flags & ENTRY_DIRTY) &&
+        node_dirty(node)[entry->fill].instead != FB_NONE)
+        standin_keep(node, put, entry->fill);
+    put_end(node, index);
     if (is_given) { /* its owner has it: one copy in the cluster is enough */
         entry->flags |= ENTRY_TRANSIENT;
         memory_settle(node, slot);
@@ -205,9 +208,6 @@ static void put_settle(struct step *step, uint32_t index)
     if (is_done && !node_dirty(node)[entry->fill].is_storing) { /* else its own store ends it */
         node->stats.handoffs += node_dirty(node)[entry->fill].instead != FB_NONE;
         dirty_clear(step, entry->fill); /* others have it: this copy is only a cache's */
-    } else if (is_holder && (entry->flags & ENTRY_DIRTY) &&
-               node_dirty(node)[entry->fill].instead != FB_NONE) {
-        dirty_renew(node, entry->fill); /* its owner is still away: the store waits no longer */
     }
     memory_settle(node, slot);
 }
@@ -538,20 +538,24 @@ void put_view_changed(struct fb_node *node)
         fb_timer_set(node_timer(node), timer_of_drain(node), node->now_ns);
     }
     node->repair_next = node->config.place_local ? FB_NONE : node->dirty_oldest;
+    node->repairs++;
     FB_ASSERT(node->puts_used <= node->config.puts_max);
 }
 
-/* Spreads undrained blocks to new ranks, as many as there are records for. */
+/* Spreads undrained blocks to new ranks, as many as there are records for. A walk passes each once:
+ * what is renewed meanwhile (dirty.c) would be met again at the end, for ever. */
 void put_repair(struct fb_node *node)
 {
     FB_ASSERT(node->view != NULL || node->repair_next == FB_NONE);
     for (uint32_t i = 0; i < REPAIRS_A_STEP && node->repair_next != FB_NONE; i++) {
-        const struct dirty *dirty = &node_dirty(node)[node->repair_next];
+        struct dirty *dirty = &node_dirty(node)[node->repair_next];
         bool is_whole = fragment_of_dirty(node, node->repair_next) == NULL;
-        if (is_whole && !put_of_slot(node, dirty->slot) &&
+        bool is_due = is_whole && dirty->repaired != (uint16_t)node->repairs;
+        if (is_due && !put_of_slot(node, dirty->slot) &&
             !put_begin(node, dirty->slot, FB_LEVEL_MEMORY, 0, false))
             return;
-        node->stats.repairs += is_whole;
+        dirty->repaired = (uint16_t)node->repairs;
+        node->stats.repairs += is_due;
         node->repair_next = dirty->newer;
     }
 }

@@ -14,7 +14,7 @@
  *     HOLDING --its owner is the first rank: drained in its place--> stored: released
  *        |  ^----------- the owner was silent again ------------.
  *        '--a later look of the drain finds it trusted--> HANDING OFF (a put to the owners)
- *                                                               '--they hold it--> released
+ *                          in vain: it is stored at the next look <--'--they hold it--> released
  *
  * Those who may stand in are a sequence that the view and the key give, the same for all, whoever
  * is silent: the first owners of keys derived from the block's, then any members. A reader that
@@ -241,9 +241,25 @@ void standin_hold(struct fb_node *node, uint32_t index, uint32_t owner)
     FB_ASSERT(node->standins_held <= node->dirty_used);
 }
 
+/* All of a put's targets hold the block, this node among them. The record is its own once the owner
+ * that it was held for has it, too, or is none in the present view. */
+void standin_keep(struct fb_node *node, const struct put *put, uint32_t index)
+{
+    const struct dirty *dirty = &node_dirty(node)[index];
+    bool is_owner = false;
+    FB_ASSERT(dirty->instead != FB_NONE);
+    FB_ASSERT(put->slot == dirty->slot);
+    for (uint32_t i = 0; i < FB_RANKS_MAX; i++)
+        is_owner = is_owner || put_owner(node, put_key(node, put), i) == dirty->instead;
+    if (!is_owner || list_has(put->targets, put->target_count, dirty->instead))
+        standin_hold(node, index, FB_NONE);
+    else
+        dirty_renew(node, index); /* it is still away: the store waits no longer */
+}
+
 /* The drain looks at a record, which waits for nothing the first time. Later: is its owner there?
- * Then a put hands the block to it, and the store waits for that. Half of the puts are left to
- * writers. */
+ * Then a put hands the block to it, and the store waits for that, once: a record that is still here
+ * after the put is stored by this node. Half of the puts are left to writers. */
 bool standin_is_handing(struct fb_node *node, uint32_t index)
 {
     struct dirty *dirty = &node_dirty(node)[index];
@@ -251,10 +267,11 @@ bool standin_is_handing(struct fb_node *node, uint32_t index)
     if (dirty->instead == FB_NONE)
         return false;
     bool was_seen = dirty->is_seen, is_busy = put_of_slot(node, dirty->slot);
+    bool was_handed = dirty->is_handed;
     dirty->is_seen = 1;
-    if (dirty->is_handed && is_busy)
+    if (was_handed && is_busy)
         return !put_is_stuck(node, dirty->slot);
-    bool may = was_seen && !is_busy && 2 * node->puts_used < node->config.puts_max &&
+    bool may = was_seen && !was_handed && !is_busy && 2 * node->puts_used < node->config.puts_max &&
                is_trusted(node, dirty->instead);
     dirty->is_handed = may && put_begin(node, dirty->slot, FB_LEVEL_MEMORY, 0, false);
     FB_ASSERT(!dirty->is_handed || !is_busy);

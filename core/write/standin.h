@@ -21,6 +21,7 @@ uint32_t standin_judge(struct fb_node *node, struct put *put);
 void standin_held(struct fb_node *node, struct put *put, uint32_t source); /* it says so */
 uint32_t standin_reach(struct fb_node *node, const struct put *put);
 void standin_hold(struct fb_node *node, uint32_t dirty, uint32_t owner);
+void standin_keep(struct fb_node *node, const struct put *put, uint32_t dirty);
 bool standin_is_handing(struct fb_node *node, uint32_t dirty); /* to its owner: not stored now */
 void standin_heard(struct fb_node *node);
 

@@ -21,6 +21,7 @@ enum {
     SWARM_GROUP_KEYS = 4,  /* consecutive keys of a chain with one owner */
     SWARM_CHAINS_FORK = 3, /* first keys that two neighbouring chains share */
     SWARM_EVENTS_MAX = 4000000,
+    SWARM_SPINS_LOOK = 1000, /* ticks that are due at once, after which it is looked at closely */
     SWARM_SPINS_MAX = 10000,
     SWARM_LOANS_MAX = 256,
     SWARM_CHAINS_MAX = 64,
@@ -116,8 +117,7 @@ struct swarm_node {
     uint64_t clock_ns; /* ahead of the swarm's */
     uint64_t tick_ns;  /* a TICK is queued for then */
     uint64_t ready_ns; /* busy or paused until then */
-    uint64_t spin_ns;  /* of the last tick */
-    uint32_t spins;
+    uint32_t spins;    /* ticks in a row after which it wanted another at once */
     uint32_t steps_to_check;
     uint64_t draws;
     const struct fb_view *view; /* as far as it knows */

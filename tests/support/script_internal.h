@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-enum { STORES_MAX = 1024, NAMES_MAX = 64 };
+enum { STORES_MAX = 1024, NAMES_MAX = 64, SPINS_MAX = 10000 };
 
 struct script_event {
     uint64_t at_ns, order;
@@ -35,6 +35,8 @@ struct script {
     struct script_event *queue;
     uint32_t queued, queue_max;
     uint64_t order, now_ns, hold_ns;
+    uint64_t tick_ns; /* of the last TICK, and how many were at one time */
+    uint32_t spins;
     script_fault_function *fault;
     void *context;
     struct fb_reply replies[SCRIPT_REPLIES_MAX];

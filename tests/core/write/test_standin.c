@@ -199,6 +199,103 @@ static void standin_when_its_owner_is_back_hands_off(void **state)
     script_close(script);
 }
 
+static uint64_t steps_of(struct script *script, uint32_t node)
+{
+    return fb_node_stats(script_node(script, node))->steps;
+}
+
+enum { HELD_BLOCKS = 8 };
+
+/* Two of four hold blocks for the other two, which are dead, while the origin is away. Returns one
+ * of those that hold them. */
+static uint32_t held_by_standins(struct script *script, struct fb_block blocks[HELD_BLOCKS])
+{
+    blocks[0] = written_block(13);
+    uint32_t first = script_owner(script, &blocks[0], 0), count = 1;
+    uint32_t second = script_owner(script, &blocks[0], 1), holder = stranger_of(script, &blocks[0]);
+    for (uint64_t i = 14; count < HELD_BLOCKS; i++) {
+        blocks[count] = written_block(i);
+        uint32_t a = script_owner(script, &blocks[count], 0);
+        uint32_t b = script_owner(script, &blocks[count], 1);
+        count += (a == first && b == second) || (a == second && b == first);
+    }
+    script_run(script, MS);
+    script_kill(script, first);
+    script_kill(script, second);
+    for (uint32_t i = 0; i < HELD_BLOCKS; i++)
+        script_write(script, (2 + 50 * i) * (uint64_t)MS, holder, 1 + i, &blocks[i],
+                     FB_LEVEL_REPLICATED);
+    script_run(script, 50 * (uint64_t)MS * HELD_BLOCKS);
+    for (uint32_t i = 0; i < HELD_BLOCKS; i++)
+        assert_answer(script, 1 + i, FB_OK, 2);
+    return holder;
+}
+
+/* A view of one member: who stands in is the only owner, and the blocks its own. It does not begin
+ * with them again and again. */
+static void standin_when_its_owners_left_the_view_rests_and_stores(void **state)
+{
+    (void)state;
+    const uint64_t delays_ns[] = {0, MS / 2};
+    for (uint32_t d = 0; d < 2; d++) {
+        bool is_away = true;
+        struct fb_config config = standin_config();
+        struct fb_block blocks[HELD_BLOCKS];
+        config.drain_delay_ns = delays_ns[d];
+        struct script *script = script_open(4, &config, 12);
+        script_set_fault(script, no_stores, &is_away);
+        uint32_t last = held_by_standins(script, blocks), other = 0;
+        while (other == last || other == script_owner(script, &blocks[0], 0) ||
+               other == script_owner(script, &blocks[0], 1))
+            other++;
+        script_bury(script, 500 * MS, other);
+        uint64_t steps = steps_of(script, last);
+        script_run(script, 60 * (uint64_t)SECOND);
+        assert_true(steps_of(script, last) - steps < 100000);
+        is_away = false;
+        script_run(script, FB_NEVER_NS - 1);
+        for (uint32_t i = 0; i < HELD_BLOCKS; i++)
+            assert_true(script_stores(script, &blocks[i]) >= 1);
+        assert_true(fb_node_is_idle(script_node(script, last)));
+        script_close(script);
+    }
+}
+
+/* All owners are back: who stood in for one and is now an owner keeps its copy as its own, and is
+ * done with handing off; both are asked no more than others are. */
+static void standin_when_it_becomes_an_owner_keeps_the_copy_as_its_own(void **state)
+{
+    (void)state;
+    for (uint64_t number = 20; number < 40; number++) {
+        bool is_away = true;
+        const struct fb_config config = standin_config();
+        struct script *script = script_open(4, &config, number);
+        script_set_fault(script, no_stores, &is_away);
+        const struct fb_block block = written_block(number);
+        uint32_t first = script_owner(script, &block, 0), second = script_owner(script, &block, 1);
+        uint32_t writer = stranger_of(script, &block);
+        script_run(script, MS);
+        script_kill(script, first);
+        script_write(script, 2 * MS, writer, 1, &block, FB_LEVEL_REPLICATED);
+        script_run(script, 100 * MS);
+        assert_answer(script, 1, FB_OK, 2);
+        script_restart(script, 150 * MS, first, false);
+        script_run(script, 151 * MS);
+        script_bury(script, 200 * MS, second);
+        script_run(script, 10 * (uint64_t)SECOND);
+        uint64_t holds = sum_of(script, 4, offsetof(struct fb_stats, holds_sent));
+        script_run(script, 70 * (uint64_t)SECOND);
+        assert_true(sum_of(script, 4, offsetof(struct fb_stats, holds_sent)) - holds < 100);
+        assert_int_equal(owed_copies(script, 4, second, &block), 2);
+        is_away = false;
+        script_run(script, FB_NEVER_NS - 1);
+        assert_true(script_stores(script, &block) >= 1);
+        for (uint32_t i = 0; i < 4; i++)
+            assert_true(i == second || fb_node_is_idle(script_node(script, i)));
+        script_close(script);
+    }
+}
+
 static void write_when_too_few_members_answer_is_degraded_or_answered_aloud(void **state)
 {
     (void)state;
@@ -304,6 +401,8 @@ int main(void)
         cmocka_unit_test(read_when_only_a_standin_holds_it_finds_it),
         cmocka_unit_test(read_of_what_nobody_has_is_lost),
         cmocka_unit_test(standin_when_its_owner_is_back_hands_off),
+        cmocka_unit_test(standin_when_its_owners_left_the_view_rests_and_stores),
+        cmocka_unit_test(standin_when_it_becomes_an_owner_keeps_the_copy_as_its_own),
         cmocka_unit_test(write_when_too_few_members_answer_is_degraded_or_answered_aloud),
         cmocka_unit_test(write_when_the_view_has_too_few_members_is_degraded_at_once),
         cmocka_unit_test(write_before_any_view_is_degraded),

@@ -105,6 +105,15 @@ void fb_timer_set(struct fb_timer *timer, uint32_t id, uint64_t deadline_ns)
     timer_sink(timer, timer_positions(timer)[id]);
 }
 
+void fb_timer_hurry(struct fb_timer *timer, uint32_t id, uint64_t deadline_ns)
+{
+    FB_ASSERT(id < timer->ids_max);
+    uint32_t at = timer_positions(timer)[id];
+    FB_ASSERT(at == FB_NONE || at < timer->count);
+    if (at == FB_NONE || timer_nodes(timer)[at].deadline_ns > deadline_ns)
+        fb_timer_set(timer, id, deadline_ns);
+}
+
 _Bool fb_timer_is_set(const struct fb_timer *timer, uint32_t id)
 {
     FB_ASSERT(id < timer->ids_max);

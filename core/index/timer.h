@@ -15,6 +15,10 @@ void fb_timer_init(struct fb_timer *timer, uint32_t ids_max);
 /* Sets or moves the deadline of `id`. */
 void fb_timer_set(struct fb_timer *timer, uint32_t id, uint64_t deadline_ns);
 
+/* Sets the deadline of `id`, unless it has an earlier one. For what happens again and again: each
+ * time would put off what the first was for. */
+void fb_timer_hurry(struct fb_timer *timer, uint32_t id, uint64_t deadline_ns);
+
 _Bool fb_timer_is_set(const struct fb_timer *timer, uint32_t id);
 
 /* Forgets the deadline of `id`; no effect when it has none. */

@@ -93,8 +93,9 @@ static void holder_is_slow(struct step *step, uint32_t index)
         fb_timer_set(node_timer(node), index, again_ns);
 }
 
-/* An owner that is none in the present view. Two nodes that joined each other's fills under old
- * views would otherwise wait for each other without end. */
+/* An owner that would not be waited for under the present view: it is none, or ranks behind this
+ * node, which would ask it for what it has now at most (attempt.c). Two nodes that joined each
+ * other's fills under old views would otherwise wait for each other without end. */
 static bool is_past_owner(const struct fb_node *node, const struct fill *fill,
                           const struct attempt *attempt)
 {
@@ -103,8 +104,11 @@ static bool is_past_owner(const struct fb_node *node, const struct fill *fill,
     if (attempt->hops > 0 || node->view == NULL)
         return false;
     for (uint32_t rank = 0; rank < node->config.replicas; rank++) {
-        if (fb_view_owner(node->view, fill->block.key, rank) == attempt->peer)
+        uint32_t owner = fb_view_owner(node->view, fill->block.key, rank);
+        if (owner == attempt->peer)
             return false;
+        if (owner == node->config.node)
+            return true;
     }
     return true;
 }

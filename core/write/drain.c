@@ -61,8 +61,8 @@ void drain_wake(struct fb_node *node, uint32_t index)
     if (is_resting)
         node->drain_next = index;
     if (is_resting || !fb_timer_is_set(node_timer(node), drain_timer(node)))
-        fb_timer_set(node_timer(node), drain_timer(node),
-                     node->now_ns + node->config.drain_delay_ns);
+        fb_timer_hurry(node_timer(node), drain_timer(node),
+                       node->now_ns + node->config.drain_delay_ns);
 }
 
 static void drain_store(struct step *step, uint32_t index)

@@ -159,8 +159,8 @@ static void code_digest(struct step *step, uint32_t index, uint32_t fragment)
     if (fragment == code->count) {
         code->state = CODE_READY;
         node->drain_next = node->dirty_oldest; /* it was passed by */
-        fb_timer_set(node_timer(node), timer_of_drain(node),
-                     node->now_ns + node->config.drain_delay_ns);
+        fb_timer_hurry(node_timer(node), timer_of_drain(node),
+                       node->now_ns + node->config.drain_delay_ns);
         return;
     }
     code->state = CODE_DIGEST;

@@ -51,6 +51,9 @@ static void timer_under_random_operations_does_what_an_array_does(void **state)
         if (choice < 5) {
             fb_timer_set(timer, id, now_ns);
             deadlines[id] = now_ns;
+        } else if (choice < 6) {
+            fb_timer_hurry(timer, id, now_ns);
+            deadlines[id] = now_ns < deadlines[id] ? now_ns : deadlines[id];
         } else if (choice < 7) {
             fb_timer_cancel(timer, id);
             deadlines[id] = FB_NEVER_NS;

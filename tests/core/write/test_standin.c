@@ -296,6 +296,26 @@ static void standin_when_it_becomes_an_owner_keeps_the_copy_as_its_own(void **st
     }
 }
 
+/* The owner that is to drain it is dead, nobody can stand in, and the writer asks on and on, more
+ * often than drain_delay: each asking in vain makes the drain look, and none puts that off. */
+static void write_when_the_first_rank_is_dead_for_good_is_drained_in_time(void **state)
+{
+    (void)state;
+    struct fb_config config = standin_config();
+    config.drain_delay_ns = 3 * (uint64_t)SECOND; /* an asking takes 64 * hold_ns at most */
+    struct script *script = script_open(2, &config, 13);
+    const struct fb_block block = written_block(50);
+    uint32_t dead = script_owner(script, &block, 0);
+    script_run(script, MS);
+    script_kill(script, dead);
+    script_write(script, 2 * MS, 1 - dead, 1, &block, FB_LEVEL_MEMORY);
+    script_run(script, 60 * (uint64_t)SECOND);
+    assert_answer(script, 1, FB_OK, 1);
+    assert_int_equal(script_stores(script, &block), 1);
+    assert_true(fb_node_is_idle(script_node(script, 1 - dead)));
+    script_close(script);
+}
+
 static void write_when_too_few_members_answer_is_degraded_or_answered_aloud(void **state)
 {
     (void)state;
@@ -403,6 +423,7 @@ int main(void)
         cmocka_unit_test(standin_when_its_owner_is_back_hands_off),
         cmocka_unit_test(standin_when_its_owners_left_the_view_rests_and_stores),
         cmocka_unit_test(standin_when_it_becomes_an_owner_keeps_the_copy_as_its_own),
+        cmocka_unit_test(write_when_the_first_rank_is_dead_for_good_is_drained_in_time),
         cmocka_unit_test(write_when_too_few_members_answer_is_degraded_or_answered_aloud),
         cmocka_unit_test(write_when_the_view_has_too_few_members_is_degraded_at_once),
         cmocka_unit_test(write_before_any_view_is_degraded),

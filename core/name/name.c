@@ -20,7 +20,7 @@
  *  2. A commit expects the record that BEGIN saw. Of two writers one wins; the other hears
  *     CONFLICT. That the record went on to ORIGIN with the same version meanwhile is no conflict.
  *  3. A new version is later than the time of day, the record's version and the origin's, whatever
- *     clocks say (R20), and nobody else's (version_next). An origin that does not answer within
+ *     clocks say (R20), and nobody else's (name_version). An origin that does not answer within
  *     STAT_NS is not waited for where there are records: finishing finds out what is there
  *     (name_finish.c).
  *  4. A removal removes the version that its look gave, and looks again when it lost. It never
@@ -244,7 +244,7 @@ static void name_stat(struct step *step, uint32_t index)
 /* Later than all that is known, and nobody else's: what begins at one moment, or after one object
  * from the future, on several nodes or on one, must not write the same blocks. So the last bits, a
  * millisecond of the time, are the node's and a count. 0: there is none. */
-static uint64_t version_next(struct fb_node *node, uint64_t wall_ns, uint64_t last)
+uint64_t name_version(struct fb_node *node, uint64_t wall_ns, uint64_t last)
 {
     const uint64_t slot = UINT64_C(1) << (NODE_BITS + COUNT_BITS);
     uint64_t own = (node->config.node & ((1u << NODE_BITS) - 1)) << COUNT_BITS |
@@ -283,7 +283,7 @@ static void remove_decide(struct step *step, uint32_t index, const struct fb_don
     if (status == FB_OK && is_buried(node, name, written))
         status = FB_ABSENT;
     uint64_t last = facts.state == FB_NAME_BAD || facts.version < order ? order : facts.version;
-    uint64_t version = version_next(node, name->wall_ns, last);
+    uint64_t version = name_version(node, name->wall_ns, last);
     if ((!is_committed && status != FB_OK) || version == 0) {
         name_refuse(step, index, version == 0 && status == FB_OK ? FB_INVALID : status);
         return;
@@ -312,7 +312,7 @@ static void begin_decide(struct step *step, uint32_t index, uint64_t order)
     uint64_t last = known > order ? known : order;
     if (last < name->replaced)
         last = name->replaced;
-    uint64_t version = version_next(step->node, name->wall_ns, last);
+    uint64_t version = name_version(step->node, name->wall_ns, last);
     struct fb_reply *reply = name_reply(step, index, version > 0 ? FB_OK : FB_INVALID);
     reply->version = version;
     reply->replaced = known;

@@ -10,7 +10,8 @@
  *     the record, so that the keeper hears of it when it next changes that.
  *  2. The origin's step can be repeated. A later object there that none of our commits made, since
  *     the record is still ours when it is read after the conflict, is overtaken: limit is what was
- *     seen, and what is shown is later than that. An acked version is never given up for it.
+ *     seen, and what is shown is later than that, and nobody's version: else it would be taken for
+ *     another's that came next, and undone. An acked version is never given up for it.
  *  3. A version that was overtaken keeps its blocks until the record says so (PARTS): who takes
  *     over in between can compose it once more.
  *  4. PUT is a compare-and-swap: who loses it looks what the name means now. A version that another
@@ -194,12 +195,13 @@ static void finish_raise(struct step *step, uint32_t index, uint64_t order)
     struct fb_node *node = step->node;
     struct name *name = &node_names(node)[index];
     FB_ASSERT(name->state == NAME_COMPOSE);
-    if (order <= name->limit || order >= UINT64_MAX - 2) { /* nonsense */
+    uint64_t shown = order > name->limit ? name_version(node, 0, order) : 0;
+    if (shown == 0) { /* nonsense */
         finish_failed(node, index, FB_INVALID);
         return;
     }
     name->limit = order;
-    name->shown = order + 1;
+    name->shown = shown;
     node->stats.names_overtaken++;
     if (name->tries >= PAUSE_DOUBLINGS_MAX) {
         finish_wait(node, index);

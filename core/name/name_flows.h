@@ -19,6 +19,8 @@ void name_record(struct step *step, uint32_t index);
 void name_put(struct step *step, uint32_t index, enum name_state state);
 /* False: too many are under way. */
 bool name_origin(struct step *step, uint32_t index, enum name_state state);
+/* A version that nobody else is given: later than `last` and the time of day. 0: there is none. */
+uint64_t name_version(struct fb_node *node, uint64_t wall_ns, uint64_t last);
 void name_check(struct fb_node *node);
 
 /* name_finish.c: what a commit or a removal leaves to do. */

@@ -154,6 +154,39 @@ static void commit_overtakes_a_later_object_that_came_between(void **state)
     script_close(script);
 }
 
+/* What node 1 does at the origin takes long. */
+static struct script_fault slow_keeper(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)script;
+    bool is_slow = op->kind == FB_OP_ORIGIN_COMMIT || op->kind == FB_OP_ORIGIN_REMOVE;
+    return (struct script_fault){.status = FB_OK, .delay_ns = is_slow && node == 1 ? S : 0};
+}
+
+/* A commit that is overtaken while the origin is slow meets the later version there, and is raised
+ * past it before it hears that it is none any more. What comes next, right after that version, is
+ * another's, and stays when the first is undone. */
+static void commit_raised_in_vain_undoes_no_other(void **state)
+{
+    (void)state;
+    const struct fb_config config = name_config();
+    struct script *script = script_open(2, &config, 1);
+    write_name(script, 0, 1, 50 * S);
+    rest(script, S);
+    struct fb_request begin = ask(FB_REQUEST_NAME_BEGIN, 3, 5 * S);
+    const struct fb_reply reply = *run(script, 1, &begin);
+    script_set_fault(script, slow_keeper, NULL);
+    struct fb_request commit = commit_of(&reply, 4, 1, NAME);
+    assert_int_equal(run(script, 1, &commit)->status, FB_OK);
+    write_name(script, 0, 5, 5 * S);
+    rest(script, S + 100 * MS); /* it is being undone now */
+    assert_int_equal(fb_node_stats(script_node(script, 1))->names_overtaken, 1);
+    uint64_t last = write_name(script, 0, 7, 5 * S);
+    rest(script, 100 * S);
+    assert_int_equal(script_shown(script, NAME)->version, last);
+    assert_int_equal(look(script, 0, 9)->status, FB_OK);
+    script_close(script);
+}
+
 static struct script_fault slow_stat(struct script *script, uint32_t node, const struct fb_op *op)
 {
     (void)script;
@@ -496,6 +529,7 @@ int main(void)
         cmocka_unit_test(begin_is_later_than_every_clock),
         cmocka_unit_test(versions_of_two_that_begin_at_once_differ),
         cmocka_unit_test(commit_overtakes_a_later_object_that_came_between),
+        cmocka_unit_test(commit_raised_in_vain_undoes_no_other),
         cmocka_unit_test(begin_does_not_wait_for_a_silent_origin),
         cmocka_unit_test(commit_of_two_is_won_by_one),
         cmocka_unit_test(overwrite_begun_before_the_finish_is_no_conflict),

@@ -189,7 +189,8 @@ sg4::Engine *open_simgrid()
                 crosstraffic[] = "--cfg=network/crosstraffic:0",
                 window[] = "--cfg=network/TCP-gamma:1e30", none[] = "--cfg=debug/clean-atexit:no";
     static char *argv[] = {name, quiet, model, crosstraffic, window, none, nullptr};
-    return new sg4::Engine(&argc, argv);
+    static sg4::Engine *const engine = new sg4::Engine(&argc, argv); /* until the process ends */
+    return engine;
 }
 
 } // namespace

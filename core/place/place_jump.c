@@ -154,6 +154,27 @@ static void row_take(const struct fb_view *view, struct fb_choice *row, uint32_t
     fb_row_offer_again(row, view->ranks, &choice);
 }
 
+/* May a list with the draws of `seed` bring the row anybody new? Among few members the draws are
+ * looked at first, since one that weighs little is let in by none of a thousand lists; otherwise a
+ * list is made to see it. */
+static bool list_may_help(const struct fb_view *view, const struct slots *slots,
+                          const struct fb_choice *row, uint64_t seed)
+{
+    FB_ASSERT(view->member_count > 0);
+    FB_ASSERT(view->ranks <= FB_RANKS_MAX);
+    if (view->member_count > FIRST_BUCKETS)
+        return true;
+    for (uint32_t i = 0; i < view->member_count; i++) {
+        bool is_in = false;
+        for (uint32_t rank = 0; rank < view->ranks; rank++)
+            is_in = is_in || row[rank].member == i;
+        uint32_t slot = slots->are_ids ? view->members[i].node : i;
+        if (!is_in && slot_owner(view, slots, slot, seed) != FB_NONE)
+            return true;
+    }
+    return false;
+}
+
 static void partition_fill(struct fb_view *view, const struct slots *slots, uint32_t partition)
 {
     uint64_t seed = fb_mix((uint64_t)partition + UINT64_C(0x6a756d7068617368));
@@ -162,10 +183,12 @@ static void partition_fill(struct fb_view *view, const struct slots *slots, uint
     bool is_full = false;
     memset(row, 0xff, sizeof(row));
     for (uint32_t i = 0; i < LISTS_MAX && !is_full; i++) {
-        struct list list;
-        list_make(view, slots->count, fb_mix(seed + i), &list);
+        struct list list = {.count = 0};
+        uint64_t draws = fb_mix(seed + i);
+        if (list_may_help(view, slots, row, draws))
+            list_make(view, slots->count, draws, &list);
         for (uint32_t place = 0; place < list.count && !is_full; place++) {
-            uint32_t index = slot_owner(view, slots, list.slots[place], fb_mix(seed + i));
+            uint32_t index = slot_owner(view, slots, list.slots[place], draws);
             if (index != FB_NONE)
                 row_take(view, row, index, cost++);
             is_full = fb_row_is_full(view, row);

@@ -14,8 +14,6 @@ import fcntl
 import os
 import shutil
 import struct
-import sys
-import unittest
 
 import hw_test
 from hw_test import Case, Daemon
@@ -242,15 +240,8 @@ def what_is_missing():
             return "no %s here" % program
     if hw_test.run("losetup", "-f").returncode != 0:
         return "no loop devices here"
-    return None if hw_test.has_io_uring() else "no io_uring here"
+    return None
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    MISSING = what_is_missing()
-    if MISSING:
-        print("hw_drive_test: skipped: " + MISSING)
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_drive_test", what_is_missing=what_is_missing)

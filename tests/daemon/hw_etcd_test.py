@@ -10,8 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import unittest
 import urllib.request
 
 import hw_test
@@ -200,10 +198,5 @@ class Etcd(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if shutil.which("etcd") is None or not hw_test.has_io_uring():
-        print("hw_etcd_test: skipped: no etcd, or no io_uring, here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_etcd_test", at_once=4,
+                 what_is_missing=lambda: not shutil.which("etcd") and "no etcd here")

@@ -10,10 +10,8 @@ import re
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
-import unittest
 
 import hw_test
 from hw_test import Case, Daemon, free_ports, page, program, run
@@ -219,10 +217,4 @@ class Cgroup(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_memory_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_memory_test")

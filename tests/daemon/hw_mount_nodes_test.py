@@ -14,10 +14,8 @@ import shutil
 import socketserver
 import stat
 import subprocess
-import sys
 import threading
 import time
-import unittest
 
 import hw_test
 from hw_test import Case, Daemon
@@ -322,13 +320,4 @@ class Objects(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_mount_nodes_test: skipped: no io_uring here")
-        sys.exit(77)
-    if os.geteuid() != 0 or not os.access("/dev/fuse", os.W_OK):
-        print("hw_mount_nodes_test: skipped: no FUSE here (or not root)")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_mount_nodes_test", needs_fuse=True)

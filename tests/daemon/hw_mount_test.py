@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes through `forebay mount` as programs that save checkpoints do: sequentially, with a header
-patched, under a temporary name that is renamed, by cp, dd and rsync, and while the daemon dies.
-The origin's folder shows what arrived.
+patched, under a temporary name that is renamed, by cp, dd and rsync, and while the daemon dies;
+and reads files that others change. The origin's folder shows what arrived.
 
 usage: hw_mount_test.py BUILD [unittest's arguments]    exit code 77: no io_uring or no FUSE here
 """
@@ -11,8 +11,8 @@ import os
 import random
 import shutil
 import subprocess
-import sys
-import unittest
+import threading
+import time
 
 import hw_test
 from hw_test import Case, Daemon
@@ -213,14 +213,60 @@ class ReadOnly(Mounted):
         self.assert_fails(errno.EROFS, os.mkdir, self.mounted("folder"))
 
 
+class Reads(Mounted):
+    def test_files_and_folders_are_those_of_the_origin(self):
+        contents = {name: self.object(name, size) for name, size in (
+            ("one", 1), ("folder/two", 700001), ("folder/inner/three", 5 << 20))}
+        self.object("empty", 0)
+        found = {os.path.relpath(os.path.join(folder, name), self.mount)
+                 for folder, _, names in os.walk(self.mount) for name in names}
+        self.assertEqual(found, set(contents) | {"empty"})
+        for name, content in contents.items():
+            self.assertEqual(self.content(name), content)
+            self.assertEqual(os.path.getsize(self.mounted(name)), len(content))
+        self.assertEqual(self.content("empty"), b"")
+        self.assertFalse(os.path.exists(self.mounted("absent")))
+        self.assertIn(b"\ngets ", self.content(".stats"))
+        self.assertIn(b"read folder/two offset=", self.content(".accesslog"))
+
+    def test_random_parts_are_read_by_several_at_once(self):
+        content = self.object("data", 9 << 20)
+        faults = []
+
+        def reader(seed):
+            numbers = random.Random(seed)
+            with open(self.mounted("data"), "rb", buffering=0) as file:
+                for _ in range(100):
+                    at = numbers.randrange(len(content))
+                    size = numbers.randrange(600000)
+                    if os.pread(file.fileno(), size, at) != content[at:at + size]:
+                        faults.append(at)
+
+        threads = [threading.Thread(target=reader, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(faults, [])
+
+    def test_daemon_may_restart_under_an_open_file(self):
+        content = self.object("data", 4 << 20)
+        with open(self.mounted("data"), "rb", buffering=0) as file:
+            self.assertEqual(os.pread(file.fileno(), 10, 0), content[:10])
+            self.daemon.kill()
+            Daemon(self, self.config, name="second")
+            self.assertEqual(os.pread(file.fileno(), 1 << 20, 3 << 20), content[3 << 20:])
+
+    def test_changed_file_is_stale_until_opened_again(self):
+        self.object("data", 1 << 20)
+        with open(self.mounted("data"), "rb", buffering=0) as file:
+            changed = self.object("data", 900001)
+            with self.assertRaises(OSError) as caught:
+                os.pread(file.fileno(), 4096, 0)
+            self.assertEqual(caught.exception.errno, errno.ESTALE)
+        time.sleep(1.1)  # the kernel may keep the old size for a second
+        self.assertEqual(self.content("data"), changed)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_mount_test: skipped: no io_uring here")
-        sys.exit(77)
-    if os.geteuid() != 0 or not os.access("/dev/fuse", os.W_OK):
-        print("hw_mount_test: skipped: no FUSE here (or not root)")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_mount_test", at_once=4, needs_fuse=True)

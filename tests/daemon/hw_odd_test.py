@@ -10,7 +10,6 @@ import random
 import resource
 import signal
 import subprocess
-import sys
 import time
 import unittest
 
@@ -105,10 +104,4 @@ class OpenFiles(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_odd_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_odd_test", at_once=4)

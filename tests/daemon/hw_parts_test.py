@@ -7,12 +7,9 @@ usage: hw_parts_test.py BUILD [unittest's arguments]     exit code 77: there is 
 
 import hashlib
 import http.server
-import os
 import re
-import sys
 import threading
 import time
-import unittest
 import urllib.parse
 
 import hw_test
@@ -281,12 +278,4 @@ class Parts(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[variable]
-    if not hw_test.has_io_uring():
-        print("hw_parts_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main()
+    hw_test.main("hw_parts_test", at_once=4)

@@ -7,10 +7,8 @@ usage: hw_posix_test.py BUILD [unittest's arguments]     exit code 77: there is 
 
 import os
 import subprocess
-import sys
 import threading
 import time
-import unittest
 
 import hw_test
 from hw_test import Case, Daemon
@@ -231,10 +229,4 @@ class Listings(Posix):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_posix_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main()
+    hw_test.main("hw_posix_test", at_once=4)

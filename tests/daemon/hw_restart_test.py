@@ -9,8 +9,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
-import unittest
 
 import hw_test
 from hw_test import Case, Daemon
@@ -261,10 +259,4 @@ class Paths(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_restart_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_restart_test", at_once=4)

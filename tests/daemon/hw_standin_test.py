@@ -6,12 +6,9 @@ members can hold is refused by its name, or answered aloud where the config allo
 usage: hw_standin_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
-import os
 import random
 import signal
-import sys
 import time
-import unittest
 
 import hw_test
 from hw_test import Case, Daemon, free_ports, program, run
@@ -100,10 +97,4 @@ class Promise(Cluster):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_standin_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_standin_test", at_once=4)

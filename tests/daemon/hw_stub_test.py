@@ -8,11 +8,8 @@ usage: hw_stub_test.py BUILD [unittest's arguments]     exit code 77: there is n
 import base64
 import hashlib
 import http.server
-import os
-import sys
 import threading
 import time
-import unittest
 import urllib.parse
 
 import hw_test
@@ -337,12 +334,4 @@ class Misbehaviour(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[variable]
-    if not hw_test.has_io_uring():
-        print("hw_stub_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main()
+    hw_test.main("hw_stub_test", at_once=4)

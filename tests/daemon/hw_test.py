@@ -5,7 +5,6 @@ names, sparse objects, metrics, recordings, and ends of every kind. All on this 
 usage: hw_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
-import errno
 import fcntl
 import os
 import random
@@ -17,13 +16,15 @@ import subprocess
 import sys
 import tempfile
 import termios
-import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
 
+import together
+
 BUILD = ""
+TAKEN = []  # names of ports
 CONFIG = """schema_version: 1
 cluster: test
 node: 0
@@ -46,13 +47,22 @@ def run(*arguments, timeout_s=60):
 
 
 def free_ports(count):
-    """Ports that nobody has now; kept until all are chosen, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    """Ports that nobody has now, nor is given meanwhile: they lie below those that the kernel gives
+    away, and each is taken by a name of its own until this process ends."""
+    ports = []
+    while len(ports) < count:
+        port = random.SystemRandom().randrange(15000, 32000)
+        name, one = socket.socket(socket.AF_UNIX), socket.socket()
+        try:
+            name.bind("\0forebay test port %d" % port)
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            name.close()
+            continue
+        finally:
+            one.close()
+        TAKEN.append(name)
+        ports.append(port)
     return ports
 
 
@@ -505,96 +515,42 @@ class Recordings(Case):
         self.assertIn(b"no recording", ended.stderr)
 
 
-@unittest.skipUnless(os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK), "no FUSE here")
-class Mount(Case):
-    def setUp(self):
-        super().setUp()
-        self.daemon = Daemon(self, self.config)
-        if b"unknown subcommand" in run(program("forebay"), "mount").stderr:
-            self.skipTest("built without FUSE")
-        self.mount = self.daemon.mount(self)
-
-    def mounted(self, name):
-        return os.path.join(self.mount, name)
-
-    def read(self, name):
-        with open(self.mounted(name), "rb") as file:
-            return file.read()
-
-    def test_files_and_folders_are_those_of_the_origin(self):
-        contents = {name: self.object(name, size) for name, size in (
-            ("one", 1), ("folder/two", 700001), ("folder/inner/three", 5 << 20))}
-        self.object("empty", 0)
-        found = {os.path.relpath(os.path.join(folder, name), self.mount)
-                 for folder, _, names in os.walk(self.mount) for name in names}
-        self.assertEqual(found, set(contents) | {"empty"})
-        for name, content in contents.items():
-            self.assertEqual(self.read(name), content)
-            self.assertEqual(os.path.getsize(self.mounted(name)), len(content))
-        self.assertEqual(self.read("empty"), b"")
-        self.assertFalse(os.path.exists(self.mounted("absent")))
-        self.assertIn(b"\ngets ", self.read(".stats"))
-        self.assertIn(b"read folder/two offset=", self.read(".accesslog"))
-
-    def test_random_parts_are_read_by_several_at_once(self):
-        content = self.object("data", 9 << 20)
-        faults = []
-
-        def reader(seed):
-            numbers = random.Random(seed)
-            with open(self.mounted("data"), "rb", buffering=0) as file:
-                for _ in range(100):
-                    at = numbers.randrange(len(content))
-                    size = numbers.randrange(600000)
-                    if os.pread(file.fileno(), size, at) != content[at:at + size]:
-                        faults.append(at)
-
-        threads = [threading.Thread(target=reader, args=(seed,)) for seed in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(faults, [])
-
-    def test_daemon_may_restart_under_an_open_file(self):
-        content = self.object("data", 4 << 20)
-        with open(self.mounted("data"), "rb", buffering=0) as file:
-            self.assertEqual(os.pread(file.fileno(), 10, 0), content[:10])
-            self.daemon.kill()
-            Daemon(self, self.config, name="second")
-            self.assertEqual(os.pread(file.fileno(), 1 << 20, 3 << 20), content[3 << 20:])
-
-    def test_changed_file_is_stale_until_opened_again(self):
-        self.object("data", 1 << 20)
-        with open(self.mounted("data"), "rb", buffering=0) as file:
-            changed = self.object("data", 900001)
-            with self.assertRaises(OSError) as caught:
-                os.pread(file.fileno(), 4096, 0)
-            self.assertEqual(caught.exception.errno, errno.ESTALE)
-        time.sleep(1.1)  # the kernel may keep the old size for a second
-        self.assertEqual(self.read("data"), changed)
-
-
 def has_io_uring():
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(folder + "/origin")
         with open(folder + "/config.yaml", "w", encoding="utf-8") as file:
             file.write(CONFIG.format(folder=folder))
-        process = subprocess.Popen([program("forebayd"), "--config", folder + "/config.yaml"],
-                                   stderr=subprocess.PIPE)
-        try:
-            text = process.communicate(timeout=1)[1]
-        except subprocess.TimeoutExpired:
+        with subprocess.Popen([program("forebayd"), "--config", folder + "/config.yaml"],
+                              stderr=subprocess.PIPE) as process:
+            text = b""
+            while b"event=ready" not in text and (line := process.stderr.readline()):
+                text += line
             process.kill()
-            text = process.communicate()[1]
-        return b"forebayd: io_uring" not in text
+            return b"forebayd: io_uring" not in text
+
+
+def main(name, at_once=1, needs_fuse=False, what_is_missing=lambda: None):
+    """Runs the tests of the script that is run; exit code 77: they cannot run here. Some at once,
+    where they wait for daemons and clocks most of their time."""
+    global BUILD
+    if len(sys.argv) < 2:
+        sys.exit(sys.modules["__main__"].__doc__)
+    BUILD = os.path.abspath(sys.argv.pop(1))
+    for variable in [one for one in os.environ if one.lower().endswith("_proxy")]:
+        del os.environ[variable]  # all servers are on this machine
+    reason = what_is_missing() if has_io_uring() else "no io_uring here"
+    if not reason and needs_fuse and (os.geteuid() != 0 or not os.access("/dev/fuse", os.W_OK)):
+        reason = "no FUSE here (or not root)"
+    if reason:
+        print("%s: skipped: %s" % (name, reason))
+        sys.exit(77)
+    if at_once == 1:
+        unittest.main(verbosity=1)
+    loader, script = unittest.TestLoader(), sys.modules["__main__"]
+    suite = loader.loadTestsFromNames(sys.argv[1:], script) if sys.argv[1:] else \
+        loader.loadTestsFromModule(script)
+    sys.exit(0 if together.run(suite, at_once) else 1)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    BUILD = os.path.abspath(sys.argv.pop(1))
-    if not has_io_uring():
-        print("hw_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    main("hw_test", at_once=4)

@@ -9,9 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import threading
-import unittest
 
 import hw_test
 from hw_test import Case, Daemon, run
@@ -195,10 +193,5 @@ class Token(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring() or shutil.which("openssl") is None:
-        print("hw_tls_test: skipped: no io_uring or no openssl here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_tls_test", at_once=4,
+                 what_is_missing=lambda: not shutil.which("openssl") and "no openssl here")

@@ -5,11 +5,11 @@
 # code 1 if one failed. A part that this machine can't run says skipped.
 #
 # usage: nightly.sh [--build FOLDER] [--seed N] [--swarm SECONDS] [--mutations NAME,...|all|none]
-#                   [--kill ROUNDS] [--register SECONDS] [--fuzz SECONDS]
-#        0 leaves a part out. Default: build, by the clock, 3600, all, 100, 600, 600 a target
+#                   [--kill ROUNDS] [--register SECONDS] [--fsx SEEDS] [--fuzz SECONDS]
+#        0 leaves a part out. Default: build, by the clock, 3600, all, 100, 600, 50, 600 a target
 set -u
 cd "$(dirname "$0")/.." || exit 1
-build=build seed=$(date +%s) swarm=3600 mutations=all kill=100 register=600 fuzz=600
+build=build seed=$(date +%s) swarm=3600 mutations=all kill=100 register=600 fsx=50 fuzz=600
 while [ $# -gt 1 ]; do
     case $1 in
     --build) build=$2 ;;
@@ -18,6 +18,7 @@ while [ $# -gt 1 ]; do
     --mutations) mutations=$2 ;;
     --kill) kill=$2 ;;
     --register) register=$2 ;;
+    --fsx) fsx=$2 ;;
     --fuzz) fuzz=$2 ;;
     *) break ;;
     esac
@@ -68,6 +69,8 @@ esac
 [ "$register" = 0 ] ||
     part register python3 -B tests/register/register_test.py "$build" --seconds "$register" \
         --seed "$seed"
+[ "$fsx" = 0 ] ||
+    part fsx python3 -B tests/daemon/hw_mount_suites_test.py "$build" --seeds "$fsx"
 [ "$fuzz" = 0 ] || part fuzz sh tests/fuzz/fuzz.sh "$fuzz"
 echo "nightly: seed $seed"
 printf '%s' "$table"

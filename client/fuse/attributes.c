@@ -44,7 +44,9 @@ int found_find(struct mount *mount, const char *name, struct fuse_found *found)
         defaults_fill(found, S_IFREG | 0400); /* they name others' files */
         return 0;
     }
-    int code = name[0] != '\0' ? mount_look(mount, name, &look) : -ENOENT;
+    int code = mount_look(mount, name, &look);
+    if (code == -EINVAL && name[0] == '\0')
+        code = -ENOENT; /* objects are in no folder */
     if (code == 0) {
         found->object = (struct fuse_object){
             .handle = look.handle, .size = look.facts.size_bytes, .version = look.facts.version};

@@ -118,9 +118,10 @@ static bool request_begin(struct local_request *request, const struct fb_local_r
 void local_look_start(struct local_request *request, const struct fb_local_request *from)
 {
     const struct fb_object *object = &request->origin.object;
-    if (!request_begin(request, from, false))
+    const struct fb_loop *loop = loop_of(request);
+    if (!request_begin(request, from, loop->origin.can_change))
         return;
-    if (loop_of(request)->names.is_on)
+    if (loop->names.is_on && object->name_length > 0)
         look_up(request, object->name, object->name_length, look_recorded);
     else
         origin_look(request);

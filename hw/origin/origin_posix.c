@@ -219,8 +219,9 @@ static void task_open(struct fb_origin_task *task)
     task->how = (struct open_how){.flags = is_look ? O_PATH | O_NOFOLLOW | O_CLOEXEC
                                                    : O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    fb_uring_open_below(&loop->uring, &task->io, loop->origin.folder,
-                        task->resolved != NULL ? task->resolved : task->object.name, &task->how);
+    const char *path = task->resolved != NULL ? task->resolved : task->object.name;
+    fb_uring_open_below(&loop->uring, &task->io, loop->origin.folder, path[0] != '\0' ? path : ".",
+                        &task->how);
 }
 
 int posix_resolve(int root, const char *name, char *resolved)
@@ -373,7 +374,8 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
         fb_origin_posix_write(task);
         return;
     }
-    FB_ASSERT(fb_object_name_is_fine(task->object.name, task->object.name_length));
+    bool is_root = task->verb == FB_ORIGIN_LOOK && task->object.name_length == 0;
+    FB_ASSERT(is_root || fb_object_name_is_fine(task->object.name, task->object.name_length));
     fb_io_init(&task->io, task_done);
     task->file = -1;
     task->is_second = false;

@@ -29,7 +29,7 @@ struct place {
 static int place_open(struct place *place, int root, const char *name)
 {
     place->folder = posix_parent_open(root, name);
-    place->base = posix_base_of(name);
+    place->base = name[0] != '\0' ? posix_base_of(name) : "."; /* the origin's own folder */
     return place->folder < 0 ? place->folder : 0;
 }
 

@@ -13,7 +13,6 @@ import random
 import shutil
 import socketserver
 import stat
-import subprocess
 import threading
 import time
 
@@ -164,43 +163,6 @@ class Handles(Nodes):
             file.close()
         for i in range(300):
             self.assertEqual(read_raw("%s/file%d" % (self.b, i)), b"%d" % i)
-
-
-class Programs(Nodes):
-    def test_tar_git_rsync_and_sqlite(self):
-        source = self.path("source")
-        os.makedirs(source + "/deep/er")
-        for i in range(30):
-            with open("%s/deep/file%d" % (source, i), "wb") as file:
-                file.write(random.Random(i).randbytes(i * 1000))
-        os.symlink("deep/file3", source + "/link")
-        os.chmod(source + "/deep/file4", 0o755)
-        commands = ["tar -cf - -C %s . | (mkdir %s/tar && tar -xpf - -C %s/tar)" % (
-            source, self.a, self.a), "diff -r --no-dereference %s %s/tar" % (source, self.b)]
-        if shutil.which("rsync"):
-            commands += ["rsync -a %s/ %s/rsync/" % (source, self.a),
-                         "test -z \"$(rsync -ani %s/ %s/rsync/)\"" % (source, self.b)]
-        if shutil.which("git"):
-            commands += ["cd %s && git init -q . && git add . && "
-                         "git -c user.name=x -c user.email=x commit -qm first" % source,
-                         "git clone -q %s %s/git && test -z \"$(git -C %s/git status -s)\"" % (
-                             source, self.a, self.a), "git -C %s/git fsck" % self.b]
-        for command in commands:
-            ended = subprocess.run(command, shell=True, capture_output=True, check=False)
-            self.assertEqual(ended.returncode, 0, (command, ended.stderr, ended.stdout))
-        self.sqlite()
-
-    def sqlite(self):
-        import sqlite3
-        database = sqlite3.connect(self.path("source/data.db"))
-        database.execute("create table t (n integer)")
-        database.executemany("insert into t values (?)", [(i,) for i in range(10000)])
-        database.commit()
-        database.close()
-        shutil.copy(self.path("source/data.db"), self.a + "/data.db")
-        read = sqlite3.connect("file:%s/data.db?mode=ro" % self.b, uri=True)
-        self.assertEqual(read.execute("select sum(n) from t").fetchone()[0], 49995000)
-        read.close()
 
 
 class Away(Case):

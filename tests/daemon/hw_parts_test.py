@@ -11,6 +11,7 @@ import re
 import threading
 import time
 import urllib.parse
+from xml.sax.saxutils import escape
 
 import hw_test
 from hw_origin_test import QuietServer, content_of
@@ -90,7 +91,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
 
     def list(self, key, query, body):
-        self.answer(200, b"<ListBucketResult></ListBucketResult>")
+        """At once: names that begin with the prefix, those in folders by their folders."""
+        prefix, folders, text = query.get("prefix", [""])[0], set(), ""
+        for name in sorted(self.bucket.objects):
+            rest = name[len(prefix):]
+            if name.startswith(prefix) and "/" in rest and "delimiter" in query:
+                folders.add(prefix + rest.split("/")[0] + "/")
+            elif name.startswith(prefix):
+                text += "<Contents><Key>%s</Key><Size>%d</Size></Contents>" % (
+                    escape(name), len(self.bucket.objects[name][0]))
+        text += "".join("<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>" % escape(name)
+                        for name in sorted(folders))
+        self.answer(200, ("<ListBucketResult>%s</ListBucketResult>" % text).encode())
 
     def object(self, key, query, body):
         objects = self.bucket.objects
@@ -166,20 +178,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
 
 
+def serve(case):
+    """A server that lives as long as a test: its bucket, and its port."""
+    bucket = Bucket()
+    server = QuietServer(("127.0.0.1", 0), type("Own", (Handler,), {"bucket": bucket}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    case.addCleanup(server.server_close)
+    case.addCleanup(server.shutdown)
+    case.write("none", b"region: none\n")
+    return bucket, server.server_address[1]
+
+
 class Parts(Case):
     def setUp(self):
         super().setUp()
-        self.bucket = Bucket()
-        self.server = QuietServer(("127.0.0.1", 0), type("Own", (Handler,),
-                                                         {"bucket": self.bucket}))
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.addCleanup(self.server.server_close)
-        self.addCleanup(self.server.shutdown)
-        self.write("none", b"region: none\n")
+        self.bucket, self.port = serve(self)
 
     def start(self, block, *assignments, **names):
         config = self.write("parts.yaml", CONFIG.format(
-            folder=self.folder, block=block, port=self.server.server_address[1]).encode())
+            folder=self.folder, block=block, port=self.port).encode())
         return Daemon(self, config, *assignments, **names)
 
     def put(self, daemon, name, content, *options):

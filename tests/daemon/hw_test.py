@@ -66,6 +66,14 @@ def free_ports(count):
     return ports
 
 
+def cache(name):
+    """A folder for what tests fetch or build once; it outlives the build folder."""
+    root = os.environ.get("FOREBAY_TEST_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "forebay-tests")
+    os.makedirs(os.path.join(root, name), exist_ok=True)
+    return os.path.join(root, name)
+
+
 def page(port, path):
     """Status and text of a page of a daemon's http address."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -3,7 +3,7 @@
  * Each link that is full holds some flows at one level and keeps them in a virtual clock, so a
  * change of level is one multiplication however many flows it holds (fluid_hold.c). With tolerance
  * 0 each change fills its whole component anew (fluid_fill.c); else levels are relaxed link by link
- * until they are within the tolerance (fluid_relax.c). models/FLUID.md has the error and the cost.
+ * until they are within the tolerance (fluid_relax.c). docs/fluid.md has the error and the cost.
  *
  * Several changes at one nanosecond are resolved together. Completions are found by date, collected
  * for one nanosecond, sorted by cookie and handed out one by one.

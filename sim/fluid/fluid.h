@@ -10,7 +10,7 @@ enum { FB_FLUID_LINKS_MAX = 8 }; /* links of one flow's path */
 
 struct fb_fluid;
 
-/* What runs use. Completion times are then off by 0.01% in the mean, see models/FLUID.md. */
+/* What runs use. Completion times are then off by 0.01% in the mean, see docs/fluid.md. */
 static const double FB_FLUID_TOLERANCE = 0.005;
 
 /* link_bytes_per_s: capacity of each link, > 0. tolerance: relative error of rates that is

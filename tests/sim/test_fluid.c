@@ -230,7 +230,7 @@ static struct script_errors tolerant_errors(const struct script_options *options
     return errors;
 }
 
-/* The worst of a test's scripts, for models/FLUID.md. */
+/* The worst of a test's scripts, for docs/fluid.md. */
 static void errors_print(const char *what, struct script_errors *worst)
 {
     printf("%s: mean error at most %.4f%%, 99th percentile %.4f%%, greatest %.4f%%\n", what,

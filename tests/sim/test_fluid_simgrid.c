@@ -189,7 +189,7 @@ static struct script_errors both_play(const struct script_options *options)
     return errors;
 }
 
-/* The worst of a test's scripts, for models/FLUID.md. */
+/* The worst of a test's scripts, for docs/fluid.md. */
 static double worst_mean;
 static double worst_p99;
 

@@ -1,7 +1,7 @@
 /* Progress of long work on stderr: a bar with the time left on a terminal, a line per 10%
  * otherwise. A child process can be told to write its share to a shared slot instead
  * (fb_progress_redirect). */
-#include "results/results.h"
+#include "base/progress.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -141,16 +141,4 @@ struct fb_estimate {
 };
 struct fb_estimate fb_estimate_of(const double *values, uint32_t count);
 
-/* Progress on stderr: a bar with ETA on a terminal, a line per 10% otherwise; quiet: nothing.
- * share: 0..1 of all the work. Call as often as you like; it limits itself to 10 draws a second. */
-void fb_progress_begin(const char *title, bool is_quiet);
-
-/* From now on updates write to *slot (shared memory of a parent) and draw nothing. */
-void fb_progress_redirect(volatile double *slot);
-
-/* The bar as text, for the terminal; exported for its test. */
-void fb_progress_text(char *text, size_t size, double share, double elapsed_s);
-void fb_progress_update(double share);
-void fb_progress_end(void);
-
 #endif

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "core/config.h"
 #include "hw/base/settings_table.h"
-#include "models/scenario/scenario_internal.h"
+#include "base/core_fields.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -1,6 +1,7 @@
 /* See run_jobs.h. SimGrid allows one engine a process, so every job is a child; its figures come
  * back through a temporary file (pipes would have to be drained while others run), its progress
  * through shared memory. */
+#include "base/progress.h"
 #include "cli/run/run_jobs.h"
 
 #include "cli/run/run_folder.h"

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+enum { FB_OBJECT_NAME_MAX = 1024 }; /* bytes of a name; what S3 and Azure Blob allow */
+
 struct fb_attributes {
     uint32_t mode; /* st_mode with its type; 0: the origin knows none */
     uint32_t owner, group;

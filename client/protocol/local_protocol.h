@@ -11,7 +11,6 @@
 
 #include "core/node/node.h"
 #include "client/protocol/attributes.h"
-#include "hw/origin/object.h"
 
 #include <stddef.h>
 

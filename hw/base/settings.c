@@ -4,7 +4,7 @@
 
 #include "core/panic.h"
 #include "hw/base/settings_table.h"
-#include "models/scenario/scenario_internal.h"
+#include "base/core_fields.h"
 #include "base/units.h"
 
 #include <stdlib.h>

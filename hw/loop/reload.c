@@ -3,7 +3,7 @@
 
 #include "hw/base/log.h"
 #include "hw/base/settings_table.h"
-#include "models/scenario/scenario_internal.h"
+#include "base/core_fields.h"
 
 #include <inttypes.h>
 #include <stdio.h>

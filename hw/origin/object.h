@@ -13,11 +13,10 @@
 #ifndef FB_HW_ORIGIN_OBJECT_H
 #define FB_HW_ORIGIN_OBJECT_H
 
+#include "client/protocol/attributes.h"
 #include "core/node/node.h"
 
 #include <stdbool.h>
-
-enum { FB_OBJECT_NAME_MAX = 1024 }; /* bytes; what S3 and Azure Blob allow */
 
 struct fb_object {
     uint64_t handle;

@@ -5,7 +5,7 @@
  * core. Every map is closed, so that a key nobody knows is an error. */
 #include "models/scenario/scenario_internal.h"
 
-#include "sim/engine/engine.h"
+#include "models/scenario/engine_choice.h"
 
 #include <stdio.h>
 #include <stdlib.h>

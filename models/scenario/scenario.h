@@ -4,9 +4,9 @@
 #define FB_MODELS_SCENARIO_SCENARIO_H
 
 #include "core/config.h"
-#include "base/document.h"
+#include "base/core_fields.h"
 
-enum { FB_NAME_MAX = 64, FB_PATH_MAX = 1024 };
+enum { FB_PATH_MAX = 1024 };
 
 struct fb_drive {
     uint32_t count; /* drives in the node */
@@ -49,7 +49,7 @@ struct fb_network {
     uint64_t port_queue_ns;   /* a message waits behind bulk in a host's port, at most so long */
 };
 
-struct fb_origin {
+struct fb_origin_model {
     char name[FB_NAME_MAX];
     uint32_t accounts;
     uint64_t latency_ns;       /* to the first byte */
@@ -188,7 +188,7 @@ struct fb_scenario {
     uint64_t first_seed;
     struct fb_hardware hardware;
     struct fb_network network;
-    struct fb_origin origin;
+    struct fb_origin_model origin;
     struct fb_metadata metadata;
     struct fb_config core;
     struct fb_workload workload;

@@ -2,7 +2,7 @@
  */
 #include "models/scenario/scenario_internal.h"
 
-#include "sim/engine/station.h"
+#include "models/scenario/engine_choice.h"
 
 #include <stdio.h>
 

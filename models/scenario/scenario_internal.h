@@ -3,9 +3,10 @@
 #ifndef FB_MODELS_SCENARIO_SCENARIO_INTERNAL_H
 #define FB_MODELS_SCENARIO_SCENARIO_INTERNAL_H
 
+#include "base/core_fields.h"
 #include "models/scenario/scenario.h"
 
-enum { FB_SCHEMA_VERSION = 1, FB_CORE_FIELDS_MAX = 96 };
+enum { FB_SCHEMA_VERSION = 1 };
 
 struct fb_loader {
     struct fb_scenario *scenario;
@@ -57,18 +58,6 @@ void fb_workload_load(struct fb_loader *loader, struct fb_map *root);
 void fb_faults_load(struct fb_loader *loader, struct fb_map *root);
 /* After workload: a KV block is the default block size. After hardware: capacities are checked. */
 void fb_core_load(struct fb_loader *loader, struct fb_map *root);
-
-/* Reads the core's settings over what *core has. members: of the cluster; 0: not known. keys: what
- * the map keeps pointers to until it is closed. Errors: a value out of its range, more copies than
- * there can be. */
-void fb_core_fields_load(struct fb_map *map, struct fb_config *core, uint32_t members,
-                         char keys[FB_CORE_FIELDS_MAX][FB_NAME_MAX]);
-
-/* Errors: settings that contradict each other. */
-void fb_core_check(const struct fb_config *core, struct fb_map *map);
-
-/* The key of a config field as experiments write it: its name without _bytes or _ns. */
-void fb_core_key(const char *field, char key[FB_NAME_MAX]);
 
 /* The scenario as YAML, malloc'ed; NULL: out of memory. */
 char *fb_scenario_text(const struct fb_scenario *scenario);

@@ -1,7 +1,7 @@
 /* The network between nodes: leaves, and a core above them. */
 #include "models/scenario/scenario_internal.h"
 
-#include "sim/engine/engine.h"
+#include "models/scenario/engine_choice.h"
 
 #include <stdio.h>
 

@@ -7,7 +7,7 @@ void fb_origin_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_
 {
     static const uint64_t latency_ns_max = UINT64_C(60000000000);
     static const uint64_t rate_max = UINT64_C(1) << 60;
-    struct fb_origin *origin = &loader->scenario->origin;
+    struct fb_origin_model *origin = &loader->scenario->origin;
     struct fb_component file = {.override = fb_map_child(override, "origin", false)};
     fb_component_open(loader, cluster, "origin", "origins", &file);
     snprintf(origin->name, sizeof(origin->name), "%s", file.name);

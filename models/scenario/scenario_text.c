@@ -2,7 +2,7 @@
  * that the same inputs give the same bytes. */
 #include "models/scenario/scenario_internal.h"
 
-#include "sim/engine/engine.h"
+#include "models/scenario/engine_choice.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -114,7 +114,7 @@ static void metadata_write(FILE *out, const struct fb_metadata *metadata)
     ns_write(out, "  commit_latency", metadata->commit_latency_ns);
 }
 
-static void origin_write(FILE *out, const struct fb_origin *origin)
+static void origin_write(FILE *out, const struct fb_origin_model *origin)
 {
     fputs("origin:\n", out);
     text_write(out, "  name", origin->name);

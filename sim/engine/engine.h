@@ -16,6 +16,7 @@
 #define FB_SIM_ENGINE_ENGINE_H
 
 #include "core/io.h"
+#include "models/scenario/engine_choice.h"
 
 #include <stdbool.h>
 
@@ -43,12 +44,6 @@ struct fb_engine_network {
     uint32_t host_count;
     uint32_t leaf_count;
 };
-
-enum fb_engine_kind { FB_ENGINE_SIMGRID, FB_ENGINE_PLAIN };
-enum fb_engine_flows {
-    FB_FLOWS_LMM,
-    FB_FLOWS_FLUID
-}; /* lmm: SimGrid's own; plain has fluid only */
 
 /* status: FB_OK or FB_GONE. */
 typedef void fb_engine_callback(void *context, uint64_t cookie, enum fb_status status);

@@ -12,9 +12,9 @@
 #ifndef FB_SIM_ENGINE_STATION_H
 #define FB_SIM_ENGINE_STATION_H
 
-#include <stdint.h>
+#include "models/scenario/engine_choice.h"
 
-enum { FB_STATION_PARALLELISM_MAX = 1024 };
+#include <stdint.h>
 
 enum fb_station_kind { FB_STATION_READ, FB_STATION_WRITE, FB_STATION_KINDS };
 

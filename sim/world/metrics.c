@@ -176,7 +176,7 @@ static uint64_t busy_until_ns(const struct world *world)
  * busy as the busier of the two. */
 static void add_origin_utilisation(const struct world *world, struct fb_run *run)
 {
-    const struct fb_origin *origin = &world->scenario->origin;
+    const struct fb_origin_model *origin = &world->scenario->origin;
     double account_s = (double)busy_until_ns(world) * 1e-9 * origin->accounts;
     double fetched = 0, stored = 0;
     for (uint32_t i = 0; i < origin->accounts; i++) {

@@ -83,7 +83,7 @@ void world_store_begin(struct world *world, uint32_t node, uint64_t at_ns, const
 void world_store_arrive(struct world *world, uint32_t index)
 {
     struct pending *pending = &world->pending[index];
-    const struct fb_origin *origin = &world->scenario->origin;
+    const struct fb_origin_model *origin = &world->scenario->origin;
     struct account *account = &world->accounts[pending->account];
     uint64_t now_ns = world_now_ns(world);
     uint32_t parts = world_parts(world, pending->op.span.size);

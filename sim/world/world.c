@@ -9,6 +9,7 @@
  * pending indexes are given out in the order of the run. Every event and op is hashed. */
 #include "sim/world/world_internal.h"
 
+#include "base/progress.h"
 #include "core/trace.h"
 
 #include <math.h>

@@ -246,7 +246,7 @@ static void op_fetch(struct world *world, uint32_t node, uint64_t at_ns, const s
 /* First-byte latency: log-normal around its median (latency_ns). */
 static uint64_t origin_latency_ns(struct world *world)
 {
-    const struct fb_origin *origin = &world->scenario->origin;
+    const struct fb_origin_model *origin = &world->scenario->origin;
     if (origin->latency_sigma <= 0)
         return origin->latency_ns;
     double factor = gsl_ran_lognormal(world->random, 0.0, origin->latency_sigma);
@@ -256,7 +256,7 @@ static uint64_t origin_latency_ns(struct world *world)
 void world_fetch_arrive(struct world *world, uint32_t index)
 {
     struct pending *pending = &world->pending[index];
-    const struct fb_origin *origin = &world->scenario->origin;
+    const struct fb_origin_model *origin = &world->scenario->origin;
     struct account *account = &world->accounts[pending->account];
     uint64_t now_ns = world_now_ns(world);
     uint32_t parts = world_parts(world, pending->op.span.size);

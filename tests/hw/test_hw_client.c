@@ -6,6 +6,7 @@
 
 #include "core/index/random.h"
 #include "client/client_internal.h"
+#include "hw/origin/object.h"
 #include "hw/base/log.h"
 #include "hw/loop/loop.h"
 #include "tests/support/temporary.h"

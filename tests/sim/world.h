@@ -49,7 +49,7 @@ static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                             .oversubscription = 1,
                                             .leaf_latency_ns = 500,
                                             .core_latency_ns = 1500};
-    scenario->origin = (struct fb_origin){.accounts = 1,
+    scenario->origin = (struct fb_origin_model){.accounts = 1,
                                           .latency_ns = 10000000,
                                           .read_bytes_per_s = 6 * GB,
                                           .write_bytes_per_s = 3 * GB,

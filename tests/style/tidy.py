@@ -216,10 +216,63 @@ def core_recursion(sources):
             yield source, first, f"{name} reaches itself"
 
 
-@rule("goto only in hw/")
+# Which folders a folder may include, itself apart. tests/ may all.
+LAYERS = {
+    "core": "", "base": "core", "models": "core base", "results": "core base",
+    "sim": "core base models results", "client": "core base", "hw": "core base client/protocol",
+    "cli": "core base models results sim client hw", "packaging": "",
+}
+# Folders that include each other in a circle still; no other may come to.
+CIRCLES_LEFT = (
+    {"core", "core/index", "core/name", "core/node", "core/place", "core/read", "core/write"},
+    {"hw/base", "hw/drive", "hw/local", "hw/loop", "hw/meta", "hw/net", "hw/ops", "hw/origin"},
+    {"cli", "cli/help"}, {"models", "models/scenario"}, {"sim", "sim/clients", "sim/world"},
+    {"sim/swarm", "sim/swarm/oracle"},
+)
+
+
+def includes(source):
+    """(line, path) of each of our headers that a file includes."""
+    for number, line in enumerate(source.lines if source.is_c else (), 1):
+        match = re.match(r'\s*#\s*include\s+"([^"]+/[^"]+)"', line)
+        if match:
+            yield number, match.group(1)
+
+
+@rule("a folder includes only what stands below it")
+def layer(sources):
+    for source in sources:
+        below = LAYERS.get(source.folder, "").split() + [source.folder, "version.h"]
+        for number, path in includes(source) if source.folder in LAYERS else ():
+            if not any(path.startswith(folder + "/") for folder in below):
+                yield source, number, f"{path} is not below {source.folder}/"
+
+
+@rule("no circle of folders that include each other, but those that are known")
+def folder_circle(sources):
+    edges, places = {}, {}
+    for source in sources:
+        here = os.path.dirname(source.path)
+        for number, path in includes(source) if source.folder in LAYERS else ():
+            there = os.path.dirname(path)
+            if there != here:
+                edges.setdefault(here, set()).add(there)
+                places.setdefault((here, there), (source, number))
+    for (here, there), (source, number) in places.items():
+        reached, queue = set(), [there]
+        while queue:
+            folder = queue.pop()
+            if folder not in reached:
+                reached.add(folder)
+                queue.extend(edges.get(folder, ()))
+        if here in reached and not any({here, there} <= circle for circle in CIRCLES_LEFT):
+            yield source, number, f"{here}/ and {there}/ include each other"
+
+
+@rule("goto only in hw/ and client/")
 def goto(sources):
     for source in sources:
-        if source.is_c and source.folder != "hw":
+        if source.is_c and source.folder not in ("hw", "client"):
             for number, _ in source.matches(r"\bgoto\b"):
                 yield source, number, "goto"
 

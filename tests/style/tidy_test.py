@@ -22,6 +22,7 @@ CLEAN = {
     "hw/a.c": TOP + FUNCTION.format("    goto out;\nout:\n"),
     "models/hardware/a.yaml": "# A thing.\nsize: {value: 1 KiB, guess: 1 KiB to 2 KiB}\n",
     "models/workloads/a.yaml": "batch_size: 4\n",
+    "hw/two/a.h": GUARD.format('#include "hw/one/a.h"'),
     "tests/test_a.c": TOP + "static void a_when_b_gives_c(void **state)\n{\n    (void)state;\n}\n",
     "tests/a.py": "#!/usr/bin/env python3\n# A script.\n",
     "results/of_a_run/a.py": "import os\t\n",
@@ -47,6 +48,8 @@ BREACHES = {
     "core-recursion": ("core/b.c", TOP + FUNCTION.format(ASSERTS + "    fb_two(one);\n")
                        + FUNCTION.format(ASSERTS + "    fb_one(one);\n")
                        .replace("fb_one", "fb_two", 1), 3),
+    "layer": ("base/a.c", TOP + '#include "sim/a.h"\n', 2),
+    "folder-circle": ("hw/one/a.c", TOP + '#include "hw/two/a.h"\n', 2),
     "goto": ("sim/a.c", TOP + FUNCTION.format("    goto out;\nout:\n"), 5),
     "opening-comment": ("sim/a.c", "int a;\n", 1),
     "model-source": ("models/hardware/b.yaml", "size: 1 KiB\n", 1),

@@ -4,7 +4,7 @@
  * What depends on the cluster: `replicas` is 2 unless it is written, or as many as there are
  * members; `write_quorum` is 2 unless it is written, or as many copies as there can be; `all` is
  * all of them. What is written is never lowered: more than can be is an error. */
-#include "models/scenario/scenario_internal.h"
+#include "base/core_fields.h"
 
 #include "core/panic.h"
 

@@ -93,14 +93,21 @@ static bool is_committed(int folder, struct fb_origin_task *task, const char *pa
     return is_there;
 }
 
-/* Is what is there later than the limit, and not this commit? */
+/* Is what is there later than the limit, and not this commit? Where there are records, by the time
+ * that it was shown with: that it came there earlier (posix_order) says nothing of a version made
+ * by a clock that is ahead, and a node that was stopped for long would cover or remove a newer one.
+ * Who meets a later one looks whose it is then. Without records nobody could tell, and a file from
+ * the future could not be overwritten. */
 static bool is_later(int folder, struct fb_origin_task *task, const char *path)
 {
     struct statx facts;
     if (!posix_facts(folder, path, &facts))
         return false;
+    uint64_t written = posix_written(&facts);
     task->object.order = posix_order(&facts);
-    return task->object.order > task->limit && posix_written(&facts) != task->as_version;
+    if (task->loop->settings->core.records > 0 && written > task->object.order)
+        task->object.order = written;
+    return task->object.order > task->limit && written != task->as_version;
 }
 
 /* Is what is there to be removed? */
@@ -109,8 +116,10 @@ static bool is_removed(int folder, struct fb_origin_task *task, const char *path
     struct statx facts;
     if (task->limit == 0 || !posix_facts(folder, path, &facts))
         return false;
-    bool is_it = task->as_version == 0 || posix_written(&facts) == task->as_version;
-    return is_it && !is_later(folder, task, path);
+    uint64_t written = posix_written(&facts);
+    bool is_it = task->as_version == 0 || written == task->as_version;
+    bool is_meant = written == task->object.version; /* its time may be from the future */
+    return is_it && (is_meant || !is_later(folder, task, path));
 }
 
 int posix_lock(int root)

@@ -86,6 +86,8 @@ void fill_check(struct fb_node *node);
 /* attempt.c: one way of acquiring a block. */
 void attempt_start(struct step *step, uint32_t fill);
 void attempt_done(struct step *step, uint32_t attempt, const struct fb_done *done);
+/* Whoever wrote the block offers it: one more source, tried at once, beside what is under way. */
+void attempt_bring(struct step *step, uint32_t fill, const struct fb_span *source);
 void attempt_release(struct fb_node *node, uint32_t attempt, bool is_bad);
 void attempt_abandon(struct step *step, uint32_t attempt);
 bool attempt_has_op(const struct attempt *attempt);

@@ -117,7 +117,7 @@ static enum fb_status start_client(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
-    FB_ASSERT(attempt_fill(node, index)->flags & FILL_PUT);
+    FB_ASSERT(attempt_fill(node, index)->flags & (FILL_PUT | FILL_HOLD));
     if (!attempt_reserve(node, index))
         return FB_BUSY;
     attempt->reason = FB_REASON_MEMORY;
@@ -297,6 +297,37 @@ void attempt_abandon(struct step *step, uint32_t index)
     if (attempt->state != ATTEMPT_IDLE && !attempt_has_op(attempt))
         attempt_release(node, index, false);
     FB_ASSERT(attempt->state == ATTEMPT_IDLE || attempt_has_op(attempt));
+}
+
+static bool is_of_writer(const struct fill *fill, const struct attempt *attempt)
+{
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    bool is_arriving = attempt->state == ATTEMPT_PULL || attempt->state == ATTEMPT_DIGEST;
+    return is_arriving && attempt->peer == FB_NONE && attempt->reason == FB_REASON_MEMORY;
+}
+
+void attempt_bring(struct step *step, uint32_t fill_index, const struct fb_span *source)
+{
+    struct fb_node *node = step->node;
+    struct fill *fill = &node_fills(node)[fill_index];
+    uint32_t index = fill_index * FB_ATTEMPTS_MAX, free = FB_NONE;
+    FB_ASSERT(fill->flags & FILL_HOLD);
+    FB_ASSERT(fill->digest != 0);
+    for (uint32_t i = index; i < index + FB_ATTEMPTS_MAX; i++) {
+        const struct attempt *attempt = &node_attempts(node)[i];
+        if (is_of_writer(fill, attempt))
+            return;
+        bool is_idle = attempt->state == ATTEMPT_IDLE;
+        if (is_idle || (free == FB_NONE && !attempt_has_op(attempt)))
+            free = i;
+    }
+    if (free == FB_NONE)
+        return;
+    if (node_attempts(node)[free].state != ATTEMPT_IDLE)
+        attempt_release(node, free, false);
+    attempt_reset(node, free);
+    fill->put_source = *source;
+    (void)start_client(step, free); /* no memory: it goes on as it was */
 }
 
 /* Should a failure be answered by waiting, or by trying the next candidate at once? */

@@ -135,20 +135,23 @@ static uint32_t hold_fill(struct fb_node *node, const struct fb_message *message
 }
 
 /* The block is on its way already, for readers: what they get must have the writer's digest from
- * now on. FB_NONE: a client brings it, or another digest is wanted; asked again, it is here. */
-static uint32_t hold_join(struct fb_node *node, uint32_t index, const struct fb_message *message)
+ * now on, and they get it of the writer, too: they may be waiting for an origin that is away.
+ * FB_NONE: a client brings it, or another digest is wanted; asked again, it is here. */
+static uint32_t hold_join(struct step *step, uint32_t index, const struct fb_message *message)
 {
-    struct fill *fill = &node_fills(node)[index];
+    struct fill *fill = &node_fills(step->node)[index];
     FB_ASSERT(fill->state == FILL_ACTIVE);
     FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
     if (message->hops == FB_LEVEL_VOLATILE)
         return index;
-    if (fill->flags & FILL_HOLD)
-        return fill->digest == message->digest ? index : FB_NONE;
-    if (fill->flags & FILL_PUT)
+    if (fill->flags & FILL_HOLD && fill->digest != message->digest)
         return FB_NONE;
+    if (fill->flags & FILL_PUT)
+        return fill->flags & FILL_HOLD ? index : FB_NONE;
     fill->flags |= FILL_HOLD;
     fill->digest = message->digest;
+    if (!(fill->flags & (FILL_MEND | FILL_FRAGMENT))) /* those look for fragments */
+        attempt_bring(step, index, &message->span);
     return index;
 }
 
@@ -205,7 +208,7 @@ void hold_message(struct step *step, const struct fb_message *message)
     }
     uint32_t fill = FB_NONE;
     if (node->waiter_free != FB_NONE)
-        fill = entry != NULL ? hold_join(node, entry->fill, message) : hold_fill(node, message);
+        fill = entry != NULL ? hold_join(step, entry->fill, message) : hold_fill(node, message);
     if (fill == FB_NONE) {
         node->stats.busy_answers++;
         hold_answer(step, message->source, message->ask_id, FB_BUSY);

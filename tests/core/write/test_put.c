@@ -429,6 +429,46 @@ static void put_volatile_is_found_at_its_owner_by_others(void **state)
     script_close(script);
 }
 
+/* Context: what becomes of fetches. */
+static struct script_fault fetches_in_vain(struct script *script, uint32_t node,
+                                           const struct fb_op *op)
+{
+    (void)node;
+    const struct script_fault *fault = script_context(script);
+    return op->kind == FB_OP_FETCH ? *fault : (struct script_fault){.status = FB_OK};
+}
+
+/* A holder waits for the same block at an origin that is away: the writer does not wait with it,
+ * and the reader is given the writer's bytes. */
+static void write_when_a_holder_reads_from_an_origin_that_is_away_is_held(void **state)
+{
+    (void)state;
+    enum { MS = 1000000 };
+    struct script_fault faults[] = {{.status = FB_THROTTLED},
+                                    {.status = FB_IO, .delay_ns = 400 * MS},
+                                    {.status = FB_OK, .delay_ns = 400 * MS}};
+    for (uint32_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        struct fb_config config = put_config();
+        config.backoff_ns = 50 * MS;
+        struct script *script = script_open(3, &config, 1 + i);
+        const struct fb_block block = put_block(3);
+        uint32_t holder = script_owner(script, &block, 0);
+        script_set_fault(script, fetches_in_vain, &faults[i]);
+        script_get(script, MS, holder, 1, &block);
+        script_run(script, 20 * MS);
+        assert_null(script_reply(script, 1));
+        script_write(script, 20 * MS, stranger_of(script, &block), 2, &block, FB_LEVEL_REPLICATED);
+        script_run(script, 24 * MS);
+        assert_non_null(script_reply(script, 2));
+        assert_int_equal(script_reply(script, 2)->status, FB_OK);
+        assert_non_null(script_reply(script, 1));
+        assert_int_equal(script_reply(script, 1)->status, FB_OK);
+        script_run(script, FB_NEVER_NS - 1);
+        assert_int_equal(script_wrong_reads(script), 0);
+        script_close(script);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +484,7 @@ int main(void)
         cmocka_unit_test(write_when_the_origin_refuses_for_good_hears_why_and_stays_owed),
         cmocka_unit_test(write_when_undrained_blocks_fill_the_pool_is_busy),
         cmocka_unit_test(drain_yields_to_reads_but_goes_on),
+        cmocka_unit_test(write_when_a_holder_reads_from_an_origin_that_is_away_is_held),
         cmocka_unit_test(write_with_bad_arguments_is_invalid),
         cmocka_unit_test(put_volatile_is_found_at_its_owner_by_others),
     };

@@ -53,7 +53,7 @@ struct fb_node {
     uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */
     uint32_t recover_pauses;                                   /* in a row */
     uint32_t recover_rounds, recover_missed, recover_owed_missed;
-    uint32_t recover_crowded, recover_crowds;
+    uint32_t recover_crowded, recover_crowds, recover_cuts;
     uint64_t recover_cursor;
     struct fb_key list_from; /* see name_collect.c */
     uint32_t list_generation, list_pass;

@@ -72,13 +72,38 @@ static void recover_miss(struct fb_node *node, bool is_crowded)
     node->recover_crowded += is_crowded;
 }
 
+/* Did the scan break off? Whatever it did not come to was not tried. */
+static bool recover_is_cut(const struct fb_node *node)
+{
+    FB_ASSERT(node->recover_owed_missed <= node->recover_missed);
+    FB_ASSERT(node->recover_state == RECOVER_ENDING);
+    return node->recover_missed > node->recover_owed_missed;
+}
+
+/* Has all been tried often enough? A scan that breaks off is counted by itself: the blocks that it
+ * did not come to have as many reads as others. */
+static bool recover_is_last(const struct fb_node *node)
+{
+    FB_ASSERT(node->recover_rounds <= ROUNDS_MAX);
+    FB_ASSERT(node->recover_cuts <= ROUNDS_MAX);
+    if (node->recover_crowded > 0)
+        return false;
+    return (recover_is_cut(node) ? node->recover_cuts : node->recover_rounds) == ROUNDS_MAX;
+}
+
 /* How long until the next round. Rounds for want of room, which a drain makes, are not counted. */
 static uint64_t recover_pause_ns(struct fb_node *node)
 {
     FB_ASSERT(node->recover_missed > 0);
     FB_ASSERT(node->recover_crowded <= node->recover_missed);
-    if (node->recover_crowded == 0)
-        return node->config.backoff_ns << 2 * ++node->recover_rounds;
+    if (node->recover_crowded == 0) {
+        if (recover_is_cut(node))
+            node->recover_cuts++;
+        else
+            node->recover_rounds++;
+        uint32_t tries = node->recover_rounds + node->recover_cuts;
+        return node->config.backoff_ns << 2 * (tries < ROUNDS_MAX ? tries : ROUNDS_MAX);
+    }
     node->recover_crowds += node->recover_crowds < PAUSES_MAX;
     return node->config.backoff_ns << node->recover_crowds;
 }
@@ -90,8 +115,7 @@ static void recover_settle(struct fb_node *node)
     FB_ASSERT(node->recover_reads <= node->waiters_used);
     if (node->recover_state != RECOVER_ENDING || node->recover_reads > 0)
         return;
-    bool is_last = node->recover_rounds == ROUNDS_MAX && node->recover_crowded == 0;
-    if (node->recover_missed == 0 || is_last) {
+    if (node->recover_missed == 0 || recover_is_last(node)) {
         node->stats.recover_losses += node->recover_owed_missed;
         node->recover_state = 0;
         if (node->view != NULL)

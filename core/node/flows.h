@@ -61,6 +61,7 @@ bool device_recover(struct fb_node *node, const struct fb_header *header);
 bool device_is_full(struct fb_node *node);
 bool device_evict(struct fb_node *node); /* false: none that was looked at can go */
 bool device_is_passed_by(struct fb_node *node);
+bool device_is_owed(struct fb_node *node, uint32_t device_slot, uint64_t digest);
 void device_read_end(struct fb_node *node, uint32_t device_slot, bool is_bad);
 void device_forget(struct fb_node *node, struct fb_key key);
 void device_check(struct fb_node *node);

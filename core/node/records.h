@@ -53,8 +53,8 @@ struct device_entry {
     uint32_t size_bytes;
     uint32_t pins; /* reads and the write in flight */
     uint8_t is_resident;
-    uint8_t is_forgotten; /* while it was being written: goes at the write's end */
-    uint8_t reserved[2];
+    uint8_t is_forgotten;     /* while it was being written: goes at the write's end */
+    uint8_t is_owed, padding; /* its header is OWED: it outlasts a loss of power (R16) */
 };
 
 struct pace {            /* what something took lately; see pace.c */

@@ -22,6 +22,16 @@ uint32_t device_find(struct fb_node *node, struct fb_key key)
     return slot;
 }
 
+/* May a promise rely on this copy? One that was written as a cache's, or is not owed any more, need
+ * not outlast a loss of power, and is not found as a promise after a start. */
+bool device_is_owed(struct fb_node *node, uint32_t device_slot, uint64_t digest)
+{
+    FB_ASSERT(device_slot < node->device_entries_max);
+    const struct device_entry *entry = &node_device_entries(node)[device_slot];
+    FB_ASSERT(entry->is_resident);
+    return entry->is_owed && entry->digest == digest;
+}
+
 struct fb_span device_span(const struct fb_node *node, uint32_t device_slot)
 {
     FB_ASSERT(device_slot < node->device_entries_max);
@@ -143,10 +153,12 @@ bool device_recover(struct fb_node *node, const struct fb_header *header)
         return false;
     uint32_t slot = fb_cache_insert(cache, header->key);
     FB_ASSERT(slot != FB_NONE);
-    node_device_entries(node)[slot] = (struct device_entry){.digest = header->digest,
-                                                            .first_unit = (uint32_t)first_unit,
-                                                            .size_bytes = header->size,
-                                                            .is_resident = 1};
+    node_device_entries(node)[slot] =
+        (struct device_entry){.digest = header->digest,
+                              .first_unit = (uint32_t)first_unit,
+                              .size_bytes = header->size,
+                              .is_owed = header->state == FB_HEADER_OWED,
+                              .is_resident = 1};
     return true;
 }
 
@@ -224,6 +236,7 @@ void device_mark(struct step *step, uint32_t device_slot)
     FB_ASSERT(node_device_entries(step->node)[device_slot].first_unit != FB_NONE);
     if (step_room(step) == 0)
         return;
+    node_device_entries(step->node)[device_slot].is_owed = 0;
     struct fb_op *op = step_op(step, FB_OP_MARK);
     op->span = (struct fb_span){.region = FB_REGION_DEVICE, .peer = FB_NONE};
     op->source = device_span(step->node, device_slot);
@@ -252,6 +265,7 @@ void device_write_done(struct step *step, uint32_t index, uint32_t generation,
     node->stats.device_errors += status != FB_OK;
     if (status == FB_OK && !entry->is_forgotten) {
         entry->is_resident = 1;
+        entry->is_owed = write->is_owed & 1u;
     } else {
         if (write->is_owed)
             device_mark(step, write->device_slot);

@@ -45,6 +45,11 @@ enum fb_status hold_settle(struct step *step, uint32_t slot, uint32_t level, uin
         return FB_OK;
     struct fb_key key = fb_cache_key(node_cache(node), slot);
     uint32_t device_slot = device_find(node, key);
+    bool is_block = fragment_of_dirty(node, entry->fill) == NULL; /* headers owe no fragments */
+    if (device_slot != FB_NONE && is_block && !device_is_owed(node, device_slot, entry->digest)) {
+        device_forget(node, key); /* a cache's copy: it is written once more */
+        device_slot = FB_NONE;
+    }
     if (device_slot == FB_NONE) {
         device_write_begin(step, slot, key, writer, id);
         return FB_BUSY;

@@ -142,7 +142,8 @@ static void recover_hold(struct fb_node *node, uint32_t slot, const struct fb_bl
     }
     struct dirty *dirty = &node_dirty(node)[node_entries(node)[slot].fill];
     node->stats.recovered_owed += dirty->device_slot == FB_NONE;
-    if (dirty->device_slot != FB_NONE || device_slot == FB_NONE)
+    if (dirty->device_slot != FB_NONE || device_slot == FB_NONE ||
+        !node_device_entries(node)[device_slot].is_owed)
         return;
     node_device_entries(node)[device_slot].pins++;
     dirty->device_slot = device_slot;
@@ -212,13 +213,30 @@ static bool recover_place(struct fb_node *node, const struct fb_header *header, 
     return true;
 }
 
+/* An older copy of the block was found, which may go at any time: it makes place for what is owed.
+ * False: it is being read. */
+static bool recover_supersede(struct fb_node *node, uint32_t device_slot)
+{
+    const struct device_entry *entry = &node_device_entries(node)[device_slot];
+    FB_ASSERT(entry->is_resident);
+    FB_ASSERT(!entry->is_owed);
+    if (entry->pins > 0)
+        return false;
+    device_forget(node, fb_cache_key(node_device_cache(node), device_slot));
+    return true;
+}
+
 /* False: it must be looked at again. */
 static bool recover_take(struct step *step, const struct fb_header *header)
 {
     struct fb_node *node = step->node;
-    bool is_here = device_find(node, header->key) != FB_NONE;
+    uint32_t device_slot = device_find(node, header->key);
     bool is_owed = header->state == FB_HEADER_OWED && header->object != FB_OBJECT_NONE;
     FB_ASSERT(recover_is_running(node));
+    if (is_owed && device_slot != FB_NONE && !node_device_entries(node)[device_slot].is_owed &&
+        !recover_supersede(node, device_slot))
+        return false;
+    bool is_here = device_find(node, header->key) != FB_NONE;
     if (!is_here && !recover_place(node, header, is_owed))
         return false;
     is_here = device_find(node, header->key) != FB_NONE;

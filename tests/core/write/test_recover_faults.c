@@ -210,6 +210,117 @@ static void more_owed_than_memory_is_taken_in_turns(void **state)
     script_close(script);
 }
 
+/* Context: scans that go well, scans that fail then, reads that fail. */
+static struct script_fault cut_scans(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)node;
+    uint32_t *left = script_context(script);
+    uint32_t *counter = op->kind == FB_OP_READ ? &left[2] : left[0] > 0 ? &left[0] : &left[1];
+    bool counts = (op->kind == FB_OP_SCAN || op->kind == FB_OP_READ) && *counter > 0;
+    *counter -= counts;
+    bool fails = (counts && counter != &left[0]) || op->kind == FB_OP_STORE;
+    return (struct script_fault){.status = fails ? FB_IO : FB_OK};
+}
+
+/* Rounds whose scan breaks off have not tried what the scan did not come to: reads and scans that
+ * fail do not add up to a loss. */
+static void scans_that_break_off_are_no_tries_of_a_read(void **state)
+{
+    (void)state;
+    const struct fb_config config = lone_config();
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
+    for (uint32_t cuts = 3; cuts <= 4; cuts++) {
+        struct script *script = script_open(1, &config, 1);
+        uint32_t left[3] = {2, cuts, 1};
+        bool is_closed = true;
+        script_set_fault(script, closed_origin, &is_closed);
+        script_write(script, 1000, 0, 1, &block, FB_LEVEL_DEVICE);
+        script_run(script, 20 * MS);
+        assert_int_equal(script_reply(script, 1)->status, FB_OK);
+        script_kill(script, 0);
+        script_restart(script, 30 * MS, 0, true);
+        script_set_fault(script, cut_scans, left);
+        script_run(script, (uint64_t)1000 * MS);
+        assert_int_equal(left[0] + left[1] + left[2], 0);
+        bool is_had = cuts == 3; /* four: the drive is gone */
+        assert_int_equal(stats_of(script, 0)->recovered_owed, is_had);
+        assert_false(fb_node_is_recovering(script_node(script, 0)));
+        script_close(script);
+    }
+}
+
+static uint32_t owed_headers(struct script *script, struct fb_key key)
+{
+    uint32_t owed = 0;
+    const struct fb_header *header;
+    for (uint32_t n = 0; (header = script_header(script, 0, n)) != NULL; n++)
+        owed += fb_key_equal(header->key, key) && header->state == FB_HEADER_OWED;
+    return owed;
+}
+
+static void start_again(struct script *script)
+{
+    uint64_t at_ns = script_now_ns(script) + MS;
+    script_kill(script, 0);
+    script_restart(script, at_ns, 0, true);
+    script_run(script, at_ns + 50 * MS);
+}
+
+/* An older copy of the block, long given up, is found before the one that is owed. */
+static void owed_copy_is_found_behind_an_older_one(void **state)
+{
+    (void)state;
+    const struct fb_config config = lone_config();
+    struct script *script = script_open(1, &config, 1);
+    const struct fb_block other = block_of(0);
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 1, FLOW_BLOCK_BYTES, 1);
+    bool is_closed = true;
+    script_set_fault(script, closed_origin, &is_closed);
+    script_get(script, 1000, 0, 1, &other);
+    script_write(script, 100 * MS, 0, 2, &block, FB_LEVEL_DEVICE);
+    script_run(script, 110 * MS);
+    struct fb_header *older = script_header(script, 0, 0);
+    assert_int_equal(older->state, FB_HEADER_CLEAN);
+    older->key = block.key;
+    start_again(script);
+    assert_int_equal(stats_of(script, 0)->recovered_owed, 1);
+    assert_int_equal(owed_headers(script, block.key), 1);
+    assert_int_equal(script_wrong_reads(script), 0);
+    script_close(script);
+}
+
+/* A block that was read lies on the drive as a cache's copy, which is nobody's promise. A write of
+ * it to drives makes one that is, and is found again. */
+static void cached_block_that_is_written_is_owed_by_its_header(void **state)
+{
+    (void)state;
+    enum { OTHERS = DRIVE_BLOCKS };
+    const struct fb_config config = lone_config();
+    struct script *script = script_open(1, &config, 1);
+    const struct fb_block block = block_of(0);
+    bool is_closed = true;
+    script_set_fault(script, closed_origin, &is_closed);
+    script_get(script, 1000, 0, 1, &block);
+    script_run(script, 100 * MS);
+    assert_non_null(script_header(script, 0, 0));
+    assert_int_equal(owed_headers(script, block.key), 0);
+    script_write(script, 100 * MS, 0, 2, &block, FB_LEVEL_DEVICE);
+    script_run(script, 110 * MS);
+    assert_int_equal(script_reply(script, 2)->status, FB_OK);
+    assert_int_equal(owed_headers(script, block.key), 1);
+    start_again(script);
+    assert_int_equal(stats_of(script, 0)->recovered_owed, 1);
+    for (uint32_t i = 0; i < OTHERS; i++) { /* they take all that is free of the drive */
+        const struct fb_block other = block_of(1 + i);
+        script_get(script, script_now_ns(script) + MS, 0, 3 + i, &other);
+        script_run(script, script_now_ns(script) + 20 * MS);
+    }
+    start_again(script);
+    assert_int_equal(stats_of(script, 0)->recovered_owed, 1);
+    assert_int_equal(script_wrong_reads(script), 0);
+    script_close(script);
+}
+
 /* Both holders start again, the second rank with another drive: it is given its copy back. The
  * first rank asks nobody whether the block is at the origin, and so hears of no loss. */
 static void what_is_found_again_is_spread_again(void **state)
@@ -243,6 +354,9 @@ int main(void)
         cmocka_unit_test(scan_that_is_put_off_is_asked_for_again),
         cmocka_unit_test(drive_that_fails_in_the_scan_gives_what_was_found),
         cmocka_unit_test(owed_block_whose_read_fails_is_read_again),
+        cmocka_unit_test(scans_that_break_off_are_no_tries_of_a_read),
+        cmocka_unit_test(owed_copy_is_found_behind_an_older_one),
+        cmocka_unit_test(cached_block_that_is_written_is_owed_by_its_header),
         cmocka_unit_test(more_owed_than_memory_is_taken_in_turns),
         cmocka_unit_test(what_is_found_again_is_spread_again),
     };

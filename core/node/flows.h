@@ -218,6 +218,7 @@ void put_share(struct fb_node *node, uint32_t slot);
 void put_timer(struct step *step, uint32_t put);
 void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status);
 void put_drained(struct step *step, uint32_t slot);
+bool put_repeat(struct fb_node *node, uint32_t slot); /* false: no record is left */
 bool put_of_slot(struct fb_node *node, uint32_t slot);
 bool put_is_stuck(struct fb_node *node, uint32_t slot);
 bool put_lost(struct fb_node *node, uint32_t slot, uint32_t target);

@@ -398,6 +398,6 @@ void drain_lost(struct step *step, const struct fb_message *message)
         return;
     }
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
-    if (put_lost(node, slot, message->source) || put_begin(node, slot, FB_LEVEL_MEMORY, 0, false))
+    if (put_lost(node, slot, message->source) || put_repeat(node, slot))
         node->stats.repairs++;
 }

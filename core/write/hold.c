@@ -60,7 +60,8 @@ enum fb_status hold_settle(struct step *step, uint32_t slot, uint32_t level, uin
     return FB_OK;
 }
 
-/* A device write that a writer waits for has ended; the entry is resident. */
+/* A device write that a writer waits for has ended; the entry is resident. What was promised and is
+ * no more is at the origin, or it is asked for again. */
 void hold_written(struct step *step, uint32_t slot, uint32_t writer, uint64_t id,
                   enum fb_status status)
 {
@@ -70,6 +71,8 @@ void hold_written(struct step *step, uint32_t slot, uint32_t writer, uint64_t id
     FB_ASSERT(writer != FB_NONE);
     if (status == FB_OK && (entry->flags & ENTRY_DIRTY))
         status = hold_settle(step, slot, FB_LEVEL_DEVICE, writer, id);
+    else if (status == FB_OK && !(entry->flags & ENTRY_DRAINED))
+        status = FB_BUSY;
     hold_answer(step, writer, id, status);
 }
 

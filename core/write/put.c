@@ -94,6 +94,24 @@ bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t req
     return true;
 }
 
+/* Is there a copy on this node's drive that is promised? */
+static bool put_is_on_drive(struct fb_node *node, uint32_t slot)
+{
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    return node_dirty(node)[entry->fill].device_slot != FB_NONE &&
+           fragment_of_dirty(node, entry->fill) == NULL && !code_is_wanted(node, FB_LEVEL_MEMORY);
+}
+
+/* Spreads an undrained block to those who should have it: what is promised on drives to drives. */
+bool put_repeat(struct fb_node *node, uint32_t slot)
+{
+    uint32_t level = put_is_on_drive(node, slot) ? FB_LEVEL_DEVICE : FB_LEVEL_MEMORY;
+    FB_ASSERT(!put_of_slot(node, slot));
+    return put_begin(node, slot, level, 0, false);
+}
+
 /* Offers a volatile block to its first rank, where others look for it. Best effort: without a free
  * record, or after a second silence, it stays this node's. */
 void put_share(struct fb_node *node, uint32_t slot)
@@ -191,7 +209,7 @@ static void put_settle(struct step *step, uint32_t index)
     put_answer(step, put);
     if (bits_count(put->held) < put->target_count || !put->is_answered)
         return;
-    uint32_t slot = put->slot;
+    uint32_t slot = put->slot, level = put->level;
     bool is_holder = put_has_target(put, (uint32_t)node->config.node);
     bool is_given = put->level == FB_LEVEL_VOLATILE && !node->config.keep_peer_blocks;
     struct entry *entry = &node_entries(node)[slot];
@@ -204,7 +222,8 @@ static void put_settle(struct step *step, uint32_t index)
         memory_settle(node, slot);
         return;
     }
-    bool is_done = !is_holder && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot);
+    bool is_done = !is_holder && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot) &&
+                   (level == FB_LEVEL_DEVICE || !put_is_on_drive(node, slot));
     if (is_done && !node_dirty(node)[entry->fill].is_storing) { /* else its own store ends it */
         node->stats.handoffs += node_dirty(node)[entry->fill].instead != FB_NONE;
         dirty_clear(step, entry->fill); /* others have it: this copy is only a cache's */
@@ -454,8 +473,15 @@ static void put_heard(struct step *step, uint32_t index, uint32_t source, enum f
         if (status != FB_INVALID || bits_has(put->held, i))
             continue;
         put->unable |= (uint8_t)(1u << i);
-        if (standin_take(node, put, i))
-            put_ask(step, index, 1u << i, 0);
+        bool is_taken = standin_take(node, put, i);
+        if (!is_taken && (!put->is_answered || put->level != FB_LEVEL_DEVICE))
+            continue;
+        if (!is_taken) { /* nobody waits for it: a copy in memory is better than none */
+            put->unable &= (uint8_t) ~(1u << i);
+            put->level = FB_LEVEL_MEMORY;
+            put->generation++; /* what is answered yet is of the other level */
+        }
+        put_ask(step, index, 1u << i, 0);
     }
 }
 
@@ -551,8 +577,7 @@ void put_repair(struct fb_node *node)
         struct dirty *dirty = &node_dirty(node)[node->repair_next];
         bool is_whole = fragment_of_dirty(node, node->repair_next) == NULL;
         bool is_due = is_whole && dirty->repaired != (uint16_t)node->repairs;
-        if (is_due && !put_of_slot(node, dirty->slot) &&
-            !put_begin(node, dirty->slot, FB_LEVEL_MEMORY, 0, false))
+        if (is_due && !put_of_slot(node, dirty->slot) && !put_repeat(node, dirty->slot))
             return;
         dirty->repaired = (uint16_t)node->repairs;
         node->stats.repairs += is_due;

@@ -273,7 +273,7 @@ bool standin_is_handing(struct fb_node *node, uint32_t index)
         return !put_is_stuck(node, dirty->slot);
     bool may = was_seen && !was_handed && !is_busy && 2 * node->puts_used < node->config.puts_max &&
                is_trusted(node, dirty->instead);
-    dirty->is_handed = may && put_begin(node, dirty->slot, FB_LEVEL_MEMORY, 0, false);
+    dirty->is_handed = may && put_repeat(node, dirty->slot);
     FB_ASSERT(!dirty->is_handed || !is_busy);
     return dirty->is_handed;
 }

@@ -160,13 +160,14 @@ struct swarm_durable {
     uint64_t acked_ns; /* for the last time */
     struct fb_block block;
     uint64_t contents[SWARM_VARIANTS];
-    uint64_t stored;                        /* content at the origin */
-    uint32_t attempted;                     /* variants that somebody wrote, bit mask */
-    uint32_t in_memory, on_drive;           /* nodes that promised a copy there, bit masks */
-    uint32_t told[FB_SWARM_NODES_MAX];      /* of each holder: nodes that told it HELD, bit mask */
-    uint16_t fragments[FB_SWARM_NODES_MAX]; /* that each promised, bit masks */
-    uint8_t unread[FB_SWARM_NODES_MAX];     /* reads that failed since each started */
-    uint32_t strikes;                       /* at its holders, after it was acked */
+    uint64_t stored;                   /* content at the origin */
+    uint32_t attempted;                /* variants that somebody wrote, bit mask */
+    uint32_t in_memory, on_drive;      /* nodes that promised a copy there, bit masks */
+    uint32_t told[FB_SWARM_NODES_MAX]; /* of each holder: nodes that told it HELD, bit mask */
+    uint32_t told_on_drive[FB_SWARM_NODES_MAX]; /* those that told it of their drives */
+    uint16_t fragments[FB_SWARM_NODES_MAX];     /* that each promised, bit masks */
+    uint8_t unread[FB_SWARM_NODES_MAX];         /* reads that failed since each started */
+    uint32_t strikes;                           /* at its holders, after it was acked */
     bool is_acked, is_stored, is_forgotten;
     bool is_torn; /* fewer fragments were left than make it */
 };

@@ -6,7 +6,8 @@
  *     its copy on a drive       begins with the DONE of a WRITE whose header is OWED
  *                               ends when the drive is lost, or the fault that strikes it says so
  *     both end                  when the block is at the origin or forgotten, or when the node, of
- *                               no rank for it, has heard from as many others as are promised
+ *                               no rank for it, has heard from as many others as are promised, and
+ *                               if it is on its drive, that they have it on theirs
  *     a fragment                as a copy in memory; as many as make the block count as one
  *
  * What a core does to a copy otherwise (drops it, marks it clean, writes over it) ends nothing: the
@@ -96,18 +97,23 @@ uint32_t swarm_promised(const struct swarm *swarm, uint32_t level, uint32_t told
     return fb_promise_copies((enum fb_level)level, quorum, members);
 }
 
-/* A node of no rank is only the first holder: it may let go when enough others have it. */
+/* A node of no rank is only the first holder: it may let go when enough others have it, of a copy
+ * on its drive when they have it on theirs. */
 static void copy_relieve(struct swarm *swarm, struct swarm_durable *durable, uint32_t node)
 {
     bool is_rank;
     uint32_t members = ranks_of(swarm, node, durable->block.key, &is_rank);
     uint32_t promised =
         fb_promise_copies(FB_LEVEL_REPLICATED, (uint32_t)swarm->plan->config.write_quorum, members);
-    uint32_t told = (uint32_t)__builtin_popcount(durable->told[node] & ~(1u << node));
+    uint32_t bit = 1u << node;
+    uint32_t told = (uint32_t)__builtin_popcount(durable->told[node] & ~bit);
+    uint32_t told_on_drive = (uint32_t)__builtin_popcount(durable->told_on_drive[node] & ~bit);
     if (is_rank || swarm_is_coded(swarm, node) || told < promised)
         return;
-    durable->in_memory &= ~(1u << node);
-    durable->on_drive &= ~(1u << node);
+    if ((durable->on_drive & bit) && told_on_drive < promised)
+        return;
+    durable->in_memory &= ~bit;
+    durable->on_drive &= ~bit;
 }
 
 /* A HOLD reaches a node: which block an answer to it will be of. */
@@ -176,6 +182,8 @@ void swarm_copy_heard(struct swarm *swarm, uint32_t node, const struct fb_messag
         return;
     struct swarm_durable *durable = &swarm->durables[hold->durable];
     durable->told[node] |= 1u << message->source;
+    if (hold->level == FB_LEVEL_DEVICE)
+        durable->told_on_drive[node] |= 1u << message->source;
     copy_relieve(swarm, durable, node);
 }
 
@@ -253,6 +261,7 @@ void swarm_copies_strike(struct swarm *swarm, uint32_t node, enum fb_promise_fau
             durable->in_memory &= ~bit;
             durable->fragments[node] = 0;
             durable->told[node] = 0;
+            durable->told_on_drive[node] = 0;
             is_struck = had_memory;
         }
         if (!fb_promise_outlasts(fault, FB_MEDIUM_DRIVE)) {

@@ -313,6 +313,43 @@ static void write_when_the_first_rank_is_dead_for_good_is_drained_in_time(void *
     script_close(script);
 }
 
+/* What a stand-in has on its drive goes to its owner's drive: no loss of power finds it in memory
+ * alone. One whose owners have no drive keeps it. */
+static void standin_hands_what_is_on_its_drive_to_drives(void **state)
+{
+    (void)state;
+    bool is_away = true;
+    struct fb_config config = standin_config();
+    config.device_size_bytes = (uint64_t)FLOW_BLOCKS * FLOW_BLOCK_BYTES;
+    config.device_writes_max = 8;
+    for (uint32_t has_drive = 0; has_drive < 2; has_drive++) {
+        struct script *script = script_open(4, &config, 5);
+        const struct fb_block block = written_block(7);
+        uint32_t dead = script_owner(script, &block, 1), owed = 0;
+        script_set_fault(script, no_stores, &is_away);
+        script_run(script, MS);
+        script_kill(script, dead);
+        script_write(script, 2 * MS, script_owner(script, &block, 0), 1, &block, FB_LEVEL_DEVICE);
+        script_run(script, 400 * MS);
+        assert_answer(script, 1, FB_OK, 2);
+        struct fb_config other = config;
+        other.device_size_bytes = has_drive ? config.device_size_bytes : 0;
+        script_set_config(script, &other);
+        script_restart(script, 500 * MS, dead, false);
+        script_run(script, 60 * (uint64_t)SECOND);
+        for (uint32_t node = 0; node < 4; node++) {
+            const struct fb_header *header = script_header(script, node, 0);
+            owed += header != NULL && header->state == FB_HEADER_OWED;
+        }
+        assert_int_equal(owed, 2);
+        assert_int_equal(sum_of(script, 4, offsetof(struct fb_stats, handoffs)), has_drive);
+        struct fb_found found;
+        fb_node_find(script_node(script, dead), block.key, &found);
+        assert_int_equal(found.is_owed, has_drive);
+        script_close(script);
+    }
+}
+
 static void write_when_too_few_members_answer_is_degraded_or_answered_aloud(void **state)
 {
     (void)state;
@@ -421,6 +458,7 @@ int main(void)
         cmocka_unit_test(standin_when_its_owners_left_the_view_rests_and_stores),
         cmocka_unit_test(standin_when_it_becomes_an_owner_keeps_the_copy_as_its_own),
         cmocka_unit_test(write_when_the_first_rank_is_dead_for_good_is_drained_in_time),
+        cmocka_unit_test(standin_hands_what_is_on_its_drive_to_drives),
         cmocka_unit_test(write_when_too_few_members_answer_is_degraded_or_answered_aloud),
         cmocka_unit_test(write_when_the_view_has_too_few_members_is_degraded_at_once),
         cmocka_unit_test(write_before_any_view_is_degraded),

@@ -76,6 +76,79 @@ static void get_when_a_fetch_hangs_begins_a_second_one(void **state)
     script_close(script);
 }
 
+/* Small blocks, which lie side by side. */
+static struct fb_block small_block(uint64_t number)
+{
+    return script_block(7, number, FLOW_BLOCK_BYTES / FB_UNITS_PER_CHUNK, 1);
+}
+
+static void read_all(struct script *script, uint64_t request_id, uint64_t first, uint64_t count)
+{
+    uint64_t at_ns = script_now_ns(script);
+    for (uint64_t i = 0; i < count; i++) {
+        const struct fb_block block = small_block(first + i);
+        script_get(script, at_ns + i, 0, request_id + i, &block);
+    }
+    script_run(script, at_ns + 100000000);
+    for (uint64_t i = 0; i < count; i++)
+        expect_ok(script, request_id + i);
+}
+
+/* A fetch that hangs writes when it ends, long after another brought the block: its memory is
+ * nobody else's until then, whatever has become free meanwhile. */
+static void memory_of_a_fetch_that_hangs_is_nobodys_until_it_ends(void **state)
+{
+    (void)state;
+    enum { BEFORE = 4, AFTER = 6 };
+    const struct fb_config config = flow_config();
+    struct trouble trouble = {.kind = FB_OP_FETCH, .delay_ns = 20 * config.fetch_ns};
+    struct script *script = script_open(1, &config, 1);
+    script_set_fault(script, trouble_op, &trouble);
+    read_all(script, 1, 0, BEFORE);
+    const struct fb_block slow = small_block(100);
+    trouble.left = 1;
+    uint64_t begin_ns = script_now_ns(script);
+    script_get(script, begin_ns, 0, 50, &slow);
+    const struct fb_request forget = {
+        .kind = FB_REQUEST_FORGET, .request_id = 60, .block = small_block(0)};
+    script_request(script, begin_ns + config.fetch_ns + 5000000, 0, &forget); /* both fetch */
+    script_run(script, begin_ns + 2 * config.fetch_ns);
+    expect_ok(script, 50);
+    read_all(script, 100, 200, AFTER);
+    script_run(script, begin_ns + 30 * config.fetch_ns); /* the slow one has written */
+    read_all(script, 120, 200, AFTER);
+    expect_quiet(script, 1, FB_NONE);
+    script_close(script);
+}
+
+/* Readers may go without digests, writers do not: a holder that pulls other bytes pulls again. */
+static void write_without_digests_is_digested_all_the_same(void **state)
+{
+    (void)state;
+    struct fb_config config = write_config();
+    config.check_digest = 0;
+    for (uint32_t garbled = 0; garbled < 2; garbled++) {
+        struct trouble trouble = {.kind = FB_OP_PULL, .is_garbled = true};
+        struct script *script = script_open(3, &config, 4);
+        const struct fb_block block = script_block(SCRIPT_WRITTEN + 1, 5, FLOW_BLOCK_BYTES, 1);
+        uint32_t holder = script_owner(script, &block, 0);
+        script_set_fault(script, trouble_op, &trouble);
+        script_write(script, 1000, stranger_of(script, &block), 1, &block, FB_LEVEL_REPLICATED);
+        while (script_now_ns(script) < 1000) /* the client's bytes come first, as they are */
+            script_run(script, script_now_ns(script) + 1000);
+        trouble.left = garbled;
+        script_run(script, 40000000);
+        expect_ok(script, 1);
+        script_get(script, 40000000, holder, 2, &block);
+        script_run(script, FB_NEVER_NS - 1);
+        expect_ok(script, 2);
+        assert_int_equal(trouble.left, 0);
+        assert_int_equal(script_stores(script, &block), 1);
+        expect_quiet(script, 3, FB_NONE);
+        script_close(script);
+    }
+}
+
 static void drain_when_a_store_hangs_keeps_the_block_until_it_ends(void **state)
 {
     (void)state;
@@ -245,6 +318,8 @@ int main(void)
         cmocka_unit_test(get_when_the_drive_gives_other_bytes_reads_the_origin_again),
         cmocka_unit_test(serve_when_the_drive_fails_reads_the_origin_again),
         cmocka_unit_test(get_when_a_fetch_hangs_begins_a_second_one),
+        cmocka_unit_test(memory_of_a_fetch_that_hangs_is_nobodys_until_it_ends),
+        cmocka_unit_test(write_without_digests_is_digested_all_the_same),
         cmocka_unit_test(drain_when_a_store_hangs_keeps_the_block_until_it_ends),
         cmocka_unit_test(get_when_the_drive_is_full_is_served_all_the_same),
         cmocka_unit_test(write_when_a_holder_dies_before_the_ack_is_acked_by_the_next_view),

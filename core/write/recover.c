@@ -162,6 +162,25 @@ void recover_filled(struct fb_node *node, const struct fill *fill)
     recover_settle(node);
 }
 
+/* The block is in memory already: of an earlier round, which found other bytes on the drive, or of
+ * a peer. True: it is to be read from the drive, since only its digest tells whether a copy is
+ * there. */
+static bool recover_unread(struct fb_node *node, uint32_t slot, const struct fb_block *block)
+{
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    if (entry->flags & ENTRY_DIRTY) {
+        if (node_dirty(node)[entry->fill].device_slot == FB_NONE)
+            device_forget(node, block->key);
+        return false;
+    }
+    if (memory_drop(node, slot))
+        return true;
+    recover_hold(node, slot, block); /* in use: whoever uses it may take long */
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    return false;
+}
+
 /* Begins to read an owed block. False: nothing is free for it now. */
 static bool recover_owed(struct step *step, const struct fb_header *header)
 {
@@ -178,8 +197,9 @@ static bool recover_owed(struct step *step, const struct fb_header *header)
         return false;
     uint32_t slot = fb_cache_find(node_cache(node), header->key);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
-        recover_hold(node, slot, &block);
-        return true;
+        if (!recover_unread(node, slot, &block))
+            return true;
+        slot = FB_NONE;
     }
     bool is_new = slot == FB_NONE;
     uint32_t fill = is_new ? fill_begin(node, &block, 0) : node_entries(node)[slot].fill;

@@ -321,6 +321,48 @@ static void cached_block_that_is_written_is_owed_by_its_header(void **state)
     script_close(script);
 }
 
+/* Context: scans until one breaks off. Drives give other bytes, always. */
+static struct script_fault damaged_drive(struct script *script, uint32_t node,
+                                         const struct fb_op *op)
+{
+    uint32_t *left = script_context(script);
+    bool counts = op->kind == FB_OP_SCAN && node == 0 && *left > 0;
+    *left -= counts;
+    if (op->kind == FB_OP_STORE || (counts && *left == 0))
+        return (struct script_fault){.status = op->kind == FB_OP_STORE ? FB_THROTTLED : FB_IO};
+    return (struct script_fault){.status = FB_OK, .is_garbled = op->kind == FB_OP_READ};
+}
+
+/* A copy whose bytes were wrong is none, in later rounds, too: the node that is asked to hold the
+ * block on its drive writes it there. */
+static void damaged_copy_is_not_promised_in_a_later_round(void **state)
+{
+    (void)state;
+    const struct fb_config config = recover_config();
+    struct script *script = script_open(2, &config, 1);
+    const struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t left = 2;
+    bool is_closed = true;
+    script_set_fault(script, closed_origin, &is_closed);
+    script_write(script, 1000, 1, 1, &block, FB_LEVEL_DEVICE);
+    script_run(script, 20 * MS);
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    script_kill(script, 0);
+    script_restart(script, 30 * MS, 0, true);
+    script_set_fault(script, damaged_drive, &left);
+    script_run(script, 30 * MS + 20 * config.backoff_ns);
+    assert_int_equal(left, 0);
+    assert_false(fb_node_is_recovering(script_node(script, 0)));
+    assert_int_equal(fb_node_undrained_bytes(script_node(script, 0)), FLOW_BLOCK_BYTES);
+    assert_int_equal(stats_of(script, 0)->device_writes, 0);
+    script_run(script, 300 * MS);
+    script_write(script, 300 * MS, 1, 3, &block, FB_LEVEL_DEVICE);
+    script_run(script, 400 * MS);
+    assert_int_equal(script_reply(script, 3)->status, FB_OK);
+    assert_int_equal(stats_of(script, 0)->device_writes, 1);
+    script_close(script);
+}
+
 /* Both holders start again, the second rank with another drive: it is given its copy back. The
  * first rank asks nobody whether the block is at the origin, and so hears of no loss. */
 static void what_is_found_again_is_spread_again(void **state)
@@ -357,6 +399,7 @@ int main(void)
         cmocka_unit_test(scans_that_break_off_are_no_tries_of_a_read),
         cmocka_unit_test(owed_copy_is_found_behind_an_older_one),
         cmocka_unit_test(cached_block_that_is_written_is_owed_by_its_header),
+        cmocka_unit_test(damaged_copy_is_not_promised_in_a_later_round),
         cmocka_unit_test(more_owed_than_memory_is_taken_in_turns),
         cmocka_unit_test(what_is_found_again_is_spread_again),
     };

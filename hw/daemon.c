@@ -127,7 +127,7 @@ static void check(const struct fb_settings *settings, const struct fb_budget *bu
     budget_print(budget);
 }
 
-static int run(const struct fb_settings *settings, const struct fb_budget *budget)
+static int run(const struct fb_settings *settings, struct fb_budget *budget)
 {
     struct fb_error error = {.text = ""};
     fb_log_open((enum fb_log_level)settings->log_level, settings->node);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* The program's own data, libraries, stacks and heap.
@@ -42,6 +43,23 @@ static uint64_t origin_bytes(const struct fb_origin_settings *origin)
     return is_http ? origin->requests_max *
                          (sizeof(struct http_request) + transfer_bytes + HTTP_LISTING_BYTES)
                    : 0;
+}
+
+/* Beside clients: what is open once, peers, those who have not greeted, requests to the
+ * origin. Opening more at an origin than is counted here may fail, and is tried again. */
+static uint64_t files_fixed(const struct fb_settings *settings)
+{
+    /* Memory, io_uring, eventfds, listeners, drive, store, log, standard files.
+     * guess: 24 to 40; /proc/PID/fd of a daemon with all of these has 31. */
+    enum { PROGRAM_FILES = 48, ORIGIN_FILES = 64 };
+    const struct fb_origin_settings *origin = &settings->origin;
+    bool is_http = origin->kind == FB_ORIGIN_S3 || origin->kind == FB_ORIGIN_AZURE;
+    uint64_t requests = is_http && origin->requests_max > ORIGIN_FILES ? origin->requests_max
+                        : origin->kind != FB_ORIGIN_NONE               ? ORIGIN_FILES
+                                                                       : 0;
+    return PROGRAM_FILES + requests + fb_tcp_connections_max(settings) +
+           (settings->socket_path[0] != '\0' ? FB_LOCAL_GUESTS_MAX : 0) +
+           (settings->http[0] != '\0' ? FB_HTTP_CONNECTIONS_MAX : 0);
 }
 
 /* What coders work in: a block and its parity for each thread. */
@@ -79,6 +97,8 @@ void fb_budget_make(const struct fb_settings *settings, struct fb_budget *budget
              settings->http[0] != '\0' ? FB_HTTP_CONNECTIONS_MAX * sizeof(struct fb_http_connection)
                                        : 0);
     part_add(budget, "the program", program_bytes + sizeof(struct fb_loop));
+    budget->files_fixed = files_fixed(settings);
+    budget->bound = "the daemon";
     budget->clients_max = settings->socket_path[0] != '\0' ? FB_LOCAL_SESSIONS_MAX : 0;
     uint64_t bound = settings->memory_budget_bytes;
     uint64_t one = budget->fixed_bytes + (budget->clients_max > 0 ? budget->client_bytes : 0);
@@ -92,8 +112,35 @@ void fb_budget_make(const struct fb_settings *settings, struct fb_budget *budget
         return;
     }
     uint64_t room = (bound - budget->fixed_bytes) / budget->client_bytes;
-    if (room < budget->clients_max)
-        budget->clients_max = (uint32_t)room;
+    if (room >= budget->clients_max)
+        return;
+    budget->clients_max = (uint32_t)room;
+    budget->bound = "memory_budget";
+}
+
+uint64_t fb_budget_files_limit(void)
+{
+    struct rlimit limit = {.rlim_max = 0};
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_max;
+}
+
+void fb_budget_files_bound(struct fb_budget *budget, uint64_t limit, struct fb_error *error)
+{
+    uint64_t least =
+        budget->clients_max < FB_BUDGET_CLIENTS_MIN ? budget->clients_max : FB_BUDGET_CLIENTS_MIN;
+    uint64_t left = limit > budget->files_fixed ? limit - budget->files_fixed : 0;
+    uint64_t room = left / FB_BUDGET_CLIENT_FILES;
+    if (limit < budget->files_fixed || room < least)
+        fb_error_set(error,
+                     "open files: %" PRIu64 " are needed with %" PRIu64
+                     " clients, and the limit is %" PRIu64
+                     ": raise it (LimitNOFILE, ulimit -n), or lower members_max",
+                     budget->files_fixed + least * FB_BUDGET_CLIENT_FILES, least, limit);
+    if (room >= budget->clients_max)
+        return;
+    budget->clients_max = (uint32_t)room;
+    budget->bound = "the limit on open files";
 }
 
 uint64_t fb_budget_bytes(const struct fb_budget *budget)
@@ -160,7 +207,20 @@ uint64_t fb_budget_limit(const char **source)
     return group < machine ? group : machine;
 }
 
-void fb_budget_check(const struct fb_budget *budget, const struct fb_settings *settings,
+static void files_check(struct fb_budget *budget, struct fb_error *error)
+{
+    uint64_t limit = fb_budget_files_limit();
+    uint32_t wanted = budget->clients_max;
+    fb_budget_files_bound(budget, limit, error);
+    if (budget->clients_max < wanted && !fb_error_is_set(error))
+        fb_log(FB_LOG_WARNING, "files_tight",
+               "limit=%" PRIu64 " wanted=%" PRIu64
+               " clients=%u remedy=\"raise the limit on open files: LimitNOFILE, ulimit -n\"",
+               limit, budget->files_fixed + (uint64_t)wanted * FB_BUDGET_CLIENT_FILES,
+               budget->clients_max);
+}
+
+void fb_budget_check(struct fb_budget *budget, const struct fb_settings *settings,
                      struct fb_error *error)
 {
     const char *source;
@@ -170,6 +230,7 @@ void fb_budget_check(const struct fb_budget *budget, const struct fb_settings *s
     if (settings->memory_budget_bytes > 0)
         least = all;
     fb_format_bytes(have, (double)limit);
+    files_check(budget, error);
     if (least > limit)
         fb_error_set(error,
                      "memory: %s are needed, and %s %s: lower core.memory_size or memory_budget, "

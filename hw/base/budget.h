@@ -6,7 +6,9 @@
  *     are let in as the budget has room for, the others are refused.
  *  2. memory_budget is the bound that the operator sets; without it all clients are let in.
  *  3. A limit of the machine or of the cgroup that cannot hold the cache and one client is a fault
- *     at the start, not a kill by the kernel later. */
+ *     at the start, not a kill by the kernel later.
+ *  4. Open files are bound by the process' limit in the same way: where it has no room for a few
+ *     clients the start is refused, else as many are let in as it has room for. */
 #ifndef FB_HW_BASE_BUDGET_H
 #define FB_HW_BASE_BUDGET_H
 
@@ -23,6 +25,8 @@ struct fb_budget {
     struct fb_budget_part parts[FB_BUDGET_PARTS_MAX];
     uint32_t part_count;
     uint32_t clients_max;  /* that are let in */
+    const char *bound;     /* what bounds them; for people */
+    uint64_t files_fixed;  /* open at once beside those of clients, at most */
     uint64_t fixed_bytes;  /* of all parts */
     uint64_t client_bytes; /* each */
     uint64_t core_bytes;   /* cache memory and state: touched for certain */
@@ -32,14 +36,25 @@ struct fb_budget {
 void fb_budget_make(const struct fb_settings *settings, struct fb_budget *budget,
                     struct fb_error *error);
 
+/* Files that a client has open here: its socket, its ring, its doorbell. */
+enum { FB_BUDGET_CLIENT_FILES = 3, FB_BUDGET_CLIENTS_MIN = 4 };
+
+/* Files that this process may have open, the most that it can ask for. */
+uint64_t fb_budget_files_limit(void);
+
+/* Lowers clients_max to what that limit has room for. Errors: error set: it has none for
+ * FB_BUDGET_CLIENTS_MIN. */
+void fb_budget_files_bound(struct fb_budget *budget, uint64_t limit, struct fb_error *error);
+
 /* At most that with all clients. */
 uint64_t fb_budget_bytes(const struct fb_budget *budget);
 
 /* Bytes that this process may have, by the machine and its cgroup. source: which of them. */
 uint64_t fb_budget_limit(const char **source);
 
-/* Can the machine hold it? Warns when it does only while few clients come. Errors: error set. */
-void fb_budget_check(const struct fb_budget *budget, const struct fb_settings *settings,
+/* Can the machine hold it? Warns when it does only while few clients come, and bounds those by the
+ * limit on open files. Errors: error set. */
+void fb_budget_check(struct fb_budget *budget, const struct fb_settings *settings,
                      struct fb_error *error);
 
 #endif

@@ -153,7 +153,11 @@ static void packet_handle(struct local_session *session)
         local_session_end(session, "more requests at once than agreed");
         return;
     }
-    local_request_start(request_take(session, from), from);
+    struct local_request *request = request_take(session, from);
+    if (from->name_length <= FB_OBJECT_NAME_MAX && from->cursor_length <= FB_LOCAL_CURSOR_MAX)
+        local_request_start(request, from);
+    else /* what did not fit was cut off: nobody looks at the text */
+        local_request_end(request, &(struct fb_local_reply){.status = FB_INVALID});
 }
 
 static void session_receive(struct local_session *session)
@@ -282,8 +286,11 @@ void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error
     }
     struct fb_budget budget;
     fb_budget_make(settings, &budget, error);
+    if (!fb_error_is_set(error))
+        fb_budget_files_bound(&budget, fb_budget_files_limit(), error);
     if (fb_error_is_set(error))
         return;
+    local->bound = budget.bound;
     local->sessions_max = budget.clients_max;
     local->token_length = (uint32_t)token;
     local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));

@@ -42,6 +42,7 @@ struct fb_local {
     struct fb_stranger strangers[FB_LOCAL_GUESTS_MAX]; /* the guests who may be told to leave */
     uint32_t guest_count;
     uint32_t session_count, sessions_max;
+    const char *bound;                      /* what sessions_max comes from */
     uint32_t active[FB_LOCAL_SESSIONS_MAX]; /* sessions that are not free */
     char token[FB_TOKEN_MAX];
     uint32_t token_length; /* 0: none is wanted */

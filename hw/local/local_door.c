@@ -62,9 +62,8 @@ const char *local_inbox_fault(struct fb_uring *uring, struct local_inbox *inbox,
     const struct fb_local_request *from = &inbox->packet;
     if (!inbox_is_clean(uring, inbox))
         return "a client sends descriptors";
-    if (size < FB_LOCAL_REQUEST_BYTES || from->name_length > FB_OBJECT_NAME_MAX ||
-        from->cursor_length > FB_LOCAL_CURSOR_MAX ||
-        size != FB_LOCAL_REQUEST_BYTES + from->name_length + from->cursor_length)
+    if (size < FB_LOCAL_REQUEST_BYTES ||
+        size != FB_LOCAL_REQUEST_BYTES + (uint64_t)from->name_length + from->cursor_length)
         return "a packet has the wrong size";
     if (from->version != FB_LOCAL_VERSION)
         return "the client has another protocol version: use the forebay of this daemon";
@@ -126,8 +125,8 @@ static bool has_room(const struct fb_local *local, const struct local_guest *gue
         share.used_by_one += session->user == guest->user && session->process == guest->process;
     }
     if (share.used == share.total)
-        snprintf(reason, REASON_MAX, "%u clients, and memory_budget has room for %u",
-                 local->session_count, local->sessions_max);
+        snprintf(reason, REASON_MAX, "%u clients, and %s has room for %u", local->session_count,
+                 local->bound, local->sessions_max);
     else
         snprintf(reason, REASON_MAX, "process %u or user %u has most of the clients there can be",
                  guest->process, guest->user);

@@ -38,8 +38,7 @@ static void listener_open(struct fb_loop *loop, struct fb_error *error)
     tcp_accept_start(loop);
 }
 
-/* Both directions to each peer, and some of strangers. */
-static uint32_t connection_count(const struct fb_settings *settings)
+uint32_t fb_tcp_connections_max(const struct fb_settings *settings)
 {
     if (settings->members_max < 2)
         return 0;
@@ -50,14 +49,14 @@ uint64_t fb_tcp_size_bytes(const struct fb_settings *settings)
 {
     enum { SESSION_BYTES = 64 * 1024 }; /* OpenSSL's. guess: 32 to 96 KiB; heaptrack would tell */
     uint64_t secure = settings->tls.key[0] != '\0' ? 2 * FB_TCP_SECURE_BYTES + SESSION_BYTES : 0;
-    return connection_count(settings) * (sizeof(struct fb_tcp_connection) + secure) +
+    return fb_tcp_connections_max(settings) * (sizeof(struct fb_tcp_connection) + secure) +
            settings->members_max * sizeof(struct fb_tcp_peer);
 }
 
 static void connections_open(struct fb_tcp *tcp, const struct fb_settings *settings,
                              struct fb_error *error)
 {
-    tcp->connection_count = connection_count(settings);
+    tcp->connection_count = fb_tcp_connections_max(settings);
     tcp->connections = calloc(tcp->connection_count, sizeof(*tcp->connections));
     if (tcp->connections == NULL) {
         fb_error_set(error, "out of memory for %u connections", tcp->connection_count);

@@ -130,6 +130,9 @@ struct fb_tcp {
     uint64_t connections_lost;
 };
 
+/* Connections that there are at most: both directions to each peer, and some of strangers. */
+uint32_t fb_tcp_connections_max(const struct fb_settings *settings);
+
 /* Bytes that connections take at most. */
 uint64_t fb_tcp_size_bytes(const struct fb_settings *settings);
 

@@ -6,6 +6,7 @@
 #include "core/stats.h"
 #include "hw/net/address.h"
 #include "hw/base/budget.h"
+#include "hw/local/local.h"
 #include "hw/meta/meta.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
@@ -14,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -160,16 +162,21 @@ static void look_at_memory(struct doctor *doctor)
 
 static void look_at_files(struct doctor *doctor)
 {
-    struct rlimit limit;
-    uint64_t members = doctor->settings != NULL ? doctor->settings->member_count : 1;
-    uint64_t pulls = doctor->settings != NULL ? doctor->settings->pull_connections : 2;
-    uint64_t needed = 1024 + 2 * members * (1 + pulls);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_max >= needed)
-        line(doctor, GRADE_FINE, "open files", "up to %llu", (unsigned long long)limit.rlim_max);
+    struct fb_error error = {.text = ""};
+    struct fb_budget budget = {.clients_max = FB_LOCAL_SESSIONS_MAX};
+    uint64_t limit = fb_budget_files_limit();
+    if (doctor->settings != NULL)
+        fb_budget_make(doctor->settings, &budget, &error);
+    uint32_t wanted = budget.clients_max;
+    fb_budget_files_bound(&budget, limit, &error);
+    if (fb_error_is_set(&error))
+        line(doctor, GRADE_FAULT, "open files", "%s", error.text);
+    else if (budget.clients_max < wanted)
+        line(doctor, GRADE_WARNING, "open files",
+             "up to %" PRIu64 ", room for %u clients of %u: raise LimitNOFILE", limit,
+             budget.clients_max, wanted);
     else
-        line(doctor, GRADE_FAULT, "open files", "up to %llu, %llu are wanted: raise LimitNOFILE",
-             (unsigned long long)limit.rlim_max, (unsigned long long)needed);
+        line(doctor, GRADE_FINE, "open files", "up to %" PRIu64, limit);
 }
 
 static void look_at_rdma(struct doctor *doctor)

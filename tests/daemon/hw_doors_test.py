@@ -24,6 +24,7 @@ from stranger import Client
 
 TOKEN = b"a token of the test, long enough"
 GUESTS_MAX = 32
+NAME_MAX, CURSOR_MAX = 1024, 8000
 PATIENCE_S = 5  # of doors, for those who have not proved who they are
 
 
@@ -112,6 +113,25 @@ class Clients(Served):
         begun = time.monotonic()
         self.assertEqual(guests[-1].recv(100), b"")  # not for ever
         self.assertLess(time.monotonic() - begun, PATIENCE_S + 5)
+
+    def test_text_of_any_length_is_answered_and_the_session_goes_on(self):
+        """A request that is well formed and asks for what cannot be is refused by name."""
+        daemon = self.serve()
+        client = self.client(daemon)
+        named = (stranger.OPEN, stranger.STAT, stranger.LIST, stranger.CREATE, stranger.REMOVE,
+                 stranger.PENDING, stranger.LOOK, stranger.CHANGE, stranger.LIST_PLAIN)
+        odd = [(NAME_MAX + 1, 0), (0, CURSOR_MAX + 1), (NAME_MAX + 1, CURSOR_MAX),
+               (60000, 0), (0, 60000), (60000, 60000)]  # the last are longer than any packet
+        for kind in range(stranger.OPEN, stranger.LIST_PLAIN + 3):
+            for name, cursor in odd if kind != stranger.CLOSE else ():
+                reply = client.call(kind, name=b"x" * name, cursor=b"x" * cursor)
+                self.assertEqual(reply["status"], stranger.INVALID, (kind, name, cursor))
+            if kind in named and kind != stranger.CHANGE:
+                status = client.call(kind, name=b"x" * NAME_MAX)["status"]
+                self.assertNotEqual(status, stranger.INVALID, kind)  # a name may be so long
+        client.send(stranger.CLOSE, name=b"x" * (NAME_MAX + 1))  # has no reply
+        self.assertEqual(client.call(stranger.STAT, name=b"data")["status"], stranger.OK)
+        self.reads(daemon)
 
     def test_client_for_whom_there_is_no_room_hears_busy(self):
         daemon = self.serve()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Odd things that happen to a daemon: ten thousand open files, clients that are killed while they
-read, a configuration that is read again.
+read, a configuration that is read again, file descriptors that run out.
 
 usage: hw_odd_test.py BUILD [unittest's arguments]      exit code 77: there is no io_uring here
 """
@@ -14,6 +14,7 @@ import time
 import unittest
 
 import hw_test
+import stranger
 from hw_test import Case, Daemon, program
 
 
@@ -75,6 +76,59 @@ class Reload(Case):
         self.assertEqual(daemon.status()["cluster"], "test")
         quiet = reload("log: debug\n" + text)
         self.assertIn("log=debug", quiet)
+
+
+class Descriptors(Case):
+    """Open files are bound by the process' limit: said at the start, kept later."""
+
+    NEEDED = 156  # by a daemon of one node with four clients
+
+    def limited(self, limit):
+        return ("prlimit", "--nofile=%d:%d" % (limit, limit))
+
+    def test_limit_without_room_for_a_few_clients_refuses_the_start(self):
+        for limit in (24, self.NEEDED - 1):
+            ended = hw_test.run(*self.limited(limit), program("forebayd"), "--config",
+                                self.config)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(b"open files: %d are needed" % self.NEEDED, ended.stderr)
+
+    def test_limit_with_room_for_few_clients_lets_so_many_in(self):
+        content = self.object("data", 5 << 20)
+        daemon = Daemon(self, self.config, wrapper=self.limited(self.NEEDED))
+        self.assertIn("event=files_tight limit=%d wanted=528 clients=4" % self.NEEDED,
+                      daemon.log())
+        clients, guests = [], []
+        for _ in range(6):
+            clients.append(stranger.Client(daemon.socket))
+            self.addCleanup(clients[-1].close)
+        statuses = [client.status for client in clients]
+        self.assertIn(statuses.count(stranger.OK), (2, 3))  # a place is left for others
+        self.assertEqual(set(statuses[statuses.count(stranger.OK):]), {stranger.BUSY})
+        for _ in range(40):
+            guests.append(stranger.connect(daemon.socket))
+            self.addCleanup(guests[-1].close)
+        for _ in range(5):
+            self.assertTrue(daemon.forebay("get", "data").stdout == content)
+
+    def test_files_that_run_out_are_waited_for(self):
+        """Others than this process may have taken what it counted on."""
+        content = self.object("data", 5 << 20)
+        daemon = Daemon(self, self.config)
+        process = daemon.process.pid
+        self.assertTrue(daemon.forebay("get", "data").stdout == content)
+        limits = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        used = max(map(int, os.listdir("/proc/%d/fd" % process))) + 1
+        for room in (0, 1, 2, 3, 4):
+            resource.prlimit(process, resource.RLIMIT_NOFILE, (used + room, limits[1]))
+            waiting = subprocess.Popen(
+                [program("forebay"), "get", "--socket", daemon.socket, "data"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            time.sleep(0.5)
+            resource.prlimit(process, resource.RLIMIT_NOFILE, limits)
+            got = waiting.communicate(timeout=60)[0]
+            self.assertTrue(got == content or waiting.returncode != 0, room)
+            self.assertTrue(daemon.forebay("get", "data").stdout == content)
 
 
 @unittest.skipUnless(os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK), "no FUSE here")

@@ -12,6 +12,7 @@ import time
 
 LOCAL_VERSION, WIRE_VERSION = 2, 2
 HELLO, OPEN, CLOSE, STAT, LIST, STATUS, CREATE, COMMIT, REMOVE = range(1, 10)
+PENDING, EXPLAIN, EXPLAIN_KEY, LOOK, CHANGE, LIST_PLAIN = range(10, 16)
 GET, GET_KEY, PUT, WRITE, MATCH, RELEASE, PIN, UNPIN, FORGET = range(1, 10)
 OK, BUSY, ABSENT, TIMEOUT, IO, CORRUPT, GONE, THROTTLED, INVALID, FULL, CONFLICT = range(11)
 RING_BYTES, RING_ENTRIES, REQUESTS_AT, REPLIES_AT = 65536, 256, 192, 192 + 256 * 64
@@ -80,9 +81,10 @@ class Client:
         self.doorbell = self.files[2]
         self.tail = self.head = 0
 
-    def send(self, kind, object=0, index=0, level=0, name=b"", version=LOCAL_VERSION):
-        self.socket.send(REQUEST.pack(version, kind, 1, object, index, level, len(name), 0, 0) +
-                         name)
+    def send(self, kind, object=0, index=0, level=0, name=b"", cursor=b"",
+             version=LOCAL_VERSION):
+        self.socket.send(REQUEST.pack(version, kind, 1, object, index, level, len(name),
+                                      len(cursor), 0) + name + cursor)
 
     def reply(self):
         packet = self.socket.recv(1 << 17)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PLACES_MAX = 64, TRIES_MAX = 2000, PAUSE_DOUBLINGS_MAX = 7 };
+enum { PLACES_MAX = 48, TRIES_MAX = 2000, PAUSE_DOUBLINGS_MAX = 7 };
 
 static const uint64_t pause_first_ns = 1000000, poll_ns = 20000000;
 

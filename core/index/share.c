@@ -3,7 +3,8 @@
  * Shares: one may draw as long as it has no more than is left, so it alone gets half, two get a
  * third each, and n greedy ones leave one part in n + 1 to whoever comes next. The same holds for
  * an owner (a user with many clients), by a wider measure. Nobody is told a fixed number: while few
- * want something they may have much.
+ * want something they may have much. What comes back by itself soon may be had several times as
+ * much as is left: then shares even out soon, too. The last ones are always another's.
  *
  * Strangers: the longest-waiting of the source that has most here goes, but nobody before he had
  * time to speak. A flood from one source so drives out itself, and whoever proves himself at once
@@ -20,7 +21,7 @@
 /* An owner may have this many times what is left: eight ninths. guess: 4 to 16; what matters is
  * that something is always left for another. One that has few, or less than a small part of what
  * is left, is not asked what its owner has: a neighbour's greed is not its fault. */
-enum { OWNER_PARTS = 8, SMALL_PART = 64, SMALL_COUNT = 4 };
+enum { OWNER_PARTS = 8, SMALL_PART = 64, SMALL_COUNT = 4, FEW_PART = 32 };
 
 bool fb_share_has_room(const struct fb_share *share, uint64_t more)
 {
@@ -30,10 +31,14 @@ bool fb_share_has_room(const struct fb_share *share, uint64_t more)
     uint64_t left = taken < share->total ? share->total - taken : 0;
     if (more > left)
         return false;
+    /* The last few are for whoever has nothing, nor its owner. */
+    uint64_t few = share->total / FEW_PART < SMALL_COUNT ? share->total / FEW_PART : SMALL_COUNT;
     if (share->used_by_one == 0)
-        return true; /* what is left is for such */
-    bool is_small = share->used_by_one < left / SMALL_PART + SMALL_COUNT;
-    return share->used_by_one < left && (is_small || share->used_by_owner / OWNER_PARTS < left);
+        return share->used_by_owner == 0 || left > few;
+    bool is_small = share->used_by_one < left / SMALL_PART + few;
+    uint64_t times = share->times > 0 ? share->times : 1;
+    return left > 1 && share->used_by_one / times < left &&
+           (is_small || share->used_by_owner / OWNER_PARTS < left);
 }
 
 static uint32_t strangers_of(const struct fb_stranger *strangers, uint32_t count, uint64_t source)

@@ -14,6 +14,7 @@ struct fb_share {
     uint64_t used;          /* by all who draw */
     uint64_t used_by_one;   /* by the one who asks */
     uint64_t used_by_owner; /* by all that have its owner, itself included */
+    uint32_t times;         /* what is left, of which one may have so many times; 0: once */
 };
 
 /* May it have `more`? */

@@ -35,6 +35,10 @@ enum { STEP_ITEM_OPS_MAX = 5 };
 uint32_t memory_units(const struct fb_node *node, uint32_t size_bytes);
 struct fb_span memory_span(const struct fb_node *node, uint32_t first_unit, uint64_t size_bytes);
 uint32_t memory_allocate(struct fb_node *node, uint32_t size_bytes); /* FB_NONE: nothing may go */
+/* May a block stay for as long as somebody wants? What is promised and pinned leaves an eighth of
+ * the memory and of its entries, one block at least, to what comes and goes: else a drain that
+ * stands still would stop all reads. The first one may always. */
+bool memory_may_keep(const struct fb_node *node, uint32_t size_bytes);
 void memory_free(struct fb_node *node, uint32_t first_unit, uint32_t size_bytes);
 uint32_t memory_insert(struct fb_node *node, const struct fb_block *block);
 /* The entry of a key, FB_NONE when there is none that may be used. */
@@ -178,6 +182,7 @@ void unpin_request(struct step *step, const struct fb_request *request);
 void pin_filled(struct step *step, const struct waiter *waiter, uint32_t slot,
                 const struct fb_reply *how);
 void pin_timer(struct fb_node *node);
+uint32_t pin_units(struct fb_node *node);
 void pin_check(struct fb_node *node);
 
 /* forget.c: blocks that nobody wants. */

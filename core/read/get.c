@@ -185,6 +185,8 @@ void write_request(struct step *step, const struct fb_request *request)
         get_refuse(step, request->request_id, FB_BUSY);
     else if (!put_may_hold(node, request->level))
         get_refuse(step, request->request_id, FB_DEGRADED);
+    else if (slot == FB_NONE && !memory_may_keep(node, request->block.size))
+        get_refuse(step, request->request_id, FB_BUSY);
     else if (slot == FB_NONE)
         request_fill(step, request, slot, &waiter);
     else if (node_entries(node)[slot].state == ENTRY_RESIDENT)
@@ -200,7 +202,9 @@ void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
     struct fb_node *node = step->node;
     FB_ASSERT(waiter->kind == WAITER_WRITE);
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
-    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot);
+    bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
+    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot) &&
+                   (is_kept || memory_may_keep(node, block->size));
     if (is_free && dirty_mark(node, slot, block) &&
         put_begin(node, slot, waiter->hops, waiter->id, true))
         return;

@@ -9,20 +9,36 @@
 
 enum { PIN_FREE, PIN_FILLING, PIN_HELD };
 
-/* Pins take three quarters of the memory at most, so that what is read beside them has room; a
- * block that is pinned twice counts twice. */
-static bool pin_has_room(struct fb_node *node, uint32_t size_bytes)
+/* Units of the memory that pins take; a block that is pinned twice counts twice. */
+uint32_t pin_units(struct fb_node *node)
 {
-    uint64_t units = memory_units(node, size_bytes);
-    uint64_t room =
-        node->config.memory_size_bytes / node->config.block_size_bytes * FB_UNITS_PER_CHUNK;
+    uint32_t units = 0;
+    FB_ASSERT(node->pins_used > 0 || node->pinned_bytes == 0);
     for (uint32_t i = 0; i < node->config.pins_max; i++) {
         const struct pin *pin = &node_pins(node)[i];
         if (pin->state != PIN_FREE)
             units += memory_units(node, pin->size_bytes);
     }
+    FB_ASSERT(units <= node->kept_units);
+    return units;
+}
+
+/* Pins take three quarters of the memory at most, so that what is read and written beside them has
+ * room. */
+static bool pin_has_room(struct fb_node *node, uint32_t size_bytes)
+{
+    uint64_t units = pin_units(node) + memory_units(node, size_bytes);
+    uint64_t room =
+        node->config.memory_size_bytes / node->config.block_size_bytes * FB_UNITS_PER_CHUNK;
     FB_ASSERT(units > 0);
-    return units <= room - room / 4;
+    return units <= room - room / 4 && memory_may_keep(node, size_bytes);
+}
+
+static void pin_free(struct fb_node *node, struct pin *pin)
+{
+    FB_ASSERT(pin->state != PIN_FREE);
+    pin->state = PIN_FREE;
+    node->kept_units -= memory_units(node, pin->size_bytes);
 }
 
 static void pin_set_timer(struct fb_node *node)
@@ -94,6 +110,7 @@ void pin_request(struct step *step, const struct fb_request *request)
                         .generation = pin->generation + 1,
                         .slot = FB_NONE,
                         .state = PIN_FILLING};
+    node->kept_units += memory_units(node, request->block.size);
     if (is_here) {
         pin_hold(step, index, slot, FB_REASON_MEMORY, (uint32_t)node->config.node);
         return;
@@ -120,7 +137,7 @@ void pin_filled(struct step *step, const struct waiter *waiter, uint32_t slot,
         pin_hold(step, index, slot, (enum fb_reason)how->reason, how->source);
         return;
     }
-    pin->state = PIN_FREE;
+    pin_free(step->node, pin);
     get_refuse(step, pin->request_id, (enum fb_status)how->status);
 }
 
@@ -129,7 +146,7 @@ static void pin_end(struct fb_node *node, struct pin *pin)
     FB_ASSERT(pin->state == PIN_HELD);
     memory_unpin(node, pin->slot);
     memory_settle(node, pin->slot);
-    pin->state = PIN_FREE;
+    pin_free(node, pin);
     pin->slot = FB_NONE;
     pin_set_timer(node);
 }

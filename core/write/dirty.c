@@ -77,6 +77,7 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
     dirty_link(node, index);
     node->dirty_used++;
     node->dirty_bytes += entry->size_bytes;
+    node->kept_units += memory_units(node, entry->size_bytes);
     entry->flags = (uint8_t)((entry->flags | ENTRY_DIRTY) & ~(ENTRY_TRANSIENT | ENTRY_DRAINED));
     entry->fill = index;
     memory_pin(node, slot);
@@ -102,6 +103,7 @@ void dirty_clear(struct step *step, uint32_t index)
     entry->fill = FB_NONE;
     node->dirty_used--;
     node->dirty_bytes -= entry->size_bytes;
+    node->kept_units -= memory_units(node, entry->size_bytes);
     memory_unpin(node, dirty->slot);
     dirty->slot = FB_NONE;
     dirty->newer = node->dirty_free;
@@ -117,6 +119,26 @@ struct fb_block dirty_block(struct fb_node *node, uint32_t index)
                              .object = dirty->object,
                              .offset = dirty->offset,
                              .size = node_entries(node)[dirty->slot].size_bytes};
+}
+
+uint32_t fb_node_owed_blocks(const struct fb_node *node)
+{
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->dirty_used <= node->config.dirty_max);
+    return node->dirty_used;
+}
+
+uint64_t fb_node_owed_next(struct fb_node *node, uint32_t *cursor, uint32_t *size_bytes)
+{
+    uint32_t index = *cursor == FB_NONE ? node->dirty_oldest : node_dirty(node)[*cursor].newer;
+    FB_ASSERT(node->size_bytes > 0);
+    *cursor = index;
+    *size_bytes = 0;
+    if (index == FB_NONE)
+        return FB_OBJECT_NONE;
+    FB_ASSERT(node_dirty(node)[index].slot != FB_NONE);
+    *size_bytes = node_entries(node)[node_dirty(node)[index].slot].size_bytes;
+    return node_dirty(node)[index].object;
 }
 
 bool fb_node_owes(struct fb_node *node, uint64_t object)
@@ -137,7 +159,7 @@ bool fb_node_owes(struct fb_node *node, uint64_t object)
 
 void dirty_check(struct fb_node *node)
 {
-    uint32_t used = 0, held_for_others = 0;
+    uint32_t used = 0, held_for_others = 0, units = pin_units(node);
     uint64_t bytes = 0;
     for (uint32_t i = node->dirty_oldest; i != FB_NONE; i = node_dirty(node)[i].newer) {
         const struct entry *entry = &node_entries(node)[node_dirty(node)[i].slot];
@@ -146,10 +168,12 @@ void dirty_check(struct fb_node *node)
         FB_ASSERT(entry->digest != 0);
         FB_ASSERT(entry->pins > 0);
         bytes += entry->size_bytes;
+        units += memory_units(node, entry->size_bytes);
         held_for_others += node_dirty(node)[i].instead != FB_NONE;
         used++;
     }
     FB_ASSERT(held_for_others == node->standins_held);
     FB_ASSERT(used == node->dirty_used);
     FB_ASSERT(bytes == node->dirty_bytes);
+    FB_ASSERT(units == node->kept_units);
 }

@@ -99,7 +99,9 @@ static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     struct fb_node *node = step->node;
     FB_ASSERT(waiter->kind == WAITER_HOLD);
     enum fb_status status = FB_FULL;
-    bool is_refused = fragment != NULL && !fragment_has_room(node, slot);
+    bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
+    bool is_refused = (fragment != NULL && !fragment_has_room(node, slot)) ||
+                      (!is_kept && !memory_may_keep(node, node_entries(node)[slot].size_bytes));
     if (waiter->hops == FB_LEVEL_VOLATILE) {
         hold_answer(step, waiter->peer, waiter->id, FB_OK);
         return true;

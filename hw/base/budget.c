@@ -125,24 +125,6 @@ uint64_t fb_budget_files_limit(void)
     return limit.rlim_max;
 }
 
-void fb_budget_files_bound(struct fb_budget *budget, uint64_t limit, struct fb_error *error)
-{
-    uint64_t least =
-        budget->clients_max < FB_BUDGET_CLIENTS_MIN ? budget->clients_max : FB_BUDGET_CLIENTS_MIN;
-    uint64_t left = limit > budget->files_fixed ? limit - budget->files_fixed : 0;
-    uint64_t room = left / FB_BUDGET_CLIENT_FILES;
-    if (limit < budget->files_fixed || room < least)
-        fb_error_set(error,
-                     "open files: %" PRIu64 " are needed with %" PRIu64
-                     " clients, and the limit is %" PRIu64
-                     ": raise it (LimitNOFILE, ulimit -n), or lower members_max",
-                     budget->files_fixed + least * FB_BUDGET_CLIENT_FILES, least, limit);
-    if (room >= budget->clients_max)
-        return;
-    budget->clients_max = (uint32_t)room;
-    budget->bound = "the limit on open files";
-}
-
 uint64_t fb_budget_bytes(const struct fb_budget *budget)
 {
     return budget->fixed_bytes + budget->clients_max * budget->client_bytes;
@@ -207,17 +189,37 @@ uint64_t fb_budget_limit(const char **source)
     return group < machine ? group : machine;
 }
 
-static void files_check(struct fb_budget *budget, struct fb_error *error)
+static void clients_bound(struct fb_budget *budget, uint64_t room, const char *bound)
 {
-    uint64_t limit = fb_budget_files_limit();
-    uint32_t wanted = budget->clients_max;
-    fb_budget_files_bound(budget, limit, error);
-    if (budget->clients_max < wanted && !fb_error_is_set(error))
-        fb_log(FB_LOG_WARNING, "files_tight",
-               "limit=%" PRIu64 " wanted=%" PRIu64
-               " clients=%u remedy=\"raise the limit on open files: LimitNOFILE, ulimit -n\"",
-               limit, budget->files_fixed + (uint64_t)wanted * FB_BUDGET_CLIENT_FILES,
-               budget->clients_max);
+    if (room >= budget->clients_max)
+        return;
+    budget->clients_max = (uint32_t)room;
+    budget->bound = bound;
+}
+
+void fb_budget_bound(struct fb_budget *budget, const struct fb_settings *settings,
+                     struct fb_error *error)
+{
+    const char *source;
+    uint64_t least = budget->clients_max, files = fb_budget_files_limit();
+    if (least > FB_BUDGET_CLIENTS_MIN)
+        least = FB_BUDGET_CLIENTS_MIN;
+    uint64_t needed = budget->files_fixed + least * FB_BUDGET_CLIENT_FILES;
+    if (files < needed) {
+        fb_error_set(error,
+                     "open files: %" PRIu64 " are needed with %" PRIu64
+                     " clients, and the limit is %" PRIu64
+                     ": raise it (LimitNOFILE, ulimit -n), or lower members_max",
+                     needed, least, files);
+        return;
+    }
+    clients_bound(budget, (files - budget->files_fixed) / FB_BUDGET_CLIENT_FILES,
+                  "the limit on open files");
+    if (settings->memory_budget_bytes > 0)
+        return;
+    uint64_t memory = fb_budget_limit(&source), fixed = budget->fixed_bytes;
+    uint64_t room = memory > fixed ? (memory - fixed) / budget->client_bytes : 0;
+    clients_bound(budget, room > least ? room : least, "the machine's or the cgroup's memory");
 }
 
 void fb_budget_check(struct fb_budget *budget, const struct fb_settings *settings,
@@ -227,19 +229,23 @@ void fb_budget_check(struct fb_budget *budget, const struct fb_settings *setting
     char want[32], have[32];
     uint64_t limit = fb_budget_limit(&source), all = fb_budget_bytes(budget);
     uint64_t least = budget->core_bytes + budget->client_bytes;
+    uint32_t wanted = budget->clients_max;
     if (settings->memory_budget_bytes > 0)
         least = all;
     fb_format_bytes(have, (double)limit);
-    files_check(budget, error);
-    if (least > limit)
+    if (least > limit) {
         fb_error_set(error,
                      "memory: %s are needed, and %s %s: lower core.memory_size or memory_budget, "
                      "or raise that limit (MemoryMax, the pod's memory limit)",
                      fb_format_bytes(want, (double)least), source, have);
-    else if (all > limit)
-        fb_log(
-            FB_LOG_WARNING, "memory_tight",
-            "wanted=\"%s\" limit=\"%s\" remedy=\"set memory_budget below the limit: clients past "
-            "it are then refused\"",
-            fb_format_bytes(want, (double)all), have);
+        return;
+    }
+    fb_budget_bound(budget, settings, error);
+    if (budget->clients_max < wanted && !fb_error_is_set(error))
+        fb_log(FB_LOG_WARNING, "clients_bound",
+               "clients=%u wanted=%u by=\"%s\" memory_wanted=\"%s\" memory=\"%s\" "
+               "files_wanted=%" PRIu64 " files=%" PRIu64,
+               budget->clients_max, wanted, budget->bound, fb_format_bytes(want, (double)all), have,
+               budget->files_fixed + (uint64_t)wanted * FB_BUDGET_CLIENT_FILES,
+               fb_budget_files_limit());
 }

@@ -4,7 +4,8 @@
  *
  *  1. What is fixed is made at the start. A client costs a ring, an arena and its session; as many
  *     are let in as the budget has room for, the others are refused.
- *  2. memory_budget is the bound that the operator sets; without it all clients are let in.
+ *  2. memory_budget is the bound that the operator sets; without it as many clients are let in as
+ *     the machine, or the cgroup, has memory for.
  *  3. A limit of the machine or of the cgroup that cannot hold the cache and one client is a fault
  *     at the start, not a kill by the kernel later.
  *  4. Open files are bound by the process' limit in the same way: where it has no room for a few
@@ -42,9 +43,10 @@ enum { FB_BUDGET_CLIENT_FILES = 3, FB_BUDGET_CLIENTS_MIN = 4 };
 /* Files that this process may have open, the most that it can ask for. */
 uint64_t fb_budget_files_limit(void);
 
-/* Lowers clients_max to what that limit has room for. Errors: error set: it has none for
- * FB_BUDGET_CLIENTS_MIN. */
-void fb_budget_files_bound(struct fb_budget *budget, uint64_t limit, struct fb_error *error);
+/* Lowers clients_max to what the limits on open files and, without a memory_budget, on memory have
+ * room for. Errors: error set: that on open files has none for FB_BUDGET_CLIENTS_MIN. */
+void fb_budget_bound(struct fb_budget *budget, const struct fb_settings *settings,
+                     struct fb_error *error);
 
 /* At most that with all clients. */
 uint64_t fb_budget_bytes(const struct fb_budget *budget);
@@ -52,8 +54,7 @@ uint64_t fb_budget_bytes(const struct fb_budget *budget);
 /* Bytes that this process may have, by the machine and its cgroup. source: which of them. */
 uint64_t fb_budget_limit(const char **source);
 
-/* Can the machine hold it? Warns when it does only while few clients come, and bounds those by the
- * limit on open files. Errors: error set. */
+/* Can the machine hold it? Bounds clients, and warns of that. Errors: error set. */
 void fb_budget_check(struct fb_budget *budget, const struct fb_settings *settings,
                      struct fb_error *error);
 

@@ -114,6 +114,7 @@ void local_request_end(struct local_request *request, const struct fb_local_repl
     request->next = session->request_free;
     session->request_free = (uint32_t)(request - session->requests);
     session->requests_used--;
+    local_land(session, LOCAL_ASKS);
     if (session->state == LOCAL_CLOSING) {
         local_session_settle(session);
         return;
@@ -135,6 +136,7 @@ static struct local_request *request_take(struct local_session *session,
     struct local_request *request = &session->requests[session->request_free];
     session->request_free = request->next;
     session->requests_used++;
+    local_fly(session, LOCAL_ASKS);
     request->is_used = 1;
     request->client_id = from->id;
     request->kind = from->kind;
@@ -153,8 +155,11 @@ static void packet_handle(struct local_session *session)
         local_session_end(session, "more requests at once than agreed");
         return;
     }
+    bool may_begin = local_may_fly(session, LOCAL_ASKS);
     struct local_request *request = request_take(session, from);
-    if (from->name_length <= FB_OBJECT_NAME_MAX && from->cursor_length <= FB_LOCAL_CURSOR_MAX)
+    if (!may_begin)
+        local_request_end(request, &(struct fb_local_reply){.status = FB_BUSY});
+    else if (from->name_length <= FB_OBJECT_NAME_MAX && from->cursor_length <= FB_LOCAL_CURSOR_MAX)
         local_request_start(request, from);
     else /* what did not fit was cut off: nobody looks at the text */
         local_request_end(request, &(struct fb_local_reply){.status = FB_INVALID});
@@ -217,6 +222,7 @@ static void requests_init(struct local_session *session)
     session->open_count = 0;
     session->write_count = 0;
     session->lent_bytes = 0;
+    session->owed = (struct local_owed){.counted_ns = 0};
     session->is_page_used = false;
 }
 
@@ -287,7 +293,7 @@ void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error
     struct fb_budget budget;
     fb_budget_make(settings, &budget, error);
     if (!fb_error_is_set(error))
-        fb_budget_files_bound(&budget, fb_budget_files_limit(), error);
+        fb_budget_bound(&budget, settings, error);
     if (fb_error_is_set(error))
         return;
     local->bound = budget.bound;

@@ -29,6 +29,15 @@ enum {
 static_assert((int)FB_LOCAL_SESSIONS_MAX * (int)FB_LOCAL_LEASES_MAX < 60000,
               "no client can overflow them");
 
+/* What requests take of the core while they have no answer. */
+enum local_use {
+    LOCAL_READS,   /* a fill, with its memory */
+    LOCAL_WRITES,  /* a put */
+    LOCAL_MATCHES, /* a match */
+    LOCAL_ASKS,    /* over the socket: about names, mostly */
+    LOCAL_USES
+};
+
 struct fb_loop;
 struct local_guest;
 struct local_pin;
@@ -51,7 +60,9 @@ struct fb_local {
     struct local_pin *pins;          /* as many as the core has */
     uint64_t sessions_begun;         /* the last one's number */
     uint64_t refused, guests_pushed; /* clients that were; guests that made room */
+    uint32_t flying[LOCAL_USES];                         /* requests without an answer, of all */
     uint64_t opens_refused, pins_refused, loans_refused; /* for what others must find */
+    uint64_t flights_refused, writes_refused;            /* the same */
     struct fb_log_pace refused_pace;
     bool is_asleep; /* the flags in the rings say so */
 };

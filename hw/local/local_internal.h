@@ -87,7 +87,14 @@ struct local_write {
 struct local_pin {
     uint64_t core_lease, session; /* the session's number */
     uint64_t end_ns;              /* 0: there is none */
-    uint32_t generation, reserved;
+    uint32_t generation, user;
+    uint64_t size_bytes;
+};
+
+/* Blocks that are owed to the origin, and their bytes; of the session, its user and all. */
+struct local_owed {
+    uint64_t counted_ns;
+    struct fb_share blocks, bytes;
 };
 
 struct local_session {
@@ -100,6 +107,7 @@ struct local_session {
     uint32_t user, process;
     uint32_t request_free, slot_free, lease_free; /* FB_NONE: none */
     uint32_t requests_used, slots_used, leases_used;
+    uint32_t flying[LOCAL_USES];       /* of them, by what they take */
     uint32_t reply_first, reply_count; /* over the socket */
     uint32_t ring_head, ring_tail;     /* requests taken; replies written */
     bool must_wake;
@@ -112,6 +120,7 @@ struct local_session {
     uint32_t charged;    /* objects that it was the first to open: also of who had this record */
     uint64_t number;     /* of the session, never again another's */
     uint64_t lent_bytes; /* under its leases */
+    struct local_owed owed;
     struct local_write writes[FB_LOCAL_WRITES_MAX];
     uint32_t write_count;
     struct iovec parts[2];
@@ -147,10 +156,18 @@ void local_request_end(struct local_request *request, const struct fb_local_repl
 /* The session has the object open from now on. BUSY: too many are. */
 enum fb_status local_object_open(struct local_session *session, const struct fb_object *object);
 void local_object_close(struct local_session *session, uint64_t handle);
+/* A request that takes something of the core: may it begin; it does, and has an answer. LOCAL_USES:
+ * it takes nothing. */
+bool local_may_fly(const struct local_session *session, enum local_use use);
+void local_fly(struct local_session *session, enum local_use use);
+void local_land(struct local_session *session, enum local_use use);
+/* May it write so many bytes more, which are owed until the origin has them? */
+bool local_may_owe(struct local_session *session, uint32_t size_bytes);
 /* May so many bytes more be lent to it? */
 bool local_has_memory(const struct local_session *session, uint64_t size_bytes);
-/* A record for a pin; false: there are too many. */
-bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin);
+/* A record for a pin of a block; OK; BUSY: there are too many; FULL: they are too large. */
+enum fb_status local_pin_begin(struct local_session *session, const struct fb_block *block,
+                               uint64_t ttl_ns, uint32_t *pin);
 /* The core's answer; returns the client's lease. */
 uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply);
 /* Returns the core's lease; UINT64_MAX: it is none of this session's. */

@@ -31,6 +31,26 @@ static struct local_slot *slot_of(struct fb_loop *loop, uint64_t request_id)
     return &loop->local.sessions[request_id >> SESSION_SHIFT].slots[index];
 }
 
+static enum local_use use_of(uint32_t kind)
+{
+    switch ((enum fb_ring_kind)kind) {
+    case FB_RING_GET:
+    case FB_RING_GET_KEY:
+    case FB_RING_PUT:
+    case FB_RING_PIN:
+        return LOCAL_READS;
+    case FB_RING_WRITE:
+        return LOCAL_WRITES;
+    case FB_RING_MATCH:
+        return LOCAL_MATCHES;
+    case FB_RING_RELEASE:
+    case FB_RING_UNPIN:
+    case FB_RING_FORGET:
+        break;
+    }
+    return LOCAL_USES;
+}
+
 void local_ring_init(struct local_session *session)
 {
     /* Generations go on, so that a lease of an earlier client is known as such. */
@@ -177,6 +197,7 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
     slot->next = session->slot_free;
     session->slot_free = index;
     session->slots_used--;
+    local_land(session, use_of(slot->kind));
     if (session->state != LOCAL_CLOSING) {
         if (is_lent)
             answer.lease = lease_take(session, reply);
@@ -219,6 +240,7 @@ static uint64_t slot_take(struct local_session *session, const struct fb_ring_re
     slot->is_used = 1;
     slot->client_id = from->id;
     slot->kind = from->kind;
+    local_fly(session, use_of(from->kind));
     return (uint64_t)session_index(session) << SESSION_SHIFT | (uint64_t)index << SLOT_SHIFT |
            slot->generation;
 }
@@ -331,32 +353,53 @@ static void release_start(struct local_session *session, uint64_t id, struct bat
         batch->events[batch->count++] = release_event(lease_free(session, lease));
 }
 
-/* Why it may not begin now; OK: it may. */
+static void batch_run(struct fb_loop *loop, struct batch *batch)
+{
+    fb_node_prefetch(loop->node, batch->events, batch->count);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        loop_event(loop, &batch->events[i]);
+        if (batch->events[i].request.kind == FB_REQUEST_GET)
+            slot_of(loop, batch->events[i].request.request_id)->since_ns = loop->now_ns;
+    }
+    batch->count = 0;
+}
+
+/* Why it may not begin now, for what others must find; OK: it may. */
 static enum fb_status request_room(struct local_session *session,
-                                   const struct fb_ring_request *from)
+                                   const struct fb_ring_request *from, struct batch *batch)
 {
     struct fb_loop *loop = session->loop;
+    struct fb_local *local = &loop->local;
     bool is_get = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY;
-    if (from->kind == FB_RING_WRITE && loop->is_fenced)
+    bool is_write = from->kind == FB_RING_WRITE;
+    if (is_write && loop->is_fenced)
         return FB_GONE;
-    if (!is_get)
-        return FB_OK;
-    if (session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
+    if (is_get && session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
         return FB_BUSY;
-    if (local_has_memory(session, loop->settings->core.block_size_bytes))
-        return FB_OK;
-    loop->local.loans_refused++;
-    return FB_BUSY;
+    bool may_fly = local_may_fly(session, use_of(from->kind));
+    if (!may_fly && batch->count > 0) { /* some are answered at once */
+        batch_run(loop, batch);
+        may_fly = local_may_fly(session, use_of(from->kind));
+    }
+    bool may_owe = !is_write || local_may_owe(session, from->size);
+    bool may_lend = !is_get || local_has_memory(session, loop->settings->core.block_size_bytes);
+    local->flights_refused += !may_fly;
+    local->writes_refused += !may_owe;
+    local->loans_refused += !may_lend;
+    return may_fly && may_owe && may_lend ? FB_OK : FB_BUSY;
 }
 
 static bool pin_start(struct local_session *session, const struct fb_ring_request *from,
                       struct batch *batch, enum fb_status *refusal)
 {
     struct local_pin *pins = session->loop->local.pins;
-    *refusal = FB_BUSY;
-    if (!local_pin_begin(session, from->offset, &batch->pin))
-        return false;
+    struct fb_block block;
     *refusal = FB_INVALID;
+    if (!block_make(session, from, &block))
+        return false;
+    *refusal = local_pin_begin(session, &block, from->offset, &batch->pin);
+    if (*refusal != FB_OK)
+        return false;
     bool is_started = block_start(session, from, batch);
     if (!is_started)
         pins[batch->pin].end_ns = 0;
@@ -366,7 +409,7 @@ static bool pin_start(struct local_session *session, const struct fb_ring_reques
 static void request_handle(struct local_session *session, const struct fb_ring_request *from,
                            struct batch *batch)
 {
-    enum fb_status refusal = request_room(session, from);
+    enum fb_status refusal = request_room(session, from, batch);
     bool is_plain = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY ||
                     from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE ||
                     from->kind == FB_RING_FORGET;
@@ -391,17 +434,6 @@ static void request_handle(struct local_session *session, const struct fb_ring_r
     if (!is_started)
         ring_reply(session, (struct fb_ring_reply){
                                 .id = from->id, .status = refusal, .reason = FB_REASON_REFUSED});
-}
-
-static void batch_run(struct fb_loop *loop, struct batch *batch)
-{
-    fb_node_prefetch(loop->node, batch->events, batch->count);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        loop_event(loop, &batch->events[i]);
-        if (batch->events[i].request.kind == FB_REQUEST_GET)
-            slot_of(loop, batch->events[i].request.request_id)->since_ns = loop->now_ns;
-    }
-    batch->count = 0;
 }
 
 /* Takes up to a batch of a session's requests; returns how many. */

@@ -1,6 +1,6 @@
 /* What clients hold of tables that all share, and whether one may have more: names, pins, lent
- * memory (core/index/share.h says by which rule); and what each has written, since a client commits
- * only that. */
+ * memory, requests under way, bytes that are owed (core/index/share.h says by which rule); and what
+ * each has written, since a client commits only that. */
 #include "core/panic.h"
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
@@ -10,12 +10,122 @@
 
 enum {
     PEERS_PART = 2,  /* of the names, one in so many is kept for messages of peers */
+    SOON_TIMES = 4,  /* what comes back soon: share.h. guess: 2 to 8 */
+    OWED_TIMES = 2,  /* the same of bytes that are owed, which the drain gives back */
+    OWED_REST = 8,   /* of memory, one in so many is never owed: core/tier/memory.c */
     RUNS_MAX = 4096, /* parts of a file that are written apart from each other; more: FULL */
 };
+
+static const uint64_t owed_count_ns = 50000000;
 
 static uint32_t session_index(const struct local_session *session)
 {
     return (uint32_t)(session - session->loop->local.sessions);
+}
+
+static uint64_t use_total(const struct fb_config *core, enum local_use use)
+{
+    uint64_t blocks = core->memory_size_bytes / core->block_size_bytes;
+    uint64_t fills = core->fills_max < core->waiters_max ? core->fills_max : core->waiters_max;
+    switch (use) {
+    case LOCAL_READS:
+        return fills < blocks ? fills : blocks;
+    case LOCAL_WRITES:
+        return core->puts_max;
+    case LOCAL_MATCHES:
+        return core->matches_max;
+    case LOCAL_ASKS:
+        return FB_NAME_TASKS_MAX;
+    case LOCAL_USES:
+        break;
+    }
+    return UINT64_MAX;
+}
+
+/* While half of them is free nobody is asked. */
+bool local_may_fly(const struct local_session *session, enum local_use use)
+{
+    const struct fb_local *local = &session->loop->local;
+    uint64_t total = use_total(&session->loop->settings->core, use);
+    if (use >= LOCAL_USES || local->flying[use] < total / 2)
+        return true;
+    struct fb_share share = {.total = total,
+                             .used = local->flying[use],
+                             .used_by_one = session->flying[use],
+                             .times = SOON_TIMES};
+    for (uint32_t i = 0; i < local->session_count; i++) {
+        const struct local_session *other = &local->sessions[local->active[i]];
+        if (other->user == session->user)
+            share.used_by_owner += other->flying[use];
+    }
+    return fb_share_has_room(&share, 1);
+}
+
+void local_fly(struct local_session *session, enum local_use use)
+{
+    if (use >= LOCAL_USES)
+        return;
+    session->flying[use]++;
+    session->loop->local.flying[use]++;
+}
+
+void local_land(struct local_session *session, enum local_use use)
+{
+    if (use >= LOCAL_USES)
+        return;
+    FB_ASSERT(session->flying[use] > 0 && session->loop->local.flying[use] > 0);
+    session->flying[use]--;
+    session->loop->local.flying[use]--;
+}
+
+static void owed_add(struct local_owed *owed, uint64_t bytes, bool is_own, bool is_users)
+{
+    owed->blocks.used++;
+    owed->bytes.used += bytes;
+    owed->blocks.used_by_one += is_own;
+    owed->bytes.used_by_one += is_own ? bytes : 0;
+    owed->blocks.used_by_owner += is_users;
+    owed->bytes.used_by_owner += is_users ? bytes : 0;
+}
+
+/* Whose is what is owed? */
+static void owed_count(struct local_session *session)
+{
+    struct fb_loop *loop = session->loop;
+    const struct fb_config *core = &loop->settings->core;
+    struct local_owed *owed = &session->owed;
+    uint64_t memory = loop->memory.bytes.size, entries = core->memory_entries_max;
+    entries -= entries / OWED_REST;
+    *owed = (struct local_owed){
+        .counted_ns = loop_clock_ns(),
+        .blocks = {.total = core->dirty_max < entries ? core->dirty_max : entries,
+                   .times = OWED_TIMES},
+        .bytes = {.total = memory - memory / OWED_REST, .times = OWED_TIMES}};
+    uint32_t cursor = FB_NONE, size;
+    for (uint64_t handle = fb_node_owed_next(loop->node, &cursor, &size); cursor != FB_NONE;
+         handle = fb_node_owed_next(loop->node, &cursor, &size)) {
+        const struct fb_object *object = fb_objects_find(&loop->objects, handle);
+        bool is_known = object != NULL && object->writer != 0;
+        bool is_users = is_known && object->user == session->user;
+        owed_add(owed, size, is_users && object->writer == session->number, is_users);
+    }
+}
+
+/* What is owed leaves with the drain. It is counted anew now and then, and only while much is. */
+bool local_may_owe(struct local_session *session, uint32_t size_bytes)
+{
+    struct fb_loop *loop = session->loop;
+    struct local_owed *owed = &session->owed;
+    bool is_plenty = fb_node_owed_blocks(loop->node) < loop->settings->core.dirty_max / 2 &&
+                     fb_node_undrained_bytes(loop->node) < loop->memory.bytes.size / 2;
+    if (is_plenty)
+        return true;
+    if (loop_clock_ns() - owed->counted_ns > owed_count_ns)
+        owed_count(session);
+    if (!fb_share_has_room(&owed->blocks, 1) || !fb_share_has_room(&owed->bytes, size_bytes))
+        return false;
+    owed_add(owed, size_bytes, true, true);
+    return true;
 }
 
 /* Names: an object's place in the table is its first opener's until the last client closes it. */
@@ -54,6 +164,10 @@ enum fb_status local_object_open(struct local_session *session, const struct fb_
         return FB_BUSY;
     }
     known->opens++;
+    if (object->is_written) {
+        known->writer = session->number;
+        known->user = session->user;
+    }
     if (known->client_opens++ == 0) {
         known->opener = session_index(session);
         objects->client_open_count++;
@@ -90,23 +204,36 @@ bool local_has_memory(const struct local_session *session, uint64_t size_bytes)
 
 /* Pins: a record each, which a pin may outlive its session in. How much memory all may take is the
  * core's; here it is known whose each is. */
-bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin)
+enum fb_status local_pin_begin(struct local_session *session, const struct fb_block *block,
+                               uint64_t ttl_ns, uint32_t *pin)
 {
     struct fb_local *local = &session->loop->local;
     uint64_t now_ns = loop_clock_ns(), pins_max = session->loop->settings->core.pins_max;
-    uint32_t free = 0;
-    while (free < pins_max && local->pins[free].end_ns > now_ns)
-        free++;
-    if (free == pins_max) {
-        local->pins_refused++;
-        return false;
+    uint64_t memory = session->loop->memory.bytes.size;
+    struct local_owed held = {.blocks = {.total = pins_max, .times = SOON_TIMES},
+                              .bytes = {.total = memory - memory / 4, .times = SOON_TIMES}};
+    uint32_t free = FB_NONE;
+    for (uint32_t i = 0; i < pins_max; i++) {
+        const struct local_pin *other = &local->pins[i];
+        bool is_users = other->user == session->user;
+        if (other->end_ns > now_ns)
+            owed_add(&held, other->size_bytes, other->session == session->number, is_users);
+        else if (free == FB_NONE)
+            free = i;
     }
+    bool has_record = free != FB_NONE && fb_share_has_room(&held.blocks, 1);
+    bool has_bytes = fb_share_has_room(&held.bytes, block->size);
+    local->pins_refused += !has_record || !has_bytes;
+    if (!has_record || !has_bytes)
+        return has_record ? FB_FULL : FB_BUSY;
     local->pins[free] =
         (struct local_pin){.session = session->number,
+                           .user = session->user,
+                           .size_bytes = block->size,
                            .generation = local->pins[free].generation + 1,
                            .end_ns = ttl_ns < UINT64_MAX - now_ns ? now_ns + ttl_ns : UINT64_MAX};
     *pin = free;
-    return true;
+    return FB_OK;
 }
 
 uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply)

@@ -163,20 +163,20 @@ static void look_at_memory(struct doctor *doctor)
 static void look_at_files(struct doctor *doctor)
 {
     struct fb_error error = {.text = ""};
-    struct fb_budget budget = {.clients_max = FB_LOCAL_SESSIONS_MAX};
+    struct fb_budget budget = {.clients_max = 0};
     uint64_t limit = fb_budget_files_limit();
     if (doctor->settings != NULL)
         fb_budget_make(doctor->settings, &budget, &error);
     uint32_t wanted = budget.clients_max;
-    fb_budget_files_bound(&budget, limit, &error);
+    if (doctor->settings != NULL && !fb_error_is_set(&error))
+        fb_budget_bound(&budget, doctor->settings, &error);
     if (fb_error_is_set(&error))
-        line(doctor, GRADE_FAULT, "open files", "%s", error.text);
+        line(doctor, GRADE_FAULT, "clients", "%s", error.text);
     else if (budget.clients_max < wanted)
-        line(doctor, GRADE_WARNING, "open files",
-             "up to %" PRIu64 ", room for %u clients of %u: raise LimitNOFILE", limit,
+        line(doctor, GRADE_WARNING, "clients", "%s has room for %u of %u", budget.bound,
              budget.clients_max, wanted);
     else
-        line(doctor, GRADE_FINE, "open files", "up to %" PRIu64, limit);
+        line(doctor, GRADE_FINE, "clients", "%u; up to %" PRIu64 " open files", wanted, limit);
 }
 
 static void look_at_rdma(struct doctor *doctor)

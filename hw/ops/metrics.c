@@ -97,6 +97,12 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     counter(&page, "opens_refused", "names not opened: the client, or all, have too many open",
             loop->local.opens_refused);
     counter(&page, "pins_refused", "pins not made: there are too many", loop->local.pins_refused);
+    counter(&page, "flights_refused",
+            "requests told to wait: the client, or its user, has most of those under way",
+            loop->local.flights_refused);
+    counter(&page, "writes_refused",
+            "writes told to wait: the client, or its user, has most of what is owed to the origin",
+            loop->local.writes_refused);
     counter(&page, "loans_refused", "reads told to wait: the client has most of the memory lent",
             loop->local.loans_refused);
     gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",

@@ -31,6 +31,8 @@ struct fb_object {
     uint32_t name_length;
     uint32_t opens;                /* by clients, and by names that are not finished */
     uint32_t client_opens, opener; /* of them, clients'; the session that was the first of these */
+    uint32_t user;                 /* of its writer */
+    uint64_t writer;               /* its number as a session; 0: it was written elsewhere */
     bool is_written;               /* by one of them: not committed yet */
     bool is_committed;             /* by this node: its name's record says so */
     bool is_cached;                /* committed; the origin may not show it yet (see names.h) */

@@ -235,6 +235,58 @@ class Shares(Served):
         self.reads(daemon)
         self.assertEqual(daemon.forebay("get", "large").stdout, large)
 
+    def test_bytes_that_one_writes_leave_room_for_others(self):
+        """While the origin takes nothing, one writer cannot owe all that can be owed."""
+        daemon = self.serve("core.memory_size=64 MiB", "core.replicas=1", "core.write_quorum=1",
+                            "core.drain_delay=600 s")
+        self.addCleanup(daemon.kill)  # it would wait for the drain
+        greedy = [self.client(daemon) for _ in range(4)]
+        taken = []
+        for number, client in enumerate(greedy):
+            handle = client.call(stranger.CREATE, name=b"new%d" % number)["object"]
+            client.put_arena(bytes(self.BLOCK))
+            statuses = [client.asked(stranger.WRITE, object=handle, index=index, size=self.BLOCK,
+                                     level=0)["status"] for index in range(200)]
+            taken.append(statuses.count(stranger.OK))
+            self.assertEqual(set(statuses) - {stranger.OK, stranger.BUSY}, set())
+        self.assertIn(taken[0], range(140, 160), taken)  # of 224
+        self.assertLess(sum(taken), 223, taken)
+        fresh = self.client(daemon)
+        handle = fresh.call(stranger.CREATE, name=b"fresh")["object"]
+        fresh.put_arena(bytes(self.BLOCK))
+        self.assertEqual(fresh.asked(stranger.WRITE, object=handle, index=0, size=self.BLOCK,
+                                     level=0)["status"], stranger.OK)
+        self.reads(daemon)
+
+    def test_records_of_pins_are_not_all_ones(self):
+        daemon = self.serve("core.pins_max=8")
+        for number in range(20):
+            self.write("origin/n%d" % number, b"x")
+        greedy = [self.client(daemon) for _ in range(4)]
+        pin = {"index": 0, "offset": 30 * 10**9}
+        statuses = []
+        for number in range(20):
+            client = greedy[number % 4]
+            handle = client.call(stranger.OPEN, name=b"n%d" % number)["object"]
+            statuses.append(client.asked(stranger.PIN, object=handle, **pin)["status"])
+        self.assertIn(statuses.count(stranger.OK), (5, 6, 7))
+        fresh = self.client(daemon)
+        handle = fresh.call(stranger.OPEN, name=b"data")["object"]
+        self.assertEqual(fresh.asked(stranger.PIN, object=handle, **pin)["status"], stranger.OK)
+
+    def test_requests_over_the_socket_are_not_all_ones(self):
+        """Whatever a user asks at once: others are answered. 16 of a session are agreed."""
+        daemon = self.serve()
+        greedy = [self.client(daemon) for _ in range(40)]
+        greedy = [client for client in greedy if client.status == stranger.OK]
+        for _ in range(16):
+            for client in greedy:
+                client.send(stranger.STAT, name=b"data")
+        self.reads(daemon)
+        for client in greedy:
+            for _ in range(16):
+                self.assertIn(client.reply()["status"], (stranger.OK, stranger.BUSY))
+
     def test_pins_leave_memory_for_others_and_are_their_makers(self):
         self.object("large", 32 * self.BLOCK)
         daemon = self.serve()

@@ -13,8 +13,12 @@ import time
 import urllib.parse
 
 import hw_test
+import stranger
 from hw_origin_test import CONFIG, QuietServer, content_of
 from hw_test import Case, Daemon, free_ports, page
+
+
+HELD_BYTES = 300 << 20
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -24,6 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     counts, at_once, at_once_max = {}, 0, 0
     key, error_code = "", "AccessDenied"
     lock = threading.Lock()
+    is_released = threading.Event()
 
     def log_message(self, *arguments):
         pass
@@ -52,6 +57,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(404)
             return
         headers = {"ETag": "\"one\"", "Content_Length": str(len(self.content))}
+        if name == "held":
+            headers["Content_Length"] = str(HELD_BYTES)
         if name.startswith("size"):
             headers["Content_Length"] = name[4:]
         if name in ("unnamed", "dated"):
@@ -145,6 +152,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(206, part, Last_Modified="Sun, 06 Nov 1994 08:49:37 GMT")
         elif name == "nameless":
             self.answer(206, part)
+        elif name == "held":
+            self.is_released.wait(30)
+            self.answer(206, bytes(end + 1 - begin), **one)
         elif name == "elsewhere":
             self.answer(206, self.content[:len(part)], Content_Range="bytes 0-%d/%d" % (
                 len(part) - 1, total), **one)
@@ -223,6 +233,32 @@ class Misbehaviour(Case):
         Handler.at_once_max = 0
         self.assertEqual(self.daemon.forebay("get", "fine").stdout, Handler.content)
         self.assertIn(Handler.at_once_max, (1, 2))  # a slow machine may never have two at once
+
+    def test_reads_that_wait_for_the_origin_are_not_all_ones(self):
+        """Whoever has most of them under way is told to wait; others are let in."""
+        self.addCleanup(Handler.is_released.set)
+        Handler.is_released.clear()
+        daemon = Daemon(self, self.path("stub.yaml"), "core.memory_size=64 MiB",
+                        "client.socket=" + self.path("large"))
+        greedy = []
+        for _ in range(4):
+            greedy.append(stranger.Client(daemon.socket))
+            self.addCleanup(greedy[-1].close)
+        handle = greedy[0].call(stranger.OPEN, name=b"held")["object"]
+        for number, client in enumerate(greedy):
+            for index in range(250):
+                client.ask(stranger.GET, object=handle, index=250 * number + index)
+        time.sleep(0.5)
+        statuses = [answer["status"] for client in greedy for answer in client.answers()]
+        self.assertEqual(set(statuses), {stranger.BUSY})
+        self.assertIn(1000 - len(statuses), range(200, 250))  # under way, of 256
+        fresh = stranger.Client(daemon.socket)
+        self.addCleanup(fresh.close)
+        fresh.ask(stranger.GET, object=handle, index=1100)
+        time.sleep(0.3)
+        self.assertEqual(fresh.answers(), [])  # let in
+        Handler.is_released.set()
+        self.assertEqual(fresh.answer(60)["status"], stranger.OK)
 
     def test_cut_answer_is_asked_for_again(self):
         self.assertEqual(self.daemon.forebay("get", "short").stdout, Handler.content)

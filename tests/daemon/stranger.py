@@ -120,9 +120,16 @@ class Client:
             time.sleep(0.0005)
         at = REPLIES_AT + self.head % RING_ENTRIES * 64
         fields = RING_REPLY.unpack(self.ring[at:at + 64])
-        self.head += 1
+        self.head = (self.head + 1) & 0xffffffff
         self.word(REPLY_HEAD, self.head)
         return {"status": fields[1], "lease": fields[5], "offset": fields[6], "size": fields[7]}
+
+    def answers(self):
+        """What is there, without waiting."""
+        found = []
+        while self.word(REPLY_TAIL) != self.head:
+            found.append(self.answer())
+        return found
 
     def asked(self, kind, **fields):
         self.ask(kind, **fields)

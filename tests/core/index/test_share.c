@@ -53,6 +53,38 @@ static void share_has_room_when_table_is_small_gives_all_of_it(void **state)
     assert_false(fb_share_has_room(&share, 1));
 }
 
+/* One of those gets four fifths; as those that have more than their part give it back, and may have
+ * no other, shares even out. */
+static void share_has_room_when_what_is_drawn_comes_back_evens_out(void **state)
+{
+    (void)state;
+    uint64_t used[3] = {0};
+    struct fb_share share = {.total = 60, .times = 4};
+    used[0] = take_all(&share);
+    assert_in_range(used[0], 47, 49);
+    for (uint32_t round = 0; round < 200; round++) {
+        for (uint32_t i = 0; i < 3; i++) {
+            used[i] -= used[i] > 0; /* one has its answer */
+            share.used = used[0] + used[1] + used[2];
+            share.used_by_one = used[i];
+            share.used_by_owner = used[i];
+            used[i] += take_all(&share);
+        }
+    }
+    for (uint32_t i = 0; i < 3; i++)
+        assert_in_range(used[i], 60 * 4 / 13 - 4, 60 * 4 / 13 + 4);
+    assert_true(used[0] + used[1] + used[2] < 60);
+}
+
+static void share_has_room_when_one_has_all_but_the_last_leaves_it_to_others(void **state)
+{
+    (void)state;
+    for (uint64_t total = 1; total < 40; total++) {
+        struct fb_share share = {.total = total, .times = 4};
+        assert_int_equal(take_all(&share) < total, total > 1);
+    }
+}
+
 static void share_has_room_when_reserve_is_all_that_is_left_refuses(void **state)
 {
     (void)state;
@@ -102,6 +134,8 @@ int main(void)
         cmocka_unit_test(share_has_room_when_one_is_greedy_leaves_half),
         cmocka_unit_test(share_has_room_when_many_are_greedy_leaves_something_for_the_next),
         cmocka_unit_test(share_has_room_when_table_is_small_gives_all_of_it),
+        cmocka_unit_test(share_has_room_when_what_is_drawn_comes_back_evens_out),
+        cmocka_unit_test(share_has_room_when_one_has_all_but_the_last_leaves_it_to_others),
         cmocka_unit_test(share_has_room_when_reserve_is_all_that_is_left_refuses),
         cmocka_unit_test(stranger_to_leave_when_one_source_floods_is_its_oldest),
         cmocka_unit_test(stranger_to_leave_when_all_have_just_come_is_nobody),

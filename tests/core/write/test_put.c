@@ -330,6 +330,40 @@ static void write_when_undrained_blocks_fill_the_pool_is_busy(void **state)
     script_close(script);
 }
 
+/* However many may be owed: what is read has room, and what is pinned has none of theirs. */
+static void write_when_nothing_drains_leaves_memory_to_reads(void **state)
+{
+    (void)state;
+    struct failing failing = {FB_OP_STORE, FB_IO, UINT32_MAX};
+    struct fb_config config = put_config();
+    uint32_t written = 0;
+    config.replicas = 1;
+    config.write_quorum = 1;
+    config.dirty_max = 4 * FLOW_BLOCKS;
+    struct script *script = script_open(1, &config, 9);
+    script_set_fault(script, fail_ops, &failing);
+    for (uint64_t i = 0; i < 2 * FLOW_BLOCKS; i++) {
+        const struct fb_block block = put_block(i);
+        script_write(script, 1000 + i * 1000000, 0, i, &block, FB_LEVEL_MEMORY);
+    }
+    const uint64_t later_ns = 1000000 * (4 * FLOW_BLOCKS + UINT64_C(1));
+    for (uint64_t i = 0; i < FLOW_BLOCKS; i++) {
+        const struct fb_block block = script_block(7, i, FLOW_BLOCK_BYTES, 1);
+        script_get(script, later_ns + i * 20000000, 0, 1000 + i, &block);
+    }
+    script_run(script, later_ns + FLOW_BLOCKS * UINT64_C(20000000));
+    for (uint64_t i = 0; i < 2 * FLOW_BLOCKS; i++)
+        written += script_reply(script, i)->status == FB_OK;
+    assert_in_range(written, FLOW_BLOCKS - FLOW_BLOCKS / 8 - 1, FLOW_BLOCKS - 1);
+    assert_status(script, 2 * FLOW_BLOCKS - 1, FB_BUSY);
+    for (uint64_t i = 0; i < FLOW_BLOCKS; i++)
+        assert_status(script, 1000 + i, FB_OK);
+    failing.left = 0;
+    script_run(script, FB_NEVER_NS - 1);
+    assert_quiet(script, 1, FB_NONE);
+    script_close(script);
+}
+
 struct yield {
     uint64_t stores_end_ns[8];
     uint32_t stores, most_while_reading, most;
@@ -483,6 +517,7 @@ int main(void)
         cmocka_unit_test(write_when_a_drive_fails_for_good_is_refused_in_time),
         cmocka_unit_test(write_when_the_origin_refuses_for_good_hears_why_and_stays_owed),
         cmocka_unit_test(write_when_undrained_blocks_fill_the_pool_is_busy),
+        cmocka_unit_test(write_when_nothing_drains_leaves_memory_to_reads),
         cmocka_unit_test(drain_yields_to_reads_but_goes_on),
         cmocka_unit_test(write_when_a_holder_reads_from_an_origin_that_is_away_is_held),
         cmocka_unit_test(write_with_bad_arguments_is_invalid),

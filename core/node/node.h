@@ -59,8 +59,8 @@ uint64_t fb_node_pinned_bytes(const struct fb_node *node);
 /* Bytes that were acknowledged as kept here and that are not known to be at the origin. */
 uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 
-/* Blocks of those bytes, of at most config.dirty_max. owed_next: the object of one after another, the
- * oldest first; cursor: FB_NONE at first, and when there is no more (FB_OBJECT_NONE). */
+/* Blocks of those bytes, of at most config.dirty_max. owed_next: the object of one after another,
+ * the oldest first; cursor: FB_NONE at first, and when there is no more (FB_OBJECT_NONE). */
 uint32_t fb_node_owed_blocks(const struct fb_node *node);
 uint64_t fb_node_owed_next(struct fb_node *node, uint32_t *cursor, uint32_t *size_bytes);
 

@@ -34,8 +34,9 @@ struct fb_node {
     uint32_t drain_next, repair_next; /* dirty records to look at; FB_NONE: none */
     uint32_t puts_used, dirty_used, drains_used, lend_turn;
     uint32_t standins_held; /* dirty records that are held for another node */
+    uint32_t standins_held; /* dirty records that are held for another node */
     uint32_t repairs;       /* walks of put_repair that have begun */
-    uint32_t kept_units;    /* of memory, by dirty records and pins; see memory_may_keep */
+    uint32_t kept_units;    /* by dirty records and pins; see memory_may_keep */
     uint32_t unused;
     uint64_t dirty_bytes, drain_ready_ns; /* not before that, for the rate limit */
     uint64_t drain_round_ns;              /* then all records are looked at again */

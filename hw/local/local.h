@@ -60,7 +60,7 @@ struct fb_local {
     struct local_pin *pins;          /* as many as the core has */
     uint64_t sessions_begun;         /* the last one's number */
     uint64_t refused, guests_pushed; /* clients that were; guests that made room */
-    uint32_t flying[LOCAL_USES];                         /* requests without an answer, of all */
+    uint32_t flying[LOCAL_USES];     /* requests without an answer, of all */
     uint64_t opens_refused, pins_refused, loans_refused; /* for what others must find */
     uint64_t flights_refused, writes_refused;            /* the same */
     struct fb_log_pace refused_pace;

@@ -66,6 +66,26 @@ static void latency(struct fb_page *page, const struct fb_histogram *histogram)
                 count, sum_s, count);
 }
 
+static void clients(struct fb_page *page, const struct fb_local *local)
+{
+    gauge(page, "clients", "clients of this machine", local->session_count);
+    counter(page, "clients_refused", "clients that broke a rule, had no token or found no room",
+            local->refused);
+    counter(page, "guests_pushed_out", "clients that did not greet and made room for others",
+            local->guests_pushed);
+    counter(page, "opens_refused", "names not opened: the client, or all, have too many open",
+            local->opens_refused);
+    counter(page, "pins_refused", "pins not made: there are too many", local->pins_refused);
+    counter(page, "flights_refused",
+            "requests told to wait: the client, or its user, has most of those under way",
+            local->flights_refused);
+    counter(page, "writes_refused",
+            "writes told to wait: the client, or its user, has most of what is owed to the origin",
+            local->writes_refused);
+    counter(page, "loans_refused", "reads told to wait: the client has most of the memory lent",
+            local->loans_refused);
+}
+
 uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
 {
     const struct fb_settings *settings = loop->settings;
@@ -89,22 +109,7 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
           loop->members_left_out);
     gauge(&page, "peers_connected", "peers to which messages can be sent now",
           fb_tcp_connected(&loop->tcp));
-    gauge(&page, "clients", "clients of this machine", loop->local.session_count);
-    counter(&page, "clients_refused", "clients that broke a rule, had no token or found no room",
-            loop->local.refused);
-    counter(&page, "guests_pushed_out", "clients that did not greet and made room for others",
-            loop->local.guests_pushed);
-    counter(&page, "opens_refused", "names not opened: the client, or all, have too many open",
-            loop->local.opens_refused);
-    counter(&page, "pins_refused", "pins not made: there are too many", loop->local.pins_refused);
-    counter(&page, "flights_refused",
-            "requests told to wait: the client, or its user, has most of those under way",
-            loop->local.flights_refused);
-    counter(&page, "writes_refused",
-            "writes told to wait: the client, or its user, has most of what is owed to the origin",
-            loop->local.writes_refused);
-    counter(&page, "loans_refused", "reads told to wait: the client has most of the memory lent",
-            loop->local.loans_refused);
+    clients(&page, &loop->local);
     gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",
           fb_node_undrained_bytes(loop->node));
     gauge(&page, "memory_size_bytes", "cache memory", settings->core.memory_size_bytes);

@@ -88,7 +88,6 @@ struct local_pin {
     uint64_t core_lease, session; /* the session's number */
     uint64_t end_ns;              /* 0: there is none */
     uint32_t generation, user;
-    uint64_t size_bytes;
 };
 
 /* Blocks that are owed to the origin, and their bytes; of the session, its user and all. */
@@ -165,9 +164,8 @@ void local_land(struct local_session *session, enum local_use use);
 bool local_may_owe(struct local_session *session, uint32_t size_bytes);
 /* May so many bytes more be lent to it? */
 bool local_has_memory(const struct local_session *session, uint64_t size_bytes);
-/* A record for a pin of a block; OK; BUSY: there are too many; FULL: they are too large. */
-enum fb_status local_pin_begin(struct local_session *session, const struct fb_block *block,
-                               uint64_t ttl_ns, uint32_t *pin);
+/* A record for a pin; false: there are too many, or it has most of them. */
+bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin);
 /* The core's answer; returns the client's lease. */
 uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply);
 /* Returns the core's lease; UINT64_MAX: it is none of this session's. */

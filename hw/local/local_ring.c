@@ -393,13 +393,10 @@ static bool pin_start(struct local_session *session, const struct fb_ring_reques
                       struct batch *batch, enum fb_status *refusal)
 {
     struct local_pin *pins = session->loop->local.pins;
-    struct fb_block block;
+    *refusal = FB_BUSY;
+    if (!local_pin_begin(session, from->offset, &batch->pin))
+        return false;
     *refusal = FB_INVALID;
-    if (!block_make(session, from, &block))
-        return false;
-    *refusal = local_pin_begin(session, &block, from->offset, &batch->pin);
-    if (*refusal != FB_OK)
-        return false;
     bool is_started = block_start(session, from, batch);
     if (!is_started)
         pins[batch->pin].end_ns = 0;

@@ -12,6 +12,7 @@ enum {
     PEERS_PART = 2,  /* of the names, one in so many is kept for messages of peers */
     SOON_TIMES = 4,  /* what comes back soon: share.h. guess: 2 to 8 */
     OWED_TIMES = 2,  /* the same of bytes that are owed, which the drain gives back */
+    PINS_TIMES = 8,  /* the same of pins, which end by themselves */
     OWED_REST = 8,   /* of memory, one in so many is never owed: core/tier/memory.c */
     RUNS_MAX = 4096, /* parts of a file that are written apart from each other; more: FULL */
 };
@@ -203,37 +204,33 @@ bool local_has_memory(const struct local_session *session, uint64_t size_bytes)
 }
 
 /* Pins: a record each, which a pin may outlive its session in. How much memory all may take is the
- * core's; here it is known whose each is. */
-enum fb_status local_pin_begin(struct local_session *session, const struct fb_block *block,
-                               uint64_t ttl_ns, uint32_t *pin)
+ * core's, and one may have all of that; but here it is known whose each record is. */
+bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin)
 {
     struct fb_local *local = &session->loop->local;
     uint64_t now_ns = loop_clock_ns(), pins_max = session->loop->settings->core.pins_max;
-    uint64_t memory = session->loop->memory.bytes.size;
-    struct local_owed held = {.blocks = {.total = pins_max, .times = SOON_TIMES},
-                              .bytes = {.total = memory - memory / 4, .times = SOON_TIMES}};
+    struct fb_share share = {.total = pins_max, .times = PINS_TIMES};
     uint32_t free = FB_NONE;
     for (uint32_t i = 0; i < pins_max; i++) {
         const struct local_pin *other = &local->pins[i];
-        bool is_users = other->user == session->user;
-        if (other->end_ns > now_ns)
-            owed_add(&held, other->size_bytes, other->session == session->number, is_users);
-        else if (free == FB_NONE)
+        bool is_held = other->end_ns > now_ns;
+        share.used += is_held;
+        share.used_by_one += is_held && other->session == session->number;
+        share.used_by_owner += is_held && other->user == session->user;
+        if (!is_held && free == FB_NONE)
             free = i;
     }
-    bool has_record = free != FB_NONE && fb_share_has_room(&held.blocks, 1);
-    bool has_bytes = fb_share_has_room(&held.bytes, block->size);
-    local->pins_refused += !has_record || !has_bytes;
-    if (!has_record || !has_bytes)
-        return has_record ? FB_FULL : FB_BUSY;
+    if (free == FB_NONE || !fb_share_has_room(&share, 1)) {
+        local->pins_refused++;
+        return false;
+    }
     local->pins[free] =
         (struct local_pin){.session = session->number,
                            .user = session->user,
-                           .size_bytes = block->size,
                            .generation = local->pins[free].generation + 1,
                            .end_ns = ttl_ns < UINT64_MAX - now_ns ? now_ns + ttl_ns : UINT64_MAX};
     *pin = free;
-    return FB_OK;
+    return true;
 }
 
 uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply)

@@ -102,8 +102,11 @@ static void request_end(struct http_request *request, enum fb_status status)
     request->body = NULL;
     request->list = NULL;
     request->next = http->free;
+    request->has_failed = false;
     http->free = request;
     task->status = status;
+    if (task->verb == FB_ORIGIN_FETCH && status != FB_OK)
+        http_tried_end(http, task);
     fb_offload_post(&http->loop->offload, &task->offload);
 }
 
@@ -348,10 +351,13 @@ static void request_done(struct http_request *request, CURLcode code)
         request_start(request);
         return;
     }
-    if (status != FB_OK && is_temporary && request->tries < http->settings->tries_max) {
+    bool may_try =
+        request->tries < http->settings->tries_max && !http_is_tried(http, request->task);
+    if (status != FB_OK && is_temporary && may_try) {
         request->retry_ns = loop_clock_ns() + pause_ns(request);
         request->next = http->pausing;
         http->pausing = request;
+        request->has_failed = true;
         return;
     }
     if (request_goes_on(request, answer, &status)) {
@@ -397,6 +403,8 @@ static bool tasks_take(struct http_origin *http)
         request->is_renewed = false;
         if (task->verb == FB_ORIGIN_LIST && http_list_kept(http, task))
             request_end(request, FB_OK);
+        else if (http_is_tried(http, task))
+            request_end(request, FB_THROTTLED);
         else
             request_start(request);
     }

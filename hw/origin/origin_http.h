@@ -69,6 +69,7 @@ struct http_request {
     struct http_request *next; /* free list, or those that pause */
     uint64_t retry_ns;
     uint32_t tries;
+    bool has_failed; /* one of them; it is tried again */
     uint64_t moved;
     const char *reason;            /* what is wrong with the answer; NULL: nothing */
     bool is_renewed;               /* the credentials were read again for it */
@@ -202,5 +203,11 @@ void http_pages_free(struct http_origin *http);
 
 /* Credentials: reads them again when their file has changed; true: there are others now. */
 bool http_credentials_renew(struct http_origin *http, bool is_told);
+
+/* origin_http_again.c */
+/* Is there a fetch of the same block, another one, that has failed and is tried again? */
+bool http_is_tried(const struct http_origin *http, const struct fb_origin_task *task);
+/* The task has failed as often as it may: others of the same block that wait fail with it. */
+void http_tried_end(struct http_origin *http, const struct fb_origin_task *task);
 
 #endif

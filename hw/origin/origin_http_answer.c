@@ -87,6 +87,15 @@ static void code_read(struct http_answer *said, const char *text, size_t length)
     said->code[kept] = '\0';
 }
 
+/* The version that a commit has left with the object; anybody may have left another word. */
+static void version_read(struct http_answer *said, const char *text)
+{
+    size_t digits = strspn(text, "0123456789abcdefABCDEF");
+    bool is_version = digits > 0 && digits < sizeof(said->version) && text[digits] == '\0' &&
+                      strtoull(text, NULL, 16) != 0;
+    snprintf(said->version, sizeof(said->version), "%s", is_version ? text : "");
+}
+
 static void value_take(struct http_answer *said, const char *name, const char *value)
 {
     const char *at = value;
@@ -98,7 +107,7 @@ static void value_take(struct http_answer *said, const char *name, const char *v
     else if (strcasecmp(name, "last-modified") == 0)
         snprintf(said->modified, sizeof(said->modified), "%.63s", value);
     else if (is_version)
-        snprintf(said->version, sizeof(said->version), "%.16s", value);
+        version_read(said, value);
     else if (strcasecmp(name, "retry-after") == 0)
         said->retry_after_s = (uint32_t)strtoul(value, NULL, 10);
     else if (strcasecmp(name, "content-range") == 0)
@@ -135,6 +144,9 @@ void http_header_take(struct http_request *request, const char *line, size_t siz
     memcpy(value, line + from, length);
     value[length] = '\0';
     value_take(&request->said, name, value);
+    /* Two versions may begin alike. */
+    if (length < to - from && strcasecmp(name, "etag") == 0)
+        request->said.is_bad = true;
 }
 
 void http_answer_take(struct http_request *request, const char *bytes, size_t size)
@@ -173,7 +185,7 @@ bool http_range_fits(struct http_request *request, long code)
     else if (is_other_version(request))
         request->reason = "the object is another version";
     else if (said->is_bad)
-        request->reason = "a header of the answer is no number";
+        request->reason = "a header of the answer is too long, or no number";
     else if (code == 200 && !is_whole)
         request->reason = "the server leaves the range aside";
     else if (said->has_range && (said->range_first != task->offset || said->range_last != last))
@@ -301,7 +313,7 @@ static enum fb_status fetch_status(struct http_request *request, long code, bool
 static enum fb_status stat_status(struct http_request *request)
 {
     if (request->said.is_bad || !request->said.has_size)
-        request->reason = "the object has no size that can be";
+        request->reason = "the object has no size, or an ETag, that can be";
     else if (!http_has_version(request))
         request->reason = "the object has neither an ETag nor a Last-Modified";
     return request->reason != NULL ? FB_REFUSED : request->said.is_folder ? FB_ABSENT : FB_OK;

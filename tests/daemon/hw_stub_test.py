@@ -57,6 +57,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(404)
             return
         headers = {"ETag": "\"one\"", "Content_Length": str(len(self.content))}
+        if name == "longtag":
+            headers["ETag"] = "\"%s\"" % ("x" * 300)
+        if name.startswith("word"):
+            headers["x_amz_meta_forebayversion"] = "no version"
         if name == "held":
             headers["Content_Length"] = str(HELD_BYTES)
         if name.startswith("size"):
@@ -152,6 +156,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(206, part, Last_Modified="Sun, 06 Nov 1994 08:49:37 GMT")
         elif name == "nameless":
             self.answer(206, part)
+        elif name == "throttled":
+            self.answer(503, b"slow down", Retry_After="4")
+        elif name == "longtag":
+            self.answer(206, part, ETag="\"%s\"" % ("x" * 299 + "y"))
+        elif name.startswith("word"):
+            self.answer(206, part, ETag="\"one\"" if name == "word" else "\"two\"",
+                        x_amz_meta_forebayversion="no version")
         elif name == "held":
             self.is_released.wait(30)
             self.answer(206, bytes(end + 1 - begin), **one)
@@ -308,6 +319,22 @@ class Misbehaviour(Case):
         Handler.counts.clear()
         self.assertEqual(daemon.forebay("get", "broken").returncode, 1)
         self.assertEqual(max(self.requests("broken")), 2)
+
+    def test_tries_are_not_doubled_by_those_who_wait_long(self):
+        """A second fetch of what is waited for, since that takes so long, asks for nothing."""
+        daemon = Daemon(self, self.path("stub.yaml"), "origin.tries_max=2", "core.fetch=1 s",
+                        "origin.requests_max=16",
+                        "client.socket=" + self.path("long"), name="long")
+        Handler.counts.clear()
+        self.assertEqual(daemon.forebay("get", "throttled").returncode, 1)
+        self.assertEqual(max(self.requests("throttled")), 2)
+
+    def test_words_for_versions_that_cannot_be_are_none(self):
+        """Neither a longer ETag than is kept, nor metadata that no commit has left, tell two
+        versions apart."""
+        self.fails("longtag", "Input/output error")
+        self.assertEqual(self.daemon.forebay("get", "word").stdout, Handler.content)
+        self.fails("word-changed", "Stale")
 
     def listed(self, folder, text=None):
         ended = self.daemon.forebay("ls", folder)

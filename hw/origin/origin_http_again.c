@@ -1,5 +1,5 @@
-/* Tries do not multiply: the core fetches a block a second time when the first fetch takes long. That
- * helps while the first has no answer; once it has had a bad one, `tries_max` are those of both. */
+/* Tries do not multiply: the core fetches a block a second time when the first fetch takes long.
+ * That helps while the first has no answer; once it has had a bad one, it alone tries on. */
 #include "hw/loop/loop_internal.h"
 #include "hw/origin/origin_http.h"
 

@@ -34,7 +34,6 @@ struct fb_node {
     uint32_t drain_next, repair_next; /* dirty records to look at; FB_NONE: none */
     uint32_t puts_used, dirty_used, drains_used, lend_turn;
     uint32_t standins_held; /* dirty records that are held for another node */
-    uint32_t standins_held; /* dirty records that are held for another node */
     uint32_t repairs;       /* walks of put_repair that have begun */
     uint32_t kept_units;    /* by dirty records and pins; see memory_may_keep */
     uint32_t unused;

@@ -293,10 +293,4 @@ void drain_told(struct step *step, const struct fb_message *message);
 void drain_asked(struct step *step, const struct fb_message *message);
 void drain_lost(struct step *step, const struct fb_message *message);
 
-/* match.c: longest cached prefix. */
-void match_request(struct step *step, const struct fb_request *request);
-void match_ask(struct step *step, const struct fb_message *message);
-void match_tell(struct step *step, const struct fb_message *message);
-void match_timer(struct step *step, uint32_t match);
-
 #endif

@@ -2,6 +2,7 @@
  * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
 #include "core/name/name_flows.h"
 #include "core/node/sane.h"
+#include "core/read/match.h"
 #include "core/read/search.h"
 
 /* Timers that one TICK looks at; those left are due still, so that there is another (R2). */

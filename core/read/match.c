@@ -9,6 +9,7 @@
  *
  * An owner that stays silent for hedge_ns counts as holding nothing. */
 #include "core/node/flows.h"
+#include "core/read/match.h"
 
 static bool match_is_here(struct fb_node *node, struct fb_key key)
 {

@@ -42,20 +42,21 @@
  *      tried again, seldom. is_final in DONE of a FETCH: the driver has asked often enough.
  *  R18 An origin's object changes by ops that say what was seen. ORIGIN_COMMIT shows the blocks of
  *      a version as the object, with the time of change `shown`, unless an object later than
- *      `limit` is there: CONFLICT, and DONE says which; OK: shown is there; BUSY: blocks are
- *      missing yet. ORIGIN_REMOVE removes what is left of the version's blocks, and the object
- *      unless it is later than `limit` or, where `shown` is not 0, another than that; one that
- *      stays, or is not there, is OK, too. ORIGIN_STAT: OK or ABSENT; `order` is the time that
+ *      `limit` is there: CONFLICT, and DONE says which; OK: shown is there; BUSY: blocks are not
+ *      there yet, `missing` is one. ORIGIN_REMOVE removes what is left of the version's blocks, and
+ *      the object unless it is later than `limit` or, where `shown` is not 0, another than that;
+ *      one that stays, or is not there, is OK. ORIGIN_STAT: OK or ABSENT; `order` is the time that
  *      versions are compared by, 0: this one has none, and is earlier than any limit but 0;
- *      `written`: the version that it was shown as, should it be one of ours. All may be repeated,
- *      by several nodes at once. IO, TIMEOUT, GONE, THROTTLED: nothing is known.
+ *      `written`: the version that it was shown as, if one of ours. All may be repeated, by several
+ *      nodes at once. IO, TIMEOUT, GONE, THROTTLED: nothing is known.
  *  R19 META_LIST gives the first unfinished record by key, from block.key on, with its key; its
  *      record may be an older one. CORRUPT: it is none that a node could have made; ABSENT: there
  *      is none.
  *  R20 Time of day comes with requests and with DONE of META_LIST (wall_ns, since 1970; 0: before).
  *      It may be wrong, leap, and differ from node to node: it makes versions, and orders nothing.
  *  R21 FETCH says ABSENT of a block that is not there, or not yet. A read is LOST when all members
- *      say that they have none, and the origin again after that; BUSY while one is silent.
+ *      say that they have none, and the origin again after that; BUSY while one is silent. A commit
+ *      of such a block is not tried again until members change.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
@@ -125,12 +126,10 @@ enum fb_request_kind {
 };
 
 struct fb_request {
-    uint32_t kind; /* enum fb_request_kind */
-    uint32_t key_count;
+    uint32_t kind;  /* enum fb_request_kind */
     uint32_t level; /* WRITE: enum fb_level */
-    uint32_t range_count;
-    uint64_t request_id; /* the client's; comes back in the reply */
-    uint64_t lease;
+    uint32_t key_count, range_count;
+    uint64_t request_id, lease; /* request_id: the client's; comes back in the reply */
     const struct fb_key *keys;
     const struct fb_range *ranges;
     struct fb_block block;
@@ -234,6 +233,7 @@ struct fb_done {
         struct { /* ORIGIN_*: what is there (R18) */
             uint64_t version, order, written, size;
         } origin;
+        struct fb_block missing; /* ORIGIN_COMMIT, BUSY; size 0: not known */
     };
 };
 

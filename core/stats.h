@@ -64,6 +64,7 @@
     X(meta_errors, "1", "metadata operations that failed or were not answered") \
     X(names_finished, "1", "commits and removals that the origin shows by now") \
     X(names_overtaken, "1", "commits that met a later object of another's at the origin") \
+    X(names_lost, "1", "names that cannot be finished since their bytes are nowhere") \
     X(names_given_up, "1", "names that cannot be finished: see `forebay lost`") \
     X(tenant_evictions, "1", "blocks evicted because their tenant is at its quota") \
     X(expired, "1", "blocks found too old for their tenant's time to live") \

@@ -288,8 +288,10 @@ static const struct fb_help table[] = {
         .summary = "list names whose commits cannot be finished",
         .text =
             "A line each: why, and the name. corrupt: its record says nothing that a node could "
-            "have said; else what the origin says of it again and again. Such a name stops no "
-            "other; forebay rm NAME, or a new version of it, ends it.",
+            "have said; lost: some of its bytes are nowhere, neither at the origin nor with any "
+            "member, until one comes back that has them; else what the origin says of it again "
+            "and again. Such a name stops no other; forebay rm NAME, or a new version of it, ends "
+            "it. A daemon lists the names that are its own to finish.",
         .options =
             {
                 {"--socket PATH", "the daemon's client.socket"},

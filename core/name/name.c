@@ -244,7 +244,7 @@ static void name_stat(struct step *step, uint32_t index)
 /* Later than all that is known, and nobody else's: what begins at one moment, or after one object
  * from the future, on several nodes or on one, must not write the same blocks. So the last bits, a
  * millisecond of the time, are the node's and a count. 0: there is none. */
-uint64_t name_version(struct fb_node *node, uint64_t wall_ns, uint64_t last)
+static uint64_t name_version(struct fb_node *node, uint64_t wall_ns, uint64_t last)
 {
     const uint64_t slot = UINT64_C(1) << (NODE_BITS + COUNT_BITS);
     uint64_t own = (node->config.node & ((1u << NODE_BITS) - 1)) << COUNT_BITS |
@@ -258,6 +258,25 @@ uint64_t name_version(struct fb_node *node, uint64_t wall_ns, uint64_t last)
     return version;
 }
 
+uint64_t name_raised(uint64_t version, uint64_t order)
+{
+    const uint64_t slot = UINT64_C(1) << (NODE_BITS + COUNT_BITS);
+    if (order >= UINT64_MAX - 3 * slot)
+        return 0;
+    uint64_t raised = order / slot * slot + version % slot;
+    if (raised <= order)
+        raised += slot;
+    FB_ASSERT(name_is_raised(version, raised) || raised <= version);
+    return raised;
+}
+
+bool name_is_raised(uint64_t version, uint64_t shown)
+{
+    const uint64_t slot = UINT64_C(1) << (NODE_BITS + COUNT_BITS);
+    FB_ASSERT(slot > 0);
+    return version > 0 && shown > version && (shown - version) % slot == 0;
+}
+
 /* Is what the origin shows one from before a removal, made by who has not heard of that yet? */
 static bool is_buried(const struct fb_node *node, const struct name *name, uint64_t written)
 {
@@ -265,7 +284,8 @@ static bool is_buried(const struct fb_node *node, const struct name *name, uint6
     FB_ASSERT(name->kind != NAME_FREE);
     bool is_tombstone =
         name->record.version > 0 && facts.state == FB_NAME_ORIGIN && facts.level == FB_LEVEL_COUNT;
-    return is_tombstone && written > 0 && written == facts.size &&
+    bool is_it = written == facts.size || name_is_raised(facts.size, written);
+    return is_tombstone && written > 0 && is_it &&
            name->wall_ns < facts.version + node->config.name_tombstone_ns;
 }
 
@@ -453,8 +473,11 @@ void name_timer(struct step *step, uint32_t index)
     struct name *name = &node_names(node)[index];
     FB_ASSERT(name->kind != NAME_FREE);
     if (name->kind == NAME_FINISH) {
-        FB_ASSERT(name->state == NAME_WAIT);
-        name_record(step, index);
+        FB_ASSERT(name->state == NAME_WAIT || name->state == NAME_SEEK);
+        if (name->state == NAME_SEEK)
+            seek_timer(step, index);
+        else
+            name_record(step, index);
         return;
     }
     const struct fb_done silent = {.status = FB_TIMEOUT};
@@ -543,7 +566,8 @@ void name_check(struct fb_node *node)
         jobs += name->kind == NAME_FINISH;
         bad += node_bad_names(node)[i].status != FB_OK;
         FB_ASSERT(name->kind != NAME_FREE || !is_set);
-        FB_ASSERT(name->kind != NAME_FINISH || is_set == (name->state == NAME_WAIT));
+        FB_ASSERT(name->kind != NAME_FINISH ||
+                  is_set == (name->state == NAME_WAIT || name->state == NAME_SEEK));
     }
     FB_ASSERT(used == node->names_used && jobs == node->jobs_used && bad == node->bad_used);
     FB_ASSERT(node->name_ops <= node->config.names_max);

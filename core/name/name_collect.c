@@ -12,7 +12,8 @@
  *     that has waited for long makes room (name_finish.c).
  *  3. What cannot be finished, since the record says nothing that a node could have said, or the
  *     origin refuses it for good, is kept in a table of bad names with the reason and left alone as
- *     long as the record stays. When the table is full the oldest goes, and is tried again. */
+ *     long as the record stays; one whose bytes are nowhere, until members change. When the table
+ *     is full the oldest goes, and is tried again. */
 #include "core/name/name_flows.h"
 #include "core/name/name.h"
 
@@ -35,6 +36,7 @@ void bad_add(struct fb_node *node, struct fb_key key, uint64_t version, enum fb_
     node->bad_used += bad->status == FB_OK;
     bool is_known = bad->status != FB_OK && fb_key_equal(bad->key, key) && bad->version == version;
     node->stats.names_given_up += !is_known;
+    node->stats.names_lost += !is_known && status == FB_LOST;
     *bad = (struct bad_name){.key = key, .version = version, .status = status, .is_seen = 1};
     FB_ASSERT(node->bad_used <= max);
 }
@@ -138,11 +140,13 @@ static bool list_take(struct step *step, const struct fb_done *done)
     struct bad_name *bad = bad_find(node, key);
     FB_ASSERT(done->status == FB_OK);
     record.version = 1; /* perhaps an older one: it is read again */
-    if (bad != NULL && bad->version == record.value.high) {
+    bool is_known = bad != NULL && bad->version == record.value.high;
+    if (is_known)
         bad->is_seen = 1;
+    if (is_known && !bad->is_doubted)
         return true;
-    }
-    bad_remove(node, key);
+    if (!is_known)
+        bad_remove(node, key);
     if (finish_find(node, key, 0) != FB_NONE ||
         !collect_is_ours(node, &record, key, done->listed.wall_ns))
         return true;

@@ -4,6 +4,7 @@
  *                         |   ^  '--CONFLICT--> RECORD, raised
  *                    failed   '--still the record-- RECORD <--pause-- WAIT
  *                         '------> WAIT              '--superseded--> UNDO, WAIT or end
+ *     COMPOSE --BUSY, again and again--> SEEK, see name_seek.c
  *     found in the list --> RECORD --another's--> CLAIM --> COMPOSE, ERASE
  *
  *  1. Only the record's keeper changes the origin. Another takes it on by a CLAIM, which changes
@@ -16,16 +17,18 @@
  *     over in between can compose it once more.
  *  4. PUT is a compare-and-swap: who loses it looks what the name means now. A version that another
  *     has taken the place of is undone once the origin shows the other: before, its blocks may
- *     still be on their way there.
+ *     still be on their way there. That may be lost: after some minutes it is not waited for.
  *     A removed version that was raised past its removal is undone first, then the rest is erased:
- *     what a stranger put there after the removal has another time, and stays.
+ *     what a stranger put there after the removal has another time, and stays. Who raised it may
+ *     have died before its record said so: the last bits of its time are the version's own, by
+ *     which it is known at the origin (name_raised), and hidden should it come once more.
  *  5. Pauses grow from name to name alone; a job that waits for long gives its slot to others and
  *     is found in the store's list again (name_collect.c). */
 #include "core/name/name_flows.h"
 #include "core/name/name.h"
 
 static const uint64_t pause_first_ns = 50000000, pause_last_ns = 5000000000;
-enum { PAUSE_DOUBLINGS_MAX = 7, REFUSALS_MAX = 8, TRIES_STUCK = 3 };
+enum { PAUSE_DOUBLINGS_MAX = 7, REFUSALS_MAX = 8, TRIES_STUCK = 3, TRIES_SUPERSEDED = 40 };
 
 uint32_t finish_find(struct fb_node *node, struct fb_key key, uint64_t version)
 {
@@ -141,7 +144,10 @@ void finish_begin(struct step *step, uint32_t index)
     bool is_commit = facts.state == FB_NAME_CACHED;
     FB_ASSERT(is_commit || facts.state == FB_NAME_REMOVED);
     uint64_t raised = is_commit || name->is_undone ? 0 : raised_past(node, index);
-    enum name_state state = is_commit ? NAME_COMPOSE : raised > 0 ? NAME_UNDO : NAME_ERASE;
+    enum name_state state = is_commit          ? NAME_COMPOSE
+                            : raised > 0       ? NAME_UNDO
+                            : !name->is_looked ? NAME_STAT
+                                               : NAME_ERASE;
     if (name->limit < facts.version || !is_commit) {
         name->limit = raised > 0 ? raised : facts.version;
         name->shown = name->limit;
@@ -195,13 +201,13 @@ static void finish_raise(struct step *step, uint32_t index, uint64_t order)
     struct fb_node *node = step->node;
     struct name *name = &node_names(node)[index];
     FB_ASSERT(name->state == NAME_COMPOSE);
-    uint64_t shown = order > name->limit ? name_version(node, 0, order) : 0;
-    if (shown == 0) { /* nonsense */
+    uint64_t raised = name_raised(name->record.value.high, order);
+    if (order <= name->limit || raised == 0) { /* nonsense */
         finish_failed(node, index, FB_INVALID);
         return;
     }
     name->limit = order;
-    name->shown = shown;
+    name->shown = raised;
     node->stats.names_overtaken++;
     if (name->tries >= PAUSE_DOUBLINGS_MAX) {
         finish_wait(node, index);
@@ -211,13 +217,41 @@ static void finish_raise(struct step *step, uint32_t index, uint64_t order)
     name_record(step, index);
 }
 
+/* What does the origin show of a name that is removed? Perhaps the removed version, raised past the
+ * removal by a node that died before its record said so. */
+static void finish_looked(struct step *step, uint32_t index, const struct fb_done *done)
+{
+    struct fb_node *node = step->node;
+    struct name *name = &node_names(node)[index];
+    struct fb_name_facts removal = fb_name_read(&name->record);
+    uint64_t written = done->status == FB_OK ? done->origin.written : 0;
+    FB_ASSERT(removal.state == FB_NAME_REMOVED);
+    if (done->status != FB_OK && done->status != FB_ABSENT) {
+        finish_failed(node, index, (enum fb_status)done->status);
+        return;
+    }
+    name->is_looked = 1;
+    if (written <= removal.version || !name_is_raised(removal.size, written)) {
+        finish_begin(step, index);
+        return;
+    }
+    name->limit = written;
+    name->shown = written;
+    if (is_taken(node, index) || !name_origin(step, index, NAME_UNDO))
+        finish_wait(node, index);
+}
+
 void finish_done(struct step *step, uint32_t index, const struct fb_done *done)
 {
     struct fb_node *node = step->node;
     struct name *name = &node_names(node)[index];
     enum fb_status status = (enum fb_status)done->status;
     FB_ASSERT(name->kind == NAME_FINISH);
-    FB_ASSERT(name->state >= NAME_COMPOSE);
+    FB_ASSERT(name->state >= NAME_COMPOSE || name->state == NAME_STAT);
+    if (name->state == NAME_STAT) {
+        finish_looked(step, index, done);
+        return;
+    }
     bool is_undo = name->state == NAME_UNDO;
     bool is_removal = fb_name_read(&name->record).state == FB_NAME_REMOVED;
     if (status == FB_OK && is_undo && is_removal) {
@@ -233,7 +267,8 @@ void finish_done(struct step *step, uint32_t index, const struct fb_done *done)
         finish_raise(step, index, done->origin.order);
     } else if (name->state == NAME_PARTS) {
         name_end(node, index); /* they are collected by their age */
-    } else {
+    } else if (status != FB_BUSY || is_undo || is_removal ||
+               !seek_begin(step, index, &done->missing)) {
         finish_failed(node, index, status);
     }
 }
@@ -275,7 +310,7 @@ static void finish_superseded(struct step *step, uint32_t index, const struct fb
     } else if (is_removed && is_ours && finish_find(node, name->key, now.version) == FB_NONE) {
         name->record = *record; /* it was left to this node to erase it */
         finish_begin(step, index);
-    } else if (now.state == FB_NAME_ORIGIN) {
+    } else if (now.state == FB_NAME_ORIGIN || name->tries >= TRIES_SUPERSEDED) {
         finish_undo(step, index);
     } else {
         finish_wait(node, index);
@@ -328,6 +363,7 @@ static void finish_put(struct step *step, uint32_t index, const struct fb_meta *
         return;
     }
     node->stats.names_finished++;
+    bad_remove(node, name->key);
     bool is_raised = name->is_composed && name->shown != name->record.value.high;
     FB_ASSERT(record->version > name->record.version);
     name->limit = 0; /* the blocks alone */

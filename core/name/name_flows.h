@@ -19,8 +19,10 @@ void name_record(struct step *step, uint32_t index);
 void name_put(struct step *step, uint32_t index, enum name_state state);
 /* False: too many are under way. */
 bool name_origin(struct step *step, uint32_t index, enum name_state state);
-/* A version that nobody else is given: later than `last` and the time of day. 0: there is none. */
-uint64_t name_version(struct fb_node *node, uint64_t wall_ns, uint64_t last);
+/* A time later than `order` by which a version may be shown, and known again: its last bits are the
+ * version's own. 0: there is none. */
+uint64_t name_raised(uint64_t version, uint64_t order);
+bool name_is_raised(uint64_t version, uint64_t shown);
 void name_check(struct fb_node *node);
 
 /* name_finish.c: what a commit or a removal leaves to do. */
@@ -42,5 +44,12 @@ bool collect_is_ours(const struct fb_node *node, const struct fb_meta *record, s
                      uint64_t wall_ns);
 void bad_add(struct fb_node *node, struct fb_key key, uint64_t version, enum fb_status status);
 void bad_remove(struct fb_node *node, struct fb_key key);
+
+/* name_seek.c: blocks that a commit waits for and that are nowhere. */
+/* The origin misses this one. False: it is too early to ask, or there is nobody to ask. */
+bool seek_begin(struct step *step, uint32_t index, const struct fb_block *missing);
+void seek_timer(struct step *step, uint32_t index);
+void seek_heard(struct step *step, const struct fb_message *message);
+void lost_doubt(struct fb_node *node); /* members have changed */
 
 #endif

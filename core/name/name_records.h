@@ -24,7 +24,8 @@ enum name_state {
     NAME_COMPOSE,
     NAME_ERASE,
     NAME_UNDO,
-    NAME_PARTS
+    NAME_PARTS,
+    NAME_SEEK /* of a block that a commit misses; see name_seek.c */
 };
 
 struct name { /* what is done about a name; see name.c */
@@ -42,15 +43,26 @@ struct name { /* what is done about a name; see name.c */
     uint8_t is_found; /* FINISH: in the store's list; it may be another node's */
     uint8_t is_old;
     uint8_t is_composed; /* FINISH: the origin shows it */
-    uint8_t is_undone;   /* FINISH of a removal: what was raised past it has gone */
-    uint8_t reserved[6];
+    /* FINISH of a removal: what this node has raised past it has gone; the origin was looked at. */
+    uint8_t is_undone, is_looked;
+    uint8_t is_unsure; /* SEEK: somebody may have it later */
+    uint8_t seek_next; /* whom to ask next */
+    uint8_t seeks;     /* in vain, one after the other */
+    uint8_t reserved[2];
+    uint32_t fragments;    /* bitmap of those that somebody has */
+    uint32_t missing_size; /* of the block */
+    struct fb_key missing;
+    uint64_t waiting; /* bitmap of who has not answered */
+    uint64_t view_version;
 };
 
 struct bad_name { /* cannot be finished; see name_collect.c. status FB_OK: free */
     struct fb_key key;
-    uint64_t version; /* of the object */
-    uint32_t status;  /* enum fb_status: why */
-    uint32_t is_seen; /* in this pass through the list */
+    uint64_t version;   /* of the object */
+    uint32_t status;    /* enum fb_status: why */
+    uint8_t is_seen;    /* in this pass through the list */
+    uint8_t is_doubted; /* LOST: members have changed since, it is looked at again */
+    uint8_t reserved[2];
 };
 
 #endif

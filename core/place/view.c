@@ -167,6 +167,14 @@ uint32_t fb_view_ranks(const struct fb_view *view)
     return view->ranks_count;
 }
 
+void fb_view_copy(struct fb_view *view, const struct fb_view *from, uint64_t version)
+{
+    FB_ASSERT(from->member_count > 0);
+    memcpy(view, from, fb_view_size_bytes(from->member_count));
+    view->version = version;
+    FB_ASSERT(view->member_count == from->member_count);
+}
+
 uint64_t fb_view_version(const struct fb_view *view)
 {
     return view->version;

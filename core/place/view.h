@@ -47,6 +47,9 @@ struct fb_view_plan {
     enum fb_placement placement;
 };
 
+/* Makes `view` (as large as `from`, 8-aligned) one of the same members, of another version. */
+void fb_view_copy(struct fb_view *view, const struct fb_view *from, uint64_t version);
+
 /* Bytes of a view of `member_count` members. */
 uint64_t fb_view_size_bytes(uint32_t member_count);
 

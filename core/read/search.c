@@ -25,6 +25,7 @@
 #include "core/read/search.h"
 
 #include "core/key.h"
+#include "core/name/name_flows.h"
 #include "core/place/spread.h"
 
 enum { SEARCH_MAX = 64, SEARCHES_MAX = 2 };
@@ -105,13 +106,10 @@ void search_answer(struct step *step, const struct fb_message *message)
                             .block = {.key = message->block.key, .object = FB_OBJECT_NONE}};
 }
 
-/* Are there fragments enough to make the block of? */
-static bool search_is_coded(const struct fb_node *node, const struct attempt *attempt,
-                            uint32_t size_bytes)
+bool search_is_enough(const struct fb_node *node, uint32_t fragments, uint32_t size_bytes)
 {
-    uint32_t data = (uint32_t)node->config.erasure_data;
-    uint32_t found = bits_count(attempt->fragments);
-    FB_ASSERT(attempt->state == ATTEMPT_SEARCH);
+    uint32_t data = (uint32_t)node->config.erasure_data, found = bits_count(fragments);
+    FB_ASSERT(data <= FB_FRAGMENTS_MAX);
     for (uint32_t i = 0; i < data; i++)
         found += fragment_bytes(&node->config, size_bytes, i) == 0;
     FB_ASSERT(size_bytes > 0);
@@ -131,7 +129,7 @@ static void search_end(struct step *step, uint32_t index)
         ask_send(step, index, attempt->peer, FB_MESSAGE_FLAG_REFERRED);
         return;
     }
-    if (attempt->is_unsure || search_is_coded(node, attempt, fill->block.size)) {
+    if (attempt->is_unsure || search_is_enough(node, attempt->fragments, fill->block.size)) {
         fill->is_unsure = 1;
         attempt_fail(step, index, FB_BUSY);
         return;
@@ -231,22 +229,32 @@ void search_timer(struct step *step, uint32_t index)
     }
 }
 
+uint64_t search_answered(const struct fb_node *node, struct fb_key key, uint64_t waiting,
+                         uint32_t source)
+{
+    FB_ASSERT(source != FB_NONE);
+    for (uint32_t i = 0; i < search_count(node); i++) {
+        bool is_asked = waiting >> i & 1u;
+        if (is_asked && search_target(node, key, i) == source)
+            waiting &= ~(UINT64_C(1) << i);
+    }
+    return waiting;
+}
+
 static void search_learn(struct fb_node *node, uint32_t index, const struct fb_message *message)
 {
     struct attempt *attempt = &node_attempts(node)[index];
     struct fb_key key = node_fills(node)[index / FB_ATTEMPTS_MAX].block.key;
     FB_ASSERT(attempt->state == ATTEMPT_SEARCH);
     FB_ASSERT(message->kind == FB_MESSAGE_SOUGHT);
-    for (uint32_t i = 0; i < search_count(node); i++) {
-        bool is_asked = attempt->waiting >> i & 1u;
-        if (!is_asked || search_target(node, key, i) != message->source)
-            continue;
-        attempt->waiting &= ~(UINT64_C(1) << i);
-        attempt->fragments |= message->key_count & ((1u << FB_FRAGMENTS_MAX) - 1);
-        attempt->is_unsure |= message->status != FB_OK && message->status != FB_ABSENT;
-        if (message->status == FB_OK)
-            attempt->peer = message->source;
-    }
+    uint64_t waiting = search_answered(node, key, attempt->waiting, message->source);
+    if (waiting == attempt->waiting)
+        return; /* it has answered before */
+    attempt->waiting = waiting;
+    attempt->fragments |= message->key_count & ((1u << FB_FRAGMENTS_MAX) - 1);
+    attempt->is_unsure |= message->status != FB_OK && message->status != FB_ABSENT;
+    if (message->status == FB_OK)
+        attempt->peer = message->source;
 }
 
 void search_heard(struct step *step, const struct fb_message *message)
@@ -260,6 +268,10 @@ void search_heard(struct step *step, const struct fb_message *message)
     suspect_clear(node, message->source, !is_mine);
     if (id_class(message->ask_id) == ID_MEND) {
         mend_sought(step, message);
+        return;
+    }
+    if (id_class(message->ask_id) == ID_NAME) {
+        seek_heard(step, message);
         return;
     }
     if (!is_mine) {

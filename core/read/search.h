@@ -20,6 +20,12 @@ void search_timer(struct step *step, uint32_t attempt);
 void search_answer(struct step *step, const struct fb_message *message);
 void search_heard(struct step *step, const struct fb_message *message);
 
+/* Are there fragments enough to make the block of? */
+bool search_is_enough(const struct fb_node *node, uint32_t fragments, uint32_t size_bytes);
+/* Whom those asked still wait for, once that one has answered. */
+uint64_t search_answered(const struct fb_node *node, struct fb_key key, uint64_t waiting,
+                         uint32_t source);
+
 /* mend.c: the same answer, to a mend that looks for fragments. */
 void mend_sought(struct step *step, const struct fb_message *message);
 

@@ -163,6 +163,16 @@ static void origin_learn(struct fb_loop *loop, struct fb_origin_task *task, enum
         known->refusal = status;
 }
 
+/* The block that a commit misses; size 0: it is not known which. */
+static struct fb_block missing_block(const struct fb_loop *loop, const struct fb_origin_task *task)
+{
+    uint64_t block_size = loop->settings->core.block_size_bytes;
+    if (task->verb != FB_ORIGIN_COMMIT ||
+        task->missing >= fb_object_blocks(&task->object, block_size))
+        return (struct fb_block){.size = 0};
+    return fb_object_block(&task->object, block_size, task->missing);
+}
+
 static void origin_done(struct fb_origin_task *task, enum fb_status status)
 {
     struct work *work = FB_CONTAINER(task, struct work, origin);
@@ -170,10 +180,14 @@ static void origin_done(struct fb_origin_task *task, enum fb_status status)
     struct fb_event event = {.kind = FB_EVENT_DONE,
                              .done = {.op_id = work->op.op_id, .status = status}};
     origin_learn(loop, task, status);
-    event.done.origin.version = task->object.version;
-    event.done.origin.order = task->object.order;
-    event.done.origin.written = task->object.written;
-    event.done.origin.size = task->object.size;
+    if (status == FB_BUSY) {
+        event.done.missing = missing_block(loop, task);
+    } else {
+        event.done.origin.version = task->object.version;
+        event.done.origin.order = task->object.order;
+        event.done.origin.written = task->object.written;
+        event.done.origin.size = task->object.size;
+    }
     bool is_fault = status != FB_OK && status != FB_ABSENT && status != FB_BUSY;
     if (is_fault && task->verb != FB_ORIGIN_STAT) {
         char quoted[FB_LOG_QUOTE_MAX];

@@ -177,6 +177,7 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
     task->loop = origin->loop;
     task->moved = 0;
     task->is_final = false;
+    task->missing = UINT64_MAX;
     task->attributes = (struct fb_attributes){.mode = 0};
     FB_ASSERT(task->verb != FB_ORIGIN_CHANGE || origin->can_change);
     if (task->verb == FB_ORIGIN_LOOK && !origin->can_change)

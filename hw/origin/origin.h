@@ -29,8 +29,9 @@ enum fb_origin_verb {
                         where the next page begins, {"", 0}: there is none */
     FB_ORIGIN_STORE,  /* object, offset, bytes: one block of an object that is being written */
     FB_ORIGIN_COMMIT, /* object, of size: makes it visible, as `as_version`, and fills in shown;
-                         BUSY: not all blocks are there yet; CONFLICT: what is there is later than
-                         `limit`: fills in order. Its blocks go, but for another as_version */
+                         BUSY: not all blocks are there yet, see missing; CONFLICT: what is there
+                         is later than `limit`: fills in order. Its blocks go, but for another
+                         as_version */
     FB_ORIGIN_REMOVE, /* object: up to `limit`, only `as_version` if that is not 0; and what is left
                          of its version's blocks; OK also when there is none (R18 of core/io.h) */
     FB_ORIGIN_CHANGE, /* object.name, change; done with OK: change->error says how it went. Only of
@@ -75,8 +76,9 @@ struct fb_origin_task {
     uint64_t moved;
     int file;
     uint32_t stage;
-    bool is_second; /* try */
-    bool is_final;  /* FETCH that failed: it was asked as often as it may be */
+    bool is_second;   /* try */
+    uint64_t missing; /* COMMIT, BUSY: index of a block; UINT64_MAX: not known */
+    bool is_final;    /* FETCH that failed: it was asked as often as it may be */
     uint64_t file_offset, seen;
     struct __kernel_timespec pause;
     char part[64];

@@ -209,8 +209,11 @@ static uint64_t parts_missing(struct fb_origin_task *task)
     for (task->offset = 0; task->offset < task->object.size; task->offset += block) {
         uint64_t left = task->object.size - task->offset;
         fb_origin_posix_part(task, path);
-        if (faccessat(task->loop->origin.folder, path, F_OK, 0) != 0)
-            missing += left < block ? left : block;
+        if (faccessat(task->loop->origin.folder, path, F_OK, 0) == 0)
+            continue;
+        missing += left < block ? left : block;
+        if (task->missing == UINT64_MAX)
+            task->missing = task->offset / block;
     }
     return missing;
 }

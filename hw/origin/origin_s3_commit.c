@@ -311,6 +311,7 @@ static bool head_advance(struct http_request *request, long code, enum fb_status
 static bool look_advance(struct http_request *request, long code, enum fb_status *status)
 {
     if (code == 404) {
+        request->task->missing = request->part;
         *status = FB_BUSY;
         return false;
     }
@@ -331,7 +332,9 @@ static bool upload_failed(struct http_request *request, long code, enum fb_statu
         outcome = FB_BUSY;
     if (code == 404 && outcome != FB_REFUSED && step != STEP_BEGIN) {
         if (step == STEP_COPY || step == STEP_READ)
-            http_missing_put(request, step == STEP_COPY ? request->part : index_of_read(request));
+            request->task->missing = step == STEP_COPY ? request->part : index_of_read(request);
+        if (request->task->missing != UINT64_MAX)
+            http_missing_put(request, request->task->missing);
         outcome = FB_BUSY;
     }
     if (outcome == FB_OK || outcome == FB_ABSENT || outcome == FB_CONFLICT)

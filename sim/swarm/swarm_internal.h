@@ -29,8 +29,9 @@ enum {
     SWARM_WRITTEN_OBJECTS = 16,
     SWARM_WRITTEN_BLOCKS = 8, /* of each */
     SWARM_VERSIONS = 4,
-    SWARM_VARIANTS = 2,    /* bytes that writers of one key may bring */
-    SWARM_HOLDS_MAX = 256, /* that a node is remembered to have heard of */
+    SWARM_VARIANTS = 2,                       /* bytes that writers of one key may bring */
+    SWARM_HOLDS_MAX = 256,                    /* that a node is remembered to have heard of */
+    SWARM_VIEWS_MAX = FB_SWARM_NODES_MAX + 2, /* one a node, the last one, the next */
     SWARM_DURABLES_MAX = SWARM_WRITTEN_OBJECTS * SWARM_WRITTEN_BLOCKS * SWARM_VERSIONS,
     SWARM_RANGES_MAX = 8,   /* of a gather; blocks of an object */
     SWARM_FILLED_MAX = 256, /* blocks of tenants */
@@ -187,7 +188,8 @@ struct swarm {
     uint32_t whole_node;                                /* PHASE_WHOLE: whose turn it is */
     uint32_t view_mask;                                 /* members that are up */
     uint64_t view_changes;                              /* of members, and restarts */
-    uint64_t view_first;                                /* use of views with which this run began */
+    struct fb_view *views[SWARM_VIEWS_MAX]; /* owned; those that nodes have, and what is left */
+    uint64_t view_version;
     const struct fb_view *view;
     enum swarm_phase phase;
     uint32_t brought[SWARM_CHAINS_MAX]; /* keys of each chain that were ever put, bit masks */
@@ -227,6 +229,7 @@ uint64_t swarm_node_now_ns(const struct swarm *swarm, uint32_t node);
 
 /* swarm_view.c: who is a member. */
 void swarm_view_change(struct swarm *swarm, uint32_t up_mask);
+void swarm_views_free(struct swarm *swarm);
 void swarm_view_tell(struct swarm *swarm, uint32_t node, uint64_t delay_ns);
 uint32_t swarm_view_ranks(const struct fb_swarm_plan *plan);
 

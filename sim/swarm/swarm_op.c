@@ -386,5 +386,8 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
     }
     if (event->op.kind == FB_OP_WRITE && event->status == FB_OK)
         swarm_drive_written(swarm, event->node, &event->op);
+    uint64_t lost = fb_node_stats(host->core)->names_lost;
     swarm_node_step(swarm, event->node, &done);
+    if (fb_node_stats(host->core)->names_lost > lost)
+        swarm_name_lost(swarm, event);
 }

@@ -433,6 +433,7 @@ static void run_close(struct swarm *swarm)
     }
     fb_event_heap_free(&swarm->heap);
     swarm_names_free(swarm);
+    swarm_views_free(swarm);
     free(swarm->events);
     free(swarm->requests);
 }

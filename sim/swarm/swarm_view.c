@@ -1,5 +1,6 @@
 /* Who is a member, and when each node hears of it. A view takes milliseconds to build and depends
- * on its members alone, so those that were built are kept for other runs of this process. */
+ * on its members alone, but for its version, so those that were built are kept for other runs of
+ * this process; a run has copies of its own, each with a later version than the one before. */
 #include "sim/swarm/swarm_internal.h"
 
 #include <stdlib.h>
@@ -43,20 +44,19 @@ static bool view_is_same(const struct kept_view *a, const struct kept_view *b)
            a->domains == b->domains && a->ranks == b->ranks && a->up_mask == b->up_mask;
 }
 
-/* A place that may be given up: views of this run stay (R8). */
-static struct kept_view *view_oldest(uint64_t run_first)
+/* A place that may be given up. */
+static struct kept_view *view_oldest(void)
 {
-    struct kept_view *oldest = NULL;
-    for (uint32_t i = 0; i < VIEWS_KEPT; i++) {
-        bool is_older = oldest == NULL || kept[i].used < oldest->used;
-        if (kept[i].used < run_first && is_older)
+    struct kept_view *oldest = &kept[0];
+    for (uint32_t i = 1; i < VIEWS_KEPT; i++) {
+        if (kept[i].used < oldest->used)
             oldest = &kept[i];
     }
     return oldest;
 }
 
-/* NULL: no member is up, or too many views were asked for in one run. */
-static const struct fb_view *view_of(const struct kept_view *wanted, uint64_t run_first)
+/* NULL: no member is up. */
+static const struct fb_view *view_of(const struct kept_view *wanted)
 {
     for (uint32_t i = 0; i < VIEWS_KEPT; i++) {
         if (view_is_same(&kept[i], wanted)) {
@@ -64,9 +64,7 @@ static const struct fb_view *view_of(const struct kept_view *wanted, uint64_t ru
             return kept[i].view;
         }
     }
-    struct kept_view *place = view_oldest(run_first);
-    if (place == NULL)
-        return NULL;
+    struct kept_view *place = view_oldest();
     free(place->view);
     *place = *wanted;
     if (!view_build(place)) {
@@ -78,6 +76,34 @@ static const struct fb_view *view_of(const struct kept_view *wanted, uint64_t ru
     return place->view;
 }
 
+static bool view_is_used(const struct swarm *swarm, const struct fb_view *view)
+{
+    bool is_used = view == swarm->view;
+    for (uint32_t node = 0; node < swarm->plan->nodes; node++)
+        is_used = is_used || view == swarm->nodes[node].view;
+    return is_used;
+}
+
+/* The run's own, as long as a node has it (R8). */
+static const struct fb_view *view_renew(struct swarm *swarm, const struct fb_view *from)
+{
+    uint32_t place = 0;
+    while (swarm->views[place] != NULL && view_is_used(swarm, swarm->views[place]))
+        place++;
+    FB_ASSERT(place < SWARM_VIEWS_MAX);
+    if (swarm->views[place] == NULL)
+        swarm->views[place] = malloc(fb_view_size_bytes(swarm->plan->nodes));
+    FB_ASSERT(swarm->views[place] != NULL);
+    fb_view_copy(swarm->views[place], from, ++swarm->view_version);
+    return swarm->views[place];
+}
+
+void swarm_views_free(struct swarm *swarm)
+{
+    for (uint32_t i = 0; i < SWARM_VIEWS_MAX; i++)
+        free(swarm->views[i]);
+}
+
 void swarm_view_change(struct swarm *swarm, uint32_t up_mask)
 {
     const struct fb_swarm_plan *plan = swarm->plan;
@@ -86,11 +112,10 @@ void swarm_view_change(struct swarm *swarm, uint32_t up_mask)
                                      .domains = plan->domains,
                                      .ranks = swarm_view_ranks(plan),
                                      .up_mask = up_mask};
-    if (swarm->view == NULL)
-        swarm->view_first = uses + 1;
-    const struct fb_view *view = view_of(&wanted, swarm->view_first);
+    const struct fb_view *view = view_of(&wanted);
     if (view == NULL)
         return;
+    view = view_renew(swarm, view);
     if (swarm->view != NULL && swarm->requests_open > 0)
         swarm_saw(swarm, FB_SWARM_SIGHT_view_changed);
     swarm->view = view;

@@ -364,16 +364,25 @@ static void script_change(struct script *script, struct script_event *event)
     struct script_shown *shown = script_shown(script, event->op.block.key);
     const struct fb_change *change = &event->op.change;
     bool is_done = done->status == FB_OK || event->is_applied, is_later;
+    const struct fb_block missing = shown->missing;
+    bool is_missing =
+        shown->is_missing || (missing.size > 0 && script_stores(script, &missing) == 0);
     is_later = shown->version > change->limit && shown->version != change->shown;
-    if (event->op.kind == FB_OP_ORIGIN_COMMIT && is_done && !is_later && !shown->is_missing)
-        *shown = (struct script_shown){
-            .version = change->shown, .size = change->size, .blocks = change->version};
+    if (event->op.kind == FB_OP_ORIGIN_COMMIT && is_done && !is_later && !is_missing)
+        *shown = (struct script_shown){.version = change->shown,
+                                       .size = change->size,
+                                       .blocks = change->version,
+                                       .missing = missing};
     else if (event->op.kind == FB_OP_ORIGIN_COMMIT && done->status == FB_OK)
         done->status = is_later ? FB_CONFLICT : FB_BUSY;
+    if (event->op.kind == FB_OP_ORIGIN_COMMIT && done->status == FB_BUSY) {
+        done->missing = missing;
+        return;
+    }
     bool is_it = shown->version <= change->limit && change->limit > 0 &&
                  (change->shown == 0 || change->shown == shown->version);
     if (event->op.kind == FB_OP_ORIGIN_REMOVE && is_done && is_it)
-        *shown = (struct script_shown){.version = 0};
+        *shown = (struct script_shown){.version = 0, .missing = missing};
     if (event->op.kind == FB_OP_ORIGIN_STAT && done->status == FB_OK && shown->version == 0)
         done->status = FB_ABSENT;
     done->origin.version = shown->version;

@@ -57,10 +57,12 @@ void script_bury(struct script *script, uint64_t at_ns, uint32_t node);
 struct fb_meta script_record(const struct script *script, struct fb_key key);
 
 /* What the origin shows of a name (R18); version 0: nothing. blocks: the version that was composed
- * last; who puts an object there himself sets it to 0. is_missing: COMMITs are BUSY. */
+ * last; who puts an object there himself sets it to 0. is_missing: COMMITs are BUSY;
+ * so they are until the block `missing`, if its size is not 0, is stored. */
 struct script_shown {
     uint64_t version, size, blocks;
     bool is_missing;
+    struct fb_block missing;
 };
 struct script_shown *script_shown(struct script *script, struct fb_key key);
 

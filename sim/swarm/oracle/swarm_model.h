@@ -57,6 +57,7 @@ bool swarm_decode(struct swarm *swarm, const struct swarm_event *event);
 void swarm_name_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns);
 void swarm_name_effect(struct swarm *swarm, struct swarm_event *event);
 void swarm_name_late(struct swarm *swarm, const struct swarm_event *event);
+void swarm_name_lost(struct swarm *swarm, const struct swarm_event *event);
 void swarm_check_names(struct swarm *swarm);
 void swarm_plan_names(struct fb_swarm_plan *plan);
 void swarm_ask_name_look(struct swarm *swarm, struct swarm_request *request,

@@ -68,14 +68,82 @@ static void parts_remove(struct swarm_name *name, uint64_t version)
     name->gone[name->gone_count++] = version;
 }
 
-static enum fb_status origin_commit(struct swarm_name *name, const struct fb_change *change)
+/* Will the wait for it end? Not while it may be with the dead; nor when one has it who does not owe
+ * it to the origin: a reader, or a writer who was refused. */
+static bool wait_ends(const struct swarm *swarm, const struct swarm_durable *durable)
 {
+    bool is_somewhere = false;
+    for (uint32_t node = 0; node < swarm->plan->nodes; node++)
+        is_somewhere = is_somewhere || (swarm->nodes[node].is_up &&
+                                        fb_node_holds(swarm->nodes[node].core, durable->block.key));
+    return !swarm_has_dead_member(swarm) && (swarm_is_kept(swarm, durable) || !is_somewhere);
+}
+
+/* The block that a version is made of, in every other plan that writes durably; NULL: none. */
+static const struct swarm_durable *block_of(const struct swarm *swarm, uint64_t version)
+{
+    uint64_t at = fb_mix(version) % SWARM_DURABLES_MAX;
+    bool is_waited_for = swarm->plan->seed % 2 == 0 && version % 4 != 0;
+    for (uint32_t i = 0; i < SWARM_DURABLES_MAX && is_waited_for; i++) {
+        const struct swarm_durable *durable = &swarm->durables[(at + i) % SWARM_DURABLES_MAX];
+        if (durable->block.size == 0)
+            continue;
+        bool is_healed = swarm->now_ns >= swarm->plan->heal_ns;
+        return !is_healed || durable->is_stored || wait_ends(swarm, durable) ? durable : NULL;
+    }
+    return NULL;
+}
+
+/* Does a member as the node knows them, which runs, have a copy? */
+static bool is_held(const struct swarm *swarm, uint32_t node, const struct swarm_durable *durable)
+{
+    const struct fb_view *view = swarm->nodes[node].view;
+    for (uint32_t i = 0; i < swarm->plan->nodes && view != NULL; i++) {
+        const struct fb_member *member = fb_view_find(view, i);
+        bool has_it = (durable->in_memory | durable->on_drive) >> i & 1u;
+        if (has_it && member != NULL && member->is_up && swarm->nodes[i].is_up)
+            return durable->is_acked && !durable->is_forgotten;
+    }
+    return false;
+}
+
+/* A COMMIT begins: is its block with somebody now? */
+static void held_note(struct swarm *swarm, const struct swarm_event *event)
+{
+    struct swarm_name *name = name_of(swarm, event->op.block.key);
+    const struct swarm_durable *durable = block_of(swarm, event->op.change.version);
+    bool is_there = durable != NULL && is_held(swarm, event->node, durable);
+    struct swarm_commits *commits = &name->commits[event->node];
+    if (commits->version != event->op.change.version)
+        *commits = (struct swarm_commits){.version = event->op.change.version};
+    commits->was_held = commits->was_held << 1 | is_there;
+}
+
+/* The node has given a name up, since its block is nowhere. It has asked everybody twice: after the
+ * COMMIT before the last one, and before the last one. */
+void swarm_name_lost(struct swarm *swarm, const struct swarm_event *event)
+{
+    const struct swarm_name *name = name_of(swarm, event->op.block.key);
+    const struct swarm_durable *durable = block_of(swarm, event->op.change.version);
+    bool was_held = (name->commits[event->node].was_held & 3u) == 3u;
+    bool is_there = durable != NULL && is_held(swarm, event->node, durable);
+    swarm_judge(swarm, FB_SWARM_CHECK_lost_is_lost, !was_held || !is_there,
+                "node %u gives name %u up, and its block is with a member", event->node,
+                (uint32_t)event->op.block.key.high);
+}
+
+static enum fb_status origin_commit(struct swarm *swarm, struct swarm_name *name,
+                                    const struct fb_change *change)
+{
+    const struct swarm_durable *durable = block_of(swarm, change->version);
     if (name->shown.written == change->shown && name->shown.blocks == change->version)
         return FB_OK;
     if (parts_are_gone(name, change->version))
         return FB_BUSY;
     if (name->shown.written > change->limit)
         return FB_CONFLICT;
+    if (durable != NULL && !durable->is_stored)
+        return FB_BUSY;
     shown_put(name, change->shown, change->version);
     if (change->shown == change->version)
         parts_remove(name, change->version);
@@ -95,7 +163,7 @@ static enum fb_status origin_apply(struct swarm *swarm, const struct fb_op *op)
 {
     struct swarm_name *name = name_of(swarm, op->block.key);
     if (op->kind == FB_OP_ORIGIN_COMMIT)
-        return origin_commit(name, &op->change);
+        return origin_commit(swarm, name, &op->change);
     if (op->kind == FB_OP_ORIGIN_REMOVE)
         origin_remove(name, &op->change);
     return op->kind == FB_OP_ORIGIN_STAT && name->shown.written == 0 ? FB_ABSENT : FB_OK;
@@ -129,6 +197,8 @@ void swarm_name_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *
         return;
     }
     *delay_ns = swarm_spread(swarm, node, swarm->plan->origin_ns);
+    if (event->op.kind == FB_OP_ORIGIN_COMMIT)
+        held_note(swarm, event);
     const struct fb_swarm_fault *slow =
         swarm_fault(swarm, FB_SWARM_FAULT_origin_slow, node, FB_NONE);
     if (slow != NULL)
@@ -162,6 +232,12 @@ void swarm_name_effect(struct swarm *swarm, struct swarm_event *event)
         return;
     }
     event->said.status = origin_apply(swarm, &event->op);
+    if (event->said.status == FB_BUSY) {
+        const struct swarm_durable *durable = block_of(swarm, event->op.change.version);
+        if (durable != NULL && !durable->is_stored)
+            event->said.missing = durable->block;
+        return;
+    }
     const struct swarm_shown *shown = &name_of(swarm, event->op.block.key)->shown;
     event->said.origin.version = shown->written;
     event->said.origin.order = shown->written;

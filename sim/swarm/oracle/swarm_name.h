@@ -16,6 +16,12 @@ struct swarm_shown {
     uint64_t written, blocks;
 };
 
+/* A node's COMMITs of one version: was its block held when each began? A bit each, the last one's
+ * first. */
+struct swarm_commits {
+    uint64_t version, was_held;
+};
+
 /* A name of the metadata store; see swarm_meta.c, and swarm_name.c from `begun` on. */
 struct swarm_name {
     struct fb_meta *history; /* version 1 on; owned */
@@ -24,6 +30,7 @@ struct swarm_name {
     struct fb_reply begun[FB_SWARM_NODES_MAX]; /* BEGINs that were not committed yet */
     struct swarm_shown shown, *past;           /* past: all that was shown; owned */
     uint64_t *gone;                            /* versions without blocks; owned */
+    struct swarm_commits commits[FB_SWARM_NODES_MAX];
     uint32_t past_count, gone_count, strangers;
 };
 

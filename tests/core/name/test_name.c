@@ -304,6 +304,52 @@ static void removed_after_it_was_raised_past_its_removal_stays_away(void **state
     }
 }
 
+struct unrecorded {
+    bool is_committed, is_blind;
+};
+
+/* The raised version is at the origin, and the record never says so: its keeper's PUTs are lost.
+ * The origin does not answer who removes it. */
+static struct script_fault unrecorded(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    const struct unrecorded *what = script_context(script);
+    bool is_put = op->kind == FB_OP_META_PUT && node == 0 && what->is_committed;
+    bool is_stat = op->kind == FB_OP_ORIGIN_STAT && what->is_blind;
+    return (struct script_fault){.status = is_put || is_stat ? FB_TIMEOUT : FB_OK};
+}
+
+static void removed_blindly_after_its_keeper_raised_it_and_died_stays_away(void **state)
+{
+    (void)state;
+    const struct fb_config config = name_config();
+    struct script *script = script_open(3, &config, 1);
+    struct unrecorded what = {.is_blind = false};
+    script_set_fault(script, unrecorded, &what);
+    script_shown(script, NAME)->is_missing = true;
+    uint64_t version = write_name(script, 0, 1, 5 * S);
+    *script_shown(script, NAME) = (struct script_shown){.version = HOUR, .size = 3};
+    what.is_committed = true;
+    rest(script, 500 * MS);
+    assert_true(script_shown(script, NAME)->version > HOUR);
+    assert_int_equal(script_shown(script, NAME)->blocks, version);
+    assert_int_equal(state_of(script, NAME), FB_NAME_CACHED);
+    script_bury(script, clock_ns + 1, 0);
+    what.is_blind = true;
+    struct fb_request request = ask(FB_REQUEST_NAME_REMOVE, 3, 6 * S);
+    assert_int_equal(run(script, 1, &request)->status, FB_OK);
+    what.is_blind = false;
+    for (uint32_t i = 0; i < 40; i++) {
+        assert_int_equal(look(script, 1 + i % 2, 10 + i)->status, FB_ABSENT);
+        rest(script, 500 * MS);
+    }
+    assert_int_equal(state_of(script, NAME), FB_NAME_ORIGIN);
+    assert_int_equal(script_shown(script, NAME)->version, 0);
+    /* A stranger's object of as late a time is another, and stays. */
+    *script_shown(script, NAME) = (struct script_shown){.version = HOUR + 12345, .size = 3};
+    assert_int_equal(look(script, 1, 90)->status, FB_OK);
+    script_close(script);
+}
+
 static void removed_version_that_a_stranger_shows_stays_hidden(void **state)
 {
     (void)state;
@@ -535,6 +581,7 @@ int main(void)
         cmocka_unit_test(overwrite_begun_before_the_finish_is_no_conflict),
         cmocka_unit_test(removed_while_it_is_composed_stays_away),
         cmocka_unit_test(removed_after_it_was_raised_past_its_removal_stays_away),
+        cmocka_unit_test(removed_blindly_after_its_keeper_raised_it_and_died_stays_away),
         cmocka_unit_test(removed_version_that_a_stranger_shows_stays_hidden),
         cmocka_unit_test(removal_takes_what_another_committed_meanwhile),
         cmocka_unit_test(commit_of_a_dead_node_is_finished_by_another),

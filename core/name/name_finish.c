@@ -359,6 +359,7 @@ static void finish_put(struct step *step, uint32_t index, const struct fb_meta *
     FB_ASSERT(name->state == NAME_PUT || name->state == NAME_CLAIM);
     if (name->state == NAME_CLAIM) {
         name->record = *record;
+        name->is_claimed = 1;
         finish_begin(step, index);
         return;
     }

@@ -40,7 +40,8 @@ struct name { /* what is done about a name; see name.c */
     uint32_t tries;
     uint32_t refusals; /* that will not pass, in a row */
     uint8_t kind, state;
-    uint8_t is_found; /* FINISH: in the store's list; it may be another node's */
+    uint8_t is_claimed : 1; /* FINISH: taken on from another, who has tried */
+    uint8_t is_found : 1;   /* FINISH: in the store's list; it may be another node's */
     uint8_t is_old;
     uint8_t is_composed; /* FINISH: the origin shows it */
     /* FINISH of a removal: what this node has raised past it has gone; the origin was looked at. */

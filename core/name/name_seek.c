@@ -7,12 +7,14 @@
  *        '--for SEEKS_MAX times, of the same block -------------'
  *     COMPOSE --BUSY, and it was asked for so often--> LOST: the name is given up
  *
- *  1. Whoever reads the name hears LOST by the same words, at once; here nobody reads, and the name
+ *  1. A name that was taken on from another has been tried there, and is asked for at once: members
+ *     take turns, and a turn may be shorter than the patience.
+ *  2. Whoever reads the name hears LOST by the same words, at once; here nobody reads, and the name
  *     would be tried for ever. It stays in the store as it is: it is listed, can be removed, and
  *     written again.
- *  2. LOST lasts as long as the members are the same: one that comes back may have the block on its
+ *  3. LOST lasts as long as the members are the same: one that comes back may have the block on its
  *     drive, so it is looked for again then (lost_doubt). Until that ends the name is listed.
- *  3. A view that changes begins the asking again. Without one nobody knows who the members are. */
+ *  4. A view that changes begins the asking again. Without one nobody knows who the members are. */
 #include "core/name/name_flows.h"
 #include "core/read/search.h"
 
@@ -82,7 +84,7 @@ bool seek_begin(struct step *step, uint32_t index, const struct fb_block *missin
     FB_ASSERT(name->kind == NAME_FINISH && name->state == NAME_COMPOSE);
     if (!is_same)
         name->seeks = 0;
-    if (missing->size == 0 || name->tries < PATIENT || search_count(node) == 0)
+    if (missing->size == 0 || (name->tries < PATIENT && !name->is_claimed) || search_count(node) == 0)
         return false;
     if (name->seeks >= SEEKS_MAX) {
         bad_add(node, name->key, name->record.value.high, FB_LOST);

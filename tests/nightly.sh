@@ -66,6 +66,8 @@ all) part mutations python3 -B tests/mutations/mutations.py --folder "$build/mut
 esac
 [ "$kill" = 0 ] ||
     part kill python3 -B tests/daemon/hw_kill_test.py "$build" --rounds "$kill" --seed "$seed"
+[ "$kill" = 0 ] ||
+    part puts python3 -B tests/daemon/hw_standin_test.py "$build" --puts 1000 Writing
 [ "$register" = 0 ] ||
     part register python3 -B tests/register/register_test.py "$build" --seconds "$register" \
         --seed "$seed"

@@ -80,13 +80,13 @@ static int client_take(struct mount *mount, enum mount_use use, uint32_t *of_fil
 {
     struct mount_pool *pool = &mount->pool;
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* a time of day that is set ends no wait */
     until.tv_sec += (time_t)(wait_ns / 1000000000);
     int waited = 0;
     *client = NULL;
     pthread_mutex_lock(&pool->mutex);
     while (!has_room(pool, use, of_file) && waited == 0)
-        waited = pthread_cond_timedwait(&pool->freed, &pool->mutex, &until);
+        waited = pthread_cond_clockwait(&pool->freed, &pool->mutex, CLOCK_MONOTONIC, &until);
     bool is_free = has_room(pool, use, of_file);
     if (is_free) {
         pool->bytes_count += use == MOUNT_BYTES;

@@ -222,13 +222,13 @@ static enum fb_etcd_code join_once(struct fb_members *members)
 static bool nap(struct fb_members *members, uint64_t nap_ns)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* a time of day that is set ends no nap */
     uint64_t end_ns = (uint64_t)until.tv_sec * 1000000000u + (uint64_t)until.tv_nsec + nap_ns;
     until.tv_sec = (time_t)(end_ns / 1000000000u);
     until.tv_nsec = (long)(end_ns % 1000000000u);
     pthread_mutex_lock(&members->mutex);
-    while (!members->is_stopping &&
-           pthread_cond_timedwait(&members->stop, &members->mutex, &until) != ETIMEDOUT)
+    while (!members->is_stopping && pthread_cond_clockwait(&members->stop, &members->mutex,
+                                                           CLOCK_MONOTONIC, &until) != ETIMEDOUT)
         continue;
     bool is_stopping = members->is_stopping;
     pthread_mutex_unlock(&members->mutex);

@@ -3,18 +3,21 @@
 good, the list of members stays as it is, and the others write and read as before. What too few
 members can hold is refused by its name, or answered aloud where the config allows it.
 
-usage: hw_standin_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+usage: hw_standin_test.py BUILD [--puts N] [unittest's arguments]
+exit code 77: there is no io_uring here
 """
 
 import random
 import signal
+import sys
 import time
 
 import hw_test
 from hw_test import Case, Daemon, free_ports, program, run
 
-PUTS = 12
-PATIENCE_S = 4  # of a put on a machine that is busy elsewhere; alone it takes a tenth
+PUTS = 12        # each way; --puts
+PATIENCE_S = 4   # of a put on a machine that is busy elsewhere; alone it takes a tenth
+LONGEST_S = 1    # of each of many, on a machine of its own
 
 
 class Cluster(Case):
@@ -41,13 +44,17 @@ class Cluster(Case):
 class Writing(Cluster):
     def writes_without(self, lame):
         daemons = self.start_all(4, "")
-        lame(daemons[3])
-        written = {}
+        written, times = {}, []
         for number in range(PUTS):
+            if number == PUTS // 10:
+                lame(daemons[3])
             name = "put%d" % number
             ended, took_s, written[name] = self.put(daemons[number % 3], name)
+            times.append(took_s)
             self.assertEqual(ended.returncode, 0, ended.stderr)
-            self.assertLess(took_s, PATIENCE_S)
+            self.assertLess(took_s, PATIENCE_S if PUTS < 1000 else LONGEST_S)
+        print("%d puts while one of four is away: the longest took %.3f s, the middle one %.3f s" %
+              (PUTS, max(times), sorted(times)[PUTS // 2]))
         for number, (name, content) in enumerate(written.items()):
             got = daemons[(number + 1) % 3].forebay("get", name)
             self.assertEqual(got.returncode, 0, got.stderr)
@@ -97,4 +104,7 @@ class Promise(Cluster):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_standin_test", at_once=4)
+    if sys.argv[2:3] == ["--puts"]:
+        PUTS = int(sys.argv[3])
+        del sys.argv[2:4]
+    hw_test.main("hw_standin_test", at_once=4 if PUTS < 1000 else 1)

@@ -155,6 +155,14 @@ def typedef_struct(sources):
             yield source, number, f"typedef {match.group(1)}"
 
 
+@rule("waits end by a clock that nobody sets: pthread_cond_clockwait with CLOCK_MONOTONIC")
+def timed_wait(sources):
+    for source in sources:
+        pattern = r"\bpthread_cond_timedwait\b"
+        for number, _ in source.matches(pattern) if source.is_c else ():
+            yield source, number, "the time of day is set, and leaps"
+
+
 @rule("nothing is left open in a comment")
 def open_marker(sources):
     pattern = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|not impl" r"emented)\b")

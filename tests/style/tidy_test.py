@@ -51,6 +51,8 @@ BREACHES = {
     "layer": ("base/a.c", TOP + '#include "sim/a.h"\n', 2),
     "folder-circle": ("hw/one/a.c", TOP + '#include "hw/two/a.h"\n', 2),
     "goto": ("sim/a.c", TOP + FUNCTION.format("    goto out;\nout:\n"), 5),
+    "timed-wait": ("hw/a.c", TOP + FUNCTION.format(
+        "    pthread_cond_timedwait(&one, &two, &until);\n"), 5),
     "opening-comment": ("sim/a.c", "int a;\n", 1),
     "model-source": ("models/hardware/b.yaml", "size: 1 KiB\n", 1),
     "machine-path": ("experiments/b.yaml", "trace: /wo" "rk/trace.jsonl\n", 1),

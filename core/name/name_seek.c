@@ -84,7 +84,8 @@ bool seek_begin(struct step *step, uint32_t index, const struct fb_block *missin
     FB_ASSERT(name->kind == NAME_FINISH && name->state == NAME_COMPOSE);
     if (!is_same)
         name->seeks = 0;
-    if (missing->size == 0 || (name->tries < PATIENT && !name->is_claimed) || search_count(node) == 0)
+    if (missing->size == 0 || (name->tries < PATIENT && !name->is_claimed) ||
+        search_count(node) == 0)
         return false;
     if (name->seeks >= SEEKS_MAX) {
         bad_add(node, name->key, name->record.value.high, FB_LOST);

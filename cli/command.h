@@ -27,7 +27,8 @@ int fb_command_lost(int argc, char **argv);
 int fb_command_help(int argc, char **argv);
 int fb_command_completion(int argc, char **argv);
 
-/* Says that the daemon cannot be reached, and what to do; returns the exit code. */
-int fb_no_daemon(const char *command, int code);
+/* Says that the daemon cannot be reached, and what to do; returns the exit code. socket: as given
+ * to the command; NULL: the default. code: forebay_client_open's. */
+int fb_no_daemon(const char *command, const char *socket, int code);
 
 #endif

@@ -1,4 +1,5 @@
 /* forebayd: reads its config, opens one node and runs it until SIGTERM. */
+#include "base/options.h"
 #include "hw/base/budget.h"
 #include "hw/base/log.h"
 #include "hw/loop/loop.h"
@@ -7,7 +8,6 @@
 #include "base/units.h"
 #include "version.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,7 +57,7 @@ static int options_parse(int argc, char **argv, struct options *options)
         {"check", no_argument, NULL, 'k'},        {"drain", no_argument, NULL, 'd'},
         {"discard-owed", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
-    for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "h", table, NULL)) != -1;) {
         if (option == 'h') {
             fputs(usage, stdout);
             return EXIT_FINE;

@@ -5,13 +5,13 @@
  * of exponent 1. libCacheSim reads it from a file that is deleted again; its hash table is given
  * the size that suits the capacity best, since its default of 2^24 buckets does not fit a
  * processor's cache. */
+#include "base/options.h"
 #include "cli/bench/bench.h"
 #include "cli/command.h"
 #include "cli/run/replay.h"
 
 #include "core/index/random.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
     opterr = 0;
     optind = 1;
     for (;;) {
-        int at = optind, option = getopt_long(argc, argv, "", table, NULL);
+        int at = optind, option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1)
             break;
         if (option == 't')

@@ -2,6 +2,7 @@
  * sizes, and SimGrid's own flows (CM02) beside it at sizes up to RIVAL_FLOWS flows. So that every
  * run has the same comparison, that size is measured for it even when nobody asked for it. Loads:
  * see bench_fluid_loop.c. */
+#include "base/options.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/bench_fluid.h"
 #include "cli/command.h"
@@ -10,7 +11,6 @@
 #include "base/units.h"
 #include "sim/engine/engine.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,7 +117,7 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
     opterr = 0;
     optind = 1;
     for (;;) {
-        int at = optind, option = getopt_long(argc, argv, "", table, NULL);
+        int at = optind, option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1)
             break;
         if (option == '?') {

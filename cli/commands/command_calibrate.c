@@ -1,11 +1,11 @@
 /* `forebay calibrate`: measures this machine and writes what experiments name as hardware, network
  * and origin. */
+#include "base/options.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/calibrate.h"
 #include "cli/command.h"
 #include "hw/base/settings.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -127,7 +127,7 @@ static bool options_parse(int argc, char **argv, struct calibrate_options *optio
                                    &options->peer,   &options->listen, &options->reader,
                                    &options->writer};
     optind = 1;
-    for (int option, index = 0; (option = getopt_long(argc, argv, "", table, &index)) != -1;) {
+    for (int option, index = 0; (option = fb_options_next(argc, argv, "", table, &index)) != -1;) {
         if (option == '?')
             return false; /* getopt has said why */
         *places[index] = optarg;

@@ -1,8 +1,8 @@
 /* `forebay doctor`: what on this machine would keep a daemon from running, or slow it down. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "hw/ops/doctor.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 enum { ASSIGNMENTS_MAX = 64 };
@@ -24,7 +24,7 @@ int fb_command_doctor(int argc, char **argv)
     struct fb_settings settings;
     struct fb_error error = {.text = ""};
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option == 'c')
             config = optarg;
         else if (option == 's' && count < ASSIGNMENTS_MAX)

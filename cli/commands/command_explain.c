@@ -1,11 +1,11 @@
 /* `forebay explain`: where a file's blocks are, or a KV block is, and why its last reads took what
  * they took. Neighbours that are alike share a line. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
 #include "base/units.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -217,7 +217,7 @@ static bool options_parse(int argc, char **argv, struct explain_options *options
                                           {"blocks", no_argument, NULL, 'b'},
                                           {NULL, 0, NULL, 0}};
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
             options->socket = optarg;
         else if (option == 'n')
@@ -248,7 +248,7 @@ int fb_command_explain(int argc, char **argv)
         return FB_EXIT_USAGE;
     int code = forebay_client_open(options.socket, &client);
     if (code != 0)
-        return fb_no_daemon("explain", code);
+        return fb_no_daemon("explain", options.socket, code);
     int exit_code = options.is_key ? key_explain(client, &options) : file_explain(client, &options);
     forebay_client_close(client);
     return exit_code;

@@ -1,12 +1,12 @@
 /* `forebay get`: reads a file through this machine's daemon and writes it to a file or to standard
  * output. The target appears under its name only when it is whole. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
 #include "base/units.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -150,7 +150,7 @@ static int get(const struct get_options *options)
     struct forebay_file *file;
     int code = forebay_client_open(options->socket, &client);
     if (code != 0)
-        return fb_no_daemon("get", code);
+        return fb_no_daemon("get", options->socket, code);
     double began = seconds_now();
     code = forebay_file_open(client, options->name, &file);
     if (code != 0) {
@@ -186,7 +186,7 @@ int fb_command_get(int argc, char **argv)
                                           {NULL, 0, NULL, 0}};
     struct get_options options = {.size = UINT64_MAX};
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
             options.socket = optarg;
         else if (option == 'o' && bytes_parse("offset", optarg, &options.offset))

@@ -1,10 +1,10 @@
 /* `forebay ls`: the entries of a folder at the origin, one a line, folders with a slash. Names that
  * would disturb a terminal are shown with escapes. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ int fb_command_ls(int argc, char **argv)
     struct ls_options options = {.folder = ""};
     struct forebay_client *client;
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
             options.socket = optarg;
         else if (option == 'l')
@@ -54,7 +54,7 @@ int fb_command_ls(int argc, char **argv)
         options.folder = argv[optind];
     int code = forebay_client_open(options.socket, &client);
     if (code != 0)
-        return fb_no_daemon("ls", code);
+        return fb_no_daemon("ls", options.socket, code);
     code = forebay_client_list(client, options.folder, print_entry, &options);
     forebay_client_close(client);
     if (code == 0)

@@ -1,8 +1,8 @@
 /* `forebay mount`: the origin's namespace as a file system, through this machine's daemon. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "client/fuse/fuse.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ int fb_command_mount(int argc, char **argv)
     struct fb_fuse_options options = {.level = FOREBAY_REPLICATED,
                                       .spill = temporary != NULL ? temporary : "/tmp"};
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
             options.socket = optarg;
         else if (option == 'f')

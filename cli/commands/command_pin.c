@@ -1,11 +1,11 @@
 /* `forebay pin` and `forebay invalidate`: keeps a file's blocks in this machine's memory for some
  * time, or lets go of them everywhere. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
 #include "base/units.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static int keep(const struct keep_options *options)
     struct forebay_pin *pin;
     int code = forebay_client_open(options->socket, &client);
     if (code != 0)
-        return fb_no_daemon(options->command, code);
+        return fb_no_daemon(options->command, options->socket, code);
     code = forebay_file_open(client, options->name, &file);
     if (code == 0) {
         if (options->ttl_s == 0)
@@ -64,7 +64,7 @@ static int run(int argc, char **argv, uint32_t ttl_s)
                                           {NULL, 0, NULL, 0}};
     struct keep_options options = {.command = argv[0], .ttl_s = ttl_s};
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
             options.socket = optarg;
         else if (option != 't' || ttl_s == 0 || !seconds_parse(optarg, &options.ttl_s))

@@ -1,12 +1,12 @@
 /* `forebay put`: writes a file through this machine's daemon, and ends when it is as safe as
  * --level asks for and visible under its name. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
 #include "base/units.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +102,8 @@ static int put(const struct put_options *options)
     if (from < 0)
         return fail(options->source, -errno);
     int code = forebay_client_open(options->socket, &client);
-    int exit_code = code == 0 ? put_file(options, from, client) : fb_no_daemon("put", code);
+    int exit_code =
+        code == 0 ? put_file(options, from, client) : fb_no_daemon("put", options->socket, code);
     if (code == 0)
         forebay_client_close(client);
     if (!is_stdin)
@@ -131,7 +132,7 @@ int fb_command_put(int argc, char **argv)
                                           {NULL, 0, NULL, 0}};
     struct put_options options = {.level = FOREBAY_REPLICATED};
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
             options.socket = optarg;
         else if (option == 'v')

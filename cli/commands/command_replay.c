@@ -1,11 +1,11 @@
 /* `forebay replay`: a trace against the index and an eviction policy, or against all of them. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "cli/run/replay.h"
 #include "cli/run/replay_events.h"
 
 #include "base/units.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +111,7 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
     opterr = 0;
     optind = 1;
     for (;;) {
-        int at = optind, option = getopt_long(argc, argv, "", table, NULL);
+        int at = optind, option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1)
             break;
         if (option == 'p')

@@ -1,9 +1,9 @@
 /* `forebay rm`: removes files through this machine's daemon. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ int fb_command_rm(int argc, char **argv)
     struct forebay_client *client;
     int exit_code = FB_EXIT_FINE;
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option != 's')
             return FB_EXIT_USAGE; /* getopt has said why */
         socket = optarg;
@@ -26,9 +26,13 @@ int fb_command_rm(int argc, char **argv)
     }
     int code = forebay_client_open(socket, &client);
     if (code != 0)
-        return fb_no_daemon("rm", code);
+        return fb_no_daemon("rm", socket, code);
     for (int i = optind; i < argc; i++) {
-        code = forebay_client_remove(client, argv[i]);
+        /* What cannot be looked at (lost, unfinished) may be removed, what is not there may not. */
+        struct forebay_facts facts;
+        code = forebay_client_stat(client, argv[i], &facts);
+        if (code != -ENOENT)
+            code = forebay_client_remove(client, argv[i]);
         if (code == 0)
             continue;
         fprintf(stderr, "forebay rm: %s: %s\n", argv[i],

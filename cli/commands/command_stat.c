@@ -1,10 +1,10 @@
 /* `forebay stat`, `forebay status` and `forebay lost`: facts about a file, and about this machine's
  * daemon, as lines "name value"; and the names that cannot be finished. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +15,17 @@ static const char *hint(int code)
 {
     switch (-code) {
     case ECONNREFUSED:
+        return "nobody listens at this socket any more: start forebayd, and see its log";
     case ENOENT:
-        return "; is forebayd running, and is --socket or FOREBAY_SOCKET its client.socket?";
+        return "there is no such socket: is forebayd running, and is --socket or FOREBAY_SOCKET "
+               "its client.socket?";
     case EACCES:
-        return "; the socket's group may connect, with the token in FOREBAY_TOKEN_FILE if the "
-               "daemon "
-               "wants one: see ls -l of the socket and the daemon's log";
+        return "it lets this user not in: the socket's group may connect, with the token in "
+               "FOREBAY_TOKEN_FILE if the daemon wants one: see ls -l of the socket and its log";
     case EPROTO:
-        return "; are forebay and forebayd of the same version?";
+        return "it is of another version: are forebay and forebayd of one release?";
     default:
-        return "";
+        return strerror(-code);
     }
 }
 
@@ -34,9 +35,11 @@ static int fail(const char *command, const char *what, int code)
     return FB_EXIT_FAILED;
 }
 
-int fb_no_daemon(const char *command, int code)
+int fb_no_daemon(const char *command, const char *socket, int code)
 {
-    fprintf(stderr, "forebay %s: no daemon: %s%s\n", command, strerror(-code), hint(code));
+    const char *set = getenv("FOREBAY_SOCKET");
+    const char *path = socket != NULL ? socket : set != NULL ? set : "/run/forebay/forebay.sock";
+    fprintf(stderr, "forebay %s: no daemon at %s: %s\n", command, path, hint(code));
     return FB_EXIT_FAILED;
 }
 
@@ -47,7 +50,7 @@ static char **options_parse(int argc, char **argv, int count, const char **socke
                                           {NULL, 0, NULL, 0}};
     *socket = NULL;
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+    for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option != 's')
             return NULL; /* getopt has said why */
         *socket = optarg;
@@ -69,7 +72,7 @@ int fb_command_stat(int argc, char **argv)
         return FB_EXIT_USAGE;
     int code = forebay_client_open(socket, &client);
     if (code != 0)
-        return fb_no_daemon("stat", code);
+        return fb_no_daemon("stat", socket, code);
     code = forebay_client_stat(client, names[0], &facts);
     forebay_client_close(client);
     if (code != 0)
@@ -96,7 +99,7 @@ static char *state_ask(const char *command, int argc, char **argv, int *code)
         return NULL;
     int error = forebay_client_open(socket, &client);
     if (error != 0) {
-        *code = fb_no_daemon(command, error);
+        *code = fb_no_daemon(command, socket, error);
         return NULL;
     }
     error = forebay_client_status(client, &text);

@@ -1,11 +1,11 @@
 /* `forebay swarm`: many clusters under faults, each from one seed; what they showed, as tables; and
  * for every failure a script that runs it again, made small on request. */
+#include "base/options.h"
 #include "cli/command.h"
 #include "cli/commands/command_swarm.h"
 #include "version.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static bool parse(int argc, char **argv, struct swarm_options *options)
     optind = 1;
     for (;;) {
         int at = optind;
-        int option = getopt_long(argc, argv, "", table, NULL);
+        int option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1 || !is_fine)
             break;
         if (option == 'n') {

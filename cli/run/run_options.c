@@ -1,10 +1,10 @@
 /* Parses the options of `forebay run`. --engine is shorthand for --set simulation.engine=NAME. */
+#include "base/options.h"
 #include "cli/run/run_options.h"
 
 #include "cli/run/run_slice.h"
 #include "base/units.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +94,7 @@ void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
     optind = 1;
     for (;;) {
         int at = optind;
-        int option = getopt_long(argc, argv, "", table, NULL);
+        int option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1)
             break;
         if (option == 'o')

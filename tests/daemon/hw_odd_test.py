@@ -40,6 +40,32 @@ class Clients(Case):
         daemon.wait_until(lambda: daemon.status()["clients"] == "1")  # the one that asks
 
 
+class Commands(Case):
+    def test_what_is_not_there_is_not_removed(self):
+        daemon = Daemon(self, self.config)
+        ended = daemon.forebay("rm", "nope")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"nope: No such file", ended.stderr)
+
+    def test_dead_socket_and_missing_socket_are_told_apart(self):
+        daemon = Daemon(self, self.config)
+        daemon.kill()
+        dead, path = daemon.forebay("ls"), self.path("elsewhere")
+        missing = hw_test.run(program("forebay"), "ls", "--socket", path)
+        for ended, text in ((dead, b"nobody listens"), (missing, b"there is no such socket")):
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(text, ended.stderr)
+            self.assertEqual(ended.stderr.count(b"\n"), 1)
+        self.assertIn(path.encode(), missing.stderr)
+
+    def test_options_are_written_out(self):
+        for command in (("ls", "--sock", "x"), ("put", "--lev=memory", "a", "b")):
+            ended = hw_test.run(program("forebay"), *command)
+            self.assertEqual(ended.returncode, 2)
+            self.assertIn(b"unrecognized option", ended.stderr)
+        self.assertEqual(hw_test.run(program("forebayd"), "--conf", "x").returncode, 2)
+
+
 class Reload(Case):
     def test_sighup_takes_what_can_change_and_names_what_cannot(self):
         daemon = Daemon(self, self.config, "stop_patience=3 s")

@@ -50,13 +50,13 @@ static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                             .leaf_latency_ns = 500,
                                             .core_latency_ns = 1500};
     scenario->origin = (struct fb_origin_model){.accounts = 1,
-                                          .latency_ns = 10000000,
-                                          .read_bytes_per_s = 6 * GB,
-                                          .write_bytes_per_s = 3 * GB,
-                                          .requests_per_s = 20000,
-                                          .stream_bytes_per_s = GB,
-                                          .part_bytes = 1 << 30,
-                                          .requests_max = 1000};
+                                                .latency_ns = 10000000,
+                                                .read_bytes_per_s = 6 * GB,
+                                                .write_bytes_per_s = 3 * GB,
+                                                .requests_per_s = 20000,
+                                                .stream_bytes_per_s = GB,
+                                                .part_bytes = 1 << 30,
+                                                .requests_max = 1000};
     fb_config_init(&scenario->core);
     scenario->core.block_size_bytes = 4194304;
     scenario->core.memory_size_bytes = 16 * 1073741824ull;

@@ -1,0 +1,12 @@
+/* The options of a command line, by getopt_long, but no option is guessed from its first letters: a
+ * new one would change what a script's abbreviation means. */
+#ifndef FB_BASE_OPTIONS_H
+#define FB_BASE_OPTIONS_H
+
+#include <getopt.h>
+
+/* As getopt_long. Errors: '?', said on stderr, for an option that is not written out, too. */
+int fb_options_next(int argc, char **argv, const char *letters, const struct option *table,
+                    int *index);
+
+#endif

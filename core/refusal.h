@@ -3,7 +3,7 @@
 #ifndef FB_CORE_REFUSAL_H
 #define FB_CORE_REFUSAL_H
 
-#include "core/node/flows.h"
+#include "core/node/step.h"
 
 /* Of a fetch: is asking again of no use? Of a store FULL and INVALID are so, too. */
 bool status_is_for_good(enum fb_status status);

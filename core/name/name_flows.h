@@ -2,7 +2,7 @@
 #ifndef FB_CORE_NAME_NAME_FLOWS_H
 #define FB_CORE_NAME_NAME_FLOWS_H
 
-#include "core/node/flows.h"
+#include "core/node/step.h"
 
 /* meta.c: for a name of name.c, which hears of it by name_recorded; false: there is no room now. */
 bool meta_of_name(struct step *step, uint32_t name, const struct fb_meta *record, bool is_commit);
@@ -51,5 +51,12 @@ bool seek_begin(struct step *step, uint32_t index, const struct fb_block *missin
 void seek_timer(struct step *step, uint32_t index);
 void seek_heard(struct step *step, const struct fb_message *message);
 void lost_doubt(struct fb_node *node); /* members have changed */
+
+/* meta.c: names. */
+void lookup_request(struct step *step, const struct fb_request *request);
+void commit_request(struct step *step, const struct fb_request *request);
+void meta_timer(struct step *step, uint32_t meta);
+void meta_done(struct step *step, uint32_t meta, const struct fb_done *done);
+void meta_check(struct fb_node *node);
 
 #endif

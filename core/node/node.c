@@ -1,8 +1,10 @@
 /* The node's step: dispatches an event to its flow, then answers waiters with the room that is left
  * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
 #include "core/name/name_flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 #include "core/node/sane.h"
-#include "core/read/match.h"
 #include "core/read/search.h"
 
 /* Timers that one TICK looks at; those left are due still, so that there is another (R2). */

@@ -5,6 +5,9 @@
  * A field that a flow only compares with its own records (ids, leases, digests, keys) may be any
  * value. What is not sane is answered INVALID where an answer is due (ASK, HOLD), and counted. */
 #include "core/node/sane.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 static bool block_is_sane(const struct fb_node *node, const struct fb_block *block)
 {

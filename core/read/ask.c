@@ -8,6 +8,8 @@
  *                      --DENY---> failed: the next candidate (attempt.c)
  *     silence: patience.c */
 #include "core/refusal.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
 
 enum { ANSWER_BYTES = 1 << 20 }; /* an answer takes the same for each size: pace.c counts by MiB */
 

@@ -20,6 +20,9 @@
  * not asked twice for one block. Every attempt owns its extent until its op is DONE: a late
  * write can not hit memory of others (R5). */
 #include "core/refusal.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 #include "core/read/search.h"
 
 static struct fill *attempt_fill(struct fb_node *node, uint32_t index)

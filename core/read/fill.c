@@ -12,6 +12,9 @@
  * DRAINING   nobody waits; an abandoned attempt's op is still in flight and owns memory (R3, R5)
  * Waiters are answered a few per step (R2), in the order in which they came. */
 #include "core/refusal.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 static void work_append(struct fb_node *node, uint32_t fill)
 {

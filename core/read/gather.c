@@ -11,7 +11,8 @@
  * does not pin all memory, and a slow one does not stop the others. A range that fails is answered
  * with its status; the others go on. Every answered range lends its bytes under a lease of its own
  * (R12). Begun ranges are a prefix of the list, and replies follow its order. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
 
 /* guess: 2..8. Readers of a restore whose window counted what is ready too used 82% of their ports
  * where 91% were used by reads in any order; with 4 times the window ahead they do as well. */

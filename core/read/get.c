@@ -6,6 +6,9 @@
  *         '------miss--> fill ... ---> get_reply
  *         '------no slots, no memory-> get_refuse BUSY (R9) */
 #include "core/write/standin.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 static uint64_t lease_make(uint32_t slot, uint32_t generation)
 {

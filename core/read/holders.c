@@ -5,7 +5,7 @@
  *
  * A ready holder can lend at once; one that is still pulling lets its own askers wait, so ready
  * ones are named first, in turn. Invariant: bits of holder_ready are below holder_count. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
 
 void fb_holder_add(struct entry *entry, uint32_t peer)
 {

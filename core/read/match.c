@@ -8,8 +8,8 @@
  *     (free) --match_request, remote runs--> asked --last match_tell | match_timer--> reply, (free)
  *
  * An owner that stays silent for hedge_ns counts as holding nothing. */
-#include "core/node/flows.h"
-#include "core/read/match.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
 
 static bool match_is_here(struct fb_node *node, struct fb_key key)
 {

@@ -7,7 +7,7 @@
  * all back off together; a bounded queue keeps it busy instead. A queued attempt holds no memory.
  * Invariants: the list holds exactly the QUEUED attempts, oldest first. While it holds one, a fetch
  * is in flight, or the oldest's timer is due. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
 
 static struct fb_block *block_of(struct fb_node *node, uint32_t index)
 {

@@ -1,7 +1,7 @@
 /* What a kind of work took lately, a byte, and how long to wait for the next before it counts as
  * slow. A fixed patience is wrong on some network; a multiple of the usual is right on each.
  * Moving average with weight 1/8 for the newest, as TCP's estimate of its round trip (RFC 6298). */
-#include "core/node/flows.h"
+#include "core/read/read.h"
 
 enum { PATIENCE = 4 }; /* times the usual; fewer would take a busy source for a slow one */
 

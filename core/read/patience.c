@@ -16,6 +16,7 @@
  * finished fills earn, one in HEDGE_COST, so that load can not feed on itself.
  * Source of the budget: Dean, Barroso, The Tail at Scale, CACM 2013. */
 #include "core/read/search.h"
+#include "core/read/read.h"
 
 static struct fill *fill_of(struct fb_node *node, uint32_t attempt)
 {

@@ -5,7 +5,8 @@
  *       '----pin_request: a miss--> FILLING --filled--> HELD
  *                                      '------fails--> refused, FREE
  */
-#include "core/node/flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
 
 enum { PIN_FREE, PIN_FILLING, PIN_HELD };
 

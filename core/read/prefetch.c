@@ -7,7 +7,8 @@
  *
  * A hint is never answered, never queued, and takes nothing that a reader waits for: the last
  * quarter of the fills is theirs. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
 
 void prefetch_request(struct step *step, const struct fb_request *request)
 {

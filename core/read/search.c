@@ -23,6 +23,9 @@
  *
  * Does not: wait for members that are down; they may bring it back. */
 #include "core/read/search.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 #include "core/key.h"
 #include "core/name/name_flows.h"

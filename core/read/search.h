@@ -2,7 +2,7 @@
 #ifndef FB_CORE_READ_SEARCH_H
 #define FB_CORE_READ_SEARCH_H
 
-#include "core/node/flows.h"
+#include "core/node/step.h"
 
 enum { SEEKS_A_STEP = 4 };
 

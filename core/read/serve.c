@@ -12,6 +12,8 @@
  *
  *     lend:  (free) --serve_offer--> lent --serve_return | serve_expire--> (free) */
 #include "core/refusal.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
 
 enum { LENDS_BUSY = 8 };
 

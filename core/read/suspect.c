@@ -11,7 +11,7 @@
  * is asked again, and one failure suspects it for twice as long. The table is small: two peers of
  * one slot make each other forgotten, which costs a silence. */
 #include "core/key.h"
-#include "core/node/flows.h"
+#include "core/read/read.h"
 #include "core/write/standin.h"
 
 enum { DOUBLINGS_MAX = 6 };

@@ -9,7 +9,7 @@
  * The policy names a victim; what goes is a leaf below it, found by following children. A block
  * whose parent has gone is the root of a tree of its own. Invariant: links are mutual, and both
  * ends are entries in use. */
-#include "core/node/flows.h"
+#include "core/tier/tier.h"
 
 enum { DEPTH_MAX = 256 }; /* children followed to find a leaf; deeper: that one goes */
 

@@ -8,7 +8,8 @@
  *        '--its header is found at the start (recover.c)-'
  * A writing entry and one that is being read are pinned and not evicted; what is forgotten goes
  * when the last pin does. */
-#include "core/node/flows.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 uint32_t device_find(struct fb_node *node, struct fb_key key)
 {

@@ -5,7 +5,7 @@
  *  2. A RESIDENT entry owns an extent; a FILLING one does not (its attempts own theirs).
  *  3. An entry with pins or lends is never evicted. A FILLING entry is pinned by its fill.
  *  4. A TRANSIENT entry is removed when its last pin and lend go. */
-#include "core/node/flows.h"
+#include "core/tier/tier.h"
 
 /* What stays for long leaves one part in so many to what comes and goes.
  * guess: 4 to 16; too little left shows as reads that are BUSY while a drain stands still. */

@@ -11,7 +11,8 @@
  *     block:  (none) --fill--> counted, listed --evicted, expired, quota--> (none)
  *
  * Invariant: used_bytes is the sum over the tenant's entries, those being filled included. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
 
 enum { TICK_SHIFT = 27 };
 

@@ -6,7 +6,9 @@
  *     (none) --dirty_mark--> listed, oldest first --dirty_clear: stored, or held by others--> gone
  *
  * The list is the drain's order. Invariant: entry.fill of a DIRTY entry is its record. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 #include "core/write/standin.h"
 
 static void dirty_link(struct fb_node *node, uint32_t index)

@@ -19,6 +19,9 @@
  * drains_min while more than drain_yield_fills blocks are being read. It never stops altogether: a
  * training job reads without a pause, and what is not drained is not safe for good. */
 #include "core/refusal.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 #include "core/write/standin.h"
 
 /* Askings in vain double the time to the next, so that many holders do not drown a slow drain. */

@@ -28,7 +28,8 @@
  *
  * All nodes must have the same k and m. Does not: keep a fragment from being stored twice at two
  * nodes after a change of members; both are released. */
-#include "core/node/flows.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 #include "core/key.h"
 #include "core/place/spread.h"

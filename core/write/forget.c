@@ -7,7 +7,9 @@
  * makes room, it does not make right. For that reason a lost FORGET is not sent again. A block that
  * was not drained is given up with it, which only the one who wrote it may ask for. A block that is
  * lent goes when it comes back. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 /* False: it is in the hands of a write. */
 static bool forget_memory(struct step *step, uint32_t slot)

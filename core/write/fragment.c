@@ -5,7 +5,8 @@
  *                                        '--is_vain for orphan_ns: too few are left--> dropped
  *
  * mend.c makes blocks of them; erasure.c cuts and spreads them. */
-#include "core/node/flows.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 #include "core/key.h"
 

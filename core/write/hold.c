@@ -9,6 +9,9 @@
  * HELD goes to the writer, or to this node's own put without a message. A HOLD that comes again is
  * answered again: BUSY, if the bytes are on their way; it says that this node lives. */
 #include "core/node/sane.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 #include "core/write/standin.h"
 
 void hold_answer(struct step *step, uint32_t writer, uint64_t id, enum fb_status status)

@@ -31,7 +31,9 @@
  * the mend.
  *
  * Does not: rebuild single fragments. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 #include "core/key.h"
 #include "core/node/sane.h"

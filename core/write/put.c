@@ -7,18 +7,19 @@
  *                               '--retries_max without quorum--> refused --> FREE
  *
  * A round asks each target, once more those that are quiet, and then has others stand in for them
- * (standin.c): a dead node costs a write two silences and no more.
- *
- * Targets are the partition's ranks, of different failure domains; with place_local this node
- * alone. The level says what is true when the client hears: this node has it (MEMORY), a quorum has
- * it in memory (REPLICATED) or on a device (DEVICE), or the origin has it (ORIGIN). It is never
- * lowered in silence: where fewer members than write_quorum are in the view, answer or have drives,
- * the write is DEGRADED; with `degraded: allow` it is answered when all of those hold it, and the
- * reply and a counter tell of it. The same record
- * repairs: after a view change a holder spreads its undrained blocks to the ranks that are new.
- * With erasure_data the targets hold fragments: see erasure.c, which has the same states. */
+ * (standin.c): a dead node costs a write two silences and no more. Targets are the partition's
+ * ranks, of different failure domains; with place_local this node alone. The level says what is
+ * true when the client hears: this node has it (MEMORY), a quorum has it in memory (REPLICATED) or
+ * on a device (DEVICE), or the origin has it (ORIGIN). It is never lowered in silence: where fewer
+ * members than write_quorum are in the view, answer or have drives, the write is DEGRADED; with
+ * `degraded: allow` it is answered when all of those hold it, and the reply tells. The same record
+ * repairs: after a view change a holder spreads its undrained blocks to the new ranks. With
+ * erasure_data: erasure.c. */
 #include "core/refusal.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
 #include "core/write/standin.h"
+#include "core/write/write.h"
 
 enum { REPAIRS_A_STEP = 4 };
 

@@ -15,7 +15,9 @@
  *
  * Until it is over nothing is written to the drive, since what is not found yet may lie there, and
  * durable writes hear BUSY: the records may be needed for what was promised before. Reads go on. */
-#include "core/node/flows.h"
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
 
 enum { RECOVER_SCANNING = 1, RECOVER_PAUSED, RECOVER_ENDING };
 

@@ -23,6 +23,8 @@
  *
  * Does not: stand in for the holders of fragments, of which a code has more than it needs. */
 #include "core/write/standin.h"
+#include "core/read/read.h"
+#include "core/write/write.h"
 
 #include "core/key.h"
 

@@ -1,7 +1,7 @@
 /* holders.c: whom a lender remembers and names. */
 #include "tests/support/unit.h"
 
-#include "core/node/flows.h"
+#include "core/read/read.h"
 
 static struct entry entry_full(void)
 {

@@ -1,0 +1,96 @@
+/* What the files of durable writes offer each other and the rest: a paragraph a file. */
+#ifndef FB_CORE_WRITE_WRITE_H
+#define FB_CORE_WRITE_WRITE_H
+
+#include "core/node/step.h"
+
+/* recover.c: what was on the drive. */
+void recover_start(struct step *step);
+bool recover_is_running(const struct fb_node *node);
+void recover_done(struct step *step, const struct fb_done *done);
+void recover_timer(struct step *step);
+void recover_filled(struct fb_node *node, const struct fill *fill);
+void recover_check(struct fb_node *node);
+
+/* forget.c: blocks that nobody wants. */
+void forget_request(struct step *step, const struct fb_request *request);
+void forget_message(struct step *step, const struct fb_message *message);
+
+/* put.c: the writer's side of durable writes. */
+bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t request_id,
+               bool has_client);
+void put_share(struct fb_node *node, uint32_t slot);
+void put_timer(struct step *step, uint32_t put);
+void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status);
+void put_drained(struct step *step, uint32_t slot);
+bool put_repeat(struct fb_node *node, uint32_t slot); /* false: no record is left */
+bool put_of_slot(struct fb_node *node, uint32_t slot);
+bool put_is_stuck(struct fb_node *node, uint32_t slot);
+bool put_lost(struct fb_node *node, uint32_t slot, uint32_t target);
+bool put_is_spread(struct fb_node *node, uint32_t slot);
+void put_view_changed(struct fb_node *node);
+void put_repair(struct fb_node *node);
+void put_check(struct fb_node *node);
+void put_end(struct fb_node *node, uint32_t put);
+void put_reply(struct step *step, struct put *put, enum fb_status status, uint32_t copies);
+/* Time to the next asking: longer once it is in vain, not to drown a holder that refuses. */
+uint64_t put_pause_ns(const struct fb_node *node, const struct put *put);
+
+/* erasure.c: the writer's side of blocks that are cut into fragments. */
+struct fb_key fragment_key(struct fb_key key, uint32_t fragment); /* its own inverse */
+uint32_t fragment_bytes(const struct fb_config *config, uint32_t size_bytes, uint32_t fragment);
+bool code_is_wanted(const struct fb_node *node, uint32_t level);
+void code_begin(struct fb_node *node, uint32_t put);
+void code_targets(struct fb_node *node, uint32_t put);
+void code_timer(struct step *step, uint32_t put);
+void code_done(struct step *step, uint32_t put, const struct fb_done *done);
+void code_held(struct step *step, uint32_t put, uint32_t fragment, uint32_t source);
+void code_doubt(struct fb_node *node, uint32_t put);
+void code_end(struct fb_node *node, uint32_t put);
+bool code_is_busy(struct fb_node *node, uint32_t slot); /* an op of it is in flight */
+bool code_is_spread(struct fb_node *node, uint32_t put);
+void code_notify(struct step *step, struct fb_key key, uint32_t kind, uint32_t size_bytes);
+void code_check(struct fb_node *node);
+
+/* fragment.c: what holders have; mend.c: blocks made from it. */
+struct fragment *fragment_of_dirty(struct fb_node *node, uint32_t dirty); /* NULL: a whole block */
+bool fragment_has_room(struct fb_node *node, uint32_t slot);
+void fragment_is_vain(struct step *step, uint32_t slot);
+bool fragment_is_sane(const struct fb_node *node, const struct fb_message *message);
+struct fragment fragment_of_message(const struct fb_message *message);
+const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill *fill);
+void fragment_arrives(struct fb_node *node, uint32_t fill, const struct fb_message *message);
+void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment *fragment);
+void fragment_drained(struct step *step, uint32_t slot);
+uint32_t mend_writer(struct fb_node *node, struct fill *fill); /* of an undrained fragment here */
+void mend_tell(struct step *step, uint32_t dirty);
+void mend_hear(struct step *step, const struct fb_message *message);
+void mend_filled(struct step *step, const struct waiter *waiter, const struct fill *fill);
+void mend_timer(struct step *step, uint32_t mend);
+void mend_check(struct fb_node *node);
+
+/* hold.c: the holder's side. */
+void hold_message(struct step *step, const struct fb_message *message);
+void hold_waiter(struct step *step, const struct waiter *waiter, const struct fill *fill);
+enum fb_status hold_settle(struct step *step, uint32_t slot, uint32_t level, uint32_t writer,
+                           uint64_t id);
+void hold_written(struct step *step, uint32_t slot, uint32_t writer, uint64_t id,
+                  enum fb_status status);
+
+/* dirty.c: undrained blocks. */
+bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *block);
+void dirty_clear(struct step *step, uint32_t dirty);
+struct fb_block dirty_block(struct fb_node *node, uint32_t dirty);
+void dirty_check(struct fb_node *node);
+
+/* drain.c: write-back to the origin. */
+void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t status,
+                   struct fb_key key);
+void drain_wake(struct fb_node *node, uint32_t dirty); /* it is new */
+void drain_tick(struct step *step);
+void drain_done(struct step *step, uint32_t dirty, const struct fb_done *done);
+void drain_told(struct step *step, const struct fb_message *message);
+void drain_asked(struct step *step, const struct fb_message *message);
+void drain_lost(struct step *step, const struct fb_message *message);
+
+#endif

@@ -569,8 +569,7 @@ void put_view_changed(struct fb_node *node)
     FB_ASSERT(node->puts_used <= node->config.puts_max);
 }
 
-/* Spreads undrained blocks to new ranks, as many as there are records for. A walk passes each once:
- * what is renewed meanwhile (dirty.c) would be met again at the end, for ever. */
+/* Spreads undrained blocks to new ranks, each once a walk: renewed ones go to the list's end. */
 void put_repair(struct fb_node *node)
 {
     FB_ASSERT(node->view != NULL || node->repair_next == FB_NONE);

@@ -14,6 +14,8 @@
 
 /* Blocks in flight are so many that they hold about this much of the cache. */
 static const uint64_t window_bytes = UINT64_C(64) << 20;
+#define GREETING_PATIENCE_NS UINT64_C(60000000000)
+
 enum { WINDOW_BLOCKS_MIN = 2 };
 
 int client_status_code(uint32_t status)
@@ -170,14 +172,17 @@ int forebay_client_open(const char *socket_path, struct forebay_client **client)
     opened->doorbell = -1;
     opened->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     int code = opened->socket < 0 ? -errno : 0;
+    if (code == 0) /* a daemon that is stopped takes the connection, and never answers */
+        client_patience_set(opened, GREETING_PATIENCE_NS);
     if (code == 0 && connect(opened->socket, (struct sockaddr *)&address, sizeof(address)) != 0)
         code = -errno;
     if (code == 0)
         code = greet(opened);
     if (code != 0) {
         forebay_client_close(opened);
-        return code;
+        return code == -EAGAIN ? -ETIMEDOUT : code;
     }
+    client_patience_set(opened, 0);
     uint64_t blocks = window_bytes / opened->block_size;
     opened->window = blocks < WINDOW_BLOCKS_MIN ? WINDOW_BLOCKS_MIN
                      : blocks > CLIENT_SLOTS    ? CLIENT_SLOTS

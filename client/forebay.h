@@ -29,7 +29,8 @@ struct forebay_file;   /* one version of an object; a changed object must be ope
  * $FOREBAY_TOKEN_FILE names holds the token that a daemon may want. The client is the caller's,
  * until forebay_client_close.
  * Errors: -ECONNREFUSED, -ENOENT: no daemon there; -EACCES: it wants another token; -EMSGSIZE: the
- * token is shorter than 16 or longer than 256 bytes; -EPROTO: a daemon of another version. */
+ * token is shorter than 16 or longer than 256 bytes; -EPROTO: a daemon of another version;
+ * -ETIMEDOUT: it has not answered for a minute. */
 int forebay_client_open(const char *socket_path, struct forebay_client **client);
 
 /* Closes the connection and gives back what it holds. Files must be closed before. NULL: nothing.

@@ -3,9 +3,11 @@
 #include "cli/command.h"
 #include "client/fuse/fuse.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static bool level_parse(const char *text, enum forebay_level *level)
 {
@@ -19,6 +21,16 @@ static bool level_parse(const char *text, enum forebay_level *level)
     fprintf(stderr, "forebay mount: --level %s: it is one of memory, replicated, device, origin\n",
             text);
     return false;
+}
+
+/* Says what is wrong with it. */
+static bool is_folder(const char *path, const char *remedy)
+{
+    struct stat status;
+    int code = stat(path, &status) != 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
+    if (code != 0)
+        fprintf(stderr, "forebay mount: %s: %s: %s\n", path, strerror(code), remedy);
+    return code == 0;
 }
 
 int fb_command_mount(int argc, char **argv)
@@ -55,5 +67,8 @@ int fb_command_mount(int argc, char **argv)
         return FB_EXIT_USAGE;
     }
     options.mountpoint = argv[optind];
+    if (!is_folder(options.mountpoint, "make the folder") ||
+        (!options.is_read_only && !is_folder(options.spill, "see --spill")))
+        return FB_EXIT_FAILED;
     return fb_fuse_run(&options);
 }

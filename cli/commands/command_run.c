@@ -57,9 +57,29 @@ static void session_load_unscaled(struct session *session, struct fb_error *erro
                      &session->points[0], &session->unscaled, error);
 }
 
+/* What is read from the file alone must not seem to be set. */
+static void assignments_check(const struct fb_run_options *options, struct fb_error *error)
+{
+    static const char *const parts[] = {"checks", "unscaled"};
+    for (uint32_t i = 0; i < options->assignment_count; i++) {
+        size_t length = strcspn(options->assignments[i], ".[= ");
+        for (uint32_t k = 0; k < 2; k++) {
+            if (strlen(parts[k]) == length &&
+                strncmp(parts[k], options->assignments[i], length) == 0)
+                fb_error_set(error,
+                             "--set %s: is read from the experiment's file alone: write it "
+                             "there",
+                             parts[k]);
+        }
+    }
+}
+
 static void session_load(struct session *session, struct fb_error *error)
 {
     const struct fb_run_options *options = &session->options;
+    assignments_check(options, error);
+    if (fb_error_is_set(error))
+        return;
     session->point_count = fb_sweep_load(options->experiment, options->assignments,
                                          options->assignment_count, &session->points, error);
     if (fb_error_is_set(error))

@@ -22,6 +22,8 @@ static const char *hint(int code)
     case EACCES:
         return "it lets this user not in: the socket's group may connect, with the token in "
                "FOREBAY_TOKEN_FILE if the daemon wants one: see ls -l of the socket and its log";
+    case ETIMEDOUT:
+        return "it has not answered for a minute: is it stopped?";
     case EPROTO:
         return "it is of another version: are forebay and forebayd of one release?";
     default:

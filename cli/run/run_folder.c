@@ -21,6 +21,37 @@ static void file_path(const struct fb_run_folder *folder, const char *name, char
     snprintf(path, FILE_MAX, "%s/%.*s", folder->path, NAME_SIZE, name);
 }
 
+/* Is it a job's file in runs/? */
+static bool is_run(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, ".run") == 0;
+}
+
+/* A folder that holds something else than a run, finished or broken off, is somebody's: what we
+ * write would take the place of his files. */
+static void folder_check(const struct fb_run_folder *folder, struct fb_error *error)
+{
+    static const char *const ours[] = {"manifest.json", "running.json"};
+    char path[FILE_MAX];
+    struct stat status;
+    bool is_ours = false, is_empty = true;
+    for (uint32_t i = 0; i < 2; i++) {
+        file_path(folder, ours[i], path);
+        is_ours = is_ours || stat(path, &status) == 0;
+    }
+    DIR *entries = opendir(folder->path);
+    for (struct dirent *entry = entries != NULL ? readdir(entries) : NULL; entry != NULL;
+         entry = readdir(entries))
+        is_empty = is_empty && entry->d_name[0] == '.';
+    if (entries != NULL)
+        closedir(entries);
+    if (!is_ours && !is_empty)
+        fb_error_set(error,
+                     "%s: holds files and is no folder of results: name another one with --out",
+                     folder->path);
+}
+
 /* Files can be made in it, and it has room for one. */
 static void folder_try(const struct fb_run_folder *folder, struct fb_error *error)
 {
@@ -58,6 +89,9 @@ void fb_run_folder_open(struct fb_run_folder *folder, const char *path, struct f
     }
     file_path(folder, "manifest.json", manifest);
     folder->had_results = stat(manifest, &status) == 0;
+    folder_check(folder, error);
+    if (fb_error_is_set(error))
+        return;
     folder_try(folder, error);
 }
 
@@ -149,7 +183,8 @@ void fb_run_folder_end(const struct fb_run_folder *folder)
     DIR *runs = opendir(path);
     for (struct dirent *entry = runs != NULL ? readdir(runs) : NULL; entry != NULL;
          entry = readdir(runs))
-        (void)unlinkat(dirfd(runs), entry->d_name, 0);
+        if (is_run(entry->d_name))
+            (void)unlinkat(dirfd(runs), entry->d_name, 0);
     if (runs != NULL)
         closedir(runs);
     (void)rmdir(path);

@@ -51,6 +51,8 @@ int found_find(struct mount *mount, const char *name, struct fuse_found *found)
         found->object = (struct fuse_object){
             .handle = look.handle, .size = look.facts.size_bytes, .version = look.facts.version};
         found->attributes = look.attributes;
+        found->is_ahead = look.facts.is_at_origin == 0;
+        found->is_told = look.attributes.mode != 0;
         if (look.attributes.mode == 0)
             defaults_fill(found, FILE_MODE);
         return 0;
@@ -78,8 +80,9 @@ void attributes_fill(struct mount *mount, struct fuse_node *node, struct stat *a
     pthread_mutex_lock(&node->mutex);
     const struct fb_attributes known = node->attributes;
     uint64_t size = node->object.size;
-    if (known.links > 1 && known.number != 0 && node->type != S_IFDIR)
-        node->number = known.number; /* all its names are to say that it is one file */
+    /* all its names are to say that it is one file */
+    bool is_linked = known.links > 1 && known.number != 0 && node->type != S_IFDIR;
+    uint64_t number = is_linked ? known.number : node->number;
     pthread_mutex_unlock(&node->mutex);
     int64_t modified_ns = known.modified_ns, changed_ns = known.changed_ns;
     if (writer != NULL) {
@@ -89,7 +92,7 @@ void attributes_fill(struct mount *mount, struct fuse_node *node, struct stat *a
         changed_ns =
             modified_ns > changed_ns && writer->modified_ns != 0 ? modified_ns : changed_ns;
     }
-    *attributes = (struct stat){.st_ino = node->number,
+    *attributes = (struct stat){.st_ino = number,
                                 .st_mode = known.mode,
                                 .st_uid = known.owner,
                                 .st_gid = known.group,

@@ -1,4 +1,6 @@
 /* How what was written gets to the cache, and becomes a version of its name; see writer.c. */
+#define FUSE_USE_VERSION 312
+#include "client/fuse/operations.h"
 #include "client/fuse/writer_internal.h"
 
 #include <errno.h>
@@ -51,6 +53,31 @@ static bool place_take(struct mount_pool *pool, bool is_polite)
     return is_free;
 }
 
+/* A file of several names is one file at the origin alone: what is written by one name is there
+ * before another is opened, or that would be written over what it was before. */
+static enum forebay_level level_of(const struct mount_writer *writer)
+{
+    return writer->node->attributes.links > 1 ? FOREBAY_ORIGIN : writer->mount->options->level;
+}
+
+/* Is what the name means what the writer began with? Another's version that came since would be
+ * lost under what is made of the one before. Where its origin has times of change a file may come
+ * to have another version by reaching it, or by what is said of it; where it has none only what is
+ * not there yet is told apart. The name may have gone: the commit says so. */
+static int base_check(const struct mount_writer *writer, const char *name)
+{
+    struct fuse_found found;
+    int code = found_find(writer->mount, name, &found);
+    if (code != 0)
+        return code == -ENOENT ? 0 : code;
+    bool is_same = found.object.version == writer->base.version ||
+                   found.object.handle == writer->base.handle ||
+                   (!found.is_ahead && !found.is_told) ||
+                   (found.object.size == writer->base.size &&
+                    found.attributes.modified_ns == writer->base_modified_ns);
+    return is_same || writer->base.handle == 0 ? 0 : -ESTALE;
+}
+
 static int stream_try(struct mount_writer *writer, const char *name, bool is_polite)
 {
     struct mount *mount = writer->mount;
@@ -63,9 +90,15 @@ static int stream_try(struct mount_writer *writer, const char *name, bool is_pol
         pthread_mutex_unlock(&mount->pool.mutex);
         return code;
     }
-    code = forebay_file_create(writer->client, name, mount->options->level, &writer->file);
-    if (code != 0)
+    code = forebay_file_create(writer->client, name, level_of(writer), &writer->file);
+    if (code == 0)
+        code = base_check(writer, name);
+    if (code != 0 && writer->file != NULL)
+        forebay_file_close(writer->file);
+    if (code != 0) {
+        writer->file = NULL;
         client_drop(writer, code);
+    }
     return code;
 }
 
@@ -155,6 +188,7 @@ static void base_learn(struct mount_writer *writer)
     struct fuse_object now;
     writer->base = (struct fuse_object){
         .handle = writer->file->handle, .size = writer->size, .version = writer->file->version};
+    writer->base_modified_ns = (int64_t)writer->file->version;
     writer_stream_end(writer, 0);
     int code = fuse_nodes_name(&writer->mount->nodes, node, NULL, name, sizeof(name));
     if (code == 0 && mount_object_open(writer->mount, name, &now) == 0 &&

@@ -80,6 +80,40 @@ bool fuse_nodes_open(struct fuse_nodes *nodes)
     return nodes->buckets != NULL;
 }
 
+static struct fuse_node **strays_of(struct fuse_nodes *nodes, uint64_t number)
+{
+    return &nodes->strays[(number >> 2) % FUSE_STRAY_LISTS];
+}
+
+/* The node goes on with the number of a name that it has no more: the next file of that name is to
+ * have another, or programs take the two for one. With the mutex held. */
+static void node_stray(struct fuse_nodes *nodes, struct fuse_node *node)
+{
+    if (node->is_stray)
+        return;
+    node->is_stray = true;
+    node->stray = *strays_of(nodes, node->number);
+    *strays_of(nodes, node->number) = node;
+}
+
+static bool is_strays(struct fuse_nodes *nodes, uint64_t number)
+{
+    struct fuse_node *node = *strays_of(nodes, number);
+    while (node != NULL && node->number != number)
+        node = node->stray;
+    return node != NULL;
+}
+
+static void stray_end(struct fuse_nodes *nodes, struct fuse_node *node)
+{
+    struct fuse_node **place = strays_of(nodes, node->number);
+    while (node->is_stray && *place != node)
+        place = &(*place)->stray;
+    if (node->is_stray)
+        *place = node->stray;
+    node->is_stray = false;
+}
+
 static void node_free(struct fuse_node *node)
 {
     pthread_mutex_destroy(&node->mutex);
@@ -110,6 +144,7 @@ static void node_settle(struct fuse_nodes *nodes, struct fuse_node *node)
             parent->children--;
         }
         nodes->count--;
+        stray_end(nodes, node);
         node_free(node);
         if (parent == NULL)
             return;
@@ -126,6 +161,7 @@ static void node_detach(struct fuse_nodes *nodes, struct fuse_node *node)
     node->name = NULL;
     node->parent = NULL;
     parent->children--;
+    node_stray(nodes, node);
     node_settle(nodes, node);
     node_settle(nodes, parent);
 }
@@ -145,6 +181,8 @@ static struct fuse_node *node_new(struct fuse_nodes *nodes, struct fuse_node *pa
     node->name = copy;
     /* The same after a restart: programs keep it (git's index, rsync). */
     node->number = XXH3_64bits_withSeed(name, strlen(name), parent->number) | 2;
+    while (is_strays(nodes, node->number))
+        node->number = XXH3_64bits_withSeed(name, strlen(name), node->number) | 2;
     parent->children++;
     if (nodes->count++ > nodes->room)
         nodes_grow(nodes);
@@ -257,6 +295,7 @@ static void node_move(struct fuse_nodes *nodes, struct fuse_node *node, struct f
 {
     struct fuse_node *before = node->parent;
     node_unlink(nodes, node);
+    node_stray(nodes, node);
     free(node->name);
     node->name = name;
     node->parent = parent;

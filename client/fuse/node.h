@@ -24,7 +24,9 @@ struct fuse_node {
     uint32_t children, opens; /* nodes below it; handles */
     uint32_t calls;           /* clients that are taken for its bytes; under the pool's mutex */
     uint64_t number;          /* st_ino */
-    uint32_t type;            /* S_IFMT of its mode */
+    struct fuse_node *stray;  /* the next of those whose number came of another name */
+    bool is_stray;
+    uint32_t type; /* S_IFMT of its mode */
     /* Of a file, under `mutex`. */
     pthread_mutex_t mutex;
     struct fuse_object object;
@@ -34,16 +36,21 @@ struct fuse_node {
     struct mount_writer *writer; /* NULL: nobody writes it; under writers_mutex, too */
 };
 
+enum { FUSE_STRAY_LISTS = 1024 };
+
 struct fuse_nodes {
     pthread_mutex_t mutex; /* of the tree */
     struct fuse_node root;
     struct fuse_node **buckets;
     uint64_t count, room;
+    struct fuse_node *strays[FUSE_STRAY_LISTS]; /* by number */
 };
 
 /* What a name was found to be. */
 struct fuse_found {
     struct fuse_object object;
+    bool is_ahead;                   /* of the origin: committed, and not shown there yet */
+    bool is_told;                    /* the origin has attributes */
     struct fb_attributes attributes; /* with a type */
 };
 

@@ -46,6 +46,7 @@ struct mount_writer *writer_acquire(struct mount *mount, struct fuse_node *node,
         writer->mount = mount;
         writer->node = node;
         writer->base = node->object;
+        writer->base_modified_ns = node->attributes.modified_ns;
         writer->size = node->object.size;
         node->writer = writer;
         pthread_mutex_unlock(&node->mutex);
@@ -334,6 +335,9 @@ void writer_rebase(struct mount_writer *writer, const struct fuse_object *object
     pthread_mutex_lock(&writer->mutex);
     if (writer->state != WRITER_STREAM && writer->base.size == object->size)
         writer->base = *object;
+    pthread_mutex_lock(&writer->node->mutex);
+    writer->base_modified_ns = writer->node->attributes.modified_ns;
+    pthread_mutex_unlock(&writer->node->mutex);
     pthread_mutex_unlock(&writer->mutex);
 }
 

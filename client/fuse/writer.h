@@ -15,6 +15,7 @@ struct mount_writer {
     pthread_mutex_t mutex;     /* of what follows */
     enum writer_state state;
     struct fuse_object base;       /* CLEAN: the content; SPILL: what it began with */
+    int64_t base_modified_ns;      /* its time of change */
     struct forebay_client *client; /* STREAM: once something is sent */
     struct forebay_file *file;
     unsigned char *window;       /* STREAM: the last bytes */

@@ -181,10 +181,21 @@ static bool is_settled(struct local_request *request, const char *name, uint32_t
     return false;
 }
 
+/* What is below a folder that moves moves with it: nothing may be on its way to where it was. */
+static void source_settled(struct local_request *request)
+{
+    local_pending_settle(request, request->change.text, request->change.text_length, origin_change);
+}
+
 static void target_recorded(struct fb_name_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, name);
-    if (is_settled(request, request->change.text, request->change.text_length, status))
+    const struct fb_object *object = &request->origin.object;
+    if (!is_settled(request, request->change.text, request->change.text_length, status))
+        return;
+    if (request->change.kind == FB_CHANGE_RENAME)
+        local_pending_settle(request, object->name, object->name_length, source_settled);
+    else
         origin_change(request);
 }
 
@@ -197,6 +208,8 @@ static void change_recorded(struct fb_name_task *task, enum fb_status status)
         return;
     if (change->kind == FB_CHANGE_RENAME || change->kind == FB_CHANGE_LINK)
         look_up(request, change->text, change->text_length, target_recorded);
+    else if (change->kind == FB_CHANGE_REMOVE_FOLDER)
+        local_pending_settle(request, object->name, object->name_length, origin_change);
     else
         origin_change(request);
 }

@@ -198,6 +198,10 @@ void local_change_start(struct local_request *request, const struct fb_local_req
 
 /* local_pending.c */
 void local_pending_start(struct local_request *request, const struct fb_local_request *from);
+/* Calls `then` once no name below the folder is ahead of the origin; else the request is answered
+ * BUSY, and the first of them hurried. */
+void local_pending_settle(struct local_request *request, const char *folder, uint32_t length,
+                          void (*then)(struct local_request *request));
 
 /* local_explain.c */
 void local_explain_start(struct local_request *request, const struct fb_local_request *from);

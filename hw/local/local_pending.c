@@ -13,6 +13,8 @@ enum { NAMES_MAX = 4096 };
 /* A listing that is under way; one at a time a session, since there is one page. */
 struct pending {
     struct local_request *request;
+    void (*then)(struct local_request *request); /* of settle */
+    struct fb_name_task name;                    /* of settle: the one that is hurried */
     uint32_t folder_length;
     char folder[FB_OBJECT_NAME_MAX + 1];
     struct fb_meta_task task;
@@ -76,6 +78,79 @@ static bool page_fill(struct pending *pending, uint32_t *size)
     return true;
 }
 
+/* The first name below the folder, the folder's own left out; NULL: there is none. */
+static struct fb_meta_name *below_find(const struct pending *pending)
+{
+    uint32_t length = pending->folder_length;
+    for (uint32_t i = 0; i < pending->task.name_count; i++) {
+        struct fb_meta_name *name = &pending->task.names[i];
+        bool is_inside =
+            strncmp(name->text, pending->folder, length) == 0 && name->text[length] == '/';
+        if (!name->is_bad && is_inside)
+            return name;
+    }
+    return NULL;
+}
+
+static void pending_free(struct pending *pending)
+{
+    free(pending->task.names);
+    free(pending);
+}
+
+static void settle_fail(struct pending *pending, enum fb_status status)
+{
+    pending->request->session->is_page_used = false;
+    local_request_end(pending->request, &(struct fb_local_reply){.status = status});
+    pending_free(pending);
+}
+
+static void hurried(struct fb_name_task *task, enum fb_status status)
+{
+    struct pending *pending = FB_CONTAINER(task, struct pending, name);
+    settle_fail(pending, status == FB_OK ? FB_BUSY : status);
+}
+
+static void settled(struct fb_meta_task *task, enum fb_status status)
+{
+    struct pending *pending = FB_CONTAINER(task, struct pending, task);
+    struct local_request *request = pending->request;
+    const struct fb_meta_name *below = status == FB_OK ? below_find(pending) : NULL;
+    if (below != NULL) {
+        pending->name = (struct fb_name_task){.done = hurried,
+                                              .loop = request->session->loop,
+                                              .kind = FB_REQUEST_NAME_ASK,
+                                              .name_length = (uint32_t)strlen(below->text),
+                                              .name = below->text,
+                                              .version = fb_name_read(&below->record).version};
+        fb_name_start(&pending->name);
+    } else if (status != FB_OK || task->is_cut) {
+        settle_fail(pending, status != FB_OK ? status : FB_BUSY);
+    } else {
+        pending->then(request);
+        pending_free(pending);
+    }
+}
+
+void local_pending_settle(struct local_request *request, const char *folder, uint32_t length,
+                          void (*then)(struct local_request *request))
+{
+    struct fb_loop *loop = request->session->loop;
+    struct pending *pending = calloc(1, sizeof(*pending));
+    FB_ASSERT(pending != NULL);
+    pending->task.names = calloc(NAMES_MAX, sizeof(*pending->task.names));
+    FB_ASSERT(pending->task.names != NULL);
+    FB_ASSERT(length <= FB_OBJECT_NAME_MAX);
+    pending->request = request;
+    pending->then = then;
+    pending->folder_length = length;
+    memcpy(pending->folder, folder, length);
+    pending->task.verb = FB_META_VERB_PENDING;
+    pending->task.done = settled;
+    pending->task.names_max = NAMES_MAX;
+    fb_meta_start(&loop->meta, &pending->task);
+}
+
 static void listed(struct fb_meta_task *task, enum fb_status status)
 {
     struct pending *pending = FB_CONTAINER(task, struct pending, task);
@@ -85,8 +160,7 @@ static void listed(struct fb_meta_task *task, enum fb_status status)
         reply.status = FB_FULL;
     if (reply.page_size == 0)
         request->session->is_page_used = false;
-    free(task->names);
-    free(pending);
+    pending_free(pending);
     local_request_end(request, &reply);
 }
 

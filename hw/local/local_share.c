@@ -26,11 +26,9 @@ static uint32_t session_index(const struct local_session *session)
 
 static uint64_t use_total(const struct fb_config *core, enum local_use use)
 {
-    uint64_t blocks = core->memory_size_bytes / core->block_size_bytes;
-    uint64_t fills = core->fills_max < core->waiters_max ? core->fills_max : core->waiters_max;
     switch (use) {
-    case LOCAL_READS:
-        return fills < blocks ? fills : blocks;
+    case LOCAL_READS: /* not by the memory: most may be of what is there */
+        return core->fills_max < core->waiters_max ? core->fills_max : core->waiters_max;
     case LOCAL_WRITES:
         return core->puts_max;
     case LOCAL_MATCHES:

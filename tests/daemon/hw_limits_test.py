@@ -19,7 +19,7 @@ from hw_test import Case, Daemon, free_ports, program, run
 
 BLOCK = 256 << 10
 REQUESTS_MAX, LEASES_MAX, OPENS_MAX, WRITES_MAX = 16, 256, 16384, 256
-RING_ENTRIES, READS_HITS, REQUEST_BYTES, MEMBERS_MAX = 256, 256, 8192, 4096
+RING_ENTRIES, READS_OTHERS, REQUEST_BYTES, MEMBERS_MAX = 256, 1024, 8192, 4096
 PULLS_MAX, LOOKUPS_MAX, BODY_MAX, RUNS_MAX = 64, 16, 16 << 20, 4096
 
 
@@ -108,13 +108,18 @@ class Sessions(Case):
         self.reads(daemon)
 
     def test_reads_that_are_remembered(self):
-        for i in range(READS_HITS + 20):
+        for i in range(READS_OTHERS + 20):
             self.write("origin/r%d" % i, b"%d" % i)
         daemon = Daemon(self, self.config)
-        for i in range(READS_HITS + 20):
-            self.assertEqual(daemon.forebay("get", "r%d" % i).stdout, b"%d" % i)
+        client = self.client(daemon)
+        for i in range(READS_OTHERS + 20):  # none is in memory
+            handle = client.call(stranger.OPEN, name=b"r%d" % i)["object"]
+            answer = client.asked(stranger.GET, object=handle, index=0)
+            self.assertEqual(answer["status"], stranger.OK)
+            client.ask(stranger.RELEASE, object=answer["lease"])
+            client.send(stranger.CLOSE, object=handle)
         self.assertIn(b"not read of late 1", daemon.forebay("explain", "r0").stdout)
-        last = daemon.forebay("explain", "r%d" % (READS_HITS + 19)).stdout
+        last = daemon.forebay("explain", "r%d" % (READS_OTHERS + 19)).stdout
         self.assertIn(b"not read of late 0", last)
 
     def test_parts_of_a_file_that_are_apart(self):

@@ -268,5 +268,78 @@ class Reads(Mounted):
         self.assertEqual(self.content("data"), changed)
 
 
+
+class WithStore(Mounted):
+    """Names that are ahead of the origin, and what the origin alone can do with them."""
+
+    def setUp(self):
+        Case.setUp(self)
+        self.daemon = Daemon(self, self.config, "metadata.kind=lmdb", "core.drain_delay=200 ms",
+                             "metadata.path=" + self.path("names"), name="first")
+        self.mount = self.daemon.mount(self)
+
+    def write_in(self, name, text, flags=os.O_WRONLY | os.O_APPEND | os.O_CREAT):
+        file = os.open(self.mounted(name), flags, 0o644)
+        try:
+            os.write(file, text)
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def test_folder_that_is_renamed_takes_what_was_just_closed_along(self):
+        os.mkdir(self.mounted("one"))
+        for number in range(5):
+            self.write_in("one/%d" % number, b"%d" % number)
+        os.rename(self.mounted("one"), self.mounted("two"))
+        for number in range(5):
+            self.assertEqual(self.content("two/%d" % number), b"%d" % number)
+        self.daemon.wait_until(lambda: self.daemon.status()["unfinished_names"] == "0")
+        self.assertEqual(os.listdir(self.mount), ["two"])
+        self.assertEqual(self.at_origin("two/4"), b"4")
+
+    def test_folder_with_a_file_that_was_just_closed_is_not_empty(self):
+        os.mkdir(self.mounted("one"))
+        self.write_in("one/file", b"1")
+        self.assert_fails(errno.ENOTEMPTY, os.rmdir, self.mounted("one"))
+
+    def test_names_of_one_file_are_written_in_turn(self):
+        self.write_in("first", b"one")
+        self.daemon.wait_until(lambda: self.at_origin("first") == b"one")
+        os.link(self.mounted("first"), self.mounted("second"))
+        self.write_in("first", b"two")
+        self.write_in("second", b"three")
+        self.assertEqual(self.content("first"), b"onetwothree")
+        self.assertEqual(self.at_origin("second"), b"onetwothree")
+
+    def test_writer_that_began_before_another_is_told(self):
+        self.write_in("file", b"base")
+        file = os.open(self.mounted("file"), os.O_WRONLY | os.O_APPEND)
+        self.write("other", b"another's")
+        self.assertEqual(self.daemon.forebay("put", self.path("other"), "file").returncode, 0)
+        os.write(file, b"mine")
+        self.assert_fails(errno.ESTALE, os.fsync, file)
+        try:
+            os.close(file)
+        except OSError as error:
+            self.assertEqual(error.errno, errno.ESTALE)
+        self.assertEqual(self.daemon.forebay("get", "file").stdout, b"another's")
+
+    def test_file_that_takes_anothers_name_has_another_number(self):
+        for number in range(3):
+            self.write_in("new", b"%d" % number)
+            before = os.stat(self.mounted("new"))
+            if number > 0:
+                self.assertNotEqual(before.st_ino, os.stat(self.mounted("kept")).st_ino)
+            os.rename(self.mounted("new"), self.mounted("kept"))
+            self.assertEqual(os.stat(self.mounted("kept")).st_ino, before.st_ino)
+            self.assertEqual(self.content("kept"), b"%d" % number)
+
+    def test_what_is_no_folder_is_no_place_for_a_mount(self):
+        place = self.write("plain", b"1")
+        ended = self.daemon.forebay("mount", place)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"Not a directory", ended.stderr)
+
+
 if __name__ == "__main__":
     hw_test.main("hw_mount_test", at_once=4, needs_fuse=True)

@@ -19,7 +19,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, ASSIGNMENTS_MAX = 64 };
 static const char usage[] =
     "usage: forebayd --config FILE [--set KEY=VALUE]... [--check]\n\n"
     "Runs one node of a cluster: serves the clients of this machine and the other nodes.\n\n"
-    "  --config FILE      settings as YAML; hw/examples/ has two to begin with\n"
+    "  --config FILE      settings as YAML; hw/examples/ has some to begin with\n"
     "  --set KEY=VALUE    overrides a key of the config; may be given many times\n"
     "  --check            only checks the config, and prints what memory it comes to: exit code\n"
     "                     0 when it is fine\n"

@@ -223,12 +223,11 @@ static const struct fb_help table[] = {
         .name = "mount",
         .arguments = "[OPTION]... FOLDER",
         .summary = "mount the origin's namespace through this machine's daemon",
-        .text =
-            "A file that changes at the origin reads ESTALE until it is opened again. A daemon "
-            "that restarts is found again. Files are written from their beginning to their end; "
-            "fsync, close and rename return when others see the file, whole, and it is as safe "
-            "as --level says. .stats has the daemon's counters, .accesslog the "
-            "last reads and writes. fusermount3 -u FOLDER ends it.",
+        .text = "A file that changes at the origin reads ESTALE until it is opened again. A daemon "
+                "that restarts is found again. Files may be written anywhere; "
+                "fsync, close and rename return when others see the file, whole, and it is as safe "
+                "as --level says. .stats has the daemon's counters, .accesslog the "
+                "last reads and writes. umount FOLDER, or fusermount3 -u FOLDER, ends it.",
         .options =
             {
                 {"--socket PATH", "the daemon's client.socket"},

@@ -52,6 +52,18 @@ class Documents(unittest.TestCase):
         self.assertEqual(lines[:-1], shown[1:-1])
         self.assertTrue(lines[-1].startswith("report: ") and shown[-1].startswith("report: "))
 
+    def test_experiment_of_the_page_runs_and_meets_its_check(self):
+        text = [block for block in blocks(read("docs/experiments.md")) if "schema_version" in block]
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "mine.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text[0])
+            ended = subprocess.run([os.path.join(BUILD, "forebay"), "run", path, "--expect",
+                                    "--out", os.path.join(folder, "out")],
+                                   capture_output=True, text=True, check=False, cwd=ROOT)
+        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        self.assertIn("met      epoch_1_s", ended.stdout)
+
     def test_readme_counts_the_quick_suite(self):
         listed = subprocess.run(["ctest", "--test-dir", BUILD, "-N", "-L", "quick"],
                                 capture_output=True, text=True, check=True).stdout

@@ -90,15 +90,15 @@ struct fill {
     uint8_t flags;
     uint8_t candidate; /* next rank to try; replicas: the origin */
     uint8_t failures;
-    uint8_t reason;            /* enum fb_reason: where the bytes came from */
-    uint8_t status;            /* FAILING: enum fb_status */
-    uint8_t first_is_answered; /* later waiters are COALESCED */
-    uint8_t is_listed;         /* in the work list */
-    uint8_t searches;          /* of all members, in vain */
-    uint8_t is_unsure;         /* one who may have it did not say */
-    uint32_t source;           /* node the bytes came from */
-    uint64_t digest;           /* HOLD */
-    uint32_t avoid;            /* holder to complain of in the next ask; FB_NONE: none */
+    uint8_t reason;              /* enum fb_reason: where the bytes came from */
+    uint8_t status;              /* FAILING: enum fb_status */
+    uint8_t first_is_answered;   /* later waiters are COALESCED */
+    uint8_t is_listed, searches; /* in the work list; of all members, in vain */
+    uint8_t is_unsure;           /* one who may have it did not say */
+    uint8_t is_joined;           /* by a waiter, since the last search began */
+    uint32_t source;             /* node the bytes came from */
+    uint64_t digest;             /* HOLD */
+    uint32_t avoid;              /* holder to complain of in the next ask; FB_NONE: none */
 };
 
 enum attempt_state {

@@ -407,13 +407,16 @@ static bool may_search(const struct fill *fill)
 static bool attempt_searches(struct step *step, uint32_t fill_index, bool is_origin,
                              enum fb_status *status)
 {
-    const struct fill *fill = &node_fills(step->node)[fill_index];
+    struct fill *fill = &node_fills(step->node)[fill_index];
     FB_ASSERT(*status != FB_OK);
     if (*status != FB_ABSENT || !is_origin || !may_search(fill))
         return false;
     if (search_begin(step, fill_index))
         return true;
-    *status = step->node->view != NULL ? FB_LOST : FB_BUSY;
+    bool is_lost = step->node->view != NULL && !fill->is_joined;
+    *status = is_lost ? FB_LOST : FB_BUSY;
+    if (fill->is_joined)
+        fill->searches = 0; /* what was said before he came says nothing to who joined since */
     return false;
 }
 

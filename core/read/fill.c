@@ -102,6 +102,7 @@ bool fill_add_waiter(struct fb_node *node, uint32_t index, const struct waiter *
     else
         waiters[fill->waiter_tail].next = slot;
     fill->waiter_tail = slot;
+    fill->is_joined = 1;
     FB_ASSERT(fill->waiter_head != FB_NONE);
     return true;
 }

@@ -203,7 +203,7 @@ static void search_ask(struct step *step, uint32_t index)
 bool search_begin(struct step *step, uint32_t fill_index)
 {
     struct fb_node *node = step->node;
-    const struct fill *fill = &node_fills(node)[fill_index];
+    struct fill *fill = &node_fills(node)[fill_index];
     uint32_t index = fill_index * FB_ATTEMPTS_MAX;
     FB_ASSERT(fill->state == FILL_ACTIVE);
     if (fill->searches >= SEARCHES_MAX || search_count(node) == 0)
@@ -212,6 +212,7 @@ bool search_begin(struct step *step, uint32_t fill_index)
         index++;
     FB_ASSERT(node_attempts(node)[index].state == ATTEMPT_IDLE);
     attempt_set(node, index, ATTEMPT_SEARCH, node->config.hedge_ns);
+    fill->is_joined = 0;
     search_ask(step, index);
     return true;
 }

@@ -157,11 +157,16 @@ static int greet(struct forebay_client *client)
     return code;
 }
 
+const char *client_socket_path(const char *given)
+{
+    const char *set = getenv("FOREBAY_SOCKET");
+    return given != NULL ? given : set != NULL ? set : "/run/forebay/forebay.sock";
+}
+
 int forebay_client_open(const char *socket_path, struct forebay_client **client)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *given = socket_path != NULL ? socket_path : getenv("FOREBAY_SOCKET");
-    const char *path = given != NULL ? given : "/run/forebay/forebay.sock";
+    const char *path = client_socket_path(socket_path);
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     memcpy(address.sun_path, path, strlen(path) + 1);

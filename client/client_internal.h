@@ -76,6 +76,8 @@ struct forebay_file {
 
 /* client.c */
 int client_status_code(uint32_t status);
+/* Where the daemon is looked for; given: NULL: nobody said. */
+const char *client_socket_path(const char *given);
 
 /* client_ring.c */
 void client_ring_init(struct forebay_client *client);

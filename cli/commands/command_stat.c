@@ -2,7 +2,7 @@
  * daemon, as lines "name value"; and the names that cannot be finished. */
 #include "base/options.h"
 #include "cli/command.h"
-#include "client/forebay.h"
+#include "client/client_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -39,9 +39,8 @@ static int fail(const char *command, const char *what, int code)
 
 int fb_no_daemon(const char *command, const char *socket, int code)
 {
-    const char *set = getenv("FOREBAY_SOCKET");
-    const char *path = socket != NULL ? socket : set != NULL ? set : "/run/forebay/forebay.sock";
-    fprintf(stderr, "forebay %s: no daemon at %s: %s\n", command, path, hint(code));
+    fprintf(stderr, "forebay %s: no daemon at %s: %s\n", command, client_socket_path(socket),
+            hint(code));
     return FB_EXIT_FAILED;
 }
 

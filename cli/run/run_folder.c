@@ -32,14 +32,10 @@ static bool is_run(const char *name)
  * write would take the place of his files. */
 static void folder_check(const struct fb_run_folder *folder, struct fb_error *error)
 {
-    static const char *const ours[] = {"manifest.json", "running.json"};
     char path[FILE_MAX];
     struct stat status;
-    bool is_ours = false, is_empty = true;
-    for (uint32_t i = 0; i < 2; i++) {
-        file_path(folder, ours[i], path);
-        is_ours = is_ours || stat(path, &status) == 0;
-    }
+    file_path(folder, "running.json", path);
+    bool is_ours = folder->had_results || stat(path, &status) == 0, is_empty = true;
     DIR *entries = opendir(folder->path);
     for (struct dirent *entry = entries != NULL ? readdir(entries) : NULL; entry != NULL;
          entry = readdir(entries))

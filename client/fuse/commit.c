@@ -57,7 +57,10 @@ static bool place_take(struct mount_pool *pool, bool is_polite)
  * before another is opened, or that would be written over what it was before. */
 static enum forebay_level level_of(const struct mount_writer *writer)
 {
-    return writer->node->attributes.links > 1 ? FOREBAY_ORIGIN : writer->mount->options->level;
+    pthread_mutex_lock(&writer->node->mutex);
+    bool is_linked = writer->node->attributes.links > 1;
+    pthread_mutex_unlock(&writer->node->mutex);
+    return is_linked ? FOREBAY_ORIGIN : writer->mount->options->level;
 }
 
 /* Is what the name means what the writer began with? Another's version that came since would be
@@ -93,12 +96,8 @@ static int stream_try(struct mount_writer *writer, const char *name, bool is_pol
     code = forebay_file_create(writer->client, name, level_of(writer), &writer->file);
     if (code == 0)
         code = base_check(writer, name);
-    if (code != 0 && writer->file != NULL)
-        forebay_file_close(writer->file);
-    if (code != 0) {
-        writer->file = NULL;
-        client_drop(writer, code);
-    }
+    if (code != 0)
+        writer_stream_end(writer, code);
     return code;
 }
 

@@ -32,15 +32,20 @@ static int part_compare(const void *a, const void *b)
     return strcmp(((const struct part *)a)->text, ((const struct part *)b)->text);
 }
 
+/* Is a name below the folder? */
+static bool is_inside(const struct pending *pending, const char *text)
+{
+    uint32_t length = pending->folder_length;
+    return length == 0 || (strncmp(text, pending->folder, length) == 0 && text[length] == '/');
+}
+
 /* A name's part in the folder, cut at the next slash; false: it lies elsewhere, or is a folder of
  * something that goes, which may have more. */
 static bool part_take(const struct pending *pending, struct fb_meta_name *name, struct part *part)
 {
     const struct fb_name_facts facts = fb_name_read(&name->record);
     uint32_t length = pending->folder_length;
-    bool is_inside = length == 0 || (strncmp(name->text, pending->folder, length) == 0 &&
-                                     name->text[length] == '/');
-    if (!is_inside)
+    if (!is_inside(pending, name->text))
         return false;
     char *text = name->text + length + (length > 0), *slash = strchr(text, '/');
     if (slash != NULL)
@@ -81,15 +86,32 @@ static bool page_fill(struct pending *pending, uint32_t *size)
 /* The first name below the folder, the folder's own left out; NULL: there is none. */
 static struct fb_meta_name *below_find(const struct pending *pending)
 {
-    uint32_t length = pending->folder_length;
     for (uint32_t i = 0; i < pending->task.name_count; i++) {
         struct fb_meta_name *name = &pending->task.names[i];
-        bool is_inside =
-            strncmp(name->text, pending->folder, length) == 0 && name->text[length] == '/';
-        if (!name->is_bad && is_inside)
+        if (!name->is_bad && is_inside(pending, name->text))
             return name;
     }
     return NULL;
+}
+
+/* Asks the store for all unfinished names; then: settle's. */
+static void pending_begin(struct local_request *request, const char *folder, uint32_t length,
+                          void (*done)(struct fb_meta_task *task, enum fb_status status),
+                          void (*then)(struct local_request *request))
+{
+    struct pending *pending = calloc(1, sizeof(*pending));
+    FB_ASSERT(pending != NULL);
+    FB_ASSERT(length <= FB_OBJECT_NAME_MAX);
+    pending->request = request;
+    pending->then = then;
+    pending->folder_length = length;
+    memcpy(pending->folder, folder, length);
+    pending->task = (struct fb_meta_task){.verb = FB_META_VERB_PENDING,
+                                          .done = done,
+                                          .names = calloc(NAMES_MAX, sizeof(struct fb_meta_name)),
+                                          .names_max = NAMES_MAX};
+    FB_ASSERT(pending->task.names != NULL);
+    fb_meta_start(&request->session->loop->meta, &pending->task);
 }
 
 static void pending_free(struct pending *pending)
@@ -135,20 +157,7 @@ static void settled(struct fb_meta_task *task, enum fb_status status)
 void local_pending_settle(struct local_request *request, const char *folder, uint32_t length,
                           void (*then)(struct local_request *request))
 {
-    struct fb_loop *loop = request->session->loop;
-    struct pending *pending = calloc(1, sizeof(*pending));
-    FB_ASSERT(pending != NULL);
-    pending->task.names = calloc(NAMES_MAX, sizeof(*pending->task.names));
-    FB_ASSERT(pending->task.names != NULL);
-    FB_ASSERT(length <= FB_OBJECT_NAME_MAX);
-    pending->request = request;
-    pending->then = then;
-    pending->folder_length = length;
-    memcpy(pending->folder, folder, length);
-    pending->task.verb = FB_META_VERB_PENDING;
-    pending->task.done = settled;
-    pending->task.names_max = NAMES_MAX;
-    fb_meta_start(&loop->meta, &pending->task);
+    pending_begin(request, folder, length, settled, then);
 }
 
 static void listed(struct fb_meta_task *task, enum fb_status status)
@@ -176,16 +185,6 @@ void local_pending_start(struct local_request *request, const struct fb_local_re
         local_request_end(request, &refusal);
         return;
     }
-    struct pending *pending = calloc(1, sizeof(*pending));
-    FB_ASSERT(pending != NULL);
-    pending->task.names = calloc(NAMES_MAX, sizeof(*pending->task.names));
-    FB_ASSERT(pending->task.names != NULL);
     session->is_page_used = true;
-    pending->request = request;
-    pending->folder_length = from->name_length;
-    memcpy(pending->folder, from->text, from->name_length);
-    pending->task.verb = FB_META_VERB_PENDING;
-    pending->task.done = listed;
-    pending->task.names_max = NAMES_MAX;
-    fb_meta_start(&loop->meta, &pending->task);
+    pending_begin(request, from->text, from->name_length, listed, NULL);
 }

@@ -31,9 +31,7 @@ static void part_add(struct fb_budget *budget, const char *name, uint64_t bytes)
 
 static uint64_t names_bytes(const struct fb_settings *settings)
 {
-    uint64_t index = FB_CACHE_SIZE_BYTES(settings->objects_max);
-    uint64_t objects = settings->objects_max * sizeof(struct fb_object) + index;
-    return objects + fb_names_bytes(settings) +
+    return fb_objects_bytes(settings->objects_max) + fb_names_bytes(settings) +
            fb_seen_bytes(settings->names_valid_ns, settings->objects_max);
 }
 

@@ -8,7 +8,14 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { TRIES_MAX = 64 };
+/* Of a name so many versions are kept though nobody needs them: readers elsewhere may still ask for
+ * blocks of those that were just replaced. Older ones are looked for among so many slots. */
+enum { TRIES_MAX = 64, VERSIONS_KEPT = 4, VERSIONS_AMONG = 16 };
+
+/* Slots whose names hash alike, the one named last first. */
+struct fb_object_link {
+    uint32_t newer, older;
+};
 
 static struct fb_key index_key(uint64_t handle)
 {
@@ -20,18 +27,30 @@ bool fb_objects_open(struct fb_objects *objects, uint32_t objects_max)
     objects->client_open_count = 0;
     objects->index = calloc(1, FB_CACHE_SIZE_BYTES(objects_max));
     objects->slots = calloc(objects_max, sizeof(*objects->slots));
-    if (objects->index == NULL || objects->slots == NULL) {
+    objects->links = calloc(objects_max, sizeof(*objects->links));
+    objects->newest = calloc(objects_max, sizeof(*objects->newest));
+    if (objects->index == NULL || objects->slots == NULL || objects->links == NULL ||
+        objects->newest == NULL) {
         fb_objects_close(objects);
         return false;
     }
     fb_cache_init(objects->index, objects_max, FB_POLICY_LRU);
+    memset(objects->newest, 0xff, objects_max * sizeof(*objects->newest));
     return true;
+}
+
+uint64_t fb_objects_bytes(uint32_t objects_max)
+{
+    uint64_t slot = sizeof(struct fb_object) + sizeof(struct fb_object_link) + sizeof(uint32_t);
+    return objects_max * slot + FB_CACHE_SIZE_BYTES(objects_max);
 }
 
 void fb_objects_close(struct fb_objects *objects)
 {
     free(objects->index);
     free(objects->slots);
+    free(objects->links);
+    free(objects->newest);
     *objects = (struct fb_objects){.index = NULL};
 }
 
@@ -73,6 +92,52 @@ static bool object_must_stay(const struct fb_objects *objects, struct fb_object 
     return object->opens > 0 || object->is_written_here;
 }
 
+static uint32_t *newest_of(struct fb_objects *objects, uint64_t name_hash)
+{
+    return &objects->newest[name_hash % fb_cache_slots_max(objects->index)];
+}
+
+static void object_link(struct fb_objects *objects, uint32_t slot)
+{
+    uint32_t *newest = newest_of(objects, objects->slots[slot].name_hash);
+    objects->links[slot] = (struct fb_object_link){.newer = FB_NONE, .older = *newest};
+    if (*newest != FB_NONE)
+        objects->links[*newest].newer = slot;
+    *newest = slot;
+}
+
+static void object_unlink(struct fb_objects *objects, uint32_t slot)
+{
+    uint32_t *newest = newest_of(objects, objects->slots[slot].name_hash);
+    const struct fb_object_link link = objects->links[slot];
+    FB_ASSERT((*newest == slot) == (link.newer == FB_NONE));
+    if (link.newer == FB_NONE)
+        *newest = link.older;
+    else
+        objects->links[link.newer].older = link.older;
+    if (link.older != FB_NONE)
+        objects->links[link.older].newer = link.newer;
+}
+
+/* A name that is overwritten again and again has places for its last versions, not the whole table:
+ * what nobody has open, and of which no block is owed or on its way, goes. */
+static void versions_trim(struct fb_objects *objects, uint64_t name_hash)
+{
+    uint32_t slot = *newest_of(objects, name_hash), versions = 0;
+    for (uint32_t i = 0; i < VERSIONS_AMONG && slot != FB_NONE; i++) {
+        const struct fb_object *object = &objects->slots[slot];
+        uint32_t older = objects->links[slot].older;
+        versions += object->name_hash == name_hash;
+        bool is_old = object->name_hash == name_hash && versions > VERSIONS_KEPT;
+        if (is_old && object->opens == 0 &&
+            (objects->node == NULL || !fb_node_owes(objects->node, object->handle))) {
+            object_unlink(objects, slot);
+            fb_cache_remove(objects->index, slot);
+        }
+        slot = older;
+    }
+}
+
 static bool objects_make_room(struct fb_objects *objects)
 {
     struct fb_cache *index = objects->index;
@@ -82,6 +147,7 @@ static bool objects_make_room(struct fb_objects *objects)
     for (uint32_t i = 0; i < TRIES_MAX + objects->client_open_count; i++) {
         uint32_t slot = fb_cache_victim(index);
         if (!object_must_stay(objects, &objects->slots[slot])) {
+            object_unlink(objects, slot);
             fb_cache_evict(index, slot);
             return true;
         }
@@ -115,6 +181,8 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
     objects->slots[slot] = *object;
     objects->slots[slot].opens = 0;
     objects->slots[slot].client_opens = 0;
+    object_link(objects, slot);
+    versions_trim(objects, object->name_hash);
     return &objects->slots[slot];
 }
 

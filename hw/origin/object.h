@@ -47,14 +47,19 @@ struct fb_object {
 struct fb_objects {
     struct fb_cache *index; /* handle -> slot, LRU */
     struct fb_object *slots;
-    struct fb_node *node;       /* that knows what is owed; NULL: nothing is */
-    uint32_t client_open_count; /* objects that clients have open */
+    struct fb_object_link *links; /* of slots */
+    uint32_t *newest;             /* of those whose names hash alike: the one named last */
+    struct fb_node *node;         /* that knows what is owed; NULL: nothing is */
+    uint32_t client_open_count;   /* objects that clients have open */
     uint64_t refusals;
 };
 
 /* Errors: false: out of memory. */
 bool fb_objects_open(struct fb_objects *objects, uint32_t objects_max);
 void fb_objects_close(struct fb_objects *objects);
+
+/* What a table takes. */
+uint64_t fb_objects_bytes(uint32_t objects_max);
 
 /* Fills in name_hash and handle from name and version. */
 void fb_object_identify(struct fb_object *object);

@@ -1,5 +1,5 @@
 /* hw/origin/object.c: objects are found by handle, blocks cover an object exactly, the table
- * forgets the oldest that nobody has open.
+ * forgets the oldest that nobody has open, and of one name all but the last few versions.
  * How: small tables filled beyond their size; block arithmetic at its edges. */
 #include "hw/origin/object.h"
 
@@ -109,6 +109,41 @@ static void add_beyond_size_forgets_oldest_closed(void **state)
     fb_objects_close(&objects);
 }
 
+static void add_of_a_name_written_again_and_again_keeps_its_last_versions(void **state)
+{
+    (void)state;
+    enum { VERSIONS = 500, NAMES = 10, KEPT = 4 };
+    struct fb_objects objects;
+    assert_true(fb_objects_open(&objects, VERSIONS * NAMES));
+    struct fb_object opened = object_make(0, 1);
+    fb_objects_add(&objects, &opened)->opens = 1;
+    for (uint32_t version = 2; version < VERSIONS; version++) {
+        for (uint32_t i = 0; i < NAMES; i++) {
+            struct fb_object object = object_make(i, 1);
+            object.version = version;
+            fb_object_identify(&object);
+            assert_non_null(fb_objects_add(&objects, &object));
+        }
+    }
+    assert_int_equal(fb_cache_count(objects.index), NAMES * KEPT + 1);
+    for (uint32_t version = VERSIONS - KEPT; version < VERSIONS; version++) {
+        struct fb_object last = object_make(NAMES - 1, 1);
+        last.version = version;
+        fb_object_identify(&last);
+        assert_non_null(fb_objects_find(&objects, last.handle));
+    }
+    struct fb_object *kept = fb_objects_find(&objects, opened.handle);
+    assert_non_null(kept);
+    kept->opens = 0; /* the next version lets it go */
+    struct fb_object next = object_make(0, 1);
+    next.version = VERSIONS;
+    fb_object_identify(&next);
+    assert_non_null(fb_objects_add(&objects, &next));
+    assert_null(fb_objects_find(&objects, opened.handle));
+    assert_int_equal(fb_cache_count(objects.index), NAMES * KEPT);
+    fb_objects_close(&objects);
+}
+
 static void add_when_all_are_open_refuses(void **state)
 {
     (void)state;
@@ -144,6 +179,7 @@ int main(void)
         cmocka_unit_test(recognise_takes_what_a_commit_made_and_nothing_that_changed_since),
         cmocka_unit_test(blocks_of_any_size_cover_object),
         cmocka_unit_test(add_beyond_size_forgets_oldest_closed),
+        cmocka_unit_test(add_of_a_name_written_again_and_again_keeps_its_last_versions),
         cmocka_unit_test(add_when_all_are_open_refuses),
         cmocka_unit_test(add_other_object_of_same_handle_refuses),
     };

@@ -57,6 +57,11 @@
  *  R21 FETCH says ABSENT of a block that is not there, or not yet. A read is LOST when all members
  *      say that they have none, and the origin again after that; BUSY while one is silent. A commit
  *      of such a block is not tried again until members change.
+ *  R22 What was written of a version that nobody can commit any more is owed no longer: its writer
+ *      gave it up, it lost, or its name means another by now. Whoever knows it tells the members
+ *      (ABANDON), and removes its blocks from the origin (ORIGIN_REMOVE, limit 0), both a few times:
+ *      stores may be under way, and messages are lost. A copy that stays is a cache's. What nobody
+ *      was told of is stored once more.
  */
 #ifndef FB_CORE_IO_H
 #define FB_CORE_IO_H
@@ -123,6 +128,9 @@ enum fb_request_kind {
     FB_REQUEST_NAME_COMMIT, /* record: the one that BEGIN saw, with new facts; replaced */
     FB_REQUEST_NAME_REMOVE, /* wall_ns */
     FB_REQUEST_NAME_ASK, /* version: BUSY: it is still to be shown by the origin; OK: it is not */
+    /* version, size: nobody will commit it; block.object: its blocks'; record: of its COMMIT whose
+     * end is not known, version 0 and value 0: there is none; no reply (R22) */
+    FB_REQUEST_NAME_ABANDON,
 };
 
 struct fb_request {
@@ -140,7 +148,8 @@ struct fb_request {
     uint64_t ttl_ns;      /* TENANT: 0: for ever; PIN */
     uint64_t wall_ns;     /* NAME_BEGIN, NAME_REMOVE (R20) */
     uint64_t replaced; /* NAME_COMMIT: version that it replaces; NAME_BEGIN: be later than this */
-    uint64_t version;  /* NAME_ASK: of the object */
+    uint64_t version;  /* NAME_ASK, NAME_ABANDON: of the object; the latter: 0: it has no name */
+    uint64_t size;     /* NAME_ABANDON: bytes that may have been written of it */
 };
 
 struct fb_reply {
@@ -154,7 +163,8 @@ struct fb_reply {
     uint32_t copies;       /* WRITE: nodes that hold it; as many as wanted: the origin may, too */
     uint64_t lease;        /* GET, GATHER: to be given back with RELEASE; PIN: with UNPIN */
     struct fb_span span;   /* GET, GATHER: the lent bytes */
-    struct fb_meta record; /* LOOKUP, COMMIT, NAME_*: as it is in the store */
+    struct fb_meta record; /* LOOKUP, COMMIT, NAME_*: as it is in the store; NAME_COMMIT whose end
+                              is not known: as it tried to make it */
     uint64_t version;      /* NAME_*: of the object */
     uint64_t size;         /* NAME_LOOK: of the object */
     uint64_t replaced;     /* NAME_BEGIN: version of the object that is there */
@@ -180,6 +190,7 @@ enum fb_message_kind {
     FB_MESSAGE_FRAGMENT,   /* holder -> first rank: I have one of block, and its writer is gone */
     FB_MESSAGE_SEEK,       /* reader -> member: the origin has not got block; have you? */
     FB_MESSAGE_SOUGHT,     /* answer: status OK: all of it; ABSENT: no; BUSY: maybe soon */
+    FB_MESSAGE_ABANDON,    /* block.object: its blocks are owed no longer (R22) */
 };
 
 enum {
@@ -232,6 +243,7 @@ struct fb_done {
         } listed;
         struct { /* ORIGIN_*: what is there (R18) */
             uint64_t version, order, written, size;
+            uint64_t object; /* REMOVE: whose blocks were removed; 0: not known */
         } origin;
         struct fb_block missing; /* ORIGIN_COMMIT, BUSY; size 0: not known */
     };

@@ -71,6 +71,7 @@
     X(pins, "1", "blocks pinned") \
     X(pins_expired, "1", "pins that ended by themselves") \
     X(forgotten, "1", "blocks dropped because nobody wants them any more") \
+    X(abandoned, "1", "owed blocks let go: nobody will commit their version") \
     X(origin_queued, "1", "origin fetches that waited for their turn") \
     X(device_bypasses, "1", "reads that passed the drive by: it was slower than peers and origin") \
     X(recovered, "1", "blocks found on the drive when the node started") \

@@ -150,6 +150,8 @@ static void name_is_too_many(struct step *step, uint32_t index)
     FB_ASSERT(index < node->config.names_max);
     if (node_names(node)[index].kind == NAME_FINISH)
         finish_wait(node, index);
+    else if (node_names(node)[index].kind == NAME_ABANDON)
+        abandon_wait(node, index);
     else
         name_refuse(step, index, FB_BUSY);
 }
@@ -159,7 +161,7 @@ static void name_is_too_many(struct step *step, uint32_t index)
 static bool store_has_room(const struct fb_node *node, const struct name *name)
 {
     FB_ASSERT(node->config.metas_max >= node->metas_used);
-    return name->kind != NAME_FINISH || node->metas_used < (node->config.metas_max + 1) / 2;
+    return name->kind < NAME_FINISH || node->metas_used < (node->config.metas_max + 1) / 2;
 }
 
 void name_record(struct step *step, uint32_t index)
@@ -196,7 +198,10 @@ static struct fb_change change_of(const struct name *name)
     struct fb_change change = {
         .version = facts.version, .size = facts.size, .limit = name->limit, .shown = name->shown};
     FB_ASSERT(name->kind != NAME_FREE);
-    if (name->kind == NAME_COMMIT) { /* without records */
+    if (name->kind == NAME_ABANDON) {
+        change.version = name->replaced;
+        change.size = name->change.size;
+    } else if (name->kind == NAME_COMMIT) { /* without records */
         change.version = name->change.value.high;
         change.size = name->change.size;
     } else if (facts.state == FB_NAME_REMOVED) {
@@ -318,6 +323,7 @@ static void remove_decide(struct step *step, uint32_t index, const struct fb_don
         .block_size_bytes = facts.state == FB_NAME_CACHED ? facts.block_size_bytes : 0,
         .version = version,
         .size = facts.state == FB_NAME_CACHED ? facts.version : written};
+    name->replaced = facts.state == FB_NAME_CACHED ? facts.size : 0;
     name->change = fb_name_record(&gone, name->record.version);
     name_put(step, index, NAME_PUT);
 }
@@ -419,7 +425,7 @@ static void request_put(struct step *step, uint32_t index, enum fb_status status
         name_reply(step, index, FB_OK)->version = wanted.version;
         finish_commit(step, index);
     } else {
-        name->record = *found;
+        name->record = status == FB_CONFLICT ? *found : name->change; /* R15: it may be there */
         name_refuse(step, index, status);
     }
 }
@@ -435,6 +441,8 @@ void name_recorded(struct step *step, uint32_t index, enum fb_status status,
     bool is_silent = !is_answer && status != FB_INVALID && status != FB_CORRUPT;
     if (name->kind == NAME_FINISH) {
         finish_recorded(step, index, status, record);
+    } else if (name->kind == NAME_ABANDON) {
+        abandon_recorded(step, index, status, record);
     } else if (name->state == NAME_PUT) {
         request_put(step, index, status, record);
     } else if (is_answer) {
@@ -459,6 +467,8 @@ void name_done(struct step *step, uint32_t index, const struct fb_done *done)
         return; /* it was not waited for */
     if (name->kind == NAME_FINISH) {
         finish_done(step, index, done);
+    } else if (name->kind == NAME_ABANDON) {
+        abandon_done(step, index, done);
     } else if (name->state == NAME_STAT) {
         stat_decide(step, index, done);
     } else { /* without records the origin's answer is the answer */
@@ -478,6 +488,10 @@ void name_timer(struct step *step, uint32_t index)
             seek_timer(step, index);
         else
             name_record(step, index);
+        return;
+    }
+    if (name->kind == NAME_ABANDON) {
+        abandon_timer(step, index);
         return;
     }
     const struct fb_done silent = {.status = FB_TIMEOUT};
@@ -566,8 +580,9 @@ void name_check(struct fb_node *node)
         jobs += name->kind == NAME_FINISH;
         bad += node_bad_names(node)[i].status != FB_OK;
         FB_ASSERT(name->kind != NAME_FREE || !is_set);
-        FB_ASSERT(name->kind != NAME_FINISH ||
-                  is_set == (name->state == NAME_WAIT || name->state == NAME_SEEK));
+        bool may_rest =
+            name->state == NAME_WAIT || name->state == NAME_SEEK || name->state == NAME_TELL;
+        FB_ASSERT(name->kind < NAME_FINISH || is_set == may_rest);
     }
     FB_ASSERT(used == node->names_used && jobs == node->jobs_used && bad == node->bad_used);
     FB_ASSERT(node->name_ops <= node->config.names_max);

@@ -136,6 +136,17 @@ static uint64_t raised_past(struct fb_node *node, uint32_t index)
     return last > removal.version ? last : 0;
 }
 
+/* What was written of a version that is over goes, here and elsewhere; once is enough. */
+static void finish_abandon(struct step *step, uint32_t index, uint64_t version, uint64_t size)
+{
+    struct name *name = &node_names(step->node)[index];
+    FB_ASSERT(name->kind == NAME_FINISH);
+    if (name->is_abandoned || version == 0)
+        return;
+    name->is_abandoned = 1;
+    abandon_version(step, name->key, version, size);
+}
+
 void finish_begin(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
@@ -143,6 +154,8 @@ void finish_begin(struct step *step, uint32_t index)
     struct fb_name_facts facts = fb_name_read(&name->record);
     bool is_commit = facts.state == FB_NAME_CACHED;
     FB_ASSERT(is_commit || facts.state == FB_NAME_REMOVED);
+    if (!is_commit && facts.block_size_bytes > 0) /* what was removed was not at the origin */
+        finish_abandon(step, index, facts.size, name->replaced);
     uint64_t raised = is_commit || name->is_undone ? 0 : raised_past(node, index);
     enum name_state state = is_commit          ? NAME_COMPOSE
                             : raised > 0       ? NAME_UNDO
@@ -296,6 +309,9 @@ static void finish_superseded(struct step *step, uint32_t index, const struct fb
     bool is_same = now.version == was.version || now.version == name->shown;
     bool is_commit = was.state == FB_NAME_CACHED, is_removed = now.state == FB_NAME_REMOVED;
     bool is_ours = now.node == node->config.node;
+    bool is_over = is_commit && now.state != FB_NAME_BAD && (!is_same || is_removed);
+    if (is_over)
+        finish_abandon(step, index, was.version, was.size);
     if (!is_commit || now.state == FB_NAME_BAD) {
         name_end(node, index);
     } else if (is_same && !is_removed) {

@@ -45,6 +45,16 @@ bool collect_is_ours(const struct fb_node *node, const struct fb_meta *record, s
 void bad_add(struct fb_node *node, struct fb_key key, uint64_t version, enum fb_status status);
 void bad_remove(struct fb_node *node, struct fb_key key);
 
+/* name_abandon.c: versions that nobody can commit any more. */
+void abandon_request(struct step *step, const struct fb_request *request);
+/* size: bytes that may have been written of it; 0: not known. */
+void abandon_version(struct step *step, struct fb_key key, uint64_t version, uint64_t size);
+void abandon_wait(struct fb_node *node, uint32_t index);
+void abandon_recorded(struct step *step, uint32_t index, enum fb_status status,
+                      const struct fb_meta *record);
+void abandon_done(struct step *step, uint32_t index, const struct fb_done *done);
+void abandon_timer(struct step *step, uint32_t index);
+
 /* name_seek.c: blocks that a commit waits for and that are nowhere. */
 /* The origin misses this one. False: it is too early to ask, or there is nobody to ask. */
 bool seek_begin(struct step *step, uint32_t index, const struct fb_block *missing);

@@ -12,7 +12,8 @@ enum name_kind {
     NAME_COMMIT,
     NAME_REMOVE,
     NAME_ASK,
-    NAME_FINISH
+    NAME_FINISH,
+    NAME_ABANDON
 };
 
 enum name_state {
@@ -25,7 +26,8 @@ enum name_state {
     NAME_ERASE,
     NAME_UNDO,
     NAME_PARTS,
-    NAME_SEEK /* of a block that a commit misses; see name_seek.c */
+    NAME_TELL, /* members, of an object given up; see name_abandon.c */
+    NAME_SEEK  /* of a block that a commit misses; see name_seek.c */
 };
 
 struct name { /* what is done about a name; see name.c */
@@ -34,7 +36,8 @@ struct name { /* what is done about a name; see name.c */
     struct fb_meta record; /* as it is in the store; of a LOOK before: as it was */
     struct fb_meta change; /* what it shall be */
     uint64_t wall_ns;
-    uint64_t replaced;     /* COMMIT; ASK: the version */
+    /* COMMIT; ASK, ABANDON: the version; REMOVE, and FINISH of one: bytes of what was removed */
+    uint64_t replaced;
     uint64_t limit, shown; /* FINISH; R18 */
     uint32_t generation;   /* of its ops */
     uint32_t tries;
@@ -43,18 +46,22 @@ struct name { /* what is done about a name; see name.c */
     uint8_t is_claimed : 1; /* FINISH: taken on from another, who has tried */
     uint8_t is_found : 1;   /* FINISH: in the store's list; it may be another node's */
     uint8_t is_old;
-    uint8_t is_composed; /* FINISH: the origin shows it */
+    uint8_t is_composed; /* FINISH: the origin shows it; ABANDON: it has answered */
     /* FINISH of a removal: what this node has raised past it has gone; the origin was looked at. */
     uint8_t is_undone, is_looked;
-    uint8_t is_unsure; /* SEEK: somebody may have it later */
-    uint8_t seek_next; /* whom to ask next */
-    uint8_t seeks;     /* in vain, one after the other */
-    uint8_t reserved[2];
+    uint8_t is_unsure;     /* SEEK: somebody may have it later; ABANDON: it may be committed */
+    uint8_t seek_next;     /* whom to ask next */
+    uint8_t seeks;         /* in vain, one after the other */
+    uint8_t rounds;        /* ABANDON: members that were told, as often */
+    uint8_t is_abandoned;  /* FINISH: of what was overtaken or removed, too */
     uint32_t fragments;    /* bitmap of those that somebody has */
     uint32_t missing_size; /* of the block */
     struct fb_key missing;
     uint64_t waiting; /* bitmap of who has not answered */
     uint64_t view_version;
+    uint64_t object; /* ABANDON; 0: not known yet */
+    uint32_t told;   /* members in this round */
+    uint32_t unused;
 };
 
 struct bad_name { /* cannot be finished; see name_collect.c. status FB_OK: free */

@@ -35,6 +35,7 @@
     X(mends_offset, N(mends) * sizeof(struct mend)) \
     X(names_offset, N(names) * sizeof(struct name)) \
     X(bad_names_offset, N(names) * sizeof(struct bad_name)) \
+    X(abandoned_offset, N(names) * sizeof(uint64_t)) \
     X(timer_offset, \
       FB_TIMER_SIZE_BYTES(N(fills) * FB_ATTEMPTS_MAX + N(matches) + N(puts) + N(gathers) + \
                           N(metas) + TIMERS_SINGLE + N(mends) + N(names)))

@@ -60,6 +60,9 @@ static void node_request(struct step *step, const struct fb_request *request)
     case FB_REQUEST_NAME_ASK:
         name_request(step, request);
         return;
+    case FB_REQUEST_NAME_ABANDON:
+        abandon_request(step, request);
+        return;
     }
     get_refuse(step, request->request_id, FB_INVALID);
 }
@@ -110,6 +113,9 @@ static void node_message(struct step *step, const struct fb_message *message)
         return;
     case FB_MESSAGE_FORGET:
         forget_message(step, message);
+        return;
+    case FB_MESSAGE_ABANDON:
+        abandon_message(step, message);
         return;
     case FB_MESSAGE_SEEK:
         search_answer(step, message);

@@ -66,6 +66,8 @@ bool message_is_sane(const struct fb_node *node, const struct fb_message *messag
         return message->key_count <= FB_FRAGMENTS_MAX;
     case FB_MESSAGE_FRAGMENT:
         return fragment_told_is_sane(node, message);
+    case FB_MESSAGE_ABANDON:
+        return message->block.object != FB_OBJECT_NONE;
     case FB_MESSAGE_OFFER: /* what these carry is compared, or has a meaning whatever it is */
     case FB_MESSAGE_REFER:
     case FB_MESSAGE_WAIT:

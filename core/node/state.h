@@ -25,7 +25,7 @@ struct fb_node {
     uint64_t matches_offset, puts_offset, dirty_offset, gathers_offset, ranges_offset, metas_offset;
     uint64_t tags_offset, tenants_offset, branches_offset, pins_offset;
     uint64_t fragments_offset, codes_offset, mends_offset, timer_offset;
-    uint64_t names_offset, bad_names_offset;
+    uint64_t names_offset, bad_names_offset, abandoned_offset;
     uint32_t memory_entries_max, device_entries_max;
     uint32_t fill_free, waiter_free, lend_free, write_free;
     uint32_t work_head, work_tail; /* fills with waiters to answer */
@@ -63,6 +63,7 @@ struct fb_node {
     uint32_t names_used, jobs_used, name_ops; /* ops to the origin */
     uint32_t left_used, left_seen;            /* unfinished ones without a job; of this pass */
     uint32_t bad_used, bad_next, version_count;
+    uint32_t abandoned_count, abandoned_next;    /* see abandon.c */
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
     struct pace answer_pace;                     /* of answers to asks, as if each had 1 MiB */
@@ -102,6 +103,7 @@ STATE_ACCESSOR(struct code, node_codes, codes_offset)
 STATE_ACCESSOR(struct mend, node_mends, mends_offset)
 STATE_ACCESSOR(struct name, node_names, names_offset)
 STATE_ACCESSOR(struct bad_name, node_bad_names, bad_names_offset)
+STATE_ACCESSOR(uint64_t, node_abandoned, abandoned_offset)
 STATE_ACCESSOR(struct fb_timer, node_timer, timer_offset)
 #undef STATE_ACCESSOR
 

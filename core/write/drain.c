@@ -5,6 +5,7 @@
  *        '------ error: back-off --------------' (each failure in a row doubles the pause, of the
  *                                                 record and of all: then one store at a time asks
  *                                                 whether the origin is back)
+ *     listed --nobody wants it (abandon.c)--> cleared
  *     listed --another node is--> asked now and then: DRAIN_ASK --DRAINED--> cleared
  *        '------ and can not be given the block, or is silent --> STORE, as if this node were to
  *                drain it: at worst the same bytes are stored twice
@@ -154,8 +155,13 @@ static bool drain_one(struct step *step, uint32_t index)
     struct dirty *dirty = &node_dirty(node)[index];
     struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
     FB_ASSERT(dirty->slot != FB_NONE);
-    if (dirty->is_storing || code_is_busy(node, dirty->slot) || standin_is_handing(node, index) ||
-        drain_is_later(node, dirty))
+    if (dirty->is_storing || code_is_busy(node, dirty->slot))
+        return true;
+    if (abandon_has(node, dirty->object)) {
+        abandon_block(step, index);
+        return true;
+    }
+    if (standin_is_handing(node, index) || drain_is_later(node, dirty))
         return true;
     if (fragment_of_dirty(node, index) != NULL) {
         if (!node->drain_is_look)
@@ -176,6 +182,7 @@ static bool drain_one(struct step *step, uint32_t index)
     if (put_is_spread(node, dirty->slot) && node->view != NULL && !node->drain_is_look) {
         dirty->asks = (uint8_t)(dirty->asks + (dirty->asks < UINT8_MAX));
         drain_message(step, leader, FB_MESSAGE_DRAIN_ASK, FB_OK, key);
+        step->ops[step->count - 1].message.block.object = dirty->object;
     }
     return true;
 }
@@ -305,7 +312,7 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
     node->drain_failures = 0;
     struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
     uint32_t slot = dirty->slot, rank;
-    put_drained(step, slot);
+    put_drained(step, slot, FB_OK);
     bool is_alone = node->config.place_local || node->view == NULL;
     for (rank = 0;
          !is_alone && !code_is_wanted(node, FB_LEVEL_MEMORY) && rank < node->config.replicas;
@@ -339,7 +346,7 @@ void drain_told(struct step *step, const struct fb_message *message)
         fragment_drained(step, slot);
         return;
     }
-    put_drained(step, slot);
+    put_drained(step, slot, FB_OK);
     dirty_clear(step, index);
     node_entries(node)[slot].flags |= ENTRY_DRAINED;
     memory_settle(node, slot);
@@ -361,6 +368,10 @@ void drain_asked(struct step *step, const struct fb_message *message)
     FB_ASSERT(!(flags & ENTRY_DIRTY) || !(flags & ENTRY_DRAINED));
     if (message->source == node->config.node)
         return;
+    if (abandon_has(node, message->block.object)) {
+        abandon_tell(step, message->source, message->block.object);
+        return;
+    }
     bool is_safe = flags & (ENTRY_DRAINED | ENTRY_FETCHED);
     uint32_t status = flags & ENTRY_DIRTY ? FB_BUSY : FB_OK;
     if (flags & ENTRY_DIRTY) {

@@ -203,6 +203,10 @@ void hold_message(struct step *step, const struct fb_message *message)
         hold_answer(step, message->source, message->ask_id, FB_INVALID); /* others have drives */
         return;
     }
+    if (abandon_has(node, message->block.object)) {
+        abandon_tell(step, message->source, message->block.object);
+        return;
+    }
     const struct fragment fragment = fragment_of_message(message);
     uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
     const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;

@@ -518,7 +518,7 @@ void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status st
 }
 
 /* The block is at the origin: whoever waited for that is answered. */
-void put_drained(struct step *step, uint32_t slot)
+void put_drained(struct step *step, uint32_t slot, enum fb_status status)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(slot < node->memory_entries_max);
@@ -528,7 +528,7 @@ void put_drained(struct step *step, uint32_t slot)
         if (put->slot != slot)
             continue;
         if (!put->is_answered)
-            put_reply(step, put, FB_OK, (uint32_t)node->config.write_quorum);
+            put_reply(step, put, status, (uint32_t)node->config.write_quorum);
         put_end(node, i);
         return; /* one record an entry: put_begin is called once for a dirty block */
     }

@@ -16,13 +16,21 @@ void recover_check(struct fb_node *node);
 void forget_request(struct step *step, const struct fb_request *request);
 void forget_message(struct step *step, const struct fb_message *message);
 
+/* abandon.c: objects whose blocks nobody wants. */
+void abandon_object(struct fb_node *node, uint64_t object);
+bool abandon_has(struct fb_node *node, uint64_t object);
+void abandon_block(struct step *step, uint32_t dirty); /* it is let go */
+void abandon_tell(struct step *step, uint32_t target, uint64_t object);
+void abandon_message(struct step *step, const struct fb_message *message);
+
 /* put.c: the writer's side of durable writes. */
 bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t request_id,
                bool has_client);
 void put_share(struct fb_node *node, uint32_t slot);
 void put_timer(struct step *step, uint32_t put);
 void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status);
-void put_drained(struct step *step, uint32_t slot);
+/* No more is to be done about it: it is at the origin, OK, or nobody wants it. */
+void put_drained(struct step *step, uint32_t slot, enum fb_status status);
 bool put_repeat(struct fb_node *node, uint32_t slot); /* false: no record is left */
 bool put_of_slot(struct fb_node *node, uint32_t slot);
 bool put_is_stuck(struct fb_node *node, uint32_t slot);

@@ -155,6 +155,8 @@ void local_request_end(struct local_request *request, const struct fb_local_repl
 /* The session has the object open from now on. BUSY: too many are. */
 enum fb_status local_object_open(struct local_session *session, const struct fb_object *object);
 void local_object_close(struct local_session *session, uint64_t handle);
+/* Was it being written, and is there nobody left who will commit it? */
+bool local_write_is_over(const struct fb_object *object);
 /* A request that takes something of the core: may it begin; it does, and has an answer. LOCAL_USES:
  * it takes nothing. */
 bool local_may_fly(const struct local_session *session, enum local_use use);

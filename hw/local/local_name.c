@@ -138,6 +138,26 @@ static enum fb_status wait_status(struct fb_loop *loop, uint64_t handle)
     return known != NULL && known->refusal != FB_OK ? known->refusal : FB_BUSY;
 }
 
+/* May a commit that was answered so have taken effect, or do so yet? BUSY: it was not asked. */
+static bool is_unsure(enum fb_status status)
+{
+    return status != FB_CONFLICT && status != FB_INVALID && status != FB_BUSY;
+}
+
+static void commit_failed(struct local_request *request, struct fb_object *known,
+                          enum fb_status status)
+{
+    struct fb_loop *loop = loop_of(request);
+    if (known != NULL && loop->names.is_on && is_unsure(status))
+        known->unsure = request->name.record;
+    if (known != NULL && local_write_is_over(known))
+        fb_names_abandon(loop, known); /* who asked has gone meanwhile */
+    if (status == FB_BUSY)
+        status = wait_status(loop, request->origin.object.handle);
+    const struct fb_local_reply reply = {.status = status, .size = request->origin.object.size};
+    local_request_end(request, &reply);
+}
+
 /* With a store the record names this version, without one the origin shows it: everybody sees it
  * from now on. */
 static void committed(struct fb_name_task *task, enum fb_status status)
@@ -146,11 +166,11 @@ static void committed(struct fb_name_task *task, enum fb_status status)
     struct fb_loop *loop = loop_of(request);
     struct fb_object *object = &request->origin.object;
     struct fb_object *known = fb_objects_find(&loop->objects, object->handle);
+    FB_ASSERT(known == NULL || known->commits > 0);
+    if (known != NULL)
+        known->commits--;
     if (status != FB_OK) {
-        if (status == FB_BUSY)
-            status = wait_status(loop, object->handle);
-        const struct fb_local_reply reply = {.status = status, .size = object->size};
-        local_request_end(request, &reply);
+        commit_failed(request, known, status);
         return;
     }
     object->is_written = false;
@@ -195,7 +215,7 @@ static void commit_again(struct local_request *request)
 void local_commit_start(struct local_request *request, const struct fb_local_request *from)
 {
     struct fb_loop *loop = loop_of(request);
-    const struct fb_object *object = fb_objects_find(&loop->objects, from->object);
+    struct fb_object *object = fb_objects_find(&loop->objects, from->object);
     enum fb_status status = !loop->origin.can_write ? FB_INVALID
                             : loop->is_fenced       ? FB_GONE
                                                     : FB_OK;
@@ -225,6 +245,7 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
                                         .size = from->index};
     request->name = (struct fb_name_task){.record = fb_name_record(&facts, object->record_version),
                                           .replaced = object->replaced_version};
+    object->commits++;
     name_ask(request, FB_REQUEST_NAME_COMMIT, committed);
 }
 

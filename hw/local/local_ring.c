@@ -245,6 +245,15 @@ static uint64_t slot_take(struct local_session *session, const struct fb_ring_re
            slot->generation;
 }
 
+/* How far is an object written? Who gives it up has as much removed. */
+static void object_reach(struct fb_object *object, uint64_t index, uint32_t size,
+                         uint64_t block_size)
+{
+    uint64_t end = index < UINT64_MAX / block_size - 1 ? index * block_size + size : 0;
+    if (object->written_bytes < end)
+        object->written_bytes = end;
+}
+
 /* Makes the block that a GET or PUT is about; false: there is none. */
 static bool block_make(struct local_session *session, const struct fb_ring_request *from,
                        struct fb_block *block)
@@ -257,13 +266,14 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
         block->tenant = from->tenant;
         return from->kind == FB_RING_GET_KEY || arena_holds(session, from->offset, from->size);
     }
-    const struct fb_object *object = fb_objects_find(&loop->objects, from->object);
+    struct fb_object *object = fb_objects_find(&loop->objects, from->object);
     if (object == NULL)
         return false;
     if (from->kind == FB_RING_WRITE) {
         if (!object->is_written || !local_write_is_own(session, from->object))
             return false;
         fb_objects_owe(&loop->objects, from->object);
+        object_reach(object, from->index, from->size, block_size);
         *block = fb_object_new_block(object, block_size, from->index, from->size);
         block->tenant = from->tenant;
         return from->index < UINT64_MAX / block_size - 1 &&

@@ -176,6 +176,11 @@ enum fb_status local_object_open(struct local_session *session, const struct fb_
     return FB_OK;
 }
 
+bool local_write_is_over(const struct fb_object *object)
+{
+    return object->is_written && object->client_opens == 0 && object->commits == 0;
+}
+
 void local_object_close(struct local_session *session, uint64_t handle)
 {
     struct fb_objects *objects = &session->loop->objects;
@@ -189,6 +194,8 @@ void local_object_close(struct local_session *session, uint64_t handle)
         objects->client_open_count--;
     }
     local_write_end(session, handle);
+    if (local_write_is_over(object))
+        fb_names_abandon(session->loop, object);
 }
 
 /* As with shares: no more than is left. One block lent many times takes nothing more from anybody,

@@ -182,6 +182,21 @@ void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply)
     task->done(task, (enum fb_status)reply->status);
 }
 
+void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object)
+{
+    struct fb_key key = fb_name_key(object->name, object->name_length);
+    FB_ASSERT(object->is_written && object->commits == 0);
+    fb_names_text_put(loop, key, object->name, object->name_length);
+    const struct fb_event event = {.kind = FB_EVENT_REQUEST,
+                                   .request = {.kind = FB_REQUEST_NAME_ABANDON,
+                                               .block = {.key = key, .object = object->handle},
+                                               .record = object->unsure,
+                                               .wall_ns = loop_wall_ns(),
+                                               .version = object->version,
+                                               .size = object->written_bytes}};
+    loop_event(loop, &event);
+}
+
 static void hold_end(struct fb_loop *loop, struct name_hold *hold)
 {
     struct fb_object *object = fb_objects_find(&loop->objects, hold->handle);

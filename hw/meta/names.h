@@ -75,6 +75,9 @@ void fb_name_start(struct fb_name_task *task);
 /* The core's answer to one of them. */
 void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply);
 
+/* Nobody will commit the object, which was being written: what is owed of it goes (R22). */
+void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object);
+
 /* The object's commit is to be finished: it stays known until then. */
 void fb_names_hold(struct fb_loop *loop, const struct fb_object *object);
 

@@ -187,6 +187,7 @@ static void origin_done(struct fb_origin_task *task, enum fb_status status)
         event.done.origin.order = task->object.order;
         event.done.origin.written = task->object.written;
         event.done.origin.size = task->object.size;
+        event.done.origin.object = task->object.handle;
     }
     bool is_fault = status != FB_OK && status != FB_ABSENT && status != FB_BUSY;
     if (is_fault && task->verb != FB_ORIGIN_STAT) {

@@ -89,7 +89,7 @@ static bool object_must_stay(const struct fb_objects *objects, struct fb_object 
     if (object->is_written_here)
         object->is_written_here =
             objects->node != NULL && fb_node_owes(objects->node, object->handle);
-    return object->opens > 0 || object->is_written_here;
+    return object->opens > 0 || object->commits > 0 || object->is_written_here;
 }
 
 static uint32_t *newest_of(struct fb_objects *objects, uint64_t name_hash)
@@ -129,7 +129,7 @@ static void versions_trim(struct fb_objects *objects, uint64_t name_hash)
         uint32_t older = objects->links[slot].older;
         versions += object->name_hash == name_hash;
         bool is_old = object->name_hash == name_hash && versions > VERSIONS_KEPT;
-        if (is_old && object->opens == 0 &&
+        if (is_old && object->opens == 0 && object->commits == 0 &&
             (objects->node == NULL || !fb_node_owes(objects->node, object->handle))) {
             object_unlink(objects, slot);
             fb_cache_remove(objects->index, slot);
@@ -181,6 +181,9 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
     objects->slots[slot] = *object;
     objects->slots[slot].opens = 0;
     objects->slots[slot].client_opens = 0;
+    objects->slots[slot].commits = 0;
+    objects->slots[slot].written_bytes = 0;
+    objects->slots[slot].unsure = (struct fb_meta){.version = 0};
     object_link(objects, slot);
     versions_trim(objects, object->name_hash);
     return &objects->slots[slot];

@@ -41,6 +41,9 @@ struct fb_object {
     bool is_written_here;          /* a block of it was owed by this node once: ask whether it is */
     /* Of one that is being written: the record of its name when that began. */
     uint64_t record_version, replaced_version;
+    uint64_t written_bytes; /* of it, as far as its end was written */
+    struct fb_meta unsure;  /* of its commit whose end is not known; value 0: there is none */
+    uint32_t commits;       /* under way */
     char name[FB_OBJECT_NAME_MAX + 1];
 };
 

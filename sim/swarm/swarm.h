@@ -83,7 +83,8 @@ enum fb_swarm_fault_kind {
     X(commit, "change the record of a name") \
     X(name_look, "ask what a name means") \
     X(name_write, "begin a version of a name, or commit it") \
-    X(name_remove, "remove a name")
+    X(name_remove, "remove a name") \
+    X(abandon, "give up a version of an object that is written durably")
 
 enum fb_swarm_verb {
 #define FB_SWARM_VERB_VALUE(name, help) FB_SWARM_VERB_##name,

@@ -150,7 +150,7 @@ struct swarm_request {
     struct fb_span span;
     bool must_succeed;
     bool was_refused;
-    uint64_t known;      /* get_written: was stored; lookup, commit: a version; gather:
+    uint64_t known;      /* get_written, write: what was known; lookup, commit: a version; gather:
                                       items answered; pin: its end */
     bool is_partial;     /* gather: an item failed */
     struct fb_key value; /* commit */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REQUESTS_MAX = 600, REQUESTS_LONG = 3000, BLOCKS_MAX = 200 };
+enum { REQUESTS_MAX = 600, REQUESTS_LONG = 3000, BLOCKS_MAX = 200, ABANDONS_ONE_IN = 3 };
 
 /* Settings that the lines below do not name: usually the default, at times small, at times the
  * least, so that a setting that is new to the core is varied as well. */
@@ -194,6 +194,10 @@ static void draw_request(struct fb_random *random, const struct fb_swarm_plan *p
         uint32_t kinds = SWARM_VERSIONS * FB_LEVEL_VOLATILE;
         uint32_t variants = fb_mix(plan->seed + 1) % 4 == 0 ? SWARM_VARIANTS : 1;
         request->count = (uint32_t)below(random, (uint64_t)kinds * variants);
+        bool is_all = request->verb == FB_SWARM_VERB_forget &&
+                      fb_mix(plan->seed ^ request->count ^ request->at_ns) % ABANDONS_ONE_IN == 0;
+        if (is_all)
+            request->verb = FB_SWARM_VERB_abandon;
         return;
     }
     if (request->verb == FB_SWARM_VERB_lookup || request->verb == FB_SWARM_VERB_commit)

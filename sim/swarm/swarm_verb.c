@@ -95,9 +95,12 @@ static void ask_match(struct swarm *swarm, struct swarm_request *request, struct
     out->keys = swarm->keys;
 }
 
+/* Of a block that is read or written, when it is asked for. */
+enum { KNOWN_NOT, KNOWN_KEPT, KNOWN_STORED, KNOWN_GIVEN_UP };
+
 static void ask_write(struct swarm *swarm, struct swarm_request *request, struct fb_request *out)
 {
-    swarm_durable_ask(swarm, request);
+    request->known = swarm_durable_ask(swarm, request)->is_forgotten ? KNOWN_GIVEN_UP : KNOWN_NOT;
     out->kind = FB_REQUEST_WRITE;
     out->level = swarm_level_of(&request->what);
     out->span = (struct fb_span){.region = FB_REGION_CLIENT,
@@ -105,9 +108,6 @@ static void ask_write(struct swarm *swarm, struct swarm_request *request, struct
                                  .offset = swarm_index(swarm, request),
                                  .size = request->block.size};
 }
-
-/* Of a block that is read, when it is asked for. */
-enum { KNOWN_NOT, KNOWN_KEPT, KNOWN_STORED };
 
 static void ask_get_written(struct swarm *swarm, struct swarm_request *request,
                             struct fb_request *out)
@@ -123,6 +123,15 @@ static void ask_forget(struct swarm *swarm, struct swarm_request *request, struc
 {
     swarm_durable_ask(swarm, request)->is_forgotten = true;
     out->kind = FB_REQUEST_FORGET;
+}
+
+/* All blocks of the version, those that are still to be written included. */
+static void ask_abandon(struct swarm *swarm, struct swarm_request *request, struct fb_request *out)
+{
+    (void)swarm_durable_ask(swarm, request);
+    if (swarm->plan->config.names_max > 0)
+        swarm_durable_abandon(swarm, &request->what);
+    out->kind = FB_REQUEST_NAME_ABANDON;
 }
 
 static bool served_ok(const struct swarm *swarm, const struct fb_reply *reply)
@@ -156,7 +165,8 @@ static bool served_write(const struct swarm *swarm, const struct fb_reply *reply
     bool is_impossible =
         swarm_level_of(&request->what) == FB_LEVEL_DEVICE &&
         (swarm->plan->config.device_size_bytes == 0 || swarm->plan->config.device_writes_max == 0);
-    return reply->status == FB_OK || is_impossible;
+    bool is_given_up = reply->status == FB_GONE && request->known == KNOWN_GIVEN_UP;
+    return reply->status == FB_OK || is_impossible || is_given_up;
 }
 
 static bool served_written(const struct swarm *swarm, const struct fb_reply *reply)
@@ -320,6 +330,7 @@ static const struct verb_row rows[] = {
     {"name_look", swarm_ask_name_look, served_lookup, swarm_judge_name_look},
     {"name_write", swarm_ask_name_write, served_commit, swarm_judge_name_write},
     {"name_remove", swarm_ask_name_remove, served_removal, swarm_judge_name_remove},
+    {"abandon", ask_abandon, served_ok, judge_put},
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == FB_SWARM_VERB_COUNT, "a row a verb");
 
@@ -387,8 +398,10 @@ void swarm_request_send(struct swarm *swarm, uint32_t index)
     request->state = REQUEST_OPEN;
     rows[request->what.verb].ask(swarm, request, &event.request);
     event.request.block = request->block;
-    if (request->what.verb == FB_SWARM_VERB_prefetch)
-        request_set(swarm, request, REQUEST_ENDED); /* it is not answered */
+    bool is_answered =
+        request->what.verb != FB_SWARM_VERB_prefetch && request->what.verb != FB_SWARM_VERB_abandon;
+    if (!is_answered)
+        request_set(swarm, request, REQUEST_ENDED);
     swarm->result->verbs[request->what.verb]++;
     swarm->result->requests++;
     swarm_node_step(swarm, node, &event);

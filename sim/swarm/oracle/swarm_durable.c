@@ -59,6 +59,13 @@ struct swarm_durable *swarm_durable_ask(struct swarm *swarm, struct swarm_reques
     return durable;
 }
 
+void swarm_durable_abandon(struct swarm *swarm, const struct fb_swarm_request *what)
+{
+    uint32_t object = what->object % SWARM_WRITTEN_OBJECTS, version = what->count % SWARM_VERSIONS;
+    for (uint32_t index = 0; index < SWARM_WRITTEN_BLOCKS; index++)
+        durable_of(swarm, object, version, index)->is_forgotten = true;
+}
+
 /* The record of the block at this place, whatever its key; NULL: of no durable write. */
 struct swarm_durable *swarm_durable_at(struct swarm *swarm, const struct fb_block *block)
 {

@@ -6,6 +6,8 @@
 #include "sim/swarm/oracle/promise.h"
 
 /* swarm_durable.c: what was promised, and what of it is at the origin. */
+/* Nobody wants the version that a request names any more. */
+void swarm_durable_abandon(struct swarm *swarm, const struct fb_swarm_request *what);
 struct swarm_durable *swarm_durable_ask(struct swarm *swarm, struct swarm_request *request);
 struct swarm_durable *swarm_durable_at(struct swarm *swarm, const struct fb_block *block);
 struct swarm_durable *swarm_durable_find(struct swarm *swarm, const struct fb_block *block);

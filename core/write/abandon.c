@@ -1,15 +1,15 @@
-/* Objects whose blocks nobody wants, though some are owed: of a version that its writer gave up, that
- * lost, or whose name means another by now (R22; who finds that out: core/name/name_abandon.c).
+/* Objects whose blocks nobody wants, though some are owed: of a version that its writer gave up,
+ * that lost, or whose name means another by now (R22; who finds that out: name/name_abandon.c).
  *
  *     abandon_object --> remembered --the drain meets a block of it--> let go: a cache's copy
  *          ^   '--a member spreads, or asks for, one: it is told
  *          '-- ABANDON of a member
  *
  *  1. A store that is under way is waited for: the block is let go when the drain looks next.
- *  2. Nobody needs to be sure that all have heard: who still owes a block asks for it, or spreads it,
- *     and hears it then. What nobody asks about is stored at the origin as if it were wanted.
- *  3. The newest, as many as names_max, are remembered, and none over a restart. To forget one costs a
- *     store, and nothing else. */
+ *  2. Nobody needs to be sure that all have heard: who still owes a block asks for it, or spreads
+ *     it, and hears it then. What nobody asks about is stored at the origin as if it were wanted.
+ *  3. The newest, as many as names_max, are remembered, and none over a restart. To forget one
+ *     costs a store, and nothing else. */
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"

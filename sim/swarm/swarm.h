@@ -292,7 +292,6 @@ const char *fb_swarm_softening_name(uint32_t softening);
 const char *fb_swarm_softening_help(uint32_t softening);
 const char *fb_swarm_check_name(uint32_t check);
 const char *fb_swarm_check_help(uint32_t check);
-
 /* Things to have been seen: how many there are, and their names and meaning. */
 uint32_t fb_swarm_sometimes_count(void);
 const char *fb_swarm_sometimes_name(uint32_t index);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What was written of a version that nobody can commit any more goes: from memory, from drives, from
-the other nodes and from the origin (R22 of core/io.h), and it does not hold up a stop. Writers that
-go without a commit, that lose against another, or whose name is removed before the origin has it.
+"""What was written of a version that nobody can commit any more goes: from memory, from drives,
+from the other nodes and from the origin (R22 of core/io.h), and it does not hold up a stop.
+Writers that go without a commit, that lose against another, or whose name is removed before the
+origin has it.
 
 usage: hw_abandon_test.py BUILD [unittest's arguments]    exit code 77: there is no io_uring here
 """
@@ -76,7 +77,7 @@ class Leftovers(Case):
         second.close()
 
     def test_full_origin_does_not_hold_up_a_stop(self):
-        """Those that did not fit, and nobody waits for, are owed no longer; what was committed is."""
+        """What did not fit, and nobody waits for, is owed no longer; what was committed is."""
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none",
                                   self.path("origin")], capture_output=True, check=False)
         if mounted.returncode != 0:

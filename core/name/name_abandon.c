@@ -122,7 +122,7 @@ void abandon_recorded(struct step *step, uint32_t index, enum fb_status status,
     bool is_answer = status == FB_OK || status == FB_ABSENT;
     bool is_its = facts.version == name->replaced || name_is_raised(name->replaced, facts.version);
     bool is_as_expected = record->version == name->change.version;
-    if (is_answer && is_its && facts.level != FB_LEVEL_COUNT) {
+    if (is_answer && is_its && facts.state == FB_NAME_CACHED) {
         name_end(node, index);
     } else if (!is_answer || is_as_expected) {
         abandon_wait(node, index);

@@ -34,6 +34,7 @@ struct fb_origin_settings {
     uint32_t requests_max;                  /* at once; more wait */
     uint32_t tries_max;                     /* of one request, the first included */
     uint64_t timeout_ns;                    /* without a byte */
+    uint64_t orphan_age_ns;                 /* POSIX: of blocks that nobody commits */
 };
 
 /* Files for TLS between nodes; all empty: none. See tls.h. */

@@ -97,6 +97,9 @@ static const struct fb_setting table[] = {
     {"origin", "timeout", NS(SECOND_NS, 600 * SECOND_NS), FIELD(origin.timeout_ns),
      .of = "s3|azure", .initial = "10 s", .help = "of a request without a byte"},
 
+    {"origin", "orphan_age", NS(SECOND_NS, 366 * 86400 * SECOND_NS), FIELD(origin.orphan_age_ns),
+     .of = "posix", .initial = "168 h",
+     .help = "blocks that nobody has committed, nor added to for so long, are removed"},
     {"metadata", "kind", CHOICE("none", "lmdb", "etcd"), FIELD(metadata.kind), .initial = "none",
      .help = "where the records of names are; none: a name means what the origin says"},
     {"metadata", "path", TEXT, FIELD(metadata.path), .of = "lmdb",

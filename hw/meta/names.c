@@ -197,6 +197,20 @@ void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object)
     loop_event(loop, &event);
 }
 
+void fb_names_collect(struct fb_loop *loop, const struct fb_object *object)
+{
+    const struct fb_object *known = fb_objects_find(&loop->objects, object->handle);
+    struct fb_object orphan = *object;
+    if (known != NULL && known->is_written && (known->client_opens > 0 || known->commits > 0))
+        return;
+    char quoted[FB_LOG_QUOTE_MAX];
+    fb_log(FB_LOG_INFO, "orphan_found", "object=%s version=%llu",
+           fb_log_quote(object->name, quoted), (unsigned long long)object->version);
+    orphan.is_written = true;
+    orphan.unsure = (struct fb_meta){.version = UINT64_MAX, .value = {.high = object->version}};
+    fb_names_abandon(loop, &orphan);
+}
+
 static void hold_end(struct fb_loop *loop, struct name_hold *hold)
 {
     struct fb_object *object = fb_objects_find(&loop->objects, hold->handle);

@@ -78,6 +78,10 @@ void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply);
 /* Nobody will commit the object, which was being written: what is owed of it goes (R22). */
 void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object);
 
+/* Blocks of the object have been at the origin for long: if no record says that they are needed,
+ * and no client here writes them, they go. */
+void fb_names_collect(struct fb_loop *loop, const struct fb_object *object);
+
 /* The object's commit is to be finished: it stays known until then. */
 void fb_names_hold(struct fb_loop *loop, const struct fb_object *object);
 

@@ -37,7 +37,6 @@ enum stage { STAGE_OPEN, STAGE_STAT, STAGE_PAUSE, STAGE_PART, STAGE_READ, STAGE_
 /* guess: longer than a kernel's tick and most write calls; a file system whose times have no
  * fractions steps by one or two seconds. A writer that is stopped within a call would show it. */
 static const uint64_t fresh_ns = 50000000, fresh_coarse_ns = 2100000000;
-static const uint64_t collect_pause_ns = UINT64_C(3600000000000);
 
 static uint64_t time_of(const struct statx_timestamp *time)
 {
@@ -384,28 +383,6 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
     task_open(task);
 }
 
-static void collect_run(struct fb_offload_task *offload)
-{
-    posix_collect(FB_CONTAINER(offload, struct posix_origin, collect)->root);
-}
-
-static void collect_done(struct fb_offload_task *offload)
-{
-    FB_CONTAINER(offload, struct posix_origin, collect)->is_collecting = false;
-}
-
-static void posix_sweep(struct fb_origin *origin)
-{
-    struct posix_origin *posix = posix_of(origin);
-    uint64_t now_ns = loop_clock_ns();
-    if (posix->is_collecting || now_ns < posix->collect_ns)
-        return;
-    posix->is_collecting = true;
-    posix->collect_ns = now_ns + collect_pause_ns;
-    posix->collect = (struct fb_offload_task){.run = collect_run, .done = collect_done};
-    fb_offload_start(&origin->loop->origin_calls, &posix->collect, false);
-}
-
 static void posix_close(struct fb_origin *origin)
 {
     struct posix_origin *posix = posix_of(origin);
@@ -429,11 +406,13 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
     FB_ASSERT(posix != NULL);
     pthread_mutex_init(&posix->mutex, NULL);
     posix->root = origin->folder;
+    posix->loop = origin->loop;
+    posix->orphan_age_ns = settings->origin.orphan_age_ns;
     posix->has_inodes = fstatfs(origin->folder, &system) == 0 && system.f_type != FUSE_SUPER_MAGIC;
     origin->internal = posix;
     origin->start = posix_start;
     origin->close = posix_close;
-    origin->sweep = posix_sweep;
+    origin->sweep = fb_origin_posix_collect;
     origin->can_write = true;
     origin->object_max = INT64_MAX;
     origin->can_change = true;

@@ -24,7 +24,12 @@ struct posix_names {
     uint64_t count, room, bytes;
 };
 
-enum { POSIX_LISTINGS_MAX = 8 };
+enum {
+    POSIX_LISTINGS_MAX = 8,
+    POSIX_ORPHANS_MAX = 32 /* found in one look; those left are found in the next */
+};
+
+#define POSIX_NAME_FILE ".name" /* among blocks: whose they are */
 
 struct posix_listing {
     char folder[FB_OBJECT_NAME_MAX + 1];
@@ -37,8 +42,12 @@ struct posix_origin {
     int root;
     bool has_inodes;
     bool is_collecting;
-    uint64_t collect_ns; /* when what is half written is looked for */
+    uint64_t collect_ns; /* when what is left over is looked for */
+    uint64_t orphan_age_ns;
     struct fb_offload_task collect;
+    struct fb_loop *loop;
+    uint32_t orphan_count;
+    struct fb_object orphans[POSIX_ORPHANS_MAX];
     pthread_mutex_t mutex; /* of what follows */
     uint64_t uses;
     struct posix_listing listings[POSIX_LISTINGS_MAX];
@@ -67,8 +76,10 @@ void posix_listings_free(struct posix_origin *posix);
 
 /* STORE, COMMIT, REMOVE. */
 void fb_origin_posix_write(struct fb_origin_task *task);
-/* Removes what writers that died have left half written; on a worker, now and then. */
-void posix_collect(int root);
+/* origin_posix_collect.c: what writers that died have left; now and then. */
+void fb_origin_posix_collect(struct fb_origin *origin);
+/* Says in a folder of blocks whose they are, if nothing does yet. Errors: -errno. */
+int posix_name_put(int root, const char *folder, const struct fb_object *object);
 
 /* CHANGE. */
 void fb_origin_posix_change(struct fb_origin_task *task);

@@ -10,8 +10,8 @@
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
  * last look at the target's version and its change are under a lock of the parts' folder (flock),
  * so that a late commit never covers what it has not been told of. Blocks of objects that nobody
- * commits stay until somebody removes them: a writer that died may still have blocks on their way.
- * What was half written beside them goes after a day.
+ * commits are removed when somebody knows that (R22), or are found by their age: a file among them
+ * says whose they are (origin_posix_collect.c).
  *
  * A commit whose blocks are not all there says why they cannot come, where that is to be seen: the
  * folder takes no files, or has no room for those that are missing. */
@@ -32,8 +32,6 @@
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { HALF_WRITTEN_S = 24 * 3600 };
 
 static uint64_t block_bytes(const struct fb_origin_task *task)
 {
@@ -73,7 +71,7 @@ static void parts_remove(struct fb_origin_task *task)
     int file = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = file >= 0 ? fdopendir(file) : NULL;
     for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        if (entry->d_name[0] != '.')
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             unlinkat(file, entry->d_name, 0);
     }
     if (folder != NULL)
@@ -159,10 +157,13 @@ static int store(struct fb_origin_task *task)
         if ((mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST) ||
             (mkdirat(root, folder, POSIX_FOLDER_MODE) != 0 && errno != EEXIST))
             return -errno;
+        int code = posix_name_put(root, folder, &task->object);
+        if (code != 0 && code != -ENOENT) /* removed meanwhile: it is made anew when asked again */
+            return code;
         file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
     }
     if (file < 0)
-        return -errno;
+        return errno == ENOENT ? -EAGAIN : -errno;
     int code = write_all(file, task->bytes);
     if (code == 0 && fdatasync(file) != 0)
         code = -errno;
@@ -170,6 +171,8 @@ static int store(struct fb_origin_task *task)
         code = -errno;
     if (code == 0 && renameat(root, beside, root, path) != 0)
         code = -errno;
+    if (code == -ENOENT) /* its folder was removed meanwhile: perhaps nobody wants it */
+        code = -EAGAIN;
     if (code != 0)
         unlinkat(root, beside, 0);
     else if (is_past(task))
@@ -500,38 +503,6 @@ static int commit(struct fb_origin_task *task)
     if (code == 0 && task->as_version == task->object.version)
         parts_remove(task);
     return code;
-}
-
-/* One writer's folder of blocks: what it has half written, and itself when nothing is in it. */
-static void collect_in(int parts, const char *name, time_t before)
-{
-    int file = openat(parts, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
-    struct stat facts;
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        bool is_half = strchr(entry->d_name, '.') != NULL && strcmp(entry->d_name, ".") != 0 &&
-                       strcmp(entry->d_name, "..") != 0;
-        if (is_half && fstatat(file, entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
-            facts.st_mtim.tv_sec < before)
-            unlinkat(file, entry->d_name, 0);
-    }
-    if (file >= 0 && fstat(file, &facts) == 0 && facts.st_mtim.tv_sec < before)
-        unlinkat(parts, name, AT_REMOVEDIR); /* fails while a block is in it */
-    if (folder != NULL)
-        closedir(folder);
-}
-
-void posix_collect(int root)
-{
-    int file = openat(root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *parts = file >= 0 ? fdopendir(file) : NULL;
-    time_t before = time(NULL) - HALF_WRITTEN_S;
-    for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
-        if (entry->d_name[0] != '.')
-            collect_in(file, entry->d_name, before);
-    }
-    if (parts != NULL)
-        closedir(parts);
 }
 
 static void write_run(struct fb_offload_task *offload)

@@ -44,6 +44,9 @@ class Leftovers(Case):
         folder = self.path("origin/.forebay-parts")
         return [os.path.join(path, name) for path, _, names in os.walk(folder) for name in names]
 
+    def blocks(self):
+        return [path for path in self.parts() if os.path.basename(path).isdigit()]
+
     def is_clean(self, daemon):
         return daemon.status()["undrained_bytes"] == "0" and not self.parts()
 
@@ -128,6 +131,28 @@ class Leftovers(Case):
         self.assertEqual(daemon.forebay("rm", "gone").returncode, 0)
         self.stays_clean(daemon)
         self.assertEqual(daemon.stop(), 0)
+
+
+    def test_writer_whose_daemon_dies(self):
+        """Nobody tells anybody: its blocks are found by their age, and those of others stay."""
+        daemon = self.start(*self.store())
+        dying, _ = write_blocks(self, daemon, b"half", 4)
+        daemon.wait_until(lambda: len(self.blocks()) == 4)
+        daemon.kill()
+        dying.close()
+        patient = self.start(*self.store())
+        time.sleep(2)
+        self.assertEqual(len(self.blocks()), 4)
+        self.assertEqual(patient.stop(), 0)
+        hasty = self.start(*self.store(), "origin.orphan_age=1 s")
+        client, _ = write_blocks(self, hasty, b"being written", 2)
+        hasty.wait_until(lambda: len(self.blocks()) == 2)
+        time.sleep(3)
+        self.assertEqual(len(self.blocks()), 2)
+        self.assertIn('event=orphan_found object="half"', hasty.log())
+        self.assertNotIn('event=orphan_found object="being', hasty.log())
+        client.close()
+        self.stays_clean(hasty)
 
 
 class Objects(Case):

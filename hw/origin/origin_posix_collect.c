@@ -1,0 +1,134 @@
+/* What writers that died have left in a folder as origin, looked for now and then, on a worker.
+ *
+ *  1. What is half written beside blocks goes after a day, and folders of blocks without one.
+ *  2. Blocks of an object that nobody has committed, and that nobody has added to for
+ *     origin.orphan_age: whose they are, a file among them tells (.name). The core looks whether
+ *     the name's record says that they are needed, and has them removed if it does not (R22). */
+#include "core/panic.h"
+#include "hw/loop/loop_internal.h"
+#include "hw/origin/origin_posix.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HALF_WRITTEN_S = 24 * 3600, ONE_S = 1000000000, NAME_FILE_BYTES = FB_OBJECT_NAME_MAX + 64 };
+
+static const uint64_t pause_most_ns = UINT64_C(3600000000000), pause_least_ns = 1000000000;
+
+int posix_name_put(int root, const char *folder, const struct fb_object *object)
+{
+    char path[96], text[NAME_FILE_BYTES];
+    snprintf(path, sizeof(path), "%s/" POSIX_NAME_FILE, folder);
+    int length = snprintf(text, sizeof(text), "%" PRIu64 "\n%s", object->version, object->name);
+    int file = openat(root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, POSIX_FILE_MODE);
+    if (file < 0)
+        return errno == EEXIST ? 0 : -errno;
+    int code = write(file, text, (size_t)length) == length ? 0 : -EIO;
+    if (close(file) != 0 && code == 0)
+        code = -errno;
+    return code;
+}
+
+/* Whose blocks are in the folder? false: it does not say, or says another handle than its own. */
+static bool name_take(int folder, const char *handle, struct fb_object *object)
+{
+    char text[NAME_FILE_BYTES], own[32], *name;
+    int file = openat(folder, POSIX_NAME_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t length = file >= 0 ? read(file, text, sizeof(text) - 1) : -1;
+    if (file >= 0)
+        close(file);
+    if (length <= 0)
+        return false;
+    text[length] = '\0';
+    *object = (struct fb_object){.version = strtoull(text, &name, 10)};
+    if (*name != '\n' || !fb_object_name_is_fine(name + 1, (uint32_t)strlen(name + 1)))
+        return false;
+    object->name_length = (uint32_t)strlen(name + 1);
+    memcpy(object->name, name + 1, object->name_length + 1);
+    fb_object_identify(object);
+    snprintf(own, sizeof(own), "%016" PRIx64, object->handle);
+    return strcmp(own, handle) == 0;
+}
+
+static bool is_half_written(int folder, const char *name, time_t now)
+{
+    struct stat facts;
+    return name[0] != '.' && strchr(name, '.') != NULL &&
+           fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+           facts.st_mtim.tv_sec < now - HALF_WRITTEN_S;
+}
+
+/* One writer's folder of blocks. */
+static void look_at(struct posix_origin *posix, int parts, const char *name, time_t now)
+{
+    int file = openat(parts, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
+    struct stat facts;
+    uint32_t blocks = 0;
+    if (folder == NULL || fstat(file, &facts) != 0) {
+        if (file >= 0)
+            close(file);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (is_half_written(file, entry->d_name, now))
+            unlinkat(file, entry->d_name, 0);
+        else
+            blocks += entry->d_name[0] != '.';
+    }
+    int64_t age_s = (int64_t)now - facts.st_mtim.tv_sec;
+    bool is_orphan = blocks > 0 && age_s >= (int64_t)(posix->orphan_age_ns / ONE_S);
+    if (is_orphan && posix->orphan_count < POSIX_ORPHANS_MAX &&
+        name_take(file, name, &posix->orphans[posix->orphan_count]))
+        posix->orphan_count++;
+    if (blocks == 0 && age_s > HALF_WRITTEN_S) {
+        unlinkat(file, POSIX_NAME_FILE, 0);
+        unlinkat(parts, name, AT_REMOVEDIR);
+    }
+    closedir(folder);
+}
+
+static void collect_run(struct fb_offload_task *offload)
+{
+    struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, collect);
+    int file = openat(posix->root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *parts = file >= 0 ? fdopendir(file) : NULL;
+    time_t now = time(NULL);
+    posix->orphan_count = 0;
+    for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
+        if (entry->d_name[0] != '.')
+            look_at(posix, file, entry->d_name, now);
+    }
+    if (parts != NULL)
+        closedir(parts);
+}
+
+static void collect_done(struct fb_offload_task *offload)
+{
+    struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, collect);
+    for (uint32_t i = 0; i < posix->orphan_count; i++)
+        fb_names_collect(posix->loop, &posix->orphans[i]);
+    posix->is_collecting = false;
+}
+
+void fb_origin_posix_collect(struct fb_origin *origin)
+{
+    struct posix_origin *posix = posix_of(origin);
+    uint64_t now_ns = loop_clock_ns(), pause_ns = posix->orphan_age_ns / 4;
+    if (posix->is_collecting || now_ns < posix->collect_ns)
+        return;
+    if (pause_ns > pause_most_ns)
+        pause_ns = pause_most_ns;
+    posix->is_collecting = true;
+    posix->collect_ns = now_ns + (pause_ns > pause_least_ns ? pause_ns : pause_least_ns);
+    posix->collect = (struct fb_offload_task){.run = collect_run, .done = collect_done};
+    fb_offload_start(&origin->loop->origin_calls, &posix->collect, false);
+}

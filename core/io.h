@@ -95,6 +95,7 @@ enum fb_request_kind {
     /* version, size: nobody will commit it; block.object: its blocks'; record: of its COMMIT whose
      * end is not known, version 0 and value 0: there is none; no reply (R22) */
     FB_REQUEST_NAME_ABANDON,
+    FB_REQUEST_DRAIN, /* what is owed is looked at, and asked about, anew; no reply */
 };
 
 struct fb_request {

@@ -175,10 +175,10 @@ static const char *subkind_name(const struct fb_trace_record *record)
         "match_ask",  "match_tell", "hold",     "held", "drained", "drain_ask",
         "drain_lost", "forget",     "fragment", "seek", "sought",  "abandon"};
     static const char *const requests[] = {
-        "get",        "release",     "put",         "write",     "match",
-        "gather",     "prefetch",    "lookup",      "commit",    "tenant",
-        "pin",        "unpin",       "forget",      "name_read", "name_look",
-        "name_begin", "name_commit", "name_remove", "name_ask",  "name_abandon"};
+        "get",      "release",      "put",       "write",      "match",       "gather",
+        "prefetch", "lookup",       "commit",    "tenant",     "pin",         "unpin",
+        "forget",   "name_read",    "name_look", "name_begin", "name_commit", "name_remove",
+        "name_ask", "name_abandon", "drain"};
     bool is_message =
         record->direction == 1 ? record->kind == FB_OP_SEND : record->kind == FB_EVENT_MESSAGE;
     if (is_message)

@@ -60,6 +60,9 @@ static void node_request(struct step *step, const struct fb_request *request)
     case FB_REQUEST_NAME_ASK:
         name_request(step, request);
         return;
+    case FB_REQUEST_DRAIN:
+        drain_hurry(step->node);
+        return;
     case FB_REQUEST_NAME_ABANDON:
         abandon_request(step, request);
         return;

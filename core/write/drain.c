@@ -69,6 +69,20 @@ void drain_wake(struct fb_node *node, uint32_t index)
                        node->now_ns + node->config.drain_delay_ns);
 }
 
+/* Rounds begin anew, one after drain_check_ns: askings were in vain of others than those that are
+ * asked now. */
+void drain_hurry(struct fb_node *node)
+{
+    uint64_t round_ns = node->now_ns + node->config.drain_check_ns;
+    FB_ASSERT(node->drain_rounds <= DRAIN_ROUNDS_MAX);
+    node->drain_rounds = 0;
+    if (node->dirty_used == 0)
+        return;
+    if (node->drain_round_ns > round_ns)
+        node->drain_round_ns = round_ns;
+    fb_timer_hurry(node_timer(node), drain_timer(node), round_ns);
+}
+
 static void drain_store(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;

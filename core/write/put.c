@@ -564,6 +564,7 @@ void put_view_changed(struct fb_node *node)
         node->drain_next = node->dirty_oldest;
         fb_timer_set(node_timer(node), timer_of_drain(node), node->now_ns);
     }
+    drain_hurry(node);
     node->repairs++;
     node->repair_next = node->config.place_local ? FB_NONE : node->dirty_oldest;
     FB_ASSERT(node->puts_used <= node->config.puts_max);

@@ -95,6 +95,7 @@ void dirty_check(struct fb_node *node);
 void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t status,
                    struct fb_key key);
 void drain_wake(struct fb_node *node, uint32_t dirty); /* it is new */
+void drain_hurry(struct fb_node *node); /* who is asked may be another now, or gone */
 void drain_tick(struct step *step);
 void drain_done(struct step *step, uint32_t dirty, const struct fb_done *done);
 void drain_told(struct step *step, const struct fb_message *message);

@@ -19,6 +19,7 @@
 enum {
     RING_ENTRIES_MAX = 4096,
     RING_ENTRIES_MIN = 256,
+    LEFT_LOGGED_MAX = 8,
     TICKS_AT_ONCE_MAX = 1000,
     SWEEPS_PER_TIMEOUT = 8,
     ORIGIN_THREADS = 4
@@ -150,11 +151,30 @@ static int loop_round(struct fb_loop *loop)
     return loop_wait(loop, loop_patience_ns(loop, done > 0));
 }
 
+/* Of which objects? The first few. */
+static void left_log(struct fb_loop *loop)
+{
+    uint32_t cursor = FB_NONE, size;
+    char quoted[FB_LOG_QUOTE_MAX];
+    for (uint32_t i = 0; i < LEFT_LOGGED_MAX; i++) {
+        uint64_t handle = fb_node_owed_next(loop->node, &cursor, &size);
+        if (cursor == FB_NONE)
+            return;
+        const struct fb_object *object = fb_objects_find(&loop->objects, handle);
+        fb_log(FB_LOG_WARNING, "left_owed", "bytes=%u version=%llu written=%d refusal=%s object=%s",
+               size, object != NULL ? (unsigned long long)object->version : 0,
+               object != NULL && object->is_written,
+               fb_status_name(object != NULL ? object->refusal : FB_OK),
+               fb_log_quote(object != NULL ? object->name : "", quoted));
+    }
+}
+
 /* What is acknowledged and not at the origin, when the daemon ends. */
-static void left_say(const struct fb_loop *loop, struct fb_error *error)
+static void left_say(struct fb_loop *loop, struct fb_error *error)
 {
     uint64_t left_bytes = fb_node_undrained_bytes(loop->node);
     uint64_t owed_bytes = loop->headers.owed_bytes;
+    left_log(loop);
     if (left_bytes > 0)
         fb_error_set(error,
                      "stopped with %" PRIu64 " acknowledged bytes that are not at the origin from "
@@ -196,6 +216,8 @@ static void loop_stop(struct fb_loop *loop)
     loop->is_draining = true;
     loop->stop_ns = loop_clock_ns() + loop->settings->stop_patience_ns;
     loop->sweep_ns = 0; /* looks at once whether there is anything to wait for */
+    const struct fb_event drain = {.kind = FB_EVENT_REQUEST, .request = {.kind = FB_REQUEST_DRAIN}};
+    loop_event(loop, &drain);
 }
 
 static void signal_done(struct fb_io *io, int32_t result)

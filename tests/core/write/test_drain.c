@@ -124,12 +124,45 @@ static void drain_to_an_origin_that_throttles_keeps_its_pace(void **state)
     script_close(script);
 }
 
+static struct script_fault fails_at_one(struct script *script, uint32_t node,
+                                        const struct fb_op *op)
+{
+    const uint32_t *bad = script_context(script);
+    bool is_refused = op->kind == FB_OP_STORE && node == *bad;
+    return (struct script_fault){.status = is_refused ? FB_IO : FB_OK};
+}
+
+/* A holder that has asked in vain for long asks seldom; who is to stop has no time for that. */
+static void holder_that_is_to_drain_now_asks_anew(void **state)
+{
+    (void)state;
+    struct fb_config config = drain_config();
+    config.replicas = 2;
+    config.write_quorum = 2;
+    config.drain_check_ns = SECOND_NS;
+    const struct fb_block block = drain_block(0);
+    struct script *script = script_open(3, &config, 1);
+    uint32_t first = script_owner(script, &block, 0), second = script_owner(script, &block, 1);
+    script_set_fault(script, fails_at_one, &first);
+    script_write(script, 1000, first, 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 200 * SECOND_NS);
+    assert_int_equal(script_stores(script, &block), 0);
+    assert_int_equal(fb_node_owed_blocks(script_node(script, second)), 1);
+    script_kill(script, first);
+    const struct fb_request drain = {.kind = FB_REQUEST_DRAIN, .request_id = 2};
+    script_request(script, 201 * SECOND_NS, second, &drain);
+    script_run(script, 212 * SECOND_NS);
+    assert_int_equal(script_stores(script, &block), 1);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drain_to_a_dead_origin_asks_it_less_and_less),
         cmocka_unit_test(drain_of_a_block_that_is_refused_keeps_no_other_waiting),
         cmocka_unit_test(drain_to_an_origin_that_throttles_keeps_its_pace),
+        cmocka_unit_test(holder_that_is_to_drain_now_asks_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

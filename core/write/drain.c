@@ -80,6 +80,10 @@ void drain_hurry(struct fb_node *node)
         return;
     if (node->drain_round_ns > round_ns)
         node->drain_round_ns = round_ns;
+    if (node->config.erasure_data > 0) { /* writers of fragments may be gone */
+        node->drain_next = node->dirty_oldest;
+        round_ns = node->now_ns;
+    }
     fb_timer_hurry(node_timer(node), drain_timer(node), round_ns);
 }
 

@@ -560,10 +560,6 @@ void put_view_changed(struct fb_node *node)
             code_targets(node, i);
         fb_timer_set(node_timer(node), timer_of_put(node, i), node->now_ns);
     }
-    if (node->config.erasure_data > 0 && node->dirty_used > 0) { /* writers may be gone */
-        node->drain_next = node->dirty_oldest;
-        fb_timer_set(node_timer(node), timer_of_drain(node), node->now_ns);
-    }
     drain_hurry(node);
     node->repairs++;
     node->repair_next = node->config.place_local ? FB_NONE : node->dirty_oldest;

@@ -61,7 +61,9 @@ static bool name_take(int folder, const char *handle, struct fb_object *object)
 static bool is_half_written(int folder, const char *name, time_t now)
 {
     struct stat facts;
-    return name[0] != '.' && strchr(name, '.') != NULL &&
+    bool is_other = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+                    strcmp(name, POSIX_NAME_FILE) == 0 || strchr(name, '.') == NULL;
+    return !is_other &&
            fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
            facts.st_mtim.tv_sec < now - HALF_WRITTEN_S;
 }

@@ -113,7 +113,7 @@ static void add_of_a_name_written_again_and_again_keeps_its_last_versions(void *
 {
     (void)state;
     enum { VERSIONS = 500, NAMES = 10, KEPT = 4 };
-    struct fb_objects objects;
+    struct fb_objects objects = {.node = NULL};
     assert_true(fb_objects_open(&objects, VERSIONS * NAMES));
     struct fb_object opened = object_make(0, 1);
     fb_objects_add(&objects, &opened)->opens = 1;

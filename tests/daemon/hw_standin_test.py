@@ -13,6 +13,7 @@ import sys
 import time
 
 import hw_test
+import stranger
 from hw_test import Case, Daemon, free_ports, program, run
 
 PUTS = 12        # each way; --puts
@@ -70,6 +71,29 @@ class Writing(Cluster):
             daemon.process.send_signal(signal.SIGSTOP)
             self.addCleanup(daemon.process.send_signal, signal.SIGCONT)
         self.writes_without(stop)
+
+
+class Names(Cluster):
+    def test_blocks_that_arrive_together_keep_their_names(self):
+        """Of many versions of one name, each block of which is owed: whoever has heard of them all
+        at once and is left alone brings each of them to the origin."""
+        one, two = self.start_all(2, "replicas: 2, drain_delay: 6 s, ")
+        two.process.send_signal(signal.SIGSTOP)
+        clients = []
+        for _ in range(12):
+            client = stranger.Client(one.socket)
+            handle = client.call(stranger.CREATE, name=b"name")["object"]
+            client.put_arena(bytes(4096))
+            self.assertEqual(client.asked(stranger.WRITE, object=handle, index=0, size=4096,
+                                          level=0)["status"], stranger.OK)
+            clients.append(client)
+        two.process.send_signal(signal.SIGCONT)
+        two.wait_until(lambda: int(two.status()["undrained_bytes"]) == 12 * 4096)
+        one.kill()
+        two.wait_until(lambda: two.status()["undrained_bytes"] == "0")
+        self.assertEqual(two.stop(), 0)
+        for client in clients:
+            client.close()
 
 
 class Promise(Cluster):

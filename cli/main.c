@@ -24,6 +24,7 @@
 #pragma weak fb_command_rm
 #pragma weak fb_command_stat
 #pragma weak fb_command_status
+#pragma weak fb_command_stats
 #pragma weak fb_command_lost
 
 struct command {
@@ -49,6 +50,7 @@ static const struct command commands[] = {
     {"rm", fb_command_rm},
     {"stat", fb_command_stat},
     {"status", fb_command_status},
+    {"stats", fb_command_stats},
     {"lost", fb_command_lost},
     {"help", fb_command_help},
     {"completion", fb_command_completion},

@@ -26,6 +26,13 @@ const char *fb_reason_name(enum fb_reason reason)
     return names[reason];
 }
 
+_Bool fb_reason_is_origin(enum fb_reason reason)
+{
+    FB_ASSERT(reason < FB_REASON_COUNT);
+    return reason == FB_REASON_ORIGIN_OWNER || reason == FB_REASON_ORIGIN_PEER ||
+           reason == FB_REASON_ORIGIN;
+}
+
 const char *fb_status_name(enum fb_status status)
 {
     static const char *const names[FB_STATUS_COUNT] = {

@@ -110,6 +110,8 @@ void fb_stats_add(struct fb_stats *sum, const struct fb_stats *part);
 
 /* Name as in reports: memory, coalesced, device, ... */
 const char *fb_reason_name(enum fb_reason reason);
+/* Was the origin read for a reply of this reason, by whomever? */
+_Bool fb_reason_is_origin(enum fb_reason reason);
 const char *fb_status_name(enum fb_status status);
 
 #endif

@@ -1,13 +1,13 @@
-/* `forebay stat`, `forebay status` and `forebay lost`: facts about a file, and about this machine's
- * daemon, as lines "name value"; and the names that cannot be finished. */
+/* `forebay stat` and `forebay lost`: facts about a file as lines "name value"; and the names that
+ * cannot be finished. */
 #include "base/options.h"
 #include "cli/command.h"
+#include "cli/commands/daemon_state.h"
 #include "client/client_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What to do when the daemon cannot be reached. */
@@ -89,47 +89,24 @@ int fb_command_stat(int argc, char **argv)
     return FB_EXIT_FINE;
 }
 
-/* The daemon's state as text, which the caller frees; else *code is the command's exit code. */
-static char *state_ask(const char *command, int argc, char **argv, int *code)
+int fb_command_lost(int argc, char **argv)
 {
     const char *socket;
     struct forebay_client *client;
-    char *text = NULL;
-    *code = FB_EXIT_USAGE;
+    struct state state;
     if (options_parse(argc, argv, 0, &socket) == NULL)
-        return NULL;
-    int error = forebay_client_open(socket, &client);
-    if (error != 0) {
-        *code = fb_no_daemon(command, socket, error);
-        return NULL;
-    }
-    error = forebay_client_status(client, &text);
+        return FB_EXIT_USAGE;
+    int code = forebay_client_open(socket, &client);
+    if (code != 0)
+        return fb_no_daemon("lost", socket, code);
+    code = state_take(client, &state);
     forebay_client_close(client);
-    *code = error != 0 ? fail(command, "the daemon's state", error) : FB_EXIT_FINE;
-    return error == 0 ? text : NULL;
-}
-
-int fb_command_status(int argc, char **argv)
-{
-    int code;
-    char *text = state_ask("status", argc, argv, &code);
-    if (text != NULL)
-        fputs(text, stdout);
-    free(text);
-    return code;
-}
-
-int fb_command_lost(int argc, char **argv)
-{
-    static const char mark[] = "lost ";
-    int code;
-    char *text = state_ask("lost", argc, argv, &code);
-    for (char *line = text; line != NULL && *line != '\0';) {
-        size_t length = strcspn(line, "\n");
-        if (strncmp(line, mark, sizeof(mark) - 1) == 0)
-            printf("%.*s\n", (int)(length - (sizeof(mark) - 1)), line + sizeof(mark) - 1);
-        line += length + (line[length] == '\n');
+    if (code != 0)
+        return fail("lost", "the daemon's state", code);
+    for (uint32_t i = 0; i < state.count; i++) {
+        if (strcmp(state.lines[i].name, "lost") == 0)
+            printf("%s\n", state.lines[i].value);
     }
-    free(text);
-    return code;
+    state_free(&state);
+    return FB_EXIT_FINE;
 }

@@ -323,13 +323,35 @@ static const struct fb_help table[] = {
     },
     {
         .name = "status",
-        .arguments = "[--socket PATH]",
-        .summary = "print the counters of this machine's daemon",
+        .arguments = "[--page | --json] [--socket PATH]",
+        .summary = "say how this machine's daemon is, and what it holds, does and owes",
+        .text = "The first line is the answer: FINE, ATTENTION with what to look at, or DOWN: it "
+                "cannot serve. Then what goes on now, what is owed to the origin and for how long, "
+                "memory and drive, peers. Into a pipe or a file: all counters, a line each. Exit "
+                "code: 1 when there is no daemon, or, with a page or JSON, when it is DOWN.",
         .options =
             {
+                {"--page", "the page into a pipe, too: ssh NODE forebay status --page"},
+                {"--json", "all of it as one object"},
                 {"--socket PATH", "the daemon's client.socket"},
             },
-        .examples = {{"forebay status | grep replies_", "Where do the reads come from?"}},
+        .examples = {{"forebay status", "Is it fine?"},
+                     {"forebay status | grep replies_", "Where do the reads come from?"}},
+    },
+    {
+        .name = "stats",
+        .arguments = "[--interval TIME] [--count N] [--socket PATH]",
+        .summary = "print what this machine's daemon does, a line an interval",
+        .text = "Rates, shares and latencies are those of the interval. hit%: reads that needed no "
+                "read of the origin. oldest: since when the file that is owed longest is owed. "
+                "peers: those that are not away, of all.",
+        .options =
+            {
+                {"--interval TIME", "between two lines; default: 1 s"},
+                {"--count N", "ends after so many lines; default: it does not"},
+                {"--socket PATH", "the daemon's client.socket"},
+            },
+        .examples = {{"forebay stats --interval '5 s'", "What does it do now?"}},
     },
     {
         .name = "test",

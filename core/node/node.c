@@ -303,6 +303,33 @@ uint64_t fb_node_pinned_bytes(const struct fb_node *node)
     return node->pinned_bytes;
 }
 
+uint64_t fb_node_memory_used_bytes(const struct fb_node *node)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    uint64_t used_bytes = fb_extents_used_units(node_extents(state)) * node->memory_unit_bytes;
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->memory_unit_bytes > 0);
+    return used_bytes;
+}
+
+uint64_t fb_node_device_used_bytes(const struct fb_node *node)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->memory_unit_bytes > 0);
+    return node->device_entries_max > 0
+               ? fb_extents_used_units(node_device_extents(state)) * node->memory_unit_bytes
+               : 0;
+}
+
+bool fb_node_suspects(const struct fb_node *node, uint32_t peer)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(peer != FB_NONE);
+    return suspect_is(state, peer);
+}
+
 uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant)
 {
     struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */

@@ -64,6 +64,13 @@ uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 uint32_t fb_node_owed_blocks(const struct fb_node *node);
 uint64_t fb_node_owed_next(struct fb_node *node, uint32_t *cursor, uint32_t *size_bytes);
 
+/* What is taken of this node's memory, by what is being read, too, and of its device. */
+uint64_t fb_node_memory_used_bytes(const struct fb_node *node);
+uint64_t fb_node_device_used_bytes(const struct fb_node *node);
+
+/* Has this peer been silent or broken off lately, so that it is not asked for a while? */
+_Bool fb_node_suspects(const struct fb_node *node, uint32_t peer);
+
 /* Is a block of this object owed here, or on its way to be? Looks through all that is. */
 _Bool fb_node_owes(struct fb_node *node, uint64_t object);
 

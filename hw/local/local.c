@@ -302,7 +302,10 @@ void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error
     local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));
     local->guests = calloc(FB_LOCAL_GUESTS_MAX, sizeof(*local->guests));
     local->pins = calloc(settings->core.pins_max + 1, sizeof(*local->pins));
-    if (local->sessions == NULL || local->guests == NULL || local->pins == NULL) {
+    local->tenant_count = settings->core.tenants_max > 0 ? (uint32_t)settings->core.tenants_max : 1;
+    local->tenants = calloc(local->tenant_count, sizeof(*local->tenants));
+    if (local->sessions == NULL || local->guests == NULL || local->pins == NULL ||
+        local->tenants == NULL) {
         fb_error_set(error, "out of memory for clients");
         return;
     }
@@ -330,6 +333,7 @@ void fb_local_close(struct fb_local *local, const struct fb_settings *settings)
     local_door_close(local, settings->socket_path);
     free(local->guests);
     free(local->pins);
+    free(local->tenants);
     free(local->sessions);
     *local = (struct fb_local){.listener = -1};
 }

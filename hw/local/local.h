@@ -38,6 +38,13 @@ enum local_use {
     LOCAL_USES
 };
 
+/* What this machine's clients had under a tenant's number. */
+struct fb_local_tenant {
+    uint64_t reads, read_bytes; /* blocks that were served */
+    uint64_t hits;              /* of them, without the origin */
+    uint64_t writes, write_bytes;
+};
+
 struct fb_loop;
 struct local_guest;
 struct local_pin;
@@ -58,6 +65,8 @@ struct fb_local {
     bool is_bound;         /* the socket is this daemon's, to be removed: the file of */
     uint64_t file_device, file_number;
     struct local_pin *pins;          /* as many as the core has */
+    struct fb_local_tenant *tenants; /* as many as the core knows, at least one */
+    uint32_t tenant_count;
     uint64_t sessions_begun;         /* the last one's number */
     uint64_t refused, guests_pushed; /* clients that were; guests that made room */
     uint32_t flying[LOCAL_USES];     /* requests without an answer, of all */

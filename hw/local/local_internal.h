@@ -54,7 +54,7 @@ struct local_slot {
     uint32_t next; /* free list */
     uint32_t is_used;
     uint32_t level; /* WRITE: enum fb_level */
-    uint32_t unused;
+    uint32_t tenant;
     uint32_t size;     /* WRITE: of the block */
     uint64_t index;    /* GET, WRITE: of the block in its object; PIN: of its record */
     struct fb_key key; /* the block's */

@@ -135,6 +135,23 @@ static void read_note(struct fb_loop *loop, const struct local_slot *slot,
                                                        .reason = (uint16_t)reply->reason});
 }
 
+/* What was served is counted with its tenant. */
+static void tenant_note(struct fb_loop *loop, const struct local_slot *slot,
+                        const struct fb_reply *reply)
+{
+    struct fb_local *local = &loop->local;
+    bool is_get = slot->kind == FB_RING_GET || slot->kind == FB_RING_GET_KEY;
+    bool is_write = slot->kind == FB_RING_WRITE || slot->kind == FB_RING_PUT;
+    if (reply->status != FB_OK || slot->tenant >= local->tenant_count)
+        return;
+    struct fb_local_tenant *tenant = &local->tenants[slot->tenant];
+    tenant->reads += is_get;
+    tenant->read_bytes += is_get ? reply->span.size : 0;
+    tenant->hits += is_get && !fb_reason_is_origin((enum fb_reason)reply->reason);
+    tenant->writes += is_write;
+    tenant->write_bytes += is_write ? slot->size : 0;
+}
+
 /* A file that the origin showed once and does not have any more was removed there: nobody promised
  * to keep its bytes. */
 static uint32_t status_of(struct fb_loop *loop, const struct local_slot *slot,
@@ -185,6 +202,7 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
                                    .size = reply->span.size};
     if (is_get)
         read_note(session->loop, slot, reply);
+    tenant_note(loop, slot, reply);
     if (slot->kind == FB_RING_PIN)
         answer.lease = local_pin_made(session, (uint32_t)slot->index, reply);
     bool is_written = slot->kind == FB_RING_WRITE && reply->status == FB_OK;
@@ -272,7 +290,7 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
     if (from->kind == FB_RING_WRITE) {
         if (!object->is_written || !local_write_is_own(session, from->object))
             return false;
-        fb_objects_owe(&loop->objects, from->object);
+        fb_objects_owe(&loop->objects, from->object, loop->now_ns);
         object_reach(object, from->index, from->size, block_size);
         *block = fb_object_new_block(object, block_size, from->index, from->size);
         block->tenant = from->tenant;
@@ -345,6 +363,7 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
     slot->index = from->kind == FB_RING_PIN ? batch->pin : from->index;
     slot->size = block.size;
     slot->level = from->level;
+    slot->tenant = block.tenant;
     slot->since_ns = 0;
     if (is_copy)
         event->request.span = (struct fb_span){

@@ -517,6 +517,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->signal_file = -1;
     loop->spin_ns = settings->spin_ns;
     loop->now_ns = loop_clock_ns();
+    loop->start_ns = loop->now_ns;
     limit_raise(RLIMIT_NOFILE);
     limit_raise(RLIMIT_MEMLOCK);
     parts_open(loop, error);

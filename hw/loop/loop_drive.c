@@ -199,7 +199,7 @@ static void scan_done(struct fb_io *io, int32_t result)
         else if (fb_objects_add(&loop->objects, &object) == NULL)
             event.done.status = FB_BUSY;
         else
-            fb_objects_owe(&loop->objects, object.handle);
+            fb_objects_owe(&loop->objects, object.handle, loop->now_ns);
     }
     work_free(work);
     loop_event(loop, &event);

@@ -73,6 +73,7 @@ struct fb_loop {
     struct work *work_free;
     uint32_t work_count;
     uint64_t now_ns;   /* of the last event */
+    uint64_t start_ns; /* the daemon's */
     uint64_t busy_ns;  /* clients' requests came then */
     uint64_t spin_ns;  /* after which the loop sleeps; at most that of the settings */
     uint64_t sweep_ns; /* when to look for dead connections again */

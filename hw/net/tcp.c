@@ -148,7 +148,7 @@ void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *member
         if (is_new)
             peer = &tcp->peers[tcp->peer_count++];
         if (is_new)
-            *peer = (struct fb_tcp_peer){.node = member->member.node};
+            *peer = (struct fb_tcp_peer){.node = member->member.node, .since_ns = loop->now_ns};
         bool has_moved = strcmp(peer->text, member->address) != 0;
         if (has_moved) {
             memcpy(peer->text, member->address, sizeof(peer->text));
@@ -359,6 +359,64 @@ void tcp_connection_ended(struct fb_tcp_connection *connection)
     loop->tcp.connections_lost += connection->peer != FB_NONE;
 }
 
+const char *fb_peer_state_name(enum fb_peer_state state)
+{
+    static const char *const names[FB_PEER_STATES] = {[FB_PEER_IDLE] = "idle",
+                                                      [FB_PEER_CONNECTED] = "connected",
+                                                      [FB_PEER_CONNECTING] = "connecting",
+                                                      [FB_PEER_AWAY] = "away"};
+    return names[state];
+}
+
+/* One that lets nobody stay for a second is not there. */
+static enum fb_peer_state peer_state(const struct fb_loop *loop, const struct fb_tcp_peer *peer)
+{
+    const struct fb_tcp_connection *out = peer->messages;
+    bool is_out = out != NULL && out->state == FB_TCP_OPEN &&
+                  (peer->failures == 0 || loop->now_ns - out->opened_ns > 1000000000);
+    if (is_out || peer->accepted > 0)
+        return FB_PEER_CONNECTED;
+    if (peer->failures > 0 || peer->is_lost)
+        return FB_PEER_AWAY;
+    bool is_new = peer->state == FB_PEER_IDLE && out == NULL;
+    return is_new ? FB_PEER_IDLE : FB_PEER_CONNECTING;
+}
+
+/* What has changed with a peer is told once; one that was there once is tried again. */
+static void peer_look(struct fb_loop *loop, struct fb_tcp_peer *peer)
+{
+    enum fb_peer_state state = peer_state(loop, peer);
+    bool is_away = state == FB_PEER_AWAY;
+    if (state != peer->state && (is_away || peer->state == FB_PEER_AWAY) && !loop->is_stopping)
+        fb_log(is_away ? FB_LOG_WARNING : FB_LOG_INFO, is_away ? "peer_away" : "peer_back",
+               "peer=%u address=%s before=%s for_ms=%llu", peer->node, peer->text,
+               fb_peer_state_name(peer->state),
+               (unsigned long long)((loop->now_ns - peer->since_ns) / 1000000));
+    if (state != peer->state)
+        peer->since_ns = loop->now_ns;
+    peer->state = state;
+    bool is_known = peer->address.ss_family != AF_UNSPEC; /* names are asked when they are wanted */
+    if ((is_away || state == FB_PEER_CONNECTING) && is_known && peer->messages == NULL)
+        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+}
+
+static void peers_look(struct fb_loop *loop)
+{
+    struct fb_tcp *tcp = &loop->tcp;
+    for (uint32_t i = 0; i < tcp->peer_count; i++)
+        tcp->peers[i].accepted = 0;
+    for (uint32_t i = 0; i < tcp->connection_count; i++) {
+        const struct fb_tcp_connection *connection = &tcp->connections[i];
+        bool is_theirs = connection->state == FB_TCP_OPEN && connection->role == FB_TCP_ACCEPTED &&
+                         connection->peer != FB_NONE;
+        struct fb_tcp_peer *peer = is_theirs ? tcp_peer(tcp, connection->peer) : NULL;
+        if (peer != NULL)
+            peer->accepted++;
+    }
+    for (uint32_t i = 0; i < tcp->peer_count; i++)
+        peer_look(loop, &tcp->peers[i]);
+}
+
 void fb_tcp_sweep(struct fb_loop *loop)
 {
     struct fb_tcp *tcp = &loop->tcp;
@@ -371,6 +429,7 @@ void fb_tcp_sweep(struct fb_loop *loop)
             connection_fail(connection, "silent for too long");
     }
     tcp_strangers_sweep(loop);
+    peers_look(loop);
 }
 
 uint32_t fb_tcp_connected(const struct fb_tcp *tcp)

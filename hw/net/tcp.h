@@ -94,6 +94,18 @@ struct fb_tcp_connection {
     unsigned char out[2][FB_TCP_OUT_BYTES];
 };
 
+/* How a peer is, as far as connections tell. */
+enum fb_peer_state {
+    FB_PEER_IDLE, /* nothing was to be said yet */
+    FB_PEER_CONNECTED,
+    FB_PEER_CONNECTING,
+    FB_PEER_AWAY, /* the last try failed; another follows */
+    FB_PEER_STATES
+};
+
+/* idle, connected, connecting, away. */
+const char *fb_peer_state_name(enum fb_peer_state state);
+
 struct fb_tcp_peer {
     uint32_t node;
     uint32_t failures;               /* in a row */
@@ -101,6 +113,9 @@ struct fb_tcp_peer {
     char text[FB_ADDRESS_MAX];       /* HOST:PORT */
     struct sockaddr_storage address; /* family 0: not known yet */
     bool is_asked, is_lost;          /* a name that is being looked up; whose last look-up failed */
+    uint32_t accepted;               /* connections that it has made; of the last sweep */
+    enum fb_peer_state state;        /* at the last sweep */
+    uint64_t since_ns;               /* it is so */
     struct fb_tcp_connection *messages;
     struct fb_tcp_connection *pulls[FB_TCP_PULL_CONNECTIONS_MAX];
     struct work *waiting_head, *waiting_tail; /* pulls that found all connections full */
@@ -150,7 +165,9 @@ void fb_tcp_pull(struct fb_loop *loop, struct work *work);
 /* Sends what the round has made. To be called at its end. */
 void fb_tcp_flush(struct fb_loop *loop);
 
-/* Ends connections that show no life. To be called a few times per peer_timeout. */
+/* Ends connections that show no life, looks how peers are, and tries those again that are away, so
+ * that one that comes back is known before it is needed. To be called a few times per
+ * peer_timeout. */
 void fb_tcp_sweep(struct fb_loop *loop);
 
 /* Peers to which a connection for messages is open now. */

@@ -31,7 +31,11 @@ static void connection_settle(struct fb_tcp_connection *connection)
 static void end_log(struct fb_tcp_connection *connection, const char *reason)
 {
     struct fb_tcp *tcp = &connection->loop->tcp;
-    enum fb_log_level level = connection->loop->is_stopping ? FB_LOG_DEBUG : FB_LOG_INFO;
+    const struct fb_tcp_peer *peer = tcp_peer(tcp, connection->peer);
+    bool is_known = connection->state == FB_TCP_CONNECTING && peer != NULL &&
+                    peer->state == FB_PEER_AWAY; /* that was said: see tcp.c */
+    enum fb_log_level level =
+        connection->loop->is_stopping || is_known ? FB_LOG_DEBUG : FB_LOG_INFO;
     bool is_stranger = connection->peer == FB_NONE;
     uint64_t held;
     tcp->strangers_refused += is_stranger;
@@ -211,7 +215,7 @@ static void message_add(struct fb_tcp_connection *connection, const struct fb_wi
         return;
     }
     if (has_object && frame->message.kind != FB_MESSAGE_ASK)
-        fb_objects_owe(&loop->objects, frame->object.handle);
+        fb_objects_owe(&loop->objects, frame->object.handle, loop->now_ns);
     batch->events[batch->count] =
         (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = frame->message};
     batch->offered[batch->count++] = offered;

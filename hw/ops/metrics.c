@@ -3,9 +3,12 @@
 
 #include "hw/loop/loop_internal.h"
 #include "hw/base/page.h"
+#include "hw/ops/status.h"
 #include "version.h"
 
 #include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
 
 static void counter(struct fb_page *page, const char *name, const char *help, uint64_t value)
 {
@@ -36,14 +39,17 @@ static void replies(struct fb_page *page, const struct fb_stats *stats)
 }
 
 /* One bucket an octave from 128 ns on; the sum is that of the buckets' lower ends. */
-static void latency(struct fb_page *page, const struct fb_histogram *histogram)
+static void latency(struct fb_page *page, const char *name, const char *help,
+                    const struct fb_histogram *histogram)
 {
     enum { OCTAVE_FIRST = 7, OCTAVE_LAST = 36 };
     uint64_t count = 0;
     double sum_s = 0;
     uint32_t bucket = 0;
-    fb_page_put(page, "# HELP forebay_get_latency_seconds from request to reply, every reason\n"
-                      "# TYPE forebay_get_latency_seconds histogram\n");
+    fb_page_put(page,
+                "# HELP forebay_%s_latency_seconds %s\n"
+                "# TYPE forebay_%s_latency_seconds histogram\n",
+                name, help, name);
     for (uint32_t octave = OCTAVE_FIRST; octave <= OCTAVE_LAST; octave++) {
         uint32_t end = fb_histogram_bucket(UINT64_C(1) << octave);
         for (; bucket < end; bucket++) {
@@ -51,7 +57,7 @@ static void latency(struct fb_page *page, const struct fb_histogram *histogram)
             sum_s += (double)histogram->counts[bucket] *
                      (double)fb_histogram_bucket_start_ns(bucket) * 1e-9;
         }
-        fb_page_put(page, "forebay_get_latency_seconds_bucket{le=\"%.9g\"} %" PRIu64 "\n",
+        fb_page_put(page, "forebay_%s_latency_seconds_bucket{le=\"%.9g\"} %" PRIu64 "\n", name,
                     (double)(UINT64_C(1) << octave) * 1e-9, count);
     }
     for (; bucket < FB_HISTOGRAM_BUCKETS; bucket++) {
@@ -60,10 +66,10 @@ static void latency(struct fb_page *page, const struct fb_histogram *histogram)
             (double)histogram->counts[bucket] * (double)fb_histogram_bucket_start_ns(bucket) * 1e-9;
     }
     fb_page_put(page,
-                "forebay_get_latency_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n"
-                "forebay_get_latency_seconds_sum %.9g\nforebay_get_latency_seconds_count %" PRIu64
+                "forebay_%s_latency_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+                "forebay_%s_latency_seconds_sum %.9g\nforebay_%s_latency_seconds_count %" PRIu64
                 "\n",
-                count, sum_s, count);
+                name, count, name, sum_s, name, count);
 }
 
 static void clients(struct fb_page *page, const struct fb_local *local)
@@ -86,6 +92,91 @@ static void clients(struct fb_page *page, const struct fb_local *local)
             local->loans_refused);
 }
 
+static void type_put(struct fb_page *page, const char *name, const char *type, const char *help)
+{
+    fb_page_put(page, "# HELP forebay_%s %s\n# TYPE forebay_%s %s\n", name, help, name, type);
+}
+
+static void usage(struct fb_page *page, const struct fb_loop *loop)
+{
+    const struct fb_object *oldest = fb_objects_owed_oldest(&loop->objects);
+    gauge(page, "memory_used_bytes", "of the cache memory, taken",
+          fb_node_memory_used_bytes(loop->node));
+    gauge(page, "device_used_bytes", "of the cache space on the drive, taken",
+          fb_node_device_used_bytes(loop->node));
+    gauge(page, "undrained_blocks", "blocks acknowledged that may not be at the origin yet",
+          fb_node_owed_blocks(loop->node));
+    type_put(page, "undrained_oldest_seconds", "gauge",
+             "since when the oldest file of them is owed; 0: none is");
+    fb_page_put(page, "forebay_undrained_oldest_seconds %.3f\n",
+                oldest != NULL ? (double)(loop_clock_ns() - oldest->owed_ns) * 1e-9 : 0.0);
+    gauge(page, "unfinished_names", "names whose commit or removal the origin does not show yet",
+          fb_node_unfinished_names(loop->node));
+    gauge(page, "bad_names", "names that cannot be finished: see forebay lost",
+          fb_node_bad_names(loop->node));
+    gauge(page, "fenced", "1: the cluster may count this node as gone", loop->is_fenced);
+    type_put(page, "uptime_seconds", "gauge", "since the daemon started");
+    fb_page_put(page, "forebay_uptime_seconds %.3f\n",
+                (double)(loop_clock_ns() - loop->start_ns) * 1e-9);
+}
+
+/* One value of each tenant that has or had something. */
+static void tenant_values(struct fb_page *page, const struct fb_loop *loop, const char *name,
+                          const char *type, const char *help, size_t offset)
+{
+    const struct fb_local *local = &loop->local;
+    uint32_t shown = 0;
+    type_put(page, name, type, help);
+    for (uint32_t i = 0; i < local->tenant_count && shown < FB_SHOWN_TENANTS_MAX; i++) {
+        const struct fb_local_tenant *tenant = &local->tenants[i];
+        uint64_t bytes = fb_node_tenant_bytes(loop->node, i), value = bytes;
+        if (bytes == 0 && tenant->reads == 0 && tenant->writes == 0)
+            continue;
+        if (offset < sizeof(*tenant))
+            memcpy(&value, (const unsigned char *)tenant + offset, sizeof(value));
+        fb_page_put(page, "forebay_%s{tenant=\"%u\"} %" PRIu64 "\n", name, i, value);
+        shown++;
+    }
+}
+
+static void tenants(struct fb_page *page, const struct fb_loop *loop)
+{
+    tenant_values(page, loop, "tenant_memory_bytes", "gauge",
+                  "of the cache memory, where tenants are told apart (core.tenants_max)",
+                  sizeof(struct fb_local_tenant));
+#define VALUE(field, help) \
+    tenant_values(page, loop, "tenant_" #field "_total", "counter", help, \
+                  offsetof(struct fb_local_tenant, field));
+    VALUE(reads, "blocks that this machine's clients read")
+    VALUE(read_bytes, "their bytes")
+    VALUE(hits, "of them, without the origin")
+    VALUE(writes, "blocks that this machine's clients wrote")
+    VALUE(write_bytes, "their bytes")
+#undef VALUE
+}
+
+static void peer_put(void *context, const struct fb_tcp_peer *peer, bool is_suspected)
+{
+    bool is_up = peer->state != FB_PEER_AWAY && !is_suspected;
+    fb_page_put(context, "forebay_peer_up{peer=\"%u\",state=\"%s\"} %u\n", peer->node,
+                is_suspected ? "suspected" : fb_peer_state_name(peer->state), is_up);
+}
+
+static void peers(struct fb_page *page, const struct fb_loop *loop)
+{
+    uint32_t away = 0, suspected = 0;
+    for (uint32_t i = 0; i < loop->tcp.peer_count; i++) {
+        away += loop->tcp.peers[i].state == FB_PEER_AWAY;
+        suspected += fb_node_suspects(loop->node, loop->tcp.peers[i].node);
+    }
+    gauge(page, "peers_away", "peers to which the last try to connect failed", away);
+    gauge(page, "peers_suspected", "peers that were silent or broke off lately", suspected);
+    type_put(page, "peer_up", "gauge",
+             "0: it is away or suspected; those with something wrong "
+             "first, others where there is room");
+    (void)fb_status_peers(loop, peer_put, page);
+}
+
 uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
 {
     const struct fb_settings *settings = loop->settings;
@@ -101,7 +192,12 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     FB_COUNTERS(COUNTER)
 #undef COUNTER
     replies(&page, stats);
-    latency(&page, &stats->get_latency_ns);
+    latency(&page, "get", "of reads, from request to reply, every reason", &stats->get_latency_ns);
+    latency(&page, "write", "of durable writes, from bytes in memory to reply",
+            &stats->write_latency_ns);
+    usage(&page, loop);
+    tenants(&page, loop);
+    peers(&page, loop);
     gauge(&page, "ready", "1: clients can be served", is_ready);
     gauge(&page, "members", "members of the cluster", loop->member_count);
     gauge(&page, "members_left_out",

@@ -3,6 +3,7 @@
 
 #include "hw/loop/loop_internal.h"
 #include "hw/base/page.h"
+#include "version.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,6 +23,100 @@ static void drive_print(struct fb_page *page, const struct fb_loop *loop)
                 headers->cleared, loop->objects.refusals);
 }
 
+/* Not empty buckets as "start_ns:count", so that whoever looks twice can tell what came between. */
+static void latency_print(struct fb_page *page, const char *name,
+                          const struct fb_histogram *histogram)
+{
+    fb_page_put(page, "%s_max_ns %" PRIu64 "\n%s_ns", name, histogram->max_ns, name);
+    for (uint32_t i = 0; i < FB_HISTOGRAM_BUCKETS; i++) {
+        if (histogram->counts[i] > 0)
+            fb_page_put(page, " %" PRIu64 ":%u", fb_histogram_bucket_start_ns(i),
+                        histogram->counts[i]);
+    }
+    fb_page_put(page, "\n");
+}
+
+/* How full it is, and what is owed since when. */
+static void usage_print(struct fb_page *page, const struct fb_loop *loop)
+{
+    const struct fb_object *oldest = fb_objects_owed_oldest(&loop->objects);
+    char quoted[FB_LOG_QUOTE_MAX];
+    fb_page_put(
+        page,
+        "memory_used_bytes %" PRIu64 "\ndevice_used_bytes %" PRIu64
+        "\nundrained_blocks %u\nundrained_oldest_ns %" PRIu64 "\nundrained_oldest_name %s\n",
+        fb_node_memory_used_bytes(loop->node), fb_node_device_used_bytes(loop->node),
+        fb_node_owed_blocks(loop->node), oldest != NULL ? loop_clock_ns() - oldest->owed_ns : 0,
+        fb_log_quote(oldest != NULL ? oldest->name : "", quoted));
+}
+
+static void tenants_print(struct fb_page *page, const struct fb_loop *loop)
+{
+    const struct fb_local *local = &loop->local;
+    uint32_t shown = 0, left_out = 0;
+    for (uint32_t i = 0; i < local->tenant_count; i++) {
+        const struct fb_local_tenant *tenant = &local->tenants[i];
+        uint64_t bytes = fb_node_tenant_bytes(loop->node, i);
+        if (bytes == 0 && tenant->reads == 0 && tenant->writes == 0)
+            continue;
+        left_out += shown == FB_SHOWN_TENANTS_MAX;
+        if (shown == FB_SHOWN_TENANTS_MAX)
+            continue;
+        shown++;
+        fb_page_put(page,
+                    "tenant %u memory_bytes=%" PRIu64 " reads=%" PRIu64 " read_bytes=%" PRIu64
+                    " hits=%" PRIu64 " writes=%" PRIu64 " write_bytes=%" PRIu64 "\n",
+                    i, bytes, tenant->reads, tenant->read_bytes, tenant->hits, tenant->writes,
+                    tenant->write_bytes);
+    }
+    fb_page_put(page, "tenants_max %" PRIu64 "\ntenants_left_out %u\n",
+                loop->settings->core.tenants_max, left_out);
+}
+
+uint32_t fb_status_peers(const struct fb_loop *loop, fb_peer_call *then, void *context)
+{
+    const struct fb_tcp *tcp = &loop->tcp;
+    uint32_t shown = 0;
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < tcp->peer_count && shown < FB_SHOWN_PEERS_MAX; i++) {
+            const struct fb_tcp_peer *peer = &tcp->peers[i];
+            bool is_suspected = fb_node_suspects(loop->node, peer->node);
+            bool is_wrong = is_suspected || peer->state == FB_PEER_AWAY;
+            if (is_wrong != (round == 0))
+                continue;
+            then(context, peer, is_suspected);
+            shown++;
+        }
+    }
+    return tcp->peer_count - shown;
+}
+
+struct peers_page {
+    struct fb_page *page;
+    uint64_t now_ns;
+};
+
+static void peer_print(void *context, const struct fb_tcp_peer *peer, bool is_suspected)
+{
+    const struct peers_page *to = context;
+    fb_page_put(to->page,
+                "peer %u state=%s since_ns=%" PRIu64 " failures=%u suspected=%u "
+                "address=%s\n",
+                peer->node, fb_peer_state_name(peer->state), to->now_ns - peer->since_ns,
+                peer->failures, is_suspected, peer->text);
+}
+
+static void peers_print(struct fb_page *page, const struct fb_loop *loop)
+{
+    struct peers_page to = {.page = page, .now_ns = loop->now_ns};
+    uint32_t counts[FB_PEER_STATES] = {0};
+    for (uint32_t i = 0; i < loop->tcp.peer_count; i++)
+        counts[loop->tcp.peers[i].state]++;
+    for (uint32_t i = 0; i < FB_PEER_STATES; i++)
+        fb_page_put(page, "peers_%s %u\n", fb_peer_state_name((enum fb_peer_state)i), counts[i]);
+    fb_page_put(page, "peers_left_out %u\n", fb_status_peers(loop, peer_print, &to));
+}
+
 uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
 {
     const struct fb_settings *settings = loop->settings;
@@ -30,12 +125,14 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
     char reason[FB_READY_TEXT_MAX];
     bool is_ready = fb_ready_is(loop, reason);
     fb_page_put(&page,
-                "cluster %s\nnode %u\nready %u\nready_reason %s\nmembers %u\nfenced "
+                "version %s\nuptime_ns %" PRIu64 "\nblock_size_bytes %" PRIu64
+                "\ncluster %s\nnode %u\nready %u\nready_reason %s\nmembers %u\nfenced "
                 "%u\nunfinished_names %u\npeers_connected "
                 "%u\nclients %u\n"
                 "memory_size_bytes %" PRIu64 "\ndevice_size_bytes %" PRIu64
                 "\nundrained_bytes %" PRIu64 "\nmessages_dropped %" PRIu64
                 "\nconnections_lost %" PRIu64 "\n",
+                FB_VERSION, loop_clock_ns() - loop->start_ns, settings->core.block_size_bytes,
                 settings->cluster, settings->node, is_ready, reason, loop->member_count,
                 loop->is_fenced, fb_node_unfinished_names(loop->node), fb_tcp_connected(&loop->tcp),
                 loop->local.session_count, settings->core.memory_size_bytes,
@@ -44,10 +141,15 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
 #define LINE(name, unit, help) fb_page_put(&page, "%s %" PRIu64 "\n", #name, stats->name);
     FB_COUNTERS(LINE)
 #undef LINE
+    usage_print(&page, loop);
     drive_print(&page, loop);
     for (uint32_t i = 0; i < FB_REASON_COUNT; i++)
         fb_page_put(&page, "replies_%s %" PRIu64 "\n", fb_reason_name((enum fb_reason)i),
                     stats->replies[i]);
+    latency_print(&page, "get_latency", &stats->get_latency_ns);
+    latency_print(&page, "write_latency", &stats->write_latency_ns);
+    tenants_print(&page, loop);
+    peers_print(&page, loop);
     fb_names_lost_print(loop, &page);
     return page.used;
 }

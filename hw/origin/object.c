@@ -77,11 +77,30 @@ struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle)
     return &objects->slots[slot];
 }
 
-void fb_objects_owe(struct fb_objects *objects, uint64_t handle)
+void fb_objects_owe(struct fb_objects *objects, uint64_t handle, uint64_t now_ns)
 {
     struct fb_object *known = fb_objects_find(objects, handle);
-    if (known != NULL)
-        known->is_written_here = true;
+    if (known == NULL)
+        return;
+    if (!known->is_written_here)
+        known->owed_ns = now_ns;
+    known->is_written_here = true;
+}
+
+const struct fb_object *fb_objects_owed_oldest(const struct fb_objects *objects)
+{
+    const struct fb_object *oldest = NULL;
+    uint32_t cursor = FB_NONE, size_bytes;
+    if (objects->node == NULL)
+        return NULL;
+    for (uint64_t handle = fb_node_owed_next(objects->node, &cursor, &size_bytes);
+         cursor != FB_NONE; handle = fb_node_owed_next(objects->node, &cursor, &size_bytes)) {
+        uint32_t slot = fb_cache_find(objects->index, index_key(handle));
+        const struct fb_object *object = slot != FB_NONE ? &objects->slots[slot] : NULL;
+        if (object != NULL && (oldest == NULL || object->owed_ns < oldest->owed_ns))
+            oldest = object;
+    }
+    return oldest;
 }
 
 static bool object_must_stay(const struct fb_objects *objects, struct fb_object *object)

@@ -33,6 +33,7 @@ struct fb_object {
     uint32_t client_opens, opener; /* of them, clients'; the session that was the first of these */
     uint32_t user;                 /* of its writer */
     uint64_t writer;               /* its number as a session; 0: it was written elsewhere */
+    uint64_t owed_ns;              /* is_written_here: since when */
     bool is_written;               /* by one of them: not committed yet */
     bool is_committed;             /* by this node: its name's record says so */
     bool is_cached;                /* committed; the origin may not show it yet (see names.h) */
@@ -83,7 +84,10 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
 void fb_objects_recognise(struct fb_objects *objects, struct fb_object *object);
 
 /* A block of it is going to be owed: its name stays until the block is stored. */
-void fb_objects_owe(struct fb_objects *objects, uint64_t handle);
+void fb_objects_owe(struct fb_objects *objects, uint64_t handle, uint64_t now_ns);
+
+/* Of what is owed now, the object that has been longest; NULL: nothing is, or no name is known. */
+const struct fb_object *fb_objects_owed_oldest(const struct fb_objects *objects);
 
 /* Where an origin that cannot write into the middle of an object keeps the blocks of one that is
  * not committed yet; no object's name begins so. */

@@ -59,12 +59,25 @@ static void counter_names_are_distinct_and_described(void **state)
     }
 }
 
+static void origin_is_read_for_three_reasons(void **state)
+{
+    (void)state;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < FB_REASON_COUNT; i++) {
+        _Bool is_named = strncmp(fb_reason_name((enum fb_reason)i), "origin", 6) == 0;
+        assert_int_equal(fb_reason_is_origin((enum fb_reason)i), is_named);
+        count += is_named;
+    }
+    assert_int_equal(count, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reason_name_of_each_is_distinct),
         cmocka_unit_test(status_name_of_each_is_distinct),
         cmocka_unit_test(counter_names_are_distinct_and_described),
+        cmocka_unit_test(origin_is_read_for_three_reasons),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,6 +252,10 @@ static void write_when_ops_fail_for_a_while_is_acked_and_drained(void **state)
         assert_status(script, 1, FB_OK);
         assert_true(script_stores(script, &block) >= 1);
         assert_quiet(script, 4, FB_NONE);
+        uint64_t device_bytes = 0;
+        for (uint32_t node = 0; node < 4; node++)
+            device_bytes += fb_node_device_used_bytes(script_node(script, node));
+        assert_true(device_bytes >= block.size && device_bytes % block.size == 0);
         script_close(script);
     }
 }

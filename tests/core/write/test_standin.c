@@ -112,7 +112,12 @@ static void write_when_a_dead_owner_is_known_does_not_wait_for_it(void **state)
     }
     script_run(script, MS);
     script_kill(script, dead);
+    assert_false(fb_node_suspects(script_node(script, writer), dead));
     script_write(script, 2 * MS, writer, 1, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 2 * MS + config.hold_ns);
+    assert_true(fb_node_suspects(script_node(script, writer), dead));
+    assert_true(fb_node_memory_used_bytes(script_node(script, writer)) >= block.size);
+    assert_int_equal(fb_node_device_used_bytes(script_node(script, writer)), 0);
     script_write(script, 2 * MS + config.hold_ns, writer, 2, &next, FB_LEVEL_REPLICATED);
     script_run(script, SECOND);
     assert_answer(script, 1, FB_OK, 2);

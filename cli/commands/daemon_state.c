@@ -1,0 +1,234 @@
+/* See daemon_state.h. */
+#include "cli/commands/daemon_state.h"
+
+#include "base/units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Owed for longer than any drain that goes on. guess: minutes; a cluster's own alert may differ. */
+static const uint64_t owed_long_ns = UINT64_C(300) * 1000000000;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Cuts the text into lines, and these into name and value. */
+static int lines_cut(struct state *state)
+{
+    uint32_t count = 0;
+    for (const char *at = state->text; *at != '\0'; at++)
+        count += *at == '\n';
+    state->lines = calloc(count + 1, sizeof(*state->lines));
+    if (state->lines == NULL)
+        return -ENOMEM;
+    for (char *at = state->text; *at != '\0' && state->count < count;) {
+        size_t length = strcspn(at, "\n");
+        char *next = at + length + (at[length] != '\0');
+        at[length] = '\0';
+        char *blank = strchr(at, ' ');
+        if (blank != NULL)
+            *blank = '\0';
+        state->lines[state->count++] =
+            (struct state_line){.name = at, .value = blank != NULL ? blank + 1 : ""};
+        at = next;
+    }
+    return 0;
+}
+
+int state_take(struct forebay_client *client, struct state *state)
+{
+    *state = (struct state){.taken_ns = now_ns()};
+    int code = forebay_client_status(client, &state->text);
+    if (code == 0)
+        code = lines_cut(state);
+    if (code != 0)
+        state_free(state);
+    return code;
+}
+
+void state_free(struct state *state)
+{
+    free(state->text);
+    free(state->lines);
+    *state = (struct state){.text = NULL};
+}
+
+const char *state_text(const struct state *state, const char *name)
+{
+    for (uint32_t i = 0; i < state->count; i++) {
+        if (strcmp(state->lines[i].name, name) == 0)
+            return state->lines[i].value;
+    }
+    return "";
+}
+
+uint64_t state_number(const struct state *state, const char *name)
+{
+    return strtoull(state_text(state, name), NULL, 10);
+}
+
+const char *state_field(const char *value, const char *key, char text[256])
+{
+    size_t length = strlen(key);
+    text[0] = '\0';
+    for (const char *at = value; (at = strstr(at, key)) != NULL; at += length) {
+        if ((at != value && at[-1] != ' ') || at[length] != '=')
+            continue;
+        snprintf(text, 256, "%.*s", (int)strcspn(at + length + 1, " "), at + length + 1);
+        break;
+    }
+    return text;
+}
+
+uint64_t state_field_number(const char *value, const char *key)
+{
+    char text[256];
+    return strtoull(state_field(value, key, text), NULL, 10);
+}
+
+/* "start_ns:count start_ns:count ..." */
+static void histogram_take(const struct state *state, const char *name,
+                           struct fb_histogram *histogram)
+{
+    char *end, max[64];
+    *histogram = (struct fb_histogram){.max_ns = 0};
+    snprintf(max, sizeof(max), "%s_max_ns", name);
+    histogram->max_ns = state_number(state, max);
+    snprintf(max, sizeof(max), "%s_ns", name);
+    for (const char *at = state_text(state, max); *at != '\0';) {
+        uint32_t bucket = fb_histogram_bucket(strtoull(at, &end, 10));
+        if (*end != ':')
+            return;
+        histogram->counts[bucket] = (uint32_t)strtoul(end + 1, &end, 10);
+        at = end + (*end == ' ');
+    }
+}
+
+uint64_t state_quantile_ns(const struct fb_histogram *histogram, double share)
+{
+    uint64_t total = 0, below = 0;
+    for (uint32_t i = 0; i < FB_HISTOGRAM_BUCKETS; i++)
+        total += histogram->counts[i];
+    for (uint32_t i = 0; i < FB_HISTOGRAM_BUCKETS && total > 0; i++) {
+        below += histogram->counts[i];
+        if ((double)below < share * (double)total || histogram->counts[i] == 0)
+            continue;
+        uint64_t end_ns = i > 0 ? fb_histogram_bucket_start_ns(i + 1) : 0;
+        return end_ns < histogram->max_ns ? end_ns : histogram->max_ns;
+    }
+    return 0;
+}
+
+void state_work_make(const struct state *before, const struct state *after, struct state_work *work)
+{
+    static const struct state none = {.text = NULL};
+    const struct state *from = before != NULL ? before : &none;
+    struct fb_histogram get, write;
+    *work = (struct state_work){.seconds = before != NULL
+                                               ? (double)(after->taken_ns - before->taken_ns) * 1e-9
+                                               : (double)state_number(after, "uptime_ns") * 1e-9};
+#define BETWEEN(name) (state_number(after, name) - state_number(from, name))
+    work->from_memory = BETWEEN("replies_memory") + BETWEEN("replies_coalesced");
+    work->from_device = BETWEEN("replies_device");
+    work->from_peers = BETWEEN("replies_peer") + BETWEEN("replies_referral");
+    work->from_origin = BETWEEN("replies_origin_owner") + BETWEEN("replies_origin_peer") +
+                        BETWEEN("replies_origin");
+    work->failed = BETWEEN("replies_refused") + BETWEEN("replies_lost");
+    work->hits = work->from_memory + work->from_device + work->from_peers;
+    work->reads = work->hits + work->from_origin;
+    work->read_bytes = BETWEEN("get_bytes");
+    work->writes = BETWEEN("writes");
+    work->write_bytes = BETWEEN("write_bytes");
+    work->fetch_bytes = BETWEEN("origin_fetch_bytes");
+    work->drain_bytes = BETWEEN("drain_bytes");
+#undef BETWEEN
+    histogram_take(after, "get_latency", &work->get_latency);
+    histogram_take(after, "write_latency", &work->write_latency);
+    histogram_take(from, "get_latency", &get);
+    histogram_take(from, "write_latency", &write);
+    for (uint32_t i = 0; i < FB_HISTOGRAM_BUCKETS; i++) {
+        work->get_latency.counts[i] -= get.counts[i];
+        work->write_latency.counts[i] -= write.counts[i];
+    }
+}
+
+static void reason_add(struct state_judgement *judgement, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void reason_add(struct state_judgement *judgement, const char *format, ...)
+{
+    va_list arguments;
+    if (judgement->verdict == STATE_FINE)
+        judgement->verdict = STATE_ATTENTION;
+    if (judgement->count == STATE_REASONS_MAX)
+        return;
+    va_start(arguments, format);
+    vsnprintf(judgement->reasons[judgement->count++], STATE_REASON_BYTES, format, arguments);
+    va_end(arguments);
+}
+
+static void judge_peers(const struct state *state, struct state_judgement *judgement)
+{
+    enum { NAMED_MAX = 6 };
+    uint32_t count = 0;
+    char away[32], address[256], text[256];
+    for (uint32_t i = 0; i < state->count; i++) {
+        const char *value = state->lines[i].value;
+        if (strcmp(state->lines[i].name, "peer") != 0)
+            continue;
+        bool is_away = strcmp(state_field(value, "state", text), "away") == 0;
+        bool is_silent = state_field_number(value, "suspected") != 0;
+        if ((!is_away && !is_silent) || ++count > NAMED_MAX)
+            continue;
+        uint64_t since_ns = state_field_number(value, "since_ns");
+        if (is_away)
+            reason_add(judgement,
+                       "node %u at %s is away for %s: is forebayd running there, is its port open?",
+                       (unsigned)strtoul(value, NULL, 10), state_field(value, "address", address),
+                       fb_format_ns(away, (double)since_ns));
+        else
+            reason_add(judgement,
+                       "node %u at %s is connected and did not answer lately: is it stopped, "
+                       "or its network full?",
+                       (unsigned)strtoul(value, NULL, 10), state_field(value, "address", address));
+    }
+    if (count > NAMED_MAX)
+        reason_add(judgement, "%u more peers are away or silent", count - NAMED_MAX);
+}
+
+void state_judge(const struct state *state, struct state_judgement *judgement)
+{
+    char age[32];
+    *judgement = (struct state_judgement){.verdict = STATE_FINE};
+    const char *device = state_text(state, "device_state");
+    uint64_t oldest_ns = state_number(state, "undrained_oldest_ns");
+    if (state_number(state, "ready") == 0) {
+        reason_add(judgement, "%s", state_text(state, "ready_reason"));
+        judgement->verdict = STATE_DOWN;
+    }
+    if (strcmp(device, "none") != 0 && strcmp(device, "fine") != 0)
+        reason_add(judgement, "the drive fails: %s: see the log and dmesg", device);
+    if (oldest_ns > owed_long_ns)
+        reason_add(
+            judgement,
+            "%s is owed to the origin for %s: see origin_failed in the log, and forebay lost",
+            state_text(state, "undrained_oldest_name"), fb_format_ns(age, (double)oldest_ns));
+    for (uint32_t i = 0; i < state->count; i++) {
+        if (strcmp(state->lines[i].name, "lost") == 0)
+            reason_add(judgement, "cannot be finished: %s: see forebay lost",
+                       state->lines[i].value);
+    }
+    judge_peers(state, judgement);
+    if (state_number(state, "members_left_out") > 0)
+        reason_add(judgement, "%s records of members are not understood: see the log",
+                   state_text(state, "members_left_out"));
+}

@@ -1,0 +1,65 @@
+/* The daemon's state as `forebay status` and `forebay stats` read it: lines "name value", of which
+ * those of lists ("peer 1 state=away ...") come many times. */
+#ifndef FB_CLI_COMMANDS_DAEMON_STATE_H
+#define FB_CLI_COMMANDS_DAEMON_STATE_H
+
+#include "client/forebay.h"
+#include "core/index/histogram.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct state_line {
+    const char *name, *value; /* into text */
+};
+
+struct state {
+    char *text;
+    uint64_t taken_ns; /* by the monotonic clock */
+    struct state_line *lines;
+    uint32_t count;
+};
+
+/* Asks the daemon. Errors: negative errno; nothing to free then. */
+int state_take(struct forebay_client *client, struct state *state);
+void state_free(struct state *state);
+
+/* A value; "" or 0 where there is none of that name. */
+const char *state_text(const struct state *state, const char *name);
+uint64_t state_number(const struct state *state, const char *name);
+
+/* The value of "key=" in a list's line, as text of at most 255 bytes. */
+const char *state_field(const char *value, const char *key, char text[256]);
+uint64_t state_field_number(const char *value, const char *key);
+
+/* What a daemon has done: since it started, or between two looks. */
+struct state_work {
+    double seconds;
+    uint64_t reads, read_bytes, hits; /* blocks that were served; of them, without the origin */
+    uint64_t from_memory, from_device, from_peers, from_origin, failed;
+    uint64_t writes, write_bytes, fetch_bytes, drain_bytes;
+    struct fb_histogram get_latency, write_latency;
+};
+
+/* before: NULL: since the daemon started. */
+void state_work_make(const struct state *before, const struct state *after,
+                     struct state_work *work);
+
+/* The latency that `share` of all were below, as the end of its bucket. 0: there is none, or they
+ * took no time: what lies in memory is lent in the step that hears of the request. */
+uint64_t state_quantile_ns(const struct fb_histogram *histogram, double share);
+
+enum state_verdict { STATE_FINE, STATE_ATTENTION, STATE_DOWN };
+enum { STATE_REASONS_MAX = 16, STATE_REASON_BYTES = 320 };
+
+/* What an operator should do something about, as sentences; a limit, so many and no more: the page
+ * says below what each is made of. */
+struct state_judgement {
+    enum state_verdict verdict;
+    uint32_t count;
+    char reasons[STATE_REASONS_MAX][STATE_REASON_BYTES];
+};
+
+void state_judge(const struct state *state, struct state_judgement *judgement);
+
+#endif

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""What operators see: forebay status and stats, the metrics, and the dashboard and alert rules that
+name them.
+
+usage: hw_ops_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import json
+import os
+import re
+import subprocess
+
+import hw_test
+import stranger
+from hw_test import Case, Daemon, free_ports, page
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MONITORING = os.path.join(ROOT, "packaging", "monitoring")
+MIB = 1 << 20
+
+
+class Operator(Case):
+    def page(self, daemon, code=0):
+        ended = daemon.forebay("status", "--page")
+        self.assertEqual((ended.returncode, ended.stderr), (code, b""))
+        return ended.stdout.decode()
+
+    def json(self, daemon, code=0):
+        ended = daemon.forebay("status", "--json")
+        self.assertEqual(ended.returncode, code, ended.stderr)
+        return json.loads(ended.stdout)
+
+    def owing(self, *assignments):
+        """A daemon that keeps what is written and does not store it yet."""
+        return Daemon(self, self.config, "metadata.kind=lmdb",
+                      "metadata.path=" + self.path("records"), "core.drain_delay=600 s",
+                      "core.hold=100 ms", *assignments)
+
+    def put(self, daemon, name, size, level="memory"):
+        source = self.write("source", os.urandom(size))
+        ended = daemon.forebay("put", "--level", level, source, name)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+
+
+class Status(Operator):
+    def test_page_begins_with_the_answer(self):
+        daemon = Daemon(self, self.config)
+        lines = self.page(daemon).split("\n")
+        self.assertEqual(lines[0], "FINE: node 0 of cluster test serves")
+        self.assertIn("owed     nothing: the origin has all that was acknowledged here", lines)
+        self.assertIn("now      idle", lines)
+        self.assertIn("drive    none", lines)
+        self.assertLess(len(lines), 20)
+
+    def test_hits_and_memory_are_those_of_what_was_read(self):
+        self.object("data", 2 * MIB)
+        daemon = Daemon(self, self.config)
+        for _ in range(4):
+            self.assertEqual(daemon.forebay("get", "data").returncode, 0)
+        self.assertRegex(self.page(daemon), r"reads +32, 8\.00 MiB, 75\.0% hits, p50 \S+ \S+, p99 ")
+        state = self.json(daemon)
+        self.assertEqual((state["verdict"], state["reasons"]), ("fine", []))
+        self.assertEqual(state["memory_used_bytes"], 2 * MIB)
+        self.assertEqual(state["replies_memory"], 24)
+        self.assertGreater(state["get_latency_ns"]["p99"], 0)
+        self.assertLessEqual(state["get_latency_ns"]["p50"], state["get_latency_ns"]["p99"])
+        self.assertLessEqual(state["get_latency_ns"]["p99"], state["get_latency_ns"]["max"])
+
+    def test_lines_and_json_tell_the_same(self):
+        daemon = Daemon(self, self.config)
+        lines, state = daemon.status(), self.json(daemon)
+        different = {"uptime_ns", "steps", "get_latency_ns", "write_latency_ns", "tenant"}
+        for name, value in lines.items():
+            if name not in different:
+                self.assertEqual(str(state[name]), value, name)
+
+    def test_owed_bytes_have_an_age_and_a_name(self):
+        daemon = self.owing("core.device_size=16 MiB", "device.path=" + self.path("device"))
+        self.put(daemon, "models/first", 700000)
+        self.put(daemon, "models/second", 700000, "device")
+        self.assertRegex(self.page(daemon), r'owed     1\.34 MiB in 6 blocks not at the '
+                                            r'origin yet, the oldest for \S+ m?s: "models/first"')
+        first = self.json(daemon)
+        self.assertEqual(first["undrained_bytes"], 1400000)
+        self.assertGreaterEqual(first["device_used_bytes"], 700000)
+        self.assertGreater(self.json(daemon)["undrained_oldest_ns"], first["undrained_oldest_ns"])
+        daemon.kill()  # it would rightly say what it leaves behind
+
+    def test_daemon_that_cannot_serve_is_down(self):
+        config = hw_test.CONFIG.format(folder=self.folder).replace(
+            'kind: posix, path: "%s/origin"' % self.folder,
+            'kind: s3, endpoint: "http://127.0.0.1:1", bucket: b')
+        daemon = Daemon(self, self.write("away.yaml", config.encode()))
+        text = self.page(daemon, 1)
+        self.assertTrue(text.startswith("DOWN: node 0 of cluster test does not serve:\n"), text)
+        self.assertIn("  - origin: it has not answered yet", text)
+        self.assertEqual(self.json(daemon, 1)["verdict"], "down")
+
+    def test_usage_and_missing_daemon(self):
+        for command in ("status", "stats"):
+            for wrong in ("--nonsense", "more"):
+                ended = hw_test.run(hw_test.program("forebay"), command, wrong)
+                self.assertEqual(ended.returncode, 2)
+            ended = hw_test.run(hw_test.program("forebay"), command, "--socket", self.path("none"))
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(b"is forebayd running", ended.stderr)
+        for wrong in (("--interval", "1"), ("--interval", "1 us"), ("--count", "0"),
+                      ("--count", "x")):
+            self.assertEqual(hw_test.run(hw_test.program("forebay"), "stats", *wrong).returncode, 2)
+
+
+class Peers(Operator):
+    def start(self, node, config, **more):
+        return Daemon(self, config, "node=%d" % node, "client.socket=" + self.path("s%d" % node),
+                      name="node%d" % node, **more)
+
+    def test_peer_that_is_away_is_named_until_it_is_back(self):
+        config, ports = self.pair()
+        first, second = self.start(0, config), self.start(1, config)
+        self.object("data", 2 * MIB)
+        self.assertEqual(first.forebay("get", "data").returncode, 0)
+        first.wait_until(lambda: first.status()["peers_connected"] == "1")
+        self.assertTrue(self.page(first).startswith("FINE: "))
+        second.kill()  # nobody asks for anything from now on
+        first.wait_until(lambda: first.status()["peers_away"] == "1")
+        text = self.page(first)
+        self.assertTrue(text.startswith("ATTENTION: node 0 of cluster test serves; 2 members:\n"))
+        self.assertIn("node 1 at 127.0.0.1:%d is away for " % ports[1], text)
+        peer = self.json(first)["peers"][0]
+        self.assertEqual((peer["node"], peer["state"]), (1, "away"))
+        self.assertIn("event=peer_away peer=1", first.log())
+        self.start(1, config)
+        first.wait_until(lambda: self.json(first)["peers"][0]["state"] == "connected")
+        self.assertIn("event=peer_back peer=1", first.log())
+        first.wait_until(lambda: self.json(first)["verdict"] == "fine")
+
+    def test_more_peers_than_are_shown(self):
+        port = free_ports(1)[0]
+        members = "members:\n" + "".join(
+            '  - {id: %d, address: "127.1.%d.%d:%d"}\n' % (node, node // 250, node % 250 + 1, port)
+            for node in range(301))
+        config = self.write("many.yaml",
+                            (hw_test.CONFIG.format(folder=self.folder) + members).encode())
+        state = self.json(Daemon(self, config))
+        self.assertEqual(len(state["peers"]), 256)
+        self.assertEqual(state["peers_left_out"], 44)
+
+
+class Stats(Operator):
+    def test_line_an_interval_with_what_went_on_in_it(self):
+        self.object("data", 2 * MIB)
+        daemon = Daemon(self, self.config)
+        stats = subprocess.Popen(
+            [hw_test.program("forebay"), "stats", "--socket", daemon.socket, "--interval", "1 s",
+             "--count", "3"], stdout=subprocess.PIPE, text=True)
+        daemon.wait_until(lambda: daemon.status()["clients"] == "2")  # it, and who asks
+        for _ in range(4):
+            self.assertEqual(daemon.forebay("get", "data").returncode, 0)
+        lines = stats.communicate(timeout=30)[0].strip().split("\n")
+        self.assertEqual(stats.returncode, 0)
+        self.assertEqual(len(lines), 4)
+        heading, rows = lines[0].split(), [line.split() for line in lines[1:]]
+        self.assertEqual(heading[:4], ["time", "reads/s", "read", "hit%"])
+        self.assertGreater(sum(int(row[1]) for row in rows), 25)  # 32 in all, in intervals of 1 s
+        self.assertEqual(rows[-1][1], "0")
+
+    def test_end_of_the_daemon_is_said(self):
+        daemon = Daemon(self, self.config)
+        stats = subprocess.Popen(
+            [hw_test.program("forebay"), "stats", "--socket", daemon.socket, "--interval", "50 ms"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertIn("reads/s", stats.stdout.readline())
+        self.assertEqual(daemon.stop(), 0)
+        self.assertIn("the daemon has ended", stats.communicate(timeout=30)[1])
+        self.assertEqual(stats.returncode, 1)
+
+
+class Tenants(Operator):
+    def start(self, count):
+        self.port = free_ports(1)[0]
+        return Daemon(self, self.config, "core.tenants_max=%d" % count,
+                      "http=127.0.0.1:%d" % self.port)
+
+    def puts(self, daemon, tenants, size):
+        client = stranger.Client(daemon.socket)
+        self.addCleanup(client.close)
+        client.put_arena(b"x" * size)
+        for tenant in tenants:
+            put = client.asked(stranger.PUT, tenant=tenant, key=(1, tenant), size=size)
+            self.assertEqual(put["status"], stranger.OK)
+        return client
+
+    def test_each_has_its_own_figures(self):
+        daemon = self.start(4)
+        client = self.puts(daemon, (2, 3, 3), 100000)
+        read = client.asked(stranger.GET_KEY, tenant=2, key=(1, 2), size=100000)
+        self.assertEqual(read["status"], stranger.OK)
+        tenants = {one["tenant"]: one for one in self.json(daemon)["tenants"]}
+        self.assertEqual(sorted(tenants), [2, 3])
+        self.assertEqual((tenants[2]["memory_bytes"], tenants[2]["reads"], tenants[2]["hits"],
+                          tenants[2]["writes"]), (100000, 1, 1, 1))
+        self.assertEqual((tenants[3]["reads"], tenants[3]["write_bytes"]), (0, 200000))
+        metrics = page(self.port, "/metrics")[1]
+        self.assertIn('forebay_tenant_read_bytes_total{tenant="2"} 100000\n', metrics)
+        self.assertIn('forebay_tenant_memory_bytes{tenant="3"} 100000\n', metrics)
+        self.assertRegex(self.page(daemon), r"tenant   2 has 97\.7 KiB of the memory; 1 reads, 100")
+
+    def test_more_tenants_than_are_shown(self):
+        daemon = self.start(80)
+        self.puts(daemon, range(1, 71), 1000)
+        state = self.json(daemon)
+        self.assertEqual(len(state["tenants"]), 64)
+        self.assertEqual(state["tenants_left_out"], 6)
+
+
+class Metrics(Operator):
+    def exported(self):
+        """Names of a daemon's samples that has a drive, a peer and tenants."""
+        config, _ = self.pair()
+        port = free_ports(1)[0]
+        self.object("data", MIB)
+        daemon = Daemon(self, config, "http=127.0.0.1:%d" % port, "core.tenants_max=4",
+                        "core.device_size=16 MiB", "device.path=" + self.path("device"))
+        self.assertEqual(daemon.forebay("get", "data").returncode, 0)
+        text = page(port, "/metrics")[1]
+        self.assertTrue(text.endswith("\n"))
+        for line in text.strip().split("\n"):
+            self.assertRegex(line, r'^(# (HELP|TYPE) \w+ .+|'
+                                   r'\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? \S+)$')
+        return set(re.findall(r"^(forebay_\w+)[ {]", text, re.M))
+
+    def named(self, name):
+        with open(os.path.join(MONITORING, name), encoding="utf-8") as file:
+            text = file.read()
+        found = set(re.findall(r"forebay_\w+", text))
+        self.assertGreater(len(found), 10)
+        return found
+
+    def test_what_dashboard_and_rules_name_is_exported(self):
+        exported = self.exported()
+        for name in sorted(os.listdir(MONITORING)):
+            missing = self.named(name) - {"forebay_"} - exported
+            self.assertEqual(missing, set(), name)
+
+    def test_dashboard_is_whole(self):
+        with open(os.path.join(MONITORING, "forebay-dashboard.json"), encoding="utf-8") as file:
+            board = json.load(file)
+        places = set()
+        for panel in board["panels"]:
+            self.assertTrue(panel["title"] and all(one["expr"] for one in panel["targets"]))
+            spot = panel["gridPos"]
+            cells = {(x, y) for x in range(spot["x"], spot["x"] + spot["w"])
+                     for y in range(spot["y"], spot["y"] + spot["h"])}
+            self.assertFalse(cells & places, panel["title"])
+            places |= cells
+        self.assertEqual(max(x for x, _ in places), 23)
+
+
+if __name__ == "__main__":
+    hw_test.main("hw_ops_test", at_once=2)

@@ -23,6 +23,8 @@ int fb_command_invalidate(int argc, char **argv);
 int fb_command_rm(int argc, char **argv);
 int fb_command_stat(int argc, char **argv);
 int fb_command_status(int argc, char **argv);
+int fb_command_drain(int argc, char **argv);
+int fb_command_leave(int argc, char **argv);
 int fb_command_stats(int argc, char **argv);
 int fb_command_lost(int argc, char **argv);
 int fb_command_help(int argc, char **argv);

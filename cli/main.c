@@ -25,6 +25,8 @@
 #pragma weak fb_command_stat
 #pragma weak fb_command_status
 #pragma weak fb_command_stats
+#pragma weak fb_command_drain
+#pragma weak fb_command_leave
 #pragma weak fb_command_lost
 
 struct command {
@@ -51,6 +53,8 @@ static const struct command commands[] = {
     {"stat", fb_command_stat},
     {"status", fb_command_status},
     {"stats", fb_command_stats},
+    {"drain", fb_command_drain},
+    {"leave", fb_command_leave},
     {"lost", fb_command_lost},
     {"help", fb_command_help},
     {"completion", fb_command_completion},

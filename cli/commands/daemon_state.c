@@ -214,7 +214,8 @@ void state_judge(const struct state *state, struct state_judgement *judgement)
     if (state_number(state, "ready") == 0) {
         reason_add(judgement, "%s", state_text(state, "ready_reason"));
         judgement->verdict = STATE_DOWN;
-    }
+    } else if (state_number(state, "draining") != 0)
+        reason_add(judgement, "it is drained: it takes no writes; `forebay drain --end` ends that");
     if (strcmp(device, "none") != 0 && strcmp(device, "fine") != 0)
         reason_add(judgement, "the drive fails: %s: see the log and dmesg", device);
     if (oldest_ns > owed_long_ns)

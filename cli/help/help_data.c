@@ -339,6 +339,35 @@ static const struct fb_help table[] = {
                      {"forebay status | grep replies_", "Where do the reads come from?"}},
     },
     {
+        .name = "drain",
+        .arguments = "[--patience TIME | --end] [--socket PATH]",
+        .summary = "let this machine's daemon store what it owes, and begin no writes",
+        .text = "Files that are being written may be finished; reads go on, and so do copies for "
+                "other nodes. Says every 5 s what is left. Exit code: 0 nothing is owed any more, "
+                "1 patience has ended: the output says what is left, and the daemon goes on. "
+                "Root and the daemon's own user may. A restart of the daemon ends it, too.",
+        .options =
+            {
+                {"--patience TIME", "how long to wait, like '10 min'; default: until it is done"},
+                {"--end", "takes writes again, at once"},
+                {"--socket PATH", "the daemon's client.socket"},
+            },
+        .examples = {{"forebay drain --patience '10 min'", "Before work on the drive."}},
+    },
+    {
+        .name = "leave",
+        .arguments = "[--patience TIME] [--socket PATH]",
+        .summary = "drain this machine's daemon, then end it",
+        .text = "As forebay drain; when nothing is owed the daemon ends, and with etcd the others "
+                "see it leave at once. While something is left it does not end: exit code 1.",
+        .options =
+            {
+                {"--patience TIME", "how long to wait, like '10 min'; default: until it is done"},
+                {"--socket PATH", "the daemon's client.socket"},
+            },
+        .examples = {{"forebay leave --patience '10 min'", "Before the machine is taken away."}},
+    },
+    {
         .name = "stats",
         .arguments = "[--interval TIME] [--count N] [--socket PATH]",
         .summary = "print what this machine's daemon does, a line an interval",

@@ -44,6 +44,15 @@ enum fb_local_kind {
                              errno; its page: what is asked for; INVALID: this origin has none of
                              it; BUSY: what was committed or removed is not at the origin yet */
     FB_LOCAL_LIST_PLAIN,  /* LIST, in which links are entries, wherever they lead */
+    FB_LOCAL_DRAIN, /* index: enum fb_local_drain; DENIED: neither root nor the daemon's user */
+};
+
+/* What an operator wishes; STATUS says how far it is. */
+enum fb_local_drain {
+    FB_LOCAL_DRAIN_END,   /* it takes writes again */
+    FB_LOCAL_DRAIN_BEGIN, /* it begins no writes of clients, and stores what it owes */
+    FB_LOCAL_DRAIN_LEAVE, /* it ends, as by SIGTERM */
+    FB_LOCAL_DRAINS
 };
 
 /* What is changed beside bytes; its text follows. */

@@ -338,17 +338,17 @@ void fb_local_close(struct fb_local *local, const struct fb_settings *settings)
     *local = (struct fb_local){.listener = -1};
 }
 
-bool fb_local_is_writing(struct fb_loop *loop)
+uint32_t fb_local_writing(const struct fb_loop *loop)
 {
+    uint32_t count = 0;
     for (uint32_t i = 0; i < loop->local.session_count; i++) {
         const struct local_session *session = &loop->local.sessions[loop->local.active[i]];
         for (uint32_t k = 0; k < session->open_count; k++) {
-            const struct fb_object *object = fb_objects_find(&loop->objects, session->opens[k]);
-            if (object != NULL && object->is_written)
-                return true;
+            const struct fb_object *object = fb_objects_look(&loop->objects, session->opens[k]);
+            count += object != NULL && object->is_written;
         }
     }
-    return false;
+    return count;
 }
 
 void fb_local_sweep(struct fb_loop *loop)

@@ -80,8 +80,8 @@ struct fb_local {
 void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error);
 void fb_local_close(struct fb_local *local, const struct fb_settings *settings);
 
-/* Has a client a file that it has not committed? */
-bool fb_local_is_writing(struct fb_loop *loop);
+/* Files that clients have not committed. */
+uint32_t fb_local_writing(const struct fb_loop *loop);
 
 /* Accepts again when that failed. */
 void fb_local_sweep(struct fb_loop *loop);

@@ -95,6 +95,7 @@ enum fb_status local_write_status(const struct fb_loop *loop)
     return !loop->origin.can_write ? FB_INVALID
            : loop->is_fenced       ? FB_GONE
            : loop->is_draining     ? FB_BUSY
+           : loop->is_resting      ? FB_BUSY
                                    : FB_OK;
 }
 

@@ -5,7 +5,9 @@
 #include "hw/ops/status.h"
 
 #include <string.h>
+#include <unistd.h>
 
+/* Answers with a status alone. */
 static void refuse(struct local_request *request, enum fb_status status)
 {
     const struct fb_local_reply reply = {.status = status};
@@ -91,6 +93,26 @@ static void status_start(struct local_request *request)
     local_request_end(request, &reply);
 }
 
+/* An operator drains this node, lets it write again, or ends it. */
+static void drain_start(struct local_request *request, const struct fb_local_request *from)
+{
+    static const char *const names[FB_LOCAL_DRAINS] = {"end", "begin", "leave"};
+    struct local_session *session = request->session;
+    struct fb_loop *loop = session->loop;
+    bool may = session->user == 0 || session->user == geteuid();
+    if (from->index >= FB_LOCAL_DRAINS || !may) {
+        refuse(request, may ? FB_INVALID : FB_DENIED);
+        return;
+    }
+    fb_log(FB_LOG_INFO, "drain", "wish=%s user=%u process=%u undrained_bytes=%llu",
+           names[from->index], session->user, session->process,
+           (unsigned long long)fb_node_undrained_bytes(loop->node));
+    loop->is_resting = from->index != FB_LOCAL_DRAIN_END;
+    if (from->index == FB_LOCAL_DRAIN_LEAVE && !loop->is_draining)
+        loop_stop(loop);
+    refuse(request, FB_OK);
+}
+
 void local_request_start(struct local_request *request, const struct fb_local_request *from)
 {
     switch ((enum fb_local_kind)from->kind) {
@@ -107,6 +129,9 @@ void local_request_start(struct local_request *request, const struct fb_local_re
         return;
     case FB_LOCAL_STATUS:
         status_start(request);
+        return;
+    case FB_LOCAL_DRAIN:
+        drain_start(request, from);
         return;
     case FB_LOCAL_CREATE:
         local_create_start(request, from);

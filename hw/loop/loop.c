@@ -81,7 +81,7 @@ static void loop_drain(struct fb_loop *loop)
 {
     if (!loop->is_draining)
         return;
-    bool is_left = fb_node_undrained_bytes(loop->node) > 0 || fb_local_is_writing(loop) ||
+    bool is_left = fb_node_undrained_bytes(loop->node) > 0 || fb_local_writing(loop) > 0 ||
                    fb_node_is_recovering(loop->node) ||
                    fb_node_unfinished_names(loop->node) > fb_node_bad_names(loop->node);
     if (loop->settings->is_draining_only) /* what is owed may have been found by nobody yet */
@@ -209,8 +209,7 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
     left_say(loop, error);
 }
 
-/* The first one drains, the second ends. */
-static void loop_stop(struct fb_loop *loop)
+void loop_stop(struct fb_loop *loop)
 {
     loop->is_stopping = loop->is_draining;
     loop->is_draining = true;

@@ -82,6 +82,7 @@ struct fb_loop {
     bool has_ring;
     bool is_draining; /* told to stop: what clients write is finished, nothing is begun */
     bool is_stopping;
+    bool is_resting;  /* an operator drains it: clients' writes are not begun; it reads on */
     uint64_t stop_ns; /* no later than that, while it drains */
     bool is_fenced;   /* the cluster may count this node as gone */
 };
@@ -92,6 +93,9 @@ uint64_t loop_wall_ns(void); /* since 1970 */
 void loop_event(struct fb_loop *loop, const struct fb_event *event);
 /* Strangers wait outside until one of those inside has had his time: a sweep sees to it. */
 void loop_sweep_soon(struct fb_loop *loop);
+
+/* Told to end: what was acknowledged is drained first, stop_patience long; told twice: at once. */
+void loop_stop(struct fb_loop *loop);
 
 /* The members have changed. */
 void loop_members(struct fb_loop *loop, const struct fb_member_list *list);

@@ -114,6 +114,7 @@ static void usage(struct fb_page *page, const struct fb_loop *loop)
           fb_node_unfinished_names(loop->node));
     gauge(page, "bad_names", "names that cannot be finished: see forebay lost",
           fb_node_bad_names(loop->node));
+    gauge(page, "draining", "1: it takes no writes of clients", loop->is_resting);
     gauge(page, "fenced", "1: the cluster may count this node as gone", loop->is_fenced);
     type_put(page, "uptime_seconds", "gauge", "since the daemon started");
     fb_page_put(page, "forebay_uptime_seconds %.3f\n",

@@ -41,6 +41,9 @@ static void usage_print(struct fb_page *page, const struct fb_loop *loop)
 {
     const struct fb_object *oldest = fb_objects_owed_oldest(&loop->objects);
     char quoted[FB_LOG_QUOTE_MAX];
+    fb_page_put(page, "draining %u\nrecovering %u\nfiles_written %u\nbad_names %u\n",
+                loop->is_resting || loop->is_draining, fb_node_is_recovering(loop->node),
+                fb_local_writing(loop), fb_node_bad_names(loop->node));
     fb_page_put(
         page,
         "memory_used_bytes %" PRIu64 "\ndevice_used_bytes %" PRIu64

@@ -77,6 +77,12 @@ struct fb_object *fb_objects_find(struct fb_objects *objects, uint64_t handle)
     return &objects->slots[slot];
 }
 
+const struct fb_object *fb_objects_look(const struct fb_objects *objects, uint64_t handle)
+{
+    uint32_t slot = fb_cache_find(objects->index, index_key(handle));
+    return slot != FB_NONE ? &objects->slots[slot] : NULL;
+}
+
 void fb_objects_owe(struct fb_objects *objects, uint64_t handle, uint64_t now_ns)
 {
     struct fb_object *known = fb_objects_find(objects, handle);
@@ -95,8 +101,7 @@ const struct fb_object *fb_objects_owed_oldest(const struct fb_objects *objects)
         return NULL;
     for (uint64_t handle = fb_node_owed_next(objects->node, &cursor, &size_bytes);
          cursor != FB_NONE; handle = fb_node_owed_next(objects->node, &cursor, &size_bytes)) {
-        uint32_t slot = fb_cache_find(objects->index, index_key(handle));
-        const struct fb_object *object = slot != FB_NONE ? &objects->slots[slot] : NULL;
+        const struct fb_object *object = fb_objects_look(objects, handle);
         if (object != NULL && (oldest == NULL || object->owed_ns < oldest->owed_ns))
             oldest = object;
     }

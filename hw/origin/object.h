@@ -83,6 +83,9 @@ struct fb_object *fb_objects_add(struct fb_objects *objects, const struct fb_obj
  * keeps its time of change makes another one of it, since `shown` tells. */
 void fb_objects_recognise(struct fb_objects *objects, struct fb_object *object);
 
+/* The same for those who only look: it stays as near to being forgotten as it was. */
+const struct fb_object *fb_objects_look(const struct fb_objects *objects, uint64_t handle);
+
 /* A block of it is going to be owed: its name stays until the block is stored. */
 void fb_objects_owe(struct fb_objects *objects, uint64_t handle, uint64_t now_ns);
 

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import unittest
 
 import hw_test
 import stranger
@@ -173,6 +174,93 @@ class Stats(Operator):
         self.assertEqual(daemon.stop(), 0)
         self.assertIn("the daemon has ended", stats.communicate(timeout=30)[1])
         self.assertEqual(stats.returncode, 1)
+
+
+class Drain(Operator):
+    def writing(self, daemon, name):
+        """A put under way: its first half is acknowledged."""
+        writer = subprocess.Popen(
+            [hw_test.program("forebay"), "put", "--socket", daemon.socket, "--level", "memory", "-",
+             name], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(writer.communicate)
+        self.addCleanup(writer.kill)
+        writer.stdin.write(b"1" * MIB)
+        writer.stdin.flush()
+        daemon.wait_until(lambda: self.json(daemon)["files_written"] == 1)
+        return writer
+
+    def refuses_writes(self, daemon):
+        ended = daemon.forebay("put", "--level", "memory", self.write("more", b"2"), "more")
+        self.assertEqual(ended.returncode, 1)
+
+    def test_drained_daemon_reads_on_and_takes_no_writes_until_it_is_told(self):
+        daemon = Daemon(self, self.config)
+        self.put(daemon, "file", 700000)
+        ended = daemon.forebay("drain")
+        self.assertEqual((ended.returncode, ended.stdout), (
+            0, b"drained: nothing is owed; it takes no writes and reads on\n"))
+        self.assertEqual(len(daemon.forebay("get", "file").stdout), 700000)
+        self.refuses_writes(daemon)
+        self.assertIn("it is drained: it takes no writes", self.page(daemon))
+        self.assertEqual(daemon.forebay("drain", "--end").returncode, 0)
+        self.put(daemon, "more", 1000)
+        self.assertTrue(self.page(daemon).startswith("FINE"))
+
+    def test_file_that_is_being_written_is_waited_for_and_finished(self):
+        daemon = Daemon(self, self.config)
+        writer = self.writing(daemon, "file")
+        ended = daemon.forebay("drain", "--patience", "300 ms")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"1 files being written: the daemon takes no writes", ended.stdout)
+        self.refuses_writes(daemon)
+        self.assertEqual(writer.communicate(b"2" * MIB, timeout=30)[1], b"")
+        self.assertEqual(writer.returncode, 0)
+        self.assertEqual(daemon.forebay("drain").returncode, 0)
+        self.assertEqual(os.path.getsize(self.path("origin/file")), 2 * MIB)
+
+    def test_what_is_left_is_said_and_the_daemon_stays(self):
+        daemon = self.owing()
+        self.put(daemon, "models/first", 700000)
+        ended = daemon.forebay("leave", "--patience", "300 ms")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b'684 KiB in 3 blocks owed to the origin, the oldest of "models/first", '
+                      b"1 names unfinished", ended.stdout)
+        self.assertIsNone(daemon.process.poll())
+        self.assertEqual(len(daemon.forebay("get", "models/first").stdout), 700000)
+        daemon.kill()  # it would rightly say what it leaves behind
+
+    def test_daemon_that_leaves_ends_and_all_is_at_the_origin(self):
+        daemon = Daemon(self, self.config)
+        self.put(daemon, "file", 700000)
+        ended = daemon.forebay("leave", "--patience", "30 s")
+        self.assertEqual((ended.returncode, ended.stdout),
+                         (0, b"left: the daemon has ended and owes nothing\n"))
+        self.assertEqual(daemon.process.wait(10), 0)
+        self.assertEqual(os.path.getsize(self.path("origin/file")), 700000)
+        self.assertIn("event=drain wish=leave user=%d" % os.geteuid(), daemon.log())
+        self.assertEqual(daemon.forebay("leave").returncode, 1)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be another user")
+    def test_others_may_not(self):
+        daemon = Daemon(self, self.config)
+        os.chmod(self.folder, 0o755)
+        os.chmod(daemon.socket, 0o666)
+        os.seteuid(65534)
+        try:
+            client = stranger.Client(daemon.socket)
+        finally:
+            os.seteuid(0)
+        self.addCleanup(client.close)
+        for wish in range(3):
+            self.assertEqual(client.call(stranger.DRAIN, index=wish)["status"], stranger.DENIED)
+        self.put(daemon, "more", 1000)
+        own = stranger.Client(daemon.socket)
+        self.addCleanup(own.close)
+        self.assertEqual(own.call(stranger.DRAIN, index=3)["status"], stranger.INVALID)
+
+    def test_usage(self):
+        for wrong in (("drain", "x"), ("leave", "--end"), ("drain", "--patience", "5")):
+            self.assertEqual(hw_test.run(hw_test.program("forebay"), *wrong).returncode, 2)
 
 
 class Tenants(Operator):

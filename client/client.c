@@ -49,7 +49,7 @@ static int request_send(struct forebay_client *client, struct fb_local_request *
     size_t length = name != NULL ? strlen(name) : 0;
     if (length > FB_OBJECT_NAME_MAX)
         return -EINVAL;
-    request->version = FB_LOCAL_VERSION;
+    request->version = client->version > 0 ? client->version : FB_LOCAL_VERSION_MIN;
     request->id = client->next_id++;
     request->name_length = (uint32_t)length;
     /* A cursor stands where the name will, behind it. */
@@ -91,7 +91,8 @@ static int reply_receive(struct forebay_client *client, struct fb_local_reply *r
     if (header != NULL && header->cmsg_type == SCM_RIGHTS &&
         header->cmsg_len == CMSG_LEN(sizeof(int) * FB_LOCAL_FILES))
         memcpy(files, CMSG_DATA(header), sizeof(int) * FB_LOCAL_FILES);
-    bool is_sane = (size_t)size >= sizeof(*reply) && reply->version == FB_LOCAL_VERSION &&
+    bool is_sane = (size_t)size >= sizeof(*reply) && reply->version >= FB_LOCAL_VERSION_MIN &&
+                   reply->version <= FB_LOCAL_VERSION &&
                    (size_t)size == sizeof(*reply) + reply->page_size;
     return is_sane ? 0 : -EPROTO;
 }
@@ -126,13 +127,14 @@ static int memory_map(struct forebay_client *client, const struct fb_local_reply
     client->arena_size = reply->index;
     client->block_size = reply->block_size;
     client->node = reply->source;
+    client->version = reply->version;
     client->valid_ns = reply->version_of_object;
     return 0;
 }
 
 static int greet(struct forebay_client *client)
 {
-    struct fb_local_request request = {.kind = FB_LOCAL_HELLO};
+    struct fb_local_request request = {.kind = FB_LOCAL_HELLO, .speaks = FB_LOCAL_VERSION};
     struct fb_local_reply reply = {.status = FB_IO};
     int files[FB_LOCAL_FILES] = {-1, -1, -1};
     char token[FB_TOKEN_MAX + 1] = "";
@@ -243,9 +245,9 @@ int forebay_client_remove(struct forebay_client *client, const char *name)
     return client_call(client, &request, name, &reply);
 }
 
-int forebay_client_status(struct forebay_client *client, char **text)
+int client_status(struct forebay_client *client, bool asks_members, char **text)
 {
-    struct fb_local_request request = {.kind = FB_LOCAL_STATUS};
+    struct fb_local_request request = {.kind = FB_LOCAL_STATUS, .index = asks_members};
     struct fb_local_reply reply;
     int code = client_call(client, &request, NULL, &reply);
     if (code != 0)
@@ -255,6 +257,11 @@ int forebay_client_status(struct forebay_client *client, char **text)
         return -ENOMEM;
     memcpy(*text, client->page, reply.page_size);
     return 0;
+}
+
+int forebay_client_status(struct forebay_client *client, char **text)
+{
+    return client_status(client, false, text);
 }
 
 int forebay_file_open(struct forebay_client *client, const char *name, struct forebay_file **file)

@@ -39,6 +39,7 @@ struct forebay_client {
     int socket;
     int doorbell;
     uint64_t next_id;
+    uint32_t version;            /* of the protocol, that both speak; 0: not greeted yet */
     uint32_t node;               /* the daemon's */
     const unsigned char *memory; /* the daemon's cache */
     uint64_t memory_size;
@@ -95,6 +96,9 @@ uint64_t client_clock_ns(void);
 /* client.c */
 int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
                 struct fb_local_reply *reply);
+
+/* forebay_client_status; asks_members: the daemon asks the others for theirs, too. */
+int client_status(struct forebay_client *client, bool asks_members, char **text);
 
 /* client_change.c. -errno; of a change: the origin's own; -EOPNOTSUPP: it has nothing of the kind.
  */

@@ -79,7 +79,7 @@ static int wait_drained(struct forebay_client *client, const struct options *opt
     uint64_t begun_ns = 0, told_ns = 0;
     for (;;) {
         struct state state;
-        int code = state_take(client, &state);
+        int code = state_take(client, false, &state);
         if (code != 0)
             return code;
         left_make(&state, left);
@@ -102,7 +102,7 @@ static int wait_drained(struct forebay_client *client, const struct options *opt
 static void wait_gone(struct forebay_client *client)
 {
     struct state state;
-    while (state_take(client, &state) == 0) {
+    while (state_take(client, false, &state) == 0) {
         state_free(&state);
         nanosleep(&look_again, NULL);
     }

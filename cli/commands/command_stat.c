@@ -99,7 +99,7 @@ int fb_command_lost(int argc, char **argv)
     int code = forebay_client_open(socket, &client);
     if (code != 0)
         return fb_no_daemon("lost", socket, code);
-    code = state_take(client, &state);
+    code = state_take(client, false, &state);
     forebay_client_close(client);
     if (code != 0)
         return fail("lost", "the daemon's state", code);

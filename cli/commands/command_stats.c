@@ -76,11 +76,11 @@ static int watch(struct forebay_client *client, const struct options *options)
     const struct timespec pause = {.tv_sec = (time_t)(options->interval_ns / 1000000000),
                                    .tv_nsec = (long)(options->interval_ns % 1000000000)};
     struct state before, state;
-    int code = state_take(client, &before);
+    int code = state_take(client, false, &before);
     for (uint64_t line = 0;
          code == 0 && !ferror(stdout) && (options->count == 0 || line < options->count); line++) {
         nanosleep(&pause, NULL);
-        code = state_take(client, &state);
+        code = state_take(client, false, &state);
         if (code != 0)
             break;
         if (line % HEADING_LINES == 0)

@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/commands/daemon_members.h"
 #include "cli/commands/daemon_state.h"
 #include "client/client_internal.h"
 
@@ -243,7 +244,7 @@ static json_t *state_json(const struct state *state, const struct state_judgemen
     struct state_work total;
     state_work_make(NULL, state, &total);
     json_t *peers = json_array(), *tenants = json_array(), *lost = json_array();
-    json_t *reasons = json_array(), *root = json_object();
+    json_t *reasons = json_array(), *members = json_array(), *root = json_object();
     for (uint32_t i = 0; i < judgement->count; i++)
         json_array_append_new(reasons, json_string(judgement->reasons[i]));
     json_object_set_new(root, "schema_version", json_integer(1));
@@ -255,6 +256,8 @@ static json_t *state_json(const struct state *state, const struct state_judgemen
             json_array_append_new(peers, json_line("node", line->value));
         else if (strcmp(line->name, "tenant") == 0)
             json_array_append_new(tenants, json_line("tenant", line->value));
+        else if (strcmp(line->name, "member") == 0)
+            json_array_append_new(members, json_line("node", line->value));
         else if (strcmp(line->name, "lost") == 0)
             json_array_append_new(lost, json_string(line->value));
         else
@@ -264,6 +267,7 @@ static json_t *state_json(const struct state *state, const struct state_judgemen
     json_object_set_new(root, "write_latency_ns", json_latency(&total.write_latency));
     json_object_set_new(root, "peers", peers);
     json_object_set_new(root, "tenants", tenants);
+    json_object_set_new(root, "summaries", members);
     json_object_set_new(root, "lost", lost);
     return root;
 }
@@ -284,24 +288,29 @@ static void lines_print(const struct state *state)
 }
 
 /* Errors: negative errno. */
-static int show(struct forebay_client *client, enum form form, int *exit_code)
+static int show(struct forebay_client *client, enum form form, bool is_cluster, int *exit_code)
 {
     struct state before = {.text = NULL}, state = {.text = NULL};
     struct state_judgement judgement;
-    int code = form == FORM_PAGE ? state_take(client, &before) : 0;
-    if (code == 0 && form == FORM_PAGE)
+    bool is_page = form == FORM_PAGE && !is_cluster;
+    int code = is_page ? state_take(client, false, &before) : 0;
+    if (code == 0 && is_page)
         nanosleep(&look_again, NULL);
     if (code == 0)
-        code = state_take(client, &state);
+        code = is_cluster ? members_take(client, &state) : state_take(client, false, &state);
     if (code == 0) {
         state_judge(&state, &judgement);
+        if (is_cluster)
+            members_judge(&state, &judgement);
         *exit_code = judgement.verdict == STATE_DOWN ? FB_EXIT_FAILED : FB_EXIT_FINE;
     }
-    if (code == 0 && form == FORM_PAGE)
+    if (code == 0 && is_page)
         page_print(&before, &state, &judgement);
-    if (code == 0 && form == FORM_JSON && json_print(&state, &judgement) != FB_EXIT_FINE)
+    else if (code == 0 && form == FORM_PAGE)
+        members_print(&state, &judgement);
+    else if (code == 0 && form == FORM_JSON && json_print(&state, &judgement) != FB_EXIT_FINE)
         *exit_code = FB_EXIT_FAILED;
-    if (code == 0 && form == FORM_LINES)
+    else if (code == 0 && form == FORM_LINES)
         lines_print(&state);
     state_free(&before);
     state_free(&state);
@@ -313,21 +322,24 @@ int fb_command_status(int argc, char **argv)
     static const struct option table[] = {{"socket", required_argument, NULL, 's'},
                                           {"page", no_argument, NULL, 'p'},
                                           {"json", no_argument, NULL, 'j'},
+                                          {"cluster", no_argument, NULL, 'c'},
                                           {NULL, 0, NULL, 0}};
     const char *socket = NULL;
     struct forebay_client *client;
     enum form form = isatty(STDOUT_FILENO) ? FORM_PAGE : FORM_LINES;
+    bool is_cluster = false;
     int exit_code = FB_EXIT_FAILED;
     optind = 1;
     for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
+        if (option == '?')
+            return FB_EXIT_USAGE; /* getopt has said why */
         if (option == 's')
             socket = optarg;
-        else if (option == 'p')
+        is_cluster = is_cluster || option == 'c';
+        if (option == 'p' || (option == 'c' && form == FORM_LINES))
             form = FORM_PAGE;
-        else if (option == 'j')
+        if (option == 'j')
             form = FORM_JSON;
-        else
-            return FB_EXIT_USAGE; /* getopt has said why */
     }
     if (optind < argc) {
         fprintf(stderr, "forebay status: only options are taken: see forebay status --help\n");
@@ -336,7 +348,7 @@ int fb_command_status(int argc, char **argv)
     int code = forebay_client_open(socket, &client);
     if (code != 0)
         return fb_no_daemon("status", socket, code);
-    code = show(client, form, &exit_code);
+    code = show(client, form, is_cluster, &exit_code);
     forebay_client_close(client);
     if (code != 0)
         fprintf(stderr, "forebay status: the daemon's state: %s\n", strerror(-code));

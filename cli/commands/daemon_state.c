@@ -2,6 +2,7 @@
 #include "cli/commands/daemon_state.h"
 
 #include "base/units.h"
+#include "client/client_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,10 +45,11 @@ static int lines_cut(struct state *state)
     return 0;
 }
 
-int state_take(struct forebay_client *client, struct state *state)
+int state_take(struct forebay_client *client, bool asks_members, struct state *state)
 {
-    *state = (struct state){.taken_ns = now_ns()};
-    int code = forebay_client_status(client, &state->text);
+    *state = (struct state){.asked_ns = now_ns()};
+    int code = client_status(client, asks_members, &state->text);
+    state->taken_ns = now_ns();
     if (code == 0)
         code = lines_cut(state);
     if (code != 0)
@@ -161,10 +163,7 @@ void state_work_make(const struct state *before, const struct state *after, stru
     }
 }
 
-static void reason_add(struct state_judgement *judgement, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void reason_add(struct state_judgement *judgement, const char *format, ...)
+void state_reason_add(struct state_judgement *judgement, const char *format, ...)
 {
     va_list arguments;
     if (judgement->verdict == STATE_FINE)
@@ -191,18 +190,20 @@ static void judge_peers(const struct state *state, struct state_judgement *judge
             continue;
         uint64_t since_ns = state_field_number(value, "since_ns");
         if (is_away)
-            reason_add(judgement,
-                       "node %u at %s is away for %s: is forebayd running there, is its port open?",
-                       (unsigned)strtoul(value, NULL, 10), state_field(value, "address", address),
-                       fb_format_ns(away, (double)since_ns));
+            state_reason_add(
+                judgement,
+                "node %u at %s is away for %s: is forebayd running there, is its port open?",
+                (unsigned)strtoul(value, NULL, 10), state_field(value, "address", address),
+                fb_format_ns(away, (double)since_ns));
         else
-            reason_add(judgement,
-                       "node %u at %s is connected and did not answer lately: is it stopped, "
-                       "or its network full?",
-                       (unsigned)strtoul(value, NULL, 10), state_field(value, "address", address));
+            state_reason_add(judgement,
+                             "node %u at %s is connected and did not answer lately: is it stopped, "
+                             "or its network full?",
+                             (unsigned)strtoul(value, NULL, 10),
+                             state_field(value, "address", address));
     }
     if (count > NAMED_MAX)
-        reason_add(judgement, "%u more peers are away or silent", count - NAMED_MAX);
+        state_reason_add(judgement, "%u more peers are away or silent", count - NAMED_MAX);
 }
 
 void state_judge(const struct state *state, struct state_judgement *judgement)
@@ -212,24 +213,25 @@ void state_judge(const struct state *state, struct state_judgement *judgement)
     const char *device = state_text(state, "device_state");
     uint64_t oldest_ns = state_number(state, "undrained_oldest_ns");
     if (state_number(state, "ready") == 0) {
-        reason_add(judgement, "%s", state_text(state, "ready_reason"));
+        state_reason_add(judgement, "%s", state_text(state, "ready_reason"));
         judgement->verdict = STATE_DOWN;
     } else if (state_number(state, "draining") != 0)
-        reason_add(judgement, "it is drained: it takes no writes; `forebay drain --end` ends that");
+        state_reason_add(judgement,
+                         "it is drained: it takes no writes; `forebay drain --end` ends that");
     if (strcmp(device, "none") != 0 && strcmp(device, "fine") != 0)
-        reason_add(judgement, "the drive fails: %s: see the log and dmesg", device);
+        state_reason_add(judgement, "the drive fails: %s: see the log and dmesg", device);
     if (oldest_ns > owed_long_ns)
-        reason_add(
+        state_reason_add(
             judgement,
             "%s is owed to the origin for %s: see origin_failed in the log, and forebay lost",
             state_text(state, "undrained_oldest_name"), fb_format_ns(age, (double)oldest_ns));
     for (uint32_t i = 0; i < state->count; i++) {
         if (strcmp(state->lines[i].name, "lost") == 0)
-            reason_add(judgement, "cannot be finished: %s: see forebay lost",
-                       state->lines[i].value);
+            state_reason_add(judgement, "cannot be finished: %s: see forebay lost",
+                             state->lines[i].value);
     }
     judge_peers(state, judgement);
     if (state_number(state, "members_left_out") > 0)
-        reason_add(judgement, "%s records of members are not understood: see the log",
-                   state_text(state, "members_left_out"));
+        state_reason_add(judgement, "%s records of members are not understood: see the log",
+                         state_text(state, "members_left_out"));
 }

@@ -15,13 +15,14 @@ struct state_line {
 
 struct state {
     char *text;
-    uint64_t taken_ns; /* by the monotonic clock */
+    uint64_t asked_ns, taken_ns; /* by the monotonic clock, which is the daemon's, too */
     struct state_line *lines;
     uint32_t count;
 };
 
-/* Asks the daemon. Errors: negative errno; nothing to free then. */
-int state_take(struct forebay_client *client, struct state *state);
+/* Asks the daemon. asks_members: it asks the others, too, for what a later look shows. Errors:
+ * negative errno; nothing to free then. */
+int state_take(struct forebay_client *client, bool asks_members, struct state *state);
 void state_free(struct state *state);
 
 /* A value; "" or 0 where there is none of that name. */
@@ -59,6 +60,10 @@ struct state_judgement {
     uint32_t count;
     char reasons[STATE_REASONS_MAX][STATE_REASON_BYTES];
 };
+
+/* Adds a sentence. */
+void state_reason_add(struct state_judgement *judgement, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 void state_judge(const struct state *state, struct state_judgement *judgement);
 

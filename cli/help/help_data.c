@@ -323,7 +323,7 @@ static const struct fb_help table[] = {
     },
     {
         .name = "status",
-        .arguments = "[--page | --json] [--socket PATH]",
+        .arguments = "[--cluster] [--page | --json] [--socket PATH]",
         .summary = "say how this machine's daemon is, and what it holds, does and owes",
         .text = "The first line is the answer: FINE, ATTENTION with what to look at, or DOWN: it "
                 "cannot serve. Then what goes on now, what is owed to the origin and for how long, "
@@ -331,6 +331,7 @@ static const struct fb_help table[] = {
                 "code: 1 when there is no daemon, or, with a page or JSON, when it is DOWN.",
         .options =
             {
+                {"--cluster", "how all members are, by what they tell this one: a line each"},
                 {"--page", "the page into a pipe, too: ssh NODE forebay status --page"},
                 {"--json", "all of it as one object"},
                 {"--socket PATH", "the daemon's client.socket"},

@@ -3,6 +3,9 @@
  *
  *     client: HELLO  ----------->  daemon: HELLO, with descriptors of the cache memory, which the
  *                                  client maps for reading, of the ring, and of its doorbell
+ * HELLO is said in the oldest version that the client speaks, and tells the newest one; the reply's
+ * version is the session's: the newest that both speak. So either may be upgraded first.
+ *
  *     client: OPEN name  ------->  size, version, handle
  *     over the ring: GET handle, index, then RELEASE lease: see ring.h
  * Replies may come in another order than the requests. The connection's end is the session's. */
@@ -15,7 +18,8 @@
 #include <stddef.h>
 
 enum {
-    FB_LOCAL_VERSION = 2,
+    FB_LOCAL_VERSION = 3,       /* newest that is spoken; what came with 3: DRAIN, STATUS of all */
+    FB_LOCAL_VERSION_MIN = 2,   /* oldest */
     FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
     FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
     FB_LOCAL_PAGE_BYTES = 60 * 1024,
@@ -29,7 +33,8 @@ enum fb_local_kind {
     FB_LOCAL_CLOSE,   /* object; no reply */
     FB_LOCAL_STAT,    /* name */
     FB_LOCAL_LIST,    /* name: a folder, may be empty; index and cursor: of the last reply */
-    FB_LOCAL_STATUS,  /* the daemon's state as text */
+    FB_LOCAL_STATUS,  /* the daemon's state as text; index 1: other members are asked for theirs,
+                         which a later STATUS shows */
     FB_LOCAL_CREATE,  /* name: a new version of it, to be written, until CLOSE */
     FB_LOCAL_COMMIT,  /* object, index: its size, level that holds; BUSY: try again; CONFLICT:
                         another writer was first; GONE: this node is fenced */
@@ -71,7 +76,7 @@ struct fb_local_request {
     uint32_t level; /* COMMIT: enum fb_level */
     uint32_t name_length;
     uint32_t cursor_length;
-    uint32_t reserved;
+    uint32_t speaks; /* HELLO: newest version; below .version: that one */
     char text[FB_OBJECT_NAME_MAX + FB_LOCAL_CURSOR_MAX]; /* name, then cursor; no more is sent */
 };
 

@@ -121,7 +121,7 @@ void local_request_end(struct local_request *request, const struct fb_local_repl
     }
     FB_ASSERT(session->reply_count < FB_LOCAL_REQUESTS_MAX);
     session->replies[last] = *reply;
-    session->replies[last].version = FB_LOCAL_VERSION;
+    session->replies[last].version = session->version;
     session->replies[last].kind = request->kind;
     session->replies[last].id = request->client_id;
     session->reply_count++;
@@ -247,6 +247,14 @@ static bool session_make(struct local_session *session, uint64_t arena_bytes)
     return true;
 }
 
+/* The newest version that both speak. */
+static uint32_t local_version(const struct fb_local_request *hello)
+{
+    uint32_t newest = hello->speaks > hello->version ? hello->speaks : hello->version;
+    FB_ASSERT(hello->version >= FB_LOCAL_VERSION_MIN && hello->version <= FB_LOCAL_VERSION);
+    return newest < FB_LOCAL_VERSION ? newest : FB_LOCAL_VERSION;
+}
+
 bool local_session_open(const struct local_guest *guest)
 {
     struct fb_loop *loop = guest->loop;
@@ -261,6 +269,7 @@ bool local_session_open(const struct local_guest *guest)
     local->active[local->session_count++] = index;
     session->loop = loop;
     session->socket = guest->socket;
+    session->version = local_version(&guest->inbox.packet);
     session->user = guest->user;
     session->process = guest->process;
     session->number = ++local->sessions_begun;

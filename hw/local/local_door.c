@@ -65,8 +65,9 @@ const char *local_inbox_fault(struct fb_uring *uring, struct local_inbox *inbox,
     if (size < FB_LOCAL_REQUEST_BYTES ||
         size != FB_LOCAL_REQUEST_BYTES + (uint64_t)from->name_length + from->cursor_length)
         return "a packet has the wrong size";
-    if (from->version != FB_LOCAL_VERSION)
-        return "the client has another protocol version: use the forebay of this daemon";
+    if (from->version < FB_LOCAL_VERSION_MIN || from->version > FB_LOCAL_VERSION)
+        return "the client speaks no version of the protocol that this daemon does: it is too old, "
+               "or the daemon";
     return NULL;
 }
 
@@ -136,7 +137,7 @@ static bool has_room(const struct fb_local *local, const struct local_guest *gue
 /* Tells the client why, before its connection ends. */
 static void guest_refuse(struct local_guest *guest, const char *reason)
 {
-    const struct fb_local_reply reply = {.version = FB_LOCAL_VERSION,
+    const struct fb_local_reply reply = {.version = guest->inbox.packet.version,
                                          .kind = FB_LOCAL_HELLO,
                                          .id = guest->inbox.packet.id,
                                          .status = FB_BUSY};

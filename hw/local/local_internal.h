@@ -103,6 +103,7 @@ struct local_session {
     int socket;
     int doorbell;        /* eventfd, the client's alone: it has written while the daemon slept */
     uint64_t bell_count; /* what is read from it: nobody looks */
+    uint32_t version;    /* of the protocol */
     uint32_t user, process;
     uint32_t request_free, slot_free, lease_free; /* FB_NONE: none */
     uint32_t requests_used, slots_used, leases_used;

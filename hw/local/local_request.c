@@ -3,6 +3,7 @@
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/ops/status.h"
+#include "hw/ops/summary.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -80,7 +81,7 @@ static void list_start(struct local_request *request, const struct fb_local_requ
     fb_origin_start(&session->loop->origin, task);
 }
 
-static void status_start(struct local_request *request)
+static void status_start(struct local_request *request, const struct fb_local_request *from)
 {
     struct local_session *session = request->session;
     if (session->is_page_used) {
@@ -88,6 +89,8 @@ static void status_start(struct local_request *request)
         return;
     }
     session->is_page_used = true;
+    if (from->index == 1)
+        fb_summaries_ask(session->loop);
     const struct fb_local_reply reply = {
         .page_size = fb_status_print(session->loop, (char *)session->page, FB_LOCAL_PAGE_BYTES)};
     local_request_end(request, &reply);
@@ -128,7 +131,7 @@ void local_request_start(struct local_request *request, const struct fb_local_re
         list_start(request, from);
         return;
     case FB_LOCAL_STATUS:
-        status_start(request);
+        status_start(request, from);
         return;
     case FB_LOCAL_DRAIN:
         drain_start(request, from);

@@ -169,6 +169,7 @@ void tcp_lookups_close(struct fb_tcp *tcp);
 void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *members, uint32_t count,
                    struct fb_error *error);
 struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node);
+void tcp_peer_speaks(struct fb_loop *loop, uint32_t node, uint8_t version);
 void tcp_connection_ended(struct fb_tcp_connection *connection);
 void tcp_pull_next(struct fb_tcp_connection *connection);
 

@@ -235,6 +235,28 @@ void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message 
         connection_flush(connection); /* what comes next finds room */
 }
 
+void fb_tcp_summary_send(struct fb_loop *loop, struct fb_tcp_peer *peer,
+                         const struct fb_wire_summary *summary, bool wants_answer)
+{
+    if (peer->messages == NULL)
+        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+    unsigned char *room =
+        peer->messages != NULL && peer->version >= 3 ? connection_put(peer->messages) : NULL;
+    if (room != NULL) /* who asks asks again */
+        connection_put_end(peer->messages,
+                           fb_wire_put_summary(room, loop->settings->node, summary, wants_answer));
+}
+
+/* The peer has told which versions it speaks; to learn this node's, it wants a greeting, too. */
+void tcp_peer_speaks(struct fb_loop *loop, uint32_t node, uint8_t version)
+{
+    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, node);
+    FB_ASSERT(peer != NULL && version >= FB_WIRE_VERSION_MIN);
+    peer->version = version;
+    if (peer->messages == NULL && version >= 3)
+        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+}
+
 /* The bytes came with the offer. */
 static bool is_offered(const struct fb_tcp *tcp, const struct work *work)
 {

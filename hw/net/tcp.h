@@ -116,6 +116,9 @@ struct fb_tcp_peer {
     uint32_t accepted;               /* connections that it has made; of the last sweep */
     enum fb_peer_state state;        /* at the last sweep */
     uint64_t since_ns;               /* it is so */
+    uint8_t version;                 /* newest of the wire that both speak; 0: not told yet */
+    struct fb_wire_summary summary;  /* what it said last of itself */
+    uint64_t summary_ns;             /* when; 0: not yet */
     struct fb_tcp_connection *messages;
     struct fb_tcp_connection *pulls[FB_TCP_PULL_CONNECTIONS_MAX];
     struct work *waiting_head, *waiting_tail; /* pulls that found all connections full */
@@ -164,6 +167,11 @@ void fb_tcp_pull(struct fb_loop *loop, struct work *work);
 
 /* Sends what the round has made. To be called at its end. */
 void fb_tcp_flush(struct fb_loop *loop);
+
+/* Sends this node's summary to a peer, if there is a connection and it understands; tries to
+ * connect if there is none. */
+void fb_tcp_summary_send(struct fb_loop *loop, struct fb_tcp_peer *peer,
+                         const struct fb_wire_summary *summary, bool wants_answer);
 
 /* Ends connections that show no life, looks how peers are, and tries those again that are away, so
  * that one that comes back is known before it is needed. To be called a few times per

@@ -7,6 +7,7 @@
  * kernel to let go of all memory before anything is given back. */
 #include "core/panic.h"
 #include "hw/loop/loop_internal.h"
+#include "hw/ops/summary.h"
 
 #include <errno.h>
 #include <string.h>
@@ -178,8 +179,10 @@ static const char *hello_fault(struct fb_tcp_connection *connection,
         return "its certificate is not that of the node that it says it is";
     connection->peer = frame->header.source;
     tcp_peer_greeted(connection);
-    fb_log(FB_LOG_DEBUG, "peer_greeted", "peer=%u pulls=%u", connection->peer,
-           frame->hello.is_for_pulls);
+    uint8_t version = fb_wire_version(&frame->header);
+    fb_log(FB_LOG_DEBUG, "peer_greeted", "peer=%u pulls=%u version=%u", connection->peer,
+           frame->hello.is_for_pulls, version);
+    tcp_peer_speaks(loop, connection->peer, version);
     return NULL;
 }
 
@@ -238,6 +241,10 @@ static const char *frame_handle(struct fb_tcp_connection *connection,
         return pull_answered(connection, &frame->header);
     if (connection->role == FB_TCP_ACCEPTED && kind == FB_WIRE_PULL)
         return pull_asked(connection, frame);
+    if (connection->role == FB_TCP_ACCEPTED && kind == FB_WIRE_SUMMARY) {
+        fb_summary_heard(connection->loop, connection->peer, frame);
+        return NULL;
+    }
     if (connection->role != FB_TCP_ACCEPTED || kind != FB_WIRE_MESSAGE)
         return "a frame has no place here";
     message_add(connection, frame, offered, batch);

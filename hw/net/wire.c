@@ -83,7 +83,7 @@ static uint64_t frame_checksum(struct fb_wire_header header, const unsigned char
 static uint32_t frame_close(unsigned char *bytes, struct fb_wire_header header)
 {
     header.magic = FB_WIRE_MAGIC;
-    header.version = FB_WIRE_VERSION;
+    header.version = header.kind == FB_WIRE_SUMMARY ? 3 : FB_WIRE_VERSION_MIN;
     FB_ASSERT(header.payload_size <= FB_WIRE_PAYLOAD_MAX);
     header.checksum = frame_checksum(header, bytes + FB_WIRE_HEADER_BYTES);
     memcpy(bytes, &header, sizeof(header));
@@ -95,7 +95,27 @@ uint32_t fb_wire_put_hello(unsigned char *bytes, uint32_t source, const struct f
     memcpy(bytes + FB_WIRE_HEADER_BYTES, hello, sizeof(*hello));
     return frame_close(bytes, (struct fb_wire_header){.kind = FB_WIRE_HELLO,
                                                       .source = source,
-                                                      .payload_size = sizeof(*hello)});
+                                                      .payload_size = sizeof(*hello),
+                                                      .value = FB_WIRE_VERSION});
+}
+
+uint32_t fb_wire_put_summary(unsigned char *bytes, uint32_t source,
+                             const struct fb_wire_summary *summary, bool wants_answer)
+{
+    static_assert(sizeof(*summary) <= FB_WIRE_PAYLOAD_MAX, "it fits a frame");
+    memcpy(bytes + FB_WIRE_HEADER_BYTES, summary, sizeof(*summary));
+    return frame_close(bytes, (struct fb_wire_header){.kind = FB_WIRE_SUMMARY,
+                                                      .source = source,
+                                                      .payload_size = sizeof(*summary),
+                                                      .value = wants_answer});
+}
+
+uint8_t fb_wire_version(const struct fb_wire_header *hello)
+{
+    FB_ASSERT(hello->kind == FB_WIRE_HELLO);
+    return hello->value < FB_WIRE_VERSION_MIN ? FB_WIRE_VERSION_MIN
+           : hello->value < FB_WIRE_VERSION   ? (uint8_t)hello->value
+                                              : FB_WIRE_VERSION;
 }
 
 uint32_t fb_wire_put_message(unsigned char *bytes, const struct fb_message *message,
@@ -198,6 +218,20 @@ static const char *message_fault(struct cursor *cursor, struct fb_wire_frame *fr
     return NULL;
 }
 
+/* Fields that the sender does not know are 0; those that this release does not know are left. */
+static const char *summary_fault(struct cursor *cursor, struct fb_wire_frame *frame)
+{
+    uint32_t size = frame->header.payload_size;
+    if (size == 0 || size % sizeof(uint64_t) != 0 || frame->header.value > 1)
+        return "a summary is not made of whole fields";
+    if (frame->header.version < 3)
+        return "a frame is older than its kind";
+    frame->summary = (struct fb_wire_summary){.ready = 0};
+    uint32_t known = (uint32_t)sizeof(frame->summary);
+    take(cursor, &frame->summary, size < known ? size : known);
+    return NULL;
+}
+
 static const char *payload_fault(const unsigned char *bytes, struct fb_wire_frame *frame)
 {
     struct cursor cursor = {.at = (unsigned char *)(uintptr_t)bytes + FB_WIRE_HEADER_BYTES};
@@ -218,6 +252,8 @@ static const char *payload_fault(const unsigned char *bytes, struct fb_wire_fram
     case FB_WIRE_BYTES:
     case FB_WIRE_FAIL:
         return size == 0 ? NULL : "an answer has a payload";
+    case FB_WIRE_SUMMARY:
+        return summary_fault(&cursor, frame);
     }
     return "a frame of unknown kind";
 }
@@ -229,8 +265,9 @@ int32_t fb_wire_take(const unsigned char *bytes, uint32_t size, struct fb_wire_f
     if (size < FB_WIRE_HEADER_BYTES)
         return 0;
     memcpy(header, bytes, sizeof(*header));
-    *fault = header->magic != FB_WIRE_MAGIC               ? "the peer is no forebayd"
-             : header->version != FB_WIRE_VERSION         ? "the peer has another wire version"
+    *fault = header->magic != FB_WIRE_MAGIC ? "the peer is no forebayd"
+             : header->version < FB_WIRE_VERSION_MIN || header->version > FB_WIRE_VERSION
+                 ? "the peer sends frames of another wire version: upgrade the older of the two"
              : header->payload_size > FB_WIRE_PAYLOAD_MAX ? "a frame is too long"
                                                           : NULL;
     if (*fault != NULL)

@@ -3,6 +3,7 @@
 
 #include "hw/loop/loop_internal.h"
 #include "hw/base/page.h"
+#include "hw/ops/summary.h"
 #include "version.h"
 
 #include <inttypes.h>
@@ -103,10 +104,42 @@ static void peer_print(void *context, const struct fb_tcp_peer *peer, bool is_su
 {
     const struct peers_page *to = context;
     fb_page_put(to->page,
-                "peer %u state=%s since_ns=%" PRIu64 " failures=%u suspected=%u "
+                "peer %u state=%s since_ns=%" PRIu64 " failures=%u suspected=%u version=%u "
                 "address=%s\n",
                 peer->node, fb_peer_state_name(peer->state), to->now_ns - peer->since_ns,
-                peer->failures, is_suspected, peer->text);
+                peer->failures, is_suspected, peer->version, peer->text);
+}
+
+static void member_print(struct fb_page *page, uint32_t node, uint64_t heard_ns,
+                         const struct fb_wire_summary *summary)
+{
+    char text[1024];
+    struct fb_page line = {.text = text, .size = sizeof(text)};
+#define FIELD(name) fb_page_put(&line, " %s=%" PRIu64, #name, summary->name);
+    FB_WIRE_SUMMARY_FIELDS(FIELD)
+#undef FIELD
+    fb_page_put(page, "member %u heard_ns=%" PRIu64 "%s\n", node, heard_ns, text);
+}
+
+/* This node, and what others have said since somebody asked. */
+static void members_print(struct fb_page *page, const struct fb_loop *loop)
+{
+    struct fb_wire_summary own;
+    uint32_t shown = 1, left_out = 0;
+    uint64_t now_ns = loop_clock_ns();
+    fb_summary_make(loop, &own);
+    member_print(page, loop->settings->node, 0, &own);
+    for (uint32_t i = 0; i < loop->tcp.peer_count; i++) {
+        const struct fb_tcp_peer *peer = &loop->tcp.peers[i];
+        if (peer->summary_ns == 0)
+            continue;
+        left_out += shown == FB_SHOWN_MEMBERS_MAX;
+        if (shown == FB_SHOWN_MEMBERS_MAX)
+            continue;
+        member_print(page, peer->node, now_ns - peer->summary_ns, &peer->summary);
+        shown++;
+    }
+    fb_page_put(page, "summaries_left_out %u\n", left_out);
 }
 
 static void peers_print(struct fb_page *page, const struct fb_loop *loop)
@@ -153,6 +186,7 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
     latency_print(&page, "write_latency", &stats->write_latency_ns);
     tenants_print(&page, loop);
     peers_print(&page, loop);
+    members_print(&page, loop);
     fb_names_lost_print(loop, &page);
     return page.used;
 }

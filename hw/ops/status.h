@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 enum {
-    FB_SHOWN_PEERS_MAX = 256, /* more: only those with something wrong, then the lowest ids */
+    FB_SHOWN_PEERS_MAX = 128,  /* more: only those with something wrong, then the lowest ids */
+    FB_SHOWN_MEMBERS_MAX = 32, /* more: those with the lowest ids have a line with their summary */
     FB_SHOWN_TENANTS_MAX =
         64, /* more: those with the lowest numbers; how many are left out is said */
 };

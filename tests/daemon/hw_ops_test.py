@@ -8,6 +8,8 @@ usage: hw_ops_test.py BUILD [unittest's arguments]     exit code 77: there is no
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import unittest
 
@@ -36,6 +38,10 @@ class Operator(Case):
         return Daemon(self, self.config, "metadata.kind=lmdb",
                       "metadata.path=" + self.path("records"), "core.drain_delay=600 s",
                       "core.hold=100 ms", *assignments)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()
 
     def put(self, daemon, name, size, level="memory"):
         source = self.write("source", os.urandom(size))
@@ -70,7 +76,7 @@ class Status(Operator):
     def test_lines_and_json_tell_the_same(self):
         daemon = Daemon(self, self.config)
         lines, state = daemon.status(), self.json(daemon)
-        different = {"uptime_ns", "steps", "get_latency_ns", "write_latency_ns", "tenant"}
+        different = {"uptime_ns", "steps", "get_latency_ns", "write_latency_ns", "tenant", "member"}
         for name, value in lines.items():
             if name not in different:
                 self.assertEqual(str(state[name]), value, name)
@@ -143,27 +149,97 @@ class Peers(Operator):
         config = self.write("many.yaml",
                             (hw_test.CONFIG.format(folder=self.folder) + members).encode())
         state = self.json(Daemon(self, config))
-        self.assertEqual(len(state["peers"]), 256)
-        self.assertEqual(state["peers_left_out"], 44)
+        self.assertEqual(len(state["peers"]), 128)
+        self.assertEqual(state["peers_left_out"], 172)
+
+
+class Cluster(Operator):
+    def table(self, daemon):
+        """The answer's lines, and each member's by its id."""
+        ended = daemon.forebay("status", "--cluster")
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        answer, _, rows = ended.stdout.decode().partition("\n\n")
+        return answer, {line.split()[0]: line.split()[1:] for line in rows.split("\n")[1:] if line}
+
+    def start(self, config, node):
+        return Daemon(self, config, "node=%d" % node, "client.socket=" + self.path("s%d" % node),
+                      name="node%d" % node)
+
+    def test_members_tell_of_themselves_though_they_were_idle(self):
+        config, _ = self.pair()
+        first, second = self.start(config, 0), self.start(config, 1)
+        answer, rows = self.table(first)
+        self.assertEqual(answer, "FINE: cluster test, 2 members, asked by node 0")
+        self.assertEqual({node: row[0] for node, row in rows.items()},
+                         {"0": "serves", "1": "serves"})
+        self.object("data", 2 * MIB)
+        for _ in range(2):
+            self.assertEqual(second.forebay("get", "data").returncode, 0)
+        row = self.table(first)[1]["1"]
+        self.assertEqual(row[5:7], ["16", "50.0%"])  # reads and hits
+        self.assertEqual(second.forebay("drain").returncode, 0)
+        answer, rows = self.table(first)
+        self.assertIn("  - node 1: drained: see forebay status there", answer)
+        self.assertEqual(rows["1"][0], "drained")
+        state = json.loads(first.forebay("status", "--cluster", "--json").stdout)
+        self.assertEqual([one["draining"] for one in state["summaries"]], [0, 1])
+        self.assertEqual([one["version"] for one in state["peers"]], [3])
+
+    def test_member_that_hangs_is_named(self):
+        config, _ = self.pair()
+        first, second = self.start(config, 0), self.start(config, 1)
+        self.assertTrue(self.table(first)[0].startswith("FINE"))
+        second.process.send_signal(signal.SIGSTOP)
+        answer, rows = self.table(first)
+        second.process.send_signal(signal.SIGCONT)
+        self.assertIn("  - node 1 gives no answer: is its daemon stopped", answer)
+        self.assertEqual(rows["1"][-2:], ["no", "answer"])
+        second.kill()
+        first.wait_until(lambda: self.table(first)[1]["1"][0] == "away")
+
+    def test_more_members_than_are_shown(self):
+        port, count = free_ports(1)[0], 41
+        members = "members:\n" + "".join(
+            '  - {id: %d, address: "127.1.0.%d:%d"}\n' % (node, node + 1, port)
+            for node in range(count))
+        config = self.write("many.yaml",
+                            (hw_test.CONFIG.format(folder=self.folder) + members).encode())
+        daemon = Daemon(self, config)
+        for node in range(1, count):
+            member = socket.create_connection(("127.1.0.1", port))
+            self.addCleanup(member.close)
+            member.sendall(stranger.hello(node, 0) + stranger.summary(node, 1, 0, 0))
+        daemon.wait_until(lambda: self.json(daemon)["summaries_left_out"] == count - 32)
+        summaries = self.json(daemon)["summaries"]
+        self.assertEqual([one["node"] for one in summaries], list(range(32)))
+        self.assertEqual((summaries[5]["ready"], summaries[5]["memory_used_bytes"]), (1, 0))
 
 
 class Stats(Operator):
     def test_line_an_interval_with_what_went_on_in_it(self):
         self.object("data", 2 * MIB)
         daemon = Daemon(self, self.config)
-        stats = subprocess.Popen(
-            [hw_test.program("forebay"), "stats", "--socket", daemon.socket, "--interval", "1 s",
-             "--count", "3"], stdout=subprocess.PIPE, text=True)
-        daemon.wait_until(lambda: daemon.status()["clients"] == "2")  # it, and who asks
+        with open(self.path("stats"), "wb") as output:
+            stats = subprocess.Popen([hw_test.program("forebay"), "stats", "--socket",
+                                      daemon.socket, "--interval", "100 ms"], stdout=output)
+        self.addCleanup(stats.wait)
+        self.addCleanup(stats.kill)
+
+        def rows():
+            lines = self.read("stats").split("\n")[:-1]  # what follows is not whole
+            return [line.split() for line in lines if not line.startswith("time")]
+
+        daemon.wait_until(lambda: len(rows()) > 0)
         for _ in range(4):
             self.assertEqual(daemon.forebay("get", "data").returncode, 0)
-        lines = stats.communicate(timeout=30)[0].strip().split("\n")
-        self.assertEqual(stats.returncode, 0)
-        self.assertEqual(len(lines), 4)
-        heading, rows = lines[0].split(), [line.split() for line in lines[1:]]
-        self.assertEqual(heading[:4], ["time", "reads/s", "read", "hit%"])
-        self.assertGreater(sum(int(row[1]) for row in rows), 25)  # 32 in all, in intervals of 1 s
-        self.assertEqual(rows[-1][1], "0")
+        seen = len(rows())
+        daemon.wait_until(lambda: len(rows()) > seen + 2)
+        self.assertEqual(self.read("stats").split()[:4], ["time", "reads/s", "read", "hit%"])
+        self.assertEqual(rows()[0][1], "0")
+        self.assertGreater(max(int(row[1]) for row in rows()), 0)
+        self.assertEqual(rows()[-1][1], "0")
+        counted = daemon.forebay("stats", "--count", "2", "--interval", "50 ms")
+        self.assertEqual((counted.returncode, len(counted.stdout.strip().split(b"\n"))), (0, 3))
 
     def test_end_of_the_daemon_is_said(self):
         daemon = Daemon(self, self.config)

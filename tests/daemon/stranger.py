@@ -25,7 +25,7 @@ RING_REQUEST = struct.Struct("<IIQQQQQQII")
 RING_REPLY = struct.Struct("<QIIIIQQQQQ")
 WIRE_HEADER = struct.Struct("<IBBHIIQQQ")
 MESSAGE = struct.Struct("<BBBBIQQQIIQQQQIIIIQQ")
-WIRE_MAGIC, WIRE_HELLO, WIRE_MESSAGE, WIRE_PULL = 0x79616265, 1, 2, 3
+WIRE_MAGIC, WIRE_HELLO, WIRE_MESSAGE, WIRE_PULL, WIRE_SUMMARY = 0x79616265, 1, 2, 3, 6
 MASK = (1 << 64) - 1
 MESSAGE_FIELDS = ("kind", "status", "flags", "hops", "target", "ask_id", "lend_id", "digest",
                   "key_count", "tenant", "high", "low", "object", "offset", "size", "region",
@@ -145,8 +145,8 @@ class Client:
             os.close(file)
 
 
-def frame(kind, source, payload=b"", id=0, value=0):
-    header = WIRE_HEADER.pack(WIRE_MAGIC, WIRE_VERSION, kind, 0, source, len(payload), id, value,
+def frame(kind, source, payload=b"", id=0, value=0, version=WIRE_VERSION):
+    header = WIRE_HEADER.pack(WIRE_MAGIC, version, kind, 0, source, len(payload), id, value,
                               0)
     checksum = xxh3(payload, xxh3(header + bytes(8)))
     return header + struct.pack("<Q", checksum) + payload
@@ -155,6 +155,11 @@ def frame(kind, source, payload=b"", id=0, value=0):
 def hello(source, target, cluster=b"test", block_size=256 << 10):
     return frame(WIRE_HELLO, source,
                  struct.pack("<QQII", xxh3(cluster), block_size, target, 0))
+
+
+def summary(source, *values):
+    """What a member of a release says of itself that has so many fields."""
+    return frame(WIRE_SUMMARY, source, struct.pack("<%dQ" % len(values), *values), version=3)
 
 
 def message(source, kind, **fields):

@@ -50,6 +50,8 @@ static uint32_t frame_put(unsigned char *bytes, const struct fb_wire_frame *fram
     case FB_WIRE_FAIL:
         return fb_wire_put_answer(bytes, (enum fb_wire_kind)header->kind, header->source,
                                   header->id, header->value);
+    case FB_WIRE_SUMMARY:
+        return fb_wire_put_summary(bytes, header->source, &frame->summary, header->value != 0);
     }
     abort();
 }

@@ -204,7 +204,7 @@ static void take_made_up_payload_stays_inside(void **state)
         static struct fb_wire_frame frame;
         const char *fault = NULL;
         struct fb_wire_header header = {
-            .kind = (uint8_t)fb_random_below(&random, 7),
+            .kind = (uint8_t)fb_random_below(&random, 8),
             .source = 5,
             .payload_size = (uint32_t)fb_random_below(&random, round % 2 ? 40 : 400)};
         unsigned char *bytes = malloc(sizeof(header) + header.payload_size);
@@ -268,6 +268,68 @@ static void take_foreign_bytes_refuses(void **state)
     assert_non_null(strstr(fault, "too long"));
 }
 
+/* What a later release adds is left, what an older one has not got is 0. */
+static void summary_of_any_release_is_understood(void **state)
+{
+    (void)state;
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    struct fb_wire_summary summary;
+    enum { FIELDS = sizeof(summary) / sizeof(uint64_t) };
+    uint64_t values[FIELDS + 3], taken[FIELDS];
+    for (uint32_t i = 0; i < FIELDS + 3; i++)
+        values[i] = 100 + i;
+    memcpy(&summary, values, sizeof(summary));
+    uint32_t size = fb_wire_put_summary(bytes, 5, &summary, true);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_int_equal(frame.header.version, 3);
+    assert_int_equal(frame.header.value, 1);
+    assert_memory_equal(&frame.summary, &summary, sizeof(summary));
+    for (uint32_t count = 1; count <= FIELDS + 3; count++) {
+        struct fb_wire_header header = {
+            .kind = FB_WIRE_SUMMARY, .source = 5, .payload_size = count * 8};
+        memcpy(bytes + sizeof(header), values, count * 8);
+        header_fit(bytes, header);
+        assert_true(fb_wire_take(bytes, sizeof(header) + count * 8, &frame, &fault) > 0);
+        memcpy(taken, &frame.summary, sizeof(taken));
+        for (uint32_t i = 0; i < FIELDS; i++)
+            assert_int_equal(taken[i], i < count ? values[i] : 0);
+        header.payload_size--;
+        header_fit(bytes, header);
+        assert_int_equal(fb_wire_take(bytes, sizeof(header) + count * 8, &frame, &fault), -1);
+    }
+}
+
+/* Members of neighbouring releases agree; a frame that is older than its kind, or of a version that
+ * is not spoken, ends the connection. */
+static void greeting_tells_the_newest_version(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t told;
+        uint8_t both;
+    } cases[] = {{0, 2}, {1, 2}, {2, 2}, {3, 3}, {4, 3}, {UINT64_MAX, 3}};
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    static struct fb_wire_frame frame;
+    const char *fault = NULL;
+    const struct fb_wire_hello hello = {.cluster = 1, .block_size_bytes = 4096, .target = 2};
+    uint32_t size = fb_wire_put_hello(bytes, 5, &hello);
+    assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
+    assert_int_equal(frame.header.version, FB_WIRE_VERSION_MIN); /* an older release takes it */
+    assert_int_equal(fb_wire_version(&frame.header), FB_WIRE_VERSION);
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        frame.header.value = cases[i].told;
+        assert_int_equal(fb_wire_version(&frame.header), cases[i].both);
+    }
+    static const uint8_t others[] = {0, FB_WIRE_VERSION_MIN - 1, FB_WIRE_VERSION + 1, 255};
+    for (uint32_t i = 0; i < sizeof(others); i++) {
+        bytes[4] = others[i];
+        assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), -1);
+        assert_non_null(strstr(fault, "another wire version"));
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -283,6 +345,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(take_made_up_payload_stays_inside),
         cmocka_unit_test(take_name_that_leads_out_refuses),
         cmocka_unit_test(take_foreign_bytes_refuses),
+        cmocka_unit_test(summary_of_any_release_is_understood),
+        cmocka_unit_test(greeting_tells_the_newest_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

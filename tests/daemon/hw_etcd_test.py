@@ -68,6 +68,23 @@ class Etcd(Case):
         self.members(first, 1)
         self.assertEqual(first.forebay("get", "data").stdout, content)
 
+    def test_members_that_come_and_go_leave_no_memory_behind(self):
+        """A view is megabytes; the one before it is given back, not kept for later."""
+        def resident_kib():
+            with open("/proc/%d/status" % first.process.pid, encoding="utf-8") as file:
+                fields = dict(line.split(":", 1) for line in file if ":" in line)
+            return int(fields["VmRSS"].split()[0])
+
+        first = self.start(0)
+        self.members(first, 1)
+        before = resident_kib()
+        for turn in range(3):
+            second = self.start(1, name="turn%d" % turn)
+            self.members(first, 2)
+            self.assertEqual(second.stop(), 0)
+            self.members(first, 1)
+        self.assertLess(resident_kib(), before + 2048)
+
     def test_killed_daemon_takes_its_place_again_at_once(self):
         port = free_ports(1)[0]
         first = self.start(0, port=port)

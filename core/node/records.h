@@ -193,18 +193,18 @@ struct device_write {
 struct put { /* a durable write being spread; slot FB_NONE: free */
     uint64_t request_id;
     uint64_t since_ns;
-    uint32_t generation, slot;
-    uint32_t next; /* free list */
+    uint64_t due_ns; /* the asking goes on then; before, only those are asked that were busy */
+    uint32_t generation, slot, next; /* next: free list */
     uint32_t targets[FB_RANKS_MAX];
-    uint8_t target_count;
-    uint8_t held; /* bitmap of targets */
-    uint8_t level;
+    uint8_t target_count, level;
+    uint8_t held;        /* bitmap of targets */
     uint8_t is_answered; /* or nobody asked: a repair */
     uint16_t failures;
-    uint8_t is_coded;      /* its code has the targets */
-    uint8_t asks;          /* of a round's asking: 0: the round begins; see put.c */
-    uint8_t quiet, unable; /* bitmaps of targets: not heard of since asked; without a drive */
-    uint8_t tried;         /* bitmap of stand-ins that this round has passed by; see standin.c */
+    uint8_t is_coded; /* its code has the targets */
+    uint8_t asks;     /* of a round's asking: 0: the round begins; see put.c */
+    /* Bitmaps of targets: not heard of since asked; without a drive; without room yet. */
+    uint8_t quiet, unable, busy;
+    uint8_t tried; /* bitmap of stand-ins that this round has passed by; see standin.c */
 };
 
 struct dirty { /* an undrained block; slot FB_NONE: free */

@@ -372,9 +372,19 @@ void code_timer(struct step *step, uint32_t index)
     struct put *put = &node_puts(node)[index];
     struct code *code = &node_codes(node)[index];
     FB_ASSERT(code->state != CODE_OFF);
+    if (node->now_ns < put->due_ns) { /* for those that were busy */
+        put->busy = 0;
+        bool is_cut = code_send(step, index);
+        put->busy = is_cut;
+        put_wait(node, index);
+        code_settle(step, index);
+        return;
+    }
     bool is_stuck = code->state == CODE_EXTENT && !code_start(step, index);
-    bool is_round = code->state == CODE_READY && (code->held | code->asked) == code_all(code) &&
+    bool is_round = code->state == CODE_READY &&
+                    ((code->held | code->asked) == code_all(code) || put->busy) &&
                     code->held != code_all(code);
+    put->busy = 0;
     if (is_stuck || is_round)
         put->failures = (uint16_t)(put->failures + (put->failures < UINT16_MAX));
     if (is_round)
@@ -386,7 +396,7 @@ void code_timer(struct step *step, uint32_t index)
         again_ns = node->config.backoff_ns << (put->failures < 6 ? put->failures : 6);
     if (code_send(step, index))
         again_ns = 0;
-    fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + again_ns);
+    put_due(node, index, again_ns);
     code_settle(step, index);
 }
 
@@ -400,8 +410,7 @@ static void code_again(struct fb_node *node, uint32_t index)
     code->ready = 0;
     put->failures = (uint16_t)(put->failures + (put->failures < UINT16_MAX));
     uint32_t doublings = put->failures < 6 ? put->failures - 1u : 5;
-    fb_timer_set(node_timer(node), timer_of_put(node, index),
-                 node->now_ns + (node->config.backoff_ns << doublings));
+    put_due(node, index, node->config.backoff_ns << doublings);
 }
 
 void code_done(struct step *step, uint32_t index, const struct fb_done *done)
@@ -427,19 +436,26 @@ void code_done(struct step *step, uint32_t index, const struct fb_done *done)
     }
     code_digest(step, index, next);
     bool is_cut = code_send(step, index);
-    fb_timer_set(node_timer(node), timer_of_put(node, index),
-                 node->now_ns + (is_cut ? 0 : node->config.hold_ns));
+    put_due(node, index, is_cut ? 0 : node->config.hold_ns);
     code_settle(step, index);
 }
 
-void code_held(struct step *step, uint32_t index, uint32_t fragment, uint32_t source)
+void code_heard(struct step *step, uint32_t index, uint32_t fragment, uint32_t source,
+                enum fb_status status)
 {
     struct code *code = &node_codes(step->node)[index];
+    bool is_target = fragment < code->count && code->targets[fragment] == source;
     FB_ASSERT(code->state != CODE_OFF);
     FB_ASSERT(source != FB_NONE);
-    if (fragment < code->count && code->targets[fragment] == source)
+    if (is_target && status == FB_OK)
         code->held |= 1u << fragment;
-    code_settle(step, index);
+    bool is_asked = is_target && ((code->asked & ~code->held) >> fragment & 1u);
+    if (is_asked && code->state == CODE_READY && put_is_room_wanted(status)) {
+        code->asked &= ~(1u << fragment);
+        put_without_room(step->node, index, 0); /* some target: `asked` tells which */
+    }
+    if (status == FB_OK)
+        code_settle(step, index);
 }
 
 /* A fragment's bytes are not those of its digest, says its target: cut and digested again. */
@@ -455,8 +471,7 @@ void code_doubt(struct fb_node *node, uint32_t index)
     code->state = CODE_EXTENT;
     code->ready = 0;
     code->asked = 0;
-    fb_timer_set(node_timer(node), timer_of_put(node, index),
-                 node->now_ns + put_pause_ns(node, put));
+    put_due(node, index, put_pause_ns(node, put));
 }
 
 /* The put ends: nothing of it is in flight. */

@@ -7,14 +7,14 @@
  *                               '--retries_max without quorum--> refused --> FREE
  *
  * A round asks each target, once more those that are quiet, and then has others stand in for them
- * (standin.c): a dead node costs a write two silences and no more. Targets are the partition's
- * ranks, of different failure domains; with place_local this node alone. The level says what is
- * true when the client hears: this node has it (MEMORY), a quorum has it in memory (REPLICATED) or
- * on a device (DEVICE), or the origin has it (ORIGIN). It is never lowered in silence: where fewer
- * members than write_quorum are in the view, answer or have drives, the write is DEGRADED; with
- * `degraded: allow` it is answered when all of those hold it, and the reply tells. The same record
- * repairs: after a view change a holder spreads its undrained blocks to the new ranks. With
- * erasure_data: erasure.c. */
+ * (standin.c): a dead node costs a write two silences and no more; one without room is asked again
+ * soon (pause.c). Targets are the partition's ranks, of different failure domains; with place_local
+ * this node alone. The level says what is true when the client hears: this node has it (MEMORY), a
+ * quorum has it in memory (REPLICATED) or on a device (DEVICE), or the origin has it (ORIGIN). It
+ * is never lowered in silence: where fewer members than write_quorum are in the view, answer or
+ * have drives, the write is DEGRADED; with `degraded: allow` it is answered when all of those hold
+ * it. The same record repairs undrained blocks after a view change. With erasure_data: erasure.c.
+ */
 #include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
@@ -274,7 +274,7 @@ bool put_lost(struct fb_node *node, uint32_t slot, uint32_t target)
             put->held &= (uint8_t) ~(1u << k);
             put->asks = 0;
         }
-        fb_timer_set(node_timer(node), timer_of_put(node, i), node->now_ns);
+        put_due(node, i, 0);
         return true;
     }
     return false;
@@ -318,15 +318,6 @@ static void put_ask_target(struct step *step, uint32_t index, uint32_t place, ui
                             .block = block,
                             .span = memory_span(node, entry->first_unit, entry->size_bytes)};
     node->stats.holds_sent++;
-}
-
-uint64_t put_pause_ns(const struct fb_node *node, const struct put *put)
-{
-    uint64_t tries = node->config.retries_max;
-    uint64_t late = put->failures > tries ? put->failures - tries : 0;
-    FB_ASSERT(put->slot != FB_NONE);
-    FB_ASSERT(node->config.hold_ns > 0);
-    return node->config.hold_ns << (late < 6 ? late : 6);
 }
 
 /* This node is a target itself: it holds the block without a message. */
@@ -379,7 +370,7 @@ static void put_offer(struct step *step, uint32_t index)
     uint32_t slot = put->slot;
     FB_ASSERT(put->level == FB_LEVEL_VOLATILE);
     FB_ASSERT(put->is_answered);
-    fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + node->config.hold_ns);
+    put_due(node, index, node->config.hold_ns);
     if (put->failures++ < 2) {
         put_ask(step, index, 1, 0);
         put_settle(step, index);
@@ -387,15 +378,6 @@ static void put_offer(struct step *step, uint32_t index)
     }
     put_end(node, index);
     memory_settle(node, slot);
-}
-
-/* Time that targets are given to show that they live: what peers may take to answer, twice, since
- * they pull besides; and half a round at most. */
-static uint64_t put_silence_ns(const struct fb_node *node)
-{
-    uint64_t silence_ns = 2 * ask_silence_ns(node), most_ns = node->config.hold_ns / 4;
-    FB_ASSERT(most_ns > 0);
-    return silence_ns < most_ns ? silence_ns : most_ns;
 }
 
 /* The next asking of a round, or the first of a new one. Returns whom to ask, as a bitmap. */
@@ -407,6 +389,7 @@ static uint32_t put_round(struct fb_node *node, struct put *put)
     if (put->asks == 0) {
         put->failures = (uint16_t)(put->failures + (put->failures < UINT16_MAX));
         standin_round(node, put);
+        put->busy = 0;
         put->quiet = (uint8_t)open;
         put->asks = 1;
         return open;
@@ -415,6 +398,17 @@ static uint32_t put_round(struct fb_node *node, struct put *put)
     due = is_judged ? standin_judge(node, put) : put->quiet & open;
     put->asks = due == 0 ? 0 : is_judged ? 1 : 2;
     return due;
+}
+
+/* Without AGAIN: one that has begun to take it answers when it has. */
+static void put_ask_busy(struct step *step, uint32_t index)
+{
+    struct put *put = &node_puts(step->node)[index];
+    uint32_t places = put->busy & ~(uint32_t)put->held;
+    put->busy = 0;
+    put_ask(step, index, places, 0);
+    put_wait(step->node, index);
+    put_settle(step, index);
 }
 
 /* Another asking of those who do not hold it. */
@@ -432,6 +426,10 @@ void put_timer(struct step *step, uint32_t index)
         put_offer(step, index);
         return;
     }
+    if (node->now_ns < put->due_ns) {
+        put_ask_busy(step, index);
+        return;
+    }
     uint64_t again_ns = node->config.hold_ns;
     /* Held by all and waiting for the drain is no failure. */
     if (bits_count(put->held) < put->target_count) {
@@ -444,7 +442,7 @@ void put_timer(struct step *step, uint32_t index)
             put_reply(step, put, silent != 0 ? FB_DEGRADED : FB_TIMEOUT, 0);
         put_ask(step, index, due, is_first ? 0 : FB_MESSAGE_FLAG_AGAIN);
     }
-    fb_timer_set(node_timer(node), timer_of_put(node, index), node->now_ns + again_ns);
+    put_due(node, index, again_ns);
     put_settle(step, index);
 }
 
@@ -471,6 +469,8 @@ static void put_heard(struct step *step, uint32_t index, uint32_t source, enum f
         if (put->targets[i] != source)
             continue;
         put->quiet &= (uint8_t) ~(1u << i);
+        if (put_is_room_wanted(status))
+            put_without_room(node, index, i);
         if (status != FB_INVALID || bits_has(put->held, i))
             continue;
         put->unable |= (uint8_t)(1u << i);
@@ -507,8 +507,7 @@ void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status st
     if (status == FB_CORRUPT)
         put_doubt(node, index);
     if (put->is_coded) {
-        if (status == FB_OK)
-            code_held(step, index, id_index(id) >> PUT_BITS, source);
+        code_heard(step, index, id_index(id) >> PUT_BITS, source, status);
         return;
     }
     put_heard(step, index, source, status);
@@ -558,7 +557,7 @@ void put_view_changed(struct fb_node *node)
         put_targets(node, put, fb_cache_key(node_cache(node), put->slot));
         if (put->is_coded)
             code_targets(node, i);
-        fb_timer_set(node_timer(node), timer_of_put(node, i), node->now_ns);
+        put_due(node, i, 0);
     }
     drain_hurry(node);
     node->repairs++;

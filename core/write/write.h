@@ -41,8 +41,15 @@ void put_repair(struct fb_node *node);
 void put_check(struct fb_node *node);
 void put_end(struct fb_node *node, uint32_t put);
 void put_reply(struct step *step, struct put *put, enum fb_status status, uint32_t copies);
-/* Time to the next asking: longer once it is in vain, not to drown a holder that refuses. */
+
+/* pause.c. To the next asking: longer once it is in vain, not to drown a holder that refuses. */
 uint64_t put_pause_ns(const struct fb_node *node, const struct put *put);
+uint64_t put_silence_ns(const struct fb_node *node);
+bool put_is_room_wanted(enum fb_status status); /* of HELD: it lives, and cannot take it yet */
+/* Sets the timer: to put.due_ns, or to the earlier asking of those that are busy. */
+void put_wait(struct fb_node *node, uint32_t put);
+void put_without_room(struct fb_node *node, uint32_t put, uint32_t place); /* is what it said */
+void put_due(struct fb_node *node, uint32_t put, uint64_t pause_ns); /* the asking goes on then */
 
 /* erasure.c: the writer's side of blocks that are cut into fragments. */
 struct fb_key fragment_key(struct fb_key key, uint32_t fragment); /* its own inverse */
@@ -52,7 +59,8 @@ void code_begin(struct fb_node *node, uint32_t put);
 void code_targets(struct fb_node *node, uint32_t put);
 void code_timer(struct step *step, uint32_t put);
 void code_done(struct step *step, uint32_t put, const struct fb_done *done);
-void code_held(struct step *step, uint32_t put, uint32_t fragment, uint32_t source);
+void code_heard(struct step *step, uint32_t put, uint32_t fragment, uint32_t source,
+                enum fb_status status);
 void code_doubt(struct fb_node *node, uint32_t put);
 void code_end(struct fb_node *node, uint32_t put);
 bool code_is_busy(struct fb_node *node, uint32_t slot); /* an op of it is in flight */

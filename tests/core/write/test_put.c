@@ -334,6 +334,36 @@ static void write_when_undrained_blocks_fill_the_pool_is_busy(void **state)
     script_close(script);
 }
 
+/* Its owner has no room until its stores end: that is no reason to wait for the next round. */
+static void write_when_an_owner_has_room_again_is_acked_within_the_round(void **state)
+{
+    (void)state;
+    struct fb_config config = put_config();
+    config.replicas = 1;
+    config.write_quorum = 1;
+    config.hold_ns = 1000000000;
+    config.drain_delay_ns = 300000000;
+    struct script *script = script_open(2, &config, 9);
+    uint64_t number = 0;
+    for (uint32_t written = 0; written < config.dirty_max; number++) {
+        const struct fb_block block = put_block(number);
+        if (script_owner(script, &block, 0) == 0)
+            script_write(script, 1000000 * (1 + written), 0, written, &block, FB_LEVEL_REPLICATED);
+        written += script_owner(script, &block, 0) == 0;
+    }
+    struct fb_block block = put_block(number);
+    while (script_owner(script, &block, 0) != 0)
+        block = put_block(++number);
+    script_write(script, 20000000, 1, 100, &block, FB_LEVEL_REPLICATED);
+    script_run(script, 250000000);
+    assert_null(script_reply(script, 100)); /* the owner is full */
+    script_run(script, FB_NEVER_NS - 1);
+    assert_status(script, 100, FB_OK);
+    assert_true(script_reply_ns(script, 100) < config.drain_delay_ns + config.hold_ns / 8);
+    assert_quiet(script, 2, FB_NONE);
+    script_close(script);
+}
+
 /* However many may be owed: what is read has room, and what is pinned has none of theirs. */
 static void write_when_nothing_drains_leaves_memory_to_reads(void **state)
 {
@@ -521,6 +551,7 @@ int main(void)
         cmocka_unit_test(write_when_a_drive_fails_for_good_is_refused_in_time),
         cmocka_unit_test(write_when_the_origin_refuses_for_good_hears_why_and_stays_owed),
         cmocka_unit_test(write_when_undrained_blocks_fill_the_pool_is_busy),
+        cmocka_unit_test(write_when_an_owner_has_room_again_is_acked_within_the_round),
         cmocka_unit_test(write_when_nothing_drains_leaves_memory_to_reads),
         cmocka_unit_test(drain_yields_to_reads_but_goes_on),
         cmocka_unit_test(write_when_a_holder_reads_from_an_origin_that_is_away_is_held),

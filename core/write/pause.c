@@ -1,0 +1,70 @@
+/* How long a put waits before it asks again.
+ *
+ *     asked --put_silence_ns--> once more --put_silence_ns--> replaced --hold_ns--> the next round
+ *       '--a target has no room: asked again before that, the more often the longer it has waited
+ *
+ * Room comes with each store, and is whose ask comes next: a writer that asked once a round found
+ * it taken by others, round after round. Only while somebody waits for the put: what is repaired or
+ * was given up does not hurry a node that is full for long. */
+#include "core/write/write.h"
+
+#include "core/read/read.h"
+
+enum { BUSY_ASKS = 32 };
+
+uint64_t put_pause_ns(const struct fb_node *node, const struct put *put)
+{
+    uint64_t tries = node->config.retries_max;
+    uint64_t late = put->failures > tries ? put->failures - tries : 0;
+    FB_ASSERT(put->slot != FB_NONE);
+    FB_ASSERT(node->config.hold_ns > 0);
+    return node->config.hold_ns << (late < 6 ? late : 6);
+}
+
+/* Time that targets are given to show that they live: what peers may take to answer, twice, since
+ * they pull besides; and half a round at most. */
+uint64_t put_silence_ns(const struct fb_node *node)
+{
+    uint64_t silence_ns = 2 * ask_silence_ns(node), most_ns = node->config.hold_ns / 4;
+    FB_ASSERT(most_ns > 0);
+    return silence_ns < most_ns ? silence_ns : most_ns;
+}
+
+bool put_is_room_wanted(enum fb_status status)
+{
+    FB_ASSERT(status < FB_STATUS_COUNT);
+    return status == FB_BUSY || status == FB_FULL;
+}
+
+void put_wait(struct fb_node *node, uint32_t index)
+{
+    const struct put *put = &node_puts(node)[index];
+    uint64_t pause_ns = node->config.hold_ns / BUSY_ASKS + 1;
+    FB_ASSERT(put->slot != FB_NONE);
+    FB_ASSERT(put->since_ns <= node->now_ns);
+    pause_ns /= 1 + (node->now_ns - put->since_ns) / (4 * pause_ns);
+    if (pause_ns < node->config.backoff_ns)
+        pause_ns = node->config.backoff_ns;
+    fb_timer_set(node_timer(node), timer_of_put(node, index), put->due_ns);
+    if (!put->is_answered && (put->busy & ~(uint32_t)put->held) != 0)
+        fb_timer_hurry(node_timer(node), timer_of_put(node, index),
+                       node->now_ns + pause_ns / 2 + fb_random_below(&node->random, pause_ns));
+}
+
+void put_due(struct fb_node *node, uint32_t index, uint64_t pause_ns)
+{
+    struct put *put = &node_puts(node)[index];
+    put->due_ns = node->now_ns + pause_ns;
+    FB_ASSERT(put->due_ns >= node->now_ns);
+    put_wait(node, index);
+}
+
+void put_without_room(struct fb_node *node, uint32_t index, uint32_t place)
+{
+    struct put *put = &node_puts(node)[index];
+    FB_ASSERT(place < FB_RANKS_MAX);
+    if (bits_has(put->busy, place))
+        return; /* it will be asked */
+    put->busy |= (uint8_t)(1u << place);
+    put_wait(node, index);
+}

@@ -22,8 +22,8 @@
  *      that sends later copies them.
  *  R15 META_PUT is a compare-and-swap: it takes effect only while the record's version is that of
  *      the op (0: there is no record), and makes it one more. DONE carries the record as it is
- *      then: after OK the new one, after CONFLICT the other's. IO, TIMEOUT and GONE say nothing
- *      about whether it took effect. A META_GET sees every META_PUT that was answered before it.
+ *      then: after OK the new one, after CONFLICT the other's. IO, TIMEOUT and GONE say nothing of
+ *      whether it took effect, REFUSED (R17): it did not. A META_GET sees all that was answered OK.
  *  R13 ENCODE and DECODE: Reed-Solomon, systematic, over GF(2^8) with polynomial 0x11d and Cauchy
  *      rows 1 / (row xor column), rows from data_count on. Data fragment i is the block's bytes
  *      from i * size on, bytes past its end count as zeros; parity fragment j is at j * size.

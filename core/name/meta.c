@@ -7,7 +7,7 @@
  *                       PUT --IO, TIMEOUT, GONE: unsure--> PAUSE --META_GET--> CHECK
  *                     CHECK --still the expected version--> PUT
  *                     CHECK --ours: OK, another's: CONFLICT, several later: TIMEOUT--> reply
- *     any --retries_max failures--> reply
+ *     any --retries_max failures; refused for good (R17), and not unsure--> reply
  *
  * META_PUT is a compare-and-swap (R15), so a commit is never applied over one that it has not seen.
  * A PUT that was not answered may have been applied, or may still be: the record is read. If it is
@@ -15,6 +15,8 @@
  * are more versions since, ours may have been the first of them: nobody can tell. Then, and when
  * the store stays silent, the client hears TIMEOUT and knows no more than that: it looks up. */
 #include "core/name/name_flows.h"
+
+#include "core/refusal.h"
 
 enum { META_FREE, META_GET, META_PUT, META_CHECK, META_PAUSE };
 
@@ -216,7 +218,14 @@ void meta_done(struct step *step, uint32_t index, const struct fb_done *done)
         meta_end(step, index, status, &record);
         return;
     }
-    bool is_refused = status == FB_BUSY || status == FB_THROTTLED; /* surely not applied */
+    bool is_for_good = status_is_for_good(status);
+    if (is_for_good && !meta->is_unsure) {
+        record = (struct fb_meta){.version = 0};
+        meta_end(step, index, status, &record);
+        return;
+    }
+    bool is_refused = /* surely not applied */
+        is_for_good || status == FB_BUSY || status == FB_THROTTLED;
     meta_fail(step, index, status, meta->state == META_PUT && !is_refused);
 }
 

@@ -91,7 +91,7 @@ static void event_done(struct fb_io *io, int32_t result)
 {
     struct fb_offload *offload = FB_CONTAINER(io, struct fb_offload, io);
     uint64_t count;
-    if (result == -ECANCELED)
+    if (result == -ECANCELED || offload->threads == NULL) /* closed since: nobody waits */
         return;
     if (read(offload->event, &count, sizeof(count)) < 0)
         FB_ASSERT(errno == EAGAIN);

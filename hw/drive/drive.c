@@ -92,6 +92,7 @@ void fb_drive_open(struct fb_drive_file *drive, const struct fb_settings *settin
     }
     lock_take(file, settings, error);
     drive->file = file;
+    fb_anchor_set(&drive->anchor, "device.path", settings->device_path, file);
     if (fb_error_is_set(error))
         fb_drive_close(drive);
 }
@@ -107,5 +108,6 @@ void fb_drive_close(struct fb_drive_file *drive)
 {
     if (drive->file >= 0)
         close(drive->file);
+    drive->anchor.setting = NULL;
     drive->file = -1;
 }

@@ -4,14 +4,17 @@
 #ifndef FB_HW_DRIVE_DRIVE_H
 #define FB_HW_DRIVE_DRIVE_H
 
+#include "hw/base/anchor.h"
 #include "hw/base/settings.h"
 #include "hw/base/uring.h"
 
 struct fb_drive_file {
     int file; /* -1: no device tier */
     bool is_direct;
-    int error;       /* errno of the last write or sync that failed; 0: the last one was fine */
-    uint64_t errors; /* reads, writes and syncs that failed */
+    int error;        /* errno of the last write or sync that failed; 0: the last one was fine */
+    uint64_t look_ns; /* when the path is looked at again */
+    struct fb_anchor anchor; /* while it names another file what is owed does not outlast a stop */
+    uint64_t errors;         /* reads, writes and syncs that failed */
 };
 
 /* Opens, or makes, the file, and locks it. Errors: error set. */

@@ -101,6 +101,8 @@ static void loop_sweep(struct fb_loop *loop)
     fb_local_sweep(loop);
     fb_http_sweep(loop);
     fb_ready_sweep(loop);
+    fb_meta_sweep(&loop->meta, loop->now_ns);
+    drive_sweep(loop);
     fb_names_sweep(loop);
     fb_origin_sweep(&loop->origin);
     loop_drain(loop);
@@ -530,9 +532,9 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
 void fb_loop_close(struct fb_loop *loop)
 {
     fb_members_close(loop->members);
-    fb_origin_close(&loop->origin); /* its thread hands over to offload's */
+    fb_offload_close(&loop->origin_calls); /* they are the origin's */
+    fb_origin_close(&loop->origin);        /* its thread hands over to offload's */
     fb_offload_close(&loop->offload);
-    fb_offload_close(&loop->origin_calls);
     fb_meta_close(&loop->meta);
     fb_recorder_close(&loop->recorder);
     if (loop->has_ring)

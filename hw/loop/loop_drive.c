@@ -6,7 +6,8 @@
  *
  * One sync at a time: those that wait for one are done by the next that begins after them. A sync
  * that fails fails all of them, which several at once could not promise: the kernel tells of a page
- * that could not be written once, to whichever asks first. */
+ * that could not be written once, to whichever asks first. A sync of a file that its path does not
+ * name any more has failed: the next start would not find it. */
 #include "core/panic.h"
 #include "hw/loop/loop_internal.h"
 
@@ -14,6 +15,8 @@
 #include <string.h>
 
 enum { DRIVE_BYTES = 1, DRIVE_NAME = 2 };
+
+static const uint64_t look_pause_ns = 500000000;
 
 static void drive_sync_begin(struct fb_loop *loop);
 static void write_done(struct work *work);
@@ -35,12 +38,12 @@ static void drive_note(struct fb_loop *loop, const char *what, uint64_t offset, 
         fb_log(FB_LOG_WARNING, "device_error", "op=%s offset=%llu reason=\"%s\"", what,
                (unsigned long long)offset, strerror(-result));
     } else if (!is_read) {
-        drive->error = 0;
+        drive->error = fb_anchor_fault(&drive->anchor);
     }
     if (drive->error != 0 && !was_failing)
         fb_log(FB_LOG_ERROR, "device_failing",
                "path=%s reason=\"%s\" effect=\"writes of level device are refused\"",
-               loop->settings->device_path, strerror(drive->error));
+               loop->settings->device_path, fb_anchor_reason(drive->error));
     if (drive->error == 0 && was_failing)
         fb_log(FB_LOG_INFO, "device_works_again", "path=%s", loop->settings->device_path);
 }
@@ -66,6 +69,9 @@ static void drive_synced(struct fb_io *io, int32_t result)
     struct work *done = loop->sync_flying;
     if (result == -ECANCELED)
         return;
+    int moved = fb_anchor_look(&loop->drive.anchor);
+    if (result >= 0 && moved != 0)
+        result = -moved;
     enum fb_status status = result < 0 ? drive_status(result) : FB_OK;
     loop->sync_flying = NULL;
     drive_note(loop, "sync", 0, result);
@@ -203,6 +209,20 @@ static void scan_done(struct fb_io *io, int32_t result)
     }
     work_free(work);
     loop_event(loop, &event);
+}
+
+void drive_sweep(struct fb_loop *loop)
+{
+    struct fb_drive_file *drive = &loop->drive;
+    int before = fb_anchor_fault(&drive->anchor);
+    if (drive->file < 0 || loop->now_ns < drive->look_ns)
+        return;
+    drive->look_ns = loop->now_ns + look_pause_ns;
+    int fault = fb_anchor_look(&drive->anchor);
+    if (fault != 0)
+        drive->error = fault;
+    else if (before != 0)
+        drive->error = 0;
 }
 
 void drive_scan(struct work *work)

@@ -118,6 +118,8 @@ void work_free(struct work *work);
 /* loop_drive.c */
 void drive_start(struct work *work);
 void drive_scan(struct work *work);
+/* Now and then: is the file still where the next start looks for it? */
+void drive_sweep(struct fb_loop *loop);
 
 /* tcp_connection.c: one connection. */
 /* peer: whom it is to be connected to; FB_NONE: it was accepted. NULL: there is no room. */

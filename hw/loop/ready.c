@@ -91,6 +91,18 @@ static bool reason_put(const char *what, const struct fb_ready_question *questio
     return true;
 }
 
+/* Is what a path named at the start not there any more? */
+static bool moved_put(const struct fb_anchor *anchor, char reason[FB_READY_TEXT_MAX])
+{
+    int fault = fb_anchor_fault(anchor);
+    if (fault == 0)
+        return false;
+    snprintf(reason, FB_READY_TEXT_MAX,
+             "%s %.100s: %s: put back what was there, or start the daemon again", anchor->setting,
+             anchor->path, fb_anchor_reason(fault));
+    return true;
+}
+
 bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX])
 {
     if (loop->is_draining) {
@@ -105,9 +117,11 @@ bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX])
     if (reason_put("origin", &loop->ready.origin, reason) ||
         reason_put("metadata", &loop->ready.metadata, reason))
         return false;
+    if (moved_put(&loop->origin.anchor, reason) || moved_put(&loop->meta.anchor, reason))
+        return false;
     if (loop->drive.error != 0)
         snprintf(reason, FB_READY_TEXT_MAX, "ready, but for level device: device.path: %s",
-                 strerror(loop->drive.error));
+                 fb_anchor_reason(loop->drive.error));
     else
         snprintf(reason, FB_READY_TEXT_MAX, "ready");
     return true;

@@ -1,7 +1,8 @@
 /* Can this node serve clients? It can once the origin and the metadata store have answered a
  * question, which is asked from the start on until they do; from then on their failures are single
  * requests' matter, else one that is slow would take all nodes out of service at once. Not while
- * it is cut off from its cluster, or stopping. */
+ * it is cut off from its cluster, or stopping, nor while what a path of the settings named at the
+ * start is not there any more (hw/base/anchor.h). */
 #ifndef FB_HW_LOOP_READY_H
 #define FB_HW_LOOP_READY_H
 

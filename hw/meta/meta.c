@@ -8,6 +8,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+static const uint64_t look_pause_ns = 500000000;
+
 uint32_t fb_meta_text_write(const struct fb_meta_task *task, char text[FB_META_TEXT_MAX])
 {
     uint32_t length = task->name.length;
@@ -83,7 +85,12 @@ void fb_meta_close(struct fb_meta_store *store)
 static void task_run(struct fb_offload_task *offload)
 {
     struct fb_meta_task *task = FB_CONTAINER(offload, struct fb_meta_task, offload);
-    task->status = task->store->run(task->store, task);
+    struct fb_meta_store *store = task->store;
+    bool is_put = task->verb == FB_META_VERB_PUT;
+    int fault = is_put ? fb_anchor_look(&store->anchor) : fb_anchor_fault(&store->anchor);
+    task->status = fault == 0 ? store->run(store, task) : FB_REFUSED;
+    if (is_put && fault == 0 && fb_anchor_look(&store->anchor) != 0)
+        task->status = FB_IO; /* it may have been done where nobody finds it */
 }
 
 static void task_done(struct fb_offload_task *offload)
@@ -98,6 +105,26 @@ void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task)
     task->store = store;
     task->offload = (struct fb_offload_task){.run = task_run, .done = task_done};
     fb_offload_start(&store->calls, &task->offload, false);
+}
+
+static void look_run(struct fb_offload_task *offload)
+{
+    (void)fb_anchor_look(&FB_CONTAINER(offload, struct fb_meta_store, look)->anchor);
+}
+
+static void look_done(struct fb_offload_task *offload)
+{
+    FB_CONTAINER(offload, struct fb_meta_store, look)->is_looking = false;
+}
+
+void fb_meta_sweep(struct fb_meta_store *store, uint64_t now_ns)
+{
+    if (store->anchor.setting == NULL || store->is_looking || now_ns < store->look_ns)
+        return;
+    store->is_looking = true;
+    store->look_ns = now_ns + look_pause_ns;
+    store->look = (struct fb_offload_task){.run = look_run, .done = look_done};
+    fb_offload_start(&store->calls, &store->look, false);
 }
 
 enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_error *error)

@@ -7,12 +7,15 @@
  *  3. GONE, TIMEOUT and IO of a PUT say nothing about whether it took effect.
  *  4. Attributes are bytes of the client's beside a record (the mount keeps mode, owner and times
  *     there); their first byte is the version of what follows. The store does not look at them.
- *  5. What another hand than a daemon's has written is not believed: a record that cannot be read,
+ *  5. LMDB's file stays open, and its path is looked at, before and after a PUT and twice a
+ *     second: while another one is there, or none, no record of it would outlast this process.
+ *  6. What another hand than a daemon's has written is not believed: a record that cannot be read,
  *     a name that no client could make, or one that is not its key's, is listed as bad. */
 #ifndef FB_HW_META_META_H
 #define FB_HW_META_META_H
 
 #include "hw/origin/object.h"
+#include "hw/base/anchor.h"
 #include "hw/base/offload.h"
 #include "hw/base/settings.h"
 
@@ -36,7 +39,7 @@ typedef void fb_meta_done(struct fb_meta_task *task, enum fb_status status);
 
 struct fb_meta_name {
     struct fb_key key;
-    bool is_bad;           /* see 5; its text, if it has one, is what was found */
+    bool is_bad;           /* see 6; its text, if it has one, is what was found */
     struct fb_meta record; /* PENDING: the name's; its version is not the record's own, but not 0 */
     uint32_t length;
     char text[FB_OBJECT_NAME_MAX + 1];
@@ -67,6 +70,10 @@ struct fb_meta_store {
     void (*close)(struct fb_meta_store *store);
     void *internal; /* the backend's; NULL: there is no store */
     struct fb_offload calls;
+    struct fb_anchor anchor; /* LMDB: its file; while its path names another one all is REFUSED */
+    bool is_looking;
+    uint64_t look_ns; /* when the path is looked at again */
+    struct fb_offload_task look;
 };
 
 /* Without one configured, tasks end in INVALID. Errors: error set: LMDB's folder cannot be used. An
@@ -76,6 +83,9 @@ void fb_meta_open(struct fb_meta_store *store, struct fb_uring *uring,
 void fb_meta_close(struct fb_meta_store *store);
 
 void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task);
+
+/* Now and then. */
+void fb_meta_sweep(struct fb_meta_store *store, uint64_t now_ns);
 
 /* Runs a task on the caller's thread, waiting; uring is not needed. For `forebay doctor`.
  * BUSY: LMDB's folder is a running daemon's. */

@@ -29,6 +29,7 @@ struct lmdb {
     MDB_env *environment;
     MDB_dbi names, pending;
     int owner; /* the file whose lock says that the folder is in use; -1: not locked */
+    char file[FB_SETTINGS_PATH_MAX + 16];
 };
 
 struct stored {
@@ -234,6 +235,18 @@ static bool owner_lock(struct lmdb *lmdb, const char *path)
     return lmdb->owner >= 0 && flock(lmdb->owner, LOCK_EX | LOCK_NB) == 0;
 }
 
+/* The one file that all is in. */
+static int file_watch(struct fb_meta_store *store, const char *path)
+{
+    struct lmdb *lmdb = store->internal;
+    mdb_filehandle_t file;
+    int code = mdb_env_get_fd(lmdb->environment, &file);
+    snprintf(lmdb->file, sizeof(lmdb->file), "%s/data.mdb", path);
+    if (code == MDB_SUCCESS)
+        fb_anchor_set(&store->anchor, "metadata.path", lmdb->file, file);
+    return code;
+}
+
 void fb_meta_lmdb_open(struct fb_meta_store *store, const struct fb_settings *settings,
                        struct fb_error *error)
 {
@@ -263,6 +276,8 @@ void fb_meta_lmdb_open(struct fb_meta_store *store, const struct fb_settings *se
         code = mdb_env_open(lmdb->environment, path, MDB_NOTLS, FILE_MODE);
     if (code == MDB_SUCCESS)
         code = databases_open(lmdb);
+    if (code == MDB_SUCCESS)
+        code = file_watch(store, path);
     if (code != MDB_SUCCESS)
         fb_error_set(error, "metadata.path %s: %s", path, mdb_strerror(code));
 }

@@ -19,7 +19,7 @@ static void drive_print(struct fb_page *page, const struct fb_loop *loop)
                 "\ndevice_headers_cleared %" PRIu64 "\nobjects_refused %" PRIu64 "\n",
                 headers->file < 0        ? "none"
                 : loop->drive.error == 0 ? "fine"
-                                         : strerror(loop->drive.error),
+                                         : fb_anchor_reason(loop->drive.error),
                 headers->owed_blocks, headers->owed_bytes, headers->head_faults, headers->faults,
                 headers->cleared, loop->objects.refusals);
 }

@@ -60,6 +60,16 @@ bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t siz
     return true;
 }
 
+/* The folder is another one, or gone: it says nothing of any name, neither that it is not there. */
+static void moved_done(struct fb_io *io, int32_t result)
+{
+    struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
+    FB_ASSERT(result == 0 || result == -ECANCELED);
+    if (task->verb == FB_ORIGIN_CHANGE)
+        task->change->error = EIO;
+    task->done(task, task->verb == FB_ORIGIN_CHANGE ? FB_OK : FB_REFUSED);
+}
+
 static void none_done(struct fb_io *io, int32_t result)
 {
     struct fb_origin_task *task = FB_CONTAINER(io, struct fb_origin_task, io);
@@ -182,6 +192,10 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
     FB_ASSERT(task->verb != FB_ORIGIN_CHANGE || origin->can_change);
     if (task->verb == FB_ORIGIN_LOOK && !origin->can_change)
         task->verb = FB_ORIGIN_STAT; /* objects are files */
-    if (!seen_start(task))
+    if (fb_anchor_fault(&origin->anchor) != 0) {
+        fb_io_init(&task->io, moved_done);
+        fb_uring_nothing(&task->loop->uring, &task->io);
+    } else if (!seen_start(task)) {
         origin->start(origin, task);
+    }
 }

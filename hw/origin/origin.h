@@ -13,6 +13,7 @@
 #include "client/protocol/attributes.h"
 #include "client/protocol/local_protocol.h"
 #include "hw/origin/object.h"
+#include "hw/base/anchor.h"
 #include "hw/base/offload.h"
 #include "hw/base/settings.h"
 #include "hw/base/uring.h"
@@ -98,10 +99,11 @@ struct fb_origin {
         struct fb_origin *origin); /* credentials may have changed; NULL: none are used */
     struct fb_loop *loop;
     bool can_write;
-    uint64_t object_max; /* bytes of the largest object that can be committed */
-    bool can_change;     /* it has modes, owners, folders, links: CHANGE */
-    int folder;          /* posix */
-    void *internal;      /* the backend's */
+    uint64_t object_max;     /* bytes of the largest object that can be committed */
+    bool can_change;         /* it has modes, owners, folders, links: CHANGE */
+    int folder;              /* posix */
+    struct fb_anchor anchor; /* posix: while its path names another folder, all is REFUSED */
+    void *internal;          /* the backend's */
 };
 
 /* Errors: error set when the origin's own settings are wrong. An origin that cannot be reached is

@@ -8,7 +8,9 @@
  *  1. A file that is changed while it is read never gives bytes of two versions: its version is
  *     looked at before and after. That takes a time of change that rises with each change: one that
  *     is younger than the clock's step, or than a write call lasts, is waited out first.
- *  2. Opening is RESOLVE_BENEATH: neither ".." nor a symbolic link leads out of the folder. Links
+ *  2. The folder stays open, and its path is looked at: before and after a change, and
+ *     twice a second for reads. While it names another one nothing is done here (hw/base/anchor.h).
+ *  3. Opening is RESOLVE_BENEATH: neither ".." nor a symbolic link leads out of the folder. Links
  *     that lead about within it by absolute paths are resolved by a worker.
  */
 #include "hw/origin/origin.h"
@@ -37,6 +39,7 @@ enum stage { STAGE_OPEN, STAGE_STAT, STAGE_PAUSE, STAGE_PART, STAGE_READ, STAGE_
 /* guess: longer than a kernel's tick and most write calls; a file system whose times have no
  * fractions steps by one or two seconds. A writer that is stopped within a call would show it. */
 static const uint64_t fresh_ns = 50000000, fresh_coarse_ns = 2100000000;
+static const uint64_t look_pause_ns = 500000000;
 
 static uint64_t time_of(const struct statx_timestamp *time)
 {
@@ -383,6 +386,36 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
     task_open(task);
 }
 
+int posix_misplaced(struct fb_origin_task *task)
+{
+    return fb_anchor_look(&task->loop->origin.anchor) != 0 ? -EIO : 0;
+}
+
+static void look_run(struct fb_offload_task *offload)
+{
+    (void)fb_anchor_look(FB_CONTAINER(offload, struct posix_origin, look)->anchor);
+}
+
+static void look_done(struct fb_offload_task *offload)
+{
+    struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, look);
+    posix->is_looking = false;
+    posix->look_ns = loop_clock_ns() + look_pause_ns;
+}
+
+/* Nothing is collected in a folder that is not the origin any more. */
+static void posix_sweep(struct fb_origin *origin)
+{
+    struct posix_origin *posix = posix_of(origin);
+    if (!posix->is_looking && loop_clock_ns() >= posix->look_ns) {
+        posix->is_looking = true;
+        posix->look = (struct fb_offload_task){.run = look_run, .done = look_done};
+        fb_offload_start(&origin->loop->origin_calls, &posix->look, false);
+    }
+    if (fb_anchor_fault(&origin->anchor) == 0)
+        fb_origin_posix_collect(origin);
+}
+
 static void posix_close(struct fb_origin *origin)
 {
     struct posix_origin *posix = posix_of(origin);
@@ -408,11 +441,13 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
     posix->root = origin->folder;
     posix->loop = origin->loop;
     posix->orphan_age_ns = settings->origin.orphan_age_ns;
+    posix->anchor = &origin->anchor;
+    fb_anchor_set(&origin->anchor, "origin.path", settings->origin.path, origin->folder);
     posix->has_inodes = fstatfs(origin->folder, &system) == 0 && system.f_type != FUSE_SUPER_MAGIC;
     origin->internal = posix;
     origin->start = posix_start;
     origin->close = posix_close;
-    origin->sweep = fb_origin_posix_collect;
+    origin->sweep = posix_sweep;
     origin->can_write = true;
     origin->object_max = INT64_MAX;
     origin->can_change = true;

@@ -48,6 +48,10 @@ struct posix_origin {
     struct fb_loop *loop;
     uint32_t orphan_count;
     struct fb_object orphans[POSIX_ORPHANS_MAX];
+    struct fb_anchor *anchor; /* of the root */
+    bool is_looking;
+    uint64_t look_ns; /* when the path is looked at again */
+    struct fb_offload_task look;
     pthread_mutex_t mutex; /* of what follows */
     uint64_t uses;
     struct posix_listing listings[POSIX_LISTINGS_MAX];
@@ -80,6 +84,9 @@ void fb_origin_posix_write(struct fb_origin_task *task);
 void fb_origin_posix_collect(struct fb_origin *origin);
 /* Says in a folder of blocks whose they are, if nothing does yet. Errors: -errno. */
 int posix_name_put(int root, const char *folder, const struct fb_object *object);
+
+/* Before and after a change, on a worker: is the root still what origin.path names? 0, or -EIO. */
+int posix_misplaced(struct fb_origin_task *task);
 
 /* CHANGE. */
 void fb_origin_posix_change(struct fb_origin_task *task);

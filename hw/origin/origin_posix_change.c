@@ -235,7 +235,10 @@ static int change(struct fb_origin_task *task)
 static void change_run(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
-    task->change->error = -change(task);
+    int moved = posix_misplaced(task), code = moved == 0 ? change(task) : 0;
+    if (moved == 0)
+        moved = posix_misplaced(task); /* then what was done is not seen */
+    task->change->error = moved != 0 ? -moved : -code;
 }
 
 static void change_done(struct fb_offload_task *offload)

@@ -508,12 +508,18 @@ static int commit(struct fb_origin_task *task)
 static void write_run(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
-    int code = task->verb == FB_ORIGIN_STORE    ? store(task)
+    bool is_moved = posix_misplaced(task) != 0;
+    int code = is_moved                         ? -EIO
+               : task->verb == FB_ORIGIN_STORE  ? store(task)
                : task->verb == FB_ORIGIN_COMMIT ? commit(task)
                                                 : take_away(task);
     bool leads_out = code == -EXDEV || code == -ELOOP || code == -ENOTDIR;
-    task->status = code == 0 ? FB_OK : leads_out ? FB_DENIED : fb_origin_status(code);
-    if (code != 0 && code != -EAGAIN && code != -ESTALE) {
+    is_moved = is_moved || posix_misplaced(task) != 0; /* what was done is not seen */
+    task->status = is_moved    ? FB_REFUSED
+                   : code == 0 ? FB_OK
+                   : leads_out ? FB_DENIED
+                               : fb_origin_status(code);
+    if (!is_moved && code != 0 && code != -EAGAIN && code != -ESTALE) {
         char name[FB_LOG_QUOTE_MAX];
         fb_log(FB_LOG_ERROR, "origin_write_failed", "object=%s reason=\"%s\"",
                fb_log_quote(task->object.name, name), strerror(-code));

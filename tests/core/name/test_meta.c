@@ -165,6 +165,25 @@ static void commit_when_throttled_for_long_was_surely_not_applied(void **state)
     script_close(script);
 }
 
+/* What a store refuses it has not done, and asking again is of no use; but of a commit that may
+ * have been applied before nothing is known. */
+static void commit_that_is_refused_ends_at_once_unless_it_may_be_applied(void **state)
+{
+    (void)state;
+    const struct fb_config config = flow_config();
+    struct plan plan = {.puts = {{.status = FB_REFUSED}}};
+    struct script *script = commit_under(&plan, &config);
+    expect(script, 1, FB_REFUSED, 0, 0);
+    assert_int_equal(plan.put, 1);
+    script_close(script);
+    plan = (struct plan){.puts = {{.status = FB_TIMEOUT, .is_applied = true}}};
+    for (uint32_t i = 0; i < 4; i++)
+        plan.gets[i].status = FB_REFUSED;
+    script = commit_under(&plan, &config);
+    expect(script, 1, FB_TIMEOUT, 0, 0);
+    script_close(script);
+}
+
 static void commit_beyond_the_slots_is_busy_at_once(void **state)
 {
     (void)state;
@@ -192,6 +211,7 @@ int main(void)
         cmocka_unit_test(commit_applied_late_is_won_all_the_same),
         cmocka_unit_test(commit_when_the_store_is_silent_says_timeout),
         cmocka_unit_test(commit_when_throttled_for_long_was_surely_not_applied),
+        cmocka_unit_test(commit_that_is_refused_ends_at_once_unless_it_may_be_applied),
         cmocka_unit_test(commit_beyond_the_slots_is_busy_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

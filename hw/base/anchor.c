@@ -1,0 +1,68 @@
+/* See anchor.h. */
+#include "hw/base/anchor.h"
+
+#include "hw/base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A block device is what it stands for: nodes for it are made anew at each boot. */
+static void identity_take(struct fb_anchor *anchor, const struct stat *facts)
+{
+    bool is_block = S_ISBLK(facts->st_mode);
+    anchor->special = is_block ? facts->st_rdev : 0;
+    anchor->device = is_block ? 0 : facts->st_dev;
+    anchor->number = is_block ? 0 : facts->st_ino;
+}
+
+void fb_anchor_set(struct fb_anchor *anchor, const char *setting, const char *path, int file)
+{
+    struct stat facts;
+    anchor->setting = setting;
+    anchor->path = path;
+    atomic_store(&anchor->fault, 0);
+    if (fstat(file, &facts) == 0)
+        identity_take(anchor, &facts);
+    else
+        anchor->setting = NULL;
+}
+
+static int look(const struct fb_anchor *anchor)
+{
+    struct fb_anchor now;
+    struct stat facts;
+    if (stat(anchor->path, &facts) != 0)
+        return errno;
+    identity_take(&now, &facts);
+    bool is_same = now.device == anchor->device && now.number == anchor->number &&
+                   now.special == anchor->special;
+    return is_same ? 0 : ESTALE;
+}
+
+int fb_anchor_look(struct fb_anchor *anchor)
+{
+    if (anchor->setting == NULL)
+        return 0;
+    int fault = look(anchor), before = atomic_exchange(&anchor->fault, fault);
+    char path[FB_LOG_QUOTE_MAX];
+    if (fault != 0 && before != fault)
+        fb_log(FB_LOG_ERROR, "path_moved",
+               "setting=%s path=%s reason=\"%s\" effect=\"what would rest on it is refused\" "
+               "remedy=\"put back what was there, or start the daemon again\"",
+               anchor->setting, fb_log_quote(anchor->path, path), fb_anchor_reason(fault));
+    if (fault == 0 && before != 0)
+        fb_log(FB_LOG_INFO, "path_back", "setting=%s path=%s", anchor->setting,
+               fb_log_quote(anchor->path, path));
+    return fault;
+}
+
+int fb_anchor_fault(const struct fb_anchor *anchor)
+{
+    return anchor->setting != NULL ? atomic_load(&anchor->fault) : 0;
+}
+
+const char *fb_anchor_reason(int fault)
+{
+    return fault == ESTALE ? "another one than was opened is there" : strerror(fault);
+}

@@ -16,7 +16,7 @@
 static const uint64_t window_bytes = UINT64_C(64) << 20;
 #define GREETING_PATIENCE_NS UINT64_C(60000000000)
 
-enum { WINDOW_BLOCKS_MIN = 2 };
+enum { WINDOW_BLOCKS_MIN = 2, ERRNO_MAX = 4095 };
 
 int client_status_code(uint32_t status)
 {
@@ -48,7 +48,7 @@ static int request_send(struct forebay_client *client, struct fb_local_request *
 {
     size_t length = name != NULL ? strlen(name) : 0;
     if (length > FB_OBJECT_NAME_MAX)
-        return -EINVAL;
+        return -ENAMETOOLONG;
     request->version = client->version > 0 ? client->version : FB_LOCAL_VERSION_MIN;
     request->id = client->next_id++;
     request->name_length = (uint32_t)length;
@@ -106,6 +106,10 @@ int client_call(struct forebay_client *client, struct fb_local_request *request,
         code = reply_receive(client, reply, NULL);
     if (code == 0 && reply->id != request->id)
         code = -EPROTO;
+    bool is_told =
+        code == 0 && reply->status == FB_REFUSED && reply->index > 0 && reply->index <= ERRNO_MAX;
+    if (is_told)
+        return -(int)reply->index;
     return code == 0 ? client_status_code(reply->status) : code;
 }
 

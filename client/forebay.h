@@ -54,8 +54,9 @@ struct forebay_facts {
     enum forebay_level level; /* that held when it was committed; at the origin: FOREBAY_ORIGIN */
 };
 
-/* Errors: -ENOENT; -EINVAL: no fine name; -EIO: the origin failed; -EHOSTDOWN, -ETIMEDOUT: the
- * metadata store does not answer and this node has not seen the name before; -EBUSY. */
+/* Errors: -ENOENT; -EINVAL: no fine name; -EISDIR: it ends in a slash; -ENAMETOOLONG; -EIO: the
+ * origin failed; -EHOSTDOWN, -ETIMEDOUT: the metadata store does not answer and this node has not
+ * seen the name before; -EBUSY. */
 int forebay_client_stat(struct forebay_client *client, const char *name,
                         struct forebay_facts *facts);
 
@@ -101,7 +102,9 @@ int64_t forebay_file_read(struct forebay_file *file, uint64_t offset, void *byte
 /* Begins a new version of an object. It is written from the beginning to the end, in parts of any
  * size, and seen by nobody until it is committed; forebay_file_close before that gives it up.
  * level: what forebay_file_write and forebay_file_sync promise. The file is the caller's.
- * Errors: -EINVAL: no fine name, or an origin that cannot be written; -EBUSY. */
+ * Errors: -EINVAL: no fine name, or an origin that cannot be written; -EBUSY; of a name that can be
+ * no file's at the origin -EISDIR, -ENOTDIR, -ENAMETOOLONG, -EACCES: also .stats and .accesslog,
+ * which a mount shows of its own; -ENOENT: below a link to nowhere; -EIO. */
 int forebay_file_create(struct forebay_client *client, const char *name, enum forebay_level level,
                         struct forebay_file **file);
 

@@ -9,11 +9,9 @@
 
 enum { FILE_MODE = S_IFREG | 0644, FOLDER_MODE = S_IFDIR | 0755, MODE_BITS = 07777 };
 
-static const char stats_name[] = ".stats", access_name[] = ".accesslog";
-
 bool is_own(const char *name)
 {
-    return strcmp(name, stats_name) == 0 || strcmp(name, access_name) == 0;
+    return fb_local_name_is_own(name, strlen(name));
 }
 
 static int first_entry(void *context, const struct forebay_entry *entry)

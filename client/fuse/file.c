@@ -28,7 +28,7 @@ static void file_free(struct mount *mount, struct mount_file *file)
 static int own_open(struct mount *mount, const char *name, struct mount_file *file)
 {
     int code = 0;
-    if (strcmp(name, ".stats") == 0) {
+    if (strcmp(name, FB_LOCAL_STATS) == 0) {
         code = mount_status(mount, &file->text);
         file->text_size = code == 0 ? strlen(file->text) : 0;
         return code;

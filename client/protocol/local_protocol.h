@@ -15,7 +15,9 @@
 #include "core/node/node.h"
 #include "client/protocol/attributes.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum {
     FB_LOCAL_VERSION = 3,       /* newest that is spoken; what came with 3: DRAIN, STATUS of all */
@@ -26,6 +28,9 @@ enum {
     FB_LOCAL_CURSOR_MAX = 8000, /* bytes of a listing's cursor, or of a change */
     FB_LOCAL_FILES = 3,         /* descriptors that come with HELLO */
 };
+
+#define FB_LOCAL_STATS ".stats"
+#define FB_LOCAL_ACCESSLOG ".accesslog"
 
 enum fb_local_kind {
     FB_LOCAL_HELLO = 1,
@@ -94,8 +99,22 @@ struct fb_local_reply {
     uint64_t block_size;        /* bytes */
     uint32_t state;             /* OPEN, STAT: 1: committed, and not shown by the origin yet */
     uint32_t level;             /* OPEN, STAT: enum fb_level */
-    uint64_t index; /* LIST: for the next request; both 0: no more. HELLO: arena's bytes */
+    uint64_t index; /* LIST: for the next request; both 0: no more. HELLO: arena's bytes. REFUSED:
+                       an errno, if it is known */
 };
+
+/* Names that a mount shows of itself, in its root: no file is made there under them, or below. */
+static inline bool fb_local_name_is_own(const char *name, size_t length)
+{
+    static const char *const own[] = {FB_LOCAL_STATS, FB_LOCAL_ACCESSLOG};
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        size_t size = strlen(own[i]);
+        if (length >= size && memcmp(name, own[i], size) == 0 &&
+            (length == size || name[size] == '/'))
+            return true;
+    }
+    return false;
+}
 
 enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, text) };
 

@@ -246,6 +246,16 @@ static int user_fault(const struct local_session *session, const struct fb_origi
     return is_make && (type == S_IFCHR || type == S_IFBLK) ? EPERM : 0;
 }
 
+/* A name that is the mount's own is nobody's to give; 0 or an errno. */
+static int own_fault(const struct fb_local_request *from, const struct fb_origin_change *change)
+{
+    bool is_target = change->kind == FB_CHANGE_RENAME || change->kind == FB_CHANGE_LINK;
+    bool is_own =
+        (change->kind == FB_CHANGE_MAKE && fb_local_name_is_own(from->text, from->name_length)) ||
+        (is_target && fb_local_name_is_own(change->text, change->text_length));
+    return is_own ? EACCES : 0;
+}
+
 /* Reads the change behind the name; false: it is none. */
 static bool change_read(const struct fb_local_request *from, struct fb_origin_change *change)
 {
@@ -275,9 +285,10 @@ void local_change_start(struct local_request *request, const struct fb_local_req
     enum fb_status status = !is_read || !loop->origin.can_change ? FB_INVALID : FB_OK;
     if (status == FB_OK && !is_only_asking(change->kind))
         status = local_write_status(loop);
-    const struct fb_local_reply refusal = {
-        .status = status,
-        .index = status == FB_OK ? (uint64_t)user_fault(request->session, change) : 0};
+    int fault = status == FB_OK ? user_fault(request->session, change) : 0;
+    if (status == FB_OK && fault == 0)
+        fault = own_fault(from, change);
+    const struct fb_local_reply refusal = {.status = status, .index = (uint64_t)fault};
     if (status != FB_OK || refusal.index != 0) {
         local_request_end(request, &refusal);
         return;

@@ -5,6 +5,7 @@
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void refuse(struct local_request *request, enum fb_status status)
@@ -50,6 +51,13 @@ static void looked(struct fb_name_task *task, enum fb_status status)
     struct local_request *request = FB_CONTAINER(task, struct local_request, name);
     struct fb_object *object = &request->origin.object;
     const struct fb_name_facts facts = fb_name_read(&task->record);
+    if (status == FB_ABSENT && task->leads_to != NULL && task->leads_to[0] != '\0') {
+        object->name_length = (uint32_t)strlen(task->leads_to);
+        memcpy(object->name, task->leads_to, object->name_length + 1);
+        request->name = (struct fb_name_task){.leads_to = NULL};
+        name_ask(request, FB_REQUEST_NAME_LOOK, looked);
+        return;
+    }
     object->size = task->size;
     object->version = task->version;
     object->is_cached = facts.state == FB_NAME_CACHED;
@@ -69,11 +77,24 @@ static void looked(struct fb_name_task *task, enum fb_status status)
     local_request_end(request, &reply);
 }
 
+/* An errno that the client is to hear as it is. */
+static void refuse_as(struct local_request *request, int error)
+{
+    const struct fb_local_reply reply = {.status = FB_REFUSED, .index = (uint64_t)error};
+    local_request_end(request, &reply);
+}
+
 /* The request is about the name that it gives; false: it is refused. */
 static bool name_take(struct local_request *request, const struct fb_local_request *from,
                       enum fb_status status)
 {
-    if (status == FB_OK && !fb_object_name_is_fine(from->text, from->name_length))
+    bool is_fine = fb_object_name_is_fine(from->text, from->name_length);
+    bool is_of_folder = from->name_length > 0 && from->text[from->name_length - 1] == '/';
+    if (status == FB_OK && !is_fine && is_of_folder) {
+        refuse_as(request, EISDIR);
+        return false;
+    }
+    if (status == FB_OK && !is_fine)
         status = FB_INVALID;
     if (status != FB_OK) {
         refuse(request, status);
@@ -86,8 +107,11 @@ static bool name_take(struct local_request *request, const struct fb_local_reque
 
 void local_open_start(struct local_request *request, const struct fb_local_request *from)
 {
-    if (name_take(request, from, FB_OK))
-        name_ask(request, FB_REQUEST_NAME_LOOK, looked);
+    if (!name_take(request, from, FB_OK))
+        return;
+    request->change.text[0] = '\0';
+    request->name.leads_to = request->change.text;
+    name_ask(request, FB_REQUEST_NAME_LOOK, looked);
 }
 
 enum fb_status local_write_status(const struct fb_loop *loop)
@@ -97,6 +121,41 @@ enum fb_status local_write_status(const struct fb_loop *loop)
            : loop->is_draining     ? FB_BUSY
            : loop->is_resting      ? FB_BUSY
                                    : FB_OK;
+}
+
+static void created(struct fb_name_task *task, enum fb_status status);
+static void removed(struct fb_name_task *task, enum fb_status status);
+
+/* A name that can be no file's is not begun; one that was committed all the same can be removed. */
+static void placed(struct fb_origin_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
+    bool is_create = request->kind == FB_LOCAL_CREATE;
+    if (status == FB_OK && is_create &&
+        fb_local_name_is_own(task->object.name, task->object.name_length))
+        task->error = EACCES;
+    if (status != FB_OK)
+        refuse(request, status);
+    else if (is_create && task->error != 0)
+        refuse_as(request, task->error);
+    else
+        name_ask(request, is_create ? FB_REQUEST_NAME_BEGIN : FB_REQUEST_NAME_REMOVE,
+                 is_create ? created : removed);
+}
+
+/* What the origin knows of a name before it is changed: of which name without links it is, and
+ * whether it may be a file's. */
+static void place_ask(struct local_request *request)
+{
+    struct fb_loop *loop = loop_of(request);
+    request->origin.error = 0;
+    if (!loop->origin.can_change) {
+        placed(&request->origin, FB_OK);
+        return;
+    }
+    request->origin.verb = FB_ORIGIN_PLACE;
+    request->origin.done = placed;
+    fb_origin_start(&loop->origin, &request->origin);
 }
 
 static void created(struct fb_name_task *task, enum fb_status status)
@@ -129,7 +188,7 @@ static void created(struct fb_name_task *task, enum fb_status status)
 void local_create_start(struct local_request *request, const struct fb_local_request *from)
 {
     if (name_take(request, from, local_write_status(loop_of(request))))
-        name_ask(request, FB_REQUEST_NAME_BEGIN, created);
+        place_ask(request);
 }
 
 /* Not all is at the origin yet: is that because it refuses what is missing? */
@@ -258,5 +317,5 @@ static void removed(struct fb_name_task *task, enum fb_status status)
 void local_remove_start(struct local_request *request, const struct fb_local_request *from)
 {
     if (name_take(request, from, local_write_status(loop_of(request))))
-        name_ask(request, FB_REQUEST_NAME_REMOVE, removed);
+        place_ask(request);
 }

@@ -41,6 +41,8 @@ struct fb_name_task {
     const struct fb_meta_attributes *attributes; /* COMMIT: the caller's; NULL: as they are */
     struct fb_meta_attributes *found; /* LOOK: those that are there; NULL: not asked for */
     struct fb_meta record; /* COMMIT: what it shall be; then, of all: as it is in the store */
+    char *leads_to;        /* LOOK: room for a name; ABSENT: it leads there by links, if it is not
+                              empty, and that name is to be looked at; NULL: links are followed */
     uint64_t version;      /* ASK; BEGIN, COMMIT, LOOK: then of the object */
     uint64_t replaced;     /* COMMIT; BEGIN: later than this, and then what is there */
     uint64_t size;         /* LOOK: then, bytes */

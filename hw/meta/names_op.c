@@ -173,6 +173,18 @@ static struct fb_block missing_block(const struct fb_loop *loop, const struct fb
     return fb_object_block(&task->object, block_size, task->missing);
 }
 
+/* Tells those who asked for a name what it leads to. */
+static void origin_led(struct fb_loop *loop, struct fb_key key, const struct fb_object *object)
+{
+    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX; i++) {
+        struct fb_name_task *task = loop->names.tasks[i];
+        bool is_it = task != NULL && task->leads_to != NULL &&
+                     fb_key_equal(fb_name_key(task->name, task->name_length), key);
+        if (is_it)
+            memcpy(task->leads_to, object->name, object->name_length + 1);
+    }
+}
+
 static void origin_done(struct fb_origin_task *task, enum fb_status status)
 {
     struct work *work = FB_CONTAINER(task, struct work, origin);
@@ -180,6 +192,8 @@ static void origin_done(struct fb_origin_task *task, enum fb_status status)
     struct fb_event event = {.kind = FB_EVENT_DONE,
                              .done = {.op_id = work->op.op_id, .status = status}};
     origin_learn(loop, task, status);
+    if (task->is_alias)
+        origin_led(loop, work->op.block.key, &task->object);
     if (status == FB_BUSY) {
         event.done.missing = missing_block(loop, task);
     } else {
@@ -199,18 +213,22 @@ static void origin_done(struct fb_origin_task *task, enum fb_status status)
 }
 
 /* Does nobody want more of a name than to know what it means? Then what the origin said lately will
- * do (names.valid). */
-static bool is_only_looked_at(const struct fb_loop *loop, struct fb_key key)
+ * do (names.valid). And do all who do want to hear where links lead? */
+static void origin_manner(const struct fb_loop *loop, struct fb_key key,
+                          struct fb_origin_task *stat)
 {
-    bool is_looked_at = false, is_changed = false;
-    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX && loop->seen.valid_ns > 0; i++) {
+    bool is_looked_at = false, is_changed = false, is_followed = false;
+    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX; i++) {
         const struct fb_name_task *task = loop->names.tasks[i];
         if (task == NULL || !fb_key_equal(fb_name_key(task->name, task->name_length), key))
             continue;
-        is_looked_at = is_looked_at || task->kind == FB_REQUEST_NAME_LOOK;
-        is_changed = is_changed || task->kind != FB_REQUEST_NAME_LOOK;
+        bool is_look = task->kind == FB_REQUEST_NAME_LOOK;
+        is_looked_at = is_looked_at || is_look;
+        is_changed = is_changed || !is_look;
+        is_followed = is_followed || (is_look && task->leads_to == NULL);
     }
-    return is_looked_at && !is_changed;
+    stat->may_be_seen = is_looked_at && !is_changed;
+    stat->is_direct = stat->may_be_seen && !is_followed && loop->names.is_on;
 }
 
 static void origin_start(struct work *work)
@@ -228,7 +246,10 @@ static void origin_start(struct work *work)
                  : work->op.kind == FB_OP_ORIGIN_COMMIT ? FB_ORIGIN_COMMIT
                                                         : FB_ORIGIN_REMOVE;
     task->done = origin_done;
-    task->may_be_seen = is_stat && is_only_looked_at(loop, work->op.block.key);
+    task->may_be_seen = false;
+    task->is_direct = false;
+    if (is_stat)
+        origin_manner(loop, work->op.block.key, task);
     task->object = (struct fb_object){.name_length = length,
                                       .version = is_stat ? 0 : work->op.change.version,
                                       .size = is_stat ? 0 : work->op.change.size};

@@ -187,9 +187,12 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
     task->loop = origin->loop;
     task->moved = 0;
     task->is_final = false;
+    task->is_alias = false;
+    task->error = 0;
     task->missing = UINT64_MAX;
     task->attributes = (struct fb_attributes){.mode = 0};
-    FB_ASSERT(task->verb != FB_ORIGIN_CHANGE || origin->can_change);
+    bool is_of_folders = task->verb == FB_ORIGIN_CHANGE || task->verb == FB_ORIGIN_PLACE;
+    FB_ASSERT(!is_of_folders || origin->can_change);
     if (task->verb == FB_ORIGIN_LOOK && !origin->can_change)
         task->verb = FB_ORIGIN_STAT; /* objects are files */
     if (fb_anchor_fault(&origin->anchor) != 0) {

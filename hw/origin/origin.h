@@ -36,7 +36,9 @@ enum fb_origin_verb {
     FB_ORIGIN_REMOVE, /* object: up to `limit`, only `as_version` if that is not 0; and what is left
                          of its version's blocks; OK also when there is none (R18 of core/io.h) */
     FB_ORIGIN_CHANGE, /* object.name, change; done with OK: change->error says how it went. Only of
-                         an origin that can_change */
+                         an origin that can_change, as the next */
+    FB_ORIGIN_PLACE,  /* object.name: may a file be made under it? Done with OK: error says, 0 or an
+                         errno; the name is then the one without links in the way to it */
 };
 
 typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
@@ -69,8 +71,12 @@ struct fb_origin_task {
     struct fb_attributes attributes; /* LOOK; mode 0: the origin has none */
     struct fb_origin_change *change; /* CHANGE: the caller's, until done */
     bool may_be_seen;                /* STAT, LOOK: names.valid holds for it */
-    fb_origin_done *told;            /* by done, when that is origin.c's own */
-    bool is_plain;                   /* LIST: links are entries, wherever they lead */
+    bool is_direct; /* STAT: a name that leads to another one through links is ABSENT, is_alias, and
+                       replaced in object by that one */
+    bool is_alias;
+    int error;            /* PLACE */
+    fb_origin_done *told; /* by done, when that is origin.c's own */
+    bool is_plain;        /* LIST: links are entries, wherever they lead */
     /* The backend's from here on. */
     struct fb_io io;
     struct fb_loop *loop;

@@ -221,6 +221,10 @@ static void task_open(struct fb_origin_task *task)
     task->how = (struct open_how){.flags = is_look ? O_PATH | O_NOFOLLOW | O_CLOEXEC
                                                    : O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    bool is_one_name =
+        is_look ? loop->names.is_on : task->verb == FB_ORIGIN_STAT && task->is_direct;
+    if (is_one_name) /* records are of names without links in the way */
+        task->how.resolve |= RESOLVE_NO_SYMLINKS;
     const char *path = task->resolved != NULL ? task->resolved : task->object.name;
     fb_uring_open_below(&loop->uring, &task->io, loop->origin.folder, path[0] != '\0' ? path : ".",
                         &task->how);
@@ -292,10 +296,27 @@ static void resolve_done(struct fb_offload_task *offload)
         task_end(task, task->status);
 }
 
+static void lead_run(struct fb_offload_task *offload)
+{
+    struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
+    task->is_alias = posix_lead(task->loop->origin.folder, &task->object);
+}
+
+static void lead_done(struct fb_offload_task *offload)
+{
+    task_end(FB_CONTAINER(offload, struct fb_origin_task, offload), FB_ABSENT);
+}
+
 /* Opening failed. */
 static void task_unopened(struct fb_origin_task *task, int32_t result)
 {
-    if (result == -EXDEV && task->resolved == NULL) {
+    bool is_direct = task->verb == FB_ORIGIN_STAT && task->is_direct;
+    if (result == -ELOOP && task->verb == FB_ORIGIN_LOOK) {
+        task_end(task, FB_DENIED);
+    } else if (is_direct && (result == -ELOOP || result == -EXDEV)) {
+        task->offload = (struct fb_offload_task){.run = lead_run, .done = lead_done};
+        fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+    } else if (result == -EXDEV && task->resolved == NULL) {
         task->offload = (struct fb_offload_task){.run = resolve_run, .done = resolve_done};
         fb_offload_start(&task->loop->origin_calls, &task->offload, false);
     } else if (fb_origin_status(result) == FB_ABSENT) {
@@ -369,6 +390,10 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
     }
     if (task->verb == FB_ORIGIN_CHANGE) {
         fb_origin_posix_change(task);
+        return;
+    }
+    if (task->verb == FB_ORIGIN_PLACE) {
+        fb_origin_posix_place(task);
         return;
     }
     if (task->verb != FB_ORIGIN_FETCH && task->verb != FB_ORIGIN_STAT &&

@@ -88,6 +88,13 @@ int posix_name_put(int root, const char *folder, const struct fb_object *object)
 /* Before and after a change, on a worker: is the root still what origin.path names? 0, or -EIO. */
 int posix_misplaced(struct fb_origin_task *task);
 
+/* Makes the name of the object the one that it leads to by links, also where the origin has no such
+ * file yet, but its folder. false: to none, or not to another one. */
+bool posix_lead(int root, struct fb_object *object);
+
+/* PLACE. */
+void fb_origin_posix_place(struct fb_origin_task *task);
+
 /* CHANGE. */
 void fb_origin_posix_change(struct fb_origin_task *task);
 

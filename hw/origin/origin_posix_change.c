@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -211,6 +213,24 @@ static bool is_of_names(enum fb_change_kind kind)
     return kind == FB_CHANGE_RENAME || kind == FB_CHANGE_LINK || kind == FB_CHANGE_REMOVE_FOLDER;
 }
 
+/* Records are of names without links in the way: a change by way of a link would pass them by. Who
+ * has a mount follows links himself. */
+static bool is_direct(int root, const char *name)
+{
+    char path[POSIX_PATH_BYTES];
+    const char *base = posix_base_of(name);
+    const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    if (base == name)
+        return true;
+    snprintf(path, sizeof(path), "%.*s", (int)(base - name - 1), name);
+    int folder = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    bool is_led = folder < 0 && errno == ELOOP;
+    if (folder >= 0)
+        close(folder);
+    return !is_led;
+}
+
 static int change(struct fb_origin_task *task)
 {
     int root = task->loop->origin.folder, lock = -1;
@@ -220,6 +240,11 @@ static int change(struct fb_origin_task *task)
         return -EBUSY;
     if (task->change->kind == FB_CHANGE_MAKE)
         return make(root, task->object.name, task->change);
+    bool has_target =
+        task->change->kind == FB_CHANGE_RENAME || task->change->kind == FB_CHANGE_LINK;
+    if (task->loop->names.is_on && (!is_direct(root, task->object.name) ||
+                                    (has_target && !is_direct(root, task->change->text))))
+        return -ELOOP;
     if (is_of_names(task->change->kind) && (lock = posix_lock(root)) < 0)
         return -errno;
     int code = is_root ? 0 : place_open(&place, root, task->object.name);

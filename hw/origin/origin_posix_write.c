@@ -482,7 +482,7 @@ static int take_away(struct fb_origin_task *task)
     if (lock < 0)
         code = -errno;
     if (code == 0 && is_removed(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
-        errno != ENOENT)
+        errno != ENOENT && errno != EISDIR) /* a folder is no version of it */
         code = -errno;
     if (code == 0 && fsync(folder) != 0)
         code = -errno;
@@ -513,12 +513,15 @@ static void write_run(struct fb_offload_task *offload)
                : task->verb == FB_ORIGIN_STORE  ? store(task)
                : task->verb == FB_ORIGIN_COMMIT ? commit(task)
                                                 : take_away(task);
-    bool leads_out = code == -EXDEV || code == -ELOOP || code == -ENOTDIR;
+    bool leads_out = code == -EXDEV || code == -ELOOP;
+    bool is_no_file = task->verb == FB_ORIGIN_COMMIT &&
+                      (code == -EISDIR || code == -ENOTDIR || code == -ENAMETOOLONG);
     is_moved = is_moved || posix_misplaced(task) != 0; /* what was done is not seen */
-    task->status = is_moved    ? FB_REFUSED
-                   : code == 0 ? FB_OK
-                   : leads_out ? FB_DENIED
-                               : fb_origin_status(code);
+    task->status = is_moved     ? FB_REFUSED
+                   : code == 0  ? FB_OK
+                   : leads_out  ? FB_DENIED
+                   : is_no_file ? FB_INVALID /* while what is there is */
+                                : fb_origin_status(code);
     if (!is_moved && code != 0 && code != -EAGAIN && code != -ESTALE) {
         char name[FB_LOG_QUOTE_MAX];
         fb_log(FB_LOG_ERROR, "origin_write_failed", "object=%s reason=\"%s\"",

@@ -100,18 +100,24 @@ class OriginWithRecords(Origin):
     def metadata(self):
         return "metadata: {kind: lmdb, path: \"%s\"}\n" % self.path("records")
 
-    def test_what_was_acknowledged_below_level_origin_gets_there_once_it_is_back(self):
+    def settings(self):
+        return ("core.drain_delay=2 s", "core.drain_check=2 s")
+
+    def test_what_was_acknowledged_before_gets_there_once_it_is_back(self):
+        self.fine(self.put("kept0", "replicated"))
         for number, (how, back) in enumerate(self.moves()):
             with self.subTest(how=how):
-                name = "kept%d" % number
-                self.fine(self.put(name, "replicated"))
-                self.assertFalse(os.path.exists(self.path("origin/" + name)))
+                path = self.path("origin/kept%d" % number)
+                self.assertFalse(os.path.exists(path))
                 self.daemon.wait_until(lambda: not self.is_ready())
+                self.refused(self.put("meanwhile", "replicated"))
                 back()
-                self.daemon.wait_until(lambda: os.path.exists(self.path("origin/" + name)), 60)
+                self.daemon.wait_until(lambda at=path: os.path.exists(at), 60)
                 self.daemon.wait_until(lambda: self.daemon.status()["undrained_bytes"] == "0", 60)
-                with open(self.path("origin/" + name), "rb") as file:
+                with open(path, "rb") as file:
                     self.assertEqual(file.read(), CONTENT)
+                self.assertEqual(self.daemon.forebay("get", "meanwhile").returncode, 1)
+                self.fine(self.put("kept%d" % (number + 1), "replicated"))
 
 
 class Records(Moved):

@@ -17,10 +17,16 @@ DAY_S = 24 * 3600
 
 
 class Posix(Case):
+    HAS_RECORDS = False
+    SETTINGS = ()
+
     def setUp(self):
         super().setUp()
         self.origin = self.path("origin")
-        self.daemon = Daemon(self, self.config)
+        if self.HAS_RECORDS:
+            with open(self.config, "a", encoding="utf-8") as file:
+                file.write("metadata: {kind: lmdb, path: \"%s\"}\n" % self.path("records"))
+        self.daemon = Daemon(self, self.config, *self.SETTINGS)
 
     def at_origin(self, name, content=None, mode="wb"):
         """Path of a file of the origin, with this content if one is given."""
@@ -159,6 +165,83 @@ class Writes(Posix):
             lambda: sorted(os.listdir(parts)) == ["0000000000000001", "0000000000000002"] and
             os.listdir(os.path.join(parts, "0000000000000001")) == ["0"])
         self.assertEqual(os.listdir(os.path.join(parts, "0000000000000002")), ["0.77.0x5"])
+
+
+class Names(Posix):
+    def test_name_that_can_be_no_file_is_refused_before_a_byte_is_written(self):
+        os.mkdir(os.path.join(self.origin, "models"))
+        os.symlink("models", os.path.join(self.origin, "latest"))
+        os.symlink("nowhere", os.path.join(self.origin, "dangling"))
+        self.at_origin("file", b"a file")
+        for name, text in (("models", "Is a directory"), ("latest", "Is a directory"),
+                           ("models/", "Is a directory"), ("new/", "Is a directory"),
+                           ("file/below", "Not a directory"),
+                           ("file/far/below", "Not a directory"),
+                           ("dangling/below", "No such file"),
+                           ("n" * 256, "File name too long"),
+                           ("absent/%s/below" % ("n" * 256), "File name too long"),
+                           ("p/" * 600 + "name", "File name too long"),
+                           (".stats", "Permission denied"), (".stats/x", "Permission denied"),
+                           (".accesslog", "Permission denied")):
+            begun = time.monotonic()
+            self.assertIn(text, self.put(name, b"x", 1), name)
+            self.assertLess(time.monotonic() - begun, 5, name)
+        self.put(".statsuma", b"a name like others")
+        self.put("n" * 255, b"as long as may be")
+        self.put("latest/new/below", b"below")
+        self.assertEqual(self.get("models/new/below"), b"below")
+        self.daemon.wait_until(lambda: self.daemon.status()["unfinished_names"] == "0")
+        self.assertEqual(sorted(os.listdir(self.origin)),
+                         [".forebay-parts", ".statsuma", "dangling", "file", "latest", "models",
+                          "n" * 255])
+
+
+class NamesWithRecords(Names):
+    """Commits are visible, and answered, before the origin has them."""
+    HAS_RECORDS = True
+    SETTINGS = ("core.drain_delay=2 s", "core.drain_check=2 s")
+
+    def test_file_has_one_name_however_links_lead_to_it(self):
+        os.makedirs(os.path.join(self.origin, "d1/deep"))
+        self.at_origin("d1/f", b"before")
+        links = {"cur": "d1", "far": os.path.join(self.origin, "d1"), "d1/self": ".", "all": ".",
+                 "d1/link": "f"}
+        for name, target in links.items():
+            os.symlink(target, os.path.join(self.origin, name))
+        names = ["d1/f", "cur/f", "far/f", "d1/self/self/f", "all/cur/f"]
+        for number, name in enumerate(names):
+            content = os.urandom(300000) + b"%d" % number
+            self.put(name, content)
+            self.assertFalse(self.is_there(content), "it was to be asked for before it is there")
+            versions = set()
+            for other in names + ["d1/link", "cur/link"]:
+                self.assertEqual(self.get(other), content, other)
+                facts = self.daemon.forebay("stat", other).stdout.decode().split("\n")
+                versions.update(line for line in facts if line.startswith("version "))
+            self.assertEqual(len(versions), 1, versions)
+        self.daemon.wait_until(lambda: self.daemon.status()["unfinished_names"] == "0")
+        self.assertTrue(self.is_there(content))
+        self.put("cur/new/g", b"in a folder that is not there yet")
+        self.assertEqual(self.get("far/new/g"), b"in a folder that is not there yet")
+        self.assertEqual(self.daemon.forebay("rm", "far/f").returncode, 0)
+        for name in names:
+            self.assertIn(b"No such file", self.daemon.forebay("get", name).stderr)
+        self.daemon.wait_until(lambda: self.daemon.status()["unfinished_names"] == "0")
+        self.assertFalse(os.path.exists(os.path.join(self.origin, "d1/f")))
+
+    def is_there(self, content):
+        """Has the origin this content of the file?"""
+        with open(os.path.join(self.origin, "d1/f"), "rb") as file:
+            return file.read() == content
+
+    def test_folder_that_came_under_the_name_meanwhile_is_told_and_can_be_removed(self):
+        self.put("late", b"committed")
+        os.mkdir(os.path.join(self.origin, "late"))
+        self.daemon.wait_until(lambda: b"late" in self.daemon.forebay("lost").stdout, 60)
+        self.assertEqual(self.get("late"), b"committed")
+        self.assertEqual(self.daemon.forebay("rm", "late").returncode, 0)
+        self.daemon.wait_until(lambda: self.daemon.status()["unfinished_names"] == "0", 60)
+        self.assertTrue(os.path.isdir(os.path.join(self.origin, "late")))
 
 
 class Refusals(Posix):

@@ -140,7 +140,7 @@ static void open_absent_and_bad_names_fail(void **state)
     assert_int_equal(forebay_file_open(client, "many", &file), -ENOENT);
     assert_int_equal(forebay_file_open(client, "../config.yaml", &file), -EINVAL);
     assert_int_equal(forebay_file_open(client, "", &file), -EINVAL);
-    assert_int_equal(forebay_client_stat(client, longest, &facts), -EINVAL);
+    assert_int_equal(forebay_client_stat(client, longest, &facts), -ENAMETOOLONG);
     longest[1024] = '\0';
     assert_int_equal(forebay_client_stat(client, longest, &facts), -ENOENT);
     assert_int_equal(forebay_client_stat(client, "large", &facts), 0);

@@ -1,26 +1,11 @@
 /* Calls to the daemon, each with a client of the pool's. A daemon that restarts is connected to
- * again; see pool.c. */
+ * again; see pool.c. Changes: again.c. */
 #include "client/fuse/mount.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* X: a call with `client`, whose -errno goes to code. */
-#define WITH_CLIENT(code, X) \
-    do { \
-        uint64_t began_ns = fuse_clock_ns(); \
-        do { \
-            struct forebay_client *client; \
-            (code) = mount_client_take(mount, MOUNT_NAMES, NULL, &client); \
-            if ((code) != 0) \
-                continue; \
-            (code) = (X); \
-            mount_client_give(mount, MOUNT_NAMES, NULL, client, (int)(code)); \
-        } while (mount_may_retry(mount, (int)(code), began_ns)); \
-        (code) = mount_error((int)(code)); \
-    } while (0)
 
 int mount_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context)
 {
@@ -33,13 +18,6 @@ int mount_look(struct mount *mount, const char *name, struct client_look *look)
 {
     int code;
     WITH_CLIENT(code, client_look(client, name, look));
-    return code;
-}
-
-int mount_remove(struct mount *mount, const char *name)
-{
-    int code;
-    WITH_CLIENT(code, forebay_client_remove(client, name));
     return code;
 }
 
@@ -86,36 +64,6 @@ int mount_explain(struct mount *mount, const char *name, forebay_block_call *cal
 {
     int code;
     WITH_CLIENT(code, file_explain(client, name, call, context));
-    return code;
-}
-
-static int change_once(struct forebay_client *client, const char *name,
-                       const struct client_change *change, struct mount_text *copied)
-{
-    struct client_page page;
-    int code = client_change(client, name, change, &page);
-    if (code != 0 || copied == NULL)
-        return code;
-    *copied = (struct mount_text){.bytes = malloc((size_t)page.size + 1), .size = page.size};
-    if (copied->bytes == NULL)
-        return -ENOMEM;
-    memcpy(copied->bytes, page.at, page.size);
-    copied->bytes[page.size] = '\0';
-    return 0;
-}
-
-int mount_change(struct mount *mount, const char *name, const struct client_change *change,
-                 uint32_t patience_ms, struct mount_text *page)
-{
-    const struct timespec nap = {.tv_nsec = 5000000};
-    uint64_t until_ns = fuse_clock_ns() + patience_ms * UINT64_C(1000000);
-    int code;
-    do {
-        WITH_CLIENT(code, change_once(client, name, change, page));
-        if (code != -EBUSY || name[0] == '\0')
-            break;
-        nanosleep(&nap, NULL);
-    } while (fuse_clock_ns() < until_ns);
     return code;
 }
 

@@ -62,13 +62,30 @@ bool mount_may_retry(struct mount *mount, int code, uint64_t began_ns);
 /* -errno as a program is to hear it: a daemon that is away is no file that is absent. */
 int mount_error(int code);
 
+/* X: a call with `client`, whose -errno goes to code; again while the daemon is away. */
+#define WITH_CLIENT(code, X) \
+    do { \
+        uint64_t began_ns = fuse_clock_ns(); \
+        do { \
+            struct forebay_client *client; \
+            (code) = mount_client_take(mount, MOUNT_NAMES, NULL, &client); \
+            if ((code) != 0) \
+                continue; \
+            (code) = (X); \
+            mount_client_give(mount, MOUNT_NAMES, NULL, client, (int)(code)); \
+        } while (mount_may_retry(mount, (int)(code), began_ns)); \
+        (code) = mount_error((int)(code)); \
+    } while (0)
+
 /* calls.c. All return -errno. */
 int mount_look(struct mount *mount, const char *name, struct client_look *look);
 int mount_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context);
-int mount_remove(struct mount *mount, const char *name);
 int mount_explain(struct mount *mount, const char *name, forebay_block_call *call, void *context);
 int mount_status(struct mount *mount, char **text);
 int mount_object_open(struct mount *mount, const char *name, struct fuse_object *object);
+
+/* again.c: what is done once, also when it is asked for again. */
+int mount_remove(struct mount *mount, const char *name);
 
 /* A change; page: a copy of what is asked for, the caller's to free; NULL: none is. patience_ms:
  * for what is committed and not at the origin yet; then -EBUSY. */
@@ -78,6 +95,9 @@ struct mount_text {
 };
 int mount_change(struct mount *mount, const char *name, const struct client_change *change,
                  uint32_t patience_ms, struct mount_text *page);
+/* A change that gives a file another name. node: the one that has it now; NULL: it is not known. */
+int mount_rename(struct mount *mount, const char *name, const struct client_change *change,
+                 uint32_t patience_ms, struct fuse_node *node);
 enum { MOUNT_PATIENCE_MS = 60000 };
 
 /* Copies bytes of a file's version; fewer at its end. A daemon that has forgotten the object is

@@ -146,7 +146,8 @@ static bool is_lagging(struct mount *mount, const char *folder)
     return mount_list(mount, folder, entry_count, NULL) == 0;
 }
 
-static int names_rename(struct mount *mount, const char *from, const char *to, uint32_t flags)
+static int names_rename(struct mount *mount, struct fuse_node *node, const char *from,
+                        const char *to, uint32_t flags)
 {
     enum { PATIENCE_MS = 3000 };
     const struct client_change change = {
@@ -155,7 +156,7 @@ static int names_rename(struct mount *mount, const char *from, const char *to, u
     uint64_t until_ns = fuse_clock_ns() + MOUNT_PATIENCE_MS * UINT64_C(1000000);
     int code;
     do {
-        code = mount_change(mount, from, &change, PATIENCE_MS, NULL);
+        code = mount_rename(mount, from, &change, PATIENCE_MS, node);
         /* Files of the target that are removed, and not at the origin yet. */
         if ((code != -ENOTEMPTY && code != -EEXIST) || flags != 0 || !is_lagging(mount, to))
             break;
@@ -166,8 +167,8 @@ static int names_rename(struct mount *mount, const char *from, const char *to, u
     return is_copied && (flags & RENAME_EXCHANGE) == 0 ? copy_rename(mount, from, to, flags) : code;
 }
 
-static int rename_locked(fuse_req_t request, struct fuse_name from, struct fuse_name to,
-                         uint32_t flags)
+static int rename_locked(fuse_req_t request, struct fuse_node *node, struct fuse_name from,
+                         struct fuse_name to, uint32_t flags)
 {
     struct mount *mount = mount_of(request);
     char source[NAME_MAX_BYTES], target[NAME_MAX_BYTES];
@@ -178,7 +179,7 @@ static int rename_locked(fuse_req_t request, struct fuse_name from, struct fuse_
         return code;
     if ((flags & RENAME_EXCHANGE) == 0 && flags == 0)
         writer_remove(mount, to.parent, to.child);
-    code = names_rename(mount, source, target, flags);
+    code = names_rename(mount, node, source, target, flags);
     if (code != 0)
         return code;
     bool is_known = fuse_nodes_rename(&mount->nodes, from, to, (flags & RENAME_EXCHANGE) != 0);
@@ -202,7 +203,7 @@ void do_rename(fuse_req_t request, fuse_ino_t parent, const char *child, fuse_in
     if (node != NULL)
         code = writers_lock(mount, node, &locked);
     if (code == 0)
-        code = rename_locked(request, from, to, flags);
+        code = rename_locked(request, node, from, to, flags);
     writers_unlock(&locked);
     if (node != NULL && code == 0 && node->type == S_IFREG)
         node_refresh(mount, node, name);

@@ -6,6 +6,7 @@ and reads files that others change. The origin's folder shows what arrived.
 usage: hw_mount_test.py BUILD [unittest's arguments]    exit code 77: no io_uring or no FUSE here
 """
 
+import ctypes
 import errno
 import os
 import random
@@ -15,6 +16,7 @@ import threading
 import time
 
 import hw_test
+import unanswered
 from hw_test import Case, Daemon
 
 
@@ -339,6 +341,83 @@ class WithStore(Mounted):
         ended = self.daemon.forebay("mount", place)
         self.assertEqual(ended.returncode, 1)
         self.assertIn(b"Not a directory", ended.stderr)
+
+
+class Losing(Mounted):
+    """Answers to changes can be lost."""
+
+    def setUp(self):
+        Case.setUp(self)
+        self.daemon = Daemon(self, self.config, *self.settings(), name="first")
+        self.door = unanswered.Door(self, self.daemon.socket, self.path("door"))
+        socket, self.daemon.socket = self.daemon.socket, self.door.path
+        self.mount = self.daemon.mount(self)
+        self.daemon.socket = socket
+
+    def settings(self):
+        return ()
+
+    def losing(self, call, *arguments):
+        before = self.door.lost
+        self.door.loses = True
+        try:
+            return call(*arguments)
+        finally:
+            self.assertEqual(self.door.lost, before + 1, "no answer was lost")
+
+    def file(self, name, content):
+        with open(self.mounted(name), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return self.mounted(name)
+
+    def names(self, folder=""):
+        return sorted(os.listdir(self.mounted(folder)))
+
+
+class Unanswered(Losing):
+    def test_change_whose_answer_is_lost_is_done_once(self):
+        for number in range(3):
+            self.losing(os.rename, self.file("x.tmp", b"%d" % number), self.mounted("x"))
+            self.assertEqual(self.names(), ["x"])
+            self.assertEqual(self.content("x"), b"%d" % number)
+        self.file("y", b"y")
+        exchange = ctypes.CDLL(None, use_errno=True).renameat2
+        names = [os.fsencode(self.mounted(name)) for name in "xy"]
+        self.assertEqual(self.losing(exchange, -100, names[0], -100, names[1], 2), 0)
+        self.assertEqual((self.content("x"), self.content("y")), (b"y", b"2"))
+        os.mkdir(self.mounted("folder"))
+        self.file("folder/z", b"z")
+        self.losing(os.rename, self.mounted("folder"), self.mounted("moved"))
+        self.assertEqual(self.names(), ["moved", "x", "y"])
+        self.assertEqual(self.content("moved/z"), b"z")
+        os.symlink("x", self.mounted("link"))
+        for name in ("link", "x", "moved/z"):
+            self.losing(os.unlink, self.mounted(name))
+        self.losing(os.rmdir, self.mounted("moved"))
+        self.assertEqual(self.names(), ["y"])
+
+
+class UnansweredOfOthers(Losing):
+    def test_what_another_did_meanwhile_is_not_taken_for_ones_own(self):
+        self.file("source", b"source")
+        self.file("target", b"target")
+        others = self.write("others", b"others")
+        self.door.meanwhile = lambda: os.rename(others, self.path("origin/target"))
+        with self.assertRaises(FileNotFoundError):
+            self.losing(os.rename, self.mounted("source"), self.mounted("target"))
+        self.assertEqual(self.content("target"), b"others")
+        self.door.meanwhile = None
+        with self.assertRaises(FileExistsError):
+            self.losing(os.mkdir, self.mounted("taken"))
+        self.assertEqual(self.names(), ["taken", "target"])
+
+
+class UnansweredWithStore(Unanswered):
+    def settings(self):
+        return ("metadata.kind=lmdb", "metadata.path=" + self.path("names"),
+                "core.drain_delay=200 ms", "core.drain_check=200 ms")
 
 
 if __name__ == "__main__":

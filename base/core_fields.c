@@ -6,9 +6,14 @@
  * all of them. What is written is never lowered: more than can be is an error. */
 #include "base/core_fields.h"
 
+#include "base/units.h"
 #include "core/panic.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { BOUND_TEXT_MAX = 256 };
 
 void fb_core_key(const char *field, char key[FB_NAME_MAX])
 {
@@ -132,12 +137,45 @@ void fb_core_fields_load(struct fb_map *map, struct fb_config *core, uint32_t me
         copies_load(map, core, members);
 }
 
+/* What a field that contradicts others must be; false: no sentence is known. */
+static bool bound_text(const struct fb_config *core, const char *field, char text[BOUND_TEXT_MAX])
+{
+    char block[32], least[32];
+    uint64_t pieces = 2 * (core->erasure_data + core->erasure_parity) + 2;
+    bool is_code = core->erasure_data > 0 && !core->place_local && core->use_peers;
+    uint64_t blocks = is_code && strcmp(field, "memory_size_bytes") == 0 ? 4 : 1;
+    fb_format_bytes(block, (double)core->block_size_bytes);
+    fb_format_bytes(least, (double)(blocks * core->block_size_bytes));
+    if (strcmp(field, "memory_size_bytes") == 0 || strcmp(field, "device_size_bytes") == 0)
+        snprintf(text, BOUND_TEXT_MAX,
+                 "is at least %s with core.block_size of %s%s, and at most %u such blocks", least,
+                 block, blocks > 1 ? " and an erasure code" : "",
+                 UINT32_MAX / FB_UNITS_PER_CHUNK - 1);
+    else if (strcmp(field, "memory_entries_max") == 0)
+        snprintf(text, BOUND_TEXT_MAX, "is at least %" PRIu64 " with these fragments", pieces);
+    else if (strcmp(field, "erasure_parity") == 0)
+        snprintf(text, BOUND_TEXT_MAX,
+                 "is at least write_quorum - 1, which is %" PRIu64
+                 ", with erasure_data at most %d, and its fragments at most a block",
+                 core->write_quorum - 1, FB_FRAGMENTS_MAX);
+    else if (strcmp(field, "erasure_data") == 0)
+        snprintf(text, BOUND_TEXT_MAX, "is 0 with place_local, or without use_peers");
+    else if (strcmp(field, "dirty_max") == 0)
+        snprintf(text, BOUND_TEXT_MAX, "is at least 2 with an erasure code");
+    else
+        return false;
+    return true;
+}
+
 void fb_core_check(const struct fb_config *core, struct fb_map *map)
 {
     const char *fault = fb_config_fault(core);
-    char key[FB_NAME_MAX];
+    char key[FB_NAME_MAX], text[BOUND_TEXT_MAX];
     if (fault == NULL)
         return;
     fb_core_key(fault, key);
-    fb_map_fault(map, NULL, "core.%s: contradicts the other settings of core", key);
+    if (bound_text(core, fault, text))
+        fb_map_fault(map, NULL, "core.%s: %s", key, text);
+    else
+        fb_map_fault(map, NULL, "core.%s: contradicts the other settings of core", key);
 }

@@ -123,6 +123,8 @@ static void check(const struct fb_settings *settings, const struct fb_budget *bu
         fb_format_bytes(bound, (double)settings->memory_budget_bytes);
     printf("forebayd: %s is fine: node %u of %u in cluster %s\n", config, settings->node,
            settings->member_count, settings->cluster);
+    if (fb_settings_one_copy(settings) != NULL)
+        printf("one copy: %s\n", fb_settings_one_copy(settings));
     printf("memory: at most %s (memory_budget: %s)\n",
            fb_format_bytes(all, (double)fb_budget_bytes(budget)), bound);
     budget_print(budget);
@@ -143,6 +145,8 @@ static int run(const struct fb_settings *settings, struct fb_budget *budget)
                settings->core.memory_size_bytes, settings->core.device_size_bytes,
                settings->core.block_size_bytes,
                settings->members_max > 1 ? settings->listen : "none");
+        if (fb_settings_one_copy(settings) != NULL)
+            fb_log(FB_LOG_WARNING, "one_copy", "reason=\"%s\"", fb_settings_one_copy(settings));
         fb_loop_run(loop, &error);
         fb_loop_close(loop);
     }

@@ -35,6 +35,8 @@ static void check_load(struct fb_map *map, struct fb_check *check)
     check->max = fb_map_number_or(map, "max", INFINITY, -INFINITY, INFINITY);
     if (isinf(check->min) && isinf(check->max))
         fb_map_fault(map, NULL, "a check needs min, max, or both");
+    if (check->min > check->max)
+        fb_map_fault(map, "min", "is more than max: no value can be between them");
     check->at_count = parameters_load(map, "at", check->at);
     check->over_count = parameters_load(map, "over", check->over);
     if (check->over_count == 0) {

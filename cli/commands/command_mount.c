@@ -70,5 +70,6 @@ int fb_command_mount(int argc, char **argv)
     if (!is_folder(options.mountpoint, "make the folder") ||
         (!options.is_read_only && !is_folder(options.spill, "see --spill")))
         return FB_EXIT_FAILED;
-    return fb_fuse_run(&options);
+    int code = fb_fuse_run(&options);
+    return code < 0 ? fb_no_daemon("mount", options.socket, code) : code;
 }

@@ -21,12 +21,17 @@
 enum { POLL_US = 20000 };
 
 static volatile int stop_requests;
+static pid_t parent_process; /* a child is interrupted, too, and says nothing */
 
 static void on_interrupt(int signal_number)
 {
+    static const char text[] = "\nstopping: what runs is ended and written as partial; again: at "
+                               "once\n";
     (void)signal_number;
     if (++stop_requests >= 2)
         _exit(130);
+    if (getpid() == parent_process && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+        return; /* nobody hears it */
 }
 
 struct child {
@@ -172,6 +177,7 @@ void fb_jobs_run(const struct fb_jobs *jobs, bool *is_stopped, struct fb_error *
     for (uint32_t i = 0; i < jobs->count; i++)
         children[i].pid = jobs->list[i].is_done ? -1 : 0;
     stop_requests = 0;
+    parent_process = getpid();
     sigemptyset(&ended);
     sigaddset(&ended, SIGCHLD);
     sigprocmask(SIG_BLOCK, &ended, &old_mask);

@@ -169,10 +169,8 @@ int fb_fuse_run(const struct fb_fuse_options *options)
         code = daemon_greet(mount);
     }
     if (code != 0) {
-        fprintf(stderr, "forebay mount: no daemon: %s: is it running, is --socket its socket?\n",
-                strerror(-code));
         free(mount);
-        return exit_code;
+        return code;
     }
     if (fuse_nodes_open(&mount->nodes))
         mount->session = session_open(mount);

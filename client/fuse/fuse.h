@@ -20,7 +20,8 @@ struct fb_fuse_options {
     bool is_read_only, is_foreground, is_debugging, allows_others;
 };
 
-/* Mounts and serves until it is unmounted. Returns the exit code; says what is wrong on stderr. */
+/* Mounts and serves until it is unmounted. Returns the exit code, and says what is
+ * wrong on stderr; or -errno: there is no daemon, which the caller is to say. */
 int fb_fuse_run(const struct fb_fuse_options *options);
 
 #endif

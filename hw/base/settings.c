@@ -230,6 +230,17 @@ void fb_settings_load(const char *path, const char *const *assignments, uint32_t
         fb_settings_free(settings);
 }
 
+const char *fb_settings_one_copy(const struct fb_settings *settings)
+{
+    if (settings->core.write_quorum > 1)
+        return NULL;
+    return settings->members_max == 1
+               ? "level replicated is level memory, and device one drive: this cluster has one "
+                 "member, and what it holds is lost with it until the origin has it: add members"
+               : "level replicated is level memory, and device one drive: core.write_quorum is 1, "
+                 "and what one node holds is lost with it until the origin has it: raise it";
+}
+
 void fb_settings_free(struct fb_settings *settings)
 {
     free(settings->members);

@@ -99,4 +99,8 @@ void fb_settings_load(const char *path, const char *const *assignments, uint32_t
                       struct fb_settings *settings, struct fb_error *error);
 void fb_settings_free(struct fb_settings *settings);
 
+/* What must be said aloud of levels that promise more than one copy where there is but one; NULL:
+ * nothing. */
+const char *fb_settings_one_copy(const struct fb_settings *settings);
+
 #endif

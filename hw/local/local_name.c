@@ -295,8 +295,10 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
         commit_again(request);
         return;
     }
-    /* Level REPLICATED or DEVICE that was answered with fewer copies is shown as what holds. */
-    bool is_less = object->is_degraded && request->level != FB_LEVEL_ORIGIN;
+    /* Level REPLICATED or DEVICE that was answered with fewer copies is shown as what holds, and
+     * so is REPLICATED where one copy is all that is waited for. */
+    bool is_one = request->level == FB_LEVEL_REPLICATED && loop->settings->core.write_quorum == 1;
+    bool is_less = is_one || (object->is_degraded && request->level != FB_LEVEL_ORIGIN);
     const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
                                         .level = is_less ? FB_LEVEL_MEMORY : request->level,
                                         .node = loop->settings->node,

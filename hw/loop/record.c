@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -105,12 +107,38 @@ void fb_recorder_flush(struct fb_recorder *recorder, uint64_t now_ns)
     buffer_write(recorder);
 }
 
+/* What stands where the recording goes: one of an earlier run is put aside, anything else stays. A
+ * pipe or device is written to. */
+static bool earlier_put_aside(const char *path, struct fb_error *error)
+{
+    char magic[sizeof(((struct fb_record_header *)0)->magic)] = "", aside[FB_SETTINGS_PATH_MAX + 8];
+    struct stat facts;
+    if (stat(path, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size == 0)
+        return true; /* opening it says what is wrong */
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool is_read = file >= 0 && read(file, magic, sizeof(magic)) == sizeof(magic);
+    if (file >= 0)
+        close(file);
+    snprintf(aside, sizeof(aside), "%s.before", path);
+    if (!is_read || memcmp(magic, FB_RECORD_MAGIC, sizeof(magic)) != 0)
+        fb_error_set(error,
+                     "record %s: the file is no recording, and would be overwritten: name "
+                     "another one",
+                     path);
+    else if (rename(path, aside) != 0)
+        fb_error_set(error, "record %s: cannot put the last recording aside as %s: %s", path, aside,
+                     strerror(errno));
+    return !fb_error_is_set(error);
+}
+
 void fb_recorder_open(struct fb_recorder *recorder, struct fb_uring *uring,
                       const struct fb_settings *settings, uint64_t seed, struct fb_error *error)
 {
     enum { OWNER_ONLY = 0600 };
     *recorder = (struct fb_recorder){.file = -1, .uring = uring};
     if (settings->record_path[0] == '\0')
+        return;
+    if (!earlier_put_aside(settings->record_path, error))
         return;
     recorder->file =
         open(settings->record_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, OWNER_ONLY);

@@ -354,6 +354,11 @@ static void look_at_members(struct doctor *doctor)
         snprintf(what, sizeof(what), "member %u", member->member.node);
         if (member->address[0] == '\0')
             continue;
+        if (settings->members_max == 1) {
+            line(doctor, GRADE_FINE, what, "alone in its cluster: %s is not listened on",
+                 member->address);
+            continue;
+        }
         fb_address_resolve(member->address, false, &address, &error);
         double ms = fb_error_is_set(&error) ? 0 : connect_ms(&address);
         if (fb_error_is_set(&error))
@@ -366,6 +371,16 @@ static void look_at_members(struct doctor *doctor)
                  member->member.node == settings->node ? " (this node, which does not run)"
                                                        : ": is it running, is the port open?");
     }
+}
+
+static void look_at_copies(struct doctor *doctor)
+{
+    const char *reason = fb_settings_one_copy(doctor->settings);
+    if (reason != NULL)
+        line(doctor, GRADE_WARNING, "copies", "%s", reason);
+    else
+        line(doctor, GRADE_FINE, "copies", "%u of what levels replicated and device acknowledge",
+             (uint32_t)doctor->settings->core.write_quorum);
 }
 
 uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
@@ -388,5 +403,6 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
     look_at_origin(&doctor);
     look_at_metadata(&doctor);
     look_at_members(&doctor);
+    look_at_copies(&doctor);
     return doctor.faults;
 }

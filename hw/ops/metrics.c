@@ -201,6 +201,10 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     peers(&page, loop);
     gauge(&page, "ready", "1: clients can be served", is_ready);
     gauge(&page, "members", "members of the cluster", loop->member_count);
+    gauge(
+        &page, "write_quorum",
+        "copies that levels replicated and device wait for; 1: they are one node's memory or drive",
+        settings->core.write_quorum);
     gauge(&page, "members_left_out",
           "records of members that are not understood or find no room: see the log",
           loop->members_left_out);

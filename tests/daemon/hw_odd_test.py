@@ -58,6 +58,48 @@ class Commands(Case):
             self.assertEqual(ended.stderr.count(b"\n"), 1)
         self.assertIn(path.encode(), missing.stderr)
 
+    def test_every_command_says_the_same_of_a_daemon_that_is_not_there(self):
+        path = self.path("nowhere")
+        for command in (("ls",), ("status",), ("stat", "x"), ("mount", self.path("origin"))):
+            ended = hw_test.run(program("forebay"), command[0], "--socket", path, *command[1:])
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(b"forebay %s: no daemon at %s: there is no such socket"
+                          % (command[0].encode(), path.encode()), ended.stderr)
+
+    def test_recording_overwrites_nothing(self):
+        precious = self.write("precious", b"somebody's work\n" * 10)
+        ended = hw_test.run(program("forebayd"), "--config", self.config, "--set",
+                            "record=" + precious)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"is no recording", ended.stderr)
+        with open(precious, "rb") as file:
+            self.assertEqual(file.read(), b"somebody's work\n" * 10)
+        events = self.path("events")
+        Daemon(self, self.config, "record=" + events, name="first").stop()
+        with open(events, "rb") as file:
+            first = file.read()
+        Daemon(self, self.config, "record=" + events, name="second").stop()
+        with open(events + ".before", "rb") as file:
+            self.assertEqual(file.read(), first)
+        self.assertGreater(os.path.getsize(events), 0)
+
+    def test_lone_members_port_is_not_looked_for(self):
+        config = self.write("lone.yaml", hw_test.CONFIG.format(folder=self.folder).encode() +
+                            b"members: [{id: 0, address: \"127.0.0.1:1\"}]\n")
+        ended = hw_test.run(program("forebay"), "doctor", "--config", config).stdout.decode()
+        self.assertRegex(ended, "fine +member 0 +alone in its cluster")
+
+    def test_setting_that_contradicts_others_names_its_bound(self):
+        for settings, text in ((("core.memory_size=128 KiB",),
+                                b"core.memory_size: is at least 256 KiB with core.block_size of"),
+                               (("core.place_local=true", "core.erasure_data=2",
+                                 "core.erasure_parity=1"),
+                                b"core.erasure_data: is 0 with place_local")):
+            arguments = [word for setting in settings for word in ("--set", setting)]
+            ended = hw_test.run(program("forebayd"), "--config", self.config, "--check", *arguments)
+            self.assertEqual(ended.returncode, 2)
+            self.assertIn(text, ended.stderr)
+
     def test_options_are_written_out(self):
         for command in (("ls", "--sock", "x"), ("put", "--lev=memory", "a", "b")):
             ended = hw_test.run(program("forebay"), *command)

@@ -126,6 +126,32 @@ class Promise(Cluster):
             self.assertEqual(ended.returncode, 2 if text else 0, ended.stderr)
             self.assertIn(text or "", ended.stderr.decode())
 
+    def test_one_copy_is_said_aloud(self):
+        """A lone member has no other to copy to: replicated is memory there."""
+        http, = free_ports(1)
+        metadata = ["metadata.kind=lmdb", "metadata.path=" + self.path("records"),
+                    "core.drain_delay=5 s", "core.drain_check=5 s"]
+        config = ["--config", self.config]
+        checked = run(program("forebayd"), *config, "--check")
+        self.assertIn(b"one copy: level replicated is level memory", checked.stdout)
+        self.assertIn(b"one member", checked.stdout)
+        looked = run(program("forebay"), "doctor", *config).stdout.decode()
+        self.assertRegex(looked, "warning +copies +level replicated is level memory")
+        daemon = Daemon(self, self.config, "http=127.0.0.1:%d" % http, *metadata)
+        self.assertIn("level=warning node=0 event=one_copy", daemon.log())
+        self.assertEqual(daemon.status()["write_quorum"], "1")
+        self.assertIn("\nforebay_write_quorum 1\n", hw_test.page(http, "/metrics")[1])
+        for level, shown in (("replicated", "memory"), ("memory", "memory")):
+            put = daemon.forebay("put", "--level", level, self.write("source", b"x"), level)
+            self.assertEqual(put.returncode, 0, put.stderr)
+            self.assertIn(b"level " + shown.encode(), daemon.forebay("stat", level).stdout)
+        pair, _ = self.pair()
+        self.assertNotIn(b"one copy", run(program("forebayd"), "--config", pair, "--check").stdout)
+        for assignment, text in (("core.write_quorum=1", b"core.write_quorum is 1"),
+                                 ("core.place_local=true", b"core.write_quorum is 1")):
+            checked = run(program("forebayd"), "--config", pair, "--check", "--set", assignment)
+            self.assertIn(text, checked.stdout)
+
 
 if __name__ == "__main__":
     if sys.argv[2:3] == ["--puts"]:

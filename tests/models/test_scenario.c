@@ -200,7 +200,7 @@ static void load_with_wrong_core_says_what_to_write(void **state)
          "core.erasure_data: 6 fragments on 2 members do not outlast 1 deaths: add members"},
         {"memory_size: 64 GiB",
          "memory_size: 64 GiB\n  erasure_data: 1\n  erasure_parity: 1\n  use_peers: false",
-         "core.erasure_data: contradicts the other settings of core"},
+         "core.erasure_data: is 0 with place_local, or without use_peers"},
         {"memory_size: 64 GiB", "memory_size: 64 GiB\n  degraded: perhaps",
          "core.degraded: \"perhaps\" is not known: write one of refuse, allow"},
         {"memory_size: 64 GiB", "use_peers: 1", "core.use_peers: \"1\" is not a flag: write true"},

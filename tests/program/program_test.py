@@ -72,6 +72,14 @@ class BadInput(Folder):
     def test_unknown_key_names_nearest(self):
         self.refuses([*SMALL, "--set", "core.memory_blcks=5"], "did you mean memory_blocks?")
 
+    def test_check_that_no_value_can_meet_is_refused_before_the_run(self):
+        text = TRAINING.replace("NETWORK", "fluid")
+        for check, said in (("{metric: epoch_1_s, min: 5, max: 2}", "min: is more than max"),
+                            ("{metric: epoch_1_s, mim: 5, max: 9}", "did you mean min?"),
+                            ("{metric: epoch_1_s}", "needs min, max, or both")):
+            path = self.write("checks.yaml", text + "checks:\n- " + check + "\n")
+            self.refuses(["run", path, "--expect"], said)
+
     def test_unknown_key_in_file_names_file_and_line(self):
         text = TRAINING.replace("policy: lru", "polcy: lru")
         path = self.write("a.yaml", text.replace("NETWORK", "fluid"))
@@ -148,6 +156,8 @@ class BadInput(Folder):
         _, errors = program.communicate(timeout=100)
         self.assertEqual(program.returncode, 1, errors)
         self.assertIn("partial", errors.strip().split("\n")[-1])
+        self.assertIn("\nstopping: what runs is ended", errors)
+        self.assertEqual(errors.count("stopping:"), 1)
         self.assertEqual(self.manifest(out)["state"], "partial")
         self.assertFalse([name for name in os.listdir(out) if name.endswith(".tmp")])
 

@@ -4,6 +4,7 @@
 #include "hw/base/log.h"
 #include "hw/loop/loop.h"
 #include "hw/loop/reload.h"
+#include "hw/ops/doctor.h"
 #include "hw/base/settings.h"
 #include "base/units.h"
 #include "version.h"
@@ -22,8 +23,8 @@ static const char usage[] =
     "Runs one node of a cluster: serves the clients of this machine and the other nodes.\n\n"
     "  --config FILE      settings as YAML; hw/examples/ has some to begin with\n"
     "  --set KEY=VALUE    overrides a key of the config; may be given many times\n"
-    "  --check            only checks the config, and prints what memory it comes to: exit code\n"
-    "                     0 when it is fine\n"
+    "  --check            only checks the config, and prints what memory it comes to, and what\n"
+    "                     this machine would refuse: exit code 0 when the config is fine\n"
     "  --drain            takes no clients, stores what the drive owes at the origin, and ends:\n"
     "                     before core.device_size or core.block_size are changed\n"
     "  --discard-owed     gives up what the drive owes and these settings cannot keep; the log\n"
@@ -128,6 +129,7 @@ static void check(const struct fb_settings *settings, const struct fb_budget *bu
     printf("memory: at most %s (memory_budget: %s)\n",
            fb_format_bytes(all, (double)fb_budget_bytes(budget)), bound);
     budget_print(budget);
+    fb_doctor_start(settings, stdout);
 }
 
 static int run(const struct fb_settings *settings, struct fb_budget *budget)

@@ -97,6 +97,26 @@ void fb_drive_open(struct fb_drive_file *drive, const struct fb_settings *settin
         fb_drive_close(drive);
 }
 
+bool fb_drive_try(const struct fb_settings *settings, bool *is_busy, struct fb_error *error)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    bool is_block = false;
+    *is_busy = false;
+    kind_check(settings, &is_block, error);
+    if (fb_error_is_set(error))
+        return false;
+    int file = open(settings->device_path, O_RDWR | O_CLOEXEC | (is_block ? O_EXCL : 0));
+    if (file < 0 && errno != ENOENT) {
+        *is_busy = is_block && errno == EBUSY;
+        open_fault(settings, is_block, errno, error);
+    }
+    if (file < 0)
+        return false;
+    *is_busy = fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    close(file);
+    return true;
+}
+
 bool fb_drive_is_same(const struct fb_drive_file *drive, int file)
 {
     struct stat one, other;

@@ -22,6 +22,10 @@ void fb_drive_open(struct fb_drive_file *drive, const struct fb_settings *settin
                    struct fb_error *error);
 void fb_drive_close(struct fb_drive_file *drive);
 
+/* Looks at what fb_drive_open would open, makes nothing. false: it is not there, or error set.
+ * is_busy: another process has it. Errors: error set: it would be refused. */
+bool fb_drive_try(const struct fb_settings *settings, bool *is_busy, struct fb_error *error);
+
 /* Is this descriptor one of the drive? */
 bool fb_drive_is_same(const struct fb_drive_file *drive, int file);
 

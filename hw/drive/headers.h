@@ -45,6 +45,9 @@ uint64_t fb_headers_size_bytes(uint64_t device_size_bytes, uint64_t block_size_b
 void fb_headers_open(struct fb_headers *headers, const struct fb_settings *settings,
                      struct fb_error *error);
 
+/* Would it be refused? Only looks. Errors: error set: it would. */
+void fb_headers_try(const struct fb_settings *settings, struct fb_error *error);
+
 /* Says on the drive whether something on it is owed, so that the next start knows without its
  * tables. */
 void fb_headers_close(struct fb_headers *headers);

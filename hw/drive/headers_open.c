@@ -255,22 +255,32 @@ static struct headers_found look(struct fb_headers *headers, const struct fb_hea
     return found;
 }
 
+/* What is to be done with the drive; error set: it is refused. Nothing is written. */
+static enum fb_drive_answer answer_find(struct fb_headers *headers, struct fb_heads *heads,
+                                        struct headers_found *found, struct fb_error *error)
+{
+    const struct fb_settings *settings = headers->settings;
+    fb_heads_read(heads, headers->file, settings);
+    *found = look(headers, heads);
+    const struct fb_drive_facts facts = {.copies = heads->copies,
+                                         .copy_count = FB_HEAD_COPIES,
+                                         .wanted = fb_head_wanted(settings),
+                                         .owed_bytes = found->owed_bytes,
+                                         .unknown_headers = found->unknown,
+                                         .is_recovered = settings->core.recover,
+                                         .may_discard = settings->may_discard_owed};
+    enum fb_drive_answer answer = fb_drive_judge(&facts);
+    refuse(settings, answer, heads, found, error);
+    return answer;
+}
+
 static void answer_run(struct fb_headers *headers, const struct fb_settings *settings,
                        struct fb_error *error)
 {
     const struct fb_config *core = &settings->core;
     struct fb_heads heads;
-    fb_heads_read(&heads, headers->file, settings);
-    const struct headers_found found = look(headers, &heads);
-    const struct fb_drive_facts facts = {.copies = heads.copies,
-                                         .copy_count = FB_HEAD_COPIES,
-                                         .wanted = fb_head_wanted(settings),
-                                         .owed_bytes = found.owed_bytes,
-                                         .unknown_headers = found.unknown,
-                                         .is_recovered = core->recover,
-                                         .may_discard = settings->may_discard_owed};
-    enum fb_drive_answer answer = fb_drive_judge(&facts);
-    refuse(settings, answer, &heads, &found, error);
+    struct headers_found found;
+    enum fb_drive_answer answer = answer_find(headers, &heads, &found, error);
     if (fb_error_is_set(error))
         return;
     headers->layout = fb_drive_layout_of(core->device_size_bytes, core->block_size_bytes);
@@ -293,8 +303,8 @@ static void answer_run(struct fb_headers *headers, const struct fb_settings *set
                      strerror(-code));
 }
 
-void fb_headers_open(struct fb_headers *headers, const struct fb_settings *settings,
-                     struct fb_error *error)
+static void tables_open(struct fb_headers *headers, const struct fb_settings *settings,
+                        struct fb_error *error)
 {
     *headers = (struct fb_headers){.file = -1, .settings = settings};
     if (settings->device_path[0] == '\0')
@@ -306,6 +316,26 @@ void fb_headers_open(struct fb_headers *headers, const struct fb_settings *setti
         fb_error_set(error, "device.path %s: %s", settings->device_path, strerror(-headers->file));
     else if (headers->scan == NULL || headers->scan_other == NULL)
         fb_error_set(error, "out of memory for the headers of device.path");
-    else
+}
+
+void fb_headers_open(struct fb_headers *headers, const struct fb_settings *settings,
+                     struct fb_error *error)
+{
+    tables_open(headers, settings, error);
+    if (headers->file >= 0 && !fb_error_is_set(error))
         answer_run(headers, settings, error);
+}
+
+void fb_headers_try(const struct fb_settings *settings, struct fb_error *error)
+{
+    struct fb_headers headers;
+    struct fb_heads heads;
+    struct headers_found found;
+    tables_open(&headers, settings, error);
+    if (headers.file >= 0 && !fb_error_is_set(error))
+        (void)answer_find(&headers, &heads, &found, error);
+    if (headers.file >= 0)
+        fb_drive_io_close(headers.file);
+    free(headers.scan);
+    free(headers.scan_other);
 }

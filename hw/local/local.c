@@ -285,6 +285,40 @@ bool local_session_open(const struct local_guest *guest)
     return true;
 }
 
+/* Bytes of the token, 0: none is wanted. Errors: -errno, and error set. */
+static int token_read(const struct fb_settings *settings, char token[FB_TOKEN_MAX],
+                      struct fb_error *error)
+{
+    int length = settings->token_path[0] != '\0' ? fb_token_read(settings->token_path, token) : 0;
+    if (length < 0)
+        fb_error_set(error, "client.token %s: %s: give a file of %d to %d bytes",
+                     settings->token_path, strerror(-length), FB_TOKEN_MIN, FB_TOKEN_MAX);
+    return length;
+}
+
+/* Why the socket cannot be bound. */
+static void door_fault(const char *path, int code, struct fb_error *error)
+{
+    if (code == -EEXIST)
+        fb_error_set(error, "client.socket %s: it is there and no socket: it stays; name another",
+                     path);
+    else if (code != 0)
+        fb_error_set(error,
+                     "client.socket %s: %s: is another forebayd running, is the folder there?",
+                     path, strerror(-code));
+}
+
+void fb_local_try(const struct fb_settings *settings, bool *is_busy, struct fb_error *error)
+{
+    char token[FB_TOKEN_MAX];
+    *is_busy = false;
+    if (settings->socket_path[0] == '\0' || token_read(settings, token, error) < 0)
+        return;
+    int code = local_door_try(settings->socket_path);
+    *is_busy = code == -EADDRINUSE;
+    door_fault(settings->socket_path, code, error);
+}
+
 void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
@@ -292,13 +326,9 @@ void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error
     *local = (struct fb_local){.listener = -1};
     if (path[0] == '\0')
         return;
-    int token =
-        settings->token_path[0] != '\0' ? fb_token_read(settings->token_path, local->token) : 0;
-    if (token < 0) {
-        fb_error_set(error, "client.token %s: %s: give a file of %d to %d bytes",
-                     settings->token_path, strerror(-token), FB_TOKEN_MIN, FB_TOKEN_MAX);
+    int token = token_read(settings, local->token, error);
+    if (token < 0)
         return;
-    }
     struct fb_budget budget;
     fb_budget_make(settings, &budget, error);
     if (!fb_error_is_set(error))
@@ -319,13 +349,7 @@ void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error
         return;
     }
     int code = local_door_open(loop);
-    if (code == -EEXIST)
-        fb_error_set(error, "client.socket %s: it is there and no socket: it stays; name another",
-                     path);
-    else if (code != 0)
-        fb_error_set(error,
-                     "client.socket %s: %s: is another forebayd running, is the folder there?",
-                     path, strerror(-code));
+    door_fault(path, code, error);
 }
 
 void fb_local_close(struct fb_local *local, const struct fb_settings *settings)

@@ -78,6 +78,9 @@ struct fb_local {
 
 /* Errors: error set. */
 void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error);
+/* Would the socket or the token be refused? Only looks. is_busy: a daemon listens there. Errors:
+ * error set: they would. */
+void fb_local_try(const struct fb_settings *settings, bool *is_busy, struct fb_error *error);
 void fb_local_close(struct fb_local *local, const struct fb_settings *settings);
 
 /* Files that clients have not committed. */

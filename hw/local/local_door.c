@@ -264,22 +264,50 @@ static int listener_bind(struct fb_local *local, const struct sockaddr_un *addre
     return chmod(path, GROUP_MODE) == 0 && listen(local->listener, BACKLOG) == 0 ? 0 : -errno;
 }
 
+static void address_make(struct sockaddr_un *address, const char *path)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    FB_ASSERT(strlen(path) < sizeof(address->sun_path));
+    memcpy(address->sun_path, path, strlen(path) + 1);
+}
+
+/* The folder that a socket is in, open. Errors: -errno. */
+static int folder_open(const char *path)
+{
+    char folder[FB_SOCKET_PATH_MAX];
+    memcpy(folder, path, strlen(path) + 1);
+    int file = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return file < 0 ? -errno : file;
+}
+
+int local_door_try(const char *path)
+{
+    struct sockaddr_un address;
+    struct stat facts;
+    int folder = folder_open(path);
+    if (folder < 0)
+        return folder;
+    int code = faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) != 0 ? -errno : 0;
+    close(folder);
+    address_make(&address, path);
+    if (code != 0 || lstat(path, &facts) != 0)
+        return code;
+    return !S_ISSOCK(facts.st_mode) ? -EEXIST : socket_is_stale(&address) ? 0 : -EADDRINUSE;
+}
+
 int local_door_open(struct fb_loop *loop)
 {
     struct fb_local *local = &loop->local;
     const char *path = loop->settings->socket_path;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char folder[FB_SOCKET_PATH_MAX];
-    FB_ASSERT(strlen(path) < sizeof(address.sun_path));
+    struct sockaddr_un address;
     for (uint32_t i = 0; i < FB_LOCAL_GUESTS_MAX; i++)
         local->guests[i].socket = -1;
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    memcpy(folder, path, strlen(path) + 1);
+    address_make(&address, path);
     /* One daemon at a time looks and binds here: else two that start together could each take the
      * other's new socket for a stale one. */
-    int lock = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int lock = folder_open(path);
     if (lock < 0)
-        return -errno;
+        return lock;
     (void)flock(lock, LOCK_EX);
     int code = listener_bind(local, &address);
     close(lock);

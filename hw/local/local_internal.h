@@ -137,6 +137,7 @@ struct local_session {
 
 /* local_door.c */
 int local_door_open(struct fb_loop *loop); /* Errors: -errno; -EEXIST: a file is there */
+int local_door_try(const char *path);      /* the same, but binds nothing */
 void local_door_close(struct fb_local *local, const char *path);
 void local_door_sweep(struct fb_loop *loop);
 void local_inbox_receive(struct fb_uring *uring, struct fb_io *io, int socket,

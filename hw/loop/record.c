@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,9 +108,15 @@ void fb_recorder_flush(struct fb_recorder *recorder, uint64_t now_ns)
     buffer_write(recorder);
 }
 
+static void open_fault(const char *path, int code, struct fb_error *error)
+{
+    fb_error_set(error, "record %s: %s: check the folder and its permissions", path,
+                 strerror(code));
+}
+
 /* What stands where the recording goes: one of an earlier run is put aside, anything else stays. A
  * pipe or device is written to. */
-static bool earlier_put_aside(const char *path, struct fb_error *error)
+static bool earlier_put_aside(const char *path, bool is_trial, struct fb_error *error)
 {
     char magic[sizeof(((struct fb_record_header *)0)->magic)] = "", aside[FB_SETTINGS_PATH_MAX + 8];
     struct stat facts;
@@ -125,10 +132,22 @@ static bool earlier_put_aside(const char *path, struct fb_error *error)
                      "record %s: the file is no recording, and would be overwritten: name "
                      "another one",
                      path);
-    else if (rename(path, aside) != 0)
+    else if (!is_trial && rename(path, aside) != 0)
         fb_error_set(error, "record %s: cannot put the last recording aside as %s: %s", path, aside,
                      strerror(errno));
     return !fb_error_is_set(error);
+}
+
+void fb_recorder_try(const struct fb_settings *settings, struct fb_error *error)
+{
+    char folder[FB_SETTINGS_PATH_MAX];
+    const char *path = settings->record_path;
+    if (path[0] == '\0' || !earlier_put_aside(path, true, error))
+        return;
+    memcpy(folder, path, strlen(path) + 1);
+    const char *place = access(path, F_OK) == 0 ? path : dirname(folder);
+    if (access(place, W_OK) != 0)
+        open_fault(path, errno, error);
 }
 
 void fb_recorder_open(struct fb_recorder *recorder, struct fb_uring *uring,
@@ -138,13 +157,12 @@ void fb_recorder_open(struct fb_recorder *recorder, struct fb_uring *uring,
     *recorder = (struct fb_recorder){.file = -1, .uring = uring};
     if (settings->record_path[0] == '\0')
         return;
-    if (!earlier_put_aside(settings->record_path, error))
+    if (!earlier_put_aside(settings->record_path, false, error))
         return;
     recorder->file =
         open(settings->record_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, OWNER_ONLY);
     if (recorder->file < 0) {
-        fb_error_set(error, "record %s: %s: check the folder and its permissions",
-                     settings->record_path, strerror(errno));
+        open_fault(settings->record_path, errno, error);
         return;
     }
     recorder->hash = XXH3_createState();

@@ -28,6 +28,9 @@ struct fb_recorder {
 void fb_recorder_open(struct fb_recorder *recorder, struct fb_uring *uring,
                       const struct fb_settings *settings, uint64_t seed, struct fb_error *error);
 
+/* Would the file be refused? Only looks. Errors: error set: it would. */
+void fb_recorder_try(const struct fb_settings *settings, struct fb_error *error);
+
 /* Before the loop's ring is closed: writes what is left, waiting for it. */
 void fb_recorder_close(struct fb_recorder *recorder);
 

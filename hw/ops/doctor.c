@@ -5,8 +5,12 @@
 #include "core/node/node.h"
 #include "core/stats.h"
 #include "hw/net/address.h"
+#include "hw/net/tls.h"
 #include "hw/base/budget.h"
+#include "hw/drive/drive.h"
+#include "hw/drive/headers.h"
 #include "hw/local/local.h"
+#include "hw/loop/record.h"
 #include "hw/meta/meta.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
@@ -34,6 +38,7 @@ struct doctor {
     const struct fb_settings *settings;
     FILE *out;
     uint32_t faults;
+    bool is_brief; /* of faults alone */
 };
 
 static void line(struct doctor *doctor, enum grade grade, const char *what, const char *format, ...)
@@ -43,6 +48,8 @@ static void line(struct doctor *doctor, enum grade grade, const char *what, cons
 {
     static const char *const names[] = {"fine", "warning", "fault"};
     va_list arguments;
+    if (doctor->is_brief && grade != GRADE_FAULT)
+        return;
     va_start(arguments, format);
     fprintf(doctor->out, "%-8s %-16s ", names[grade], what);
     vfprintf(doctor->out, format, arguments);
@@ -196,8 +203,23 @@ static void look_at_rdma(struct doctor *doctor)
         line(doctor, GRADE_FINE, "RDMA", "no device: pulls go over TCP");
 }
 
+static const char in_use[] = "%s is in use: a daemon runs there, and another one would be refused";
+
+static void look_at_direct(struct doctor *doctor)
+{
+    const char *path = doctor->settings->device_path;
+    int file = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+    if (file < 0)
+        line(doctor, GRADE_WARNING, "device", "%s: no O_DIRECT there: use ext4 or xfs", path);
+    else
+        line(doctor, GRADE_FINE, "device", "%s opens past the page cache", path);
+    if (file >= 0)
+        close(file);
+}
+
 static void look_at_device(struct doctor *doctor)
 {
+    struct fb_error error = {.text = ""};
     const struct fb_settings *settings = doctor->settings;
     struct statvfs space;
     char folder[FB_SETTINGS_PATH_MAX], have[32], want[32];
@@ -209,14 +231,15 @@ static void look_at_device(struct doctor *doctor)
     char *slash = strrchr(folder, '/');
     if (slash != NULL)
         *slash = '\0';
-    int file = open(settings->device_path, O_RDWR | O_DIRECT | O_CLOEXEC);
-    if (file < 0 && errno == EINVAL)
-        line(doctor, GRADE_WARNING, "device", "%s: no O_DIRECT there: use ext4 or xfs",
-             settings->device_path);
-    else if (file < 0 && errno != ENOENT)
-        line(doctor, GRADE_FAULT, "device", "%s: %s", settings->device_path, strerror(errno));
-    else if (file >= 0)
-        line(doctor, GRADE_FINE, "device", "%s opens past the page cache", settings->device_path);
+    bool is_busy, is_there = fb_drive_try(settings, &is_busy, &error);
+    if (is_there && !is_busy)
+        fb_headers_try(settings, &error);
+    if (is_busy)
+        line(doctor, GRADE_WARNING, "device", in_use, settings->device_path);
+    else if (fb_error_is_set(&error))
+        line(doctor, GRADE_FAULT, "device", "%s", error.text);
+    else if (is_there)
+        look_at_direct(doctor);
     else if (statvfs(slash != NULL ? folder : ".", &space) != 0)
         line(doctor, GRADE_FAULT, "device", "%s: %s: make the folder", folder, strerror(errno));
     else if ((double)space.f_bavail * (double)space.f_frsize <
@@ -226,8 +249,42 @@ static void look_at_device(struct doctor *doctor)
              fb_format_bytes(want, (double)settings->core.device_size_bytes));
     else
         line(doctor, GRADE_FINE, "device", "%s will be made", settings->device_path);
-    if (file >= 0)
-        close(file);
+}
+
+static void look_at_tls(struct doctor *doctor)
+{
+    const struct fb_settings *settings = doctor->settings;
+    struct fb_error error = {.text = ""};
+    if (settings->tls.certificate[0] == '\0' || settings->members_max == 1)
+        return; /* nobody is spoken with */
+    struct fb_tls *tls = fb_tls_open(&settings->tls, settings->cluster, &error);
+    if (fb_error_is_set(&error))
+        line(doctor, GRADE_FAULT, "tls", "%s", error.text);
+    else
+        line(doctor, GRADE_FINE, "tls", "%s", settings->tls.certificate);
+    if (tls != NULL)
+        fb_tls_close(tls);
+}
+
+/* What a start would ask of the door for clients, and of the file for a recording. */
+static void look_at_client(struct doctor *doctor)
+{
+    const struct fb_settings *settings = doctor->settings;
+    struct fb_error error = {.text = ""};
+    bool is_busy;
+    fb_local_try(settings, &is_busy, &error);
+    if (is_busy)
+        line(doctor, GRADE_WARNING, "client", in_use, settings->socket_path);
+    else if (fb_error_is_set(&error))
+        line(doctor, GRADE_FAULT, "client", "%s", error.text);
+    else if (settings->socket_path[0] == '\0')
+        line(doctor, GRADE_WARNING, "client", "client.socket is not set: no clients");
+    else
+        line(doctor, GRADE_FINE, "client", "%s can be listened on", settings->socket_path);
+    error.text[0] = '\0';
+    fb_recorder_try(settings, &error);
+    if (fb_error_is_set(&error))
+        line(doctor, GRADE_FAULT, "record", "%s", error.text);
 }
 
 /* Can two contents of a file be told apart by its times and inode (origin_posix.h)? Tried with a
@@ -289,10 +346,10 @@ static void look_at_origin(struct doctor *doctor)
                  settings->origin.path, strerror(errno));
         else
             line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin.path);
-        if (folder != NULL) {
+        if (folder != NULL)
             closedir(folder);
+        if (folder != NULL && !doctor->is_brief)
             look_at_times(doctor, settings->origin.path);
-        }
     }
 }
 
@@ -400,9 +457,21 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
         return doctor.faults;
     look_at_memory(&doctor);
     look_at_device(&doctor);
+    look_at_client(&doctor);
+    look_at_tls(&doctor);
     look_at_origin(&doctor);
     look_at_metadata(&doctor);
     look_at_members(&doctor);
     look_at_copies(&doctor);
     return doctor.faults;
+}
+
+void fb_doctor_start(const struct fb_settings *settings, FILE *out)
+{
+    struct doctor doctor = {.settings = settings, .out = out, .is_brief = true};
+    look_at_memory(&doctor);
+    look_at_device(&doctor);
+    look_at_client(&doctor);
+    look_at_tls(&doctor);
+    look_at_origin(&doctor);
 }

@@ -10,4 +10,7 @@
 /* settings: NULL: only what needs no config. Returns how many lines are faults. */
 uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out);
 
+/* Prints what of this machine would refuse a start with these settings, and nothing else. */
+void fb_doctor_start(const struct fb_settings *settings, FILE *out);
+
 #endif

@@ -108,6 +108,50 @@ class Commands(Case):
         self.assertEqual(hw_test.run(program("forebayd"), "--conf", "x").returncode, 2)
 
 
+class Doctor(Case):
+    """What refuses a start, doctor and --check say in the words of the start."""
+
+    def said(self, settings, code, config=None):
+        """What a start says, which is refused; doctor and --check have said it before."""
+        arguments = ["--config", config or self.config]
+        for setting in settings:
+            arguments += ["--set", setting]
+        looked = hw_test.run(program("forebay"), "doctor", *arguments)
+        checked = hw_test.run(program("forebayd"), *arguments, "--check")
+        ended = hw_test.run(program("forebayd"), *arguments)
+        self.assertEqual((ended.returncode, looked.returncode, checked.returncode), (1, code, 0),
+                         (settings, ended.stderr, looked.stdout, checked.stderr))
+        return (ended.stderr.decode().strip().split("\n")[-1].split(": ", 1)[1],
+                looked.stdout.decode(), checked.stdout.decode())
+
+    def test_what_refuses_a_start_is_a_fault(self):
+        short, other = self.write("short", b"x"), self.write("other", b"somebody's" * 1000)
+        drive = "core.device_size=16 MiB"
+        for settings in (("client.socket=" + self.path("nowhere/socket"),),
+                         ("client.socket=" + other,), ("client.token=" + short,),
+                         ("client.token=" + self.path("nowhere"),), ("record=" + other,),
+                         ("record=" + self.path("nowhere/events"),),
+                         ("device.path=" + other, drive), ("device.path=" + self.folder, drive),
+                         ("tls.certificate=" + other, "tls.key=" + other, "tls.ca=" + other)):
+            config = self.pair()[0] if settings[0].startswith("tls") else None
+            reason, looked, checked = self.said(settings, 1, config)
+            for text in (looked, checked):
+                lines = [line for line in text.split("\n") if line.startswith("fault")]
+                self.assertTrue(any(reason in line for line in lines), (settings, reason, text))
+        with open(other, "rb") as file:
+            self.assertEqual(file.read(), b"somebody's" * 1000)
+
+    def test_what_a_daemon_has_is_no_other_ones(self):
+        drive = ("device.path=" + self.path("drive"), "core.device_size=16 MiB")
+        daemon = Daemon(self, self.config, *drive)
+        for settings in (drive, ("client.socket=" + self.path("socket"),)):
+            if settings is drive:
+                settings = (*drive, "client.socket=" + self.path("second"))
+            _, looked, _ = self.said(settings, 0)
+            self.assertRegex(looked, "warning +(device|client) .*in use: a daemon runs there")
+        self.assertEqual(daemon.status()["ready"], "1")
+
+
 class Reload(Case):
     def test_sighup_takes_what_can_change_and_names_what_cannot(self):
         daemon = Daemon(self, self.config, "stop_patience=3 s")

@@ -10,7 +10,7 @@ row a bug: seed or test, seconds, which check it broke. The unpatched sources mu
 tests/mutations/TABLE.md says what found each; --write writes it anew, --check compares its names
 with the patches and sees that each applies, and builds nothing.
 
-usage: mutations.py [--seeds N] [--jobs N] [--folder DIR] [--third | NAME...] [--seconds N]
+usage: mutations.py [--seeds N] [--jobs N] [--folder DIR] [--third [N] | NAME...] [--seconds N]
        mutations.py --write ...     mutations.py --check
 exit code: 1 if a bug was not found, a patch does not apply, or the unpatched sources fail
 """
@@ -185,13 +185,21 @@ def write(found):
             stream.write(f"| {bug.name} | {rows.get(bug.name, YET)} | {bug.text} |\n")
 
 
-def a_third(bugs):
-    """Another third with each commit; without commits, with each day."""
+def a_third(bugs, wanted):
+    """The wanted third; 0: another one with each commit, without commits with each day. Those too
+    begin at another bug each time, since there may be no time for all."""
     head = run(["git", "-c", "safe.directory=*", "rev-parse", "HEAD"], ROOT).stdout.strip()
     is_hash = re.fullmatch(r"[0-9a-f]{40,}", head) is not None
-    turn = (int(head, 16) if is_hash else int(time.time() // 86400)) % 3
-    print(f"third {turn + 1} of 3, by {'commit' if is_hash else 'day'}")
-    return bugs[turn::3]
+    draw = int(head, 16) if is_hash else int(time.time() // 86400)
+    turn, chosen = draw % 3 if wanted == 0 else wanted - 1, "by argument"
+    third = bugs[turn::3]
+    if wanted == 0:
+        chosen = "by commit" if is_hash else "by day"
+        first = draw // 3 % len(third)
+        third = third[first:] + third[:first]
+    print(f"third {turn + 1} of 3, {chosen} (--third {turn + 1}): "
+          + " ".join(bug.name for bug in third), flush=True)
+    return third
 
 
 def hunt_all(bugs, options):
@@ -218,7 +226,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--folder", default=os.path.join(ROOT, "build", "mutations"))
     parser.add_argument("--seconds", type=int, default=0, help="begin no other after; 0: all")
-    parser.add_argument("--third", action="store_true", help="a third, another with each commit")
+    parser.add_argument("--third", type=int, nargs="?", const=0, choices=(0, 1, 2, 3),
+                        help="that third; 0, or no number: another with each commit")
     parser.add_argument("--write", action="store_true", help="write what was found into TABLE.md")
     parser.add_argument("--check", action="store_true", help="only look at patches and table")
     parser.add_argument("names", nargs="*", help="default: all")
@@ -231,8 +240,8 @@ def main():
         sys.exit(check(bugs))
     if options.names:
         bugs = [bug for bug in bugs if bug.name in options.names]
-    elif options.third:
-        bugs = a_third(bugs)
+    elif options.third is not None:
+        bugs = a_third(bugs, options.third)
     sys.exit(hunt_all(bugs, options))
 
 

@@ -63,8 +63,7 @@ static bool is_half_written(int folder, const char *name, time_t now)
     struct stat facts;
     bool is_other = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
                     strcmp(name, POSIX_NAME_FILE) == 0 || strchr(name, '.') == NULL;
-    return !is_other &&
-           fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return !is_other && fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
            facts.st_mtim.tv_sec < now - HALF_WRITTEN_S;
 }
 

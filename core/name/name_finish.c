@@ -6,13 +6,17 @@
  *                         '------> WAIT              '--superseded--> UNDO, WAIT or end
  *     COMPOSE --BUSY, again and again--> SEEK, see name_seek.c
  *     found in the list --> RECORD --another's--> CLAIM --> COMPOSE, ERASE
+ *     WAIT, composed once --> RECORD --the same version--> PUT
  *
  *  1. Only the record's keeper changes the origin. Another takes it on by a CLAIM, which changes
  *     the record, so that the keeper hears of it when it next changes that.
- *  2. The origin's step can be repeated. A later object there that none of our commits made, since
- *     the record is still ours when it is read after the conflict, is overtaken: limit is what was
- *     seen, and what is shown is later than that, and nobody's version: else it would be taken for
- *     another's that came next, and undone. An acked version is never given up for it.
+ *  2. The origin's step can be repeated, until a stranger puts an object over what it made: then
+ *     the version's blocks are nowhere. So who has heard that it is composed does not compose it
+ *     again, and says so in the record, also when another has taken it on since. A later object
+ *     there that none of our commits made, since the record is still ours when it is read after the
+ *     conflict, is overtaken: limit is what was seen, and what is shown is later than that, and
+ *     nobody's version: else it would be taken for another's that came next, and undone. An acked
+ *     version is never given up for it.
  *  3. A version that was overtaken keeps its blocks until the record says so (PARTS): who takes
  *     over in between can compose it once more.
  *  4. PUT is a compare-and-swap: who loses it looks what the name means now. A version that another
@@ -147,6 +151,20 @@ static void finish_abandon(struct step *step, uint32_t index, uint64_t version, 
     abandon_version(step, name->key, version, size);
 }
 
+/* The origin is as the record says: from now on it is asked. */
+static void finish_record(struct step *step, uint32_t index)
+{
+    struct name *name = &node_names(step->node)[index];
+    struct fb_name_facts facts = fb_name_read(&name->record);
+    FB_ASSERT(facts.state == FB_NAME_CACHED || facts.state == FB_NAME_REMOVED);
+    if (facts.state == FB_NAME_CACHED)
+        facts.version = name->shown;
+    facts.state = FB_NAME_ORIGIN;
+    facts.node = (uint32_t)step->node->config.node;
+    name->change = fb_name_record(&facts, name->record.version);
+    name_put(step, index, NAME_PUT);
+}
+
 void finish_begin(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
@@ -156,6 +174,10 @@ void finish_begin(struct step *step, uint32_t index)
     FB_ASSERT(is_commit || facts.state == FB_NAME_REMOVED);
     if (!is_commit && facts.block_size_bytes > 0) /* what was removed was not at the origin */
         finish_abandon(step, index, facts.size, name->replaced);
+    if (is_commit && name->is_composed) {
+        finish_record(step, index);
+        return;
+    }
     uint64_t raised = is_commit || name->is_undone ? 0 : raised_past(node, index);
     enum name_state state = is_commit          ? NAME_COMPOSE
                             : raised > 0       ? NAME_UNDO
@@ -192,20 +214,6 @@ void finish_commit(struct step *step, uint32_t index)
     name->shown = 0;
     FB_ASSERT(name->is_found == 0);
     finish_begin(step, index);
-}
-
-/* The origin is as the record says: from now on it is asked. */
-static void finish_record(struct step *step, uint32_t index)
-{
-    struct name *name = &node_names(step->node)[index];
-    struct fb_name_facts facts = fb_name_read(&name->record);
-    FB_ASSERT(facts.state == FB_NAME_CACHED || facts.state == FB_NAME_REMOVED);
-    if (facts.state == FB_NAME_CACHED)
-        facts.version = name->shown;
-    facts.state = FB_NAME_ORIGIN;
-    facts.node = (uint32_t)step->node->config.node;
-    name->change = fb_name_record(&facts, name->record.version);
-    name_put(step, index, NAME_PUT);
 }
 
 /* A later object is at the origin. Is the record still this one? Then nobody's commit made it. */
@@ -315,8 +323,8 @@ static void finish_superseded(struct step *step, uint32_t index, const struct fb
     if (!is_commit || now.state == FB_NAME_BAD) {
         name_end(node, index);
     } else if (is_same && !is_removed) {
-        bool is_claimed = now.state == FB_NAME_CACHED && is_ours;
-        if (!is_claimed) { /* another has finished it, or does */
+        bool is_left = now.state == FB_NAME_CACHED && (is_ours || name->is_composed);
+        if (!is_left) { /* another has finished it, or does */
             node->stats.names_finished += now.state == FB_NAME_ORIGIN;
             name_end(node, index);
             return;

@@ -126,7 +126,8 @@ void swarm_name_lost(struct swarm *swarm, const struct swarm_event *event)
     const struct swarm_name *name = name_of(swarm, event->op.block.key);
     const struct swarm_durable *durable = block_of(swarm, event->op.change.version);
     bool was_held = (name->commits[event->node].was_held & 3u) == 3u;
-    bool is_there = durable != NULL && is_held(swarm, event->node, durable);
+    bool is_there = durable != NULL && is_held(swarm, event->node, durable) &&
+                    !parts_are_gone(name, event->op.change.version);
     swarm_judge(swarm, FB_SWARM_CHECK_lost_is_lost, !was_held || !is_there,
                 "node %u gives name %u up, and its block is with a member", event->node,
                 (uint32_t)event->op.block.key.high);
@@ -209,6 +210,19 @@ void swarm_name_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *
         event->status = FB_IO;
 }
 
+/* What a COMMIT waits for. A version whose blocks have gone, since it was shown before a stranger
+ * came, misses one that is nowhere. */
+static struct fb_block missing_of(struct swarm *swarm, const struct fb_op *op)
+{
+    const struct swarm_durable *durable = block_of(swarm, op->change.version);
+    bool is_gone = parts_are_gone(name_of(swarm, op->block.key), op->change.version);
+    if (!is_gone && durable != NULL && !durable->is_stored)
+        return durable->block;
+    return (struct fb_block){.key = {.high = op->block.key.high, .low = op->change.version},
+                             .object = FB_OBJECT_NONE,
+                             .size = is_gone};
+}
+
 void swarm_name_effect(struct swarm *swarm, struct swarm_event *event)
 {
     uint64_t most = 8 * swarm->plan->origin_ns;
@@ -233,9 +247,7 @@ void swarm_name_effect(struct swarm *swarm, struct swarm_event *event)
     }
     event->said.status = origin_apply(swarm, &event->op);
     if (event->said.status == FB_BUSY) {
-        const struct swarm_durable *durable = block_of(swarm, event->op.change.version);
-        if (durable != NULL && !durable->is_stored)
-            event->said.missing = durable->block;
+        event->said.missing = missing_of(swarm, &event->op);
         return;
     }
     const struct swarm_shown *shown = &name_of(swarm, event->op.block.key)->shown;
@@ -453,6 +465,20 @@ static bool was_shown(const struct swarm_name *name, uint64_t written, uint64_t 
     return false;
 }
 
+/* Did a stranger come after these blocks were shown, and an earlier commit, which was on its way to
+ * the origin, take the place of what he put? When that is undone nothing is there: R18 goes by
+ * times, and a stranger's may be any. */
+static bool stranger_was_overtaken(const struct swarm_name *name, uint64_t blocks)
+{
+    uint32_t i = name->past_count;
+    bool is_earlier = false;
+    while (i > 0 && name->past[i - 1].blocks != 0 && name->past[i - 1].blocks != blocks) {
+        is_earlier = true;
+        i--;
+    }
+    return is_earlier && i > 0 && name->past[i - 1].blocks == 0 && name->shown.written == 0;
+}
+
 /* When all is quiet the origin has what was committed last. */
 void swarm_check_names(struct swarm *swarm)
 {
@@ -464,7 +490,8 @@ void swarm_check_names(struct swarm *swarm)
             continue;
         uint64_t last = commit_before(name, name->count);
         bool is_removal = facts.level == FB_LEVEL_COUNT;
-        bool is_strangers = name->shown.written != 0 && name->shown.blocks == 0;
+        bool is_strangers = (name->shown.written != 0 && name->shown.blocks == 0) ||
+                            stranger_was_overtaken(name, facts_at(name, last).version);
         bool is_right =
             is_strangers || (is_removal ? name->shown.written == 0
                                         : name->shown.blocks == facts_at(name, last).version);

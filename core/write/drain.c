@@ -371,8 +371,16 @@ void drain_told(struct step *step, const struct fb_message *message)
     node->drain_rounds = 0;
 }
 
-/* A holder wants to know. Only what this node stored, was told of, or took from the origin itself
- * is surely there; a clean copy may as well be a reader's. */
+/* Only what this node stored, was told of, or took from the origin itself is surely there; a clean
+ * copy may as well be a reader's. */
+bool drain_is_safe(const struct entry *entry)
+{
+    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    FB_ASSERT(!(entry->flags & ENTRY_DIRTY) || !(entry->flags & ENTRY_DRAINED));
+    return (entry->flags & (ENTRY_DRAINED | ENTRY_FETCHED)) != 0;
+}
+
+/* A holder wants to know. */
 void drain_asked(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
@@ -383,14 +391,13 @@ void drain_asked(struct step *step, const struct fb_message *message)
     uint32_t slot = fb_cache_find(node_cache(node), key);
     bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
     uint8_t flags = is_here ? node_entries(node)[slot].flags : 0;
-    FB_ASSERT(!(flags & ENTRY_DIRTY) || !(flags & ENTRY_DRAINED));
     if (message->source == node->config.node)
         return;
     if (abandon_has(node, message->block.object)) {
         abandon_tell(step, message->source, message->block.object);
         return;
     }
-    bool is_safe = flags & (ENTRY_DRAINED | ENTRY_FETCHED);
+    bool is_safe = is_here && drain_is_safe(&node_entries(node)[slot]);
     uint32_t status = flags & ENTRY_DIRTY ? FB_BUSY : FB_OK;
     if (flags & ENTRY_DIRTY) {
         const struct dirty *dirty = &node_dirty(node)[node_entries(node)[slot].fill];

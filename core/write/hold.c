@@ -7,7 +7,9 @@
  *                 --level MEMORY--> DIRTY, HELD OK  <-------------------------'
  *                 --level DEVICE--> DIRTY, device write --done--> HELD OK
  * HELD goes to the writer, or to this node's own put without a message. A HOLD that comes again is
- * answered again: BUSY, if the bytes are on their way; it says that this node lives. */
+ * answered again: BUSY, if the bytes are on their way; it says that this node lives. What is known
+ * to be at the origin is not owed once more: a holder that gives it to this node again and again
+ * would hear each time that it is not there yet. */
 #include "core/node/sane.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
@@ -105,7 +107,8 @@ static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
     bool is_refused = (fragment != NULL && !fragment_has_room(node, slot)) ||
                       (!is_kept && !memory_may_keep(node, node_entries(node)[slot].size_bytes));
-    if (waiter->hops == FB_LEVEL_VOLATILE) {
+    bool is_safe = fragment == NULL && drain_is_safe(&node_entries(node)[slot]);
+    if (waiter->hops == FB_LEVEL_VOLATILE || is_safe) {
         hold_answer(step, waiter->peer, waiter->id, FB_OK);
         return true;
     }

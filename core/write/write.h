@@ -107,6 +107,7 @@ void drain_hurry(struct fb_node *node); /* who is asked may be another now, or g
 void drain_tick(struct step *step);
 void drain_done(struct step *step, uint32_t dirty, const struct fb_done *done);
 void drain_told(struct step *step, const struct fb_message *message);
+bool drain_is_safe(const struct entry *entry); /* is it at the origin? */
 void drain_asked(struct step *step, const struct fb_message *message);
 void drain_lost(struct step *step, const struct fb_message *message);
 

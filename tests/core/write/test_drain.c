@@ -1,6 +1,7 @@
 /* Proves the write-back against origins that fail, on scripted clusters: a dead origin is asked
  * less and less and drained to at once when it is back; a block that it refuses keeps no other
- * waiting, and is not thrown at it again and again; one that throttles keeps its pace. */
+ * waiting, and is not thrown at it again and again; one that throttles keeps its pace. And what is
+ * at the origin is not owed to it once more, when another asks for it to be held. */
 #include "tests/support/unit.h"
 
 #include "tests/support/flow.h"
@@ -156,6 +157,35 @@ static void holder_that_is_to_drain_now_asks_anew(void **state)
     script_close(script);
 }
 
+/* Two that are no owners of a block write it, one after the other: it is stored once. */
+static void hold_of_what_is_at_the_origin_owes_nothing(void **state)
+{
+    enum { NODES = 6 };
+    (void)state;
+    struct origin origin = {.bad_offset = UINT64_MAX};
+    struct fb_config config = drain_config();
+    config.replicas = 2;
+    config.write_quorum = 2;
+    struct script *script = script_open(NODES, &config, 1);
+    const struct fb_block block = drain_block(3);
+    uint32_t writes = 0;
+    script_set_fault(script, store_to, &origin);
+    script_run(script, SECOND_NS); /* there is a view */
+    for (uint32_t node = 0; node < NODES && writes < 2; node++) {
+        if (node == script_owner(script, &block, 0) || node == script_owner(script, &block, 1))
+            continue;
+        writes++;
+        script_write(script, writes * 10 * SECOND_NS, node, writes, &block, FB_LEVEL_REPLICATED);
+        script_run(script, writes * 10 * SECOND_NS + 5 * SECOND_NS);
+        assert_int_equal(script_reply(script, writes)->status, FB_OK);
+        for (uint32_t i = 0; i < NODES; i++)
+            assert_true(fb_node_is_idle(script_node(script, i)));
+        assert_int_equal(origin.tries, 1);
+    }
+    assert_int_equal(writes, 2);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +193,7 @@ int main(void)
         cmocka_unit_test(drain_of_a_block_that_is_refused_keeps_no_other_waiting),
         cmocka_unit_test(drain_to_an_origin_that_throttles_keeps_its_pace),
         cmocka_unit_test(holder_that_is_to_drain_now_asks_anew),
+        cmocka_unit_test(hold_of_what_is_at_the_origin_owes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

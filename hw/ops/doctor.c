@@ -12,6 +12,7 @@
 #include "hw/local/local.h"
 #include "hw/loop/record.h"
 #include "hw/meta/meta.h"
+#include "hw/ops/machine.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
 #include "base/units.h"
@@ -440,6 +441,11 @@ static void look_at_copies(struct doctor *doctor)
              (uint32_t)doctor->settings->core.write_quorum);
 }
 
+static void machine_say(void *context, bool is_fine, const char *what, const char *text)
+{
+    line(context, is_fine ? GRADE_FINE : GRADE_WARNING, what, "%s", text);
+}
+
 uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
 {
     struct doctor doctor = {.settings = settings, .out = out};
@@ -453,6 +459,7 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
     else
         line(&doctor, GRADE_WARNING, "FUSE", "/dev/fuse: %s: no mounts without it",
              strerror(errno));
+    fb_machine_look(settings, machine_say, &doctor);
     if (settings == NULL)
         return doctor.faults;
     look_at_memory(&doctor);

@@ -377,6 +377,46 @@ class Tenants(Operator):
         self.assertEqual(state["tenants_left_out"], 6)
 
 
+class Doctor(Operator):
+    def lines(self, *assignments):
+        """What doctor says, by what it is about: grade and text."""
+        arguments = [hw_test.program("forebay"), "doctor", "--config", self.pair()[0]]
+        for assignment in assignments:
+            arguments += ["--set", assignment]
+        said = {}
+        for line in hw_test.run(*arguments).stdout.decode().split("\n"):
+            said.setdefault(line[9:25].strip(), []).append((line[:8].strip(), line[26:]))
+        return said
+
+    def memory(self, name):
+        with open("/proc/meminfo", encoding="utf-8") as file:
+            return int(re.search(r"^%s: +(\d+) kB" % name, file.read(), re.M).group(1)) << 10
+
+    def test_port_drive_and_clock_are_looked_at(self):
+        said = self.lines("device.path=" + self.path("device"), "core.device_size=16 MiB")
+        with open("/sys/class/net/lo/mtu", encoding="utf-8") as file:
+            self.assertEqual(said["network"], [("fine", "lo: MTU " + file.read().strip())])
+        grade, text = said["drive speed"][0]
+        rates = re.match(r"written (\S+) (.)B/s, read (\S+) (.)B/s, one at a time", text)
+        self.assertIsNotNone(rates, text)
+        self.assertIn(grade, ("fine", "warning"))
+        self.assertEqual(grade == "warning", "slower than an NVMe" in text)
+        self.assertRegex(said["clock"][0][1], r"^(synchronised, off by|not synchronised)")
+        self.assertEqual([name for name in os.listdir(self.folder) if "doctor" in name], [])
+
+    def test_memory_that_others_have_is_not_there(self):
+        self.assertEqual(self.lines()["free memory"][0][0], "fine")
+        between = (self.memory("MemAvailable") + self.memory("MemTotal")) // 2 >> 20
+        grade, text = self.lines("core.memory_size=%d MiB" % between)["free memory"][0]
+        self.assertEqual(grade, "warning")
+        self.assertIn("another process, or a running daemon, has what is missing", text)
+
+    def test_address_that_no_port_has_is_said(self):
+        grade, text = self.lines("listen=192.0.2.1:9")["network"][0]
+        self.assertEqual((grade, text), (
+            "warning", "no port has the address of listen, 192.0.2.1:9"))
+
+
 class Metrics(Operator):
     def exported(self):
         """Names of a daemon's samples that has a drive, a peer and tenants."""

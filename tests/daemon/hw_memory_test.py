@@ -35,7 +35,7 @@ class Check(Case):
     def test_parts_add_up_to_the_sum(self):
         text = self.check("core.memory_size=64 MiB").stdout.decode()
         total = bytes_of(re.search(r"at most (\S+ \S+) \(memory_budget: none\)", text).group(1))
-        parts = [bytes_of(" ".join(line.split()[-2:])) for line in text.strip().split("\n")[2:]]
+        parts = [bytes_of(" ".join(line.split()[-2:])) for line in text.split("\n") if line.startswith("  ")]
         self.assertIn("cache memory (core.memory_size)                  64.0 MiB", text)
         self.assertIn("128 clients of", text)
         self.assertAlmostEqual(sum(parts) / total, 1, delta=0.01)  # three digits are printed

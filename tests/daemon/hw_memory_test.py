@@ -35,7 +35,8 @@ class Check(Case):
     def test_parts_add_up_to_the_sum(self):
         text = self.check("core.memory_size=64 MiB").stdout.decode()
         total = bytes_of(re.search(r"at most (\S+ \S+) \(memory_budget: none\)", text).group(1))
-        parts = [bytes_of(" ".join(line.split()[-2:])) for line in text.split("\n") if line.startswith("  ")]
+        lines = [line for line in text.split("\n") if line.startswith("  ")]
+        parts = [bytes_of(" ".join(line.split()[-2:])) for line in lines]
         self.assertIn("cache memory (core.memory_size)                  64.0 MiB", text)
         self.assertIn("128 clients of", text)
         self.assertAlmostEqual(sum(parts) / total, 1, delta=0.01)  # three digits are printed

@@ -26,7 +26,13 @@ struct posix_names {
 
 enum {
     POSIX_LISTINGS_MAX = 8,
-    POSIX_ORPHANS_MAX = 32 /* found in one look; those left are found in the next */
+    POSIX_ORPHANS_MAX = 32, /* found in one look; those left are found in the next */
+    POSIX_WATCHES_MAX = 256 /* old folders of blocks that are watched; others wait for a place */
+};
+
+/* A folder of blocks that is old: seen first, and last, as it was changed then. handle 0: none. */
+struct posix_watch {
+    uint64_t handle, changed_ns, since_ns, seen_ns;
 };
 
 #define POSIX_NAME_FILE ".name" /* among blocks: whose they are */
@@ -48,6 +54,7 @@ struct posix_origin {
     struct fb_loop *loop;
     uint32_t orphan_count;
     struct fb_object orphans[POSIX_ORPHANS_MAX];
+    struct posix_watch watches[POSIX_WATCHES_MAX];
     struct fb_anchor *anchor; /* of the root */
     bool is_looking;
     uint64_t look_ns; /* when the path is looked at again */

@@ -3,7 +3,9 @@
  *  1. What is half written beside blocks goes after a day, and folders of blocks without one.
  *  2. Blocks of an object that nobody has committed, and that nobody has added to for
  *     origin.orphan_age: whose they are, a file among them tells (.name). The core looks whether
- *     the name's record says that they are needed, and has them removed if it does not (R22). */
+ *     the name's record says that they are needed, and has them removed if it does not (R22).
+ *  3. Clocks leap. The age is told by the file system's clock, and believed of blocks only that
+ *     this daemon has seen unchanged for as long, or an hour. */
 #include "core/panic.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/origin/origin_posix.h"
@@ -21,6 +23,7 @@
 
 enum { HALF_WRITTEN_S = 24 * 3600, ONE_S = 1000000000, NAME_FILE_BYTES = FB_OBJECT_NAME_MAX + 64 };
 
+static const uint64_t watch_most_ns = UINT64_C(3600000000000);
 static const uint64_t pause_most_ns = UINT64_C(3600000000000), pause_least_ns = 1000000000;
 
 int posix_name_put(int root, const char *folder, const struct fb_object *object)
@@ -67,6 +70,27 @@ static bool is_half_written(int folder, const char *name, time_t now)
            facts.st_mtim.tv_sec < now - HALF_WRITTEN_S;
 }
 
+/* Has this daemon seen the folder as it is for long? One that is seen no more gives its place. */
+static bool is_unchanged(struct posix_origin *posix, uint64_t handle, const struct stat *facts)
+{
+    uint64_t now_ns = loop_clock_ns(), watch_ns = posix->orphan_age_ns;
+    uint64_t changed_ns =
+        (uint64_t)facts->st_mtim.tv_sec * ONE_S + (uint64_t)facts->st_mtim.tv_nsec;
+    struct posix_watch *watch = &posix->watches[handle / 2 % POSIX_WATCHES_MAX];
+    if (watch_ns > watch_most_ns)
+        watch_ns = watch_most_ns;
+    if (watch->handle == handle && watch->changed_ns == changed_ns) {
+        watch->seen_ns = now_ns;
+        return now_ns - watch->since_ns >= watch_ns;
+    }
+    bool is_free = watch->handle == 0 || watch->handle == handle ||
+                   now_ns - watch->seen_ns > 2 * watch_most_ns;
+    if (is_free)
+        *watch = (struct posix_watch){
+            .handle = handle, .changed_ns = changed_ns, .since_ns = now_ns, .seen_ns = now_ns};
+    return false;
+}
+
 /* One writer's folder of blocks. */
 static void look_at(struct posix_origin *posix, int parts, const char *name, time_t now)
 {
@@ -86,10 +110,11 @@ static void look_at(struct posix_origin *posix, int parts, const char *name, tim
             blocks += entry->d_name[0] != '.';
     }
     int64_t age_s = (int64_t)now - facts.st_mtim.tv_sec;
-    bool is_orphan = blocks > 0 && age_s >= (int64_t)(posix->orphan_age_ns / ONE_S);
-    if (is_orphan && posix->orphan_count < POSIX_ORPHANS_MAX &&
-        name_take(file, name, &posix->orphans[posix->orphan_count]))
-        posix->orphan_count++;
+    struct fb_object object;
+    bool is_old = blocks > 0 && age_s >= (int64_t)(posix->orphan_age_ns / ONE_S);
+    if (is_old && posix->orphan_count < POSIX_ORPHANS_MAX && name_take(file, name, &object) &&
+        is_unchanged(posix, object.handle, &facts))
+        posix->orphans[posix->orphan_count++] = object;
     if (blocks == 0 && age_s > HALF_WRITTEN_S) {
         unlinkat(file, POSIX_NAME_FILE, 0);
         unlinkat(parts, name, AT_REMOVEDIR);
@@ -97,12 +122,24 @@ static void look_at(struct posix_origin *posix, int parts, const char *name, tim
     closedir(folder);
 }
 
+/* The time as the file system has it, of a file that is touched for it; 0: not known, nothing is
+ * old then. */
+static time_t file_time(int parts)
+{
+    struct stat facts;
+    int file = openat(parts, ".clock", O_WRONLY | O_CREAT | O_CLOEXEC, POSIX_FILE_MODE);
+    bool is_fine = file >= 0 && futimens(file, NULL) == 0 && fstat(file, &facts) == 0;
+    if (file >= 0)
+        close(file);
+    return is_fine ? facts.st_mtim.tv_sec : 0;
+}
+
 static void collect_run(struct fb_offload_task *offload)
 {
     struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, collect);
     int file = openat(posix->root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *parts = file >= 0 ? fdopendir(file) : NULL;
-    time_t now = time(NULL);
+    time_t now = file >= 0 ? file_time(file) : 0;
     posix->orphan_count = 0;
     for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
         if (entry->d_name[0] != '.')

@@ -70,6 +70,9 @@ class Drive:
             except OSError:
                 pass
 
+    def is_full(self):
+        return os.path.exists(os.path.join(self.path, "filler"))
+
     def free(self):
         filler = os.path.join(self.path, "filler")
         if os.path.exists(filler):
@@ -107,7 +110,7 @@ class Machines:
             self.walls_build()
             for node in range(NODES):
                 self.drives.append(Drive(self.path("drive%d" % node), DRIVE_BYTES, True))
-            # Blocks of writes that lost are left there, some 0.5 MiB a second.
+            # What writers had stored whose daemons were killed is left there.
             self.origin = Drive(self.path("origin"), FOLDER_BYTES + int(seconds) * MIB, False)
             self.drives += [self.origin, Drive(self.path("etcd"), FOLDER_BYTES, False)]
         except Unavailable:
@@ -218,13 +221,15 @@ class Machines:
             self.daemons[node].wait()
 
     def start_again(self):
-        """What a service manager does: a daemon that gave up at its start, etcd being away, is
-        started again. One that ends otherwise is a failure."""
+        """What a service manager does: a daemon that gave up at its start, etcd being away or its
+        drive full, is started again. One that ends otherwise is a failure."""
         for node, daemon in enumerate(self.daemons):
             if self.is_killed[node] or daemon.poll() is None:
                 continue
             last = self.log(node).strip().split("\n")[-1]
-            is_early = daemon.returncode == 1 and ("etcd" in last or "membership" in last)
+            is_full = "device.path" in last and self.drives[node].is_full()
+            is_early = daemon.returncode == 1 and (
+                "etcd" in last or "membership" in last or is_full)
             if not is_early:
                 raise Failed("node %d ended with %d: %s" % (node, daemon.returncode,
                                                             self.log(node)[-3000:]))

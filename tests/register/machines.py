@@ -43,7 +43,7 @@ class Drive:
     has room there, as of a thin volume: writes fail when the folder is full."""
 
     def __init__(self, path, size_bytes, has_image):
-        self.path, self.device = path, None
+        self.path, self.device, self.freed_ns = path, None, 0
         os.mkdir(path)
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % size_bytes, "none",
                                   path], capture_output=True, check=False)
@@ -70,13 +70,16 @@ class Drive:
             except OSError:
                 pass
 
-    def is_full(self):
-        return os.path.exists(os.path.join(self.path, "filler"))
+    def was_full_since(self, begin_ns):
+        return os.path.exists(self.filler()) or self.freed_ns >= begin_ns
+
+    def filler(self):
+        return os.path.join(self.path, "filler")
 
     def free(self):
-        filler = os.path.join(self.path, "filler")
-        if os.path.exists(filler):
-            os.unlink(filler)
+        if os.path.exists(self.filler()):
+            os.unlink(self.filler())
+            self.freed_ns = time.monotonic_ns()
 
     def close(self):
         if self.device is not None:
@@ -227,7 +230,8 @@ class Machines:
             if self.is_killed[node] or daemon.poll() is None:
                 continue
             last = self.log(node).strip().split("\n")[-1]
-            is_full = "device.path" in last and self.drives[node].is_full()
+            is_full = "device.path" in last and self.drives[node].was_full_since(
+                self.starts[node][-1])
             is_early = daemon.returncode == 1 and (
                 "etcd" in last or "membership" in last or is_full)
             if not is_early:

@@ -169,6 +169,10 @@ class Search:
         lines = ["no order gets past this: the register holds %x, and these are next:" % state]
         found = self.open(first, done)[0]
         lines += ["    %s" % self.must[i] for i in found]
+        seen = {self.must[i].seen() for i in found} | {state}
+        lines.append("who wrote what is seen there:")
+        lines += ["    %s" % one for one in self.must
+                  if one.kind in ("write", "swap") and one.value in seen]
         lines.append("before them, as they were called:")
         return lines + ["    %s" % one for one in self.must[max(0, first - 12):first]]
 

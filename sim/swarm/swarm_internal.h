@@ -164,7 +164,8 @@ struct swarm_durable {
     uint64_t stored;                   /* content at the origin */
     uint32_t attempted;                /* variants that somebody wrote, bit mask */
     uint32_t in_memory, on_drive;      /* nodes that promised a copy there, bit masks */
-    uint32_t told[FB_SWARM_NODES_MAX]; /* of each holder: nodes that told it HELD, bit mask */
+    /* Of each holder: nodes that told it HELD since it was told of its members, bit mask. */
+    uint32_t told[FB_SWARM_NODES_MAX];
     uint32_t told_on_drive[FB_SWARM_NODES_MAX]; /* those that told it of their drives */
     uint16_t fragments[FB_SWARM_NODES_MAX];     /* that each promised, bit masks */
     uint8_t unread[FB_SWARM_NODES_MAX];         /* reads that failed since each started */

@@ -369,6 +369,7 @@ static void dispatch(struct swarm *swarm, struct swarm_event *event, uint64_t at
         if (event->life != host->life || !host->is_up)
             return;
         host->view = swarm->view;
+        swarm_copies_viewed(swarm, event->node);
         swarm_node_step(swarm, event->node, &view);
         return;
     case SWARM_FAULT:

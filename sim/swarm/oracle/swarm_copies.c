@@ -7,7 +7,8 @@
  *                               ends when the drive is lost, or the fault that strikes it says so
  *     both end                  when the block is at the origin or forgotten, or when the node, of
  *                               no rank for it, has heard from as many others as are promised, and
- *                               if it is on its drive, that they have it on theirs
+ *                               if it is on its drive, that they have it on theirs; heard since it
+ *                               was last told of its members: others may have lost theirs before
  *     a fragment                as a copy in memory; as many as make the block count as one
  *
  * What a core does to a copy otherwise (drops it, marks it clean, writes over it) ends nothing: the
@@ -114,6 +115,15 @@ static void copy_relieve(struct swarm *swarm, struct swarm_durable *durable, uin
         return;
     durable->in_memory &= ~bit;
     durable->on_drive &= ~bit;
+}
+
+/* A node is told of its members: who had copies before does not say who has them now. */
+void swarm_copies_viewed(struct swarm *swarm, uint32_t node)
+{
+    for (uint32_t i = 0; i < SWARM_DURABLES_MAX; i++) {
+        swarm->durables[i].told[node] = 0;
+        swarm->durables[i].told_on_drive[node] = 0;
+    }
 }
 
 /* A HOLD reaches a node: which block an answer to it will be of. */

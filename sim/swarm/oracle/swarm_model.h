@@ -34,6 +34,7 @@ uint32_t swarm_copy_acked(struct swarm *swarm, struct swarm_durable *durable, ui
 void swarm_copy_written(struct swarm *swarm, uint32_t node, const struct fb_op *op);
 void swarm_copy_damaged(struct swarm *swarm, uint32_t node, struct fb_key key,
                         enum fb_promise_fault fault);
+void swarm_copies_viewed(struct swarm *swarm, uint32_t node);
 void swarm_copies_strike(struct swarm *swarm, uint32_t node, enum fb_promise_fault fault);
 void swarm_copy_unread(struct swarm *swarm, uint32_t node, const struct fb_block *block);
 void swarm_copies_unscanned(struct swarm *swarm, uint32_t node);

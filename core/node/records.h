@@ -204,7 +204,7 @@ struct put { /* a durable write being spread; slot FB_NONE: free */
     uint8_t asks;     /* of a round's asking: 0: the round begins; see put.c */
     /* Bitmaps of targets: not heard of since asked; without a drive; without room yet. */
     uint8_t quiet, unable, busy;
-    uint8_t tried; /* bitmap of stand-ins that this round has passed by; see standin.c */
+    uint8_t tried, is_relied; /* bitmap of stand-ins passed by; another counts on this copy */
 };
 
 struct dirty { /* an undrained block; slot FB_NONE: free */

@@ -118,6 +118,7 @@ static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     if (is_marked && fragment == NULL) {
         standin_hold(node, node_entries(node)[slot].fill, waiter->instead);
         hold_share(node, slot);
+        put_rely(node, slot);
     }
     if (is_marked)
         status = hold_settle(step, slot, waiter->hops, waiter->peer, waiter->id);

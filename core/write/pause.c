@@ -3,6 +3,9 @@
  *     asked --put_silence_ns--> once more --put_silence_ns--> replaced --hold_ns--> the next round
  *       '--a target has no room: asked again before that, the more often the longer it has waited
  *
+ * A node of no rank lets go of its copy when all targets say that they hold the block. If it told
+ * another HELD meanwhile, the copy stays for a round more and all are asked once more: the other
+ * may count on this copy in place of a target whose HELD came before.
  * Room comes with each store, and is whose ask comes next: a writer that asked once a round found
  * it taken by others, round after round. Only while somebody waits for the put: what is repaired or
  * was given up does not hurry a node that is full for long. */
@@ -67,4 +70,30 @@ void put_without_room(struct fb_node *node, uint32_t index, uint32_t place)
         return; /* it will be asked */
     put->busy |= (uint8_t)(1u << place);
     put_wait(node, index);
+}
+
+/* Another node was told that this one holds the block. */
+void put_rely(struct fb_node *node, uint32_t slot)
+{
+    FB_ASSERT(slot < node->memory_entries_max);
+    FB_ASSERT(node_entries(node)[slot].flags & ENTRY_DIRTY);
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        if (node_puts(node)[i].slot == slot)
+            node_puts(node)[i].is_relied = 1;
+    }
+}
+
+/* All targets hold it: are they to be asked once more before this copy goes? Then they will be. */
+bool put_is_relied_on(struct fb_node *node, uint32_t index)
+{
+    struct put *put = &node_puts(node)[index];
+    FB_ASSERT(put->slot != FB_NONE);
+    FB_ASSERT(put->is_answered);
+    if (!put->is_relied || put->level == FB_LEVEL_VOLATILE)
+        return false;
+    put->is_relied = 0;
+    put->held = 0;
+    put->asks = 0;
+    put_due(node, index, node->config.hold_ns);
+    return true;
 }

@@ -60,6 +60,7 @@ static void put_targets(struct fb_node *node, struct put *put, struct fb_key key
     put->asks = 0;
     put->quiet = 0;
     put->unable = 0;
+    put->is_relied = 0;
     uint32_t ranks = put->level == FB_LEVEL_VOLATILE ? 1 : FB_RANKS_MAX;
     for (uint32_t rank = 0; rank < ranks; rank++) {
         uint32_t target = put_owner(node, key, rank);
@@ -213,6 +214,8 @@ static void put_settle(struct step *step, uint32_t index)
     uint32_t slot = put->slot, level = put->level;
     bool is_holder = put_has_target(put, (uint32_t)node->config.node);
     bool is_given = put->level == FB_LEVEL_VOLATILE && !node->config.keep_peer_blocks;
+    if (!is_holder && put_is_relied_on(node, index))
+        return;
     struct entry *entry = &node_entries(node)[slot];
     if (is_holder && (entry->flags & ENTRY_DIRTY) &&
         node_dirty(node)[entry->fill].instead != FB_NONE)

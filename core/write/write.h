@@ -50,6 +50,8 @@ bool put_is_room_wanted(enum fb_status status); /* of HELD: it lives, and cannot
 void put_wait(struct fb_node *node, uint32_t put);
 void put_without_room(struct fb_node *node, uint32_t put, uint32_t place); /* is what it said */
 void put_due(struct fb_node *node, uint32_t put, uint64_t pause_ns); /* the asking goes on then */
+void put_rely(struct fb_node *node, uint32_t slot);        /* another was told HELD of it */
+bool put_is_relied_on(struct fb_node *node, uint32_t put); /* so it stays, and all are asked anew */
 
 /* erasure.c: the writer's side of blocks that are cut into fragments. */
 struct fb_key fragment_key(struct fb_key key, uint32_t fragment); /* its own inverse */

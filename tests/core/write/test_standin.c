@@ -236,6 +236,57 @@ static uint32_t held_by_standins(struct script *script, struct fb_block blocks[H
     return holder;
 }
 
+struct relied {
+    uint32_t owner, slow;
+    bool is_away;
+};
+
+/* One owner takes long to pull and is not heard by the other. */
+static struct script_fault slow_and_unheard(struct script *script, uint32_t node,
+                                            const struct fb_op *op)
+{
+    const struct relied *relied = script_context(script);
+    struct script_fault fault = {.status = FB_OK};
+    if (op->kind == FB_OP_STORE && relied->is_away)
+        fault.status = FB_IO;
+    if (op->kind == FB_OP_PULL && node == relied->slow)
+        fault.delay_ns = 15 * MS;
+    fault.is_lost = op->kind == FB_OP_SEND && node == relied->slow && op->target == relied->owner;
+    return fault;
+}
+
+/* An owner counts on the writer's copy, since it does not hear the other owner. That one says to
+ * the writer that it has the block, and dies: the copy that was counted on is still there. */
+static void copy_that_another_counts_on_outlasts_what_was_heard_before(void **state)
+{
+    (void)state;
+    for (uint64_t number = 40; number < 48; number++) {
+        const struct fb_config config = standin_config();
+        struct script *script = script_open(3, &config, number);
+        const struct fb_block block = written_block(number);
+        uint32_t writer = stranger_of(script, &block);
+        struct relied relied = {.owner = script_owner(script, &block, number % 2),
+                                .slow = script_owner(script, &block, 1 - number % 2),
+                                .is_away = true};
+        script_set_fault(script, slow_and_unheard, &relied);
+        script_write(script, MS, writer, 1, &block, FB_LEVEL_MEMORY);
+        script_write(script, 2 * MS, relied.owner, 2, &block, FB_LEVEL_REPLICATED);
+        script_run(script, 15 * MS);
+        assert_answer(script, 2, FB_OK, 2);
+        assert_int_equal(owed_copies(script, 3, FB_NONE, &block), 2);
+        script_run(script, 20 * MS);
+        assert_true(owed_copies(script, 3, FB_NONE, &block) >= 2);
+        script_kill(script, relied.slow);
+        script_run(script, SECOND);
+        assert_int_equal(owed_copies(script, 3, relied.slow, &block), 2);
+        relied.is_away = false;
+        script_run(script, FB_NEVER_NS - 1);
+        assert_true(script_stores(script, &block) >= 1);
+        assert_int_equal(owed_copies(script, 3, relied.slow, &block), 0);
+        script_close(script);
+    }
+}
+
 /* A view of one member: who stands in is the only owner, and the blocks its own. It does not begin
  * with them again and again. */
 static void standin_when_its_owners_left_the_view_rests_and_stores(void **state)
@@ -460,6 +511,7 @@ int main(void)
         cmocka_unit_test(read_when_only_a_standin_holds_it_finds_it),
         cmocka_unit_test(read_of_what_nobody_has_is_lost),
         cmocka_unit_test(standin_when_its_owner_is_back_hands_off),
+        cmocka_unit_test(copy_that_another_counts_on_outlasts_what_was_heard_before),
         cmocka_unit_test(standin_when_its_owners_left_the_view_rests_and_stores),
         cmocka_unit_test(standin_when_it_becomes_an_owner_keeps_the_copy_as_its_own),
         cmocka_unit_test(write_when_the_first_rank_is_dead_for_good_is_drained_in_time),

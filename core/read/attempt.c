@@ -457,10 +457,12 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     }
     if (attempt_searches(step, index / FB_ATTEMPTS_MAX, is_origin, &status))
         return;
-    /* A fragment has one holder, who would know; an owner has searched everywhere. */
+    /* A fragment has one holder, who would know; an owner has searched everywhere. Neither knew of
+     * the fragments that a mend has brought since. */
     bool is_certain = (status == FB_ABSENT && (is_origin || (fill->flags & FILL_FRAGMENT))) ||
                       (status == FB_LOST && !was_referred) || (fill->flags & FILL_FINAL);
-    if (is_certain || (fill->failures >= node->config.retries_max && !is_lost_copy)) {
+    bool is_made = fill->flags & FILL_MEND;
+    if ((is_certain && !is_made) || (fill->failures >= node->config.retries_max && !is_lost_copy)) {
         /* Only the origin can say that it has no such block, and an owner that asked it. */
         bool is_hearsay = was_referred || (peer != FB_NONE && acts_as_owner(node, fill));
         bool is_unsure = status == FB_ABSENT && is_hearsay && fill->block.object != FB_OBJECT_NONE;

@@ -169,10 +169,12 @@ void fill_fail(struct fb_node *node, uint32_t index, enum fb_status status)
 }
 
 /* What readers hear. The origin's word that it has not got a block was one to the mend that they
- * waited with, which goes on; it is no verdict. */
+ * waited with, which goes on; it is no verdict, nor is that of others while the block is made. */
 static enum fb_status fill_status(const struct fill *fill)
 {
-    bool is_of_mend = (fill->flags & FILL_FETCH) && fill->status == FB_ABSENT;
+    bool is_made = fill->flags & FILL_MEND;
+    bool is_of_mend = (fill->status == FB_ABSENT && (is_made || (fill->flags & FILL_FETCH))) ||
+                      (fill->status == FB_LOST && is_made);
     FB_ASSERT(fill->status < FB_STATUS_COUNT);
     FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
     return is_of_mend ? FB_BUSY : (enum fb_status)fill->status;

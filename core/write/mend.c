@@ -349,6 +349,8 @@ static void mend_join(struct step *step, uint32_t index, uint8_t flags)
     if (record->flags & FILL_PUT)
         return; /* its writer brings it */
     record->flags |= flags;
+    if (flags & FILL_MEND)
+        record->failures = 0; /* those were of other sources */
     record->digest = mend->digest;
     record->put_source.offset = index;
     if (slot == FB_NONE)

@@ -279,6 +279,41 @@ static uint32_t fetch_is_absent(struct fb_node *node, uint64_t now_ns, struct fb
     return fb_node_step(node, now_ns, &done, ops);
 }
 
+/* The origin takes nothing, and long to say that it has not got the block. */
+static struct script_fault fetch_slowly(struct script *script, uint32_t node,
+                                        const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    return (struct script_fault){.status = op->kind == FB_OP_STORE ? FB_IO : FB_OK,
+                                 .delay_ns = op->kind == FB_OP_FETCH ? SECOND_NS / 2 : 0};
+}
+
+/* The writer is gone. The block's owner reads it from the origin, and meanwhile the fragments come
+ * that make it: what the origin says then is no verdict. */
+static void read_of_a_coded_block_that_can_be_made_meanwhile_is_served(void **state)
+{
+    (void)state;
+    struct fb_config config = coded_config();
+    config.fetch_ns = 2 * SECOND_NS;
+    for (uint64_t number = 0; number < 8; number++) {
+        struct script *script = script_open(NODES, &config, 1);
+        const struct fb_block block = search_block(number);
+        uint32_t writer = stranger_of(script, &block);
+        script_set_fault(script, fetch_slowly, NULL);
+        script_write(script, 1000, writer, 1, &block, FB_LEVEL_REPLICATED);
+        script_run(script, SECOND_NS / 20);
+        assert_status(script, 1, FB_OK);
+        script_bury(script, SECOND_NS / 20, writer);
+        script_get(script, SECOND_NS / 20 + 20000, script_owner(script, &block, 0), 2, &block);
+        script_run(script, 2 * SECOND_NS);
+        assert_status(script, 2, FB_OK);
+        assert_int_equal(script_stores(script, &block), 0);
+        assert_int_equal(script_wrong_reads(script), 0);
+        script_close(script);
+    }
+}
+
 /* More members than can be asked: the owners are, and nobody else. */
 static void search_of_many_members_asks_the_owners(void **state)
 {
@@ -349,6 +384,7 @@ int main(void)
         cmocka_unit_test(read_without_peers_of_what_a_member_owes_finds_it),
         cmocka_unit_test(read_of_what_moves_is_never_lost),
         cmocka_unit_test(read_of_a_coded_block_is_lost_only_with_too_many_fragments),
+        cmocka_unit_test(read_of_a_coded_block_that_can_be_made_meanwhile_is_served),
         cmocka_unit_test(search_of_many_members_asks_the_owners),
         cmocka_unit_test(read_before_a_view_is_busy_or_searches_once_it_is_there),
     };

@@ -12,6 +12,7 @@
  *     a CLEAN header: the block is found by readers from now on; the first read checks its digest
  *     an OWED one: read --digest fits--> DIRTY and pinned, as before the crash: the drain goes on
  *                    '--it does not--> taken from the peers, or lost here
+ *        on its way to a reader already: the same header again, once that has ended
  *
  * Until it is over nothing is written to the drive, since what is not found yet may lie there, and
  * durable writes hear BUSY: the records may be needed for what was promised before. Reads go on. */
@@ -198,21 +199,17 @@ static bool recover_owed(struct step *step, const struct fb_header *header)
         node->waiter_free == FB_NONE)
         return false;
     uint32_t slot = fb_cache_find(node_cache(node), header->key);
-    if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
-        if (!recover_unread(node, slot, &block))
-            return true;
-        slot = FB_NONE;
-    }
-    bool is_new = slot == FB_NONE;
-    uint32_t fill = is_new ? fill_begin(node, &block, 0) : node_entries(node)[slot].fill;
+    if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_FILLING)
+        return false; /* for a reader, of others: what the drive has would be believed unread */
+    if (slot != FB_NONE && !recover_unread(node, slot, &block))
+        return true;
+    uint32_t fill = fill_begin(node, &block, 0);
     if (fill == FB_NONE)
         return false;
     FB_ASSERT(fill < node->config.fills_max);
     bool is_added = fill_add_waiter(node, fill, &waiter);
     FB_ASSERT(is_added);
     node->recover_reads++;
-    if (!is_new)
-        return true;
     node_fills(node)[fill].flags |= FILL_HOLD; /* its bytes are looked at, whatever their source */
     node_fills(node)[fill].digest = header->digest;
     attempt_start(step, fill);

@@ -363,6 +363,45 @@ static void damaged_copy_is_not_promised_in_a_later_round(void **state)
     script_close(script);
 }
 
+/* Drives give other bytes, and headers late. */
+static struct script_fault damaged_and_late(struct script *script, uint32_t node,
+                                            const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    return (struct script_fault){.status = op->kind == FB_OP_STORE ? FB_THROTTLED : FB_OK,
+                                 .delay_ns = op->kind == FB_OP_SCAN ? 50000 : 0,
+                                 .is_garbled = op->kind == FB_OP_READ};
+}
+
+/* A reader's fill takes the block from a peer while its header is found: that says nothing of the
+ * drive's copy, which is wrong. */
+static void damaged_copy_is_not_promised_for_a_reader_s_bytes(void **state)
+{
+    (void)state;
+    const struct fb_config config = recover_config();
+    struct script *script = script_open(2, &config, 1);
+    struct fb_block block = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
+    for (uint64_t i = 1; script_owner(script, &block, 0) != 1; i++)
+        block = script_block(SCRIPT_WRITTEN, i, FLOW_BLOCK_BYTES, 1);
+    script_set_fault(script, damaged_and_late, NULL);
+    script_write(script, MS, 1, 1, &block, FB_LEVEL_DEVICE);
+    script_run(script, 20 * MS);
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    script_kill(script, 0);
+    script_restart(script, 30 * MS, 0, true);
+    script_get(script, 30 * MS + 1000, 0, 2, &block);
+    script_run(script, 100 * MS);
+    assert_int_equal(script_reply(script, 2)->status, FB_OK);
+    assert_false(fb_node_is_recovering(script_node(script, 0)));
+    assert_int_equal(fb_node_undrained_bytes(script_node(script, 0)), FLOW_BLOCK_BYTES);
+    script_write(script, 100 * MS, 1, 3, &block, FB_LEVEL_DEVICE);
+    script_run(script, 200 * MS);
+    assert_int_equal(script_reply(script, 3)->status, FB_OK);
+    assert_int_equal(stats_of(script, 0)->device_writes, 1);
+    script_close(script);
+}
+
 /* Both holders start again, the second rank with another drive: it is given its copy back. The
  * first rank asks nobody whether the block is at the origin, and so hears of no loss. */
 static void what_is_found_again_is_spread_again(void **state)
@@ -400,6 +439,7 @@ int main(void)
         cmocka_unit_test(owed_copy_is_found_behind_an_older_one),
         cmocka_unit_test(cached_block_that_is_written_is_owed_by_its_header),
         cmocka_unit_test(damaged_copy_is_not_promised_in_a_later_round),
+        cmocka_unit_test(damaged_copy_is_not_promised_for_a_reader_s_bytes),
         cmocka_unit_test(more_owed_than_memory_is_taken_in_turns),
         cmocka_unit_test(what_is_found_again_is_spread_again),
     };

@@ -20,8 +20,6 @@
  *    the read is BUSY.
  * 4. Writes are spread with use_peers = 0, too; readers there go by the members for what the origin
  *    has, and need them for what it has not got yet.
- * 5. Members are given longer with each try: the slowest of many answers may take longer than one
- *    does, and what is always too late for a fixed time would never be LOST.
  *
  * Does not: wait for members that are down; they may bring it back. */
 #include "core/read/search.h"
@@ -33,7 +31,7 @@
 #include "core/name/name_flows.h"
 #include "core/place/spread.h"
 
-enum { SEARCH_MAX = 64, SEARCHES_MAX = 2, DOUBLINGS_MAX = 4 };
+enum { SEARCH_MAX = 64, SEARCHES_MAX = 2 };
 
 static bool search_is_of_all(const struct fb_node *node)
 {
@@ -145,12 +143,6 @@ static void search_end(struct step *step, uint32_t index)
     attempt_start(step, index / FB_ATTEMPTS_MAX);
 }
 
-uint64_t search_patience_ns(const struct fb_node *node, uint32_t tries)
-{
-    FB_ASSERT(node->config.hedge_ns > 0);
-    return node->config.hedge_ns << (tries < DOUBLINGS_MAX ? tries : DOUBLINGS_MAX);
-}
-
 bool search_ask_one(struct step *step, struct fb_key key, uint32_t i, uint64_t id)
 {
     uint32_t target = search_target(step->node, key, i);
@@ -183,9 +175,8 @@ static void search_send(struct step *step, uint32_t index)
         attempt->waiting |= UINT64_C(1) << i;
         sent++;
     }
-    uint32_t failures = node_fills(node)[index / FB_ATTEMPTS_MAX].failures;
-    uint64_t patience_ns = attempt->next < count ? 0 : search_patience_ns(node, failures);
-    fb_timer_set(node_timer(node), index, node->now_ns + patience_ns);
+    uint64_t until_ns = node->now_ns + (attempt->next < count ? 0 : node->config.hedge_ns);
+    fb_timer_set(node_timer(node), index, until_ns);
 }
 
 /* From the beginning, under the view as it is now. */

@@ -43,7 +43,8 @@ enum {
     BLOCK_SHIFT = 32,
     BLOCK_BYTES = 1024,
     NODE_BITS = 10,
-    COUNT_BITS = 10
+    COUNT_BITS = 10,
+    DRAWN_MAX = 4095 /* slots of a version's time; see name_version */
 };
 
 static const uint64_t block_mask = 0xffffff, stat_ns = 1000000000;
@@ -248,15 +249,21 @@ static void name_stat(struct step *step, uint32_t index)
 
 /* Later than all that is known, and nobody else's: what begins at one moment, or after one object
  * from the future, on several nodes or on one, must not write the same blocks. So the last bits, a
- * millisecond of the time, are the node's and a count. 0: there is none. */
+ * millisecond of the time, are the node's and a count. A clock that is behind is no help to tell
+ * them apart, and a count comes round, or begins anywhere in another life: then up to a quarter of
+ * what the clock is behind, at most 4 s, is drawn. 0: there is none. */
 static uint64_t name_version(struct fb_node *node, uint64_t wall_ns, uint64_t last)
 {
     const uint64_t slot = UINT64_C(1) << (NODE_BITS + COUNT_BITS);
+    uint64_t behind = wall_ns < last ? (last - wall_ns) / slot / 4 : 0;
     uint64_t own = (node->config.node & ((1u << NODE_BITS) - 1)) << COUNT_BITS |
                    (node->version_count++ & ((1u << COUNT_BITS) - 1));
-    if (last >= UINT64_MAX - 3 * slot || wall_ns >= UINT64_MAX - 3 * slot)
+    uint64_t drawn_max = behind < DRAWN_MAX ? behind : DRAWN_MAX;
+    uint64_t drawn = behind > 0 ? fb_random_below(&node->random, drawn_max + 1) : 0;
+    if (last >= UINT64_MAX - (DRAWN_MAX + 3) * slot ||
+        wall_ns >= UINT64_MAX - (DRAWN_MAX + 3) * slot)
         return 0;
-    uint64_t version = (wall_ns > last ? wall_ns : last) / slot * slot + own;
+    uint64_t version = ((wall_ns > last ? wall_ns : last) / slot + drawn) * slot + own;
     if (version <= last)
         version += slot;
     FB_ASSERT(version > last);

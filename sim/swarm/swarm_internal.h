@@ -161,9 +161,9 @@ struct swarm_durable {
     uint64_t acked_ns; /* for the last time */
     struct fb_block block;
     uint64_t contents[SWARM_VARIANTS];
-    uint64_t stored;                   /* content at the origin */
-    uint32_t attempted;                /* variants that somebody wrote, bit mask */
-    uint32_t in_memory, on_drive;      /* nodes that promised a copy there, bit masks */
+    uint64_t stored;              /* content at the origin */
+    uint32_t attempted;           /* variants that somebody wrote, bit mask */
+    uint32_t in_memory, on_drive; /* nodes that promised a copy there, bit masks */
     /* Of each holder: nodes that told it HELD since it was told of its members, bit mask. */
     uint32_t told[FB_SWARM_NODES_MAX];
     uint32_t told_on_drive[FB_SWARM_NODES_MAX]; /* those that told it of their drives */

@@ -567,32 +567,6 @@ static void versions_of_two_that_begin_at_once_differ(void **state)
     script_close(script);
 }
 
-/* Over one record from the future, in two lives of a node: what was begun before must not have the
- * blocks of what is begun after. */
-static void versions_begun_with_a_clock_behind_are_apart_also_after_a_restart(void **state)
-{
-    enum { BEGINS = 1500 };
-    static uint64_t versions[2 * BEGINS];
-    uint32_t same = 0;
-    (void)state;
-    for (uint64_t life = 0; life < 2; life++) {
-        const struct fb_config config = name_config();
-        struct script *script = script_open(1, &config, 1 + life);
-        script_shown(script, NAME)->version = HOUR;
-        for (uint64_t i = 0; i < BEGINS; i++) {
-            struct fb_request begin = ask(FB_REQUEST_NAME_BEGIN, 1 + i, S);
-            versions[life * BEGINS + i] = run(script, 0, &begin)->version;
-        }
-        script_close(script);
-    }
-    for (uint32_t i = 0; i < 2 * BEGINS; i++) {
-        assert_true(versions[i] > HOUR && versions[i] < HOUR + 10 * S);
-        for (uint32_t k = 0; k < i; k++)
-            same += versions[i] == versions[k];
-    }
-    assert_true(same < 10); /* by chance: 4.5 million pairs, and 4 million versions */
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,7 +591,6 @@ int main(void)
         cmocka_unit_test(look_while_the_store_is_silent_says_what_was_known),
         cmocka_unit_test(names_without_records_are_the_origins),
         cmocka_unit_test(request_beyond_the_slots_is_busy_at_once),
-        cmocka_unit_test(versions_begun_with_a_clock_behind_are_apart_also_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

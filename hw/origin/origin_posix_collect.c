@@ -122,16 +122,12 @@ static void look_at(struct posix_origin *posix, int parts, const char *name, tim
     closedir(folder);
 }
 
-/* The time as the file system has it, of a file that is touched for it; 0: not known, nothing is
- * old then. */
+/* The time as the file system has it, of the folder, which is touched for it; 0: not known, nothing
+ * is old then. */
 static time_t file_time(int parts)
 {
     struct stat facts;
-    int file = openat(parts, ".clock", O_WRONLY | O_CREAT | O_CLOEXEC, POSIX_FILE_MODE);
-    bool is_fine = file >= 0 && futimens(file, NULL) == 0 && fstat(file, &facts) == 0;
-    if (file >= 0)
-        close(file);
-    return is_fine ? facts.st_mtim.tv_sec : 0;
+    return futimens(parts, NULL) == 0 && fstat(parts, &facts) == 0 ? facts.st_mtim.tv_sec : 0;
 }
 
 static void collect_run(struct fb_offload_task *offload)

@@ -162,8 +162,7 @@ class Writes(Posix):
         os.utime(os.path.join(parts, "0000000000000002", "0.77.0x5"), (young, young))
         self.daemon.stop()
         Daemon(self, self.config, name="later").wait_until(
-            lambda: sorted(os.listdir(parts)) == [".clock", "0000000000000001",
-                                                  "0000000000000002"] and
+            lambda: sorted(os.listdir(parts)) == ["0000000000000001", "0000000000000002"] and
             os.listdir(os.path.join(parts, "0000000000000001")) == ["0"])
         self.assertEqual(os.listdir(os.path.join(parts, "0000000000000002")), ["0.77.0x5"])
 

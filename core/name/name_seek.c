@@ -36,7 +36,7 @@ static void seek_send(struct step *step, uint32_t index)
         sent++;
     }
     bool is_asked = name->seek_next == count;
-    uint64_t pause_ns = !is_asked || name->waiting == 0 ? 0 : node->config.hedge_ns;
+    uint64_t pause_ns = !is_asked || name->waiting == 0 ? 0 : search_patience_ns(node, name->tries);
     fb_timer_set(node_timer(node), timer_of_name(node, index), node->now_ns + pause_ns);
 }
 

@@ -20,6 +20,8 @@
  *    the read is BUSY.
  * 4. Writes are spread with use_peers = 0, too; readers there go by the members for what the origin
  *    has, and need them for what it has not got yet.
+ * 5. Members are given longer with each try, up to wait_ns: the slowest of many answers may take
+ *    longer than one does, and what is always too late for a fixed time would never be LOST.
  *
  * Does not: wait for members that are down; they may bring it back. */
 #include "core/read/search.h"
@@ -31,7 +33,7 @@
 #include "core/name/name_flows.h"
 #include "core/place/spread.h"
 
-enum { SEARCH_MAX = 64, SEARCHES_MAX = 2 };
+enum { SEARCH_MAX = 64, SEARCHES_MAX = 2, DOUBLINGS_MAX = 4 };
 
 static bool search_is_of_all(const struct fb_node *node)
 {
@@ -143,6 +145,16 @@ static void search_end(struct step *step, uint32_t index)
     attempt_start(step, index / FB_ATTEMPTS_MAX);
 }
 
+uint64_t search_patience_ns(const struct fb_node *node, uint32_t tries)
+{
+    uint64_t once_ns = node->config.hedge_ns, most_ns = node->config.wait_ns;
+    uint64_t longer_ns = once_ns << (tries < DOUBLINGS_MAX ? tries : DOUBLINGS_MAX);
+    FB_ASSERT(once_ns > 0);
+    if (longer_ns <= most_ns)
+        return longer_ns;
+    return once_ns > most_ns ? once_ns : most_ns;
+}
+
 bool search_ask_one(struct step *step, struct fb_key key, uint32_t i, uint64_t id)
 {
     uint32_t target = search_target(step->node, key, i);
@@ -175,8 +187,9 @@ static void search_send(struct step *step, uint32_t index)
         attempt->waiting |= UINT64_C(1) << i;
         sent++;
     }
-    uint64_t until_ns = node->now_ns + (attempt->next < count ? 0 : node->config.hedge_ns);
-    fb_timer_set(node_timer(node), index, until_ns);
+    uint32_t failures = node_fills(node)[index / FB_ATTEMPTS_MAX].failures;
+    uint64_t patience_ns = attempt->next < count ? 0 : search_patience_ns(node, failures);
+    fb_timer_set(node_timer(node), index, node->now_ns + patience_ns);
 }
 
 /* From the beginning, under the view as it is now. */

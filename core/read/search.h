@@ -9,6 +9,8 @@ enum { SEEKS_A_STEP = 4 };
 /* How many may have a block that is looked for; and asks the i-th of them. False: it is nobody. */
 uint32_t search_count(const struct fb_node *node);
 bool search_ask_one(struct step *step, struct fb_key key, uint32_t i, uint64_t id);
+/* How long all who were asked are given to answer, at so many tries. */
+uint64_t search_patience_ns(const struct fb_node *node, uint32_t tries);
 /* What this node has of a block. OK: all of it; BUSY: it may have it soon; ABSENT: no more than
  * *fragments. */
 enum fb_status search_here(struct fb_node *node, struct fb_key key, uint32_t *fragments);

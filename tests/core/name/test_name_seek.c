@@ -120,6 +120,28 @@ static void commit_of_what_is_nowhere_is_lost_and_rests(void **state)
     script_close(script);
 }
 
+/* Answers take several times as long as members are given the first time. */
+static struct script_fault answer_slowly(struct script *script, uint32_t node,
+                                         const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    bool is_answer = op->kind == FB_OP_SEND && op->message.kind == FB_MESSAGE_SOUGHT;
+    return (struct script_fault){.delay_ns = is_answer ? 5 * MS : 0};
+}
+
+static void commit_of_what_slow_members_have_not_got_is_lost(void **state)
+{
+    (void)state;
+    struct script *script = seek_open(0);
+    const struct fb_block block = block_of(3);
+    script_set_fault(script, answer_slowly, NULL);
+    commit(script, 0, 1, &block);
+    rest(script, 20 * S);
+    assert_lost(script, 0, true);
+    script_close(script);
+}
+
 static void lost_name_is_removed_and_written_anew(void **state)
 {
     (void)state;
@@ -227,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commit_of_what_is_nowhere_is_lost_and_rests),
+        cmocka_unit_test(commit_of_what_slow_members_have_not_got_is_lost),
         cmocka_unit_test(lost_name_is_removed_and_written_anew),
         cmocka_unit_test(commit_of_what_a_member_owes_is_not_lost),
         cmocka_unit_test(commit_of_a_coded_block_is_lost_with_too_few_fragments),

@@ -67,6 +67,31 @@ static void read_of_what_is_nowhere_is_lost_soon(void **state)
     }
 }
 
+/* Answers take several times as long as members are given the first time. */
+static struct script_fault answer_slowly(struct script *script, uint32_t node,
+                                         const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    bool is_answer = op->kind == FB_OP_SEND && op->message.kind == FB_MESSAGE_SOUGHT;
+    return (struct script_fault){.delay_ns = is_answer ? 5000000 : 0};
+}
+
+static void read_of_what_slow_members_have_not_got_is_lost(void **state)
+{
+    (void)state;
+    const struct fb_config config = search_config();
+    for (uint32_t node = 0; node < NODES; node++) {
+        struct script *script = script_open(NODES, &config, 1);
+        const struct fb_block block = search_block(node);
+        script_set_fault(script, answer_slowly, NULL);
+        script_get(script, 1000, node, 1, &block);
+        script_run(script, SECOND_NS);
+        assert_status(script, 1, FB_LOST);
+        script_close(script);
+    }
+}
+
 static void read_alone_is_lost_with_the_first_word_of_the_origin(void **state)
 {
     (void)state;
@@ -378,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_of_what_is_nowhere_is_lost_soon),
+        cmocka_unit_test(read_of_what_slow_members_have_not_got_is_lost),
         cmocka_unit_test(read_alone_is_lost_with_the_first_word_of_the_origin),
         cmocka_unit_test(read_of_what_a_stranger_holds_finds_it),
         cmocka_unit_test(read_of_what_a_silent_member_may_hold_is_busy_until_it_is_none),

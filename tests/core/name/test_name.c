@@ -5,20 +5,9 @@
  * names. */
 #include "core/name/name.h"
 
-#include "tests/support/flow.h"
-#include "tests/support/unit.h"
+#include "tests/support/name.h"
 
-static const uint64_t MS = 1000000, S = 1000000000, HOUR = UINT64_C(3600000000000);
-static const struct fb_key NAME = {.high = 0x6e, .low = 1};
-
-static uint64_t clock_ns; /* the script's own stands still while nothing happens */
-
-static void rest(struct script *script, uint64_t time_ns)
-{
-    clock_ns += time_ns;
-    script_run(script, clock_ns);
-}
-
+static const uint64_t HOUR = UINT64_C(3600000000000);
 static struct fb_config name_config(void)
 {
     clock_ns = 0;
@@ -35,17 +24,6 @@ static struct fb_request ask(enum fb_request_kind kind, uint64_t request_id, uin
                                .request_id = request_id,
                                .block = {.key = NAME, .object = FB_OBJECT_NONE},
                                .wall_ns = wall_ns};
-}
-
-static const struct fb_reply *run(struct script *script, uint32_t node,
-                                  const struct fb_request *request)
-{
-    script_request(script, clock_ns + 1000, node, request);
-    for (uint32_t i = 0; i < 4000 && script_reply(script, request->request_id) == NULL; i++)
-        rest(script, MS);
-    const struct fb_reply *reply = script_reply(script, request->request_id);
-    assert_non_null(reply);
-    return reply;
 }
 
 /* What BEGIN told of a name, made into its COMMIT. */

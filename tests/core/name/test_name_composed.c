@@ -4,27 +4,11 @@
  * which one cannot change records for a while. */
 #include "core/name/name.h"
 
-#include "tests/support/flow.h"
-#include "tests/support/unit.h"
+#include "tests/support/name.h"
 
-static const uint64_t MS = 1000000, S = 1000000000;
-static const struct fb_key NAME = {.high = 0x6e, .low = 1};
-
-static uint64_t clock_ns; /* the script's own stands still while nothing happens */
-
-static void rest(struct script *script, uint64_t time_ns)
+static const struct fb_reply *run_fine(struct script *script, const struct fb_request *request)
 {
-    clock_ns += time_ns;
-    script_run(script, clock_ns);
-}
-
-static const struct fb_reply *run(struct script *script, const struct fb_request *request)
-{
-    script_request(script, clock_ns + 1000, 0, request);
-    for (uint32_t i = 0; i < 4000 && script_reply(script, request->request_id) == NULL; i++)
-        rest(script, MS);
-    const struct fb_reply *reply = script_reply(script, request->request_id);
-    assert_non_null(reply);
+    const struct fb_reply *reply = run(script, 0, request);
     assert_int_equal(reply->status, FB_OK);
     return reply;
 }
@@ -36,7 +20,7 @@ static uint64_t commit(struct script *script)
                                      .request_id = 1,
                                      .block = {.key = NAME, .object = FB_OBJECT_NONE},
                                      .wall_ns = S};
-    const struct fb_reply reply = *run(script, &begin);
+    const struct fb_reply reply = *run_fine(script, &begin);
     const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
                                         .level = FB_LEVEL_DEVICE,
                                         .block_size_bytes = FLOW_BLOCK_BYTES,
@@ -47,7 +31,7 @@ static uint64_t commit(struct script *script)
                                       .block = {.key = NAME, .object = FB_OBJECT_NONE},
                                       .record = fb_name_record(&facts, reply.record.version),
                                       .replaced = reply.replaced};
-    (void)run(script, &change);
+    (void)run_fine(script, &change);
     return reply.version;
 }
 

@@ -4,21 +4,9 @@
  * block until it is stored. */
 #include "core/name/name.h"
 
-#include "tests/support/flow.h"
-#include "tests/support/unit.h"
+#include "tests/support/name.h"
 
 enum { NODES = 4 };
-
-static const uint64_t MS = 1000000, S = 1000000000;
-static const struct fb_key NAME = {.high = 0x6e, .low = 1};
-
-static uint64_t clock_ns; /* the script's own stands still while nothing happens */
-
-static void rest(struct script *script, uint64_t time_ns)
-{
-    clock_ns += time_ns;
-    script_run(script, clock_ns);
-}
 
 static struct script *seek_open(uint32_t erasure)
 {
@@ -38,17 +26,6 @@ static struct script *seek_open(uint32_t erasure)
     config.erasure_data = erasure;
     config.erasure_parity = erasure > 0 ? 1 : 0;
     return script_open(NODES, &config, 1);
-}
-
-static const struct fb_reply *run(struct script *script, uint32_t node,
-                                  const struct fb_request *request)
-{
-    script_request(script, clock_ns + 1000, node, request);
-    for (uint32_t i = 0; i < 4000 && script_reply(script, request->request_id) == NULL; i++)
-        rest(script, MS);
-    const struct fb_reply *reply = script_reply(script, request->request_id);
-    assert_non_null(reply);
-    return reply;
 }
 
 static struct fb_request ask(enum fb_request_kind kind, uint64_t request_id)

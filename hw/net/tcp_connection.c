@@ -209,9 +209,9 @@ static void message_add(struct fb_tcp_connection *connection, const struct fb_wi
 {
     struct fb_loop *loop = connection->loop;
     bool has_object = frame->object.name_length > 0;
-    bool is_new = has_object && fb_objects_find(&loop->objects, frame->object.handle) == NULL;
-    if (is_new &&
-        batch->count > 0) /* a new one may take the place of what nothing is owed of yet */
+    bool must_run = has_object && batch->count > 0 &&
+                    fb_objects_find(&loop->objects, frame->object.handle) == NULL;
+    if (must_run) /* a new one may take the place of what nothing is owed of yet */
         batch_run(connection, batch);
     if (has_object && fb_objects_add(&loop->objects, &frame->object) == NULL) {
         loop->tcp.messages_dropped++;

@@ -122,18 +122,20 @@ int mount_lend(struct mount *mount, struct fuse_node *node, const struct fuse_ob
         if (code != 0)
             continue;
         code = view(mount, lent->client, node, object, span, &lent->view);
-        if (code == 0)
+        if (code == 0) {
+            mount_file_leave(mount, &node->calls);
             return 0;
+        }
         mount_client_give(mount, MOUNT_BYTES, &node->calls, lent->client, code);
         lent->client = NULL;
     } while (mount_may_retry(mount, code, began_ns));
     return mount_error(code);
 }
 
-void mount_lent_give(struct mount *mount, struct fuse_node *node, struct mount_lent *lent)
+void mount_lent_give(struct mount *mount, struct mount_lent *lent)
 {
     forebay_view_return(lent->client, &lent->view);
-    mount_client_give(mount, MOUNT_BYTES, &node->calls, lent->client, 0);
+    mount_client_give(mount, MOUNT_BYTES, NULL, lent->client, 0);
 }
 
 int64_t mount_read(struct mount *mount, struct fuse_node *node, const struct fuse_object *object,
@@ -149,7 +151,7 @@ int64_t mount_read(struct mount *mount, struct fuse_node *node, const struct fus
         uint64_t part = lent.view.size;
         if (part > 0)
             memcpy((unsigned char *)bytes + done, lent.view.bytes, part);
-        mount_lent_give(mount, node, &lent);
+        mount_lent_give(mount, &lent);
         if (part == 0)
             break;
         done += part;

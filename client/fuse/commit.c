@@ -216,7 +216,8 @@ static int commit_try(struct mount_writer *writer)
 int writer_commit_locked(struct mount_writer *writer)
 {
     uint64_t began_ns = fuse_clock_ns();
-    if (writer->error != 0 || writer->state == WRITER_CLEAN || writer->is_removed)
+    bool is_changed = writer->state != WRITER_CLEAN && !writer->is_copied;
+    if (writer->error != 0 || !is_changed || writer->is_removed)
         return writer->error;
     bool has_sent = writer->sent > 0;
     int code;

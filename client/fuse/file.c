@@ -3,7 +3,9 @@
  *  1. An open asks what the name means now. When that is another version than the kernel was told,
  *     it says ESTALE once, on which the kernel looks the name up anew and opens what it finds: so
  *     sizes and pages are those of the version that is opened.
- *  2. Pages that the kernel holds are kept over an open when they are of that version and somebody
+ *  2. After the reply the file may be closed, forgotten and gone: the reply comes last, and what is
+ *     touched after it (an open that nobody wants any more) holds the node itself.
+ *  3. Pages that the kernel holds are kept over an open when they are of that version and somebody
  *     has them open; else the daemon's memory is where bytes are kept. */
 #define FUSE_USE_VERSION 312
 #include "client/fuse/operations.h"
@@ -21,6 +23,7 @@ static void file_free(struct mount *mount, struct mount_file *file)
         writer_release(file->writer);
     if (fuse_nodes_open_count(&mount->nodes, file->node, -1) == 0)
         writer_let_go(mount, file->node);
+    fuse_nodes_forget(&mount->nodes, file->node, 1);
     free(file->text);
     free(file);
 }
@@ -223,29 +226,30 @@ static void read_cached(fuse_req_t request, struct fuse_node *node, uint64_t siz
     if (is_lent)
         result = (int64_t)lent.view.size;
     if (is_lent && lent.view.size < span[1]) {
-        mount_lent_give(mount, node, &lent);
+        mount_lent_give(mount, &lent);
         is_lent = false;
         copied = malloc(span[1]);
         result =
             copied != NULL ? mount_read(mount, node, &object, copied, span[1], span[0]) : -ENOMEM;
     }
     (void)fuse_nodes_name(&mount->nodes, node, NULL, name, sizeof(name));
-    /* After the reply the file may be closed, and gone. */
     fuse_access_add(&mount->access, "read", name, span, result, began_ns);
     if (result < 0)
         fuse_reply_err(request, (int)-result);
     else
         fuse_reply_buf(request, is_lent ? lent.view.bytes : copied, (size_t)result);
     if (is_lent)
-        mount_lent_give(mount, node, &lent);
+        mount_lent_give(mount, &lent);
     free(copied);
 }
 
+/* Lets the writer go. */
 static void read_written(fuse_req_t request, struct mount_writer *writer, size_t size,
                          uint64_t offset)
 {
     char *bytes = malloc(size);
     int64_t count = bytes != NULL ? writer_read(writer, bytes, size, offset) : (int64_t)-ENOMEM;
+    writer_release(writer);
     if (count < 0)
         fuse_reply_err(request, (int)-count);
     else
@@ -273,7 +277,6 @@ void do_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
         return;
     }
     read_written(request, writer, size, from);
-    writer_release(writer);
 }
 
 /* The process of a thread, which is what the kernel tells of; 0: not known. */

@@ -55,6 +55,8 @@ int mount_client_take(struct mount *mount, enum mount_use use, uint32_t *of_file
 /* code: what the last call with it said; one that lost its daemon is closed. */
 void mount_client_give(struct mount *mount, enum mount_use use, uint32_t *of_file,
                        struct forebay_client *client, int code);
+/* The client stays taken, and counts no more for its file, which may go. */
+void mount_file_leave(struct mount *mount, uint32_t *of_file);
 /* Does a call's code say that the daemon went, or stopped answering? */
 bool mount_is_lost(int code);
 /* A lost call: may it be tried again? Naps. `began_ns`: of the first try. */
@@ -105,14 +107,14 @@ enum { MOUNT_PATIENCE_MS = 60000 };
 int64_t mount_read(struct mount *mount, struct fuse_node *node, const struct fuse_object *object,
                    void *bytes, uint64_t size, uint64_t offset);
 
-/* The same, lent: to be given back with client and code 0. More than one block is cut short. */
+/* The same, lent: to be given back, also when its node is gone. Ends with its block. */
 struct mount_lent {
     struct forebay_client *client;
     struct forebay_view view;
 };
 int mount_lend(struct mount *mount, struct fuse_node *node, const struct fuse_object *object,
                const uint64_t span[2], struct mount_lent *lent);
-void mount_lent_give(struct mount *mount, struct fuse_node *node, struct mount_lent *lent);
+void mount_lent_give(struct mount *mount, struct mount_lent *lent);
 
 /* Folders that were made where the origin has none. folder_list: those in a folder, but for
  * folders in them. */

@@ -93,12 +93,13 @@ void do_unlink(fuse_req_t request, fuse_ino_t parent, const char *child)
     struct fuse_found found = {.attributes = {.mode = node != NULL ? node->type : 0}};
     if (code == 0 && node == NULL)
         code = found_find(mount, name, &found);
+    bool is_written = node != NULL && node->writer != NULL;
     if (code == 0)
         writer_remove(mount, above, child);
     if (code == 0)
         code = remove_name(mount, name, found.attributes.mode & S_IFMT);
     /* One that was being written, where the origin had no name for it yet. */
-    if (code == -ENOENT && node != NULL && node->writer != NULL)
+    if (code == -ENOENT && is_written)
         code = 0;
     if (code == 0 && node != NULL) {
         pthread_mutex_lock(&node->mutex);
@@ -107,6 +108,8 @@ void do_unlink(fuse_req_t request, fuse_ino_t parent, const char *child)
     }
     if (code == 0)
         fuse_nodes_detach(&mount->nodes, above, child);
+    else
+        writer_remain(mount, above, child);
     if (node != NULL)
         fuse_nodes_forget(&mount->nodes, node, 1);
     note(mount, "unlink", name, code);
@@ -177,9 +180,11 @@ static int rename_locked(fuse_req_t request, struct fuse_node *node, struct fuse
         code = fuse_nodes_name(&mount->nodes, to.parent, to.child, target, sizeof(target));
     if (code != 0 || strcmp(source, target) == 0)
         return code;
-    if ((flags & RENAME_EXCHANGE) == 0 && flags == 0)
+    if (flags == 0)
         writer_remove(mount, to.parent, to.child);
     code = names_rename(mount, node, source, target, flags);
+    if (code != 0 && flags == 0)
+        writer_remain(mount, to.parent, to.child);
     if (code != 0)
         return code;
     bool is_known = fuse_nodes_rename(&mount->nodes, from, to, (flags & RENAME_EXCHANGE) != 0);

@@ -1,6 +1,6 @@
 /* See node.h. A tree, by buckets of (parent, name).
  *
- *  1. A node is there while the kernel knows it or a node below it.
+ *  1. A node is there while the kernel or an open file knows it or a node below it.
  *  2. A node's bytes are of one version for those that have it open: when its name comes to mean
  *     another version while it is open, the name gets a new node, and this one has none. So sizes,
  *     pages and mappings never mix versions. What this mount changes itself stays the same node.
@@ -274,6 +274,7 @@ uint32_t fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node,
     pthread_mutex_lock(&nodes->mutex);
     pthread_mutex_lock(&node->mutex);
     node->opens = (uint32_t)((int64_t)node->opens + change);
+    node->lookups += change > 0;
     uint32_t opens = node->opens;
     pthread_mutex_unlock(&node->mutex);
     pthread_mutex_unlock(&nodes->mutex);

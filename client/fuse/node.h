@@ -20,7 +20,7 @@ struct fuse_node {
     struct fuse_node *parent; /* NULL: the root, or a name that is gone */
     struct fuse_node *next;   /* of its bucket */
     char *name;               /* in its parent; NULL: the root, or gone */
-    uint64_t lookups;         /* that the kernel has not forgotten */
+    uint64_t lookups;         /* that the kernel, handles and calls have not forgotten */
     uint32_t children, opens; /* nodes below it; handles */
     uint32_t calls;           /* clients that are taken for its bytes; under the pool's mutex */
     uint64_t number;          /* st_ino */
@@ -73,7 +73,8 @@ struct fuse_node *fuse_nodes_add(struct fuse_nodes *nodes, struct fuse_node *par
 struct fuse_node *fuse_nodes_find(struct fuse_nodes *nodes, struct fuse_node *parent,
                                   const char *child);
 void fuse_nodes_forget(struct fuse_nodes *nodes, struct fuse_node *node, uint64_t lookups);
-/* Returns how many handles there are now. */
+/* Returns how many handles there are now. One that comes looks the node up once more; who ends it
+ * forgets that when it is through with the node. */
 uint32_t fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node, int change);
 
 /* A name is gone, or another's; its inode stays for those that have it open. */

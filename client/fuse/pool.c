@@ -124,6 +124,15 @@ int mount_client_take(struct mount *mount, enum mount_use use, uint32_t *of_file
     return code;
 }
 
+void mount_file_leave(struct mount *mount, uint32_t *of_file)
+{
+    struct mount_pool *pool = &mount->pool;
+    pthread_mutex_lock(&pool->mutex);
+    (*of_file)--;
+    pthread_cond_broadcast(&pool->freed);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 void mount_client_give(struct mount *mount, enum mount_use use, uint32_t *of_file,
                        struct forebay_client *client, int code)
 {

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { WINDOW_BYTES = 16 << 20, TAIL_BYTES = 8 << 20, WINDOW_FIRST_BYTES = 256 << 10 };
@@ -219,6 +220,7 @@ static int64_t put(struct mount_writer *writer, const unsigned char *bytes, uint
     case WRITER_STREAM:
         return stream_put(writer, bytes, size, offset);
     case WRITER_SPILL:
+        writer->is_copied = false;
         code = spill_write(writer->spill, bytes, size, offset);
         return code == 0 ? (int64_t)size : code;
     }
@@ -276,6 +278,7 @@ int writer_truncate(struct mount_writer *writer, uint64_t size)
     else if (code == 0 && is_change)
         code = spill_cut(writer->spill, size);
     if (code == 0) {
+        writer->is_copied = writer->is_copied && !is_change;
         writer->size = size;
         writer->modified_ns = wall_ns();
         if (is_change)
@@ -341,6 +344,20 @@ void writer_rebase(struct mount_writer *writer, const struct fuse_object *object
     pthread_mutex_unlock(&writer->mutex);
 }
 
+/* Copies the version that is open; one that cannot be copied is read while it is cached. */
+static void base_copy(struct mount_writer *writer)
+{
+    int code = spill_begin(writer, &writer->base);
+    if (code == 0)
+        code = spill_fill(writer->spill);
+    writer->is_copied = code == 0;
+    if (code == 0)
+        return;
+    spill_close(writer->spill);
+    writer->spill = NULL;
+    writer->state = WRITER_CLEAN;
+}
+
 /* The version that it began with is going: takes it over, unless that is more than it is worth. */
 static void content_keep(struct mount_writer *writer)
 {
@@ -349,9 +366,9 @@ static void content_keep(struct mount_writer *writer)
     bool is_small = writer->size <= KEEP_BYTES_MAX;
     if (writer->state == WRITER_STREAM && writer->sent > 0 && is_small)
         code = spill_turn(writer);
-    else if (writer->state == WRITER_CLEAN && writer->base.size > 0 && is_small)
-        code = spill_begin(writer, &writer->base);
-    if (code == 0 && writer->state == WRITER_SPILL && is_small)
+    if (writer->state == WRITER_CLEAN && writer->base.size > 0 && is_small)
+        base_copy(writer);
+    else if (code == 0 && writer->state == WRITER_SPILL && is_small)
         code = spill_fill(writer->spill);
     if (code != 0 && writer->error == 0)
         writer->error = code;
@@ -382,12 +399,28 @@ void writer_let_go(struct mount *mount, struct fuse_node *node)
 void writer_remove(struct mount *mount, struct fuse_node *parent, const char *child)
 {
     struct fuse_node *node = fuse_nodes_find(&mount->nodes, parent, child);
-    struct mount_writer *writer = node != NULL ? writer_acquire(mount, node, false) : NULL;
+    bool is_open = node != NULL && node->type == S_IFREG && node->opens > 0;
+    struct mount_writer *writer = node != NULL ? writer_acquire(mount, node, is_open) : NULL;
     if (writer != NULL) {
         pthread_mutex_lock(&writer->mutex);
         content_keep(writer);
         pthread_mutex_unlock(&writer->mutex);
         content_hold(mount, writer);
+        writer_release(writer);
+    }
+    if (node != NULL)
+        fuse_nodes_forget(&mount->nodes, node, 1);
+}
+
+void writer_remain(struct mount *mount, struct fuse_node *parent, const char *child)
+{
+    struct fuse_node *node = fuse_nodes_find(&mount->nodes, parent, child);
+    struct mount_writer *writer = node != NULL ? writer_acquire(mount, node, false) : NULL;
+    if (writer != NULL) {
+        pthread_mutex_lock(&writer->mutex);
+        writer->is_removed = false;
+        pthread_mutex_unlock(&writer->mutex);
+        writer_let_go(mount, node);
         writer_release(writer);
     }
     if (node != NULL)

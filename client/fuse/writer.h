@@ -24,6 +24,7 @@ struct mount_writer {
     struct mount_spill *spill;   /* SPILL */
     bool is_kept;                /* removed: its last handle is its last user */
     bool is_removed;             /* unlinked, or replaced: nothing of it is committed any more */
+    bool is_copied;              /* SPILL: the base's bytes, whole and as they were */
     int error;                   /* the first that lost something */
     _Atomic uint64_t size;       /* bytes; what is behind the window's is zeros */
     _Atomic int64_t modified_ns; /* 0: not yet */
@@ -51,8 +52,10 @@ int writer_commit_empty(struct mount_writer *writer);
 /* Its content was changed by name: `object` is what it is now. */
 void writer_rebase(struct mount_writer *writer, const struct fuse_object *object);
 
-/* Before a name goes, or is another's: its writer keeps what it has for those that have it open. */
+/* Before a name goes, or is another's: what it has is kept for those that have it open. */
 void writer_remove(struct mount *mount, struct fuse_node *parent, const char *child);
+/* The name stays after all, and what is written there is committed. */
+void writer_remain(struct mount *mount, struct fuse_node *parent, const char *child);
 /* Commits all that is written at a name, or below it; locked until writers_unlock. */
 struct writers_locked {
     struct mount_writer **list;

@@ -229,12 +229,8 @@ class Model(Case):
         told = "seed %d step %d: %s" % (self.seed, step, " ".join(
             str(part) if not isinstance(part, bytes) else "%d bytes" % len(part) for part in what))
         short = [str(outcome)[:200] for outcome in outcomes]
-        # Bytes of a file whose name is gone may be gone from the cache: said, not made up.
-        is_gone = what[0] in ("read", "map") and outcomes[0] == "ESTALE" and \
-            not self.has_name(plain, what[1])
-        self.assertTrue(outcomes[0] == outcomes[1] or is_gone,
-                        "%s: mount %s, folder %s; before: %s" % (
-                            told, *short, "\n".join(str(one) for one in self.played[-25:])))
+        self.assertTrue(outcomes[0] == outcomes[1], "%s: mount %s, folder %s; before: %s" % (
+            told, *short, "\n".join(str(one) for one in self.played[-25:])))
         # What is written to a file of several names is seen by its other names once it is synced.
         for key in list(plain.handles):
             if os.fstat(plain.handles[key]).st_nlink > 1:

@@ -271,6 +271,29 @@ class Reads(Mounted):
 
 
 
+class Valid(Mounted):
+    """What was said of a name holds for a while."""
+
+    def setUp(self):
+        Case.setUp(self)
+        self.daemon = Daemon(self, self.config, "names.valid=1 min", name="first")
+        self.mount = self.daemon.mount(self)
+
+    def test_what_is_written_to_a_file_that_was_not_replaced_after_all_is_committed(self):
+        with open(self.mounted("file"), "wb", buffering=0) as file:
+            file.write(b"one")
+            os.fsync(file.fileno())
+            self.write("origin/source", b"source")
+            os.stat(self.mounted("source"))  # the kernel knows it for a minute
+            os.unlink(self.path("origin/source"))
+            self.assert_fails(errno.ENOENT, os.rename, self.mounted("source"),
+                              self.mounted("file"))
+            file.write(b"two")
+            os.fsync(file.fileno())
+            self.assertEqual(self.at_origin("file"), b"onetwo")
+        self.check("file", b"onetwo")
+
+
 class WithStore(Mounted):
     """Names that are ahead of the origin, and what the origin alone can do with them."""
 

@@ -10,7 +10,7 @@
  * And what a thousand seeds may not show, since it takes two rare things at one time; it is printed
  * all the same. */
 static const char *const exempt[] = {"full", "bad_messages", "names_given_up",
-                                     "restarted_memory_pulled"};
+                                     "restarted_memory_pulled", "stranger_replaced"};
 
 static bool is_exempt(uint32_t index)
 {

@@ -64,6 +64,7 @@ struct fb_node {
     uint32_t left_used, left_seen;            /* unfinished ones without a job; of this pass */
     uint32_t bad_used, bad_next, version_count;
     uint32_t abandoned_count, abandoned_next;    /* see abandon.c */
+    uint32_t search_doublings, search_answers;   /* how slow members were; see search.c */
     uint64_t device_ready_ns;                    /* not before that, for the write budget */
     struct pace pull_pace, lend_pace, wait_pace; /* of pulls, loans, and waits for an owner */
     struct pace answer_pace;                     /* of answers to asks, as if each had 1 MiB */

@@ -21,7 +21,8 @@
  * 4. Writes are spread with use_peers = 0, too; readers there go by the members for what the origin
  *    has, and need them for what it has not got yet.
  * 5. Members are given longer with each try, up to wait_ns: the slowest of many answers may take
- *    longer than one does, and what is always too late for a fixed time would never be LOST.
+ *    longer than one does, and what is always too late for a fixed time would never be LOST. How
+ *    long they took is kept for later searches, since a read may have one try.
  *
  * Does not: wait for members that are down; they may bring it back. */
 #include "core/read/search.h"
@@ -33,7 +34,7 @@
 #include "core/name/name_flows.h"
 #include "core/place/spread.h"
 
-enum { SEARCH_MAX = 64, SEARCHES_MAX = 2, DOUBLINGS_MAX = 4 };
+enum { SEARCH_MAX = 64, SEARCHES_MAX = 2, DOUBLINGS_MAX = 4, ANSWERS_MANY = 16 };
 
 static bool search_is_of_all(const struct fb_node *node)
 {
@@ -148,11 +149,27 @@ static void search_end(struct step *step, uint32_t index)
 uint64_t search_patience_ns(const struct fb_node *node, uint32_t tries)
 {
     uint64_t once_ns = node->config.hedge_ns, most_ns = node->config.wait_ns;
-    uint64_t longer_ns = once_ns << (tries < DOUBLINGS_MAX ? tries : DOUBLINGS_MAX);
+    uint32_t doublings = tries > node->search_doublings ? tries : node->search_doublings;
+    uint64_t longer_ns = once_ns << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
     FB_ASSERT(once_ns > 0);
     if (longer_ns <= most_ns)
         return longer_ns;
     return once_ns > most_ns ? once_ns : most_ns;
+}
+
+/* Somebody was silent for as long as he was given, or all have answered: now and then less time is
+ * tried, since one member that is away for long would make all searches long for ever. */
+static void patience_learn(struct fb_node *node, bool is_silent)
+{
+    FB_ASSERT(node->search_doublings <= DOUBLINGS_MAX);
+    FB_ASSERT(node->search_answers < ANSWERS_MANY);
+    if (is_silent) {
+        node->search_doublings += node->search_doublings < DOUBLINGS_MAX;
+        node->search_answers = 0;
+    } else if (node->search_doublings > 0 && ++node->search_answers == ANSWERS_MANY) {
+        node->search_doublings--;
+        node->search_answers = 0;
+    }
 }
 
 bool search_ask_one(struct step *step, struct fb_key key, uint32_t i, uint64_t id)
@@ -242,6 +259,8 @@ void search_timer(struct step *step, uint32_t index)
         search_send(step, index);
     } else {
         attempt->is_unsure |= attempt->waiting != 0;
+        if (attempt->waiting != 0)
+            patience_learn(node, true);
         search_end(step, index);
     }
 }
@@ -301,6 +320,8 @@ void search_heard(struct step *step, const struct fb_message *message)
         return; /* the timer begins it again */
     search_learn(node, index, message);
     bool is_over = attempt->next == search_count(node) && attempt->waiting == 0;
+    if (is_over)
+        patience_learn(node, false);
     if (is_over || attempt->peer != FB_NONE)
         search_end(step, index);
 }

@@ -448,8 +448,8 @@ static void mend_seek(struct step *step, uint32_t index)
     for (uint32_t sent = 0; mend->next < count && sent < SEEKS_A_STEP && step_room(step) > 1;)
         sent += search_ask_one(step, mend->block.key, mend->next++,
                                id_make(ID_MEND, index, mend->generation));
-    uint64_t until_ns = node->now_ns + (mend->next < count ? 0 : node->config.hedge_ns);
-    fb_timer_set(node_timer(node), timer_of_mend(node, index), until_ns);
+    uint64_t pause_ns = mend->next < count ? 0 : search_patience_ns(node, mend->failures);
+    fb_timer_set(node_timer(node), timer_of_mend(node, index), node->now_ns + pause_ns);
 }
 
 /* `source` has these fragments. */

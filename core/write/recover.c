@@ -179,8 +179,12 @@ static bool recover_unread(struct fb_node *node, uint32_t slot, const struct fb_
     }
     if (memory_drop(node, slot))
         return true;
-    recover_hold(node, slot, block); /* in use: whoever uses it may take long */
-    FB_ASSERT(entry->state == ENTRY_RESIDENT);
+    /* In use: whoever uses it may take long. What memory has is promised, what the drive has is a
+     * cache's copy, which nobody has looked at; it is written once more when that is asked for. */
+    uint32_t device_slot = device_find(node, block->key);
+    FB_ASSERT(device_slot != FB_NONE);
+    node_device_entries(node)[device_slot].is_owed = 0;
+    recover_hold(node, slot, block);
     return false;
 }
 

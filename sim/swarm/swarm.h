@@ -158,6 +158,7 @@ enum fb_swarm_check {
     X(commit_unanswered, "a commit took effect and its answer was lost") \
     X(commit_late, "a commit took effect after its answer") \
     X(stranger_at_origin, "somebody put an object under a name past all nodes") \
+    X(stranger_replaced, "an earlier commit that was on its way replaced a stranger's object") \
     X(retry_succeeded, "a request that was refused first succeeded later")
 
 enum fb_swarm_sight {

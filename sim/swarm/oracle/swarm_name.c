@@ -354,6 +354,40 @@ static bool is_removed_since(const struct swarm_name *name, uint64_t record)
     return false;
 }
 
+/* Was this shown since an earlier commit than `version`, which was on its way to the origin, took the
+ * place of what a stranger had put over that? It is read until it is undone, and then nothing is
+ * there: R18 goes by times, and a stranger's may be any. */
+static bool took_strangers_place(const struct swarm_name *name, uint32_t shown, uint64_t version)
+{
+    uint64_t blocks = name->past[shown].blocks;
+    bool has_stranger = false;
+    if (blocks == 0 || committed_at(name, blocks) >= committed_at(name, version))
+        return false;
+    for (uint32_t i = shown; i-- > 0;) {
+        if (name->past[i].blocks == version)
+            return has_stranger;
+        has_stranger = has_stranger || name->past[i].blocks == 0;
+    }
+    return false;
+}
+
+/* Was that so for what a record says, or a later one? NULL shown: of anything. */
+static bool is_strangers_loss(struct swarm *swarm, const struct swarm_name *name, uint64_t record,
+                              const uint64_t *shown)
+{
+    for (uint64_t at = record; at <= name->count; at++) {
+        uint64_t version = facts_at(name, commit_before(name, at)).version;
+        for (uint32_t i = 0; i < name->past_count; i++) {
+            bool is_asked = shown == NULL || name->past[i].written == *shown;
+            if (is_asked && took_strangers_place(name, i, version)) {
+                swarm_saw(swarm, FB_SWARM_SIGHT_stranger_replaced);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* May the origin have shown this when it was asked after the record was read? */
 static bool may_be_shown(const struct swarm_name *name, uint64_t record, uint64_t version)
 {
@@ -397,6 +431,8 @@ void swarm_judge_name_look(struct swarm *swarm, struct swarm_request *request,
                     : facts.state == FB_NAME_REMOVED ? is_absent
                     : is_ok                          ? may_be_shown(name, record, reply->version)
                             : record == 0 || is_removed_since(name, record);
+    if (!is_right && facts.state == FB_NAME_ORIGIN)
+        is_right = is_strangers_loss(swarm, name, record, is_ok ? &reply->version : NULL);
     swarm_judge(swarm, FB_SWARM_CHECK_name_is_register, is_right,
                 "look %u of name %u is answered %s, version %llu; record %llu says state %u of "
                 "version %llu, level %u",
@@ -465,20 +501,6 @@ static bool was_shown(const struct swarm_name *name, uint64_t written, uint64_t 
     return false;
 }
 
-/* Did a stranger come after these blocks were shown, and an earlier commit, which was on its way to
- * the origin, take the place of what he put? When that is undone nothing is there: R18 goes by
- * times, and a stranger's may be any. */
-static bool stranger_was_overtaken(const struct swarm_name *name, uint64_t blocks)
-{
-    uint32_t i = name->past_count;
-    bool is_earlier = false;
-    while (i > 0 && name->past[i - 1].blocks != 0 && name->past[i - 1].blocks != blocks) {
-        is_earlier = true;
-        i--;
-    }
-    return is_earlier && i > 0 && name->past[i - 1].blocks == 0 && name->shown.written == 0;
-}
-
 /* When all is quiet the origin has what was committed last. */
 void swarm_check_names(struct swarm *swarm)
 {
@@ -490,11 +512,12 @@ void swarm_check_names(struct swarm *swarm)
             continue;
         uint64_t last = commit_before(name, name->count);
         bool is_removal = facts.level == FB_LEVEL_COUNT;
-        bool is_strangers = (name->shown.written != 0 && name->shown.blocks == 0) ||
-                            stranger_was_overtaken(name, facts_at(name, last).version);
+        bool is_strangers = name->shown.written != 0 && name->shown.blocks == 0;
         bool is_right =
             is_strangers || (is_removal ? name->shown.written == 0
                                         : name->shown.blocks == facts_at(name, last).version);
+        if (!is_right && name->shown.written == 0)
+            is_right = is_strangers_loss(swarm, name, name->count, NULL);
         if (!is_removal)
             is_right = is_right && was_shown(name, facts.version, facts_at(name, last).version);
         swarm_judge(swarm, FB_SWARM_CHECK_name_is_register, is_right,

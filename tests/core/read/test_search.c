@@ -92,6 +92,25 @@ static void read_of_what_slow_members_have_not_got_is_lost(void **state)
     }
 }
 
+/* Each read has one try: how slow members are is known from those before it. */
+static void reads_of_one_try_learn_how_slow_members_are(void **state)
+{
+    enum { READS = 12 };
+    (void)state;
+    struct fb_config config = search_config();
+    config.retries_max = 0;
+    struct script *script = script_open(NODES, &config, 1);
+    script_set_fault(script, answer_slowly, NULL);
+    for (uint64_t i = 0; i < READS; i++) {
+        const struct fb_block block = search_block(i);
+        script_get(script, 1000 + i * SECOND_NS / 10, 0, 1 + i, &block);
+    }
+    script_run(script, 2 * SECOND_NS);
+    assert_status(script, 1, FB_BUSY);
+    assert_status(script, READS, FB_LOST);
+    script_close(script);
+}
+
 static void read_alone_is_lost_with_the_first_word_of_the_origin(void **state)
 {
     (void)state;
@@ -404,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_of_what_is_nowhere_is_lost_soon),
         cmocka_unit_test(read_of_what_slow_members_have_not_got_is_lost),
+        cmocka_unit_test(reads_of_one_try_learn_how_slow_members_are),
         cmocka_unit_test(read_alone_is_lost_with_the_first_word_of_the_origin),
         cmocka_unit_test(read_of_what_a_stranger_holds_finds_it),
         cmocka_unit_test(read_of_what_a_silent_member_may_hold_is_busy_until_it_is_none),

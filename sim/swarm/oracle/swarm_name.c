@@ -354,9 +354,9 @@ static bool is_removed_since(const struct swarm_name *name, uint64_t record)
     return false;
 }
 
-/* Was this shown since an earlier commit than `version`, which was on its way to the origin, took the
- * place of what a stranger had put over that? It is read until it is undone, and then nothing is
- * there: R18 goes by times, and a stranger's may be any. */
+/* Was this shown since a commit before `version`, on its way to the origin, took the place of
+ * what a stranger had put over that? It is read until it is undone, and then nothing is there: R18
+ * goes by times, and a stranger's may be any. */
 static bool took_strangers_place(const struct swarm_name *name, uint32_t shown, uint64_t version)
 {
     uint64_t blocks = name->past[shown].blocks;

@@ -293,7 +293,7 @@ static int process_of(int thread)
     return process;
 }
 
-static void writer_is_of(struct mount_writer *writer, int thread)
+static void writer_set_process(struct mount_writer *writer, int thread)
 {
     if (writer->thread == thread && writer->process != 0)
         return;
@@ -309,7 +309,7 @@ void do_write(fuse_req_t request, fuse_ino_t inode, const char *bytes, size_t si
     uint64_t began_ns = fuse_clock_ns();
     char name[NAME_MAX_BYTES] = "";
     if (writer != NULL)
-        writer_is_of(writer, info->writepage ? 0 : fuse_req_ctx(request)->pid);
+        writer_set_process(writer, info->writepage ? 0 : fuse_req_ctx(request)->pid);
     int code = writer != NULL ? writer_write(writer, bytes, size, (uint64_t)offset) : -EBADF;
     (void)name_of(request, inode, NULL, name);
     fuse_access_add(&mount->access, "write", name, (uint64_t[2]){(uint64_t)offset, size},

@@ -145,7 +145,7 @@ static void name_refuse(struct step *step, uint32_t index, enum fb_status status
 }
 
 /* The store, or the origin, is asked by too many already. */
-static void name_is_too_many(struct step *step, uint32_t index)
+static void name_put_off(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(index < node->config.names_max);
@@ -172,7 +172,7 @@ void name_record(struct step *step, uint32_t index)
     FB_ASSERT(step->node->config.records > 0);
     name->state = NAME_RECORD;
     if (!store_has_room(step->node, name) || !meta_of_name(step, index, &nothing, false))
-        name_is_too_many(step, index);
+        name_put_off(step, index);
 }
 
 void name_put(struct step *step, uint32_t index, enum name_state state)
@@ -181,7 +181,7 @@ void name_put(struct step *step, uint32_t index, enum name_state state)
     FB_ASSERT(state == NAME_PUT || state == NAME_CLAIM);
     name->state = (uint8_t)state;
     if (!store_has_room(step->node, name) || !meta_of_name(step, index, &name->change, true))
-        name_is_too_many(step, index);
+        name_put_off(step, index);
 }
 
 static enum fb_op_kind op_of(enum name_state state)
@@ -239,7 +239,7 @@ static void name_stat(struct step *step, uint32_t index)
     const struct name *name = &node_names(node)[index];
     FB_ASSERT(name->kind != NAME_FINISH);
     if (!name_origin(step, index, NAME_STAT)) {
-        name_is_too_many(step, index);
+        name_put_off(step, index);
         return;
     }
     bool may_do_without = name->kind != NAME_LOOK && node->config.records > 0;
@@ -574,7 +574,7 @@ void name_request(struct step *step, const struct fb_request *request)
     else if (name->kind == NAME_LOOK || name->kind == NAME_BEGIN)
         name_stat(step, index);
     else if (!name_origin(step, index, name->kind == NAME_COMMIT ? NAME_COMPOSE : NAME_ERASE))
-        name_is_too_many(step, index);
+        name_put_off(step, index);
 }
 
 void name_check(struct fb_node *node)

@@ -60,7 +60,7 @@ void abandon_timer(struct step *step, uint32_t index);
 bool seek_begin(struct step *step, uint32_t index, const struct fb_block *missing);
 void seek_timer(struct step *step, uint32_t index);
 void seek_heard(struct step *step, const struct fb_message *message);
-void lost_doubt(struct fb_node *node); /* members have changed */
+void lost_ask_again(struct fb_node *node); /* members have changed */
 
 /* meta.c: names. */
 void lookup_request(struct step *step, const struct fb_request *request);

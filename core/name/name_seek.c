@@ -13,7 +13,7 @@
  *     would be tried for ever. It stays in the store as it is: it is listed, can be removed, and
  *     written again.
  *  3. LOST lasts as long as the members are the same: one that comes back may have the block on its
- *     drive, so it is looked for again then (lost_doubt). Until that ends the name is listed.
+ *     drive, so it is looked for again then (lost_ask_again). Until that ends the name is listed.
  *  4. A view that changes begins the asking again. Without one nobody knows who the members are. */
 #include "core/name/name_flows.h"
 #include "core/read/search.h"
@@ -137,7 +137,7 @@ void seek_heard(struct step *step, const struct fb_message *message)
         seek_end(step, index);
 }
 
-void lost_doubt(struct fb_node *node)
+void lost_ask_again(struct fb_node *node)
 {
     for (uint32_t i = 0; i < node->config.names_max && node->bad_used > 0; i++) {
         struct bad_name *bad = &node_bad_names(node)[i];

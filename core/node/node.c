@@ -248,7 +248,7 @@ uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_eve
     case FB_EVENT_VIEW:
         node->view = event->view;
         put_view_changed(node);
-        lost_doubt(node);
+        lost_ask_again(node);
         break;
     case FB_EVENT_TICK:
         if (!node->is_started)

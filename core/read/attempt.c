@@ -559,7 +559,7 @@ void attempt_done(struct step *step, uint32_t index, const struct fb_done *done)
         if (done->status != FB_OK)
             attempt_count_error(node, attempt);
         if (done->status == FB_GONE && is_pull)
-            peer_is_lost(node, attempt->peer);
+            peer_suspect(node, attempt->peer);
         if (attempt->state == ATTEMPT_FETCH && done->status != FB_OK &&
             (done->is_final || status_is_for_good((enum fb_status)done->status)))
             attempt_fill(node, index)->flags |= FILL_FINAL;

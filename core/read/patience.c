@@ -69,7 +69,7 @@ static bool hedge(struct step *step, uint32_t index)
 }
 
 /* Waiting at, or pulling from, a holder that its owner referred to. */
-static void holder_is_slow(struct step *step, uint32_t index)
+static void holder_hurry(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
@@ -124,7 +124,7 @@ static void ask_present_owners(struct step *step, uint32_t index)
 }
 
 /* An owner has not answered yet: does it live, and is it much slower than owners are? */
-static void owner_is_slow(struct step *step, uint32_t index)
+static void owner_hurry(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
@@ -145,7 +145,7 @@ static void owner_is_slow(struct step *step, uint32_t index)
         fb_timer_set(node_timer(node), index, answer_ns);
 }
 
-void peer_is_lost(struct fb_node *node, uint32_t peer)
+void peer_suspect(struct fb_node *node, uint32_t peer)
 {
     FB_ASSERT(peer != FB_NONE);
     suspect_add(node, peer);
@@ -202,20 +202,20 @@ void attempt_timer(struct step *step, uint32_t index)
         else if (is_suspected(node, attempt))
             go_elsewhere(step, index);
         else if (attempt->hops > 0)
-            holder_is_slow(step, index);
+            holder_hurry(step, index);
         else
-            owner_is_slow(step, index);
+            owner_hurry(step, index);
         return;
     case ATTEMPT_ASKED:
         ask_learn(node, attempt);
-        peer_is_lost(node, attempt->peer);
+        peer_suspect(node, attempt->peer);
         go_elsewhere(step, index);
         return;
     case ATTEMPT_PULL:
         if (is_suspected(node, attempt))
             go_elsewhere(step, index);
         else if (attempt->hops > 0)
-            holder_is_slow(step, index);
+            holder_hurry(step, index);
         else
             hedge(step, index);
         return;

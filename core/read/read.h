@@ -40,7 +40,7 @@ void origin_check(struct fb_node *node);
 enum { HEDGE_COST = 20, HEDGE_CREDIT_MAX = 8 * HEDGE_COST };
 void attempt_timer(struct step *step, uint32_t attempt);
 /* It was silent or broke off: suspected, and all that is under way with it is looked at now. */
-void peer_is_lost(struct fb_node *node, uint32_t peer);
+void peer_suspect(struct fb_node *node, uint32_t peer);
 uint64_t patience_ns(const struct fb_node *node, const struct attempt *attempt,
                      uint32_t size_bytes);
 

@@ -423,7 +423,7 @@ void drain_lost(struct step *step, const struct fb_message *message)
     bool is_kept = message->status == FB_BUSY || is_refused;
     struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
     if (fragment != NULL && message->status == FB_ABSENT) {
-        fragment_is_vain(step, slot);
+        fragment_put_off(step, slot);
         return;
     }
     if (fragment != NULL && is_kept)

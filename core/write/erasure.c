@@ -459,7 +459,7 @@ void code_heard(struct step *step, uint32_t index, uint32_t fragment, uint32_t s
 }
 
 /* A fragment's bytes are not those of its digest, says its target: cut and digested again. */
-void code_doubt(struct fb_node *node, uint32_t index)
+void code_cut_again(struct fb_node *node, uint32_t index)
 {
     struct code *code = &node_codes(node)[index];
     FB_ASSERT(code->state != CODE_OFF);

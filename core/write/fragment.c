@@ -107,7 +107,7 @@ void fragment_drained(struct step *step, uint32_t slot)
 }
 
 /* Its block can not be made now, and the origin does not have it. */
-void fragment_is_vain(struct step *step, uint32_t slot)
+void fragment_put_off(struct step *step, uint32_t slot)
 {
     struct fb_node *node = step->node;
     const struct entry *entry = &node_entries(node)[slot];

@@ -182,7 +182,7 @@ static void mend_answer(struct step *step, const struct fb_message *message)
 }
 
 /* The block is whole and will be stored. Its own fragment needs no word. */
-static void mend_comfort(struct step *step, const struct fb_message *message)
+static void mend_tell_made(struct step *step, const struct fb_message *message)
 {
     struct fb_key key = fragment_key(message->block.key, message->key_count - 1);
     FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
@@ -200,12 +200,12 @@ static void mend_deny(struct step *step, struct fb_key key, uint32_t source)
     if (source != node->config.node)
         drain_message(step, source, FB_MESSAGE_DRAIN_LOST, FB_ABSENT, key);
     else if (slot != FB_NONE && (node_entries(node)[slot].flags & ENTRY_DIRTY))
-        fragment_is_vain(step, slot);
+        fragment_put_off(step, slot);
 }
 
 /* Whoever has told of a fragment hears that it is in vain; those for whom this step has no room
  * hear it another time. */
-static void mend_despair(struct step *step, const struct mend *mend)
+static void mend_tell_vain(struct step *step, const struct mend *mend)
 {
     FB_ASSERT(mend->state == MEND_JOINING || mend->state == MEND_SEEKING);
     FB_ASSERT((mend->told & ~mend->heard) == 0 || mend->is_sought);
@@ -216,7 +216,7 @@ static void mend_despair(struct step *step, const struct mend *mend)
 }
 
 /* The block is here already, whole. */
-static void mend_is_here(struct step *step, const struct fb_message *message, uint32_t slot)
+static void mend_take_whole(struct step *step, const struct fb_message *message, uint32_t slot)
 {
     struct fb_node *node = step->node;
     const struct entry *entry = &node_entries(node)[slot];
@@ -226,7 +226,7 @@ static void mend_is_here(struct step *step, const struct fb_message *message, ui
     if (!is_same) /* other bytes of the same name: while they are here it can't be made */
         mend_deny(step, fragment_key(message->block.key, message->key_count - 1), message->source);
     else if (entry->flags & ENTRY_DIRTY)
-        mend_comfort(step, message);
+        mend_tell_made(step, message);
     else if (entry->flags & (ENTRY_DRAINED | ENTRY_FETCHED))
         mend_answer(step, message);
     else if (dirty_mark(node, slot, &message->block)) {
@@ -243,7 +243,7 @@ void mend_hear(struct step *step, const struct fb_message *message)
         return;
     uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
-        mend_is_here(step, message, slot);
+        mend_take_whole(step, message, slot);
         return;
     }
     uint32_t index = mend_find(node, message), fragment = message->key_count - 1;
@@ -517,7 +517,7 @@ void mend_timer(struct step *step, uint32_t index)
         return;
     }
     if (mend->state == MEND_SEEKING) { /* all were given time to answer */
-        mend_despair(step, mend);
+        mend_tell_vain(step, mend);
         mend_end(node, index);
         return;
     }
@@ -562,7 +562,7 @@ void mend_filled(struct step *step, const struct waiter *waiter, const struct fi
         if (is_fine)
             mend_adopt(node, mend, fill->slot);
         else if (is_absent || fill->status == FB_CORRUPT)
-            mend_despair(step, mend);
+            mend_tell_vain(step, mend);
         mend_end(node, index);
         return;
     }

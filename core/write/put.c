@@ -451,14 +451,14 @@ void put_timer(struct step *step, uint32_t index)
 
 /* A target's digest of the bytes differs from this node's: whose is wrong can not be told. The copy
  * goes when it is at the origin, so a writer that tries again brings its bytes once more. */
-static void put_doubt(struct fb_node *node, uint32_t index)
+static void put_distrust(struct fb_node *node, uint32_t index)
 {
     const struct put *put = &node_puts(node)[index];
     FB_ASSERT(put->slot != FB_NONE);
     FB_ASSERT(node_entries(node)[put->slot].pins > 0);
     node_entries(node)[put->slot].flags |= ENTRY_TRANSIENT;
     if (put->is_coded)
-        code_doubt(node, index);
+        code_cut_again(node, index);
 }
 
 /* A target lives. One that cannot hold it is replaced; others are asked again at the timer. */
@@ -508,7 +508,7 @@ void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status st
     if (source != node->config.node)
         suspect_clear(node, source, false);
     if (status == FB_CORRUPT)
-        put_doubt(node, index);
+        put_distrust(node, index);
     if (put->is_coded) {
         code_heard(step, index, id_index(id) >> PUT_BITS, source, status);
         return;

@@ -165,7 +165,7 @@ uint32_t standin_judge(struct fb_node *node, struct put *put)
         if (!(silent >> i & 1u))
             continue;
         if (put->targets[i] != node->config.node)
-            peer_is_lost(node, put->targets[i]);
+            peer_suspect(node, put->targets[i]);
         if (standin_take(node, put, i))
             changed |= 1u << i;
         else if (i == 0) /* who is to drain it is gone */

@@ -63,7 +63,7 @@ void code_timer(struct step *step, uint32_t put);
 void code_done(struct step *step, uint32_t put, const struct fb_done *done);
 void code_heard(struct step *step, uint32_t put, uint32_t fragment, uint32_t source,
                 enum fb_status status);
-void code_doubt(struct fb_node *node, uint32_t put);
+void code_cut_again(struct fb_node *node, uint32_t put);
 void code_end(struct fb_node *node, uint32_t put);
 bool code_is_busy(struct fb_node *node, uint32_t slot); /* an op of it is in flight */
 bool code_is_spread(struct fb_node *node, uint32_t put);
@@ -73,7 +73,7 @@ void code_check(struct fb_node *node);
 /* fragment.c: what holders have; mend.c: blocks made from it. */
 struct fragment *fragment_of_dirty(struct fb_node *node, uint32_t dirty); /* NULL: a whole block */
 bool fragment_has_room(struct fb_node *node, uint32_t slot);
-void fragment_is_vain(struct step *step, uint32_t slot);
+void fragment_put_off(struct step *step, uint32_t slot);
 bool fragment_is_sane(const struct fb_node *node, const struct fb_message *message);
 struct fragment fragment_of_message(const struct fb_message *message);
 const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill *fill);

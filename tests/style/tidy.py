@@ -278,6 +278,15 @@ def folder_circle(sources):
             yield source, number, f"{here}/ and {there}/ include each other"
 
 
+@rule("a function that returns nothing is not named like a question")
+def question(sources):
+    for source in sources:
+        if source.is_c and source.folder in LAYERS:
+            for number, match in source.matches(
+                    r"^(?:static )?void ((?:\w+_)?(?:is|are|has|was|may|can)_\w+)\("):
+                yield source, number, match.group(1) + " says nothing"
+
+
 @rule("goto only in hw/ and client/")
 def goto(sources):
     for source in sources:

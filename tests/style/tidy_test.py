@@ -50,6 +50,7 @@ BREACHES = {
                        .replace("fb_one", "fb_two", 1), 3),
     "layer": ("base/a.c", TOP + '#include "sim/a.h"\n', 2),
     "folder-circle": ("hw/one/a.c", TOP + '#include "hw/two/a.h"\n', 2),
+    "question": ("sim/a.c", TOP + FUNCTION.format("").replace("int fb_one", "void fb_is_one"), 3),
     "goto": ("sim/a.c", TOP + FUNCTION.format("    goto out;\nout:\n"), 5),
     "timed-wait": ("hw/a.c", TOP + FUNCTION.format(
         "    pthread_cond_timedwait(&one, &two, &until);\n"), 5),

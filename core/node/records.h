@@ -218,7 +218,8 @@ struct dirty { /* an undrained block; slot FB_NONE: free */
     uint8_t failures; /* of its stores, in a row */
     uint8_t refusal;  /* enum fb_status of the last store, when the origin refused it (R17) */
     uint8_t asks;     /* of its first rank, since that last answered */
-    uint8_t is_seen, is_handed; /* by the drain; in a put to `instead`: see standin.c */
+    uint8_t looks;                       /* of the drain, since it was last handed off */
+    uint8_t is_handed : 1, handings : 3; /* in a put to `instead` now; in vain: see standin.c */
     uint16_t repaired; /* of node.repairs: the last walk of put_repair that has been here */
 };
 

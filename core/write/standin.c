@@ -28,7 +28,7 @@
 
 #include "core/key.h"
 
-enum { WALK_MAX = 24, MEMBERS_MAX = 256 };
+enum { WALK_MAX = 24, MEMBERS_MAX = 256, HANDINGS_MAX = 6 };
 
 static bool list_has(const uint32_t *nodes, uint32_t count, uint32_t peer)
 {
@@ -238,6 +238,7 @@ void standin_hold(struct fb_node *node, uint32_t index, uint32_t owner)
     node->standins_held += dirty->instead == FB_NONE;
     node->standins_held -= owner == FB_NONE;
     dirty->instead = owner;
+    dirty->handings = 0;
     if (owner != FB_NONE && !dirty->is_storing)
         dirty_renew(node, index);
     FB_ASSERT(node->standins_held <= node->dirty_used);
@@ -261,23 +262,29 @@ void standin_keep(struct fb_node *node, const struct put *put, uint32_t index)
 
 /* The drain looks at a record, which waits for nothing the first time. Later: is its owner there?
  * Then a put hands the block to it, and the store waits for that, once: a record that is still here
- * after the put is stored by this node. Half of the puts are left to writers. */
+ * after the put is stored by this node. An owner that takes it not, and an origin that takes it not,
+ * are tried again after more and more looks. Half of the puts are left to writers. */
 bool standin_is_handing(struct fb_node *node, uint32_t index)
 {
     struct dirty *dirty = &node_dirty(node)[index];
     FB_ASSERT(dirty->slot != FB_NONE);
     if (dirty->instead == FB_NONE)
         return false;
-    bool was_seen = dirty->is_seen, is_busy = put_of_slot(node, dirty->slot);
-    bool was_handed = dirty->is_handed;
-    dirty->is_seen = 1;
+    bool was_handed = dirty->is_handed, is_busy = put_of_slot(node, dirty->slot);
+    bool is_due = dirty->looks >= (dirty->handings > 0 ? 1u << (dirty->handings - 1u) : 1u);
+    dirty->looks = (uint8_t)(dirty->looks + (dirty->looks < UINT8_MAX));
     if (was_handed && is_busy)
         return !put_is_stuck(node, dirty->slot);
-    bool may = was_seen && !was_handed && !is_busy && 2 * node->puts_used < node->config.puts_max &&
+    bool may = is_due && !was_handed && !is_busy && 2 * node->puts_used < node->config.puts_max &&
                is_trusted(node, dirty->instead);
-    dirty->is_handed = may && put_repeat(node, dirty->slot);
+    dirty->is_handed = (may && put_repeat(node, dirty->slot)) & 1u;
     FB_ASSERT(!dirty->is_handed || !is_busy);
-    return dirty->is_handed;
+    if (!dirty->is_handed)
+        return false;
+    if (dirty->handings < HANDINGS_MAX)
+        dirty->handings = (dirty->handings + 1u) & 7u;
+    dirty->looks = 0;
+    return true;
 }
 
 /* A suspected peer has answered: blocks that are held for it are looked at now. */

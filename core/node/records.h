@@ -7,8 +7,8 @@
  *  waiter   a local request or a peer's ask that a fill will answer
  *  lend     a peer's permission to pull an entry's bytes; pins the entry until RETURN or expiry
  *  write    a device write in flight; pins its memory entry and its device entry
- *  match    a remote prefix match in flight
- *  put      a durable write being spread; dirty: a block that is not at the origin yet
+ *  match    a remote prefix match in flight; put: a durable write being spread
+ *  dirty    a block that is not at the origin yet
  *  range    of a gather; pins its entry once it is there */
 #ifndef FB_CORE_NODE_RECORDS_H
 #define FB_CORE_NODE_RECORDS_H
@@ -215,10 +215,9 @@ struct dirty { /* an undrained block; slot FB_NONE: free */
     uint32_t device_slot;              /* pinned there; FB_NONE: in memory alone */
     uint32_t instead; /* the owner that it is held for; FB_NONE: none; see standin.c */
     uint8_t is_storing;
-    uint8_t failures; /* of its stores, in a row */
-    uint8_t refusal;  /* enum fb_status of the last store, when the origin refused it (R17) */
-    uint8_t asks;     /* of its first rank, since that last answered */
-    uint8_t looks;                       /* of the drain, since it was last handed off */
+    uint8_t failures;    /* of its stores, in a row */
+    uint8_t refusal;     /* enum fb_status of the last store, when the origin refused it (R17) */
+    uint8_t asks, looks; /* of its first rank in vain; of the drain, since it was handed off */
     uint8_t is_handed : 1, handings : 3; /* in a put to `instead` now; in vain: see standin.c */
     uint16_t repaired; /* of node.repairs: the last walk of put_repair that has been here */
 };

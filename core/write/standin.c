@@ -262,8 +262,8 @@ void standin_keep(struct fb_node *node, const struct put *put, uint32_t index)
 
 /* The drain looks at a record, which waits for nothing the first time. Later: is its owner there?
  * Then a put hands the block to it, and the store waits for that, once: a record that is still here
- * after the put is stored by this node. An owner that takes it not, and an origin that takes it not,
- * are tried again after more and more looks. Half of the puts are left to writers. */
+ * after the put is stored by this node. An owner that refuses it, and an origin that does, too, are
+ * tried again after more and more looks. Half of the puts are left to writers. */
 bool standin_is_handing(struct fb_node *node, uint32_t index)
 {
     struct dirty *dirty = &node_dirty(node)[index];

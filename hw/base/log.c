@@ -3,10 +3,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 2048, LINES_A_SECOND = 10 };
+enum { LINES_A_SECOND = 10 };
 
 static const uint64_t second_ns = 1000000000;
 
@@ -28,8 +29,9 @@ void fb_log_open(enum fb_log_level level, uint32_t node)
 const char *fb_log_quote(const char *text, char quoted[FB_LOG_QUOTE_MAX])
 {
     size_t size = 0;
+    static const char more[] = "...";
     quoted[size++] = '"';
-    for (; *text != '\0' && size + 6 < FB_LOG_QUOTE_MAX; text++) {
+    for (; *text != '\0' && size + 5 + sizeof(more) < FB_LOG_QUOTE_MAX; text++) {
         unsigned char byte = (unsigned char)*text;
         if (byte == '"' || byte == '\\')
             quoted[size++] = '\\';
@@ -38,6 +40,8 @@ const char *fb_log_quote(const char *text, char quoted[FB_LOG_QUOTE_MAX])
         else
             size += (size_t)snprintf(quoted + size, 5, "\\x%02x", byte);
     }
+    for (const char *at = more; *text != '\0' && *at != '\0'; at++)
+        quoted[size++] = *at;
     quoted[size++] = '"';
     quoted[size] = '\0';
     return quoted;
@@ -63,7 +67,7 @@ void fb_log(enum fb_log_level level, const char *event, const char *format, ...)
 {
     if (level > level_max)
         return;
-    char line[LINE_MAX_BYTES];
+    char line[FB_LOG_LINE_MAX];
     struct timespec now;
     struct tm date;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -77,6 +81,8 @@ void fb_log(enum fb_log_level level, const char *event, const char *format, ...)
     va_end(arguments);
     size_t room = sizeof(line) - size - 2;
     size += length < 0 ? 0 : (size_t)length < room ? (size_t)length : room;
+    if (length > 0 && (size_t)length > room)
+        memcpy(line + size - 3, "...", 3);
     line[size++] = '\n';
     /* Nobody is left to be told when the log cannot be written. */
     ssize_t written = write(STDERR_FILENO, line, size);

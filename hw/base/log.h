@@ -6,13 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { FB_LOG_QUOTE_MAX = 256, FB_LOG_LINE_MAX = 2048 }; /* bytes of a value, and of a line */
+
 enum fb_log_level { FB_LOG_ERROR, FB_LOG_WARNING, FB_LOG_INFO, FB_LOG_DEBUG, FB_LOG_COUNT };
 
 /* Lines above `level` are left out from now on. node is shown in each line. */
 void fb_log_open(enum fb_log_level level, uint32_t node);
 
 /* "time=... level=info node=0 event=peer_connected peer=1". event: a word; format: the further
- * fields, printf-like. Lines longer than 2,000 bytes are cut. */
+ * fields, printf-like. A longer line is cut, and ends in "...". */
 void fb_log(enum fb_log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -26,9 +28,8 @@ struct fb_log_pace {
 /* May a line of this kind be written now? *held: how many were not, since the last one. */
 bool fb_log_may(struct fb_log_pace *pace, uint64_t now_ns, uint64_t *held);
 
-enum { FB_LOG_QUOTE_MAX = 256 };
-
-/* Text of any bytes as one quoted value; returns quoted. */
+/* Text of any bytes as one quoted value, cut where it is longer, with "..." at the end; returns
+ * quoted. */
 const char *fb_log_quote(const char *text, char quoted[FB_LOG_QUOTE_MAX]);
 
 /* Names as in the config: error, warning, info, debug. */

@@ -101,6 +101,10 @@ static void origin_store(struct work *work)
         return;
     }
     if (work->op.block.offset + work->bytes.size > loop->origin.object_max) {
+        char name[FB_LOG_QUOTE_MAX];
+        fb_log(FB_LOG_WARNING, "object_too_large",
+               "object=%s limit=%llu remedy=\"a larger core.block_size\"",
+               fb_log_quote(object->name, name), (unsigned long long)loop->origin.object_max);
         object->refusal = FB_TOO_LARGE;
         work_end_later(work, FB_TOO_LARGE);
         return;

@@ -1,6 +1,8 @@
 /* See etcd.h. Keys and values travel as base64 in JSON; 64-bit numbers as JSON strings. */
 #include "hw/meta/etcd.h"
 
+#include "core/panic.h"
+
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -42,8 +44,7 @@ void fb_etcd_close(struct fb_etcd *etcd)
 
 const char *fb_etcd_encode_bytes(const char *bytes, size_t size, char encoded[FB_ETCD_ENCODED_MAX])
 {
-    if (size > FB_ETCD_ENCODED_MAX / 4 * 3 - 4)
-        size = FB_ETCD_ENCODED_MAX / 4 * 3 - 4;
+    FB_ASSERT(size <= FB_ETCD_ENCODED_MAX / 4 * 3 - 4);
     EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)bytes, (int)size);
     return encoded;
 }
@@ -192,9 +193,11 @@ enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd
     const json_t *entry;
     json_array_foreach(json_object_get(answer, "kvs"), i, entry)
     {
-        if (fb_etcd_decode(json_string_value(json_object_get(entry, "key")), key) &&
-            fb_etcd_decode(json_string_value(json_object_get(entry, "value")), value))
-            call(context, key, value);
+        if (!fb_etcd_decode(json_string_value(json_object_get(entry, "key")), key))
+            key[0] = '\0';
+        if (!fb_etcd_decode(json_string_value(json_object_get(entry, "value")), value))
+            value[0] = '\0';
+        call(context, key, value);
     }
     json_decref(answer);
     return FB_ETCD_FINE;

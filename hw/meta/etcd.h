@@ -39,7 +39,8 @@ enum fb_etcd_code fb_etcd_revoke(struct fb_etcd *etcd, uint64_t lease);
 enum fb_etcd_code fb_etcd_create(struct fb_etcd *etcd, const char *key, const char *value,
                                  uint64_t lease);
 
-/* All keys that begin with the prefix; calls call for each. revision: of the whole store. */
+/* All keys that begin with the prefix; calls call for each. A key or value that is empty or too
+ * long to be read is given as "". */
 typedef void fb_etcd_call(void *context, const char *key, const char *value);
 enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd_call *call,
                                void *context);
@@ -47,7 +48,7 @@ enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd
 /* What the calls above, and others of the API, are made of. Posts JSON, which it takes over; the
  * answer is the caller's; NULL: fault, code and status say why. */
 json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request);
-/* Base64. Text that is too long is cut; decode: false: it is no base64, or too long. */
+/* Base64 of up to 3068 bytes. decode: false: it is no base64, or too long. */
 const char *fb_etcd_encode(const char *text, char encoded[FB_ETCD_ENCODED_MAX]);
 const char *fb_etcd_encode_bytes(const char *bytes, size_t size, char encoded[FB_ETCD_ENCODED_MAX]);
 /* The same of bytes, zeros among them; a zero follows them. Returns how many; -1: as above. */

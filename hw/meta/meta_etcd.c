@@ -22,6 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+static_assert(51 + FB_OBJECT_NAME_MAX <= FB_ETCD_ENCODED_MAX / 4 * 3 - 4 &&
+                  FB_META_ATTRIBUTES_MAX <= FB_ETCD_ENCODED_MAX / 4 * 3 - 4,
+              "what is stored can be encoded");
+
 enum { KEY_MAX = 256, NUMBERS_BYTES = 51, CALL_MS = 2000 };
 
 struct meta_etcd {
@@ -245,7 +249,13 @@ static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *
          i < PAGES_MAX && status == FB_OK && task->is_cut && task->name_count < task->names_max;
          i++)
         status = page_take(meta, etcd, task, from);
-    return status;
+    if (status != FB_OK || !task->is_cut || task->name_count > 0)
+        return status;
+    fb_log(FB_LOG_ERROR, "metadata_failed",
+           "store=etcd status=%s reason=\"%d pages of keys below %spending/ are none of ours: "
+           "delete them\"",
+           fb_status_name(FB_IO), PAGES_MAX, meta->prefix);
+    return FB_IO; /* not that there is none: some may stand behind them */
 }
 
 static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task *task)

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    TEXT_MAX = 512,
+    TEXT_BYTES = FB_SETTINGS_PATH_MAX + 512, /* a path, and what is said of it */
     MTU_MIN = 9000,        /* for fast ports. Source: a jumbo frame, as clusters set it */
     FAST_MBPS = 25000,     /* ports from here on want it */
     DRIVE_FILE = 64 << 20, /* bytes that are written and read */
@@ -43,7 +43,7 @@ static void say(const struct machine *machine, bool is_fine, const char *what, c
 static void say(const struct machine *machine, bool is_fine, const char *what, const char *format,
                 ...)
 {
-    char text[TEXT_MAX];
+    char text[TEXT_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);

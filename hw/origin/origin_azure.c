@@ -166,7 +166,7 @@ static bool text_sign(const struct http_request *request, const char *date, char
     char range[80] = "", upload[32] = "", object_version[64] = "";
     bool has_steps = task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE;
     bool has_guard = has_steps && request->step != HTTP_STEP_HEAD;
-    char query[2 * FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + 128] = "";
+    char query[2 * FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + FB_LOCAL_CURSOR_MAX + 128] = "";
     const char *path = url_path(request->url);
     if (task->verb == FB_ORIGIN_FETCH)
         snprintf(range, sizeof(range), "bytes=%llu-%llu", (unsigned long long)task->offset,

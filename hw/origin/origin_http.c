@@ -25,14 +25,18 @@ enum {
 
 static const uint64_t pause_first_ns = 100000000;
 static const uint64_t whole_bytes_per_s = 256 << 10;
+static const char too_long[] = "the request's URL does not fit into 16 KiB: names and words of "
+                               "listings are too long";
+static_assert(HTTP_URL_MAX == 16 * 1024, "the reason says so");
 
 void http_header(struct http_request *request, const char *format, ...)
 {
-    char text[HTTP_SECRET_MAX + 256];
+    char text[HTTP_URL_MAX + 64]; /* the longest names what is copied: a part of a URL */
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    FB_ASSERT(length > 0 && (size_t)length < sizeof(text));
     struct curl_slist *longer = curl_slist_append(request->headers, text);
     FB_ASSERT(longer != NULL);
     request->headers = longer;
@@ -228,6 +232,21 @@ static void options_set(struct http_request *request)
     }
 }
 
+static void request_log(const struct http_request *request, enum fb_status status, long answer,
+                        CURLcode code)
+{
+    char name[FB_LOG_QUOTE_MAX], word[FB_LOG_QUOTE_MAX];
+    bool is_denied = answer == 401 || answer == 403;
+    const char *reason = request->reason != NULL ? request->reason
+                         : code != CURLE_OK      ? curl_easy_strerror(code)
+                                                 : "";
+    fb_log(is_denied ? FB_LOG_ERROR : FB_LOG_WARNING, is_denied ? "origin_denied" : "origin_failed",
+           "status=%s http=%ld code=%s tries=%u object=%s reason=\"%s\"%s", fb_status_name(status),
+           answer, fb_log_quote(request->said.code, word), request->tries,
+           fb_log_quote(request->task->object.name, name), reason,
+           is_denied ? " remedy=\"check the credentials and their rights\"" : "");
+}
+
 /* One try. */
 static void request_start(struct http_request *request)
 {
@@ -247,6 +266,8 @@ static void request_start(struct http_request *request)
         http_list_begin(request);
     options_set(request);
     if (!http->dialect->prepare(request)) {
+        request->reason = too_long;
+        request_log(request, FB_INVALID, 0, CURLE_OK);
         request_end(request, FB_INVALID);
         return;
     }
@@ -289,21 +310,6 @@ static enum fb_status transport_status(struct http_request *request, CURLcode co
         return FB_TIMEOUT;
     bool is_refused = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     return is_refused ? FB_GONE : FB_IO;
-}
-
-static void request_log(const struct http_request *request, enum fb_status status, long answer,
-                        CURLcode code)
-{
-    char name[FB_LOG_QUOTE_MAX], word[FB_LOG_QUOTE_MAX];
-    bool is_denied = answer == 401 || answer == 403;
-    const char *reason = request->reason != NULL ? request->reason
-                         : code != CURLE_OK      ? curl_easy_strerror(code)
-                                                 : "";
-    fb_log(is_denied ? FB_LOG_ERROR : FB_LOG_WARNING, is_denied ? "origin_denied" : "origin_failed",
-           "status=%s http=%ld code=%s tries=%u object=%s reason=\"%s\"%s", fb_status_name(status),
-           answer, fb_log_quote(request->said.code, word), request->tries,
-           fb_log_quote(request->task->object.name, name), reason,
-           is_denied ? " remedy=\"check the credentials and their rights\"" : "");
 }
 
 /* The next request of the same task; tries are counted anew. */

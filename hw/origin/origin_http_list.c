@@ -5,7 +5,8 @@
  *     Azure  Blob { Name Content-Length }  BlobPrefix { Name }    NextMarker
  *
  *  1. Names that the server has percent-encoded (S3: EncodingType url; Azure: Name Encoded="true")
- *     are decoded. Names that no object may have, or with control characters, are left out.
+ *     are decoded. Names that no object may have, or with control characters, are left out; so is
+ *     one that is longer than LISTING_TEXT_BYTES, which is never given cut.
  *  2. A server's page is put in order, since folders come behind objects there, and each name is
  *     given once: what others write to mark a folder is not to hide it. Markers are an object of no
  *     bytes named as a folder, with or without a slash or "_$folder$" behind it.
@@ -22,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = FB_LOCAL_CURSOR_MAX + 1, EMPTY_PAGES_MAX = 1000 };
+enum { LISTING_TEXT_BYTES = FB_LOCAL_CURSOR_MAX + 1, EMPTY_PAGES_MAX = 1000 };
 
 struct entry {
     char *name;
@@ -46,7 +47,7 @@ struct http_listing {
     uint64_t bytes, seen, size;
     size_t text_size;
     uint32_t empty_pages;
-    char name[TEXT_MAX], next[TEXT_MAX], text[TEXT_MAX];
+    char name[LISTING_TEXT_BYTES], next[LISTING_TEXT_BYTES], text[LISTING_TEXT_BYTES];
 };
 
 static void page_free(struct http_page *page)
@@ -83,7 +84,7 @@ static void element_begin(void *context, const char *name, const char **attribut
 static void text_take(void *context, const char *text, int size)
 {
     struct http_listing *listing = context;
-    size_t room = TEXT_MAX - 1 - listing->text_size;
+    size_t room = LISTING_TEXT_BYTES - 1 - listing->text_size;
     size_t part = (size_t)size < room ? (size_t)size : room;
     memcpy(listing->text + listing->text_size, text, part);
     listing->text_size += part;
@@ -207,7 +208,8 @@ static void element_end(void *context, const char *name)
     text[listing->text_size] = '\0';
     if ((listing->is_entry && is_one_of(name, "Key", "Name")) ||
         (listing->is_folder && is_one_of(name, "Prefix", "Name")))
-        memcpy(listing->name, text, listing->text_size + 1);
+        memcpy(listing->name, listing->is_cut ? "" : text,
+               listing->is_cut ? 1 : listing->text_size + 1);
     if (is_inside && is_one_of(name, "Size", "Content-Length"))
         listing->size = strtoull(text, NULL, 10);
     if (!is_inside && strcmp(name, "EncodingType") == 0)
@@ -268,10 +270,14 @@ void http_list_drop(struct http_request *request)
     request->listing = NULL;
 }
 
+static_assert(HTTP_PAGE_BYTES_MAX == 32 << 20, "the reason says so");
+
 bool http_list_feed(struct http_request *request, const char *bytes, size_t size)
 {
     struct http_listing *listing = request->listing;
     listing->bytes += size;
+    if (listing->bytes > HTTP_PAGE_BYTES_MAX)
+        request->reason = "a page of the listing has more than 32 MiB";
     if (listing->bytes > HTTP_PAGE_BYTES_MAX || listing->is_full)
         return false;
     return XML_Parse(listing->parser, bytes, (int)size, 0) == XML_STATUS_OK;

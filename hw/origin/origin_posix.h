@@ -33,6 +33,7 @@ enum {
 /* A folder of blocks that is old: seen first, and last, as it was changed then. handle 0: none. */
 struct posix_watch {
     uint64_t handle, changed_ns, since_ns, seen_ns;
+    bool is_told; /* it has been seen as it is for so long that it was told of */
 };
 
 #define POSIX_NAME_FILE ".name" /* among blocks: whose they are */
@@ -49,6 +50,7 @@ struct posix_origin {
     bool has_inodes;
     bool is_collecting;
     uint64_t collect_ns; /* when what is left over is looked for */
+    uint64_t looked_ns;  /* when the last look for it began */
     uint64_t orphan_age_ns;
     struct fb_offload_task collect;
     struct fb_loop *loop;

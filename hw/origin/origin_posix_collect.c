@@ -70,7 +70,8 @@ static bool is_half_written(int folder, const char *name, time_t now)
            facts.st_mtim.tv_sec < now - HALF_WRITTEN_S;
 }
 
-/* Has this daemon seen the folder as it is for long? One that is seen no more gives its place. */
+/* Has this daemon seen the folder as it is for long? One that is seen no more, or has been told of,
+ * gives its place to another that wants it. */
 static bool is_unchanged(struct posix_origin *posix, uint64_t handle, const struct stat *facts)
 {
     uint64_t now_ns = loop_clock_ns(), watch_ns = posix->orphan_age_ns;
@@ -81,10 +82,11 @@ static bool is_unchanged(struct posix_origin *posix, uint64_t handle, const stru
         watch_ns = watch_most_ns;
     if (watch->handle == handle && watch->changed_ns == changed_ns) {
         watch->seen_ns = now_ns;
-        return now_ns - watch->since_ns >= watch_ns;
+        watch->is_told = now_ns - watch->since_ns >= watch_ns;
+        return watch->is_told;
     }
-    bool is_free = watch->handle == 0 || watch->handle == handle ||
-                   now_ns - watch->seen_ns > 2 * watch_most_ns;
+    bool is_free = watch->handle == 0 || watch->handle == handle || watch->is_told ||
+                   watch->seen_ns < posix->looked_ns;
     if (is_free)
         *watch = (struct posix_watch){
             .handle = handle, .changed_ns = changed_ns, .since_ns = now_ns, .seen_ns = now_ns};
@@ -112,8 +114,9 @@ static void look_at(struct posix_origin *posix, int parts, const char *name, tim
     int64_t age_s = (int64_t)now - facts.st_mtim.tv_sec;
     struct fb_object object;
     bool is_old = blocks > 0 && age_s >= (int64_t)(posix->orphan_age_ns / ONE_S);
-    if (is_old && posix->orphan_count < POSIX_ORPHANS_MAX && name_take(file, name, &object) &&
-        is_unchanged(posix, object.handle, &facts))
+    bool is_orphan =
+        is_old && name_take(file, name, &object) && is_unchanged(posix, object.handle, &facts);
+    if (is_orphan && posix->orphan_count < POSIX_ORPHANS_MAX)
         posix->orphans[posix->orphan_count++] = object;
     if (blocks == 0 && age_s > HALF_WRITTEN_S) {
         unlinkat(file, POSIX_NAME_FILE, 0);
@@ -136,11 +139,13 @@ static void collect_run(struct fb_offload_task *offload)
     int file = openat(posix->root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *parts = file >= 0 ? fdopendir(file) : NULL;
     time_t now = file >= 0 ? file_time(file) : 0;
+    uint64_t began_ns = loop_clock_ns();
     posix->orphan_count = 0;
     for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
         if (entry->d_name[0] != '.')
             look_at(posix, file, entry->d_name, now);
     }
+    posix->looked_ns = began_ns;
     if (parts != NULL)
         closedir(parts);
 }

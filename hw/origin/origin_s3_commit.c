@@ -66,7 +66,7 @@ static bool is_copied(const struct fb_origin_task *task)
 
 static uint64_t part_bytes(const struct fb_origin_task *task)
 {
-    uint64_t least = task->object.size / S3_PARTS_MAX + 1;
+    uint64_t least = (task->object.size + S3_PARTS_MAX - 1) / S3_PARTS_MAX;
     if (is_copied(task))
         return block_bytes(task);
     return rounded_up(least > S3_PART_MIN ? least : S3_PART_MIN, block_bytes(task));
@@ -130,8 +130,8 @@ static void copy_source(struct http_request *request, uint64_t index)
     bool is_fine = http_url_append(request, "/") &&
                    http_url_add(request, request->http->settings->bucket, false) &&
                    http_url_append(request, "/") && s3_block_append(request, index);
-    if (is_fine)
-        http_header(request, "x-amz-copy-source: %s", request->url + used);
+    FB_ASSERT(is_fine); /* names and settings have their bounds, and the URL room for twice these */
+    http_header(request, "x-amz-copy-source: %s", request->url + used);
     request->url[used] = '\0';
 }
 

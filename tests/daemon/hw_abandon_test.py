@@ -155,6 +155,23 @@ class Leftovers(Case):
         self.stays_clean(hasty)
 
 
+    def test_more_orphans_than_one_look_takes(self):
+        """32 are taken in one look, and those left found in later ones; so are those that two by
+        two want one of the 256 places of what is watched."""
+        handles = [stranger.block_key(b"orphan%d" % i, 1, 0)[1] for i in range(36)]
+        self.assertLess(len({handle // 2 % 256 for handle in handles}), 36)
+        for i, handle in enumerate(handles):
+            name = b"orphan%d" % i
+            folder = self.path("origin/.forebay-parts/%016x" % handle)
+            os.makedirs(folder)
+            for file, content in ((".name", b"1\n" + name), ("0", b"block")):
+                with open(os.path.join(folder, file), "wb") as part:
+                    part.write(content)
+            os.utime(folder, (1, 1))
+        daemon = self.start(*self.store(), "origin.orphan_age=1 s")
+        daemon.wait_until(lambda: not self.blocks(), 60)
+
+
 class Objects(Case):
     """The same at an S3 server, whose blocks are objects."""
 

@@ -5,7 +5,9 @@ name, what waits comes to its turn, and others are served meanwhile.
 usage: hw_limits_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
+import base64
 import http.server
+import json
 import os
 import socket
 import sys
@@ -21,6 +23,7 @@ BLOCK = 256 << 10
 REQUESTS_MAX, LEASES_MAX, OPENS_MAX, WRITES_MAX = 16, 256, 16384, 256
 RING_ENTRIES, READS_OTHERS, REQUEST_BYTES, MEMBERS_MAX = 256, 1024, 8192, 4096
 PULLS_MAX, LOOKUPS_MAX, BODY_MAX, RUNS_MAX = 64, 16, 16 << 20, 4096
+NAME_TASKS_MAX, NAME_LIST_MAX, PENDING_MAX, ALIEN_PAGES, AZURE_BLOCKS = 256, 256, 4096, 64, 50000
 
 
 class Sessions(Case):
@@ -254,6 +257,154 @@ class Store(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b" " * (self.size - 2) + b"{}")
         except OSError:
             pass
+
+
+class Records(http.server.BaseHTTPRequestHandler):
+    """An etcd of which a test says what it lists as unfinished: whole, or page by page."""
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    keys, aliens, asked = [], 0, []
+    may_answer = threading.Event()
+
+    def log_message(self, *arguments):
+        pass
+
+    def listed(self, question):
+        """Names whose records are not understood, behind pages of one key that is no name's."""
+        first = base64.b64decode(question["key"]).decode()
+        prefix = first[:first.index("pending/") + 8]
+        self.asked.append(first[len(prefix):])
+        if len(self.asked) <= self.aliens:
+            return [prefix + "alien"], True
+        found = [prefix + key for key in self.keys if prefix + key >= first]
+        return found[:int(question["limit"])], len(found) > int(question["limit"])
+
+    def do_POST(self):
+        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = {}
+        if self.path == "/v3/kv/range":
+            keys, has_more = self.listed(question)
+            answer = {"kvs": [{"key": base64.b64encode(key.encode()).decode(), "value": "eA=="}
+                              for key in keys], "more": has_more}
+        else:
+            self.may_answer.wait(20)
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+class Unfinished(Case):
+    """Names whose records are unfinished, as the store tells of them."""
+
+    def start(self, count=0, aliens=0, name="daemon"):
+        Records.keys = ["%032x" % (i + 1) for i in range(count)]
+        Records.aliens, Records.asked = aliens, []
+        Records.may_answer.set()
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Records)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.object("data", 1000)
+        daemon = Daemon(self, self.config, "metadata.kind=etcd",
+                        "client.socket=" + self.path(name),
+                        "metadata.endpoint=http://127.0.0.1:%d" % server.server_address[1],
+                        name=name)
+        self.addCleanup(daemon.kill)  # it owes names that nobody can finish
+        return daemon
+
+    def test_more_than_are_read_at_once(self):
+        """A round goes on behind the last one that was read, until none is left."""
+        for count in (NAME_LIST_MAX, NAME_LIST_MAX + 1):
+            daemon = self.start(count, name="list%d" % count)
+            daemon.wait_until(lambda: "%032x" % (count + 1) in Records.asked)
+            pages = {key for key in Records.asked if int(key, 16) > 1}
+            self.assertEqual(pages, {"%032x" % (at + 1) for at in (NAME_LIST_MAX, count)})
+            daemon.kill()
+
+    def test_more_than_a_listing_merges(self):
+        for count, code in ((PENDING_MAX, 0), (PENDING_MAX + 1, 1)):
+            daemon = self.start(count, name="merged%d" % count)
+            ended = daemon.forebay("ls")
+            self.assertEqual(ended.returncode, code, ended.stderr)
+            self.assertEqual(ended.stdout, b"data\n" * (code == 0))
+            self.assertEqual(b"more names are on their way" in ended.stderr, code == 1)
+            daemon.kill()
+
+    def test_pages_of_keys_that_are_no_names(self):
+        """The store is asked on, so many times; then it is an error, and not that none is there."""
+        for aliens in (ALIEN_PAGES - 1, ALIEN_PAGES):
+            daemon = self.start(1, aliens, name="aliens%d" % aliens)
+            daemon.wait_until(lambda: len(Records.asked) >= ALIEN_PAGES)
+            time.sleep(0.3)
+            self.assertEqual("are none of ours: delete them" in daemon.log(),
+                             aliens == ALIEN_PAGES)
+            daemon.kill()
+
+    def test_more_names_are_asked_for_than_are_under_way_at_once(self):
+        daemon = self.start()
+        clients = [stranger.Client(daemon.socket) for _ in range(20)]
+        Records.may_answer.clear()
+        for number, client in enumerate(clients):
+            self.addCleanup(client.close)
+            for i in range(REQUESTS_MAX):
+                client.send(stranger.STAT, name=b"n%d/%d" % (number, i))
+        time.sleep(0.5)
+        Records.may_answer.set()
+        statuses = [client.reply()["status"] for client in clients for _ in range(REQUESTS_MAX)]
+        busy = statuses.count(stranger.BUSY)
+        self.assertIn(len(statuses) - busy, range(1, NAME_TASKS_MAX + 1))
+        self.assertGreater(busy, 0)
+        self.assertEqual(daemon.forebay("get", "data").returncode, 0)
+
+
+class Blocks(http.server.BaseHTTPRequestHandler):
+    """An Azure server that takes everything."""
+    protocol_version = "HTTP/1.1"
+    stored = []
+
+    def log_message(self, *arguments):
+        pass
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.stored.append(self.path)
+        self.send_response(201)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+class Objects(Case):
+    def test_more_blocks_than_an_object_has(self):
+        """The last block that Azure lets an object have is stored, and one behind it is not."""
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Blocks)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        config = self.write("azure.yaml", hw_test.CONFIG.format(folder=self.folder).replace(
+            'kind: posix, path: "%s/origin"' % self.folder,
+            "kind: azure, endpoint: \"http://127.0.0.1:%d\", container: c, credentials: \"%s\"" % (
+                server.server_address[1], self.write("token", b"sas_token: t\n"))).encode())
+        daemon = Daemon(self, config, "core.block_size=4 KiB", "core.drain_delay=1 ms")
+        self.addCleanup(daemon.kill)
+        client = stranger.Client(daemon.socket)
+        self.addCleanup(client.close)
+        client.put_arena(bytes(4096))
+        for index, is_fine in ((AZURE_BLOCKS - 1, True), (AZURE_BLOCKS, False)):
+            handle = client.call(stranger.CREATE, name=b"o%d" % index)["object"]
+            answer = client.asked(stranger.WRITE, object=handle, index=index, size=4096)
+            self.assertEqual(answer["status"], stranger.OK)
+            if is_fine:
+                daemon.wait_until(lambda: Blocks.stored)
+            else:
+                daemon.wait_until(lambda: "event=object_too_large" in daemon.log())
+        self.assertEqual(len(Blocks.stored), 1)
+        self.assertIn('object="o%d" limit=%d remedy=' % (AZURE_BLOCKS, 4096 * AZURE_BLOCKS),
+                      daemon.log())
+        self.assertEqual(daemon.log().count("event=object_too_large"), 1)
 
 
 class Answers(Case):

@@ -5,6 +5,7 @@ they are completed or aborted, conditions, and refusals by name.
 usage: hw_parts_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
+import concurrent.futures
 import hashlib
 import http.server
 import re
@@ -224,6 +225,26 @@ class Parts(Case):
         self.assert_written(daemon, "large", content_of("large", (20 << 20) + 5))
         self.assertEqual(sum(1 for method, what, key in self.bucket.seen
                              if method == "GET" and ".forebay-parts" in key), 0)
+
+    def test_long_prefix_is_copied_whole(self):
+        """What is copied is named in a header, where each byte of a prefix may be three."""
+        prefix = "\u0434" * 500 + "/"
+        daemon = self.start("8 MiB", "core.memory_size=64 MiB", "origin.prefix=" + prefix)
+        content = content_of("long", (8 << 20) + 5)
+        ended = self.put(daemon, "long", content)
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        self.assertEqual(self.bucket.objects[prefix + "long"][0], content)
+
+    def test_more_parts_at_once_than_are_put_together(self):
+        """64 MiB of parts are held at most; a commit for which there is no room comes later."""
+        daemon = self.start("1 MiB", "core.memory_size=256 MiB", "origin.requests_max=32")
+        contents = {"joined%d" % i: content_of("joined%d" % i, (5 << 20) + i) for i in range(16)}
+        sources = {name: self.write(name, content) for name, content in contents.items()}
+        with concurrent.futures.ThreadPoolExecutor(len(sources)) as pool:
+            list(pool.map(lambda name: daemon.forebay("put", sources[name], name), sources))
+        for name, content in contents.items():
+            daemon.wait_until(lambda: name in self.bucket.objects)
+            self.assertEqual(self.bucket.objects[name][0], content)
 
     def refused(self, refuse, text, *options):
         """The writer hears it soon, and nothing piles up."""

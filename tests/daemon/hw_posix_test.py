@@ -5,6 +5,7 @@ links, modes and owners, large folders, a folder that refuses, and what a dead w
 usage: hw_posix_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
+import concurrent.futures
 import os
 import subprocess
 import threading
@@ -294,6 +295,19 @@ class Listings(Posix):
         for name in names:
             self.at_origin("large/" + name, b"")
         self.assertEqual(self.daemon.forebay("ls", "large").stdout.decode().split(), sorted(names))
+
+    def test_more_listings_at_once_than_are_kept(self):
+        """A folder whose names are kept no more is read again."""
+        names = ["%03d%s" % (i, "n" * 240) for i in range(500)]
+        for folder in range(12):
+            os.mkdir(os.path.join(self.origin, "wide%d" % folder))
+            for name in names:
+                self.at_origin("wide%d/%s" % (folder, name), b"")
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            listings = list(pool.map(lambda folder: self.daemon.forebay("ls", "wide%d" % folder),
+                                     range(12)))
+        for listing in listings:
+            self.assertEqual(listing.stdout.decode().split(), names)
 
     def test_names_of_any_bytes_and_no_others_are_listed(self):
         root = os.fsencode(self.origin)

@@ -6,6 +6,7 @@ usage: hw_stub_test.py BUILD [unittest's arguments]     exit code 77: there is n
 """
 
 import base64
+import concurrent.futures
 import hashlib
 import http.server
 import threading
@@ -24,6 +25,7 @@ HELD_BYTES = 300 << 20
 class Handler(http.server.BaseHTTPRequestHandler):
     """Objects whose names say how the server behaves; folders whose listings do."""
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a thousand small answers in a row do not wait
     content = content_of("stub")
     counts, at_once, at_once_max = {}, 0, 0
     key, error_code = "", "AccessDenied"
@@ -78,7 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def listing(self):
         query = urllib.parse.parse_qs(self.path.split("?", 1)[1], keep_blank_values=True)
         prefix, token = query["prefix"][0], query.get("continuation-token", [""])[0]
-        folder = prefix[len("data/"):].rstrip("/")
+        folder = prefix.rstrip("/").rsplit("/", 1)[-1]
         keys, more, head = [], "", ""
         if folder == "empties":  # nothing on nine pages
             step = int(token or "0")
@@ -91,6 +93,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif folder == "token":
             keys = [("b" if token else "a", 1)]
             more = "" if token else "t" * 7000
+        elif folder.startswith("word"):  # of so many bytes, for the next page
+            keys = [("b" if token else "a", 1)]
+            more = "" if token else "t" * int(folder[4:])
+        elif folder.startswith("spaced"):  # each byte of it is three in a URL
+            keys = [("b" if token else "a", 1)]
+            more = "" if token else "/" * int(folder[6:])
+        elif folder.startswith("empty"):  # so many pages before the first that has a name
+            step = int(token or "0")
+            keys = [("x", 1)] if step == int(folder[5:]) else []
+            more = str(step + 1) if not keys else ""
+        elif folder.startswith("bytes"):  # of a page, about
+            keys = [("x", 1)]
+            head = "<Padding>%s</Padding>" % ("p" * int(folder[5:]))
+        elif folder.startswith("lengths"):  # of a name, of which each byte is written as three
+            keys = [("x" * int(folder[7:]), 1), ("fine", 1)]
+        elif folder.startswith("wide"):
+            keys = [("%03d%s" % (i, "n" * 880), 1) for i in range(300)]
         elif folder == "large":
             keys = [("%05d%s" % (i, "n" * 880), 1) for i in range(5000)]
         elif folder == "odd":
@@ -109,6 +128,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             head = "<never closed>"
         body = "".join("<Contents><Key>%s%s</Key><Size>%d</Size></Contents>" % (prefix, key, size)
                        for key, size in keys)
+        if folder.startswith("lengths"):
+            body = "<EncodingType>url</EncodingType>" + "".join(
+                "<Contents><Key>%s</Key></Contents>" % "".join("%%%02x" % byte for byte in (
+                    prefix + key).encode()) for key, _ in keys)
         if folder == "odd":
             body = "<EncodingType>url</EncodingType>" + body
         if folder == "markers":
@@ -116,6 +139,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if more:
             body += ("<IsTruncated>true</IsTruncated><NextContinuationToken>%s"
                      "</NextContinuationToken>" % more)
+        if folder.startswith("bytes"):
+            head, body = "", head + body
         self.answer(200, ("%s<ListBucketResult>%s</ListBucketResult>" % (head, body)).encode())
 
     def do_GET(self):
@@ -352,6 +377,49 @@ class Misbehaviour(Case):
         self.listed("again", "Input/output error")
         self.listed("bomb", "Input/output error")
         self.listed("broken", "Input/output error")
+
+    def test_listings_go_to_their_limits_and_no_further(self):
+        """Each is read at its limit, and refused with a reason one beyond it."""
+        for folder, names, beyond, reason in (
+                ("word8000", ["a", "b"], "word8001", "word for its next page is too long"),
+                ("spaced5000", ["a", "b"], "spaced6000", "does not fit into 16 KiB"),
+                ("empty999", ["x"], "empty1000", "only empty pages"),
+                ("bytes%d" % ((32 << 20) - 500), ["x"], "bytes%d" % (32 << 20),
+                 "more than 32 MiB")):
+            self.assertEqual(self.listed(folder), names, folder)
+            self.assertNotIn(reason, self.daemon.log())
+            self.listed(beyond, "nvalid argument" if beyond[0] == "s" else "")
+            self.assertIn(reason, self.daemon.log())
+
+    def test_name_too_long_to_be_read_is_left_out_and_never_cut(self):
+        daemon = Daemon(self, self.path("stub.yaml"), "client.socket=" + self.path("deep"),
+                        "origin.prefix=data/%s/" % ("p" * 1010), name="deep")
+        for length, is_listed in ((700, True), (800, False), (1000, False)):
+            ended = daemon.forebay("ls", "%s/lengths%d" % ("q" * 900, length))
+            self.assertEqual(ended.stdout.decode().split(),
+                             ["fine"] + ["x" * length] * is_listed, length)
+
+    def test_more_listings_at_once_than_pages_are_kept(self):
+        """A page that is kept no more is asked for again."""
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            listings = list(pool.map(self.listed, ["wide%d" % i for i in range(12)]))
+        for listing in listings:
+            self.assertEqual(len(listing), 300)
+
+    def test_secret_at_its_longest_and_one_byte_more(self):
+        for length in (1023, 1024):
+            self.write("long", b"access_key_id: KEY\nsecret_access_key: %s\n" % (b"s" * length))
+            arguments = [hw_test.program("forebayd"), "--config", self.path("stub.yaml"),
+                         "--set", "client.socket=" + self.path("long%d" % length),
+                         "--set", "origin.credentials=" + self.path("long")]
+            if length == 1023:
+                daemon = Daemon(self, self.path("stub.yaml"), *arguments[4::2], name="long")
+                self.assertEqual(daemon.forebay("get", "fine").stdout, Handler.content)
+                continue
+            ended = hw_test.run(*arguments)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(b"longer than 1023 bytes", ended.stderr)
+            self.assertNotIn(b"sss", ended.stderr)
 
     def test_folder_markers_are_folders(self):
         self.assertEqual(self.listed("markers"), ["file", "one/", "three/", "two/"])

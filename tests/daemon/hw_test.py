@@ -533,6 +533,16 @@ class Recordings(Case):
         self.assertIn(ended.returncode, (0, 1))
         self.assertEqual(len(ended.stderr.decode().strip().split("\n")), 1)
 
+    def test_record_longer_than_any_is_damage(self):
+        """The first record behind the header: its time, its size, its kind."""
+        header = 8 + struct.calcsize("<IIIIQ")
+        at = header + int.from_bytes(self.events[8:12], "little")
+        for size, text in ((1 << 20, b"it ends"), ((1 << 20) + 1, b"is damaged")):
+            changed = self.events[:at + 8] + size.to_bytes(4, "little") + self.events[at + 12:]
+            ended = self.replay(changed)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(text, ended.stderr)
+
     def test_no_recording_is_named(self):
         ended = self.replay(b"nothing of the kind" * 100)
         self.assertEqual(ended.returncode, 1)

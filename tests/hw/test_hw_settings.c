@@ -122,6 +122,39 @@ static void load_device_with_odd_blocks_refuses(void **state)
                  "a multiple of 256 KiB");
 }
 
+static void load_words_of_an_origin_at_their_longest_and_beyond(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"bucket", "region", "account", "container"};
+    for (uint32_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        for (int length = FB_ORIGIN_WORD_MAX - 1; length <= FB_ORIGIN_WORD_MAX; length++) {
+            bool is_s3 = i < 2;
+            char text[2048], word[FB_ORIGIN_WORD_MAX + 1], fault[96];
+            struct fb_settings settings;
+            struct fb_error error = {.text = ""};
+            snprintf(fault, sizeof(fault), "origin.%s: is longer than 255 bytes", keys[i]);
+            memset(word, 'w', (size_t)length);
+            word[length] = '\0';
+            snprintf(text, sizeof(text),
+                     "schema_version: 1\ncluster: c\nnode: 0\ncore: {}\n"
+                     "origin: {kind: %s, endpoint: \"http://h\"%s, %s: %s}\n",
+                     is_s3 ? "s3" : "azure",
+                     i == 0   ? ""
+                     : i == 1 ? ", bucket: b"
+                     : i == 2 ? ", container: c"
+                              : ", account: a",
+                     keys[i], word);
+            load(text, &settings, &error);
+            if (length == FB_ORIGIN_WORD_MAX)
+                assert_line_holds(error.text, fault);
+            else
+                assert_string_equal(error.text, "");
+            if (length < FB_ORIGIN_WORD_MAX)
+                fb_settings_free(&settings);
+        }
+    }
+}
+
 static void load_shipped_examples_is_fine(void **state)
 {
     (void)state;
@@ -144,6 +177,7 @@ int main(void)
         cmocka_unit_test(load_mistakes_give_their_lines),
         cmocka_unit_test(load_copies_that_cannot_be_refuses),
         cmocka_unit_test(load_device_with_odd_blocks_refuses),
+        cmocka_unit_test(load_words_of_an_origin_at_their_longest_and_beyond),
         cmocka_unit_test(load_shipped_examples_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,7 @@ static void answer_print(const struct state *state, const struct state_judgement
     if (members > 1)
         printf("; %" PRIu64 " members", members);
     printf("%s\n", judgement->count > 0 ? ":" : "");
-    for (uint32_t i = 0; i < judgement->count; i++)
-        printf("  - %s\n", judgement->reasons[i]);
+    state_reasons_print(judgement);
 }
 
 static void latency_print(const struct fb_histogram *histogram, bool has_max)
@@ -250,6 +249,7 @@ static json_t *state_json(const struct state *state, const struct state_judgemen
     json_object_set_new(root, "schema_version", json_integer(1));
     json_object_set_new(root, "verdict", json_string(verdicts[judgement->verdict]));
     json_object_set_new(root, "reasons", reasons);
+    json_object_set_new(root, "reasons_left_out", json_integer(judgement->left_out));
     for (uint32_t i = 0; i < state->count; i++) {
         const struct state_line *line = &state->lines[i];
         if (strcmp(line->name, "peer") == 0)

@@ -138,8 +138,7 @@ void members_print(const struct state *state, const struct state_judgement *judg
     printf("%s: cluster %s, %s members, asked by node %s%s\n", words[judgement->verdict],
            state_text(state, "cluster"), state_text(state, "members"), state_text(state, "node"),
            judgement->count > 0 ? ":" : "");
-    for (uint32_t i = 0; i < judgement->count; i++)
-        printf("  - %s\n", judgement->reasons[i]);
+    state_reasons_print(judgement);
     printf("\n%-6s %-12s %8s %7s %7s %12s %7s %10s %10s %9s %6s\n", "node", "state", "up", "memory",
            "drive", "reads", "hits", "writes", "owed", "oldest", "away");
     for (uint32_t i = 0; i < state->count; i++) {

@@ -1,6 +1,8 @@
 /* See daemon_state.h. */
 #include "cli/commands/daemon_state.h"
 
+#include "core/panic.h"
+
 #include "base/units.h"
 #include "client/client_internal.h"
 
@@ -168,11 +170,21 @@ void state_reason_add(struct state_judgement *judgement, const char *format, ...
     va_list arguments;
     if (judgement->verdict == STATE_FINE)
         judgement->verdict = STATE_ATTENTION;
-    if (judgement->count == STATE_REASONS_MAX)
+    if (judgement->count == STATE_REASONS_MAX) {
+        judgement->left_out++;
         return;
+    }
     va_start(arguments, format);
     vsnprintf(judgement->reasons[judgement->count++], STATE_REASON_BYTES, format, arguments);
     va_end(arguments);
+}
+
+void state_reasons_print(const struct state_judgement *judgement)
+{
+    for (uint32_t i = 0; i < judgement->count; i++)
+        printf("  - %s\n", judgement->reasons[i]);
+    if (judgement->left_out > 0)
+        printf("  - and %u more reasons: see the lines below\n", judgement->left_out);
 }
 
 static void judge_peers(const struct state *state, struct state_judgement *judgement)

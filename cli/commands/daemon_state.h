@@ -53,17 +53,20 @@ uint64_t state_quantile_ns(const struct fb_histogram *histogram, double share);
 enum state_verdict { STATE_FINE, STATE_ATTENTION, STATE_DOWN };
 enum { STATE_REASONS_MAX = 16, STATE_REASON_BYTES = 320 };
 
-/* What an operator should do something about, as sentences; a limit, so many and no more: the page
- * says below what each is made of. */
+/* What an operator should do something about, as sentences; of more the first ones, and how many
+ * others there are. */
 struct state_judgement {
     enum state_verdict verdict;
-    uint32_t count;
+    uint32_t count, left_out;
     char reasons[STATE_REASONS_MAX][STATE_REASON_BYTES];
 };
 
 /* Adds a sentence. */
 void state_reason_add(struct state_judgement *judgement, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Prints them, a line each. */
+void state_reasons_print(const struct state_judgement *judgement);
 
 void state_judge(const struct state *state, struct state_judgement *judgement);
 

@@ -163,16 +163,17 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
     fb_page_put(
         &page,
         "version %s\nuptime_ns %" PRIu64 "\nblock_size_bytes %" PRIu64
-        "\ncluster %s\nnode %u\nready %u\nready_reason %s\nmembers %u\nwrite_quorum %" PRIu64
-        "\nfenced "
+        "\ncluster %s\nnode %u\nready %u\nready_reason %s\nmembers %u\nmembers_left_out %u\n"
+        "write_quorum %" PRIu64 "\nfenced "
         "%u\nunfinished_names %u\npeers_connected "
         "%u\nclients %u\n"
         "memory_size_bytes %" PRIu64 "\ndevice_size_bytes %" PRIu64 "\nundrained_bytes %" PRIu64
         "\nmessages_dropped %" PRIu64 "\nconnections_lost %" PRIu64 "\n",
         FB_VERSION, loop_clock_ns() - loop->start_ns, settings->core.block_size_bytes,
         settings->cluster, settings->node, is_ready, reason, loop->member_count,
-        settings->core.write_quorum, loop->is_fenced, fb_node_unfinished_names(loop->node),
-        fb_tcp_connected(&loop->tcp), loop->local.session_count, settings->core.memory_size_bytes,
+        loop->members_left_out, settings->core.write_quorum, loop->is_fenced,
+        fb_node_unfinished_names(loop->node), fb_tcp_connected(&loop->tcp),
+        loop->local.session_count, settings->core.memory_size_bytes,
         settings->core.device_size_bytes, fb_node_undrained_bytes(loop->node),
         loop->tcp.messages_dropped, loop->tcp.connections_lost);
 #define LINE(name, unit, help) fb_page_put(&page, "%s %" PRIu64 "\n", #name, stats->name);

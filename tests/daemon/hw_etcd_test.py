@@ -176,12 +176,12 @@ class Etcd(Case):
                "5": "127.0.0.1:1 0 4294967295", "6": "127.0.0.1:1 -1 1", "7": "",
                "8": "127.0.0.1:1 0 1 more", "9x": "127.0.0.1:1 0 1", "": "127.0.0.1:1 0 1",
                "4294967295": "127.0.0.1:1 0 1", "01": "127.0.0.1:1 0 1", "a": "\0" * 500,
-               "10": "a" * 3000 + ":1 0 1", "11": "127.0.0.1:99999 0 1"}
+               "10": "a" * 3000 + ":1 0 1", "11": "127.0.0.1:99999 0 1",
+               "12": "a" * 4000 + ":1 0 1"}
         for node, value in bad.items():
             self.put(node, value)
         for daemon in daemons:
-            daemon.wait_until(lambda d=daemon: d.log().count("event=member_left_out") >=
-                              len(bad) - 1)  # an empty value is no value to etcd's gateway
+            daemon.wait_until(lambda d=daemon: d.log().count("event=member_left_out") >= len(bad))
             self.members(daemon, 2)
             self.assertEqual(daemon.forebay("get", "data").stdout, content)
         self.put("2", "127.0.0.1:1 0 1")  # understood again
@@ -189,6 +189,16 @@ class Etcd(Case):
         self.start(20)  # among the others
         self.members(daemons[0], 4)
         self.assertLessEqual(daemons[0].log().count("event=member_left_out"), len(bad))
+
+    def test_more_of_them_than_are_told_of_are_counted(self):
+        daemon = self.start(0)
+        for count in (64, 70):
+            for node in range(100, 100 + count):
+                self.put(node, "bogus")
+            daemon.wait_until(lambda: daemon.status().get("members_left_out") == str(count))
+            self.assertEqual(daemon.log().count("event=member_left_out"), 64)
+            self.assertIn(b"%d records of members are not understood" % count,
+                          daemon.forebay("status", "--json").stdout)
 
     def test_no_record_at_all_changes_nothing(self):
         content = self.object("data", 1 << 20)

@@ -8,6 +8,8 @@
  * Anchors parse, but a value that is an alias is an error where it is read (map.c). */
 #include "base/document_internal.h"
 
+#include "core/panic.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,7 +259,12 @@ void fb_node_place(const struct fb_document *document, struct fy_node *node, cha
     if (node != NULL && fy_node_is_scalar(node))
         token = fy_node_get_scalar_token(node);
     const struct fy_mark *mark = token == NULL ? NULL : fy_token_start_mark(token);
-    if (label != NULL)
+    int room = (int)size - (int)sizeof("...:4294967296:4294967296");
+    FB_ASSERT(room > 0);
+    if (label == NULL && mark != NULL && (int)strlen(document->path) > room)
+        snprintf(place, size, "%.*s...:%d:%d", room, document->path, mark->line + 1,
+                 mark->column + 1); /* where in the file is said whatever its name */
+    else if (label != NULL)
         snprintf(place, size, "%s", label);
     else if (mark != NULL)
         snprintf(place, size, "%s:%d:%d", document->path, mark->line + 1, mark->column + 1);
@@ -373,7 +380,8 @@ void fb_document_set_value(struct fb_document *document, const char *key, const 
     }
     char *kept = document->label_count < FB_LABELS_MAX ? strdup(label) : NULL;
     if (kept == NULL) {
-        fb_error_set(error, "%s: more than %d assignments", label, FB_LABELS_MAX);
+        fb_error_set(error, "%s: more than %d assignments and swept keys: write some into the file",
+                     label, FB_LABELS_MAX);
         return;
     }
     document->labels[document->label_count++] = kept;
@@ -398,8 +406,13 @@ void fb_document_set_value(struct fb_document *document, const char *key, const 
 void fb_document_set(struct fb_document *document, const char *assignment, struct fb_error *error)
 {
     const char *equals = strchr(assignment, '=');
-    if (equals == NULL || equals - assignment >= KEY_MAX) {
+    if (equals == NULL) {
         fb_error_set(error, "--set %.128s: not an assignment: write key=value", assignment);
+        return;
+    }
+    if (equals - assignment >= KEY_MAX) {
+        fb_error_set(error, "--set %.64s...: the key is longer than %d bytes: none is", assignment,
+                     KEY_MAX - 1);
         return;
     }
     char key[KEY_MAX];

@@ -2,6 +2,8 @@
  * redraw it, and is drawn by gnuplot into an SVG that the report takes in. Colours are Okabe and
  * Ito's, safe for the colour-blind; every axis names its unit. */
 #include "results/internal.h"
+
+#include "core/panic.h"
 #include "results/metric_names.h"
 
 #include <math.h>
@@ -298,6 +300,7 @@ static char *draw(const char *folder, const char *name)
 static void plot_add(struct fb_plot *plots, uint32_t *count, const char *folder, const char *name,
                      const char *title)
 {
+    FB_ASSERT(*count < FB_PLOTS_MAX);
     struct fb_plot *plot = &plots[(*count)++];
     snprintf(plot->name, sizeof(plot->name), "%s", name);
     snprintf(plot->title, sizeof(plot->title), "%s", title);

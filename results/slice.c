@@ -2,6 +2,8 @@
  * terminal: headline metrics that both runs have, and how far what is simulated is from what it
  * stands for. */
 #include "results/internal.h"
+
+#include "core/panic.h"
 #include "results/metric_names.h"
 
 #include <math.h>
@@ -52,7 +54,8 @@ static const struct fb_metric *metric_find(const struct fb_run *run, const char 
 uint32_t fb_slice_rows(const struct fb_slice *slice, struct fb_slice_row rows[FB_SLICE_ROWS_MAX])
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; fb_metric_headlines[i] != NULL && count < FB_SLICE_ROWS_MAX; i++) {
+    for (uint32_t i = 0; fb_metric_headlines[i] != NULL; i++) {
+        FB_ASSERT(count < FB_SLICE_ROWS_MAX);
         const struct fb_metric *reference = metric_find(&slice->reference, fb_metric_headlines[i]);
         const struct fb_metric *subject = metric_find(&slice->subject, fb_metric_headlines[i]);
         if (reference == NULL || subject == NULL)

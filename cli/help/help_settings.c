@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "core/config.h"
+#include "core/panic.h"
 #include "hw/base/settings_table.h"
 #include "base/core_fields.h"
 
@@ -54,7 +55,9 @@ static void choices_join(char *text, const char *const *choices)
     text[0] = '\0';
     for (uint32_t i = 0; choices[i] != NULL; i++) {
         size_t length = strlen(text);
-        snprintf(text + length, WORDS_MAX - length, "%s%s", i > 0 ? "|" : "", choices[i]);
+        int more =
+            snprintf(text + length, WORDS_MAX - length, "%s%s", i > 0 ? "|" : "", choices[i]);
+        FB_ASSERT(more > 0 && (size_t)more < WORDS_MAX - length);
     }
 }
 
@@ -128,9 +131,10 @@ static uint32_t rows_make(struct row rows[ROWS_MAX])
     const struct fb_setting *own = fb_settings_table(&own_count);
     const struct fb_config_entry *core = fb_config_table(&core_count);
     memset(rows, 0, ROWS_MAX * sizeof(rows[0]));
-    for (uint32_t i = 0; i < own_count && count < ROWS_MAX; i++)
+    FB_ASSERT(own_count + core_count <= ROWS_MAX);
+    for (uint32_t i = 0; i < own_count; i++)
         own_row(&own[i], &rows[count++]);
-    for (uint32_t i = 0; i < core_count && count < ROWS_MAX; i++) {
+    for (uint32_t i = 0; i < core_count; i++) {
         /* the daemon sets it itself */
         if (strcmp(core[i].name, "records") != 0)
             core_row(&core[i], &rows[count++]);

@@ -105,6 +105,10 @@ static bool component_find(struct fb_map *map, const char *key, const char *fold
     char nearest[FB_NAME_MAX];
     snprintf(name, sizeof(name), "%.*s.yaml", FB_NAME_MAX - 1, text);
     snprintf(components, sizeof(components), "%.900s/models/%s", data_folder(), folder);
+    if (strlen(data_folder()) > 900) {
+        fb_map_fault(map, key, "the path of FOREBAY_DATA is longer than 900 bytes: shorten it");
+        return false;
+    }
     if (path_join(components, name, path))
         return true;
     name_nearest(components, text, nearest);
@@ -128,6 +132,12 @@ static bool path_find(struct fb_map *map, const char *key, const char *text, cha
         return true;
     if (text[0] != '/' && (path_join(beside, text, path) || path_join(data_folder(), text, path)))
         return true;
+    size_t longest = strlen(text) + (text[0] == '/' ? 0 : strlen(beside) + 1);
+    if (longest >= FB_PATH_MAX) {
+        fb_map_fault(map, key, "\"%.64s...\": with its folder the path is longer than %d bytes",
+                     text, FB_PATH_MAX - 1);
+        return false;
+    }
     fb_map_fault(map, key, "\"%.128s\": no such file, neither in %.128s nor in %.128s", text,
                  beside[0] == '\0' ? "the current folder" : beside, data_folder());
     return false;

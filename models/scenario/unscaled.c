@@ -22,7 +22,8 @@ uint32_t fb_unscaled_load(const char *path, char assignments[FB_UNSCALED_MAX][FB
         }
         int length = snprintf(assignments[count++], FB_ASSIGNMENT_MAX, "%s=%s", key, value);
         if (length >= FB_ASSIGNMENT_MAX)
-            fb_map_fault(&map, key, "is too long with its value");
+            fb_map_fault(&map, key, "is longer than %d bytes with its value: shorten it",
+                         FB_ASSIGNMENT_MAX - 1);
     }
     fb_document_close(document);
     return fb_error_is_set(error) ? 0 : count;

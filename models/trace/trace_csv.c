@@ -72,8 +72,10 @@ void trace_csv_head(struct trace_loader *loader, const char *text, size_t length
         trace_fault(loader, "a trace of token counts without block ids: it says when requests "
                             "come, and not what they share; give one with hash_ids");
     else
-        trace_fault(loader, "a CSV without a column obj_id: name the columns in the first line, "
-                            "e.g. time,obj_id,obj_size");
+        trace_fault(loader,
+                    "a CSV without a column obj_id among the first %d: name the columns in the "
+                    "first line, e.g. time,obj_id,obj_size",
+                    COLUMNS_MAX);
 }
 
 static uint64_t seconds_read(struct trace_loader *loader, const struct part *part)

@@ -224,6 +224,20 @@ class Config(Case):
                 else:
                     self.refuses(ended, b"is longer than %d bytes" % longest)
 
+    def test_pull_connections(self):
+        text = hw_test.CONFIG.format(folder=self.folder).encode()
+        self.assertEqual(self.check(text, "pull_connections=16").returncode, 0)
+        self.refuses(self.check(text, "pull_connections=17"), b"is too large: write at most 16")
+
+    def test_token(self):
+        for length in (256, 257):
+            token = self.write("token%d" % length, b"t" * length)
+            ended = run(program("forebayd"), "--config", self.config, "--set",
+                        "client.token=" + token, "--set", "client.socket=/nowhere/socket")
+            self.assertEqual(ended.returncode, 1)  # it is read before the socket is bound
+            self.assertEqual(b"client.token" in ended.stderr, length == 257, ended.stderr)
+            self.assertEqual(b"give a file of 16 to 256 bytes" in ended.stderr, length == 257)
+
     def test_address(self):
         text = hw_test.CONFIG.format(folder=self.folder).encode()
         fine = "x" * 122 + ":7700"

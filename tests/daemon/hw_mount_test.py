@@ -204,6 +204,18 @@ class Write(Mounted):
         self.assert_fails(errno.EACCES, open, self.mounted(".stats"), "wb")
 
 
+class Names(Mounted):
+    def test_longest_part_of_a_name_and_one_byte_more(self):
+        for folder in ("", "folder/"):
+            os.makedirs(self.mounted(folder), exist_ok=True)
+            longest = folder + "n" * 255
+            with open(self.mounted(longest), "wb") as file:
+                file.write(b"1")
+            self.assertEqual(os.path.getsize(self.mounted(longest)), 1)
+            for call in (os.stat, os.mkdir, os.unlink):
+                self.assert_fails(errno.ENAMETOOLONG, call, self.mounted(longest + "n"))
+
+
 class ReadOnly(Mounted):
     options = ("--read-only",)
 

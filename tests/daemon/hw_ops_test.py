@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 import hw_test
@@ -152,6 +153,28 @@ class Peers(Operator):
         self.assertEqual(len(state["peers"]), 128)
         self.assertEqual(state["peers_left_out"], 172)
 
+    def test_more_peers_than_are_named(self):
+        """Of members that are not there six are named, and the others counted."""
+        for count in (6, 8):
+            ports = free_ports(1 + count)
+            members = "members:\n" + "".join(
+                '  - {id: %d, address: "127.0.0.1:%d"}\n' % pair for pair in enumerate(ports))
+            config = self.write("away%d.yaml" % count, (
+                hw_test.CONFIG.format(folder=self.folder) + members).encode())
+            daemon = Daemon(self, config, "client.socket=" + self.path("a%d" % count),
+                            name="away%d" % count)
+
+            def all_are_away():
+                name = "n%d" % time.monotonic_ns()
+                self.object(name, 8 * MIB)
+                daemon.forebay("get", name)  # owners of its blocks are asked
+                return daemon.status()["peers_away"] == str(count)
+
+            daemon.wait_until(all_are_away)
+            reasons = self.json(daemon)["reasons"]
+            self.assertEqual(sum("is away for" in reason for reason in reasons), 6)
+            self.assertEqual("2 more peers are away or silent" in reasons, count == 8)
+
 
 class Cluster(Operator):
     def table(self, daemon):
@@ -197,18 +220,35 @@ class Cluster(Operator):
         second.kill()
         first.wait_until(lambda: self.table(first)[1]["1"][0] == "away")
 
-    def test_more_members_than_are_shown(self):
-        port, count = free_ports(1)[0], 41
+    def crowd(self, count, speaks=0):
+        """A daemon, and members of our making that tell it of themselves, once."""
+        port = free_ports(1)[0]
         members = "members:\n" + "".join(
             '  - {id: %d, address: "127.1.0.%d:%d"}\n' % (node, node + 1, port)
             for node in range(count))
         config = self.write("many.yaml",
                             (hw_test.CONFIG.format(folder=self.folder) + members).encode())
-        daemon = Daemon(self, config)
+        daemon = Daemon(self, config, "client.socket=" + self.path("s%d" % count),
+                        name="of%d" % count)
         for node in range(1, count):
             member = socket.create_connection(("127.1.0.1", port))
             self.addCleanup(member.close)
-            member.sendall(stranger.hello(node, 0) + stranger.summary(node, 1, 0, 0))
+            member.sendall(stranger.hello(node, 0, speaks=speaks) +
+                           stranger.summary(node, 1, 0, 0))
+        return daemon
+
+    def test_more_reasons_than_are_said(self):
+        for count in (16, 20):
+            daemon = self.crowd(1 + count, speaks=3)
+            daemon.wait_until(lambda: len(self.json(daemon)["summaries"]) == 1 + count)
+            answer, _ = self.table(daemon)
+            self.assertEqual(answer.count("  - node "), 16)
+            more = "  - and %d more reasons: see the lines below" % (count - 16)
+            self.assertEqual(more in answer, count > 16)
+
+    def test_more_members_than_are_shown(self):
+        count = 41
+        daemon = self.crowd(count)
         daemon.wait_until(lambda: self.json(daemon)["summaries_left_out"] == count - 32)
         summaries = self.json(daemon)["summaries"]
         self.assertEqual([one["node"] for one in summaries], list(range(32)))

@@ -152,9 +152,9 @@ def frame(kind, source, payload=b"", id=0, value=0, version=WIRE_VERSION):
     return header + struct.pack("<Q", checksum) + payload
 
 
-def hello(source, target, cluster=b"test", block_size=256 << 10):
+def hello(source, target, cluster=b"test", block_size=256 << 10, speaks=0):
     return frame(WIRE_HELLO, source,
-                 struct.pack("<QQII", xxh3(cluster), block_size, target, 0))
+                 struct.pack("<QQII", xxh3(cluster), block_size, target, 0), value=speaks)
 
 
 def summary(source, *values):

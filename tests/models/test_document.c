@@ -4,6 +4,8 @@
 
 #include "tests/support/temporary.h"
 
+#include <sys/stat.h>
+
 static struct temporary files;
 static struct fb_error error;
 
@@ -334,6 +336,107 @@ static void set_of_bad_assignment_says_so(void **state)
     }
 }
 
+/* A static text: `head`, then so many times the byte, then `tail`. */
+static const char *long_text(const char *head, char byte, size_t count, const char *tail)
+{
+    static char text[4096];
+    assert_true(strlen(head) + count + strlen(tail) < sizeof(text));
+    size_t at = (size_t)snprintf(text, sizeof(text), "%s", head);
+    memset(text + at, byte, count);
+    snprintf(text + at + count, sizeof(text) - at - count, "%s", tail);
+    return text;
+}
+
+static void set_of_the_longest_key_and_of_one_byte_more(void **state)
+{
+    (void)state;
+    struct fb_document *document = open_text("a: 1\n");
+    fb_document_set(document, long_text("", 'k', 127, "=1"), &error);
+    assert_string_equal(error.text, "");
+    fb_document_set(document, long_text("", 'k', 128, "=1"), &error);
+    assert_line_holds(error.text, "kkk...: the key is longer than 127 bytes");
+    fb_document_close(document);
+}
+
+static void set_of_as_many_as_there_may_be_and_one_more(void **state)
+{
+    (void)state;
+    struct fb_document *document = open_text("a: 1\n");
+    for (uint32_t i = 0; i < 64; i++)
+        fb_document_set(document, "a=2", &error);
+    assert_string_equal(error.text, "");
+    fb_document_set(document, "a=2", &error);
+    assert_line_holds(error.text, "--set a: more than 64 assignments and swept keys: write some");
+    fb_document_close(document);
+}
+
+/* A folder of the longest names, so that its path has `length` bytes with "/a.yaml" behind it. */
+static void deep_folder(char *path, size_t length)
+{
+    snprintf(path, 1200, "%s", files.folder);
+    while (strlen(path) + strlen("/a.yaml") < length) {
+        size_t part = length - strlen("/a.yaml") - strlen(path) - 1;
+        size_t at = strlen(path);
+        part = part > 202 ? 200 : part; /* and none of no bytes is left */
+        path[at] = '/';
+        memset(path + at + 1, 'd', part);
+        path[at + 1 + part] = '\0';
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    strcat(path, "/a.yaml");
+    assert_int_equal(strlen(path), length);
+}
+
+/* In a file of a long name it is said where, and one byte beyond the longest none is read. */
+static void open_of_the_longest_path_and_of_one_byte_more(void **state)
+{
+    (void)state;
+    for (size_t length = 1023; length <= 1024; length++) {
+        char path[1200];
+        deep_folder(path, length);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fputs("b: 1\na: x\n", file);
+        fclose(file);
+        error = (struct fb_error){.text = ""};
+        struct fb_document *document = fb_document_open(path, &error);
+        if (length == 1024) {
+            assert_line_holds(error.text, "...: the path is longer than 1023 bytes");
+            assert_null(document);
+        } else {
+            struct fb_map root = fb_document_root(document, &error);
+            assert_int_equal(fb_map_count(&root, "a", 0, 9), 0);
+            assert_line_holds(error.text, "ddd...:2:4: a: ");
+            fb_document_close(document);
+        }
+        for (char *end = path; end != NULL && strcmp(path, files.folder) != 0;) {
+            remove(path);
+            end = strrchr(path, '/');
+            *end = '\0';
+        }
+    }
+}
+
+static void open_of_the_largest_file_and_of_one_byte_more(void **state)
+{
+    (void)state;
+    size_t largest = 16 << 20;
+    char *text = malloc(largest + 2);
+    assert_non_null(text);
+    memset(text, '#', largest + 1);
+    for (size_t at = 80; at < largest; at += 80)
+        text[at] = '\n';
+    memcpy(text, "a: 1\n", 5);
+    text[largest] = '\0';
+    struct fb_document *document = open_text(text);
+    assert_string_equal(error.text, "");
+    fb_document_close(document);
+    text[largest] = '#';
+    text[largest + 1] = '\0';
+    assert_open_fault(text, "a.yaml: larger than 16 MiB: is it YAML?");
+    free(text);
+}
+
 static void errors_in_assigned_values_name_the_assignment(void **state)
 {
     (void)state;
@@ -385,6 +488,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(set_of_bad_assignment_says_so, begin, end),
         cmocka_unit_test_setup_teardown(errors_in_assigned_values_name_the_assignment, begin, end),
         cmocka_unit_test_setup_teardown(list_getters_of_wrong_elements_say_so, begin, end),
+        cmocka_unit_test_setup_teardown(set_of_the_longest_key_and_of_one_byte_more, begin, end),
+        cmocka_unit_test_setup_teardown(set_of_as_many_as_there_may_be_and_one_more, begin, end),
+        cmocka_unit_test_setup_teardown(open_of_the_longest_path_and_of_one_byte_more, begin, end),
+        cmocka_unit_test_setup_teardown(open_of_the_largest_file_and_of_one_byte_more, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -363,6 +363,116 @@ static void load_with_assignments_changes_values_and_names_them(void **state)
 }
 
 /* A path in the file is relative to the file, one that was assigned to the current folder. */
+/* Each at its limit, which is fine, and one beyond. */
+static void load_of_counts_at_their_limits_and_beyond(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *key, *fine, *beyond, *expected;
+    } cases[] = {
+        {good, "seeds", "1000", "1001", "seeds: \"1001\" is too large: write at most 1000"},
+        {good, "cluster.nodes", "1048576", "1048577", "is too large: write at most 1048576"},
+        {good, "workload.files", "1073741824", "1073741825", "write at most 1073741824"},
+        {good, "override.hardware.drive.queue_depth", "1024", "1025",
+         "queue_depth: \"1025\" is too large: write at most 1024"},
+        {good_kv, "workload.layer_groups", "64", "65", "is too large: write at most 64"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (uint32_t is_beyond = 0; is_beyond < 2; is_beyond++) {
+            char assignment[128];
+            snprintf(assignment, sizeof(assignment), "%s=%s", cases[i].key,
+                     is_beyond ? cases[i].beyond : cases[i].fine);
+            const char *const assignments[] = {assignment, "workload.samples_per_file=10000000",
+                                               "override.network.leaves_max=32768"};
+            load_text(cases[i].text, assignments, i == 1 ? 3 : 1);
+            if (is_beyond)
+                assert_line_holds(error.text, cases[i].expected);
+            else
+                assert_string_equal(error.text, "");
+        }
+    }
+}
+
+static void load_of_faults_at_their_limit_and_beyond(void **state)
+{
+    (void)state;
+    for (uint32_t count = 16; count <= 17; count++) {
+        char text[4096];
+        size_t at = (size_t)snprintf(text, sizeof(text), "%sfaults:\n", good);
+        for (uint32_t i = 0; i < count; i++)
+            at += (size_t)snprintf(text + at, sizeof(text) - at,
+                                   "  - {kind: kill, node: 1, at: %u s}\n", i + 1);
+        load_text(text, NULL, 0);
+        if (count == 17)
+            assert_line_holds(error.text, "faults: 17 entries: at most 16 are supported");
+        else
+            assert_string_equal(error.text, "");
+    }
+}
+
+static void load_of_unscaled_settings_at_their_limits_and_beyond(void **state)
+{
+    (void)state;
+    char assignments[FB_UNSCALED_MAX][FB_ASSIGNMENT_MAX];
+    for (uint32_t count = FB_UNSCALED_MAX; count <= FB_UNSCALED_MAX + 1; count++) {
+        char text[2048];
+        size_t at = (size_t)snprintf(text, sizeof(text), "unscaled:\n");
+        for (uint32_t i = 0; i < count; i++)
+            at += (size_t)snprintf(text + at, sizeof(text) - at, "  key%u: 1\n", i);
+        error = (struct fb_error){.text = ""};
+        uint32_t found =
+            fb_unscaled_load(temporary_write(&files, "u.yaml", text), assignments, &error);
+        assert_int_equal(found, count == FB_UNSCALED_MAX ? count : 0);
+        if (found == 0)
+            assert_line_holds(error.text, "more than 12 settings: remove one");
+    }
+    for (int length = FB_ASSIGNMENT_MAX - 1; length <= FB_ASSIGNMENT_MAX; length++) {
+        char text[512], value[FB_ASSIGNMENT_MAX] = "";
+        memset(value, 'v', (size_t)length - strlen("key="));
+        snprintf(text, sizeof(text), "unscaled: {key: %s}\n", value);
+        error = (struct fb_error){.text = ""};
+        (void)fb_unscaled_load(temporary_write(&files, "u.yaml", text), assignments, &error);
+        if (length == FB_ASSIGNMENT_MAX)
+            assert_line_holds(error.text, "is longer than 191 bytes with its value: shorten it");
+        else
+            assert_string_equal(error.text, "");
+    }
+}
+
+/* A path that cannot be kept is said to be too long, and not that there is no such file. */
+static void load_of_the_longest_path_and_beyond(void **state)
+{
+    (void)state;
+    char text[4096], name[1200], from[64];
+    snprintf(from, sizeof(from), "dlio: unet3d_h100");
+    for (size_t length = 1023; length <= 1024; length++) { /* with the experiment's folder */
+        size_t own = length - strlen(files.folder) - 1;
+        snprintf(name, sizeof(name), "dlio: ./");
+        memset(name + 8, 'n', own - 2);
+        name[8 + own - 2] = '\0';
+        snprintf(text, sizeof(text), "%s", changed(good, from, name));
+        load_text(text, NULL, 0);
+        assert_line_holds(error.text, length < 1024
+                                          ? "no such file, neither in"
+                                          : "with its folder the path is longer than 1023 bytes");
+    }
+    snprintf(name, sizeof(name), "/%0899d", 0);
+    for (uint32_t more = 0; more < 2; more++) {
+        char *before = getenv("FOREBAY_DATA");
+        char kept[1024] = "";
+        snprintf(kept, sizeof(kept), "%s", before != NULL ? before : "");
+        strcat(name, more > 0 ? "x" : "");
+        setenv("FOREBAY_DATA", name, 1);
+        load_text(good, NULL, 0);
+        if (before != NULL)
+            setenv("FOREBAY_DATA", kept, 1);
+        else
+            unsetenv("FOREBAY_DATA");
+        assert_line_holds(error.text, more > 0 ? "FOREBAY_DATA is longer than 900 bytes"
+                                               : "there are no components in");
+    }
+}
+
 static void load_finds_paths_where_they_were_written(void **state)
 {
     (void)state;
@@ -429,6 +539,10 @@ int main(void)
         TEST(load_finds_paths_where_they_were_written),
         TEST(load_lists_every_file_that_it_read),
         TEST(load_of_missing_experiment_says_so),
+        TEST(load_of_counts_at_their_limits_and_beyond),
+        TEST(load_of_faults_at_their_limit_and_beyond),
+        TEST(load_of_unscaled_settings_at_their_limits_and_beyond),
+        TEST(load_of_the_longest_path_and_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

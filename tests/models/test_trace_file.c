@@ -164,6 +164,25 @@ static void load_of_csv_gives_ids_and_times_from_the_first(void **state)
     assert_int_equal(trace.requests[2].arrival_ns, 2000000000);
 }
 
+static void load_of_csv_with_the_most_columns_and_with_one_more(void **state)
+{
+    (void)state;
+    for (uint32_t before = 63; before <= 64; before++) {
+        char text[512] = "";
+        for (uint32_t line = 0; line < 2; line++) {
+            for (uint32_t i = 0; i < before; i++)
+                strcat(text, "x,");
+            strcat(text, line == 0 ? "obj_id\n" : "7\n");
+        }
+        load_text(text);
+        if (before == 64)
+            assert_line_holds(error.text, "without a column obj_id among the first 64: name");
+        else
+            assert_string_equal(error.text, "");
+        assert_int_equal(trace.request_count, before == 63);
+    }
+}
+
 static void load_of_what_is_no_trace_says_what_was_expected(void **state)
 {
     (void)state;
@@ -306,6 +325,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(load_tells_forms_apart_by_content, begin, end),
         cmocka_unit_test_setup_teardown(load_of_csv_gives_ids_and_times_from_the_first, begin, end),
+        cmocka_unit_test_setup_teardown(load_of_csv_with_the_most_columns_and_with_one_more, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(load_of_what_is_no_trace_says_what_was_expected, begin,
                                         end),
         cmocka_unit_test_setup_teardown(load_of_oracle_general_gives_ids_and_times, begin, end),

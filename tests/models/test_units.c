@@ -31,6 +31,8 @@ static void parse_bytes_with_each_unit_gives_bytes(void **state)
         {"7.68 TB", UINT64_C(7680000000000)},
         {"2  TiB", UINT64_C(2) << 40},
         {"1 PB", UINT64_C(1000000000000000)},
+        {"999999999999999999 B", UINT64_C(999999999999999999)},
+        {"0000000000000000000000001 B", 1},
         {"1 PiB", UINT64_C(1) << 50},
         {"0.1 GB", 100000000},
         {"000123 B", 123},
@@ -57,6 +59,8 @@ static void parse_bytes_of_other_text_refuses_and_keeps_value(void **state)
         "-1 B",
         "+1 B",
         "1e3 B",
+        "1000000000000000000 B", /* a digit more than are read: a larger unit has fewer */
+        "0.0000000000000000001 B",
         "0x10 B",
         "1,5 KB",
         "1. KB",

@@ -28,6 +28,21 @@ class Bench(unittest.TestCase):
                 self.assertEqual(ended.returncode, 0, ended.stderr)
                 self.assertTrue(json.loads(ended.stdout))
 
+    def test_sizes_at_their_limits_and_beyond(self):
+        for arguments, code, text in (
+                (["scale", "--hosts", ",".join(["2"] * 8)], 0, ""),
+                (["scale", "--hosts", ",".join(["2"] * 9)], 2, "at most 8 numbers"),
+                (["scale", "--hosts", "1000001"], 2, "from 2 to 1000000"),
+                (["fluid", "--simgrid-seconds", "0", "--hosts", ",".join(["2"] * 8)], 0, ""),
+                (["fluid", "--hosts", ",".join(["2"] * 9)], 2, "at most 8 sizes"),
+                (["fluid", "--hosts", "1000001"], 2, "from 2 to 1000000"),
+                (["fluid", "--simgrid-seconds", "0", "--hosts", "2", "--flows-per-host", "64"], 0,
+                 ""),
+                (["fluid", "--flows-per-host", "65"], 2, "from 1 to 64")):
+            ended = run("bench", *arguments)
+            self.assertEqual(ended.returncode, code, ended.stderr)
+            self.assertIn(text, ended.stderr)
+
     def test_help_names_each_part(self):
         first = run("bench", "--help").stdout.split("\n", 1)[0]
         self.assertEqual(set(first.split()[3].split("|")), set(COMMANDS))

@@ -112,6 +112,19 @@ class BadInput(Folder):
         self.refuses([*SMALL, "--sed", "1"], "did you mean --seed?")
         self.refuses(["rnu"], "rnu")
 
+    def test_settings_and_jobs_at_their_limits_and_beyond(self):
+        experiment = self.write("a.yaml", TRAINING.replace("NETWORK", "fluid"))
+        for count in (64, 65):
+            ended = run("run", experiment, "--quiet", "--seeds", "1", "--out", self.path("out"),
+                        *["--set", "core.policy=lru"] * (count - 1), "--set", "workload.epochs=1")
+            self.assertEqual(ended.returncode, 0 if count == 64 else 2, ended.stderr)
+            self.assertEqual("--set: at most 64 settings" in ended.stderr, count == 65)
+        for jobs in (64, 65):
+            ended = run("swarm", "--seeds", "1", "--first-seed", "7", "--jobs", str(jobs))
+            self.assertEqual(ended.returncode, 0 if jobs == 64 else 2, ended.stderr)
+            self.assertEqual("--jobs 65: must be a whole number from 1 to 64" in ended.stderr,
+                             jobs == 65)
+
     def test_unwritable_folder_is_refused_before_the_run(self):
         blocked = self.write("file", "")
         begun = time.monotonic()

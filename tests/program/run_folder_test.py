@@ -178,11 +178,31 @@ class Checks(Case):
         wrong = at.replace("puts_max: 100", "puts_max: 99")
         self.assertEqual(self.expect(sweep + check % wrong).returncode, 1)
 
+    def sweep(self, values):
+        """A run of a sweep with a curve for each value: what it prints, and its plot."""
+        out = self.path("out%d" % len(values))
+        ended = run("run", self.experiment(
+            "sweep: {workload.files: [28, 56], core.memory_size: [%s]}\n" % ", ".join(values)),
+            "--seeds", "1", "--set", "workload.epochs=1", "--out", out)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        with open(os.path.join(out, "sweep_1.gp"), encoding="utf-8") as file:
+            return ended.stdout, file.read()
+
+    def test_more_curves_and_columns_than_are_shown(self):
+        for count in (7, 8):
+            text, plot = self.sweep(["%d GiB" % (8 + i) for i in range(count)])
+            self.assertEqual(plot.count("with linespoints"), 7)
+            self.assertEqual("the first of them; summary.json has all" in plot, count == 8)
+        header = next(line for line in text.split("\n") if line.split()[-1:] == ["F"])
+        self.assertNotIn("G", header.split()[-7:])
+        self.assertRegex(text, r"\n\d+ more columns: summary.json\n")
+
     def test_more_keys_than_a_point_has_are_refused(self):
-        at = ", ".join("core.key%d: 1" % i for i in range(9))
-        ended = self.expect("checks:\n- {metric: steps, min: 1, at: {%s}}\n" % at)
-        self.assertEqual(ended.returncode, 2)
-        self.assertIn("more than 8 keys", ended.stderr)
+        for count, code in ((8, 1), (9, 2)):  # eight are read, and fit no point
+            at = ", ".join("core.key%d: 1" % i for i in range(count))
+            ended = self.expect("checks:\n- {metric: steps, min: 1, at: {%s}}\n" % at)
+            self.assertEqual(ended.returncode, code)
+            self.assertEqual("more than 8 keys" in ended.stderr, count == 9)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,24 @@ static void draw_when_undrained_is_lost_costs_another_interval(void **state)
     assert_true(kept - lost < 1.1 * expected);
 }
 
+/* Drains that fall behind by more checkpoints than are kept cost goodput, and never give any: where
+ * next to none ends before a failure next to nothing counts. */
+static void draw_when_drains_never_keep_up_gives_no_more_than_slower_ones_would(void **state)
+{
+    (void)state;
+    struct fb_goodput goodput = usual();
+    double round_s = goodput.interval_s + goodput.stall_s, before = 1;
+    goodput.loses = true;
+    goodput.mttf_s = 300 * round_s; /* several times as many checkpoints as are kept */
+    for (uint32_t times = 1; times <= 1024; times *= 2) {
+        goodput.drained_s = times * round_s;
+        double drawn = fb_goodput_draw(&goodput, DRAWS, 1);
+        assert_true(drawn >= 0 && drawn <= before);
+        before = drawn;
+    }
+    assert_true(before < 0.02);
+}
+
 static void draw_with_the_same_seed_is_the_same(void **state)
 {
     (void)state;
@@ -81,6 +99,7 @@ int main(void)
         cmocka_unit_test(draw_when_failures_are_rare_agrees_with_the_formula),
         cmocka_unit_test(draw_at_the_interval_of_daly_is_near_the_best),
         cmocka_unit_test(draw_when_undrained_is_lost_costs_another_interval),
+        cmocka_unit_test(draw_when_drains_never_keep_up_gives_no_more_than_slower_ones_would),
         cmocka_unit_test(draw_with_the_same_seed_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

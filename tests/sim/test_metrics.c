@@ -159,6 +159,32 @@ static void utilisation_of_the_origin_counts_writes(void **state)
     free(scenario);
 }
 
+/* Of more nodes than have rows, one row says how many have none. */
+static void nodes_beyond_those_with_rows_are_counted(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    for (uint32_t nodes = 64; nodes <= 66; nodes++) {
+        struct fb_run run;
+        uint32_t rows = 0, left_out = 0;
+        fan_out_make(scenario, false);
+        scenario->nodes = nodes;
+        scenario->workload.fanout.object_size_bytes = 1 << 20;
+        run_fine(scenario, 1, &run);
+        for (uint32_t i = 0; i < run.entity_count; i++) {
+            rows += strcmp(run.entities[i].name, "get_bytes") == 0;
+            if (strcmp(run.entities[i].name, "left_out") != 0)
+                continue;
+            left_out = (uint32_t)run.entities[i].value;
+            assert_string_equal(run.entities[i].entity, "nodes from 64 on");
+        }
+        assert_int_equal(rows, 64);
+        assert_int_equal(left_out, nodes - 64);
+        fb_run_free(&run);
+    }
+    free(scenario);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +195,7 @@ int main(void)
         cmocka_unit_test(percentiles_rise_and_end_at_the_longest),
         cmocka_unit_test(quantile_is_of_nearest_rank),
         cmocka_unit_test(utilisation_of_the_origin_counts_writes),
+        cmocka_unit_test(nodes_beyond_those_with_rows_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

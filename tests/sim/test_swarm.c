@@ -142,6 +142,36 @@ static void swarm_plan_of_bad_text_names_its_line(void **state)
     plan_must_be_refused("nodes 40\n", "nodes and domains");
 }
 
+/* A plan of so many nodes and faults, and of a match of so many keys, is read, or is refused. */
+static void plan_of(uint32_t nodes, uint32_t faults, uint32_t keys, const char *reason)
+{
+    char text[4096], error[FB_SWARM_TEXT_MAX] = "";
+    size_t at = (size_t)snprintf(
+        text, sizeof(text), "nodes %u\ndomains %u\nrequest match count %u\n", nodes, nodes, keys);
+    for (uint32_t i = 0; i < faults; i++)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "fault loss\n");
+    if (reason != NULL) {
+        plan_must_be_refused(text, reason);
+        return;
+    }
+    FILE *stream = fmemopen(text, strlen(text), "r");
+    assert_non_null(stream);
+    struct fb_swarm_plan *plan = fb_swarm_plan_read(stream, "plan", error);
+    fclose(stream);
+    assert_string_equal(error, "");
+    assert_int_equal(plan->fault_count, faults);
+    fb_swarm_plan_free(plan);
+}
+
+static void swarm_plan_at_its_limits_is_read_and_beyond_is_refused(void **state)
+{
+    (void)state;
+    plan_of(32, 96, 32, NULL);
+    plan_of(33, 96, 32, "nodes and domains are from 1 to 32");
+    plan_of(32, 97, 32, "plan:100: more than 96 faults");
+    plan_of(32, 96, 33, "plan:3: request match: node, index or count is over 32");
+}
+
 /* Judged as failing: any plan in which node 2 is asked to match. */
 static bool has_a_match_on_node_2(void *context, const struct fb_swarm_plan *plan)
 {
@@ -179,6 +209,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(swarm_run_again_gives_the_same_digest),
         cmocka_unit_test(swarm_plan_through_text_is_the_same),
         cmocka_unit_test(swarm_plan_of_bad_text_names_its_line),
+        cmocka_unit_test(swarm_plan_at_its_limits_is_read_and_beyond_is_refused),
         cmocka_unit_test(swarm_minimise_keeps_only_what_fails),
     };
     if (argc > 1)

@@ -86,6 +86,26 @@ static void world_with_too_few_samples_is_refused(void **state)
     free(scenario);
 }
 
+static void world_with_more_blocks_than_a_reader_counts_is_refused(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    scenario_make(scenario, 4, 1);
+    scenario->workload.kinds = 1u << FB_WORKLOAD_FAN_OUT;
+    for (uint64_t blocks = (1 << 30) - 1; blocks <= 1 << 30; blocks++) {
+        struct fb_error error = {.text = ""};
+        scenario->workload.fanout = (struct fb_fanout){
+            .object_size_bytes = blocks * scenario->core.block_size_bytes, .window = 4};
+        fb_workload_check(scenario, &error);
+        assert_int_equal(fb_error_is_set(&error), blocks == 1 << 30);
+    }
+    struct fb_error error = {.text = ""};
+    fb_workload_check(scenario, &error);
+    assert_non_null(strstr(error.text, "workload.object_size: 1073741824 blocks"));
+    assert_non_null(strstr(error.text, "set core.block_size higher"));
+    free(scenario);
+}
+
 /* A chain of 3 requests: the second shares 2 blocks with the first, the third repeats the
  * second. */
 static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
@@ -259,6 +279,7 @@ int main(void)
         cmocka_unit_test(world_training_is_bound_by_the_origin_when_cold),
         cmocka_unit_test(world_with_the_same_seed_gives_the_same_hash),
         cmocka_unit_test(world_with_too_few_samples_is_refused),
+        cmocka_unit_test(world_with_more_blocks_than_a_reader_counts_is_refused),
         cmocka_unit_test(world_kv_counts_prefix_hits_as_the_trace_has_them),
         cmocka_unit_test(world_checkpoint_restores_after_it_killed_a_node),
         cmocka_unit_test(world_with_queues_in_its_ports_is_slower_by_what_waits_there),

@@ -116,11 +116,11 @@ void local_open_start(struct local_request *request, const struct fb_local_reque
 
 enum fb_status local_write_status(const struct fb_loop *loop)
 {
-    return !loop->origin.can_write ? FB_INVALID
-           : loop->is_fenced       ? FB_GONE
-           : loop->is_draining     ? FB_BUSY
-           : loop->is_resting      ? FB_BUSY
-                                   : FB_OK;
+    if (!loop->origin.can_write)
+        return FB_INVALID;
+    if (loop_refuses(loop, FB_REQUEST_NAME_BEGIN))
+        return FB_GONE;
+    return loop->is_draining || loop->is_resting ? FB_BUSY : FB_OK;
 }
 
 static void created(struct fb_name_task *task, enum fb_status status);
@@ -276,11 +276,11 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
 {
     struct fb_loop *loop = loop_of(request);
     struct fb_object *object = fb_objects_find(&loop->objects, from->object);
-    enum fb_status status = !loop->origin.can_write ? FB_INVALID
-                            : loop->is_fenced       ? FB_GONE
-                                                    : FB_OK;
+    enum fb_status status = FB_OK;
     bool is_whole = local_write_covers(request->session, from->object, from->index);
-    if (object == NULL || from->level > FB_LEVEL_ORIGIN || !is_whole)
+    if (loop_refuses(loop, FB_REQUEST_NAME_COMMIT))
+        status = FB_GONE;
+    if (!loop->origin.can_write || object == NULL || from->level > FB_LEVEL_ORIGIN || !is_whole)
         status = FB_INVALID;
     if (status == FB_OK && from->index > loop->origin.object_max)
         status = FB_TOO_LARGE;

@@ -401,7 +401,7 @@ static enum fb_status request_room(struct local_session *session,
     struct fb_local *local = &loop->local;
     bool is_get = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY;
     bool is_write = from->kind == FB_RING_WRITE;
-    if (is_write && loop->is_fenced)
+    if (is_write && loop_refuses(loop, FB_REQUEST_WRITE))
         return FB_GONE;
     if (is_get && session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
         return FB_BUSY;

@@ -2,6 +2,7 @@
  * then sending what that made to peers and waiting for completions, each of which is handled at
  * once. */
 #include "core/panic.h"
+#include "core/place/membership.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/loop/reload.h"
 
@@ -304,25 +305,38 @@ void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
                                    : "no placement can be made of them: the last one stands");
 }
 
-void loop_fence(struct fb_loop *loop, bool is_fenced)
+bool loop_is_fenced(const struct fb_loop *loop)
 {
-    if (is_fenced && !loop->is_fenced)
+    return loop_clock_ns() >= loop->member_until_ns;
+}
+
+bool loop_refuses(const struct fb_loop *loop, enum fb_request_kind kind)
+{
+    return fb_membership_guards_request(kind) && loop_is_fenced(loop);
+}
+
+void loop_fence(struct fb_loop *loop, uint64_t until_ns)
+{
+    bool is_fenced = until_ns == 0;
+    if (is_fenced && !loop->was_fenced)
         fb_log(FB_LOG_ERROR, "fenced",
                "reason=\"the lease has run out\" remedy=\"it joins again when etcd answers\"");
-    if (!is_fenced && loop->is_fenced)
+    if (!is_fenced && loop->was_fenced)
         fb_log(FB_LOG_INFO, "rejoined", "node=%u", loop->settings->node);
-    loop->is_fenced = is_fenced;
+    loop->was_fenced = is_fenced;
+    loop->member_until_ns = until_ns;
 }
 
 static void view_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
     struct fb_member_list list = {.members = NULL};
+    loop->member_until_ns = UINT64_MAX;
     loop->members = fb_members_open(loop, settings, error);
     if (fb_error_is_set(error))
         return;
     if (loop->members != NULL)
-        list = fb_members_first(loop->members);
+        list = fb_members_first(loop->members, &loop->member_until_ns);
     bool is_fine = list.members != NULL
                        ? view_set(loop, list.members, list.count, list.revision)
                        : view_set(loop, settings->members, settings->member_count, 1);

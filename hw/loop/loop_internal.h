@@ -84,7 +84,10 @@ struct fb_loop {
     bool is_stopping;
     bool is_resting;  /* an operator drains it: clients' writes are not begun; it reads on */
     uint64_t stop_ns; /* no later than that, while it drains */
-    bool is_fenced;   /* the cluster may count this node as gone */
+    bool was_fenced;  /* as last logged */
+    /* Until when it is a member, as it was last told: the cluster may count it as gone from then
+     * on; 0: it is none; UINT64_MAX: for ever. */
+    uint64_t member_until_ns;
 };
 
 /* loop.c */
@@ -99,8 +102,12 @@ void loop_stop(struct fb_loop *loop);
 
 /* The members have changed. */
 void loop_members(struct fb_loop *loop, const struct fb_member_list *list);
-/* The cluster goes on without this node: it changes nothing; or it is a member again. */
-void loop_fence(struct fb_loop *loop, bool is_fenced);
+/* This node is a member until then unless it hears otherwise; 0: it is none. */
+void loop_fence(struct fb_loop *loop, uint64_t until_ns);
+/* The cluster may go on without this node. */
+bool loop_is_fenced(const struct fb_loop *loop);
+/* And so it refuses this request (GONE). */
+bool loop_refuses(const struct fb_loop *loop, enum fb_request_kind kind);
 
 /* Operations that the core can have in flight. */
 uint32_t loop_works_count(const struct fb_config *config);

@@ -109,7 +109,7 @@ bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX])
         snprintf(reason, FB_READY_TEXT_MAX, "stopping");
         return false;
     }
-    if (loop->is_fenced) {
+    if (loop_is_fenced(loop)) {
         snprintf(reason, FB_READY_TEXT_MAX,
                  "fenced: the lease has run out; it joins again when etcd answers");
         return false;

@@ -2,6 +2,7 @@
 #include "hw/meta/members.h"
 
 #include "core/panic.h"
+#include "core/place/membership.h"
 #include "hw/net/address.h"
 #include "hw/meta/etcd.h"
 #include "hw/loop/loop_internal.h"
@@ -16,8 +17,8 @@
 #include <xxhash.h>
 
 enum {
-    LOOKS_A_LEASE = 3,
-    JOIN_LEASES_MAX = 3,
+    CALLS_A_LEASE = 3, /* that have no answer */
+    SECOND_NS = 1000000000,
     BAD_MAX = 64, /* records told of that are not understood; the others are only counted */
 };
 
@@ -25,15 +26,20 @@ struct fb_members {
     struct fb_loop *loop;
     const struct fb_settings *settings;
     struct fb_etcd etcd;
-    uint64_t lease, alive_ns, lease_ns;
+    uint64_t lease;                          /* etcd's name of it; 0: it never had one */
+    struct fb_membership membership;         /* decides */
+    struct fb_membership_update update;      /* what it wants now */
     struct fb_member_list seen;              /* the last list */
     uint64_t bad[BAD_MAX], bad_now[BAD_MAX]; /* hashes of bad records: of the last look, of this */
     uint32_t bad_count, bad_now_count, left_out;
-    struct fb_offload_task task;             /* tells the loop */
-    struct fb_member_list told;              /* what it is told; under the mutex */
-    bool is_telling, is_fenced, is_stopping; /* under the mutex */
+    bool is_away, is_taken;      /* as last logged */
+    struct fb_offload_task task; /* tells the loop */
+    /* What it is told; under the mutex. */
+    struct fb_member_list told; /* members NULL: no list */
+    uint64_t until_ns;          /* that it may act as a member */
+    bool was_fenced;            /* since it was told last */
+    bool is_telling, is_stopping;
     bool has_thread;
-    bool is_taken; /* its record was, when last looked at */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t stop;
@@ -72,7 +78,8 @@ static const char *member_parse(const struct fb_members *members, const char *ke
 {
     char words[3][FB_ADDRESS_MAX], more[2];
     size_t prefix = strlen(members->prefix);
-    *member = (struct fb_member_settings){.member = {.is_up = 1}};
+    memset(member, 0, sizeof(*member)); /* its padding is part of the list's digest */
+    member->member.is_up = 1;
     static_assert(FB_ADDRESS_MAX == 128, "the format says so");
     if (strncmp(key, members->prefix, prefix) != 0 ||
         !number_take(key + prefix, 0, FB_NONE - 1, &member->member.node))
@@ -132,13 +139,23 @@ static int member_compare(const void *a, const void *b)
     return first->member.node < second->member.node ? -1 : first->member.node > second->member.node;
 }
 
-/* Looks at all members; *has_changed: against the last look. */
-static enum fb_etcd_code look(struct fb_members *members, bool *has_changed)
+static bool own_is_seen(const struct fb_members *members)
+{
+    const struct fb_settings *settings = members->settings;
+    for (uint32_t i = 0; i < members->seen.count; i++) {
+        const struct fb_member_settings *member = &members->seen.members[i];
+        if (member->member.node == settings->node)
+            return strcmp(member->address, settings->listen) == 0;
+    }
+    return false;
+}
+
+/* Looks at all members. */
+static enum fb_etcd_code look(struct fb_members *members, struct fb_membership_answer *answer)
 {
     struct fb_member_list before = members->seen;
     members->seen = (struct fb_member_list){
-        .members = calloc(members->settings->members_max, sizeof(*before.members)),
-        .revision = before.revision};
+        .members = calloc(members->settings->members_max, sizeof(*before.members))};
     FB_ASSERT(members->seen.members != NULL);
     members->bad_now_count = 0;
     members->left_out = 0;
@@ -148,15 +165,14 @@ static enum fb_etcd_code look(struct fb_members *members, bool *has_changed)
         members->seen = before;
         return code;
     }
+    fb_member_list_free(&before);
     memcpy(members->bad, members->bad_now, sizeof(members->bad));
     members->bad_count = members->bad_now_count;
     members->seen.left_out = members->left_out;
     qsort(members->seen.members, members->seen.count, sizeof(*before.members), member_compare);
-    *has_changed =
-        before.count != members->seen.count || before.left_out != members->seen.left_out ||
-        memcmp(before.members, members->seen.members, before.count * sizeof(*before.members)) != 0;
-    members->seen.revision += *has_changed;
-    fb_member_list_free(&before);
+    answer->is_own_seen = own_is_seen(members);
+    answer->digest = XXH3_64bits_withSeed(
+        members->seen.members, members->seen.count * sizeof(*before.members), members->left_out);
     return FB_ETCD_FINE;
 }
 
@@ -175,22 +191,31 @@ static void told(struct fb_offload_task *task)
     struct fb_members *members = FB_CONTAINER(task, struct fb_members, task);
     pthread_mutex_lock(&members->mutex);
     struct fb_member_list list = members->told;
-    bool is_fenced = members->is_fenced;
+    uint64_t until_ns = members->until_ns;
+    bool was_fenced = members->was_fenced;
     members->told = (struct fb_member_list){.members = NULL};
+    members->was_fenced = false;
     members->is_telling = false;
     pthread_mutex_unlock(&members->mutex);
-    loop_fence(members->loop, is_fenced);
-    if (!is_fenced && list.members != NULL)
+    if (was_fenced)
+        loop_fence(members->loop, 0); /* also when it is back already */
+    loop_fence(members->loop, until_ns);
+    if (list.members != NULL)
         loop_members(members->loop, &list);
     fb_member_list_free(&list);
 }
 
-static void tell(struct fb_members *members, bool is_fenced)
+static void tell(struct fb_members *members)
 {
+    uint64_t until_ns = fb_membership_until_ns(&members->membership);
     pthread_mutex_lock(&members->mutex);
-    fb_member_list_free(&members->told);
-    members->told = list_copy(&members->seen);
-    members->is_fenced = is_fenced;
+    if (members->update.is_news) {
+        fb_member_list_free(&members->told);
+        members->told = list_copy(&members->seen);
+        members->told.revision = members->membership.revision;
+    }
+    members->until_ns = until_ns;
+    members->was_fenced = members->was_fenced || until_ns == 0;
     bool is_first = !members->is_telling;
     members->is_telling = true;
     pthread_mutex_unlock(&members->mutex);
@@ -198,34 +223,66 @@ static void tell(struct fb_members *members, bool is_fenced)
         fb_offload_post(&members->loop->offload, &members->task);
 }
 
-/* One try to be a member: lease and key. */
-static enum fb_etcd_code join_once(struct fb_members *members)
+static enum fb_etcd_code create(struct fb_members *members)
 {
     char key[160], value[FB_ADDRESS_MAX + 64];
-    uint64_t began_ns = loop_clock_ns();
     snprintf(key, sizeof(key), "%s%u", members->prefix, members->settings->node);
     value_put(members->settings, value);
-    if (members->lease == 0)
-        (void)fb_etcd_lease(&members->etcd, (uint32_t)(members->lease_ns / 1000000000u),
-                            &members->lease);
-    if (members->lease == 0)
-        return FB_ETCD_AWAY;
-    enum fb_etcd_code code = fb_etcd_create(&members->etcd, key, value, members->lease);
-    if (code == FB_ETCD_FINE)
-        members->alive_ns = began_ns;
-    else if (fb_etcd_keep_alive(&members->etcd, members->lease) == FB_ETCD_GONE)
-        members->lease = 0;
-    return code;
+    return fb_etcd_create(&members->etcd, key, value, members->lease);
+}
+
+/* etcd counts in seconds: its lease is no shorter than the one that is counted on. */
+static enum fb_etcd_code lease(struct fb_members *members)
+{
+    uint64_t seconds = (members->settings->lease_ns + SECOND_NS - 1) / SECOND_NS;
+    return fb_etcd_lease(&members->etcd, (uint32_t)seconds, &members->lease);
+}
+
+static enum fb_membership_answer_code code_of(enum fb_etcd_code code)
+{
+    switch (code) {
+    case FB_ETCD_FINE:
+        return FB_MEMBERSHIP_FINE;
+    case FB_ETCD_TAKEN:
+        return FB_MEMBERSHIP_TAKEN;
+    case FB_ETCD_GONE:
+        return FB_MEMBERSHIP_GONE;
+    case FB_ETCD_AWAY:
+        break;
+    }
+    return FB_MEMBERSHIP_AWAY;
+}
+
+/* Asks etcd what is wanted, and waits for the answer. */
+static struct fb_membership_answer ask(struct fb_members *members)
+{
+    struct fb_membership_answer answer = {.is_own_seen = false};
+    enum fb_etcd_code code = FB_ETCD_AWAY;
+    switch (members->update.ask) {
+    case FB_MEMBERSHIP_NONE:
+        break;
+    case FB_MEMBERSHIP_LEASE:
+        code = lease(members);
+        break;
+    case FB_MEMBERSHIP_CREATE:
+        code = create(members);
+        break;
+    case FB_MEMBERSHIP_KEEP:
+        code = fb_etcd_keep_alive(&members->etcd, members->lease);
+        break;
+    case FB_MEMBERSHIP_LOOK:
+        code = look(members, &answer);
+        break;
+    }
+    answer.code = code_of(code);
+    return answer;
 }
 
 /* Sleeps; true: the thread is to end. */
-static bool nap(struct fb_members *members, uint64_t nap_ns)
+static bool nap(struct fb_members *members, uint64_t until_ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until); /* a time of day that is set ends no nap */
-    uint64_t end_ns = (uint64_t)until.tv_sec * 1000000000u + (uint64_t)until.tv_nsec + nap_ns;
-    until.tv_sec = (time_t)(end_ns / 1000000000u);
-    until.tv_nsec = (long)(end_ns % 1000000000u);
+    struct timespec until = {.tv_sec = (time_t)(until_ns / SECOND_NS),
+                             .tv_nsec = (long)(until_ns % SECOND_NS)};
     pthread_mutex_lock(&members->mutex);
     while (!members->is_stopping && pthread_cond_clockwait(&members->stop, &members->mutex,
                                                            CLOCK_MONOTONIC, &until) != ETIMEDOUT)
@@ -235,74 +292,43 @@ static bool nap(struct fb_members *members, uint64_t nap_ns)
     return is_stopping;
 }
 
-static bool own_is_seen(const struct fb_members *members)
+/* Does what is wanted, or waits until something is; true: the thread is to end. */
+static bool advance(struct fb_members *members)
 {
-    const struct fb_settings *settings = members->settings;
-    for (uint32_t i = 0; i < members->seen.count; i++) {
-        const struct fb_member_settings *member = &members->seen.members[i];
-        if (member->member.node == settings->node)
-            return strcmp(member->address, settings->listen) == 0;
+    if (members->update.ask == FB_MEMBERSHIP_NONE) {
+        bool is_stopping = nap(members, members->update.due_ns);
+        fb_membership_step(&members->membership, loop_clock_ns(), NULL, &members->update);
+        return is_stopping;
     }
-    return false;
+    const struct fb_membership_answer answer = ask(members);
+    fb_membership_step(&members->membership, loop_clock_ns(), &answer, &members->update);
+    return nap(members, 0); /* only looks */
 }
 
-/* Its lease lives, and somebody has removed or overwritten its record. */
-static void own_make_again(struct fb_members *members)
+static void log_changes(struct fb_members *members)
 {
-    bool was_taken = members->is_taken;
-    enum fb_etcd_code code = join_once(members);
-    members->is_taken = code == FB_ETCD_TAKEN;
-    if (members->is_taken && !was_taken)
+    bool is_away = members->etcd.status == 0, is_taken = members->membership.is_taken;
+    if (is_away != members->is_away)
+        fb_log(FB_LOG_WARNING, is_away ? "etcd_away" : "etcd_back", "reason=\"%s\"",
+               is_away ? members->etcd.fault : "");
+    if (is_taken && !members->is_taken && members->membership.state == FB_MEMBERSHIP_MEMBER)
         fb_log(FB_LOG_ERROR, "record_taken",
                "remedy=\"somebody has overwritten this node's record in etcd: remove it\"");
-}
-
-/* Stays a member; GONE: it is none any more. */
-static enum fb_etcd_code stay(struct fb_members *members, bool *has_changed)
-{
-    uint64_t began_ns = loop_clock_ns();
-    enum fb_etcd_code code = fb_etcd_keep_alive(&members->etcd, members->lease);
-    if (code == FB_ETCD_FINE) {
-        members->alive_ns = began_ns;
-        code = look(members, has_changed);
-    }
-    if (code == FB_ETCD_FINE && !own_is_seen(members))
-        own_make_again(members);
-    bool is_silent = loop_clock_ns() - members->alive_ns > members->lease_ns;
-    return code == FB_ETCD_AWAY && is_silent ? FB_ETCD_GONE : code;
-}
-
-/* A fenced node tries to join; FINE: it has, and has seen the list. */
-static enum fb_etcd_code come_back(struct fb_members *members)
-{
-    bool has_changed = false;
-    enum fb_etcd_code code = join_once(members);
-    if (code == FB_ETCD_TAKEN)
+    else if (is_taken && !members->is_taken)
         fb_log(FB_LOG_ERROR, "id_taken",
                "remedy=\"another daemon has this id: give each its own\"");
-    return code == FB_ETCD_FINE ? look(members, &has_changed) : code;
+    members->is_away = is_away;
+    members->is_taken = is_taken;
 }
 
 static void *thread_run(void *context)
 {
     struct fb_members *members = context;
-    bool is_away = false, is_fenced = false;
-    while (!nap(members, members->lease_ns / LOOKS_A_LEASE)) {
-        bool has_changed = false, was_fenced = is_fenced;
-        enum fb_etcd_code code = is_fenced ? come_back(members) : stay(members, &has_changed);
-        if ((members->etcd.status == 0) != is_away) {
-            is_away = members->etcd.status == 0;
-            fb_log(FB_LOG_WARNING, is_away ? "etcd_away" : "etcd_back", "reason=\"%s\"",
-                   is_away ? members->etcd.fault : "");
-        }
-        is_fenced = was_fenced ? code != FB_ETCD_FINE : code == FB_ETCD_GONE;
-        if (is_fenced && !was_fenced)
-            members->lease = 0;
-        if (is_fenced != was_fenced || has_changed)
-            tell(members, is_fenced);
+    while (!advance(members)) {
+        log_changes(members);
+        if (members->update.is_news || members->update.is_changed)
+            tell(members);
     }
-    if (members->lease != 0)
-        (void)fb_etcd_revoke(&members->etcd, members->lease);
     return NULL;
 }
 
@@ -310,17 +336,15 @@ static void *thread_run(void *context)
 static void join(struct fb_members *members, struct fb_error *error)
 {
     const struct fb_settings *settings = members->settings;
-    uint64_t began_ns = loop_clock_ns();
-    enum fb_etcd_code code = join_once(members);
-    while (code != FB_ETCD_FINE &&
-           loop_clock_ns() - began_ns <= JOIN_LEASES_MAX * members->lease_ns) {
-        (void)nap(members, 200000000);
-        code = join_once(members);
-    }
-    if (code == FB_ETCD_TAKEN)
+    fb_membership_init(&members->membership, loop_clock_ns(), settings->lease_ns);
+    fb_membership_step(&members->membership, loop_clock_ns(), NULL, &members->update);
+    while (members->membership.state == FB_MEMBERSHIP_JOINING)
+        (void)advance(members);
+    bool is_refused = members->membership.state == FB_MEMBERSHIP_REFUSED;
+    if (is_refused && members->membership.is_taken)
         fb_error_set(error, "node: another daemon has the id %u in etcd: give each its own",
                      settings->node);
-    else if (code != FB_ETCD_FINE)
+    else if (is_refused)
         fb_error_set(error, "membership.endpoint %s: %s: is etcd running there?",
                      settings->etcd_endpoint, members->etcd.fault);
 }
@@ -328,32 +352,28 @@ static void join(struct fb_members *members, struct fb_error *error)
 struct fb_members *fb_members_open(struct fb_loop *loop, const struct fb_settings *settings,
                                    struct fb_error *error)
 {
-    bool has_changed;
     if (settings->etcd_endpoint[0] == '\0')
         return NULL;
     struct fb_members *members = calloc(1, sizeof(*members));
     FB_ASSERT(members != NULL);
     members->loop = loop;
     members->settings = settings;
-    members->lease_ns = settings->lease_ns;
     members->task.done = told;
     pthread_mutex_init(&members->mutex, NULL);
     pthread_cond_init(&members->stop, NULL);
     snprintf(members->prefix, sizeof(members->prefix), "/forebay/%s/members/", settings->cluster);
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    bool is_open = fb_etcd_open(&members->etcd, settings->etcd_endpoint);
-    members->etcd.timeout_ms = (uint32_t)(settings->lease_ns / LOOKS_A_LEASE / 1000000);
-    if (is_open)
-        join(members, error);
-    if (!fb_error_is_set(error) && look(members, &has_changed) != FB_ETCD_FINE)
-        fb_error_set(error, "membership.endpoint %s: %s", settings->etcd_endpoint,
-                     members->etcd.fault);
+    (void)fb_etcd_open(&members->etcd, settings->etcd_endpoint);
+    members->etcd.timeout_ms = (uint32_t)(settings->lease_ns / CALLS_A_LEASE / 1000000);
+    join(members, error);
     return members;
 }
 
-struct fb_member_list fb_members_first(struct fb_members *members)
+struct fb_member_list fb_members_first(struct fb_members *members, uint64_t *until_ns)
 {
     struct fb_member_list first = list_copy(&members->seen); /* the thread's from now on */
+    first.revision = members->membership.revision;
+    *until_ns = fb_membership_until_ns(&members->membership);
     members->has_thread = pthread_create(&members->thread, NULL, thread_run, members) == 0;
     FB_ASSERT(members->has_thread);
     return first;
@@ -369,7 +389,7 @@ void fb_members_close(struct fb_members *members)
     pthread_mutex_unlock(&members->mutex);
     if (members->has_thread)
         pthread_join(members->thread, NULL);
-    else if (members->lease != 0)
+    if (members->lease != 0)
         (void)fb_etcd_revoke(&members->etcd, members->lease);
     fb_etcd_close(&members->etcd);
     fb_member_list_free(&members->seen);

@@ -1,20 +1,16 @@
 /* Who is in the cluster: the list of the config, or what an etcd knows.
  *
- * With etcd a node keeps a lease and under it a key of its own, and looks at everybody's keys:
- *
- *     JOIN --key made--> MEMBER --look, keep alive, every third of the lease--> MEMBER
- *       ^ the id is taken by another address: its lease may have to run out first
- *     MEMBER --the lease has run out, or no answer for as long--> FENCED --key made--> MEMBER
+ * With etcd a node keeps a lease and under it a record of its own, and looks at everybody's: when,
+ * and what follows, is core/place/membership.h's. Here are the thread that asks, over etcd's HTTP
+ * API (/v3), the records, and what the loop is told.
  *
  *  1. The first list is there before the node serves anybody.
  *  2. The lease is given back when the daemon ends cleanly: the others see it at once.
- *  3. etcd being away for less than a lease changes nothing: the last list stands.
- *  4. A fenced node takes no writes, commits and removals: the others may count it as gone. It goes
- *     on reading with the last list, draining what it has promised, and trying to join.
- *  5. A record that is not understood is left out, said once, and looked at again: whoever reaches
+ *  3. The loop is told until when it is a member, and goes by its own clock from there: also a
+ *     daemon that was stopped for long, or whose thread hangs in a call, is fenced in time.
+ *  4. A record that is not understood is left out, said once, and looked at again: whoever reaches
  *     the store may have written it.
- * One thread does it, over etcd's HTTP API (/v3). Decides nothing: the list becomes a view, and the
- * view an event. */
+ * The list becomes a view, and the view an event. */
 #ifndef FB_HW_META_MEMBERS_H
 #define FB_HW_META_MEMBERS_H
 
@@ -37,8 +33,8 @@ struct fb_member_list {
     uint64_t revision;
 };
 
-/* The first list; to be called once, after open. */
-struct fb_member_list fb_members_first(struct fb_members *members);
+/* The first list, and until when the node is a member by it; to be called once, after open. */
+struct fb_member_list fb_members_first(struct fb_members *members, uint64_t *until_ns);
 void fb_member_list_free(struct fb_member_list *list);
 
 #endif

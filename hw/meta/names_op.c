@@ -1,6 +1,7 @@
 /* The core's ops about names become calls of the metadata store and of the origin; see names.h. */
 #include "core/key.h"
 #include "core/panic.h"
+#include "core/place/membership.h"
 #include "hw/loop/loop_internal.h"
 
 #include <errno.h>
@@ -268,7 +269,7 @@ void fb_names_op(struct work *work)
     bool is_meta = kind == FB_OP_META_GET || kind == FB_OP_META_PUT || kind == FB_OP_META_LIST;
     bool is_change =
         kind == FB_OP_META_PUT || kind == FB_OP_ORIGIN_COMMIT || kind == FB_OP_ORIGIN_REMOVE;
-    if (is_change && loop->is_fenced)
+    if (fb_membership_guards_op(kind) && loop_is_fenced(loop))
         work_end_later(work, FB_GONE);
     else if ((is_meta && !loop->names.is_on) || (is_change && !loop->origin.can_write))
         work_end_later(work, FB_INVALID);

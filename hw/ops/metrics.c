@@ -115,7 +115,7 @@ static void usage(struct fb_page *page, const struct fb_loop *loop)
     gauge(page, "bad_names", "names that cannot be finished: see forebay lost",
           fb_node_bad_names(loop->node));
     gauge(page, "draining", "1: it takes no writes of clients", loop->is_resting);
-    gauge(page, "fenced", "1: the cluster may count this node as gone", loop->is_fenced);
+    gauge(page, "fenced", "1: the cluster may count this node as gone", loop_is_fenced(loop));
     type_put(page, "uptime_seconds", "gauge", "since the daemon started");
     fb_page_put(page, "forebay_uptime_seconds %.3f\n",
                 (double)(loop_clock_ns() - loop->start_ns) * 1e-9);

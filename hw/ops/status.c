@@ -171,7 +171,7 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
         "\nmessages_dropped %" PRIu64 "\nconnections_lost %" PRIu64 "\n",
         FB_VERSION, loop_clock_ns() - loop->start_ns, settings->core.block_size_bytes,
         settings->cluster, settings->node, is_ready, reason, loop->member_count,
-        loop->members_left_out, settings->core.write_quorum, loop->is_fenced,
+        loop->members_left_out, settings->core.write_quorum, loop_is_fenced(loop),
         fb_node_unfinished_names(loop->node), fb_tcp_connected(&loop->tcp),
         loop->local.session_count, settings->core.memory_size_bytes,
         settings->core.device_size_bytes, fb_node_undrained_bytes(loop->node),

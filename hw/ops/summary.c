@@ -11,7 +11,7 @@ void fb_summary_make(const struct fb_loop *loop, struct fb_wire_summary *summary
     char reason[FB_READY_TEXT_MAX];
     *summary = (struct fb_wire_summary){
         .ready = fb_ready_is(loop, reason),
-        .fenced = loop->is_fenced,
+        .fenced = loop_is_fenced(loop),
         .draining = loop->is_resting || loop->is_draining,
         .device_failing = loop->drive.error != 0,
         .uptime_ns = loop_clock_ns() - loop->start_ns,

@@ -25,7 +25,7 @@
  * 5. A record of its own that is removed or overwritten while its lease lives is made again; where
  *    another's stands it goes on as a member, and says so.
  * 6. A node that starts again within the old lease of its id takes its record over, if it is the
- *    same; another's has to run out first.
+ *    same; another's has to run out first. The others see another lease: a list that is new.
  *
  * Does not: encode records, keep lists, wait. Each ask gets exactly one answer; AWAY: none came. */
 #ifndef FB_CORE_PLACE_MEMBERSHIP_H
@@ -58,7 +58,9 @@ enum fb_membership_answer_code {
 
 struct fb_membership_answer {
     enum fb_membership_answer_code code;
-    uint64_t digest;  /* LOOK: of the list; differs when lists do */
+    /* LOOK: of the list, and of the lease that each record is under: a node that starts again
+     * within its lease has lost its memory, and the others must hear of it. */
+    uint64_t digest;
     bool is_own_seen; /* LOOK: the node's own record is in it */
 };
 

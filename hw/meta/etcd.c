@@ -197,7 +197,7 @@ enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd
             key[0] = '\0';
         if (!fb_etcd_decode(json_string_value(json_object_get(entry, "value")), value))
             value[0] = '\0';
-        call(context, key, value);
+        call(context, key, value, fb_etcd_number(entry, "lease"));
     }
     json_decref(answer);
     return FB_ETCD_FINE;

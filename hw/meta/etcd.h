@@ -39,9 +39,9 @@ enum fb_etcd_code fb_etcd_revoke(struct fb_etcd *etcd, uint64_t lease);
 enum fb_etcd_code fb_etcd_create(struct fb_etcd *etcd, const char *key, const char *value,
                                  uint64_t lease);
 
-/* All keys that begin with the prefix; calls call for each. A key or value that is empty or too
- * long to be read is given as "". */
-typedef void fb_etcd_call(void *context, const char *key, const char *value);
+/* All keys that begin with the prefix, in their order; calls call for each. A key or value that is
+ * empty or too long to be read is given as "". lease: that the key is under; 0: none. */
+typedef void fb_etcd_call(void *context, const char *key, const char *value, uint64_t lease);
 enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd_call *call,
                                void *context);
 

@@ -32,6 +32,7 @@ struct fb_members {
     struct fb_member_list seen;              /* the last list */
     uint64_t bad[BAD_MAX], bad_now[BAD_MAX]; /* hashes of bad records: of the last look, of this */
     uint32_t bad_count, bad_now_count, left_out;
+    uint64_t leases;             /* hash of those that the records of this look are under */
     bool is_away, is_taken;      /* as last logged */
     struct fb_offload_task task; /* tells the loop */
     /* What it is told; under the mutex. */
@@ -115,7 +116,7 @@ static void bad_record(struct fb_members *members, const char *key, const char *
                fault);
 }
 
-static void member_take(void *context, const char *key, const char *value)
+static void member_take(void *context, const char *key, const char *value, uint64_t lease)
 {
     struct fb_members *members = context;
     struct fb_member_list *list = &members->seen;
@@ -131,6 +132,7 @@ static void member_take(void *context, const char *key, const char *value)
         bad_record(members, key, value, fault);
     else
         list->members[list->count++] = member;
+    members->leases = XXH3_64bits_withSeed(&lease, sizeof(lease), members->leases);
 }
 
 static int member_compare(const void *a, const void *b)
@@ -159,6 +161,7 @@ static enum fb_etcd_code look(struct fb_members *members, struct fb_membership_a
     FB_ASSERT(members->seen.members != NULL);
     members->bad_now_count = 0;
     members->left_out = 0;
+    members->leases = 0;
     enum fb_etcd_code code = fb_etcd_list(&members->etcd, members->prefix, member_take, members);
     if (code != FB_ETCD_FINE) {
         fb_member_list_free(&members->seen);
@@ -171,8 +174,9 @@ static enum fb_etcd_code look(struct fb_members *members, struct fb_membership_a
     members->seen.left_out = members->left_out;
     qsort(members->seen.members, members->seen.count, sizeof(*before.members), member_compare);
     answer->is_own_seen = own_is_seen(members);
-    answer->digest = XXH3_64bits_withSeed(
-        members->seen.members, members->seen.count * sizeof(*before.members), members->left_out);
+    answer->digest =
+        XXH3_64bits_withSeed(members->seen.members, members->seen.count * sizeof(*before.members),
+                             members->leases + members->left_out);
     return FB_ETCD_FINE;
 }
 

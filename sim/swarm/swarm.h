@@ -53,6 +53,8 @@ struct fb_swarm_plan {
     uint64_t origin_ns;
     uint64_t step_ns;   /* time that a node takes for an event */
     uint64_t detect_ns; /* from a crash to the view without the node; FB_NEVER_NS: never */
+    uint64_t lease_ns;  /* views are of what each node sees at a store of members; 0: they are told
+                           to all, when detect_ns is over */
     uint64_t heal_ns;   /* no fault strikes after this */
     uint64_t repair_ns; /* so long after a view copies are as many as promised; 0: not judged */
     uint64_t tenant_quota_bytes, tenant_ttl_ns; /* of objects of odd number; 0: none */

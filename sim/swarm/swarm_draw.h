@@ -37,6 +37,9 @@ static inline uint64_t log_between(struct fb_random *random, uint64_t min, uint6
 /* swarm_aim.c: bends a plan that is drawn towards faults that must coincide to show anything. */
 void swarm_plan_aim(struct fb_random *random, struct fb_swarm_plan *plan);
 
+/* swarm_members.c: members keep leases at a store, now and then, and lose them. */
+void swarm_plan_members(struct fb_swarm_plan *plan);
+
 /* The plan was drawn milder, or its judge will be: noted, and counted. */
 static inline void plan_soften(struct fb_swarm_plan *plan, enum fb_swarm_softening softening)
 {

@@ -14,6 +14,7 @@
 #include "sim/engine/event_heap.h"
 #include "sim/swarm/oracle/promise.h"
 #include "sim/swarm/swarm.h"
+#include "sim/swarm/swarm_store.h"
 #include "sim/swarm/oracle/swarm_name.h"
 
 enum {
@@ -58,6 +59,7 @@ enum swarm_event_kind {
     SWARM_RESTART,
     SWARM_COPIES, /* detail: changes of members when it was queued */
     SWARM_DETECT,
+    SWARM_MEMBER, /* ask: see swarm_store.c */
     SWARM_PHASE
 };
 
@@ -72,6 +74,7 @@ struct swarm_event {
     union {
         struct fb_message message;
         struct fb_op op;
+        struct swarm_ask ask;
     };
     enum fb_status status;
     uint32_t source_life; /* PULL: of the peer when it was issued */
@@ -128,6 +131,7 @@ struct swarm_node {
     struct swarm_hold holds[SWARM_HOLDS_MAX];
     uint32_t hold_count; /* ever; the last ones are kept */
     uint32_t unscanned;  /* scans that failed since it started */
+    struct swarm_member member;
 };
 
 enum swarm_request_state {
@@ -197,8 +201,8 @@ struct swarm {
     struct fb_key keys[SWARM_KEYS_MAX]; /* of the match that is being asked */
     struct swarm_durable durables[SWARM_DURABLES_MAX];
     struct swarm_name names[SWARM_NAMES];
-    struct fb_range ranges[SWARM_RANGES_MAX]; /* of the gather that is being asked */
-    bool is_over;
+    struct fb_range ranges[SWARM_RANGES_MAX];       /* of the gather that is being asked */
+    bool is_over, is_settled;                       /* members: for good */
     uint32_t fault_first[FB_SWARM_FAULT_COUNT + 1]; /* faults by kind, in fault_order */
     uint32_t fault_order[FB_SWARM_FAULTS_MAX];
 };
@@ -230,6 +234,7 @@ uint64_t swarm_node_now_ns(const struct swarm *swarm, uint32_t node);
 
 /* swarm_view.c: who is a member. */
 void swarm_view_change(struct swarm *swarm, uint32_t up_mask);
+void swarm_view_tell_list(struct swarm *swarm, uint32_t node, uint32_t mask, uint64_t version);
 void swarm_views_free(struct swarm *swarm);
 void swarm_view_tell(struct swarm *swarm, uint32_t node, uint64_t delay_ns);
 uint32_t swarm_view_ranks(const struct fb_swarm_plan *plan);

@@ -125,7 +125,7 @@ void swarm_node_crash(struct swarm *swarm, uint32_t node, enum fb_promise_fault 
     swarm->view_changes++;
     swarm_copies_strike(swarm, node, cause);
     swarm_request_lost(swarm, node);
-    if (swarm->plan->detect_ns < FB_NEVER_NS)
+    if (swarm->plan->detect_ns < FB_NEVER_NS && !swarm_store_is_used(swarm))
         swarm_push(swarm, swarm->now_ns + swarm->plan->detect_ns, SWARM_DETECT, node);
 }
 
@@ -141,7 +141,8 @@ void swarm_node_restart(struct swarm *swarm, uint32_t node)
     if (swarm_fault(swarm, FB_SWARM_FAULT_settings, node, FB_NONE))
         node_change(swarm, node);
     node_begin(swarm, node);
-    if (!(swarm->view_mask >> node & 1))
+    swarm_member_begin(swarm, node);
+    if (!swarm_store_is_used(swarm) && !(swarm->view_mask >> node & 1))
         swarm_view_change(swarm, swarm->view_mask | 1u << node);
 }
 

@@ -150,8 +150,11 @@ static void meta_begin(struct swarm *swarm, uint32_t node, const struct fb_op *o
 {
     struct swarm_event event = {
         .kind = SWARM_HALF, .node = node, .life = swarm->nodes[node].life, .op = *op};
-    uint64_t delay_ns;
-    if (op->kind >= FB_OP_META_LIST)
+    uint64_t delay_ns = 1;
+    if (fb_membership_guards_op(op->kind) && swarm_member_is_fenced(swarm, node)) {
+        event.kind = SWARM_DONE;
+        event.status = event.said.status = FB_GONE;
+    } else if (op->kind >= FB_OP_META_LIST)
         swarm_name_begin(swarm, &event, &delay_ns);
     else
         swarm_meta_begin(swarm, &event, &delay_ns);

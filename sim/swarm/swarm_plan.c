@@ -294,7 +294,8 @@ static void draw_faults(struct fb_random *random, struct fb_swarm_plan *plan)
     uint64_t windows_max = one_in(random, 8) ? 9 : 3;
     if (one_in(random, 16))
         return; /* no faults at all: the settings alone must do */
-    for (uint32_t kind = 0; kind < FB_SWARM_FAULT_COUNT; kind++) {
+    /* Those of the store of members are drawn apart. */
+    for (uint32_t kind = 0; kind < FB_SWARM_FAULT_store_cut; kind++) {
         bool is_lying = fb_swarm_fault_class(kind) == FB_SWARM_LYING;
         bool is_lasting = kind == FB_SWARM_FAULT_digest_wrong;
         bool is_death = kind == FB_SWARM_FAULT_death;
@@ -402,6 +403,7 @@ struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
         swarm_plan_aim(&random, plan);
     keep_judged(plan);
     swarm_plan_names(plan);
+    swarm_plan_members(plan);
     return plan;
 }
 

@@ -223,6 +223,9 @@ static void phase_overdue(struct swarm *swarm)
             open = i;
     }
     enum fb_swarm_check check = FB_SWARM_CHECK_progress;
+    if (!swarm_judge(swarm, FB_SWARM_CHECK_members_settle, swarm_store_settles(swarm),
+                     "the members are %x long after healing", swarm->view_mask))
+        return;
     if (swarm->phase == PHASE_WHOLE)
         check = FB_SWARM_CHECK_whole_memory;
     if (open != FB_NONE && swarm->requests[open].state == REQUEST_OPEN)
@@ -256,7 +259,8 @@ static void saw_dead(struct swarm *swarm)
 static void phase_step(struct swarm *swarm)
 {
     uint32_t node;
-    bool is_quiet = swarm->requests_open == 0 && swarm_is_idle(swarm, &node);
+    bool is_settled = swarm->phase == PHASE_FAULTS || swarm_store_settles(swarm);
+    bool is_quiet = is_settled && swarm->requests_open == 0 && swarm_is_idle(swarm, &node);
     bool is_late = swarm->now_ns >= swarm->phase_end_ns;
     switch (swarm->phase) {
     case PHASE_FAULTS:
@@ -330,10 +334,14 @@ static void fault_strike(struct swarm *swarm, uint32_t index)
         } else if (fault->kind == FB_SWARM_FAULT_pause) {
             swarm->result->faults[fault->kind]++;
             host->ready_ns = fault->until_ns > host->ready_ns ? fault->until_ns : host->ready_ns;
+        } else if (fault->kind == FB_SWARM_FAULT_lease_lost) {
+            swarm->result->faults[fault->kind]++;
+            swarm_lease_lose(swarm, node);
         } else {
             swarm->result->faults[fault->kind]++;
             host->clock_ns += fault->extra_ns;
             swarm_node_arm(swarm, node);
+            swarm_member_wake(swarm, node);
         }
     }
 }
@@ -389,6 +397,9 @@ static void dispatch(struct swarm *swarm, struct swarm_event *event, uint64_t at
         if (!host->is_up && event->life == host->life)
             swarm_view_change(swarm, swarm->view_mask & ~(1u << event->node));
         return;
+    case SWARM_MEMBER:
+        swarm_member_event(swarm, event);
+        return;
     case SWARM_PHASE:
         phase_step(swarm);
         return;
@@ -410,6 +421,7 @@ static void run_open(struct swarm *swarm)
     swarm_view_change(swarm, (uint32_t)all);
     for (uint32_t node = 0; node < plan->nodes; node++)
         swarm_node_open(swarm, node);
+    swarm_store_open(swarm);
     for (uint32_t i = 0; i < plan->request_count; i++)
         swarm_request_add(swarm, &plan->requests[i], false);
     for (uint32_t i = 0; i < plan->fault_count; i++) {
@@ -417,7 +429,7 @@ static void run_open(struct swarm *swarm)
         bool is_moment =
             fault->kind == FB_SWARM_FAULT_crash || fault->kind == FB_SWARM_FAULT_power_cut ||
             fault->kind == FB_SWARM_FAULT_death || fault->kind == FB_SWARM_FAULT_pause ||
-            fault->kind == FB_SWARM_FAULT_clock_jump;
+            fault->kind == FB_SWARM_FAULT_clock_jump || fault->kind == FB_SWARM_FAULT_lease_lost;
         if (is_moment)
             swarm_push(swarm, fault->from_ns, SWARM_FAULT, 0)->index = i;
     }

@@ -44,7 +44,9 @@ enum fb_swarm_class {
     X(header_damaged, FB_SWARM_BENIGN, \
       "copies of headers or heads of a drive are damaged while its node is down") \
     X(block_damaged, FB_SWARM_LYING, "a block of a drive is damaged while its node is down") \
-    X(settings, FB_SWARM_BENIGN, "a node starts again with other settings")
+    X(settings, FB_SWARM_BENIGN, "a node starts again with other settings") \
+    X(store_cut, FB_SWARM_BENIGN, "asks of the store of members are lost, unanswered, or late") \
+    X(lease_lost, FB_SWARM_BENIGN, "the store of members forgets the lease of a node")
 
 enum fb_swarm_fault_kind {
 #define FB_SWARM_FAULT_VALUE(name, class, help) FB_SWARM_FAULT_##name,
@@ -106,6 +108,8 @@ enum fb_swarm_verb {
     X(commit_is_linear, false, "commits win over what they have seen, or not at all") \
     X(name_is_register, false, "names are linearizable registers; the origin follows") \
     X(match_of_known, false, "a match counts only keys that somebody brought in") \
+    X(fenced_in_time, false, "a node whose lease is over knows that it is no member") \
+    X(members_settle, false, "after healing all that live are members, and know it") \
     X(no_spin, false, "a node does not want ticks for ever at one instant") \
     X(all_answered, false, "every request is answered within the limit after healing") \
     X(progress, false, "every request succeeds within the limit after healing") \
@@ -119,6 +123,9 @@ enum fb_swarm_check {
 #undef FB_SWARM_CHECK_VALUE
         FB_SWARM_CHECK_COUNT
 };
+
+/* At most this many things to have been seen, the core's included. */
+enum { FB_SWARM_SOMETIMES_MAX = 200 };
 
 /* What the swarm itself wants to have seen in a run of many seeds. X(name, help). The core's
  * counters, reply reasons and reply statuses are added to these. */
@@ -146,6 +153,11 @@ enum fb_swarm_check {
     X(commit_late, "a commit took effect after its answer") \
     X(stranger_at_origin, "somebody put an object under a name past all nodes") \
     X(stranger_replaced, "an earlier commit that was on its way replaced a stranger's object") \
+    X(dropped_alive, "others went on without a member that lived") \
+    X(dropped_unawares, "others went on without a member that did not know it yet") \
+    X(fenced_refused, "a client's change was refused by a node that is no member") \
+    X(acked_dropped, "a write was acknowledged by a node that others go on without") \
+    X(came_back, "a node that others went on without is a member again") \
     X(retry_succeeded, "a request that was refused first succeeded later")
 
 enum fb_swarm_sight {
@@ -176,8 +188,5 @@ enum fb_swarm_softening {
 #undef FB_SWARM_SOFTENING_VALUE
         FB_SWARM_SOFTENING_COUNT
 };
-
-/* At most this many things to have been seen, the core's included. */
-enum { FB_SWARM_SOMETIMES_MAX = 200 };
 
 #endif

@@ -44,6 +44,7 @@ static const struct text_field plan_fields[] = {
     TEXT_FIELD(fb_swarm_plan, origin_ns),
     TEXT_FIELD(fb_swarm_plan, step_ns),
     TEXT_FIELD(fb_swarm_plan, detect_ns),
+    TEXT_FIELD(fb_swarm_plan, lease_ns), /* a script without it has no store of members */
     TEXT_FIELD(fb_swarm_plan, heal_ns),
     TEXT_FIELD(fb_swarm_plan, repair_ns),
     TEXT_FIELD(fb_swarm_plan, tenant_quota_bytes),

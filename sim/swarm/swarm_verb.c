@@ -113,7 +113,7 @@ static void ask_get_written(struct swarm *swarm, struct swarm_request *request,
                             struct fb_request *out)
 {
     const struct swarm_durable *durable = swarm_durable_ask(swarm, request);
-    request->known = swarm_is_kept(swarm, durable) ? KNOWN_KEPT : KNOWN_NOT;
+    request->known = swarm_is_kept(swarm, durable, UINT32_MAX) ? KNOWN_KEPT : KNOWN_NOT;
     if (durable->is_stored)
         request->known = KNOWN_STORED;
     out->kind = FB_REQUEST_GET;
@@ -208,13 +208,15 @@ static bool served_invalid(const struct swarm *swarm, const struct fb_reply *rep
     return reply->status == FB_INVALID;
 }
 
-/* The origin had it when it was asked for, or it was promised then and is still. */
+/* The origin had it when it was asked for, or it was promised then and a member has it still: those
+ * that are no members are not asked. */
 static void judge_lost(struct swarm *swarm, const struct swarm_request *request)
 {
     const struct swarm_durable *durable = swarm_durable_find(swarm, &request->block);
+    uint32_t members = swarm_members_of(swarm, request->what.node);
     bool is_kept =
         request->known == KNOWN_STORED ||
-        (request->known == KNOWN_KEPT && durable != NULL && swarm_is_kept(swarm, durable));
+        (request->known == KNOWN_KEPT && durable != NULL && swarm_is_kept(swarm, durable, members));
     swarm_judge(swarm, FB_SWARM_CHECK_lost_is_lost, !is_kept,
                 "request %u is told that object %llu, offset %llu is lost",
                 swarm_index(swarm, request), (unsigned long long)request->block.object,
@@ -375,19 +377,57 @@ static void request_again(struct swarm *swarm, uint32_t index)
     event->index = index;
 }
 
+/* What the node's driver looks at before the core hears of a request. */
+static uint32_t kind_of(uint32_t verb)
+{
+    switch ((enum fb_swarm_verb)verb) {
+    case FB_SWARM_VERB_write:
+        return FB_REQUEST_WRITE;
+    case FB_SWARM_VERB_commit:
+        return FB_REQUEST_COMMIT;
+    case FB_SWARM_VERB_name_write:
+        return FB_REQUEST_NAME_BEGIN;
+    case FB_SWARM_VERB_name_remove:
+        return FB_REQUEST_NAME_REMOVE;
+    default:
+        return FB_REQUEST_GET;
+    }
+}
+
+/* A node that is no member refuses what changes anything. */
+static bool request_refused(struct swarm *swarm, struct swarm_request *request)
+{
+    if (!fb_membership_guards_request(kind_of(request->what.verb)) ||
+        !swarm_member_is_fenced(swarm, request->what.node))
+        return false;
+    swarm_saw(swarm, FB_SWARM_SIGHT_fenced_refused);
+    request->status = FB_GONE;
+    request->was_refused = true;
+    return true;
+}
+
+/* When the node serves clients: not while it stands still, or has not joined. */
+static uint64_t served_ns(const struct swarm *swarm, uint32_t node)
+{
+    const struct swarm_node *host = &swarm->nodes[node];
+    if (host->is_up && swarm_member_is_joining(swarm, node))
+        return swarm->now_ns + swarm->plan->lease_ns / 8;
+    return host->is_up ? host->ready_ns : swarm->now_ns;
+}
+
 void swarm_request_send(struct swarm *swarm, uint32_t index)
 {
     struct swarm_request *request = &swarm->requests[index];
     uint32_t node = request->what.node;
     struct swarm_node *host = &swarm->nodes[node];
     FB_ASSERT(request->state == REQUEST_FUTURE);
-    if (host->is_up && host->ready_ns > swarm->now_ns) {
-        struct swarm_event *event = swarm_push(swarm, host->ready_ns, SWARM_REQUEST, node);
+    if (served_ns(swarm, node) > swarm->now_ns) {
+        struct swarm_event *event = swarm_push(swarm, served_ns(swarm, node), SWARM_REQUEST, node);
         event->index = index;
         return;
     }
     request->tries++;
-    if (!host->is_up) {
+    if (!host->is_up || request_refused(swarm, request)) {
         request_again(swarm, index);
         return;
     }

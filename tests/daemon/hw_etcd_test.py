@@ -86,10 +86,16 @@ class Etcd(Case):
         self.assertLess(resident_kib(), before + 2048)
 
     def test_killed_daemon_takes_its_place_again_at_once(self):
+        """Also within its lease; the other hears of it: what it held in memory is gone."""
         port = free_ports(1)[0]
         first = self.start(0, port=port)
+        second = self.start(1)
+        self.members(second, 2)
+        told = second.log().count("event=members_changed")
         first.kill()
         self.start(0, name="again", port=port)
+        second.wait_until(lambda: second.log().count("event=members_changed") > told)
+        self.members(second, 2)
 
     def test_second_daemon_of_one_id_is_refused(self):
         self.start(0)

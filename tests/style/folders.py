@@ -25,7 +25,7 @@ PURPOSE = {
     "core/index": "which block is where: hash, eviction policies, extents, timers",
     "core/name": "what a name means and when it is visible",
     "core/node": "one event in, ops out; records and layout of a node's state",
-    "core/place": "members, and the table that says who owns what",
+    "core/place": "who is a member, and the table that says who owns what",
     "core/read": "get, fill, attempt, serve, match, gather, search",
     "core/tier": "memory, device, tenants, chains, drive headers",
     "core/write": "put, hold, drain, recover, erasure code, stand-ins",

@@ -40,6 +40,8 @@ enum fb_copies { FB_COPIES_NONE, FB_COPIES_ONE, FB_COPIES_QUORUM, FB_COPIES_MEMB
     X(header_damaged, true, false, true, "the header of a block on a drive is damaged") \
     X(block_damaged, true, false, true, "the bytes of a block on a drive are damaged") \
     X(wall, true, true, true, "messages are lost, late, doubled, or stopped by a wall") \
+    X(cut_off, true, true, true, \
+      "a member loses its lease, or its way to who keeps it: the others go on without it") \
     X(clock, true, true, true, "clocks leap, or are apart") \
     X(origin_failing, true, true, true, "the origin fails or throttles: it is tried again") \
     X(origin_refusing, true, true, true, \

@@ -237,23 +237,35 @@ static uint32_t empty_fragments(const struct swarm *swarm, uint32_t size_bytes)
     return empty;
 }
 
-/* Are there as many fragments, at nodes that live, as make the block? */
-static bool fragments_suffice(const struct swarm *swarm, const struct swarm_durable *durable)
+/* Are there as many fragments, at those of the nodes that live, as make the block? */
+static bool fragments_suffice(const struct swarm *swarm, const struct swarm_durable *durable,
+                              uint32_t nodes)
 {
     uint32_t held = 0;
     if (swarm->plan->config.erasure_data == 0)
         return false;
     for (uint32_t node = 0; node < swarm->plan->nodes; node++)
-        held |= durable->fragments[node];
+        held |= nodes >> node & 1u ? durable->fragments[node] : 0;
     uint32_t count =
         (uint32_t)__builtin_popcount(held) + empty_fragments(swarm, durable->block.size);
     return count >= swarm->plan->config.erasure_data;
 }
 
-bool swarm_has_copy(const struct swarm *swarm, const struct swarm_durable *durable)
+bool swarm_has_copy(const struct swarm *swarm, const struct swarm_durable *durable, uint32_t nodes)
 {
-    return (durable->in_memory | durable->on_drive) != 0 ||
-           (!durable->is_torn && fragments_suffice(swarm, durable));
+    return ((durable->in_memory | durable->on_drive) & nodes) != 0 ||
+           (!durable->is_torn && fragments_suffice(swarm, durable, nodes));
+}
+
+uint32_t swarm_members_of(const struct swarm *swarm, uint32_t node)
+{
+    const struct fb_view *view = swarm->nodes[node].view;
+    uint32_t members = 1u << node;
+    for (uint32_t i = 0; view != NULL && i < fb_view_member_count(view); i++) {
+        const struct fb_member *member = fb_view_member(view, i);
+        members |= (uint32_t)(member->is_up != 0) << member->node;
+    }
+    return members;
 }
 
 /* The fault has struck a node: what was in its memory, or on its drive, is judged by the others. */
@@ -278,7 +290,7 @@ void swarm_copies_strike(struct swarm *swarm, uint32_t node, enum fb_promise_fau
             durable->on_drive &= ~bit;
             is_struck = is_struck || had_drive;
         }
-        if (durable->in_memory == 0 && !fragments_suffice(swarm, durable))
+        if (durable->in_memory == 0 && !fragments_suffice(swarm, durable, UINT32_MAX))
             durable->is_torn = true; /* fragments that come back are not counted on */
         if (!is_struck || !durable->is_acked || durable->is_stored || durable->is_forgotten)
             continue;

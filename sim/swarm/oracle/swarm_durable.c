@@ -154,6 +154,8 @@ void swarm_acked(struct swarm *swarm, const struct swarm_request *request)
     FB_ASSERT(durable != NULL);
     durable->is_acked = true;
     durable->acked_ns = swarm->now_ns;
+    if (swarm_store_is_used(swarm) && !(swarm->view_mask >> node & 1u))
+        swarm_saw(swarm, FB_SWARM_SIGHT_acked_dropped);
     durable->is_torn = false;
     uint32_t copies = swarm_copy_acked(swarm, durable, node);
     if (durable->is_stored)
@@ -170,9 +172,9 @@ void swarm_acked(struct swarm *swarm, const struct swarm_request *request)
                 swarm_index(swarm, request), level, copies, promised);
 }
 
-bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable)
+bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable, uint32_t nodes)
 {
-    return durable->is_acked && !durable->is_forgotten && swarm_has_copy(swarm, durable);
+    return durable->is_acked && !durable->is_forgotten && swarm_has_copy(swarm, durable, nodes);
 }
 
 /* All is healed and quiet: what is kept is at the origin. */
@@ -182,7 +184,7 @@ void swarm_check_kept(struct swarm *swarm)
         const struct swarm_durable *durable = &swarm->durables[i];
         if (durable->block.size == 0 || !durable->is_acked)
             continue;
-        bool is_kept = swarm_is_kept(swarm, durable);
+        bool is_kept = swarm_is_kept(swarm, durable, UINT32_MAX);
         if (!is_kept && !durable->is_stored)
             swarm_saw(swarm, FB_SWARM_SIGHT_lost_as_allowed);
         if (is_kept && durable->strikes > 0) {

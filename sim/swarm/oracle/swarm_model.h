@@ -17,7 +17,7 @@ uint32_t swarm_level_of(const struct fb_swarm_request *what);
 bool swarm_drives_are_true(const struct fb_swarm_plan *plan);
 void swarm_stored(struct swarm *swarm, const struct swarm_event *event);
 void swarm_acked(struct swarm *swarm, const struct swarm_request *request);
-bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable);
+bool swarm_is_kept(const struct swarm *swarm, const struct swarm_durable *durable, uint32_t nodes);
 void swarm_check_kept(struct swarm *swarm);
 
 /* swarm_copies.c: who has a copy of it. */
@@ -25,7 +25,10 @@ bool swarm_memory_has(const struct swarm *swarm, uint32_t node,
                       const struct swarm_durable *durable);
 bool swarm_drive_has(const struct swarm *swarm, uint32_t node, const struct swarm_durable *durable);
 bool swarm_is_coded(const struct swarm *swarm, uint32_t node);
-bool swarm_has_copy(const struct swarm *swarm, const struct swarm_durable *durable);
+/* Among these nodes, a bit mask. */
+bool swarm_has_copy(const struct swarm *swarm, const struct swarm_durable *durable, uint32_t nodes);
+/* Those that are up as far as the node knows, itself included. */
+uint32_t swarm_members_of(const struct swarm *swarm, uint32_t node);
 uint32_t swarm_promised(const struct swarm *swarm, uint32_t level, uint32_t told);
 void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
                      const struct fb_message *held);

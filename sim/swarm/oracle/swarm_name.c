@@ -76,7 +76,8 @@ static bool wait_ends(const struct swarm *swarm, const struct swarm_durable *dur
     for (uint32_t node = 0; node < swarm->plan->nodes; node++)
         is_somewhere = is_somewhere || (swarm->nodes[node].is_up &&
                                         fb_node_holds(swarm->nodes[node].core, durable->block.key));
-    return !swarm_has_dead_member(swarm) && (swarm_is_kept(swarm, durable) || !is_somewhere);
+    return !swarm_has_dead_member(swarm) &&
+           (swarm_is_kept(swarm, durable, UINT32_MAX) || !is_somewhere);
 }
 
 /* The block that a version is made of, in every other plan that writes durably; NULL: none. */

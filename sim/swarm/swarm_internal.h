@@ -168,6 +168,7 @@ struct swarm_durable {
     uint64_t stored;              /* content at the origin */
     uint32_t attempted;           /* variants that somebody wrote, bit mask */
     uint32_t in_memory, on_drive; /* nodes that promised a copy there, bit masks */
+    uint32_t relied_on; /* nodes that said HELD since they last asked others to, bit mask */
     /* Of each holder: nodes that told it HELD since it was told of its members, bit mask. */
     uint32_t told[FB_SWARM_NODES_MAX];
     uint32_t told_on_drive[FB_SWARM_NODES_MAX]; /* those that told it of their drives */
@@ -276,9 +277,6 @@ static inline uint32_t swarm_index(const struct swarm *swarm, const struct swarm
 {
     return (uint32_t)(request - swarm->requests);
 }
-
-/* swarm_plan.c: a block's size is a function of its place. */
-uint32_t swarm_block_size(const struct fb_swarm_plan *plan, uint64_t place);
 
 /* swarm_check.c: what is judged. A check that does not hold ends the run. */
 bool swarm_judge(struct swarm *swarm, enum fb_swarm_check check, bool holds, const char *form, ...)

@@ -40,6 +40,8 @@ void swarm_send(struct swarm *swarm, uint32_t node, const struct fb_op *op)
         return;
     if (op->message.kind == FB_MESSAGE_OFFER)
         swarm_loan_begin(swarm, node, &op->message, op->target);
+    if (op->message.kind == FB_MESSAGE_HOLD)
+        swarm_copy_asked(swarm, node, &op->message);
     if (op->message.kind == FB_MESSAGE_HELD)
         swarm_copy_told(swarm, node, op->target, &op->message);
     if (swarm_is_cut(swarm, node, op->target) ||

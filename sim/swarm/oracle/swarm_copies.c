@@ -8,7 +8,9 @@
  *     both end                  when the block is at the origin or forgotten, or when the node, of
  *                               no rank for it, has heard from as many others as are promised, and
  *                               if it is on its drive, that they have it on theirs; heard since it
- *                               was last told of its members: others may have lost theirs before
+ *                               was last told of its members: others may have lost theirs before;
+ *                               and unless it has said HELD itself since it asked them: two that
+ *                               are of no rank would each let go for the other
  *     a fragment                as a copy in memory; as many as make the block count as one
  *
  * What a core does to a copy otherwise (drops it, marks it clean, writes over it) ends nothing: the
@@ -109,7 +111,7 @@ static void copy_relieve(struct swarm *swarm, struct swarm_durable *durable, uin
     uint32_t bit = 1u << node;
     uint32_t told = (uint32_t)__builtin_popcount(durable->told[node] & ~bit);
     uint32_t told_on_drive = (uint32_t)__builtin_popcount(durable->told_on_drive[node] & ~bit);
-    if (is_rank || swarm_is_coded(swarm, node) || told < promised)
+    if (is_rank || swarm_is_coded(swarm, node) || told < promised || (durable->relied_on & bit))
         return;
     if ((durable->on_drive & bit) && told_on_drive < promised)
         return;
@@ -166,6 +168,7 @@ void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
         return;
     }
     durable->in_memory |= 1u << node;
+    durable->relied_on |= 1u << node;
     if (durable->is_stored || durable->is_forgotten || swarm->plan->is_beyond)
         return; /* it may be let go at once */
     swarm_judge(swarm, FB_SWARM_CHECK_held_is_true, swarm_memory_has(swarm, node, durable),
@@ -177,6 +180,14 @@ void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
         swarm, FB_SWARM_CHECK_held_is_true, !is_bound || swarm_drive_has(swarm, node, durable),
         "node %u says that its drive owes object %llu, offset %llu, and it does not", node,
         (unsigned long long)durable->block.object, (unsigned long long)durable->block.offset);
+}
+
+/* A node asks another to hold it. */
+void swarm_copy_asked(struct swarm *swarm, uint32_t node, const struct fb_message *hold)
+{
+    struct swarm_durable *durable = swarm_durable_at(swarm, &hold->block);
+    if (durable != NULL)
+        durable->relied_on &= ~(1u << node);
 }
 
 /* Messages that nodes hear. */

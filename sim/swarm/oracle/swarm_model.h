@@ -5,6 +5,9 @@
 
 #include "sim/swarm/oracle/promise.h"
 
+/* swarm_plan.c: a block's size is a function of its place. */
+uint32_t swarm_block_size(const struct fb_swarm_plan *plan, uint64_t place);
+
 /* swarm_durable.c: what was promised, and what of it is at the origin. */
 /* Nobody wants the version that a request names any more. */
 void swarm_durable_abandon(struct swarm *swarm, const struct fb_swarm_request *what);
@@ -32,6 +35,7 @@ uint32_t swarm_members_of(const struct swarm *swarm, uint32_t node);
 uint32_t swarm_promised(const struct swarm *swarm, uint32_t level, uint32_t told);
 void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
                      const struct fb_message *held);
+void swarm_copy_asked(struct swarm *swarm, uint32_t node, const struct fb_message *hold);
 void swarm_copy_heard(struct swarm *swarm, uint32_t node, const struct fb_message *message);
 uint32_t swarm_copy_acked(struct swarm *swarm, struct swarm_durable *durable, uint32_t node);
 void swarm_copy_written(struct swarm *swarm, uint32_t node, const struct fb_op *op);

@@ -232,9 +232,10 @@ static void record_made_late_lives_no_longer_than_its_lease(void **state)
     (void)state;
     world_open(&world, MS_BEGIN);
     struct fb_membership_answer answer = store_ask(&world.store, FB_MEMBERSHIP_LEASE, world.now_ns);
+    world.now_ns += LEASE / 4;
     world_step(&world, &answer);
     assert_int_equal(world.update.ask, FB_MEMBERSHIP_CREATE);
-    world.now_ns += LEASE / 2;
+    world.now_ns += LEASE / 4;
     answer = store_ask(&world.store, FB_MEMBERSHIP_CREATE, world.now_ns);
     world_step(&world, &answer);
     answer = store_ask(&world.store, FB_MEMBERSHIP_LOOK, world.now_ns);

@@ -79,7 +79,7 @@ static const char *member_parse(const struct fb_members *members, const char *ke
 {
     char words[3][FB_ADDRESS_MAX], more[2];
     size_t prefix = strlen(members->prefix);
-    memset(member, 0, sizeof(*member)); /* its padding is part of the list's digest */
+    memset(member, 0, sizeof(*member)); /* all its bytes are part of the list's digest */
     member->member.is_up = 1;
     static_assert(FB_ADDRESS_MAX == 128, "the format says so");
     if (strncmp(key, members->prefix, prefix) != 0 ||
@@ -93,7 +93,7 @@ static const char *member_parse(const struct fb_members *members, const char *ke
         return "its domain is no number";
     if (!number_take(words[2], 0, FB_WEIGHT_MAX, &member->member.weight))
         return "its weight is not 0 to 65535";
-    memcpy(member->address, words[0], sizeof(member->address));
+    memcpy(member->address, words[0], strlen(words[0]) + 1); /* zeros stay behind it */
     return NULL;
 }
 

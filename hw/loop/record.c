@@ -83,6 +83,10 @@ static void put(struct fb_recorder *recorder, const void *bytes, uint64_t size)
     recorder->used += size;
 }
 
+static_assert(sizeof(struct fb_record_view) + FB_MEMBERS_MAX * sizeof(struct fb_member) <=
+                  FB_RECORD_PAYLOAD_MAX,
+              "the largest cluster is a record");
+
 static void record_put(struct fb_recorder *recorder, uint64_t now_ns, uint32_t kind, uint64_t size)
 {
     const struct fb_record record = {.time_ns = now_ns, .size = (uint32_t)size, .kind = kind};

@@ -35,8 +35,8 @@ enum {
     HTTP_CODE_MAX = 64,
     HTTP_MISSING_MAX = 64, /* more: the oldest is forgotten, and the last block looked at */
     HTTP_JOIN_BYTES_MAX = 64 << 20, /* of parts that are put together of small blocks */
-    HTTP_ANSWER_MAX = 4096,
-    HTTP_STEP_HEAD = 0, /* the first step of a COMMIT or REMOVE */
+    HTTP_ANSWER_MAX = 8192, /* a name of 1024 bytes, each written as six, and that of an upload */
+    HTTP_STEP_HEAD = 0,     /* the first step of a COMMIT or REMOVE */
 };
 
 /* A HEAD leaves open whether there is a bucket at all, whether an object of no bytes marks a

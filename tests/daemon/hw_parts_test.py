@@ -138,8 +138,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = "upload&<%d" % len(self.bucket.seen)
         self.bucket.uploads[name.replace("&", "").replace("<", "")] = (
             {}, self.headers.get("x-amz-meta-forebayversion"))
-        self.answer(200, b"<R><UploadId>%s</UploadId></R>" %
-                    name.replace("&", "").replace("<", "").encode())
+        self.answer(200, ("<R><Bucket>b</Bucket><Key>%s</Key><UploadId>%s</UploadId></R>" % (
+            escape(key, {'"': "&quot;"}), name.replace("&", "").replace("<", ""))).encode())
 
     def part(self, key, query, body):
         parts = self.bucket.uploads[query["uploadId"][0]][0]
@@ -234,6 +234,12 @@ class Parts(Case):
         ended = self.put(daemon, "long", content)
         self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
         self.assertEqual(self.bucket.objects[prefix + "long"][0], content)
+
+    def test_upload_of_the_longest_name_is_begun(self):
+        """Its answer holds the name, where each byte may be six, in front of what is looked for."""
+        daemon = self.start("1 MiB")
+        for character in "&\"":
+            self.assert_written(daemon, character * 1000, content_of(character, (2 << 20) + 5))
 
     def test_more_parts_at_once_than_are_put_together(self):
         """64 MiB of parts are held at most; a commit for which there is no room comes later."""

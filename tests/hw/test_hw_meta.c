@@ -178,6 +178,19 @@ static void attributes_are_what_the_last_commit_gave(void **state)
     assert_int_equal(look.attributes.length, 0);
 }
 
+/* Of a record that another program wrote: at the limit they are there, and beyond it none. */
+static void attributes_longer_than_any_are_none(void **state)
+{
+    (void)state;
+    char text[FB_META_TEXT_MAX] = "name";
+    for (uint32_t length = FB_META_ATTRIBUTES_MAX; length <= FB_META_ATTRIBUTES_MAX + 1; length++) {
+        struct fb_meta_attributes attributes = {.length = 7};
+        memset(text + 5, 'a', length);
+        fb_meta_text_read(text, 5 + length, &attributes);
+        assert_int_equal(attributes.length, length == FB_META_ATTRIBUTES_MAX ? length : 0);
+    }
+}
+
 static void put_of_other_version_is_conflict_with_the_record(void **state)
 {
     struct place *place = *state;
@@ -280,6 +293,7 @@ int main(void)
                                         place_remove),
         cmocka_unit_test_setup_teardown(attributes_are_what_the_last_commit_gave, place_make,
                                         place_remove),
+        cmocka_unit_test(attributes_longer_than_any_are_none),
         cmocka_unit_test_setup_teardown(put_of_other_version_is_conflict_with_the_record,
                                         place_make, place_remove),
         cmocka_unit_test_setup_teardown(random_puts_are_as_in_an_array, place_make, place_remove),

@@ -3,7 +3,7 @@
 (NAME_MAX) has a row among the limits, with its value, what happens when it is reached and a test
 that goes there, or one among those that nobody can reach, with the reason.
 
-A row names tests as FILE or FILE.FUNCTION: the file is there, and the function is defined in it.
+A row names tests as FILE.FUNCTION: the file is there, and the function is defined in it.
 
 usage: limits_test.py [--write]     --write: brings the values of the rows up to date
 exit code: 1 when a row is not true any more, or a limit has none
@@ -36,10 +36,12 @@ def tests_fault(column, there):
     """What is wrong with the tests that a row names; None: nothing."""
     for name in column.split(","):
         file, _, function = name.strip().partition(".")
+        if not function:
+            return "%s names a test file, and no test in it" % name.strip()
         if file not in there:
             return "there is no test file %s" % file
         word = re.escape(function)
-        if function and not re.search(DEFINED % (word, word), there[file]):
+        if not re.search(DEFINED % (word, word), there[file]):
             return "there is no test %s in %s" % (function, file)
     return None
 

@@ -23,8 +23,10 @@ static void quote_beyond_its_limit_ends_in_dots(void **state)
 {
     (void)state;
     char quoted[FB_LOG_QUOTE_MAX];
-    for (unsigned char byte = 1; byte < 128; byte += 126) { /* written as four, and as it is */
-        size_t each = byte == 1 ? 4 : byte == 127 ? 4 : 1, length = 1;
+    static const unsigned char bytes[] = {'x', '"', 1}; /* written as one, two and four */
+    for (uint32_t i = 0; i < sizeof(bytes); i++) {
+        unsigned char byte = bytes[i];
+        size_t each = (size_t)1 << i, length = 1;
         while (quoted_length(byte, length + 1, quoted) == 2 + each * (length + 1))
             length++;
         assert_in_range(each * length, FB_LOG_QUOTE_MAX - 16, FB_LOG_QUOTE_MAX);
@@ -35,8 +37,6 @@ static void quote_beyond_its_limit_ends_in_dots(void **state)
             assert_string_equal(quoted + size - 4, "...\"");
         }
     }
-    for (size_t length = 0; length < 240; length++)
-        assert_int_equal(quoted_length('x', length, quoted), length + 2);
     assert_string_equal(quoted + quoted_length('x', 300, quoted) - 5, "x...\"");
 }
 

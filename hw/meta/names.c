@@ -55,11 +55,13 @@ void fb_names_open(struct fb_names *names, struct fb_loop *loop, struct fb_error
     names->text_index = calloc(1, FB_CACHE_SIZE_BYTES(texts));
     names->texts = calloc(texts, sizeof(*names->texts));
     names->holds = calloc(settings->core.names_max, sizeof(*names->holds));
+    names->bad_said = calloc(settings->core.names_max, sizeof(*names->bad_said));
     names->index = calloc(1, FB_CACHE_SIZE_BYTES(count));
     names->known = calloc(count, sizeof(*names->known));
     names->list.names = calloc(FB_NAME_LIST_MAX, sizeof(*names->list.names));
     if (names->text_index == NULL || names->texts == NULL || names->holds == NULL ||
-        names->index == NULL || names->known == NULL || names->list.names == NULL) {
+        names->bad_said == NULL || names->index == NULL || names->known == NULL ||
+        names->list.names == NULL) {
         fb_error_set(error, "out of memory for %u names", count);
         return;
     }
@@ -72,6 +74,7 @@ void fb_names_close(struct fb_names *names)
     free(names->text_index);
     free(names->texts);
     free(names->holds);
+    free(names->bad_said);
     free(names->index);
     free(names->known);
     free(names->list.names);
@@ -258,7 +261,11 @@ static void bad_log(struct fb_loop *loop)
         return;
     loop->names.bad_seen = stats->names_given_up;
     for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
-        if (!fb_node_bad_name(loop->node, i, &bad))
+        bool is_bad = fb_node_bad_name(loop->node, i, &bad);
+        uint64_t mark = is_bad ? fb_mix(bad.key.low ^ bad.version) | 1 : 0;
+        bool is_said = mark == loop->names.bad_said[i];
+        loop->names.bad_said[i] = mark;
+        if (!is_bad || is_said)
             continue;
         const char *text = fb_names_text(loop, bad.key, &length);
         fb_log(FB_LOG_ERROR, "name_given_up", "status=%s key=%016llx%016llx name=%s",

@@ -60,7 +60,8 @@ struct fb_names {
     uint32_t generation;
     struct name_hold *holds; /* as many as core.names_max */
     uint32_t hold_next;
-    uint64_t bad_seen; /* names given up that were logged */
+    uint64_t bad_seen;  /* names given up, when that was last logged */
+    uint64_t *bad_said; /* of each place of the core's list: what was logged; 0: nothing */
     struct fb_meta_task list;
     struct work *listing; /* META_LIST that waits for a page */
     bool has_page;

@@ -97,6 +97,20 @@ static void hold_share(struct fb_node *node, uint32_t slot)
     FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
 }
 
+/* Whoever brought it is no member, as this node knows them: it went by others, which may be other
+ * ranks. This node sees to its own, as after a change of members. */
+static void hold_spread(struct fb_node *node, uint32_t slot, uint32_t writer)
+{
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    FB_ASSERT(writer != FB_NONE);
+    if (node->view == NULL || node->config.place_local || node->repair_next != FB_NONE)
+        return; /* a walk that is under way comes to the newest last */
+    const struct fb_member *member = fb_view_find(node->view, writer);
+    if (member == NULL || !member->is_up)
+        node->repair_next = entry->fill;
+}
+
 /* Promises a resident block, or says why not. False: it will say so when a device write is over. */
 static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t slot,
                       const struct fb_block *block, const struct fragment *fragment)
@@ -119,6 +133,8 @@ static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t s
         standin_hold(node, node_entries(node)[slot].fill, waiter->instead);
         hold_share(node, slot);
         put_rely(node, slot);
+        if (!is_kept)
+            hold_spread(node, slot, waiter->peer);
     }
     if (is_marked)
         status = hold_settle(step, slot, waiter->hops, waiter->peer, waiter->id);

@@ -366,17 +366,13 @@ void swarm_copies_restart(struct swarm *swarm, uint32_t node)
 }
 
 /* Members changed a while ago, and nothing has happened since: what is promised has as many copies
- * again as a write waits for, among those that are members, or live: one that is cut off keeps its
- * own, and brings it to others. */
+ * again as a write waits for, among those that are members. */
 void swarm_check_copies(struct swarm *swarm)
 {
     const struct fb_config *config = &swarm->plan->config;
-    uint32_t nodes = swarm->view_mask;
-    for (uint32_t node = 0; node < swarm->plan->nodes; node++)
-        nodes |= (uint32_t)swarm->nodes[node].is_up << node;
     for (uint32_t i = 0; i < SWARM_DURABLES_MAX; i++) {
         const struct swarm_durable *durable = &swarm->durables[i];
-        uint32_t holders = (durable->in_memory | durable->on_drive) & nodes;
+        uint32_t holders = (durable->in_memory | durable->on_drive) & swarm->view_mask;
         bool is_young = durable->acked_ns + swarm->plan->repair_ns / 2 > swarm->now_ns;
         if (!durable->is_acked || durable->is_stored || durable->is_forgotten || holders == 0 ||
             is_young) /* it is being spread for the first time */

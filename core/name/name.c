@@ -18,7 +18,8 @@
  *  1. Visible at the commit: every look reads the record first, and sees every commit that was
  *     answered. After an overwrite's answer no look gives the version before.
  *  2. A commit expects the record that BEGIN saw. Of two writers one wins; the other hears
- *     CONFLICT. That the record went on to ORIGIN with the same version meanwhile is no conflict.
+ *     CONFLICT. That the record went on to ORIGIN with the same version meanwhile is no conflict,
+ *     nor that one was made which says nothing of the object (FB_NAME_VERSION_NONE).
  *  3. A new version is later than the time of day, the record's version and the origin's, whatever
  *     clocks say (R20), and nobody else's (name_version). An origin that does not answer within
  *     STAT_NS is not waited for where there are records: finishing finds out what is there
@@ -422,7 +423,9 @@ static void request_put(struct step *step, uint32_t index, enum fb_status status
     wanted.version = name->change.value.high; /* also over no record */
     if (is_lost && is_commit && is_there && now.version == wanted.version)
         status = FB_OK; /* ours, and somebody has finished it */
-    if (is_lost && is_commit && is_there && now.version == name->replaced && may_try) {
+    bool is_bare = now.state == FB_NAME_ORIGIN && now.version == FB_NAME_VERSION_NONE;
+    bool is_same = now.version == name->replaced || (name->replaced == 0 && is_bare);
+    if (is_lost && is_commit && is_there && is_same && may_try) {
         name->change.version = found->version; /* the same object: finished, or kept by another */
         name_put(step, index, NAME_PUT);
     } else if (is_lost && !is_commit && may_try) {

@@ -11,6 +11,10 @@ enum fb_name_state {
     FB_NAME_BAD /* no node has made such a record */
 };
 
+/* Of a record, state ORIGIN, that says nothing of an object: a driver made it for what it keeps
+ * beside it. No object's version, which is a time. */
+enum { FB_NAME_VERSION_NONE = 1 };
+
 /* What a record's 128-bit value and its size hold. */
 struct fb_name_facts {
     enum fb_name_state state;

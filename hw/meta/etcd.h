@@ -21,7 +21,7 @@ struct fb_etcd {
     long status; /* of HTTP; 0: there was no answer */
 };
 
-enum { FB_ETCD_ENCODED_MAX = 4096 };
+enum { FB_ETCD_ENCODED_MAX = 8192 };
 
 enum fb_etcd_code { FB_ETCD_FINE, FB_ETCD_TAKEN, FB_ETCD_GONE, FB_ETCD_AWAY };
 

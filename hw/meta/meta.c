@@ -31,6 +31,15 @@ void fb_meta_text_read(const char *text, uint32_t length, struct fb_meta_attribu
     memcpy(attributes->bytes, text + length - rest, attributes->length);
 }
 
+struct fb_key fb_meta_folder(const struct fb_meta_name *name, const char **part)
+{
+    const char *slash = memrchr(name->text, '/', name->length);
+    XXH128_hash_t hash = XXH3_128bits(name->text, slash != NULL ? (size_t)(slash - name->text) : 0);
+    *part = slash != NULL ? slash + 1 : name->text;
+    FB_ASSERT(name->length - (uint32_t)(*part - name->text) <= FB_META_PART_MAX);
+    return (struct fb_key){.high = hash.high64, .low = hash.low64};
+}
+
 void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t length)
 {
     const char *end = memchr(text, '\0', length);

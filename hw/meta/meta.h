@@ -5,12 +5,14 @@
  *  2. A key is a hash of a name; the name is kept beside the record, so that whoever finds an
  *     unfinished one (see names.h) knows what it is about. PENDING lists their names.
  *  3. GONE, TIMEOUT and IO of a PUT say nothing about whether it took effect.
- *  4. Attributes are bytes of the client's beside a record (the mount keeps mode, owner and times
- *     there); their first byte is the version of what follows. The store does not look at them.
+ *  4. Attributes are bytes beside a record (kept.h); their first byte is the version of what
+ *     follows. The store does not look at them.
  *  5. LMDB's file stays open, and its path is looked at, before and after a PUT and twice a
  *     second: while another one is there, or none, no record of it would outlast this process.
  *  6. What another hand than a daemon's has written is not believed: a record that cannot be read,
- *     a name that no client could make, or one that is not its key's, is listed as bad. */
+ *     a name that no client could make, or one that is not its key's, is listed as bad.
+ *  7. What has no object is in its folder's list, ENTRIES, by a PUT that keeps list and record
+ *     together. Of two who remove a folder and put something into its list one hears CONFLICT. */
 #ifndef FB_HW_META_META_H
 #define FB_HW_META_META_H
 
@@ -26,9 +28,11 @@ enum fb_meta_verb {
     FB_META_VERB_GET,     /* key: record; ABSENT: there is none */
     FB_META_VERB_PUT,     /* key, record of the expected version, name: CONFLICT: the other's */
     FB_META_VERB_PENDING, /* fills names with those of unfinished records, by key, from key on */
+    FB_META_VERB_ENTRIES, /* key: a folder's; fills names with its list, by the bytes of their last
+                             parts, which are their texts: those behind name.text */
 };
 
-enum { FB_META_ATTRIBUTES_MAX = 1024 };
+enum { FB_META_ATTRIBUTES_MAX = 4096 };
 
 struct fb_meta_attributes {
     uint32_t length; /* 0: there are none */
@@ -40,10 +44,17 @@ typedef void fb_meta_done(struct fb_meta_task *task, enum fb_status status);
 struct fb_meta_name {
     struct fb_key key;
     bool is_bad;           /* see 6; its text, if it has one, is what was found */
+    uint32_t type;         /* ENTRIES: S_IFMT of what it is */
     struct fb_meta record; /* PENDING: the name's; its version is not the record's own, but not 0 */
     uint32_t length;
     char text[FB_OBJECT_NAME_MAX + 1];
 };
+
+/* What a PUT does to the list of the folder that the name is in. */
+enum fb_meta_listing { FB_META_LIST_KEEP, FB_META_LIST_PUT, FB_META_LIST_TAKE };
+
+/* Bytes of a name's last part, for it to be in a list. */
+enum { FB_META_PART_MAX = 255 };
 
 /* The caller's, who keeps it until done, which is called once, on the loop's thread. */
 struct fb_meta_task {
@@ -55,9 +66,13 @@ struct fb_meta_task {
     struct fb_meta_attributes attributes; /* GET, PUT */
     bool keeps_attributes;                /* PUT: those that are there stay */
     bool is_pending;                      /* PUT: the record is unfinished */
-    struct fb_meta_name *names;           /* PENDING: room for names_max */
+    enum fb_meta_listing listing;         /* PUT; name.type: of what is put into the list */
+    bool must_be_empty;                   /* PUT: the name's own list; else CONFLICT */
+    struct fb_key folder;                 /* PUT: of a record that is of folder_version, else */
+    uint64_t folder_version;              /* CONFLICT; 0: whatever there is */
+    struct fb_meta_name *names;           /* PENDING, ENTRIES: room for names_max */
     uint32_t name_count, names_max;
-    bool is_cut; /* PENDING: there are more */
+    bool is_cut; /* PENDING, ENTRIES: there are more */
     /* The store's from here on. */
     struct fb_meta_store *store;
     struct fb_offload_task offload;
@@ -98,6 +113,9 @@ uint32_t fb_meta_text_write(const struct fb_meta_task *task, char text[FB_META_T
 void fb_meta_text_read(const char *text, uint32_t length, struct fb_meta_attributes *attributes);
 /* Its name. Sets is_bad unless it is one, and that of name->key. */
 void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t length);
+
+/* Key of the folder that a name is in, and where its last part begins. */
+struct fb_key fb_meta_folder(const struct fb_meta_name *name, const char **part);
 
 /* Backends: fill in run, close and internal. */
 void fb_meta_lmdb_open(struct fb_meta_store *store, const struct fb_settings *settings,

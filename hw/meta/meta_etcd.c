@@ -3,6 +3,7 @@
  *     /forebay/CLUSTER/names/KEY     "HIGH LOW SIZE NAME": numbers hexadecimal, 16 digits each
  *     /forebay/CLUSTER/pending/KEY   the same, while the record is unfinished; same transaction
  *     /forebay/CLUSTER/attributes/KEY   attributes, where there are any; same transaction
+ *     /forebay/CLUSTER/entries/FOLDER'S KEY/LAST PART   type, octal: what has no object; the same
  *
  *  1. The record's version is the key's own in etcd, which counts its changes from 1 on; a PUT is a
  *     transaction that compares it, and reads the other's record when it differs.
@@ -26,7 +27,7 @@ static_assert(51 + FB_OBJECT_NAME_MAX <= FB_ETCD_ENCODED_MAX / 4 * 3 - 4 &&
                   FB_META_ATTRIBUTES_MAX <= FB_ETCD_ENCODED_MAX / 4 * 3 - 4,
               "what is stored can be encoded");
 
-enum { KEY_MAX = 256, NUMBERS_BYTES = 51, CALL_MS = 2000 };
+enum { KEY_MAX = 512, NUMBERS_BYTES = 51, CALL_MS = 2000 };
 
 struct meta_etcd {
     pthread_mutex_t mutex;
@@ -73,6 +74,33 @@ static const char *key_encode(const struct meta_etcd *meta, const char *folder, 
     char text[KEY_MAX];
     snprintf(text, sizeof(text), "%s%s/%016" PRIx64 "%016" PRIx64, meta->prefix, folder, key.high,
              key.low);
+    return fb_etcd_encode(text, encoded);
+}
+
+/* Keys of a folder's list, from behind a last part on; with end: and where they end. */
+static void list_encode(const struct meta_etcd *meta, struct fb_key folder, const char *part,
+                        char first[FB_ETCD_ENCODED_MAX], char *end)
+{
+    char text[KEY_MAX];
+    int length = snprintf(text, sizeof(text), "%sentries/%016" PRIx64 "%016" PRIx64 "/%s",
+                          meta->prefix, folder.high, folder.low, part);
+    /* A zero behind the last one: the key that follows it. */
+    fb_etcd_encode_bytes(text, (size_t)length + (part[0] != '\0'), first);
+    if (end == NULL)
+        return;
+    text[length - (int)strlen(part) - 1] = '0'; /* it follows '/' */
+    fb_etcd_encode_bytes(text, (size_t)length - strlen(part), end);
+}
+
+/* The key of a name in its folder's list. */
+static const char *entry_encode(const struct meta_etcd *meta, const struct fb_meta_name *name,
+                                char encoded[FB_ETCD_ENCODED_MAX])
+{
+    char text[KEY_MAX];
+    const char *part;
+    struct fb_key folder = fb_meta_folder(name, &part);
+    snprintf(text, sizeof(text), "%sentries/%016" PRIx64 "%016" PRIx64 "/%s", meta->prefix,
+             folder.high, folder.low, part);
     return fb_etcd_encode(text, encoded);
 }
 
@@ -145,15 +173,38 @@ static json_t *change_make(const char *key, const char *value)
                          : json_pack("{s:{s:s}}", "request_delete_range", "key", key);
 }
 
+static void compare_add(json_t *compares, const char *key, uint64_t version)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRIu64, version);
+    json_array_append_new(
+        compares, json_pack("{s:s,s:s,s:s}", "target", "VERSION", "key", key, "version", text));
+}
+
+/* What has to be so for a PUT. */
+static json_t *compares_make(const struct meta_etcd *meta, const struct fb_meta_task *task)
+{
+    char key[FB_ETCD_ENCODED_MAX], end[FB_ETCD_ENCODED_MAX];
+    json_t *compares = json_array();
+    compare_add(compares, key_encode(meta, "names", task->key, key), task->record.version);
+    if (task->folder_version > 0)
+        compare_add(compares, key_encode(meta, "names", task->folder, key), task->folder_version);
+    if (task->must_be_empty) { /* each key in it would have been created once */
+        list_encode(meta, task->key, "", key, end);
+        json_array_append_new(compares, json_pack("{s:s,s:s,s:s,s:s}", "target", "CREATE", "key",
+                                                  key, "range_end", end, "create_revision", "0"));
+    }
+    return compares;
+}
+
 static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_task *task)
 {
     char key[FB_ETCD_ENCODED_MAX], other[FB_ETCD_ENCODED_MAX], value[FB_ETCD_ENCODED_MAX];
-    char text[NUMBERS_BYTES + FB_OBJECT_NAME_MAX + 1], version[24];
+    char text[NUMBERS_BYTES + FB_OBJECT_NAME_MAX + 1];
     const struct fb_meta *record = &task->record;
     const struct fb_meta_attributes *attributes = &task->attributes;
     snprintf(text, sizeof(text), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s",
              record->value.high, record->value.low, record->size, task->name.text);
-    snprintf(version, sizeof(version), "%" PRIu64, record->version);
     key_encode(meta, "names", task->key, key);
     fb_etcd_encode(text, value);
     json_t *changes = json_array();
@@ -164,9 +215,15 @@ static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_ta
     fb_etcd_encode_bytes((const char *)attributes->bytes, attributes->length, value);
     if (!task->keeps_attributes)
         json_array_append_new(changes, change_make(other, attributes->length > 0 ? value : NULL));
-    return json_pack("{s:[{s:s,s:s,s:s}],s:o,s:o}", "compare", "target", "VERSION", "key", key,
-                     "version", version, "success", changes, "failure",
-                     reads_make(meta, task->key));
+    if (task->listing != FB_META_LIST_KEEP) {
+        snprintf(text, sizeof(text), "%o", task->name.type);
+        bool is_put = task->listing == FB_META_LIST_PUT;
+        entry_encode(meta, &task->name, other);
+        json_array_append_new(changes,
+                              change_make(other, is_put ? fb_etcd_encode(text, value) : NULL));
+    }
+    return json_pack("{s:o,s:o,s:o}", "compare", compares_make(meta, task), "success", changes,
+                     "failure", reads_make(meta, task->key));
 }
 
 static enum fb_status run_put(const struct meta_etcd *meta, struct fb_etcd *etcd,
@@ -258,6 +315,44 @@ static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *
     return FB_IO; /* not that there is none: some may stand behind them */
 }
 
+/* An entry of a folder's list; false: it is none of ours. */
+static bool entry_take(const struct meta_etcd *meta, const json_t *entry, struct fb_meta_name *name)
+{
+    char text[FB_ETCD_ENCODED_MAX];
+    size_t prefix = strlen(meta->prefix) + strlen("entries/") + 33;
+    *name = (struct fb_meta_name){.length = 0};
+    int length = fb_etcd_decode_bytes(json_string_value(json_object_get(entry, "key")), text);
+    if (length <= (int)prefix || length - (int)prefix > FB_META_PART_MAX)
+        return false;
+    name->length = (uint32_t)length - (uint32_t)prefix;
+    memcpy(name->text, text + prefix, name->length);
+    bool is_value = fb_etcd_decode(json_string_value(json_object_get(entry, "value")), text);
+    return is_value && sscanf(text, "%o", &name->type) == 1;
+}
+
+static enum fb_status run_entries(const struct meta_etcd *meta, struct fb_etcd *etcd,
+                                  struct fb_meta_task *task)
+{
+    char first[FB_ETCD_ENCODED_MAX], end[FB_ETCD_ENCODED_MAX];
+    size_t i;
+    const json_t *entry;
+    list_encode(meta, task->key, task->name.text, first, end);
+    json_t *answer = fb_etcd_post(
+        etcd, "/v3/kv/range",
+        json_pack("{s:s,s:s,s:i}", "key", first, "range_end", end, "limit", (int)task->names_max));
+    if (answer == NULL)
+        return fault_status(etcd);
+    task->name_count = 0;
+    task->is_cut = json_is_true(json_object_get(answer, "more"));
+    json_array_foreach(json_object_get(answer, "kvs"), i, entry)
+    {
+        if (task->name_count < task->names_max)
+            task->name_count += entry_take(meta, entry, &task->names[task->name_count]);
+    }
+    json_decref(answer);
+    return FB_OK;
+}
+
 static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task *task)
 {
     struct meta_etcd *meta = store->internal;
@@ -272,6 +367,9 @@ static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task 
         break;
     case FB_META_VERB_PENDING:
         status = run_pending(meta, etcd, task);
+        break;
+    case FB_META_VERB_ENTRIES:
+        status = run_entries(meta, etcd, task);
         break;
     }
     connection_give(meta, etcd);

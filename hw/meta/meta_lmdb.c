@@ -2,6 +2,7 @@
  *
  *     database "names":    key (16 bytes, big-endian) -> struct stored, then its text (meta.h)
  *     database "pending":  the same of unfinished records; written in the same transaction
+ *     database "entries":  a folder's key, then a last part -> type (4 bytes); the same
  *
  *  1. A PUT is one write transaction: read, compare, write, commit. LMDB lets one in at a time and
  *     syncs before it returns, so what was answered outlasts a loss of power.
@@ -23,11 +24,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLDER_MODE = 0750, FILE_MODE = 0640, DATABASES = 2, KEY_BYTES = 16 };
+enum { FOLDER_MODE = 0750, FILE_MODE = 0640, DATABASES = 3, KEY_BYTES = 16 };
 
 struct lmdb {
     MDB_env *environment;
-    MDB_dbi names, pending;
+    MDB_dbi names, pending, entries;
     int owner; /* the file whose lock says that the folder is in use; -1: not locked */
     char file[FB_SETTINGS_PATH_MAX + 16];
 };
@@ -90,6 +91,83 @@ static int record_read(const struct lmdb *lmdb, MDB_txn *transaction, struct fb_
     return MDB_SUCCESS;
 }
 
+/* Puts the name into its folder's list, or takes it out. */
+static int entry_write(const struct lmdb *lmdb, MDB_txn *transaction,
+                       const struct fb_meta_task *task)
+{
+    unsigned char bytes[KEY_BYTES + FB_META_PART_MAX];
+    const char *part;
+    if (task->listing == FB_META_LIST_KEEP)
+        return MDB_SUCCESS;
+    key_put(fb_meta_folder(&task->name, &part), bytes);
+    size_t length = strlen(part);
+    uint32_t type = task->name.type;
+    memcpy(bytes + KEY_BYTES, part, length);
+    MDB_val key = {.mv_size = KEY_BYTES + length, .mv_data = bytes};
+    MDB_val value = {.mv_size = sizeof(type), .mv_data = &type};
+    int code = task->listing == FB_META_LIST_PUT
+                   ? mdb_put(transaction, lmdb->entries, &key, &value, 0)
+                   : mdb_del(transaction, lmdb->entries, &key, NULL);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+/* Takes entries of a folder, behind a last part, into names. */
+static int entries_read(const struct lmdb *lmdb, MDB_txn *transaction, struct fb_meta_task *task)
+{
+    unsigned char bytes[KEY_BYTES + FB_META_PART_MAX];
+    MDB_val key = {.mv_size = KEY_BYTES + task->name.length, .mv_data = bytes}, value;
+    MDB_cursor *cursor;
+    FB_ASSERT(task->name.length <= FB_META_PART_MAX);
+    key_put(task->key, bytes);
+    memcpy(bytes + KEY_BYTES, task->name.text, task->name.length);
+    task->name_count = 0;
+    task->is_cut = false;
+    int code = mdb_cursor_open(transaction, lmdb->entries, &cursor);
+    if (code != MDB_SUCCESS)
+        return code;
+    for (code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE); code == MDB_SUCCESS;
+         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+        const char *part = (const char *)key.mv_data + KEY_BYTES;
+        size_t length = key.mv_size - KEY_BYTES;
+        if (key.mv_size <= KEY_BYTES || memcmp(key.mv_data, bytes, KEY_BYTES) != 0)
+            break;
+        bool is_last = length == task->name.length && memcmp(part, task->name.text, length) == 0;
+        if (is_last || length > FB_META_PART_MAX || value.mv_size != sizeof(uint32_t))
+            continue;
+        task->is_cut = task->name_count == task->names_max;
+        if (task->is_cut)
+            break;
+        struct fb_meta_name *name = &task->names[task->name_count++];
+        *name = (struct fb_meta_name){.length = (uint32_t)length};
+        memcpy(&name->type, value.mv_data, sizeof(uint32_t));
+        memcpy(name->text, part, length);
+    }
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+/* Is all else as a PUT wants it: the folder's record, and its own list? */
+static int is_as_wanted(const struct lmdb *lmdb, MDB_txn *transaction,
+                        const struct fb_meta_task *task, bool *is_wanted)
+{
+    struct fb_meta folder;
+    struct fb_meta_attributes attributes;
+    struct fb_meta_name one;
+    struct fb_meta_task list = {.key = task->key, .names = &one, .names_max = 1};
+    int code = MDB_SUCCESS;
+    *is_wanted = true;
+    if (task->folder_version > 0) {
+        code = record_read(lmdb, transaction, task->folder, &folder, &attributes);
+        *is_wanted = code == MDB_SUCCESS && folder.version == task->folder_version;
+        code = code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+    }
+    if (code == MDB_SUCCESS && task->must_be_empty) {
+        code = entries_read(lmdb, transaction, &list);
+        *is_wanted = *is_wanted && list.name_count == 0;
+    }
+    return code;
+}
+
 static int record_write(const struct lmdb *lmdb, MDB_txn *transaction,
                         const struct fb_meta_task *task)
 {
@@ -105,7 +183,8 @@ static int record_write(const struct lmdb *lmdb, MDB_txn *transaction,
         code = mdb_put(transaction, lmdb->pending, &key, &value, 0);
     else if (code == MDB_SUCCESS)
         code = mdb_del(transaction, lmdb->pending, &key, NULL);
-    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+    bool is_written = code == MDB_SUCCESS || code == MDB_NOTFOUND;
+    return is_written ? entry_write(lmdb, transaction, task) : code;
 }
 
 static enum fb_status run_get(const struct lmdb *lmdb, struct fb_meta_task *task)
@@ -128,14 +207,18 @@ static enum fb_status run_put(const struct lmdb *lmdb, struct fb_meta_task *task
     if (code != MDB_SUCCESS)
         return status_of(code);
     code = record_read(lmdb, transaction, task->key, &found, &attributes);
-    bool is_read = code == MDB_SUCCESS || code == MDB_NOTFOUND;
-    if (task->keeps_attributes)
-        task->attributes = attributes;
-    if (is_read && found.version != task->record.version) {
+    bool is_read = code == MDB_SUCCESS || code == MDB_NOTFOUND, is_wanted = true;
+    if (is_read)
+        code = is_as_wanted(lmdb, transaction, task, &is_wanted);
+    is_read = code == MDB_SUCCESS;
+    if (is_read && (found.version != task->record.version || !is_wanted)) {
         mdb_txn_abort(transaction);
         task->record = found;
+        task->attributes = attributes;
         return FB_CONFLICT;
     }
+    if (task->keeps_attributes)
+        task->attributes = attributes;
     task->record.version++;
     if (is_read)
         code = record_write(lmdb, transaction, task);
@@ -186,6 +269,17 @@ static enum fb_status run_pending(const struct lmdb *lmdb, struct fb_meta_task *
     return code == MDB_NOTFOUND ? FB_OK : status_of(code);
 }
 
+static enum fb_status run_entries(const struct lmdb *lmdb, struct fb_meta_task *task)
+{
+    MDB_txn *transaction;
+    int code = mdb_txn_begin(lmdb->environment, NULL, MDB_RDONLY, &transaction);
+    if (code != MDB_SUCCESS)
+        return status_of(code);
+    code = entries_read(lmdb, transaction, task);
+    mdb_txn_abort(transaction);
+    return status_of(code);
+}
+
 static enum fb_status lmdb_run(struct fb_meta_store *store, struct fb_meta_task *task)
 {
     const struct lmdb *lmdb = store->internal;
@@ -196,6 +290,8 @@ static enum fb_status lmdb_run(struct fb_meta_store *store, struct fb_meta_task 
         return run_put(lmdb, task);
     case FB_META_VERB_PENDING:
         return run_pending(lmdb, task);
+    case FB_META_VERB_ENTRIES:
+        return run_entries(lmdb, task);
     }
     return FB_INVALID;
 }
@@ -220,6 +316,8 @@ static int databases_open(struct lmdb *lmdb)
     code = mdb_dbi_open(transaction, "names", MDB_CREATE, &lmdb->names);
     if (code == MDB_SUCCESS)
         code = mdb_dbi_open(transaction, "pending", MDB_CREATE, &lmdb->pending);
+    if (code == MDB_SUCCESS)
+        code = mdb_dbi_open(transaction, "entries", MDB_CREATE, &lmdb->entries);
     if (code == MDB_SUCCESS)
         return mdb_txn_commit(transaction);
     mdb_txn_abort(transaction);

@@ -153,6 +153,10 @@ void fb_name_start(struct fb_name_task *task)
         return;
     }
     names->tasks[slot] = task;
+    task->origin = FB_BUSY;
+    task->found_version = 0;
+    if (task->found != NULL)
+        task->found->length = 0;
     task->request_id = (uint64_t)FB_NAME_SESSION << SESSION_SHIFT | (uint64_t)slot << SLOT_SHIFT |
                        names->generation++;
     fb_names_text_put(loop, key, task->name, task->name_length);

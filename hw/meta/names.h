@@ -39,7 +39,10 @@ struct fb_name_task {
     uint32_t name_length;
     const char *name;                            /* the caller's, until done */
     const struct fb_meta_attributes *attributes; /* COMMIT: the caller's; NULL: as they are */
-    struct fb_meta_attributes *found; /* LOOK: those that are there; NULL: not asked for */
+    struct fb_meta_attributes *found; /* those beside the record of found_version; NULL: not asked
+                                         for */
+    uint64_t found_version;
+    enum fb_status origin; /* BEGIN, LOOK: what it said; BUSY: nothing, or it was not asked */
     struct fb_meta record; /* COMMIT: what it shall be; then, of all: as it is in the store */
     char *leads_to;        /* LOOK: room for a name; ABSENT: it leads there by links, if it is not
                               empty, and that name is to be looked at; NULL: links are followed */

@@ -7,15 +7,18 @@
 #include <errno.h>
 #include <string.h>
 
-/* Those who asked for a name's attributes have them before the core hears of the record. */
+/* Those who asked for a name's attributes have them before the core hears of the record. Answers
+ * overtake each other: the latest record's stay. */
 static void attributes_give(struct fb_loop *loop, const struct fb_meta_task *meta)
 {
     for (uint32_t i = 0; i < FB_NAME_TASKS_MAX; i++) {
-        const struct fb_name_task *task = loop->names.tasks[i];
-        if (task == NULL || task->found == NULL)
+        struct fb_name_task *task = loop->names.tasks[i];
+        if (task == NULL || task->found == NULL || task->found_version > meta->record.version)
             continue;
-        if (fb_key_equal(fb_name_key(task->name, task->name_length), meta->key))
-            *task->found = meta->attributes;
+        if (!fb_key_equal(fb_name_key(task->name, task->name_length), meta->key))
+            continue;
+        *task->found = meta->attributes;
+        task->found_version = meta->record.version;
     }
 }
 
@@ -28,7 +31,8 @@ static void meta_done(struct fb_meta_task *task, enum fb_status status)
         .done = {.op_id = work->op.op_id, .status = status, .record = task->record}};
     if (status == FB_OK || status == FB_CONFLICT || status == FB_ABSENT) {
         fb_names_known_put(&loop->names, task->key, &task->record);
-        attributes_give(loop, task);
+        if (task->verb == FB_META_VERB_GET || status == FB_CONFLICT) /* a PUT may have read none */
+            attributes_give(loop, task);
     }
     work_event(work, &event);
 }
@@ -174,6 +178,16 @@ static struct fb_block missing_block(const struct fb_loop *loop, const struct fb
     return fb_object_block(&task->object, block_size, task->missing);
 }
 
+/* Those who asked for a name hear what the origin said of it. */
+static void origin_said(struct fb_loop *loop, struct fb_key key, enum fb_status status)
+{
+    for (uint32_t i = 0; i < FB_NAME_TASKS_MAX; i++) {
+        struct fb_name_task *task = loop->names.tasks[i];
+        if (task != NULL && fb_key_equal(fb_name_key(task->name, task->name_length), key))
+            task->origin = status;
+    }
+}
+
 /* Tells those who asked for a name what it leads to. */
 static void origin_led(struct fb_loop *loop, struct fb_key key, const struct fb_object *object)
 {
@@ -195,6 +209,8 @@ static void origin_done(struct fb_origin_task *task, enum fb_status status)
     origin_learn(loop, task, status);
     if (task->is_alias)
         origin_led(loop, work->op.block.key, &task->object);
+    if (task->verb == FB_ORIGIN_STAT)
+        origin_said(loop, work->op.block.key, status);
     if (status == FB_BUSY) {
         event.done.missing = missing_block(loop, task);
     } else {

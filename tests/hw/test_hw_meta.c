@@ -191,6 +191,83 @@ static void attributes_longer_than_any_are_none(void **state)
     }
 }
 
+/* A folder's list, its names one behind the other. */
+static void assert_listed(struct place *place, const char *folder, const char *after,
+                          const char *wanted)
+{
+    struct fb_meta_name names[2]; /* pages of two */
+    struct fb_meta_task task = {.verb = FB_META_VERB_ENTRIES, .names = names, .names_max = 2};
+    char found[256] = "";
+    task.key = fb_name_key(folder, (uint32_t)strlen(folder));
+    task.name.length = (uint32_t)snprintf(task.name.text, sizeof(task.name.text), "%s", after);
+    do {
+        assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+        for (uint32_t i = 0; i < task.name_count; i++) {
+            assert_int_equal(names[i].type, 7);
+            strcat(strcat(found, names[i].text), " ");
+            task.name.length = names[i].length;
+            strcpy(task.name.text, names[i].text);
+        }
+    } while (task.is_cut);
+    assert_string_equal(found, wanted);
+}
+
+static struct fb_meta_task listing_make(const char *name, uint64_t expected,
+                                        enum fb_meta_listing listing)
+{
+    struct fb_meta_task task = {.verb = FB_META_VERB_PUT, .listing = listing};
+    task.name.length = (uint32_t)strlen(name);
+    task.name.type = 7;
+    strcpy(task.name.text, name);
+    task.key = fb_name_key(name, task.name.length);
+    task.record.version = expected;
+    return task;
+}
+
+static void list_of_a_folder_goes_with_its_records(void **state)
+{
+    static const char *const names[] = {"f/b", "f/a", "f/ab", "g", "f/a/c", "f", "f/z"};
+    struct place *place = *state;
+    for (uint32_t i = 0; i < 7; i++) {
+        struct fb_meta_task task = listing_make(names[i], 0, FB_META_LIST_PUT);
+        assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+    }
+    assert_listed(place, "", "", "f g ");
+    assert_listed(place, "f", "", "a ab b z ");
+    assert_listed(place, "f", "ab", "b z ");
+    assert_listed(place, "f/a", "", "c ");
+    assert_listed(place, "nothing", "", "");
+    struct fb_meta_task take = listing_make("f/b", 1, FB_META_LIST_TAKE);
+    assert_int_equal(place->store.run(&place->store, &take), FB_OK);
+    take = listing_make("f/z", 7, FB_META_LIST_TAKE); /* it is of version 1 */
+    assert_int_equal(place->store.run(&place->store, &take), FB_CONFLICT);
+    struct fb_meta_task keep = listing_make("f/ab", 1, FB_META_LIST_KEEP);
+    assert_int_equal(place->store.run(&place->store, &keep), FB_OK);
+    assert_listed(place, "f", "", "a ab z ");
+}
+
+/* Of two who remove a folder and make something in it, whoever is second hears CONFLICT. */
+static void folder_goes_only_while_its_list_is_empty(void **state)
+{
+    struct place *place = *state;
+    struct fb_meta_task folder = listing_make("f", 0, FB_META_LIST_PUT);
+    assert_int_equal(place->store.run(&place->store, &folder), FB_OK);
+    struct fb_meta_task made = listing_make("f/a", 0, FB_META_LIST_PUT);
+    made.folder = folder.key;
+    made.folder_version = 2;
+    assert_int_equal(place->store.run(&place->store, &made), FB_CONFLICT);
+    assert_int_equal(made.record.version, 0);
+    made.folder_version = 1;
+    assert_int_equal(place->store.run(&place->store, &made), FB_OK);
+    struct fb_meta_task gone = listing_make("f", 1, FB_META_LIST_TAKE);
+    gone.must_be_empty = true;
+    assert_int_equal(place->store.run(&place->store, &gone), FB_CONFLICT);
+    struct fb_meta_task take = listing_make("f/a", 1, FB_META_LIST_TAKE);
+    assert_int_equal(place->store.run(&place->store, &take), FB_OK);
+    assert_int_equal(place->store.run(&place->store, &gone), FB_OK);
+    assert_listed(place, "", "", "");
+}
+
 static void put_of_other_version_is_conflict_with_the_record(void **state)
 {
     struct place *place = *state;
@@ -294,6 +371,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(attributes_are_what_the_last_commit_gave, place_make,
                                         place_remove),
         cmocka_unit_test(attributes_longer_than_any_are_none),
+        cmocka_unit_test_setup_teardown(list_of_a_folder_goes_with_its_records, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(folder_goes_only_while_its_list_is_empty, place_make,
+                                        place_remove),
         cmocka_unit_test_setup_teardown(put_of_other_version_is_conflict_with_the_record,
                                         place_make, place_remove),
         cmocka_unit_test_setup_teardown(random_puts_are_as_in_an_array, place_make, place_remove),

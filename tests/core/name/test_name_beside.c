@@ -1,0 +1,136 @@
+/* name.c, name_finish.c: a driver keeps more of a name beside its record than the core knows of
+ * (hw/meta/kept.h), and changes the record's version with it. A commit that meets such a change is
+ * no loser, one that meets a name made anew is; what is being finished is finished. How: scripted
+ * nodes (script.h), whose store is changed between a BEGIN and its COMMIT. */
+#include "core/name/name.h"
+
+#include "tests/support/name.h"
+
+static struct script *beside_open(void)
+{
+    clock_ns = 0;
+    struct fb_config config = flow_config();
+    config.names_max = 8;
+    config.records = 2;
+    config.metas_max = 8;
+    return script_open(1, &config, 1);
+}
+
+static struct fb_reply begin(struct script *script, uint64_t request_id)
+{
+    const struct fb_request request = {.kind = FB_REQUEST_NAME_BEGIN,
+                                       .request_id = request_id,
+                                       .block = {.key = NAME, .object = FB_OBJECT_NONE},
+                                       .wall_ns = 5 * S + clock_ns};
+    const struct fb_reply reply = *run(script, 0, &request);
+    assert_int_equal(reply.status, FB_OK);
+    return reply;
+}
+
+static enum fb_status commit(struct script *script, uint64_t request_id,
+                             const struct fb_reply *begun)
+{
+    const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
+                                        .level = FB_LEVEL_DEVICE,
+                                        .block_size_bytes = FLOW_BLOCK_BYTES,
+                                        .version = begun->version,
+                                        .size = 10};
+    const struct fb_request request = {.kind = FB_REQUEST_NAME_COMMIT,
+                                       .request_id = request_id,
+                                       .block = {.key = NAME, .object = FB_OBJECT_NONE},
+                                       .record = fb_name_record(&facts, begun->record.version),
+                                       .replaced = begun->replaced};
+    return (enum fb_status)run(script, 0, &request)->status;
+}
+
+/* The driver changes what is beside the record, which is counted there. */
+static void change_beside(struct script *script)
+{
+    struct fb_meta record = script_record(script, NAME);
+    if (record.version == 0) {
+        const struct fb_name_facts facts = {
+            .state = FB_NAME_ORIGIN, .level = FB_LEVEL_ORIGIN, .version = FB_NAME_VERSION_NONE};
+        record = fb_name_record(&facts, 0);
+    }
+    record.version++;
+    script_record_put(script, NAME, record);
+}
+
+static enum fb_name_state state_of(struct script *script)
+{
+    struct fb_meta record = script_record(script, NAME);
+    return fb_name_read(&record).state;
+}
+
+static void commit_over_a_record_that_says_nothing_is_none_too_late(void **state)
+{
+    (void)state;
+    struct script *script = beside_open();
+    struct fb_reply begun = begin(script, 1);
+    assert_int_equal(begun.replaced, 0);
+    change_beside(script);
+    assert_int_equal(commit(script, 2, &begun), FB_OK);
+    rest(script, S);
+    assert_int_equal(state_of(script), FB_NAME_ORIGIN);
+    assert_int_equal(script_shown(script, NAME)->version, begun.version);
+    script_close(script);
+}
+
+static void commit_over_a_change_beside_its_version_is_none_too_late(void **state)
+{
+    (void)state;
+    struct script *script = beside_open();
+    struct fb_reply first = begin(script, 1);
+    assert_int_equal(commit(script, 2, &first), FB_OK);
+    struct fb_reply second = begin(script, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        change_beside(script);
+    assert_int_equal(commit(script, 4, &second), FB_OK);
+    rest(script, S);
+    assert_int_equal(state_of(script), FB_NAME_ORIGIN);
+    assert_int_equal(script_shown(script, NAME)->version, second.version);
+    script_close(script);
+}
+
+static void change_beside_what_is_being_finished_lets_it_be_finished(void **state)
+{
+    (void)state;
+    for (uint64_t after_ns = 0; after_ns < 200 * MS; after_ns += MS) {
+        struct script *script = beside_open();
+        struct fb_reply begun = begin(script, 1);
+        assert_int_equal(commit(script, 2, &begun), FB_OK);
+        rest(script, after_ns);
+        change_beside(script);
+        uint64_t version = script_record(script, NAME).version;
+        rest(script, 20 * S);
+        assert_int_equal(state_of(script), FB_NAME_ORIGIN);
+        assert_true(script_record(script, NAME).version >= version);
+        assert_int_equal(script_shown(script, NAME)->version, begun.version);
+        assert_int_equal(fb_node_unfinished_names(script_node(script, 0)), 0);
+        script_close(script);
+    }
+}
+
+static void commit_over_a_name_made_anew_is_too_late(void **state)
+{
+    (void)state;
+    struct script *script = beside_open();
+    struct fb_reply begun = begin(script, 1);
+    const struct fb_name_facts link = {
+        .state = FB_NAME_ORIGIN, .level = FB_LEVEL_ORIGIN, .version = begun.version + S};
+    struct fb_meta record = fb_name_record(&link, 1);
+    script_record_put(script, NAME, record);
+    assert_int_equal(commit(script, 2, &begun), FB_CONFLICT);
+    script_close(script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commit_over_a_record_that_says_nothing_is_none_too_late),
+        cmocka_unit_test(commit_over_a_change_beside_its_version_is_none_too_late),
+        cmocka_unit_test(change_beside_what_is_being_finished_lets_it_be_finished),
+        cmocka_unit_test(commit_over_a_name_made_anew_is_too_late),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -133,6 +133,7 @@ static int memory_map(struct forebay_client *client, const struct fb_local_reply
     client->node = reply->source;
     client->version = reply->version;
     client->valid_ns = reply->version_of_object;
+    client->is_keeping = reply->state == 1;
     return 0;
 }
 

@@ -25,21 +25,28 @@ int client_look(struct forebay_client *client, const char *name, struct client_l
     return 0;
 }
 
-int client_change(struct forebay_client *client, const char *name,
-                  const struct client_change *change, struct client_page *page)
+bool client_change_put(struct fb_local_request *request, const struct client_change *change)
 {
-    struct fb_local_request request = {.kind = FB_LOCAL_CHANGE};
-    struct fb_local_reply reply;
     const struct fb_local_change head = {.kind = change->kind,
                                          .which = change->which,
                                          .flags = change->flags,
                                          .attributes = change->attributes};
     if (change->text_size > FB_LOCAL_CURSOR_MAX - sizeof(head))
-        return -E2BIG;
-    memcpy(request.text, &head, sizeof(head));
+        return false;
+    memcpy(request->text, &head, sizeof(head));
     if (change->text_size > 0)
-        memcpy(request.text + sizeof(head), change->text, change->text_size);
-    request.cursor_length = (uint32_t)(sizeof(head) + change->text_size);
+        memcpy(request->text + sizeof(head), change->text, change->text_size);
+    request->cursor_length = (uint32_t)(sizeof(head) + change->text_size);
+    return true;
+}
+
+int client_change(struct forebay_client *client, const char *name,
+                  const struct client_change *change, struct client_page *page)
+{
+    struct fb_local_request request = {.kind = FB_LOCAL_CHANGE};
+    struct fb_local_reply reply;
+    if (!client_change_put(&request, change))
+        return -E2BIG;
     int code = client_call(client, &request, name, &reply);
     if (code == -EINVAL)
         return -EOPNOTSUPP; /* the origin has nothing of the kind */

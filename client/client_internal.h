@@ -60,6 +60,7 @@ struct forebay_client {
     uint64_t
         patience_ns; /* without any answer; 0: for ever. Then -ETIMEDOUT, and it is to be closed */
     uint64_t valid_ns; /* how long the daemon's answers about names may be kept */
+    bool is_keeping;   /* it keeps what is said of objects beside their bytes */
     uint64_t reads;    /* in progress, or ended and not returned */
     unsigned char
         page[FB_LOCAL_PAGE_BYTES + FB_LOCAL_CURSOR_MAX]; /* of the last reply over the socket */
@@ -121,6 +122,8 @@ struct client_page { /* the client's, until its next call */
 int client_look(struct forebay_client *client, const char *name, struct client_look *look);
 int client_change(struct forebay_client *client, const char *name,
                   const struct client_change *change, struct client_page *page);
+/* Writes it behind a request's name; false: it is too long. */
+bool client_change_put(struct fb_local_request *request, const struct client_change *change);
 /* client_list.c: all that is there, links too. */
 int client_list_plain(struct forebay_client *client, const char *folder, forebay_entry_call *call,
                       void *context);
@@ -128,6 +131,8 @@ int client_list_plain(struct forebay_client *client, const char *folder, forebay
 void client_patience_set(struct forebay_client *client, uint64_t patience_ns);
 
 /* client_write.c */
+/* forebay_file_commit, with what is said beside bytes (FB_LOCAL_COMMIT); NULL: nothing is. */
+int client_commit(struct forebay_file *file, uint32_t patience_s, const struct client_change *said);
 void client_written(struct forebay_client *client, uint32_t slot,
                     const struct fb_ring_reply *reply);
 void client_writer_free(struct client_writer *writer);

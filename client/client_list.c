@@ -1,10 +1,12 @@
 /* Listing a folder: the origin's pages, in the order of their bytes, merged with what the origin
- * does not show yet, or shows still, which the daemon's metadata store knows. */
+ * does not show yet, or shows still, which the daemon's metadata store knows; and with what that
+ * store alone has. */
 #include "client/client_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* One stream of entries that came as a page; at: the next one. */
 struct page {
@@ -114,25 +116,108 @@ static int origin_walk(struct forebay_client *client, const char *folder, struct
     return 0;
 }
 
+/* Bytes that grow: pages one behind the other. */
+struct pages {
+    unsigned char *bytes;
+    uint32_t size;
+};
+
+static int pages_add(struct pages *pages, const unsigned char *bytes, uint32_t size)
+{
+    unsigned char *longer = realloc(pages->bytes, (size_t)pages->size + size + 1);
+    if (longer == NULL || size > UINT32_MAX / 2 - pages->size) {
+        pages->bytes = longer != NULL ? longer : pages->bytes;
+        return -ENOMEM;
+    }
+    memcpy(longer + pages->size, bytes, size);
+    pages->bytes = longer;
+    pages->size += size;
+    return 0;
+}
+
+/* All that the metadata store alone has in the folder. */
+static int entries_read(struct forebay_client *client, const char *folder, struct pages *pages)
+{
+    struct fb_local_request request = {.kind = FB_LOCAL_ENTRIES};
+    struct fb_local_reply reply;
+    int code;
+    do {
+        code = client_call(client, &request, folder, &reply);
+        if (code == 0 &&
+            (reply.cursor_length > reply.page_size || reply.cursor_length > FB_LOCAL_CURSOR_MAX))
+            code = -EPROTO;
+        if (code != 0)
+            return code;
+        uint32_t size = reply.page_size - reply.cursor_length;
+        code = pages_add(pages, client->page, size);
+        request.cursor_length = reply.cursor_length;
+        memcpy(request.text, client->page + size, reply.cursor_length);
+    } while (code == 0 && request.cursor_length > 0);
+    return code;
+}
+
+/* Takes the page's present entry over, unless only what leads elsewhere is wanted without it. */
+static int entry_take(struct pages *all, struct page *from, bool has_others)
+{
+    bool is_wanted = has_others || from->entry.kind != FB_LOCAL_ENTRY_OTHER;
+    uint32_t at = from->at;
+    page_pass(from);
+    return is_wanted ? pages_add(all, from->bytes + at, from->at - at) : 0;
+}
+
+/* What is pending, and what is the store's alone, in one. Of two of one name the pending one
+ * counts, unless it is gone. */
+static int all_merge(struct page *pending, struct page *entries, bool has_others, struct pages *all)
+{
+    int code = 0;
+    while (code == 0) {
+        bool has_pending = page_peek(pending, &code), has_entry = page_peek(entries, &code);
+        if (code != 0 || (!has_pending && !has_entry))
+            break;
+        int order = !has_pending ? 1 : !has_entry ? -1 : strcmp(pending->name, entries->name);
+        bool is_pending = order < 0 || (order == 0 && pending->entry.is_gone == 0);
+        if (order == 0)
+            page_pass(is_pending ? entries : pending);
+        code = entry_take(all, is_pending ? pending : entries, is_pending || has_others);
+    }
+    return code;
+}
+
+/* A folder of which there is a record alone. */
+static bool is_kept_folder(struct forebay_client *client, const char *folder)
+{
+    struct client_look look;
+    return client->is_keeping && folder[0] != '\0' && client_look(client, folder, &look) == 0 &&
+           S_ISDIR(look.attributes.mode);
+}
+
 static int list(struct forebay_client *client, const char *folder, struct listing listing)
 {
     struct fb_local_request request = {.kind = FB_LOCAL_PENDING};
     struct fb_local_reply reply;
+    struct pages pending = {.bytes = NULL}, entries = {.bytes = NULL}, all = {.bytes = NULL};
     int code = client_call(client, &request, folder, &reply);
     if (code == -ENOSPC)
         return -EFBIG;
-    unsigned char *bytes = code == 0 ? malloc((size_t)reply.page_size + 1) : NULL;
-    if (code == 0 && bytes == NULL)
-        return -ENOMEM;
-    if (code == 0) {
-        memcpy(bytes, client->page, reply.page_size);
-        listing.pending.bytes = bytes;
-        listing.pending.size = reply.page_size;
+    if (code == 0)
+        code = pages_add(&pending, client->page, reply.page_size);
+    if (code == 0 && client->is_keeping)
+        code = entries_read(client, folder, &entries);
+    struct page first = {.bytes = pending.bytes, .size = pending.size};
+    struct page second = {.bytes = entries.bytes, .size = entries.size};
+    if (code == 0)
+        code = all_merge(&first, &second, listing.is_plain, &all);
+    listing.pending.bytes = all.bytes;
+    listing.pending.size = all.size;
+    if (code == 0)
         code = origin_walk(client, folder, &listing);
-    }
+    if (code == -ENOENT && is_kept_folder(client, folder))
+        code = 0;
     if (code == 0)
         code = pending_end(&listing);
-    free(bytes);
+    free(pending.bytes);
+    free(entries.bytes);
+    free(all.bytes);
     return code != 0 ? code : listing.result;
 }
 

@@ -215,6 +215,11 @@ int forebay_file_sync(struct forebay_file *file)
 
 int forebay_file_commit(struct forebay_file *file, uint32_t patience_s)
 {
+    return client_commit(file, patience_s, NULL);
+}
+
+int client_commit(struct forebay_file *file, uint32_t patience_s, const struct client_change *said)
+{
     struct client_writer *writer = file->writer;
     const struct timespec nap = {.tv_nsec = (long)poll_ns};
     if (writer == NULL)
@@ -229,6 +234,8 @@ int forebay_file_commit(struct forebay_file *file, uint32_t patience_s)
                                            .index = writer->size,
                                            .level = writer->level};
         struct fb_local_reply reply;
+        if (said != NULL && file->client->is_keeping && !client_change_put(&request, said))
+            return -E2BIG;
         code = client_call(file->client, &request, NULL, &reply);
         writer->is_unsure = writer->is_unsure || code == -ETIMEDOUT;
         if (code == -ESTALE && writer->is_unsure)

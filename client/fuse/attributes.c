@@ -240,6 +240,25 @@ static int64_t ns_of(struct timespec time)
     return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
+void attributes_seen(struct fuse_node *node, struct client_change *change)
+{
+    pthread_mutex_lock(&node->mutex);
+    const struct fb_attributes seen = node->attributes;
+    pthread_mutex_unlock(&node->mutex);
+    struct fb_attributes *wanted = &change->attributes;
+    uint32_t which = change->which;
+    wanted->mode = (seen.mode & S_IFMT) |
+                   ((which & FB_SET_MODE) != 0 ? wanted->mode & MODE_BITS : seen.mode & MODE_BITS);
+    if ((which & FB_SET_OWNER) == 0)
+        wanted->owner = seen.owner;
+    if ((which & FB_SET_GROUP) == 0)
+        wanted->group = seen.group;
+    if ((which & FB_SET_ACCESSED) == 0)
+        wanted->accessed_ns = seen.accessed_ns;
+    if ((which & FB_SET_MODIFIED) == 0)
+        wanted->modified_ns = seen.modified_ns;
+}
+
 static struct client_change change_of(const struct stat *wanted, int which)
 {
     const uint32_t bits[][2] = {
@@ -271,7 +290,7 @@ static void attributes_keep(struct fuse_node *node, const struct client_change *
     pthread_mutex_lock(&node->mutex);
     struct fb_attributes *known = &node->attributes;
     if (change->which & FB_SET_MODE)
-        known->mode = (known->mode & S_IFMT) | wanted->mode;
+        known->mode = wanted->mode;
     if (change->which & FB_SET_OWNER)
         known->owner = wanted->owner;
     if (change->which & FB_SET_GROUP)
@@ -290,9 +309,22 @@ static bool is_so(const struct fuse_node *node, const struct client_change *chan
     const struct fb_attributes *known = &node->attributes, *wanted = &change->attributes;
     const uint32_t plain = FB_SET_MODE | FB_SET_OWNER | FB_SET_GROUP;
     return (change->which & ~plain) == 0 &&
-           ((change->which & FB_SET_MODE) == 0 || (known->mode & MODE_BITS) == wanted->mode) &&
+           ((change->which & FB_SET_MODE) == 0 || known->mode == wanted->mode) &&
            ((change->which & FB_SET_OWNER) == 0 || known->owner == wanted->owner) &&
            ((change->which & FB_SET_GROUP) == 0 || known->group == wanted->group);
+}
+
+/* A file that was made here, and is not committed yet, is committed with what is set before. */
+static bool is_kept_here(struct mount *mount, struct fuse_node *node, struct mount_writer *writer,
+                         const struct client_change *change)
+{
+    const uint32_t plain = FB_SET_MODE | FB_SET_OWNER | FB_SET_GROUP;
+    pthread_mutex_lock(&writer->mutex);
+    bool is_kept = mount->is_keeping && writer->is_new && (change->which & ~plain) == 0;
+    if (is_kept)
+        attributes_keep(node, change);
+    pthread_mutex_unlock(&writer->mutex);
+    return is_kept;
 }
 
 /* Times are those of what is written so far, which is committed before. */
@@ -306,6 +338,10 @@ static int change_set(struct mount *mount, struct fuse_node *node, struct client
         return 0;
     }
     struct mount_writer *writer = writer_acquire(mount, node, false);
+    if (writer != NULL && is_kept_here(mount, node, writer, change)) {
+        writer_release(writer);
+        return 0;
+    }
     int code = writer != NULL && (change->which & times) != 0 ? writer_commit(writer) : 0;
     if (code == 0)
         code = attributes_set(mount, name, change);
@@ -345,8 +381,10 @@ void do_setattr(fuse_req_t request, fuse_ino_t inode, struct stat *wanted, int w
         code = writer_truncate(file->writer, size);
     else if (code == 0 && (which & FUSE_SET_ATTR_SIZE) != 0)
         code = size_set(mount, node, size);
-    if (code == 0 && change.which != 0)
+    if (code == 0 && change.which != 0) {
+        attributes_seen(node, &change);
         code = change_set(mount, node, &change);
+    }
     if (code == 0)
         code = node_look(mount, node);
     if (code != 0) {

@@ -199,13 +199,25 @@ static void base_learn(struct mount_writer *writer)
     pthread_mutex_unlock(&node->mutex);
 }
 
+/* Commits the file, and what the mount alone knows of it. */
+static int file_commit(struct mount_writer *writer)
+{
+    struct client_change made = {.kind = FB_CHANGE_MAKE};
+    pthread_mutex_lock(&writer->node->mutex);
+    made.attributes = writer->node->attributes;
+    pthread_mutex_unlock(&writer->node->mutex);
+    int code = client_commit(writer->file, PATIENCE_S, writer->is_new ? &made : NULL);
+    writer->is_new = writer->is_new && code != 0;
+    return code;
+}
+
 static int commit_try(struct mount_writer *writer)
 {
     int code = writer->file == NULL ? writer_stream_begin(writer, false) : 0;
     if (code == 0)
         code = writer->state == WRITER_SPILL ? spill_send(writer) : stream_finish(writer);
     if (code == 0)
-        code = forebay_file_commit(writer->file, PATIENCE_S);
+        code = file_commit(writer);
     if (code == 0)
         base_learn(writer);
     else
@@ -269,8 +281,13 @@ static int copy(struct forebay_client *client, const char *from, struct forebay_
     return code;
 }
 
-int writer_copy(struct mount *mount, const char *from, const char *to)
+int writer_copy(struct mount *mount, const char *from, const char *to,
+                const struct fb_attributes *seen)
 {
+    const struct client_change moved = {.kind = FB_CHANGE_RENAME,
+                                        .attributes = *seen,
+                                        .text = from,
+                                        .text_size = (uint32_t)strlen(from)};
     struct forebay_client *client;
     struct forebay_file *file;
     int code = mount_client_take(mount, MOUNT_BYTES, NULL, &client);
@@ -280,7 +297,7 @@ int writer_copy(struct mount *mount, const char *from, const char *to)
     if (code == 0) {
         code = copy(client, from, file);
         if (code == 0)
-            code = forebay_file_commit(file, PATIENCE_S);
+            code = client_commit(file, PATIENCE_S, &moved);
         forebay_file_close(file);
     }
     mount_client_give(mount, MOUNT_BYTES, NULL, client, code);

@@ -134,13 +134,28 @@ static int file_make(struct mount *mount, const char *name, const struct client_
     return code == -ENOENT ? 1 : code == 0 ? -EEXIST : code;
 }
 
+/* The group of what is made in a folder. */
+static uint32_t group_of(struct fuse_node *parent, uint32_t group)
+{
+    pthread_mutex_lock(&parent->mutex);
+    if ((parent->attributes.mode & S_ISGID) != 0)
+        group = parent->attributes.group;
+    pthread_mutex_unlock(&parent->mutex);
+    return group;
+}
+
 /* A name that the origin shall have at the first commit. */
 static int entry_pretend(struct mount *mount, struct fuse_node *parent, const char *child,
-                         mode_t mode, struct fuse_entry_param *entry)
+                         const struct fb_attributes *made, struct fuse_entry_param *entry)
 {
-    const struct fuse_found found = {
+    struct fuse_found found = {
         .attributes = {
-            .mode = S_IFREG | (mode & 0777), .owner = getuid(), .group = getgid(), .links = 1}};
+            .mode = made->mode & ~07000u, .owner = getuid(), .group = getgid(), .links = 1}};
+    if (mount->is_keeping) {
+        found.attributes.mode = made->mode;
+        found.attributes.owner = made->owner;
+        found.attributes.group = group_of(parent, made->group);
+    }
     struct fuse_node *node = fuse_nodes_add(&mount->nodes, parent, child, &found);
     if (node == NULL)
         return -ENOMEM;
@@ -158,6 +173,7 @@ static int created_open(fuse_req_t request, struct mount_file *file, bool is_unm
     file->writer = writer_acquire(mount_of(request), file->node, true);
     if (file->writer == NULL)
         return -ENOMEM;
+    file->writer->is_new = true;
     return (info->flags & O_EXCL) != 0 ? writer_commit_empty(file->writer)
                                        : writer_begin_empty(file->writer);
 }
@@ -181,7 +197,8 @@ void do_create(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t 
     if (code == -EEXIST && (info->flags & O_EXCL) == 0)
         code = 0;
     if (code >= 0)
-        code = is_unmade ? entry_pretend(mount, node_of(request, parent), child, mode, &entry)
+        code = is_unmade ? entry_pretend(mount, node_of(request, parent), child, &change.attributes,
+                                         &entry)
                          : entry_make(mount, node_of(request, parent), child, &entry);
     if (code == 0 && !S_ISREG(entry.attr.st_mode))
         code = S_ISDIR(entry.attr.st_mode) ? -EISDIR : -ELOOP;

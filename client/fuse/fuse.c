@@ -134,6 +134,7 @@ static int daemon_greet(struct mount *mount)
     if (code != 0)
         return code;
     mount->keep_s = (double)client->valid_ns / second_ns;
+    mount->is_keeping = client->is_keeping;
     forebay_client_close(client);
     return 0;
 }

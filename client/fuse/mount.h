@@ -32,7 +32,8 @@ struct mount {
     struct fuse_nodes nodes;
     struct fuse_access access;
     struct mount_pool pool;
-    double keep_s; /* the kernel keeps names and facts this long */
+    double keep_s;           /* the kernel keeps names and facts this long */
+    _Atomic bool is_keeping; /* the daemon keeps what is said of objects beside their bytes */
     pthread_mutex_t writers_mutex;
     struct mount_writer *writers; /* files that are open for writing */
     _Atomic uint64_t window_bytes;

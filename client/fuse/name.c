@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,38 @@ void note(struct mount *mount, const char *operation, const char *name, int code
     fuse_access_add(&mount->access, operation, name, (uint64_t[2]){0, 0}, code, fuse_clock_ns());
 }
 
+/* The folders that a name is in get records, as they are seen: those that are there by their
+ * objects alone have none. */
+static int folders_make(struct mount *mount, const char *name)
+{
+    int code = 0;
+    for (const char *slash = strchr(name, '/'); slash != NULL && code == 0;
+         slash = strchr(slash + 1, '/')) {
+        char folder[NAME_MAX_BYTES];
+        struct fuse_found found;
+        struct client_change change = {.kind = FB_CHANGE_MAKE};
+        snprintf(folder, sizeof(folder), "%.*s", (int)(slash - name), name);
+        code = found_find(mount, folder, &found);
+        if (code == 0 && !S_ISDIR(found.attributes.mode))
+            code = -ENOTDIR;
+        change.attributes = found.attributes;
+        if (code == 0 && !found.is_told)
+            code = mount_change(mount, folder, &change, MOUNT_PATIENCE_MS, NULL);
+        code = code == -EEXIST ? 0 : code;
+    }
+    return code;
+}
+
+/* Makes what a change says: at the origin, or where the daemon keeps it. */
+static int name_make(struct mount *mount, const char *name, const struct client_change *change)
+{
+    int code = mount_change(mount, name, change, MOUNT_PATIENCE_MS, NULL);
+    if (code != -ENOTDIR || !mount->is_keeping)
+        return code;
+    code = folders_make(mount, name);
+    return code == 0 ? mount_change(mount, name, change, MOUNT_PATIENCE_MS, NULL) : code;
+}
+
 /* Makes what a change says, and tells the kernel. */
 static void make_reply(fuse_req_t request, fuse_ino_t parent, const char *child,
                        struct client_change *change)
@@ -35,7 +68,7 @@ static void make_reply(fuse_req_t request, fuse_ino_t parent, const char *child,
     change->attributes.owner = caller->uid;
     change->attributes.group = caller->gid;
     if (code == 0)
-        code = mount_change(mount, name, change, MOUNT_PATIENCE_MS, NULL);
+        code = name_make(mount, name, change);
     if (code == 0)
         code = entry_make(mount, node_of(request, parent), child, &entry);
     note(mount, "make", name, code);
@@ -131,8 +164,10 @@ static int copy_rename(struct mount *mount, const char *from, const char *to, ui
         code = -EEXIST;
     else if (found != 0 && found != -ENOENT)
         code = found;
+    if (code == 0 && found == 0 && !S_ISREG(target.attributes.mode))
+        code = remove_name(mount, to, target.attributes.mode & S_IFMT);
     if (code == 0)
-        code = writer_copy(mount, from, to);
+        code = writer_copy(mount, from, to, &source.attributes);
     return code == 0 ? mount_remove(mount, from) : code;
 }
 
@@ -149,12 +184,41 @@ static bool is_lagging(struct mount *mount, const char *folder)
     return mount_list(mount, folder, entry_count, NULL) == 0;
 }
 
+/* Where the daemon keeps what has no object: of what has some below it knows nothing, and it
+ * replaces no object. */
+static int kept_rename(struct mount *mount, struct fuse_node *node, const char *from,
+                       const struct client_change *change)
+{
+    enum { TRIES = 3 };
+    const char *to = change->text;
+    bool is_folder = node != NULL && node->type == S_IFDIR;
+    if (is_folder && mount_list(mount, from, entry_count, NULL) > 0)
+        return -EXDEV;
+    if (is_folder && mount_list(mount, to, entry_count, NULL) > 0)
+        return -ENOTEMPTY;
+    int code = mount_rename(mount, from, change, MOUNT_PATIENCE_MS, node);
+    for (uint32_t i = 1; i < TRIES; i++) {
+        int made = code == -ENOTDIR                        ? folders_make(mount, to)
+                   : code == -EEXIST && change->flags == 0 ? mount_remove(mount, to)
+                                                           : 1;
+        if (made != 0)
+            return made < 0 ? made : code;
+        code = mount_rename(mount, from, change, MOUNT_PATIENCE_MS, node);
+    }
+    return code;
+}
+
 static int names_rename(struct mount *mount, struct fuse_node *node, const char *from,
                         const char *to, uint32_t flags)
 {
     enum { PATIENCE_MS = 3000 };
     const struct client_change change = {
         .kind = FB_CHANGE_RENAME, .flags = flags, .text = to, .text_size = (uint32_t)strlen(to)};
+    if (mount->is_keeping) {
+        int kept = kept_rename(mount, node, from, &change);
+        bool is_file = kept == -EOPNOTSUPP && (flags & RENAME_EXCHANGE) == 0;
+        return is_file ? copy_rename(mount, from, to, flags) : kept;
+    }
     const struct timespec nap = {.tv_nsec = 5000000};
     uint64_t until_ns = fuse_clock_ns() + MOUNT_PATIENCE_MS * UINT64_C(1000000);
     int code;
@@ -260,7 +324,7 @@ void do_mkdir(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t m
     char name[NAME_MAX_BYTES] = "";
     int code = name_to_change(request, parent, child, name);
     if (code == 0)
-        code = mount_change(mount, name, &change, MOUNT_PATIENCE_MS, NULL);
+        code = name_make(mount, name, &change);
     if (code == -EOPNOTSUPP) { /* an origin of objects: it is there once a file is in it */
         code = found_find(mount, name, &found);
         code = code == 0 ? -EEXIST : code == -ENOENT ? folder_add(mount, name) : code;
@@ -294,6 +358,8 @@ void do_rmdir(fuse_req_t request, fuse_ino_t parent, const char *child)
     uint64_t until_ns = fuse_clock_ns() + MOUNT_PATIENCE_MS * UINT64_C(1000000);
     char name[NAME_MAX_BYTES] = "";
     int code = name_to_change(request, parent, child, name);
+    if (code == 0 && mount->is_keeping) /* of objects the record knows nothing */
+        code = mount_list(mount, name, entry_count, NULL) > 0 ? -ENOTEMPTY : 0;
     while (code == 0) {
         code = mount_change(mount, name, &change, MOUNT_PATIENCE_MS, NULL);
         /* Files that are removed, and not at the origin yet. */

@@ -56,6 +56,9 @@ int entry_make(struct mount *mount, struct fuse_node *parent, const char *child,
 void attributes_fill(struct mount *mount, struct fuse_node *node, struct stat *attributes);
 /* After a change of it by this mount: its version may have another name, but is the kernel's. */
 void node_refresh(struct mount *mount, struct fuse_node *node, const char *name);
+/* Fills in what a change does not want of a node as it is seen: where nothing is kept yet, that is
+ * kept from then on. */
+void attributes_seen(struct fuse_node *node, struct client_change *change);
 /* Sets mode, owner or times of a name; waits for what is not at the origin yet. */
 int attributes_set(struct mount *mount, const char *name, const struct client_change *change);
 

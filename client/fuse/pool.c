@@ -60,8 +60,10 @@ static bool has_room(const struct mount_pool *pool, enum mount_use use, const ui
 static int client_connect(struct mount *mount, struct forebay_client **client)
 {
     int code = forebay_client_open(mount->options->socket, client);
-    if (code == 0)
+    if (code == 0) {
         client_patience_set(*client, answer_ns);
+        mount->is_keeping = (*client)->is_keeping;
+    }
     bool is_ours = code == -ENOMEM || code == -EMFILE || code == -EACCES;
     return code == 0 || is_ours ? code : -EHOSTUNREACH;
 }

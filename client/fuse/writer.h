@@ -22,6 +22,7 @@ struct mount_writer {
     uint64_t window_room;        /* bytes */
     uint64_t sent, held;         /* bytes before the window; bytes in it */
     struct mount_spill *spill;   /* SPILL */
+    bool is_new;                 /* its first commit makes the name, with the node's attributes */
     bool is_kept;                /* removed: its last handle is its last user */
     bool is_removed;             /* unlinked, or replaced: nothing of it is committed any more */
     bool is_copied;              /* SPILL: the base's bytes, whole and as they were */
@@ -64,7 +65,9 @@ struct writers_locked {
 int writers_lock(struct mount *mount, struct fuse_node *node, struct writers_locked *locked);
 void writers_unlock(struct writers_locked *locked);
 
-/* A new version of `to` with the content of `from`, where an origin cannot rename. */
-int writer_copy(struct mount *mount, const char *from, const char *to);
+/* A new version of `to` with the content of `from`, where an origin cannot rename; seen: what is
+ * said of that. */
+int writer_copy(struct mount *mount, const char *from, const char *to,
+                const struct fb_attributes *seen);
 
 #endif

@@ -132,13 +132,22 @@ void do_listxattr(fuse_req_t request, fuse_ino_t inode, size_t size)
 }
 
 /* Sets, or removes, one that the origin keeps. */
-static int extra_change(fuse_req_t request, fuse_ino_t inode, const struct client_change *change)
+static int extra_change(fuse_req_t request, fuse_ino_t inode, struct client_change *change)
 {
     char name[NAME_MAX_BYTES];
     int code = name_to_change(request, inode, NULL, name);
+    struct mount *mount = mount_of(request);
+    struct fuse_node *node = node_of(request, inode);
     if (code == 0 && is_own_key(change->text))
         code = -EPERM;
-    return code == 0 ? attributes_set(mount_of(request), name, change) : code;
+    struct mount_writer *writer =
+        code == 0 && mount->is_keeping ? writer_acquire(mount, node, false) : NULL;
+    if (writer != NULL && writer->is_new)
+        code = writer_commit(writer);
+    if (writer != NULL)
+        writer_release(writer);
+    attributes_seen(node, change);
+    return code == 0 ? attributes_set(mount, name, change) : code;
 }
 
 void do_setxattr(fuse_req_t request, fuse_ino_t inode, const char *key, const char *value,
@@ -162,7 +171,7 @@ void do_setxattr(fuse_req_t request, fuse_ino_t inode, const char *key, const ch
 
 void do_removexattr(fuse_req_t request, fuse_ino_t inode, const char *key)
 {
-    const struct client_change change = {
+    struct client_change change = {
         .kind = FB_CHANGE_REMOVE_EXTRA, .text = key, .text_size = (uint32_t)strlen(key)};
     fuse_reply_err(request, -extra_change(request, inode, &change));
 }

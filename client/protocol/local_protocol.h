@@ -20,7 +20,8 @@
 #include <string.h>
 
 enum {
-    FB_LOCAL_VERSION = 3,       /* newest that is spoken; what came with 3: DRAIN, STATUS of all */
+    FB_LOCAL_VERSION = 4,       /* newest that is spoken; what came with 3: DRAIN, STATUS of all;
+                                   with 4: ENTRIES, what COMMIT says beside bytes */
     FB_LOCAL_VERSION_MIN = 2,   /* oldest */
     FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
     FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */
@@ -42,7 +43,9 @@ enum fb_local_kind {
                          which a later STATUS shows */
     FB_LOCAL_CREATE,  /* name: a new version of it, to be written, until CLOSE */
     FB_LOCAL_COMMIT,  /* object, index: its size, level that holds; BUSY: try again; CONFLICT:
-                        another writer was first; GONE: this node is fenced */
+                        another writer was first; GONE: this node is fenced. cursor: none, or a
+                        fb_local_change: MAKE: attributes of a new file; RENAME, text: a name: those
+                        of it, and its times as it is seen */
     FB_LOCAL_REMOVE,  /* name */
     FB_LOCAL_PENDING, /* name: a folder: page of what the origin does not show of it yet, sorted, or
                          shows still (is_gone); FULL: they are too many */
@@ -54,7 +57,9 @@ enum fb_local_kind {
                              errno; its page: what is asked for; INVALID: this origin has none of
                              it; BUSY: what was committed or removed is not at the origin yet */
     FB_LOCAL_LIST_PLAIN,  /* LIST, in which links are entries, wherever they lead */
-    FB_LOCAL_DRAIN, /* index: enum fb_local_drain; DENIED: neither root nor the daemon's user */
+    FB_LOCAL_DRAIN,   /* index: enum fb_local_drain; DENIED: neither root nor the daemon's user */
+    FB_LOCAL_ENTRIES, /* name: a folder: page of what the metadata store alone has in it, sorted;
+                         cursor: of the last reply, which ends with that of the next one */
 };
 
 /* What an operator wishes; STATUS says how far it is. */
@@ -97,7 +102,8 @@ struct fb_local_reply {
     uint64_t version_of_object; /* HELLO: ns that what is said of names may be kept */
     uint64_t size;              /* OPEN, STAT: of the object; HELLO: of the cache memory */
     uint64_t block_size;        /* bytes */
-    uint32_t state;             /* OPEN, STAT: 1: committed, and not shown by the origin yet */
+    uint32_t state;             /* OPEN, STAT: 1: committed, and not shown by the origin yet. HELLO:
+                                   1: CHANGE and COMMIT keep what is said of objects */
     uint32_t level;             /* OPEN, STAT: enum fb_level */
     uint64_t index; /* LIST: for the next request; both 0: no more. HELLO: arena's bytes. REFUSED:
                        an errno, if it is known */

@@ -1,5 +1,6 @@
 /* What clients ask about names beside bytes: LOOK at whatever has a name, and CHANGE of modes,
- * owners, times, folders, links, names. The origin keeps all of it.
+ * owners, times, folders, links, names. The origin keeps all of it, or else the metadata store
+ * (local_kept.c).
  *
  *  1. With a metadata store a name may be ahead of the origin. What needs the origin's file to be
  *     the current one (a new name, another name, times) is BUSY until the commit or removal has got
@@ -10,6 +11,7 @@
 #include "core/panic.h"
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
+#include "hw/meta/kept_change.h"
 
 #include <errno.h>
 #include <string.h>
@@ -35,8 +37,23 @@ static void look_up(struct local_request *request, const char *name, uint32_t le
                                           .done = done,
                                           .loop = loop_of(request),
                                           .name_length = length,
-                                          .name = name};
+                                          .name = name,
+                                          .found = &request->kept};
     fb_name_start(&request->name);
+}
+
+/* What the metadata store keeps of a file that is there. */
+static void kept_show(struct local_request *request)
+{
+    struct fb_origin_task *task = &request->origin;
+    struct fb_kept kept;
+    if (!local_is_kept(loop_of(request)))
+        return;
+    if (task->object.written != 0)
+        task->attributes.modified_ns = (int64_t)task->object.written;
+    bool is_its = fb_kept_read(&request->kept, &kept) && kept.mode != 0 && kept.made == 0;
+    if (is_its)
+        fb_kept_show(&kept, task->object.version, &task->attributes);
 }
 
 /* What the origin says, and the record where it is ahead. */
@@ -61,6 +78,7 @@ static void looked(struct fb_origin_task *task, enum fb_status status)
         return;
     }
     fb_object_identify(object);
+    kept_show(request);
     memcpy(request->session->page, &task->attributes, sizeof(task->attributes));
     answer(request, (struct fb_local_reply){
                         .status = FB_OK,
@@ -82,6 +100,35 @@ static void origin_look(struct local_request *request)
     fb_origin_start(&loop_of(request)->origin, &request->origin);
 }
 
+/* What has no object is all that its record says. false: there is no such. */
+static bool kept_looked(struct local_request *request)
+{
+    const struct fb_name_facts facts = fb_name_read(&request->name.record);
+    struct fb_object *object = &request->origin.object;
+    struct fb_attributes attributes = {.mode = 0};
+    struct fb_kept kept;
+    uint32_t length = 0;
+    bool is_read = local_is_kept(loop_of(request)) && fb_kept_read(&request->kept, &kept);
+    if (!is_read || fb_kept_type(&kept, &facts) == 0)
+        return false;
+    (void)fb_kept_extra(&kept, "", 0, &length);
+    object->version = kept.made;
+    object->size = length;
+    fb_object_identify(object);
+    fb_kept_show(&kept, kept.made, &attributes);
+    memcpy(request->session->page, &attributes, sizeof(attributes));
+    answer(request, (struct fb_local_reply){
+                        .status = FB_OK,
+                        .page_size = sizeof(attributes),
+                        .object = object->handle,
+                        .version_of_object = object->version,
+                        .size = object->size,
+                        .block_size = loop_of(request)->settings->core.block_size_bytes,
+                        .level = FB_LEVEL_ORIGIN,
+                    });
+    return true;
+}
+
 static void look_recorded(struct fb_name_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, name);
@@ -91,7 +138,7 @@ static void look_recorded(struct fb_name_task *task, enum fb_status status)
     else if (fb_name_read(&task->record).state == FB_NAME_CACHED &&
              !loop_of(request)->origin.can_change)
         looked(&request->origin, FB_ABSENT);
-    else
+    else if (!kept_looked(request))
         origin_look(request);
 }
 
@@ -256,8 +303,7 @@ static int own_fault(const struct fb_local_request *from, const struct fb_origin
     return is_own ? EACCES : 0;
 }
 
-/* Reads the change behind the name; false: it is none. */
-static bool change_read(const struct fb_local_request *from, struct fb_origin_change *change)
+bool local_change_read(const struct fb_local_request *from, struct fb_origin_change *change)
 {
     struct fb_local_change head;
     if (from->cursor_length < sizeof(head))
@@ -281,8 +327,9 @@ void local_change_start(struct local_request *request, const struct fb_local_req
     struct fb_loop *loop = loop_of(request);
     const struct fb_object *object = &request->origin.object;
     struct fb_origin_change *change = &request->change;
-    bool is_read = change_read(from, change);
-    enum fb_status status = !is_read || !loop->origin.can_change ? FB_INVALID : FB_OK;
+    bool is_read = local_change_read(from, change), is_kept = local_is_kept(loop);
+    bool is_possible = is_read && (loop->origin.can_change || is_kept);
+    enum fb_status status = is_possible ? FB_OK : FB_INVALID;
     if (status == FB_OK && !is_only_asking(change->kind))
         status = local_write_status(loop);
     int fault = status == FB_OK ? user_fault(request->session, change) : 0;
@@ -295,7 +342,9 @@ void local_change_start(struct local_request *request, const struct fb_local_req
     }
     if (!request_begin(request, from, true))
         return;
-    if (loop->names.is_on && object->name_length > 0 && !is_kept_by_commit(change))
+    if (is_kept)
+        local_kept_start(request, true);
+    else if (loop->names.is_on && object->name_length > 0 && !is_kept_by_commit(change))
         look_up(request, object->name, object->name_length, change_recorded);
     else
         origin_change(request);

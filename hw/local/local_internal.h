@@ -31,6 +31,7 @@ struct local_guest {
     struct local_inbox inbox;
 };
 
+struct kept_change;
 struct local_session;
 
 /* A request over the socket that has no reply yet. */
@@ -44,6 +45,8 @@ struct local_request {
     struct fb_origin_task origin; /* its object is the one that is named */
     struct fb_name_task name;     /* what the name means */
     struct fb_origin_change change;
+    struct fb_meta_attributes kept;  /* beside the name's record; COMMIT: what is given */
+    struct kept_change *kept_change; /* CHANGE: local_kept.c's; NULL: none */
 };
 
 /* A request over the ring that has no reply yet. */
@@ -199,6 +202,17 @@ enum fb_status local_write_status(const struct fb_loop *loop); /* may this node 
 /* local_change.c */
 void local_look_start(struct local_request *request, const struct fb_local_request *from);
 void local_change_start(struct local_request *request, const struct fb_local_request *from);
+/* Reads the change behind a name; false: it is none. */
+bool local_change_read(const struct fb_local_request *from, struct fb_origin_change *change);
+
+/* local_kept.c */
+/* Does the metadata store keep what is said of names beside their bytes? */
+bool local_is_kept(const struct fb_loop *loop);
+/* CHANGE, where it does, of the request's object; has_page: the request has the session's. */
+void local_kept_start(struct local_request *request, bool has_page);
+
+/* local_entries.c */
+void local_entries_start(struct local_request *request, const struct fb_local_request *from);
 
 /* local_pending.c */
 void local_pending_start(struct local_request *request, const struct fb_local_request *from);

@@ -4,6 +4,7 @@
 #include "core/panic.h"
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
+#include "hw/meta/kept_change.h"
 
 #include <errno.h>
 #include <string.h>
@@ -40,9 +41,40 @@ static void name_ask(struct local_request *request, enum fb_request_kind kind, f
     fb_name_start(&request->name);
 }
 
+static void looked(struct fb_name_task *task, enum fb_status status);
+
 static enum fb_status object_open(struct local_session *session, const struct fb_object *object)
 {
     return session->state == LOCAL_OPEN ? local_object_open(session, object) : FB_BUSY;
+}
+
+/* The type of what has the name and no object; 0: nothing of the kind has it. */
+static uint32_t kept_type(const struct local_request *request, struct fb_kept *kept)
+{
+    const struct fb_name_facts facts = fb_name_read(&request->name.record);
+    bool is_read = local_is_kept(loop_of(request)) && fb_kept_read(&request->kept, kept);
+    return is_read ? fb_kept_type(kept, &facts) : 0;
+}
+
+/* Goes on to where a link leads, if the name is one; false: it is answered as it is. */
+static bool link_followed(struct local_request *request)
+{
+    enum { LINKS_MAX = 16 };
+    struct fb_object *object = &request->origin.object;
+    struct fb_kept kept;
+    char target[FB_OBJECT_NAME_MAX + 1];
+    bool is_link = S_ISLNK(kept_type(request, &kept)) && request->level < LINKS_MAX &&
+                   fb_kept_follow(&kept, object->name, target);
+    if (!is_link)
+        return false;
+    request->level++;
+    object->name_length = (uint32_t)strlen(target);
+    memcpy(object->name, target, object->name_length + 1);
+    request->name =
+        (struct fb_name_task){.leads_to = request->change.text, .found = &request->kept};
+    request->change.text[0] = '\0';
+    name_ask(request, FB_REQUEST_NAME_LOOK, looked);
+    return true;
 }
 
 /* OPEN and STAT. */
@@ -58,6 +90,8 @@ static void looked(struct fb_name_task *task, enum fb_status status)
         name_ask(request, FB_REQUEST_NAME_LOOK, looked);
         return;
     }
+    if (status == FB_ABSENT && link_followed(request))
+        return;
     object->size = task->size;
     object->version = task->version;
     object->is_cached = facts.state == FB_NAME_CACHED;
@@ -110,7 +144,9 @@ void local_open_start(struct local_request *request, const struct fb_local_reque
     if (!name_take(request, from, FB_OK))
         return;
     request->change.text[0] = '\0';
+    request->level = 0; /* links that were followed */
     request->name.leads_to = request->change.text;
+    request->name.found = &request->kept;
     name_ask(request, FB_REQUEST_NAME_LOOK, looked);
 }
 
@@ -138,9 +174,11 @@ static void placed(struct fb_origin_task *task, enum fb_status status)
         refuse(request, status);
     else if (is_create && task->error != 0)
         refuse_as(request, task->error);
-    else
+    else {
+        request->name.found = &request->kept;
         name_ask(request, is_create ? FB_REQUEST_NAME_BEGIN : FB_REQUEST_NAME_REMOVE,
                  is_create ? created : removed);
+    }
 }
 
 /* What the origin knows of a name before it is changed: of which name without links it is, and
@@ -162,10 +200,19 @@ static void created(struct fb_name_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, name);
     struct fb_object *object = &request->origin.object;
+    struct fb_kept kept;
+    uint32_t type = status == FB_OK ? kept_type(request, &kept) : 0;
     if (status != FB_OK) {
         refuse(request, status);
         return;
     }
+    if (type != 0) {
+        refuse_as(request, S_ISDIR(type) ? EISDIR : S_ISLNK(type) ? ELOOP : EEXIST);
+        return;
+    }
+    enum fb_name_state state = fb_name_read(&task->record).state;
+    object->is_new =
+        state == FB_NAME_REMOVED || (state == FB_NAME_ORIGIN && task->origin == FB_ABSENT);
     object->is_written = true;
     object->version = task->version;
     object->record_version = task->record.version;
@@ -173,7 +220,7 @@ static void created(struct fb_name_task *task, enum fb_status status)
     fb_object_identify(object);
     if (fb_objects_find(&loop_of(request)->objects, object->handle) != NULL) {
         /* Begun here before, over the same version: its blocks have these keys. */
-        request->name = (struct fb_name_task){.replaced = object->version};
+        request->name = (struct fb_name_task){.replaced = object->version, .found = &request->kept};
         name_ask(request, FB_REQUEST_NAME_BEGIN, created);
         return;
     }
@@ -272,6 +319,88 @@ static void commit_again(struct local_request *request)
     local_request_end(request, &reply);
 }
 
+/* given: beside the record; NULL: what is there stays. */
+static void commit_begin(struct local_request *request, const struct fb_meta_attributes *given)
+{
+    struct fb_loop *loop = loop_of(request);
+    struct fb_object *object = fb_objects_find(&loop->objects, request->origin.object.handle);
+    if (object == NULL) { /* closed meanwhile */
+        refuse(request, FB_INVALID);
+        return;
+    }
+    /* Level REPLICATED or DEVICE that was answered with fewer copies is shown as what holds, and
+     * so is REPLICATED where one copy is all that is waited for. */
+    bool is_one = request->level == FB_LEVEL_REPLICATED && loop->settings->core.write_quorum == 1;
+    bool is_less = is_one || (object->is_degraded && request->level != FB_LEVEL_ORIGIN);
+    const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
+                                        .level = is_less ? FB_LEVEL_MEMORY : request->level,
+                                        .node = loop->settings->node,
+                                        .block_size_bytes = loop->settings->core.block_size_bytes,
+                                        .version = object->version,
+                                        .size = request->origin.object.size};
+    request->name = (struct fb_name_task){.record = fb_name_record(&facts, object->record_version),
+                                          .replaced = object->replaced_version,
+                                          .attributes = given};
+    object->commits++;
+    name_ask(request, FB_REQUEST_NAME_COMMIT, committed);
+}
+
+/* What is kept of the name that this one is a copy of is this one's, with the times that are seen
+ * of it. */
+static void source_read(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    const struct fb_attributes *seen = &request->change.attributes;
+    const struct fb_kept_scene scene = {.now_ns = (int64_t)loop_wall_ns(),
+                                        .user = request->session->user};
+    struct fb_kept kept;
+    if (status != FB_OK && status != FB_ABSENT) {
+        refuse(request, status);
+        return;
+    }
+    if (task->is_old || !fb_kept_read(&request->kept, &kept)) {
+        refuse(request, task->is_old ? FB_IO : FB_CORRUPT);
+        return;
+    }
+    if (kept.mode == 0 || kept.made != 0)
+        fb_kept_begin(&kept, seen, &scene);
+    kept.times_of = request->origin.object.version;
+    kept.accessed_ns = seen->accessed_ns;
+    kept.modified_ns = seen->modified_ns;
+    kept.changed_ns = scene.now_ns;
+    fb_kept_write(&kept, &request->kept);
+    commit_begin(request, &request->kept);
+}
+
+/* What a commit says beside bytes. */
+static void commit_given(struct local_request *request, const struct fb_local_request *from)
+{
+    struct fb_origin_change *change = &request->change;
+    const struct fb_kept_scene scene = {.now_ns = (int64_t)loop_wall_ns(),
+                                        .user = request->session->user};
+    struct fb_kept kept;
+    bool is_said = from->cursor_length > 0 && local_is_kept(loop_of(request));
+    bool is_new = request->origin.object.is_new;
+    request->kept.length = 0;
+    if (is_said && !local_change_read(from, change)) {
+        refuse(request, FB_INVALID);
+    } else if (is_said && change->kind == FB_CHANGE_RENAME) {
+        request->name = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
+                                              .done = source_read,
+                                              .loop = loop_of(request),
+                                              .name_length = change->text_length,
+                                              .name = change->text,
+                                              .found = &request->kept};
+        fb_name_start(&request->name);
+    } else { /* of what had the name before it was removed past the cache nothing stays */
+        if (is_said)
+            fb_kept_begin(&kept, &change->attributes, &scene);
+        if (is_said)
+            fb_kept_write(&kept, &request->kept);
+        commit_begin(request, is_new ? &request->kept : NULL);
+    }
+}
+
 void local_commit_start(struct local_request *request, const struct fb_local_request *from)
 {
     struct fb_loop *loop = loop_of(request);
@@ -291,29 +420,26 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
     request->level = from->level;
     request->origin.object = *object;
     request->origin.object.size = from->index;
-    if (object->is_committed) {
+    if (object->is_committed)
         commit_again(request);
-        return;
-    }
-    /* Level REPLICATED or DEVICE that was answered with fewer copies is shown as what holds, and
-     * so is REPLICATED where one copy is all that is waited for. */
-    bool is_one = request->level == FB_LEVEL_REPLICATED && loop->settings->core.write_quorum == 1;
-    bool is_less = is_one || (object->is_degraded && request->level != FB_LEVEL_ORIGIN);
-    const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
-                                        .level = is_less ? FB_LEVEL_MEMORY : request->level,
-                                        .node = loop->settings->node,
-                                        .block_size_bytes = loop->settings->core.block_size_bytes,
-                                        .version = object->version,
-                                        .size = from->index};
-    request->name = (struct fb_name_task){.record = fb_name_record(&facts, object->record_version),
-                                          .replaced = object->replaced_version};
-    object->commits++;
-    name_ask(request, FB_REQUEST_NAME_COMMIT, committed);
+    else
+        commit_given(request, from);
 }
 
+/* A link, or what else has no object, goes as what is kept does. */
 static void removed(struct fb_name_task *task, enum fb_status status)
 {
-    refuse(FB_CONTAINER(task, struct local_request, name), status);
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    struct fb_kept kept;
+    uint32_t type = status == FB_ABSENT ? kept_type(request, &kept) : 0;
+    if (type == 0) {
+        refuse(request, status);
+    } else if (S_ISDIR(type)) {
+        refuse_as(request, EISDIR);
+    } else {
+        request->change = (struct fb_origin_change){.kind = FB_CHANGE_REMOVE};
+        local_kept_start(request, false);
+    }
 }
 
 void local_remove_start(struct local_request *request, const struct fb_local_request *from)

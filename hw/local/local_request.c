@@ -22,6 +22,7 @@ static void hello_start(struct local_request *request)
                                          .version_of_object = loop->settings->names_valid_ns,
                                          .size = loop->memory.bytes.size,
                                          .block_size = loop->settings->core.block_size_bytes,
+                                         .state = local_is_kept(loop),
                                          .index = loop->settings->arena_bytes};
     local_request_end(request, &reply);
 }
@@ -147,6 +148,9 @@ void local_request_start(struct local_request *request, const struct fb_local_re
         return;
     case FB_LOCAL_PENDING:
         local_pending_start(request, from);
+        return;
+    case FB_LOCAL_ENTRIES:
+        local_entries_start(request, from);
         return;
     case FB_LOCAL_EXPLAIN:
     case FB_LOCAL_EXPLAIN_KEY:

@@ -173,6 +173,38 @@ int fb_kept_ask(const struct fb_kept *kept, const struct fb_origin_change *chang
     return page_put(page, size, value, length) ? 0 : ERANGE;
 }
 
+bool fb_kept_follow(const struct fb_kept *kept, const char *name,
+                    char target[FB_OBJECT_NAME_MAX + 1])
+{
+    uint32_t left, used = 0;
+    const char *text = (const char *)fb_kept_extra(kept, "", 0, &left);
+    const char *slash = strrchr(name, '/');
+    if (text == NULL || left == 0 || text[0] == '/')
+        return false;
+    used = slash != NULL ? (uint32_t)(slash - name) : 0;
+    memcpy(target, name, used);
+    while (left > 0) {
+        const char *end = memchr(text, '/', left);
+        uint32_t part = end != NULL ? (uint32_t)(end - text) : left;
+        bool is_up = part == 2 && memcmp(text, "..", 2) == 0;
+        bool is_here = part == 0 || (part == 1 && text[0] == '.');
+        if ((is_up && used == 0) || used + part + 1 > FB_OBJECT_NAME_MAX)
+            return false;
+        while (is_up && used > 0 && target[--used] != '/')
+            continue;
+        if (!is_up && !is_here) {
+            if (used > 0)
+                target[used++] = '/';
+            memcpy(target + used, text, part);
+            used += part;
+        }
+        text += part + (end != NULL);
+        left -= part + (end != NULL);
+    }
+    target[used] = '\0';
+    return fb_object_name_is_fine(target, used);
+}
+
 void fb_kept_show(const struct fb_kept *kept, uint64_t version, struct fb_attributes *attributes)
 {
     FB_ASSERT(kept->mode != 0);

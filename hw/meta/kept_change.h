@@ -33,6 +33,11 @@ int fb_kept_change(struct fb_kept *kept, const struct fb_origin_change *change,
 int fb_kept_ask(const struct fb_kept *kept, const struct fb_origin_change *change,
                 struct fb_bytes page, uint64_t *size);
 
+/* Where a link of a name leads, as a name: of at most FB_OBJECT_NAME_MAX bytes. false: nowhere, or
+ * out of all names. */
+bool fb_kept_follow(const struct fb_kept *kept, const char *name,
+                    char target[FB_OBJECT_NAME_MAX + 1]);
+
 /* Adds to what the origin said of a file of a version, or says all of what has no object. */
 void fb_kept_show(const struct fb_kept *kept, uint64_t version, struct fb_attributes *attributes);
 

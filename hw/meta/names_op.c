@@ -17,7 +17,8 @@ static void attributes_give(struct fb_loop *loop, const struct fb_meta_task *met
             continue;
         if (!fb_key_equal(fb_name_key(task->name, task->name_length), meta->key))
             continue;
-        *task->found = meta->attributes;
+        task->found->length = meta->attributes.length;
+        memcpy(task->found->bytes, meta->attributes.bytes, meta->attributes.length);
         task->found_version = meta->record.version;
     }
 }

@@ -35,6 +35,7 @@ struct fb_object {
     uint64_t writer;               /* its number as a session; 0: it was written elsewhere */
     uint64_t owed_ns;              /* is_written_here: since when */
     bool is_written;               /* by one of them: not committed yet */
+    bool is_new;                   /* nothing had its name when that began */
     bool is_committed;             /* by this node: its name's record says so */
     bool is_cached;                /* committed; the origin may not show it yet (see names.h) */
     bool is_degraded;              /* a block of it has fewer copies than its writer asked for */

@@ -1,0 +1,147 @@
+/* Another name for what has no object: a link, an empty folder, a FIFO. Files are copied by the
+ * client, as are folders that have something in them.
+ *
+ *     source known --> (a folder: its list) --> BEGIN of the target --> (its list) --> its folder
+ *        ^                                         --> PUT of the target --> PUT of the source
+ *        '------CONFLICT, or not known whether it was done------'-----------------'
+ *
+ *  1. The target is put first: whoever looks finds one name or both, and what the target was is
+ *     replaced at once.
+ *  2. What is done again knows its own target by its version (made), and a source that is gone then
+ *     for moved.
+ *  3. A folder that gets something between the two stays, and so does the target: EXDEV. */
+#include "hw/local/local_kept.h"
+
+#include "core/panic.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <string.h>
+
+static void source_removed(struct fb_meta_task *task, enum fb_status status)
+{
+    struct kept_change *change = FB_CONTAINER(task, struct kept_change, task);
+    if (status == FB_OK)
+        kept_end_error(change, 0);
+    else
+        kept_put_failed(change, status);
+}
+
+static void source_remove(struct kept_change *change)
+{
+    struct fb_meta_task *task = &change->task;
+    *task = (struct fb_meta_task){.record = change->request->name.record,
+                                  .listing = FB_META_LIST_TAKE,
+                                  .must_be_empty = S_ISDIR(change->scene.type)};
+    kept_put_start(change, &change->request->origin.object, source_removed);
+}
+
+static void target_put(struct fb_meta_task *task, enum fb_status status)
+{
+    struct kept_change *change = FB_CONTAINER(task, struct kept_change, task);
+    change->made = change->target_name.version; /* if not now, then perhaps later */
+    change->is_moved = change->is_moved || status == FB_OK;
+    if (status == FB_OK)
+        source_remove(change);
+    else
+        kept_put_failed(change, status);
+}
+
+static void target_write(struct kept_change *change)
+{
+    struct fb_meta_task *task = &change->task;
+    const struct fb_meta *record = &change->target_name.record;
+    struct fb_name_facts facts = fb_name_read(record);
+    kept_facts_make(change, &facts, record->version == 0, change->target_name.version);
+    change->kept.made = facts.version;
+    change->kept.times_of = facts.version;
+    change->kept.changed_ns = change->scene.now_ns;
+    task->record = fb_name_record(&facts, record->version);
+    task->listing = FB_META_LIST_PUT;
+    task->must_be_empty = S_ISDIR(change->target_type);
+    task->name.type = change->kept.mode & S_IFMT;
+    fb_kept_write(&change->kept, &task->attributes);
+    kept_put_start(change, &change->target, target_put);
+}
+
+static void target_find(struct kept_change *change)
+{
+    kept_above_read(change, &change->target, target_write);
+}
+
+/* May the source take its place? 0, or an errno. */
+static int target_fault(const struct kept_change *change, bool is_own)
+{
+    uint32_t type = change->target_type;
+    bool is_folder = S_ISDIR(change->scene.type);
+    if (type == 0 || is_own)
+        return 0;
+    if ((change->request->change.flags & RENAME_NOREPLACE) != 0)
+        return EEXIST;
+    if (S_ISDIR(type) != is_folder)
+        return is_folder ? ENOTDIR : EISDIR;
+    return S_ISREG(type) ? EEXIST : 0; /* an object: the client removes it */
+}
+
+static void target_read(struct fb_name_task *task, enum fb_status status)
+{
+    struct kept_change *change = FB_CONTAINER(task, struct kept_change, target_name);
+    const struct fb_name_facts facts = fb_name_read(&task->record);
+    struct fb_kept kept;
+    bool is_heard = task->origin == FB_OK || task->origin == FB_ABSENT;
+    if (status != FB_OK || (!is_heard && facts.state != FB_NAME_CACHED)) {
+        kept_end_status(change, status != FB_OK ? status : FB_TIMEOUT);
+        return;
+    }
+    if (task->is_old || task->found_version != task->record.version) {
+        kept_again(change);
+        return;
+    }
+    if (facts.state == FB_NAME_REMOVED) {
+        kept_hurry(change, &change->target, facts.version);
+        return;
+    }
+    if (!fb_kept_read(&change->target_found, &kept)) {
+        kept_end_status(change, FB_CORRUPT);
+        return;
+    }
+    bool is_file = facts.state == FB_NAME_CACHED || task->origin == FB_OK;
+    uint32_t type = fb_kept_type(&kept, &facts);
+    change->target_type = type != 0 ? type : is_file ? S_IFREG : 0;
+    int fault = target_fault(change, type != 0 && kept.made == change->made);
+    if (fault != 0)
+        kept_end_error(change, fault);
+    else if (S_ISDIR(type))
+        kept_list_read(change, task->name, task->name_length, ENOTEMPTY, target_find);
+    else
+        target_find(change);
+}
+
+static void target_begin(struct kept_change *change)
+{
+    struct fb_origin_change *wanted = &change->request->change;
+    change->target.name_length = wanted->text_length;
+    memcpy(change->target.name, wanted->text, wanted->text_length + 1);
+    change->target_name = (struct fb_name_task){.kind = FB_REQUEST_NAME_BEGIN,
+                                                .done = target_read,
+                                                .loop = change->request->session->loop,
+                                                .name_length = change->target.name_length,
+                                                .name = change->target.name,
+                                                .found = &change->target_found};
+    fb_name_start(&change->target_name);
+}
+
+void kept_rename(struct kept_change *change)
+{
+    const struct fb_object *object = &change->request->origin.object;
+    FB_ASSERT(change->request->change.text_length <= FB_OBJECT_NAME_MAX);
+    if (change->scene.type == 0)
+        kept_end_error(change, change->is_moved ? 0 : ENOENT);
+    else if (S_ISREG(change->scene.type) ||
+             (change->request->change.flags & ~(uint32_t)RENAME_NOREPLACE) != 0)
+        kept_end_status(change, FB_INVALID);
+    else if (S_ISDIR(change->scene.type))
+        kept_list_read(change, object->name, object->name_length, EXDEV, target_begin);
+    else
+        target_begin(change);
+}

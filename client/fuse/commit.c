@@ -206,6 +206,10 @@ static int file_commit(struct mount_writer *writer)
     pthread_mutex_lock(&writer->node->mutex);
     made.attributes = writer->node->attributes;
     pthread_mutex_unlock(&writer->node->mutex);
+    if (writer->modified_ns > made.attributes.modified_ns) {
+        made.attributes.modified_ns = writer->modified_ns;
+        made.attributes.changed_ns = writer->modified_ns;
+    }
     int code = client_commit(writer->file, PATIENCE_S, writer->is_new ? &made : NULL);
     writer->is_new = writer->is_new && code != 0;
     return code;

@@ -152,6 +152,10 @@ static int entry_pretend(struct mount *mount, struct fuse_node *parent, const ch
         .attributes = {
             .mode = made->mode & ~07000u, .owner = getuid(), .group = getgid(), .links = 1}};
     if (mount->is_keeping) {
+        int64_t now_ns = writer_wall_ns();
+        found.attributes.accessed_ns = now_ns;
+        found.attributes.modified_ns = now_ns;
+        found.attributes.changed_ns = now_ns;
         found.attributes.mode = made->mode;
         found.attributes.owner = made->owner;
         found.attributes.group = group_of(parent, made->group);

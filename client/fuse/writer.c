@@ -30,7 +30,7 @@ enum { WINDOW_BYTES = 16 << 20, TAIL_BYTES = 8 << 20, WINDOW_FIRST_BYTES = 256 <
 
 static const uint64_t windows_bytes_max = UINT64_C(512) << 20; /* of all files of a mount */
 
-static int64_t wall_ns(void)
+int64_t writer_wall_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -242,7 +242,7 @@ int writer_write(struct mount_writer *writer, const void *bytes, uint64_t size, 
         if (done > 0 && offset > writer->size)
             writer->size = offset;
     }
-    writer->modified_ns = wall_ns();
+    writer->modified_ns = writer_wall_ns();
     pthread_mutex_unlock(&writer->mutex);
     return code;
 }
@@ -280,7 +280,7 @@ int writer_truncate(struct mount_writer *writer, uint64_t size)
     if (code == 0) {
         writer->is_copied = writer->is_copied && !is_change;
         writer->size = size;
-        writer->modified_ns = wall_ns();
+        writer->modified_ns = writer_wall_ns();
         if (is_change)
             writer->process = 0;
     }

@@ -32,6 +32,9 @@ struct mount_writer {
     _Atomic int thread, process; /* that wrote last; 0: not known */
 };
 
+/* Time of day, since 1970. */
+int64_t writer_wall_ns(void);
+
 /* The writer of a file, one more user of it; is_new: makes one. NULL: none, or no memory. */
 struct mount_writer *writer_acquire(struct mount *mount, struct fuse_node *node, bool is_new);
 /* Nobody has the file open any more. */

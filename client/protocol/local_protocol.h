@@ -20,8 +20,9 @@
 #include <string.h>
 
 enum {
-    FB_LOCAL_VERSION = 4,       /* newest that is spoken; what came with 3: DRAIN, STATUS of all;
+    FB_LOCAL_VERSION = 4, /* newest that is spoken; what came with 3: DRAIN, STATUS of all;
                                    with 4: ENTRIES, what COMMIT says beside bytes */
+    FB_LOCAL_VERSION_KEPT = 4,
     FB_LOCAL_VERSION_MIN = 2,   /* oldest */
     FB_LOCAL_REQUESTS_MAX = 16, /* of one client at once over the socket */
     FB_LOCAL_LEASES_MAX = 256,  /* of one client at once; more: BUSY */

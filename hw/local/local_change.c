@@ -327,7 +327,9 @@ void local_change_start(struct local_request *request, const struct fb_local_req
     struct fb_loop *loop = loop_of(request);
     const struct fb_object *object = &request->origin.object;
     struct fb_origin_change *change = &request->change;
-    bool is_read = local_change_read(from, change), is_kept = local_is_kept(loop);
+    /* Older clients do not say how what they change is seen. */
+    bool is_kept = local_is_kept(loop) && request->session->version >= FB_LOCAL_VERSION_KEPT;
+    bool is_read = local_change_read(from, change);
     bool is_possible = is_read && (loop->origin.can_change || is_kept);
     enum fb_status status = is_possible ? FB_OK : FB_INVALID;
     if (status == FB_OK && !is_only_asking(change->kind))

@@ -91,6 +91,7 @@ static void put_done(struct fb_meta_task *task, enum fb_status status)
 {
     struct kept_change *change = FB_CONTAINER(task, struct kept_change, task);
     if (status == FB_OK) {
+        fb_names_known_put(&loop_of(change)->names, task->key, &task->record, &task->attributes);
         kept_end_error(change, 0);
         return;
     }
@@ -232,6 +233,20 @@ void kept_list_read(struct kept_change *change, const char *folder, uint32_t len
     fb_meta_start(&loop_of(change)->meta, &change->task);
 }
 
+/* It was asked for before, and not heard: is what is there what it did? */
+static bool is_done(const struct kept_change *change, int fault)
+{
+    const struct fb_origin_change *wanted = &change->request->change;
+    uint32_t key_length = (uint32_t)strlen(wanted->text), length;
+    if (change->unsure == 0 || (fault != EEXIST && fault != ENODATA))
+        return false;
+    if (fault == ENODATA)
+        return wanted->kind == FB_CHANGE_REMOVE_EXTRA;
+    const unsigned char *value = fb_kept_extra(&change->kept, wanted->text, key_length, &length);
+    return value != NULL && length == wanted->text_length - key_length - 1 &&
+           memcmp(value, wanted->text + key_length + 1, length) == 0;
+}
+
 static void change_kept(struct kept_change *change)
 {
     const struct fb_origin_change *wanted = &change->request->change;
@@ -242,7 +257,7 @@ static void change_kept(struct kept_change *change)
                                                .version = FB_NAME_VERSION_NONE};
     int fault = fb_kept_change(&change->kept, wanted, &change->scene);
     if (fault != 0)
-        kept_end_error(change, fault);
+        kept_end_error(change, is_done(change, fault) ? 0 : fault);
     else
         put(change);
 }
@@ -303,9 +318,10 @@ static void origin_looked(struct fb_origin_task *task, enum fb_status status)
     struct kept_change *change = change_of(request);
     if (status == FB_OK) {
         change->scene.type = S_IFREG;
-        change->scene.version = task->object.version;
+        if (!change->is_make)
+            change->scene.version = task->object.version;
         decide(change);
-    } else if (status == FB_ABSENT && is_of_folder(&request->change)) {
+    } else if (status == FB_ABSENT && is_of_folder(&request->change) && !change->is_make) {
         change->is_make = true;
         kept_again(change);
     } else if (status == FB_ABSENT) {
@@ -353,22 +369,21 @@ static void answer(struct kept_change *change)
                                         .page_size = fault == 0 ? (uint32_t)size : 0});
 }
 
-/* Of a record of state ORIGIN whose object is not known. */
+/* Of a record of state ORIGIN whose object is not known. A BEGIN does not wait for a slow origin,
+ * this does. */
 static void object_find(struct kept_change *change)
 {
     struct local_request *request = change->request;
     enum fb_status said = request->name.origin;
-    if (!change->is_make) {
-        request->origin.verb = FB_ORIGIN_LOOK;
-        request->origin.may_be_seen = false;
-        request->origin.done = origin_looked;
-        fb_origin_start(&loop_of(change)->origin, &request->origin);
-    } else if (said == FB_OK || said == FB_ABSENT) {
+    if (change->is_make && (said == FB_OK || said == FB_ABSENT)) {
         change->scene.type = said == FB_OK ? S_IFREG : 0;
         decide(change);
-    } else {
-        kept_end_status(change, said == FB_BUSY ? FB_TIMEOUT : said);
+        return;
     }
+    request->origin.verb = FB_ORIGIN_LOOK;
+    request->origin.may_be_seen = false;
+    request->origin.done = origin_looked;
+    fb_origin_start(&loop_of(change)->origin, &request->origin);
 }
 
 static void recorded(struct fb_name_task *task, enum fb_status status)

@@ -22,7 +22,7 @@ struct kept_change {
     void (*then)(struct kept_change *change); /* when the folder, or its list, is known */
     struct fb_meta_task task;
     /* RENAME: */
-    struct fb_object target;
+    struct fb_origin_task target; /* its object is the one that is named */
     struct fb_name_task target_name;
     struct fb_meta_attributes target_found;
     uint32_t target_type;

@@ -61,12 +61,12 @@ static void target_write(struct kept_change *change)
     task->must_be_empty = S_ISDIR(change->target_type);
     task->name.type = change->kept.mode & S_IFMT;
     fb_kept_write(&change->kept, &task->attributes);
-    kept_put_start(change, &change->target, target_put);
+    kept_put_start(change, &change->target.object, target_put);
 }
 
 static void target_find(struct kept_change *change)
 {
-    kept_above_read(change, &change->target, target_write);
+    kept_above_read(change, &change->target.object, target_write);
 }
 
 /* May the source take its place? 0, or an errno. */
@@ -83,50 +83,68 @@ static int target_fault(const struct kept_change *change, bool is_own)
     return S_ISREG(type) ? EEXIST : 0; /* an object: the client removes it */
 }
 
-static void target_read(struct fb_name_task *task, enum fb_status status)
+/* What has the target's name is known. */
+static void target_decide(struct kept_change *change, bool is_file)
 {
-    struct kept_change *change = FB_CONTAINER(task, struct kept_change, target_name);
-    const struct fb_name_facts facts = fb_name_read(&task->record);
+    const struct fb_name_facts facts = fb_name_read(&change->target_name.record);
+    const struct fb_object *target = &change->target.object;
     struct fb_kept kept;
-    bool is_heard = task->origin == FB_OK || task->origin == FB_ABSENT;
-    if (status != FB_OK || (!is_heard && facts.state != FB_NAME_CACHED)) {
-        kept_end_status(change, status != FB_OK ? status : FB_TIMEOUT);
-        return;
-    }
-    if (task->is_old || task->found_version != task->record.version) {
-        kept_again(change);
-        return;
-    }
-    if (facts.state == FB_NAME_REMOVED) {
-        kept_hurry(change, &change->target, facts.version);
-        return;
-    }
     if (!fb_kept_read(&change->target_found, &kept)) {
         kept_end_status(change, FB_CORRUPT);
         return;
     }
-    bool is_file = facts.state == FB_NAME_CACHED || task->origin == FB_OK;
     uint32_t type = fb_kept_type(&kept, &facts);
     change->target_type = type != 0 ? type : is_file ? S_IFREG : 0;
     int fault = target_fault(change, type != 0 && kept.made == change->made);
     if (fault != 0)
         kept_end_error(change, fault);
     else if (S_ISDIR(type))
-        kept_list_read(change, task->name, task->name_length, ENOTEMPTY, target_find);
+        kept_list_read(change, target->name, target->name_length, ENOTEMPTY, target_find);
     else
         target_find(change);
 }
 
+/* The origin was slow: it is waited for. */
+static void target_looked(struct fb_origin_task *task, enum fb_status status)
+{
+    struct kept_change *change = FB_CONTAINER(task, struct kept_change, target);
+    if (status == FB_OK || status == FB_ABSENT)
+        target_decide(change, status == FB_OK);
+    else
+        kept_end_status(change, status);
+}
+
+static void target_read(struct fb_name_task *task, enum fb_status status)
+{
+    struct kept_change *change = FB_CONTAINER(task, struct kept_change, target_name);
+    const struct fb_name_facts facts = fb_name_read(&task->record);
+    bool is_heard = task->origin == FB_OK || task->origin == FB_ABSENT;
+    if (status != FB_OK) {
+        kept_end_status(change, status);
+    } else if (task->is_old || task->found_version != task->record.version) {
+        kept_again(change);
+    } else if (facts.state == FB_NAME_REMOVED) {
+        kept_hurry(change, &change->target.object, facts.version);
+    } else if (facts.state == FB_NAME_CACHED || is_heard) {
+        target_decide(change, facts.state == FB_NAME_CACHED || task->origin == FB_OK);
+    } else {
+        change->target.verb = FB_ORIGIN_LOOK;
+        change->target.done = target_looked;
+        fb_origin_start(&change->request->session->loop->origin, &change->target);
+    }
+}
+
 static void target_begin(struct kept_change *change)
 {
-    struct fb_origin_change *wanted = &change->request->change;
-    change->target.name_length = wanted->text_length;
-    memcpy(change->target.name, wanted->text, wanted->text_length + 1);
+    const struct fb_origin_change *wanted = &change->request->change;
+    struct fb_object *target = &change->target.object;
+    *target = (struct fb_object){.name_length = wanted->text_length};
+    memcpy(target->name, wanted->text, wanted->text_length + 1);
     change->target_name = (struct fb_name_task){.kind = FB_REQUEST_NAME_BEGIN,
                                                 .done = target_read,
                                                 .loop = change->request->session->loop,
-                                                .name_length = change->target.name_length,
-                                                .name = change->target.name,
+                                                .name_length = target->name_length,
+                                                .name = target->name,
                                                 .found = &change->target_found};
     fb_name_start(&change->target_name);
 }

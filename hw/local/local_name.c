@@ -211,8 +211,9 @@ static void created(struct fb_name_task *task, enum fb_status status)
         return;
     }
     enum fb_name_state state = fb_name_read(&task->record).state;
-    object->is_new =
-        state == FB_NAME_REMOVED || (state == FB_NAME_ORIGIN && task->origin == FB_ABSENT);
+    bool is_unheard = task->origin == FB_BUSY && request->kept.length == 0; /* a slow origin */
+    object->is_new = state == FB_NAME_REMOVED ||
+                     (state == FB_NAME_ORIGIN && (task->origin == FB_ABSENT || is_unheard));
     object->is_written = true;
     object->version = task->version;
     object->record_version = task->record.version;
@@ -376,7 +377,8 @@ static void source_read(struct fb_name_task *task, enum fb_status status)
 static void commit_given(struct local_request *request, const struct fb_local_request *from)
 {
     struct fb_origin_change *change = &request->change;
-    const struct fb_kept_scene scene = {.now_ns = (int64_t)loop_wall_ns(),
+    const struct fb_kept_scene scene = {.version = request->origin.object.version,
+                                        .now_ns = (int64_t)loop_wall_ns(),
                                         .user = request->session->user};
     struct fb_kept kept;
     bool is_said = from->cursor_length > 0 && local_is_kept(loop_of(request));

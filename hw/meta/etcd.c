@@ -74,12 +74,40 @@ bool fb_etcd_decode(const char *encoded, char text[FB_ETCD_ENCODED_MAX])
     return fb_etcd_decode_bytes(encoded, text) >= 0;
 }
 
+/* What is posted. */
+struct sent {
+    const char *text;
+    size_t left;
+};
+
+static size_t text_give(char *bytes, size_t one, size_t count, void *context)
+{
+    struct sent *sent = context;
+    size_t room = one * count, part = sent->left < room ? sent->left : room;
+    memcpy(bytes, sent->text, part);
+    sent->text += part;
+    sent->left -= part;
+    return part;
+}
+
+/* The text is given once and cannot be rewound: curl would send it again, by itself, over a
+ * connection that ends before its answer, and what that did the first time would be taken for
+ * another's. */
+static void text_set(struct fb_etcd *etcd, struct sent *sent)
+{
+    curl_easy_setopt(etcd->easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(etcd->easy, CURLOPT_POSTFIELDSIZE, (long)sent->left);
+    curl_easy_setopt(etcd->easy, CURLOPT_READFUNCTION, text_give);
+    curl_easy_setopt(etcd->easy, CURLOPT_READDATA, sent);
+}
+
 json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request)
 {
     char url[1200];
     json_t *answer = NULL;
     char *text = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    struct sent sent = {.text = text, .left = text != NULL ? strlen(text) : 0};
     json_decref(request);
     snprintf(url, sizeof(url), "%s%s", etcd->endpoint, path);
     etcd->body_size = 0;
@@ -87,7 +115,7 @@ json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request)
     etcd->status = 0;
     curl_easy_reset(etcd->easy);
     curl_easy_setopt(etcd->easy, CURLOPT_URL, url);
-    curl_easy_setopt(etcd->easy, CURLOPT_POSTFIELDS, text);
+    text_set(etcd, &sent);
     curl_easy_setopt(etcd->easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(etcd->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(etcd->easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);

@@ -54,6 +54,13 @@ void fb_kept_begin(struct fb_kept *kept, const struct fb_attributes *wanted,
                    const struct fb_kept_scene *scene)
 {
     begin(kept, S_IFREG | (wanted->mode & MODE_BITS), wanted, scene);
+    if (wanted->modified_ns == 0)
+        return;
+    kept->times_of = scene->version;
+    kept->accessed_ns = wanted->accessed_ns;
+    kept->modified_ns = wanted->modified_ns;
+    if (wanted->changed_ns < kept->changed_ns)
+        kept->changed_ns = wanted->changed_ns;
 }
 
 /* Times that are wanted; the other one stays, if it is this version's, else it is as it is seen. */
@@ -216,7 +223,7 @@ void fb_kept_show(const struct fb_kept *kept, uint64_t version, struct fb_attrib
     attributes->accessed_ns = attributes->modified_ns;
     if (attributes->changed_ns < attributes->modified_ns)
         attributes->changed_ns = attributes->modified_ns;
-    if (attributes->changed_ns < kept->changed_ns)
+    if (attributes->changed_ns < kept->changed_ns || kept->times_of == version)
         attributes->changed_ns = kept->changed_ns;
     if (kept->times_of != version)
         return;

@@ -20,7 +20,7 @@ struct fb_kept_scene {
 int fb_kept_make(struct fb_kept *kept, const struct fb_origin_change *change,
                  const struct fb_kept_scene *scene);
 
-/* A file that is new: its mode, owner and group. */
+/* A file that is new, of a version: its mode, owner, group, and (modified_ns not 0) times. */
 void fb_kept_begin(struct fb_kept *kept, const struct fb_attributes *wanted,
                    const struct fb_kept_scene *scene);
 

@@ -4,6 +4,7 @@
 #include "core/key.h"
 #include "core/panic.h"
 #include "hw/loop/loop_internal.h"
+#include "hw/meta/kept.h"
 #include "hw/base/page.h"
 
 #include <stdlib.h>
@@ -15,6 +16,12 @@ enum { SESSION_SHIFT = 48, SLOT_SHIFT = 32 };
 struct name_text {
     uint32_t length;
     char text[FB_OBJECT_NAME_MAX + 1];
+};
+
+struct name_known {
+    struct fb_meta record;
+    uint32_t mode, owner, group; /* beside it; mode 0: nothing was */
+    uint32_t unused;
 };
 
 /* An object whose commit is to be finished; handle 0: free. */
@@ -43,7 +50,7 @@ uint64_t fb_names_bytes(const struct fb_settings *settings)
     if (settings->metadata.kind == FB_METADATA_NONE)
         return texts;
     return texts + FB_CACHE_SIZE_BYTES(settings->objects_max) +
-           settings->objects_max * sizeof(struct fb_meta) +
+           settings->objects_max * sizeof(struct name_known) +
            FB_NAME_LIST_MAX * sizeof(struct fb_meta_name);
 }
 
@@ -117,27 +124,56 @@ void fb_names_text_put(struct fb_loop *loop, struct fb_key key, const char *text
     room->text[length] = '\0';
 }
 
-void fb_names_known_put(struct fb_names *names, struct fb_key key, const struct fb_meta *record)
+void fb_names_known_put(struct fb_names *names, struct fb_key key, const struct fb_meta *record,
+                        const struct fb_meta_attributes *attributes)
 {
+    struct fb_kept kept = {.mode = 0};
     uint32_t slot = fb_cache_find(names->index, key);
     if (slot == FB_NONE && fb_cache_count(names->index) == fb_cache_slots_max(names->index))
         fb_cache_evict(names->index, fb_cache_victim(names->index));
     if (slot == FB_NONE) {
         slot = fb_cache_insert(names->index, key);
-        names->known[slot] = *record;
+        names->known[slot] = (struct name_known){.record = *record};
     }
     fb_cache_touch(names->index, slot);
-    if (names->known[slot].version < record->version)
-        names->known[slot] = *record;
+    struct name_known *known = &names->known[slot];
+    if (known->record.version > record->version)
+        return;
+    known->record = *record;
+    if (attributes == NULL || !fb_kept_read(attributes, &kept))
+        return;
+    known->mode = kept.mode;
+    known->owner = kept.owner;
+    known->group = kept.group;
+}
+
+static const struct name_known *known_look(struct fb_names *names, struct fb_key key)
+{
+    uint32_t slot = fb_cache_find(names->index, key);
+    if (slot == FB_NONE)
+        return NULL;
+    fb_cache_touch(names->index, slot);
+    return &names->known[slot];
 }
 
 static struct fb_meta known_find(struct fb_names *names, struct fb_key key)
 {
-    uint32_t slot = fb_cache_find(names->index, key);
-    if (slot == FB_NONE)
-        return (struct fb_meta){.version = 0};
-    fb_cache_touch(names->index, slot);
-    return names->known[slot];
+    const struct name_known *known = known_look(names, key);
+    return known != NULL ? known->record : (struct fb_meta){.version = 0};
+}
+
+/* The store is silent: what is beside a record is what is known of it, but for times and links. */
+static void known_give(struct fb_names *names, const struct fb_name_task *task)
+{
+    const struct name_known *known = known_look(names, fb_name_key(task->name, task->name_length));
+    struct fb_kept kept = {.mode = 0};
+    if (known == NULL || known->mode == 0 || known->record.version != task->record.version)
+        return;
+    kept.mode = known->mode;
+    kept.owner = known->owner;
+    kept.group = known->group;
+    kept.made = S_ISREG(known->mode) ? 0 : fb_name_read(&known->record).version;
+    fb_kept_write(&kept, task->found);
 }
 
 void fb_name_start(struct fb_name_task *task)
@@ -186,6 +222,8 @@ void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply)
     task->replaced = reply->replaced;
     task->size = reply->size;
     task->is_old = reply->is_old;
+    if (task->is_old && task->found != NULL)
+        known_give(names, task);
     task->done(task, (enum fb_status)reply->status);
 }
 

@@ -4,7 +4,7 @@
  *
  *  1. The text of a name is kept as long as the core does something about its key.
  *  2. A store that does not answer: names that this node has looked up before mean what they meant
- *     then, others are an error.
+ *     then, and are whose and of the mode that they were; others are an error.
  *  3. An object stays known while its commit is to be finished: its blocks are still to be drained.
  */
 #ifndef FB_HW_META_NAMES_H
@@ -16,6 +16,7 @@
 
 struct fb_loop;
 struct fb_name_task;
+struct name_known;
 struct name_text;
 struct name_hold;
 struct work;
@@ -56,7 +57,7 @@ struct fb_name_task {
 struct fb_names {
     bool is_on; /* there is a store */
     struct fb_cache *index;
-    struct fb_meta *known; /* records as last seen, LRU by key */
+    struct name_known *known; /* records as last seen, LRU by key */
     struct fb_cache *text_index;
     struct name_text *texts;
     struct fb_name_task *tasks[FB_NAME_TASKS_MAX];
@@ -101,9 +102,10 @@ void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page);
 /* The text of a key that the core does something about; NULL: not known. length: of it. */
 const char *fb_names_text(struct fb_loop *loop, struct fb_key key, uint32_t *length);
 
-/* Remembers a text, or a record as it was last seen. */
+/* Remembers a text, or a record as it was last seen, with what was beside it (NULL: as before). */
 void fb_names_text_put(struct fb_loop *loop, struct fb_key key, const char *text, uint32_t length);
-void fb_names_known_put(struct fb_names *names, struct fb_key key, const struct fb_meta *record);
+void fb_names_known_put(struct fb_names *names, struct fb_key key, const struct fb_meta *record,
+                        const struct fb_meta_attributes *attributes);
 
 /* names_op.c: the ops that are about names, from META_GET and META_LIST on. */
 void fb_names_op(struct work *work);

@@ -31,8 +31,12 @@ static void meta_done(struct fb_meta_task *task, enum fb_status status)
         .kind = FB_EVENT_DONE,
         .done = {.op_id = work->op.op_id, .status = status, .record = task->record}};
     if (status == FB_OK || status == FB_CONFLICT || status == FB_ABSENT) {
-        fb_names_known_put(&loop->names, task->key, &task->record);
-        if (task->verb == FB_META_VERB_GET || status == FB_CONFLICT) /* a PUT may have read none */
+        /* A PUT that keeps them may have read none. */
+        bool is_read = task->verb == FB_META_VERB_GET || status == FB_CONFLICT;
+        bool is_known = is_read || !task->keeps_attributes;
+        fb_names_known_put(&loop->names, task->key, &task->record,
+                           is_known ? &task->attributes : NULL);
+        if (is_read)
             attributes_give(loop, task);
     }
     work_event(work, &event);

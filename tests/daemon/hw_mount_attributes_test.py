@@ -8,11 +8,13 @@ usage: hw_mount_attributes_test.py BUILD [unittest's arguments]
 exit code 77: no io_uring or no FUSE
 """
 
+import base64
+import contextlib
 import errno
 import json
-import base64
 import os
 import shutil
+import socket
 import stat
 import threading
 import time
@@ -420,6 +422,27 @@ class Kept:
         write(self.path_of(self.first, "theirs"), b"anew")
         self.assertEqual(self.both(facts, "theirs")[0], "-rw-r--r--")
 
+    def test_slow_origin_is_waited_for(self):
+        """Longer than a BEGIN waits: what is made is as it was wanted."""
+        umask = os.umask(0o027)
+        self.addCleanup(os.umask, umask)
+        self.bucket.refuse = lambda method, what, key: method == "HEAD" and time.sleep(1.1)
+        os.symlink("x", self.path_of(self.first, "link"))
+        write(self.path_of(self.first, "file"), b"x")
+        os.rename(self.path_of(self.first, "link"), self.path_of(self.first, "moved"))
+        self.bucket.refuse = lambda method, what, key: None
+        self.assertEqual(self.both(facts, "file")[0], "-rw-r-----")
+        self.assertEqual(self.both(lambda mount: sorted(os.listdir(mount))),
+                         ["file", "moved"])
+
+    def test_origin_that_fails_makes_nothing(self):
+        self.bucket.refuse = lambda method, what, key: (
+            (403, "AccessDenied") if method == "HEAD" else None)
+        for call in (os.mkdir, lambda path: os.symlink("x", path)):
+            self.fails("EACCES", call, self.path_of(self.first, "name"))
+        self.bucket.refuse = lambda method, what, key: None
+        self.assertEqual(self.both(os.listdir), [])
+
     def test_programs_of_the_library_keep_what_is_kept(self):
         """forebay put says nothing of modes: an overwrite keeps them, a new file has none."""
         write(self.path_of(self.first, "file"), b"one")
@@ -449,9 +472,24 @@ class Lmdb(Kept, Case):
         self.daemons = [self.daemon("first")]
         return [self.daemons[0].mount(self), self.daemons[0].mount(self, name="mount2")]
 
-    def daemon(self, name):
+    def daemon(self, name, *settings):
         return Daemon(self, self.config, "metadata.kind=lmdb",
-                      "metadata.path=" + self.path("records"), name=name)
+                      "metadata.path=" + self.path("records"), *settings, name=name)
+
+    def test_full_store_takes_no_more_and_keeps_what_it_has(self):
+        self.daemons[0].stop()
+        self.daemons[0] = self.daemon("small", "metadata.path=" + self.path("small"),
+                                      "metadata.size=1 MiB")
+        write(self.path_of(self.first, "file"), b"x")
+        made = 0
+        with self.assertRaises(OSError) as caught:
+            for made in range(1000):
+                os.mkdir(self.path_of(self.first, "folder %04d" % made))
+                os.setxattr(self.path_of(self.first, "folder %04d" % made), "user.a",
+                            b"a" * 3000)
+        self.assertEqual(errno.errorcode[caught.exception.errno], "ENOSPC")
+        self.assertGreater(made, 20)
+        self.assertEqual(len(self.both(lambda path: os.getxattr(path, "user.a"), "folder 0001")), 3000)
 
     def restart(self):
         self.wait(lambda: self.daemons[0].status()["unfinished_names"] == "0")
@@ -459,11 +497,47 @@ class Lmdb(Kept, Case):
         self.daemons[0] = self.daemon("again")
 
 
+class Way(hw_name_test.Deaf):
+    """A way to etcd that loses the answers to the next few changes, which etcd has made."""
+
+    def __init__(self, port):
+        self.losses, self.lost = 0, 0
+        super().__init__(port)
+
+    def accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self.port))
+            except OSError:
+                return
+            is_lost = threading.Event()
+            for pair in ((client, server, is_lost, False), (server, client, is_lost, True)):
+                threading.Thread(target=self.carry_some, args=pair, daemon=True).start()
+
+    def carry_some(self, source, target, is_lost, is_answer):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 20):
+                if not is_answer and b"request_put" in data and self.losses > 0:
+                    self.losses -= 1
+                    self.lost += 1
+                    is_lost.set()
+                if is_answer and is_lost.is_set():
+                    break
+                if not (is_answer and self.is_deaf):
+                    target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        source.close()
+
+
 @unittest.skipIf(shutil.which("etcd") is None, "no etcd here")
 class Etcd(Kept, Case):
     def start(self):
         self.etcd = hw_name_test.EtcdServer(self)
-        self.way = hw_name_test.Deaf(self.etcd.ports[0])
+        self.way = Way(self.etcd.ports[0])
+        self.addCleanup(self.way.listener.close)
         ports = free_ports(2)
         self.text += PAIR.format(port0=ports[0], port1=ports[1])
         text = self.text + "metadata: {kind: etcd, endpoint: \"%s\"}\n"
@@ -473,15 +547,66 @@ class Etcd(Kept, Case):
         return [daemon.mount(self, name="mount%d" % node)
                 for node, daemon in enumerate(self.daemons)]
 
-    def daemon(self, node, name=""):
+    def daemon(self, node, name="", *settings):
         return Daemon(self, self.configs[node], "node=%d" % node,
-                      "client.socket=" + self.path("socket%d" % node), name="%d%s" % (node, name))
+                      "client.socket=" + self.path("socket%d" % node), *settings,
+                      name="%d%s" % (node, name))
 
     def restart(self):
         for node in range(2):
             self.wait(lambda: self.daemons[node].status()["unfinished_names"] == "0")
             self.assertEqual(self.daemons[node].stop(), 0)
             self.daemons[node] = self.daemon(node, "again")
+
+    def test_silent_store_changes_nothing_and_shows_what_was(self):
+        """Least of all does a file that was for its owner alone show a mode that lets others in."""
+        self.assertEqual(self.daemons[1].stop(), 0)
+        self.daemons[1] = self.daemon(1, "once", "core.retries_max=1")
+        path = self.path_of(self.last, "file")
+        write(path, b"x")
+        os.chmod(path, 0o600)
+        os.chown(path, 5, 6)
+        os.mkdir(self.path_of(self.last, "folder"), 0o700)
+        os.symlink("file", self.path_of(self.last, "link"))
+        self.wait_shown("file")
+        before = self.both(facts, "file"), self.both(facts, "folder")
+        self.assertEqual(before[0], ("-rw-------", 5, 6))
+        self.way.is_deaf = True
+        for call in (lambda: os.chmod(path, 0o666), lambda: os.readlink(
+                self.path_of(self.last, "link"))):
+            with self.assertRaises(OSError) as caught:
+                call()
+            self.assertIn(caught.exception.errno, (errno.EIO, errno.ETIMEDOUT, errno.EHOSTDOWN))
+        self.assertEqual((facts(path), facts(self.path_of(self.last, "folder"))), before)
+        self.way.is_deaf = False
+        self.assertEqual((self.both(facts, "file"), self.both(facts, "folder")), before)
+
+    def test_change_that_was_done_unheard_is_done_once(self):
+        path = lambda *names: self.path_of(self.last, *names)
+        write(path("file"), b"x")
+        self.wait_shown("file")
+        calls = [lambda: os.chmod(path("file"), 0o640),
+                 lambda: os.setxattr(path("file"), "user.a", b"1", os.XATTR_CREATE),
+                 lambda: os.removexattr(path("file"), "user.a"),
+                 lambda: os.mkdir(path("folder")),
+                 lambda: os.symlink("x", path("folder", "link")),
+                 lambda: os.rename(path("folder", "link"), path("moved")),
+                 lambda: os.mkdir(path("empty")),
+                 lambda: os.rename(path("empty"), path("folder", "empty")),
+                 lambda: os.rmdir(path("folder", "empty")),
+                 lambda: os.rmdir(path("folder")),
+                 lambda: os.remove(path("moved")),
+                 lambda: write(path("file"), b"two"),
+                 lambda: os.remove(path("file"))]
+        for number, call in enumerate(calls):
+            self.way.losses, self.way.lost = 1, 0
+            call()
+            self.assertEqual(self.way.lost, 1, number)
+            if number == 4:
+                self.assertEqual(self.both(os.listdir, "folder"), ["link"])
+            if number == 11:
+                self.assertEqual(self.both(facts, "file")[0], "-rw-r-----")
+        self.assertEqual(self.both(os.listdir), [])
 
     def post(self, path, request):
         with urllib.request.urlopen(self.etcd.url + path, json.dumps(request).encode(),

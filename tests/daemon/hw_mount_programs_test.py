@@ -332,6 +332,10 @@ def calls(root):
         at_here, exchanged = -100, 2
         checked(libc.renameat2(at_here, names[0], at_here, names[1], exchanged))
 
+    def renamed_folder():
+        os.mkdir(os.path.join(root, "l"))
+        os.rename(os.path.join(root, "l"), os.path.join(root, "m"))
+
     def flags():
         with open(file("flagged"), "rb") as one:
             get_flags = 0x80086601
@@ -353,8 +357,10 @@ def calls(root):
             lambda: os.setxattr(file("f"), "user.forebay.version", b"1"),
         "`getxattr` of what was not set": lambda: os.getxattr(file("g"), "user.none"),
         "`rename` of a file": lambda: os.rename(file("h"), os.path.join(root, "i")),
+        "`chmod` of the mount's root": lambda: os.chmod(root, 0o751),
         "`rename` of a folder":
             lambda: os.rename(folder("j"), os.path.join(root, "k")),
+        "`rename` of an empty folder": renamed_folder,
         "`renameat2` with `RENAME_EXCHANGE`": exchange,
         "`mkdir`": lambda: os.mkdir(os.path.join(root, "made")),
         "`fallocate` that makes a file longer": lambda: fallocate(0),
@@ -375,7 +381,7 @@ class Refused(Case):
             text = file.read().split("## What is refused", 1)[1].split("\n## ", 1)[0]
         rows = [[cell.strip() for cell in line.strip("|").split("|")]
                 for line in text.split("\n") if line.startswith("|")]
-        return {row[0]: row[1:3] for row in rows[2:]}
+        return {row[0]: row[1:4] for row in rows[2:]}
 
     maxDiff = None
 
@@ -394,11 +400,18 @@ class Refused(Case):
     def test_by_a_folder(self):
         self.check(0, Daemon(self, self.config).mount(self))
 
-    def test_by_an_object_store(self):
+    def object_store(self, *settings):
         _, port = hw_parts_test.serve(self)
         config = self.write("parts.yaml", hw_parts_test.CONFIG.format(
             folder=self.folder, block="1 MiB", port=port).encode())
-        self.check(1, Daemon(self, config).mount(self))
+        return Daemon(self, config, *settings).mount(self)
+
+    def test_by_an_object_store(self):
+        self.check(1, self.object_store())
+
+    def test_by_an_object_store_with_a_metadata_store(self):
+        self.check(2, self.object_store("metadata.kind=lmdb",
+                                        "metadata.path=" + self.path("records")))
 
 
 if __name__ == "__main__":

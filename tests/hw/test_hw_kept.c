@@ -195,6 +195,63 @@ static void who_is_not_root_keeps_what_he_makes(void **state)
     assert_int_equal(kept.mode, S_IFREG | 06755);
 }
 
+static void link_leads_to_a_name_or_nowhere(void **state)
+{
+    static const char *const links[][3] = {
+        {"link", "file", "file"},
+        {"a/link", "file", "a/file"},
+        {"a/b/link", "../file", "a/file"},
+        {"a/b/link", "../../file", "file"},
+        {"a/link", "./b//c/.", "a/b/c"},
+        {"a/link", "..", NULL},
+        {"link", "../file", NULL},
+        {"a/link", "/file", NULL},
+        {"link", "", NULL},
+        {"a/link", "../../file", NULL},
+    };
+    static struct fb_kept kept;
+    static char name[FB_OBJECT_NAME_MAX + 1], target[FB_OBJECT_NAME_MAX + 1];
+    struct fb_origin_change make = {.attributes = {.mode = S_IFLNK | 0777}};
+    (void)state;
+    for (uint32_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+        make.text_length = (uint32_t)strlen(links[i][1]);
+        memcpy(make.text, links[i][1], make.text_length + 1);
+        assert_int_equal(fb_kept_make(&kept, &make, &scene), 0);
+        assert_int_equal(fb_kept_follow(&kept, links[i][0], target), links[i][2] != NULL);
+        if (links[i][2] != NULL)
+            assert_string_equal(target, links[i][2]);
+    }
+    memset(name, 'n', FB_OBJECT_NAME_MAX);
+    name[FB_OBJECT_NAME_MAX - 2] = '/';
+    for (uint32_t length = 1; length < 5; length++) { /* up to the longest name there is */
+        make.text_length = length;
+        memset(make.text, 't', length);
+        assert_int_equal(fb_kept_make(&kept, &make, &scene), 0);
+        bool is_name = FB_OBJECT_NAME_MAX - 1 + length <= FB_OBJECT_NAME_MAX;
+        assert_int_equal(fb_kept_follow(&kept, name, target), is_name);
+    }
+}
+
+static void new_file_has_the_times_that_it_is_given(void **state)
+{
+    static struct fb_kept kept;
+    struct fb_attributes shown = {.modified_ns = 500},
+                         wanted = {
+                             .mode = 0600, .accessed_ns = 1, .modified_ns = 2, .changed_ns = 3};
+    (void)state;
+    fb_kept_begin(&kept, &wanted, &scene);
+    fb_kept_show(&kept, scene.version, &shown);
+    assert_int_equal(shown.accessed_ns, 1);
+    assert_int_equal(shown.modified_ns, 2);
+    assert_int_equal(shown.changed_ns, 3);
+    wanted.changed_ns = scene.now_ns + 1; /* a time to come is none */
+    fb_kept_begin(&kept, &wanted, &scene);
+    assert_int_equal(kept.changed_ns, scene.now_ns);
+    wanted.modified_ns = 0;
+    fb_kept_begin(&kept, &wanted, &scene);
+    assert_int_equal(kept.times_of, 0);
+}
+
 /* What has no object is there while its record is of the version that it was made with. */
 static void type_is_that_of_the_record_it_was_made_with(void **state)
 {
@@ -222,6 +279,8 @@ int main(void)
         cmocka_unit_test(extended_attributes_are_set_as_the_flags_say),
         cmocka_unit_test(times_are_those_of_one_version),
         cmocka_unit_test(who_is_not_root_keeps_what_he_makes),
+        cmocka_unit_test(link_leads_to_a_name_or_nowhere),
+        cmocka_unit_test(new_file_has_the_times_that_it_is_given),
         cmocka_unit_test(type_is_that_of_the_record_it_was_made_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

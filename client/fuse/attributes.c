@@ -228,6 +228,8 @@ int attributes_set(struct mount *mount, const char *name, const struct client_ch
     int code;
     do {
         code = mount_change(mount, name, change, MOUNT_PATIENCE_MS, NULL);
+        if (code == -ENOTDIR && mount->is_keeping && folders_make(mount, name) == 0)
+            code = mount_change(mount, name, change, MOUNT_PATIENCE_MS, NULL);
         if (code != -ENOENT || mount_look(mount, name, &look) != 0 || look.facts.is_at_origin)
             break;
         nanosleep(&nap, NULL); /* committed, and not at the origin yet */

@@ -23,9 +23,7 @@ void note(struct mount *mount, const char *operation, const char *name, int code
     fuse_access_add(&mount->access, operation, name, (uint64_t[2]){0, 0}, code, fuse_clock_ns());
 }
 
-/* The folders that a name is in get records, as they are seen: those that are there by their
- * objects alone have none. */
-static int folders_make(struct mount *mount, const char *name)
+int folders_make(struct mount *mount, const char *name)
 {
     int code = 0;
     for (const char *slash = strchr(name, '/'); slash != NULL && code == 0;

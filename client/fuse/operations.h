@@ -59,6 +59,9 @@ void node_refresh(struct mount *mount, struct fuse_node *node, const char *name)
 /* Fills in what a change does not want of a node as it is seen: where nothing is kept yet, that is
  * kept from then on. */
 void attributes_seen(struct fuse_node *node, struct client_change *change);
+/* The folders that a name is in get records, as they are seen: those that are there by their
+ * objects alone have none. */
+int folders_make(struct mount *mount, const char *name);
 /* Sets mode, owner or times of a name; waits for what is not at the origin yet. */
 int attributes_set(struct mount *mount, const char *name, const struct client_change *change);
 

@@ -19,7 +19,7 @@
  *     answered. After an overwrite's answer no look gives the version before.
  *  2. A commit expects the record that BEGIN saw. Of two writers one wins; the other hears
  *     CONFLICT. That the record went on to ORIGIN with the same version meanwhile is no conflict,
- *     nor that one was made which says nothing of the object (FB_NAME_VERSION_NONE).
+ *     nor that one was made which says nothing of the object (FB_NAME_VERSION_NONE); at worst BUSY.
  *  3. A new version is later than the time of day, the record's version and the origin's, whatever
  *     clocks say (R20), and nobody else's (name_version). An origin that does not answer within
  *     STAT_NS is not waited for where there are records: finishing finds out what is there
@@ -436,7 +436,7 @@ static void request_put(struct step *step, uint32_t index, enum fb_status status
         finish_commit(step, index);
     } else {
         name->record = status == FB_CONFLICT ? *found : name->change; /* R15: it may be there */
-        name_refuse(step, index, status);
+        name_refuse(step, index, is_lost && is_commit && is_there && is_same ? FB_BUSY : status);
     }
 }
 

@@ -8,78 +8,18 @@ usage: hw_mount_attributes_test.py BUILD [unittest's arguments]
 exit code 77: no io_uring or no FUSE
 """
 
-import base64
-import contextlib
-import errno
-import json
 import os
 import shutil
-import socket
 import stat
 import threading
-import time
-import unittest
-import urllib.request
 
-import hw_name_test
-import hw_parts_test
 import hw_test
-from hw_test import PAIR, Case, Daemon, free_ports
+from hw_test import Case
+from kept import OnEtcd, OnLmdb, facts, read, write
 
 
-def write(path, content, mode="wb"):
-    with open(path, mode) as file:
-        file.write(content)
-
-
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def facts(path):
-    found = os.lstat(path)
-    return stat.filemode(found.st_mode), found.st_uid, found.st_gid
-
-
-class Kept:
-    """What holds for both stores. self.mounts: two of them, as far from each other as can be."""
-
-    def setUp(self):
-        super().setUp()
-        self.bucket, self.port = hw_parts_test.serve(self)
-        self.text = hw_parts_test.CONFIG.format(folder=self.folder, block="1 MiB", port=self.port)
-        self.mounts = self.start()
-        self.first, self.last = self.mounts
-
-    def path_of(self, mount, *names):
-        return os.path.join(mount, *names)
-
-    def fails(self, code, call, *arguments, **names):
-        with self.assertRaises(OSError) as caught:
-            call(*arguments, **names)
-        self.assertEqual(errno.errorcode[caught.exception.errno], code)
-
-    def both(self, what, *names):
-        """What both mounts say of a name is the same."""
-        found = [what(os.path.join(mount, *names)) for mount in self.mounts]
-        self.assertEqual(found[0], found[1], names)
-        return found[0]
-
-    def wait(self, condition, patience_s=30):
-        end = time.monotonic() + patience_s
-        while not condition():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.02)
-
-    def wait_shown(self, *names):
-        """Until the origin has all of it."""
-        self.wait(lambda: all(name in self.bucket.objects for name in names) and
-                  all(daemon.status()["unfinished_names"] == "0" for daemon in self.daemons))
-
-    def stranger_puts(self, name, content):
-        with self.bucket.lock:
-            self.bucket.objects[name] = (content, "\"%d\"" % time.monotonic_ns(), None)
+class Attributes:
+    """What holds for both stores."""
 
     def test_modes_and_owners_stay_over_versions(self):
         path = self.path_of(self.first, "file")
@@ -206,6 +146,10 @@ class Kept:
         self.stranger_puts("folder/deep/file", b"x")
         os.chmod(self.path_of(self.first, "folder"), 0o700)
         self.assertEqual(self.both(facts, "folder")[0], "drwx------")
+        self.stranger_puts("of/many/levels/file", b"x")
+        os.chmod(self.path_of(self.first, "of", "many", "levels"), 0o711)
+        self.assertEqual(self.both(facts, "of", "many", "levels")[0], "drwx--x--x")
+        shutil.rmtree(self.path_of(self.last, "of"))
         os.symlink("file", self.path_of(self.first, "folder", "deep", "link"))
         with self.bucket.lock:
             del self.bucket.objects["folder/deep/file"]
@@ -321,91 +265,6 @@ class Kept:
         self.assertEqual(self.both(os.readlink, "file"), "step 19")
         self.assertEqual(self.both(os.listdir, "inner", "folder"), [])
 
-    def test_commits_and_changes_lose_nothing_of_each_other(self):
-        """One writes versions, one sets modes, one extended attributes, on different mounts."""
-        path, rounds, faults = "file", 25, []
-        write(self.path_of(self.first, path), b"begin")
-
-        def repeat(call):
-            try:
-                for number in range(rounds):
-                    call(number)
-            except Exception as error:  # pylint: disable=broad-except
-                faults.append(error)
-
-        def commit(number):
-            write(self.path_of(self.first, path), b"version %d" % number)
-
-        def set_mode(number):
-            where = self.path_of(self.last, path)
-            os.chmod(where, 0o600 + number)
-            self.assertEqual(stat.S_IMODE(os.stat(where).st_mode), 0o600 + number)
-
-        def extra(mount, letter):
-            def put(number):
-                where = self.path_of(mount, path)
-                os.setxattr(where, "user.%s%d" % (letter, number), b"%d" % number)
-            return put
-
-        threads = [threading.Thread(target=repeat, args=(call,)) for call in
-                   (commit, set_mode, extra(self.first, "a"), extra(self.last, "b"))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(faults, [])
-        self.assertEqual(self.both(read, path), b"version %d" % (rounds - 1))
-        mode = stat.filemode(stat.S_IFREG | 0o600 + rounds - 1)
-        self.assertEqual(self.both(facts, path)[0], mode)
-        keys = self.both(lambda name: sorted(key for key in os.listxattr(name)
-                                             if not key.startswith("user.forebay")), path)
-        self.assertEqual(keys, sorted("user.%s%d" % (letter, number) for letter in "ab"
-                                      for number in range(rounds)))
-        self.wait_shown(path)
-        self.assertEqual(self.bucket.objects[path][0], b"version %d" % (rounds - 1))
-
-    def test_of_those_who_make_a_name_one_does(self):
-        for make in (os.mkdir, lambda path: os.symlink("x", path)):
-            name, made = "name %d" % id(make), []
-
-            def attempt(mount):
-                try:
-                    make(self.path_of(mount, name))
-                    made.append(mount)
-                except FileExistsError:
-                    pass
-
-            threads = [threading.Thread(target=attempt, args=(mount,))
-                       for mount in self.mounts * 3]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            self.assertEqual(len(made), 1)
-            self.assertEqual(self.both(os.path.lexists, name), True)
-
-    def test_folder_that_goes_takes_no_new_entry_with_it(self):
-        """mkdir in it and rmdir of it at once: what was made is listed from the root on."""
-        for number in range(12):
-            folder = "folder %d" % number
-            os.mkdir(self.path_of(self.first, folder))
-
-            def fill():
-                try:
-                    os.mkdir(self.path_of(self.last, folder, "inner"))
-                except OSError as error:
-                    self.assertIn(error.errno, (errno.ENOENT, errno.ENOTDIR, errno.ESTALE))
-
-            thread = threading.Thread(target=fill)
-            thread.start()
-            try:
-                os.rmdir(self.path_of(self.first, folder))
-            except OSError as error:
-                self.assertEqual(error.errno, errno.ENOTEMPTY)
-            thread.join()
-            is_there = self.both(os.path.exists, folder, "inner")
-            self.assertEqual(folder in self.both(os.listdir), is_there)
-
     def test_objects_of_others_get_a_record_when_they_are_changed(self):
         self.stranger_puts("theirs", b"content")
         os.chmod(self.path_of(self.first, "theirs"), 0o640)
@@ -421,27 +280,6 @@ class Kept:
         self.fails("ENOENT", os.chmod, self.path_of(self.last, "theirs"), 0o600)
         write(self.path_of(self.first, "theirs"), b"anew")
         self.assertEqual(self.both(facts, "theirs")[0], "-rw-r--r--")
-
-    def test_slow_origin_is_waited_for(self):
-        """Longer than a BEGIN waits: what is made is as it was wanted."""
-        umask = os.umask(0o027)
-        self.addCleanup(os.umask, umask)
-        self.bucket.refuse = lambda method, what, key: method == "HEAD" and time.sleep(1.1)
-        os.symlink("x", self.path_of(self.first, "link"))
-        write(self.path_of(self.first, "file"), b"x")
-        os.rename(self.path_of(self.first, "link"), self.path_of(self.first, "moved"))
-        self.bucket.refuse = lambda method, what, key: None
-        self.assertEqual(self.both(facts, "file")[0], "-rw-r-----")
-        self.assertEqual(self.both(lambda mount: sorted(os.listdir(mount))),
-                         ["file", "moved"])
-
-    def test_origin_that_fails_makes_nothing(self):
-        self.bucket.refuse = lambda method, what, key: (
-            (403, "AccessDenied") if method == "HEAD" else None)
-        for call in (os.mkdir, lambda path: os.symlink("x", path)):
-            self.fails("EACCES", call, self.path_of(self.first, "name"))
-        self.bucket.refuse = lambda method, what, key: None
-        self.assertEqual(self.both(os.listdir), [])
 
     def test_programs_of_the_library_keep_what_is_kept(self):
         """forebay put says nothing of modes: an overwrite keeps them, a new file has none."""
@@ -465,168 +303,12 @@ class Kept:
         self.assertEqual(self.both(lambda mount: sorted(os.listdir(mount))), ["empty", "file"])
 
 
-class Lmdb(Kept, Case):
-    def start(self):
-        config = self.write("kept.yaml", self.text.encode())
-        self.config = config
-        self.daemons = [self.daemon("first")]
-        return [self.daemons[0].mount(self), self.daemons[0].mount(self, name="mount2")]
-
-    def daemon(self, name, *settings):
-        return Daemon(self, self.config, "metadata.kind=lmdb",
-                      "metadata.path=" + self.path("records"), *settings, name=name)
-
-    def test_full_store_takes_no_more_and_keeps_what_it_has(self):
-        self.daemons[0].stop()
-        self.daemons[0] = self.daemon("small", "metadata.path=" + self.path("small"),
-                                      "metadata.size=1 MiB")
-        write(self.path_of(self.first, "file"), b"x")
-        made = 0
-        with self.assertRaises(OSError) as caught:
-            for made in range(1000):
-                os.mkdir(self.path_of(self.first, "folder %04d" % made))
-                os.setxattr(self.path_of(self.first, "folder %04d" % made), "user.a",
-                            b"a" * 3000)
-        self.assertEqual(errno.errorcode[caught.exception.errno], "ENOSPC")
-        self.assertGreater(made, 20)
-        self.assertEqual(len(self.both(lambda path: os.getxattr(path, "user.a"), "folder 0001")), 3000)
-
-    def restart(self):
-        self.wait(lambda: self.daemons[0].status()["unfinished_names"] == "0")
-        self.assertEqual(self.daemons[0].stop(), 0)
-        self.daemons[0] = self.daemon("again")
+class Lmdb(Attributes, OnLmdb, Case):
+    pass
 
 
-class Way(hw_name_test.Deaf):
-    """A way to etcd that loses the answers to the next few changes, which etcd has made."""
-
-    def __init__(self, port):
-        self.losses, self.lost = 0, 0
-        super().__init__(port)
-
-    def accept(self):
-        while True:
-            try:
-                client = self.listener.accept()[0]
-                server = socket.create_connection(("127.0.0.1", self.port))
-            except OSError:
-                return
-            is_lost = threading.Event()
-            for pair in ((client, server, is_lost, False), (server, client, is_lost, True)):
-                threading.Thread(target=self.carry_some, args=pair, daemon=True).start()
-
-    def carry_some(self, source, target, is_lost, is_answer):
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 20):
-                if not is_answer and b"request_put" in data and self.losses > 0:
-                    self.losses -= 1
-                    self.lost += 1
-                    is_lost.set()
-                if is_answer and is_lost.is_set():
-                    break
-                if not (is_answer and self.is_deaf):
-                    target.sendall(data)
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        source.close()
-
-
-@unittest.skipIf(shutil.which("etcd") is None, "no etcd here")
-class Etcd(Kept, Case):
-    def start(self):
-        self.etcd = hw_name_test.EtcdServer(self)
-        self.way = Way(self.etcd.ports[0])
-        self.addCleanup(self.way.listener.close)
-        ports = free_ports(2)
-        self.text += PAIR.format(port0=ports[0], port1=ports[1])
-        text = self.text + "metadata: {kind: etcd, endpoint: \"%s\"}\n"
-        self.configs = [self.write("kept%d.yaml" % node, (text % url).encode())
-                        for node, url in enumerate((self.etcd.url, self.way.url))]
-        self.daemons = [self.daemon(node) for node in range(2)]
-        return [daemon.mount(self, name="mount%d" % node)
-                for node, daemon in enumerate(self.daemons)]
-
-    def daemon(self, node, name="", *settings):
-        return Daemon(self, self.configs[node], "node=%d" % node,
-                      "client.socket=" + self.path("socket%d" % node), *settings,
-                      name="%d%s" % (node, name))
-
-    def restart(self):
-        for node in range(2):
-            self.wait(lambda: self.daemons[node].status()["unfinished_names"] == "0")
-            self.assertEqual(self.daemons[node].stop(), 0)
-            self.daemons[node] = self.daemon(node, "again")
-
-    def test_silent_store_changes_nothing_and_shows_what_was(self):
-        """Least of all does a file that was for its owner alone show a mode that lets others in."""
-        self.assertEqual(self.daemons[1].stop(), 0)
-        self.daemons[1] = self.daemon(1, "once", "core.retries_max=1")
-        path = self.path_of(self.last, "file")
-        write(path, b"x")
-        os.chmod(path, 0o600)
-        os.chown(path, 5, 6)
-        os.mkdir(self.path_of(self.last, "folder"), 0o700)
-        os.symlink("file", self.path_of(self.last, "link"))
-        self.wait_shown("file")
-        before = self.both(facts, "file"), self.both(facts, "folder")
-        self.assertEqual(before[0], ("-rw-------", 5, 6))
-        self.way.is_deaf = True
-        for call in (lambda: os.chmod(path, 0o666), lambda: os.readlink(
-                self.path_of(self.last, "link"))):
-            with self.assertRaises(OSError) as caught:
-                call()
-            self.assertIn(caught.exception.errno, (errno.EIO, errno.ETIMEDOUT, errno.EHOSTDOWN))
-        self.assertEqual((facts(path), facts(self.path_of(self.last, "folder"))), before)
-        self.way.is_deaf = False
-        self.assertEqual((self.both(facts, "file"), self.both(facts, "folder")), before)
-
-    def test_change_that_was_done_unheard_is_done_once(self):
-        path = lambda *names: self.path_of(self.last, *names)
-        write(path("file"), b"x")
-        self.wait_shown("file")
-        calls = [lambda: os.chmod(path("file"), 0o640),
-                 lambda: os.setxattr(path("file"), "user.a", b"1", os.XATTR_CREATE),
-                 lambda: os.removexattr(path("file"), "user.a"),
-                 lambda: os.mkdir(path("folder")),
-                 lambda: os.symlink("x", path("folder", "link")),
-                 lambda: os.rename(path("folder", "link"), path("moved")),
-                 lambda: os.mkdir(path("empty")),
-                 lambda: os.rename(path("empty"), path("folder", "empty")),
-                 lambda: os.rmdir(path("folder", "empty")),
-                 lambda: os.rmdir(path("folder")),
-                 lambda: os.remove(path("moved")),
-                 lambda: write(path("file"), b"two"),
-                 lambda: os.remove(path("file"))]
-        for number, call in enumerate(calls):
-            self.way.losses, self.way.lost = 1, 0
-            call()
-            self.assertEqual(self.way.lost, 1, number)
-            if number == 4:
-                self.assertEqual(self.both(os.listdir, "folder"), ["link"])
-            if number == 11:
-                self.assertEqual(self.both(facts, "file")[0], "-rw-r-----")
-        self.assertEqual(self.both(os.listdir), [])
-
-    def post(self, path, request):
-        with urllib.request.urlopen(self.etcd.url + path, json.dumps(request).encode(),
-                                    timeout=10) as answer:
-            return json.loads(answer.read())
-
-    def test_what_a_later_release_has_kept_is_left_alone(self):
-        write(self.path_of(self.first, "file"), b"x")
-        os.chmod(self.path_of(self.first, "file"), 0o640)
-        encode = lambda text: base64.b64encode(text).decode()
-        names = {"key": encode(b"/forebay/test/attributes/"),
-                 "range_end": encode(b"/forebay/test/attributes0")}
-        entry = self.post("/v3/kv/range", names)["kvs"][0]
-        kept = base64.b64decode(entry["value"])
-        self.post("/v3/kv/put", {"key": entry["key"], "value": encode(b"\xff" + kept[1:])})
-        self.assertEqual(self.both(facts, "file")[0], "-rw-r--r--")
-        self.fails("EBADMSG", os.chmod, self.path_of(self.first, "file"), 0o600)
-        write(self.path_of(self.last, "file"), b"its bytes are written all the same")
-        self.assertEqual(base64.b64decode(self.post("/v3/kv/range", names)["kvs"][0]["value"]),
-                         b"\xff" + kept[1:])
+class Etcd(Attributes, OnEtcd, Case):
+    pass
 
 
 if __name__ == "__main__":

@@ -124,6 +124,31 @@ static void commit_over_a_name_made_anew_is_too_late(void **state)
     script_close(script);
 }
 
+/* Whatever is put, the driver was there before. */
+static struct script_fault changed_before(struct script *script, uint32_t node,
+                                          const struct fb_op *op)
+{
+    (void)node;
+    if (op->kind == FB_OP_META_PUT)
+        change_beside(script);
+    return (struct script_fault){.status = FB_OK};
+}
+
+/* Who never finds the record as it was is told to try again, not that another version came. */
+static void commit_that_meets_a_change_each_time_is_busy(void **state)
+{
+    (void)state;
+    struct script *script = beside_open();
+    struct fb_reply begun = begin(script, 1);
+    script_set_fault(script, changed_before, NULL);
+    assert_int_equal(commit(script, 2, &begun), FB_BUSY);
+    script_set_fault(script, NULL, NULL);
+    assert_int_equal(commit(script, 3, &begun), FB_OK);
+    rest(script, S);
+    assert_int_equal(script_shown(script, NAME)->version, begun.version);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +156,7 @@ int main(void)
         cmocka_unit_test(commit_over_a_change_beside_its_version_is_none_too_late),
         cmocka_unit_test(change_beside_what_is_being_finished_lets_it_be_finished),
         cmocka_unit_test(commit_over_a_name_made_anew_is_too_late),
+        cmocka_unit_test(commit_that_meets_a_change_each_time_is_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,10 +215,11 @@ int forebay_file_sync(struct forebay_file *file)
 
 int forebay_file_commit(struct forebay_file *file, uint32_t patience_s)
 {
-    return client_commit(file, patience_s, NULL);
+    return client_commit(file, patience_s, NULL, NULL);
 }
 
-int client_commit(struct forebay_file *file, uint32_t patience_s, const struct client_change *said)
+int client_commit(struct forebay_file *file, uint32_t patience_s, const struct client_change *said,
+                  bool *is_taken)
 {
     struct client_writer *writer = file->writer;
     const struct timespec nap = {.tv_nsec = (long)poll_ns};
@@ -228,12 +229,12 @@ int client_commit(struct forebay_file *file, uint32_t patience_s, const struct c
         (void)filling_send(writer);
     int code = forebay_file_sync(file);
     uint64_t until_ns = client_clock_ns() + (uint64_t)patience_s * 1000000000u;
+    struct fb_local_reply reply = {.state = 0};
     while (code == 0) {
         struct fb_local_request request = {.kind = FB_LOCAL_COMMIT,
                                            .object = writer->handle,
                                            .index = writer->size,
                                            .level = writer->level};
-        struct fb_local_reply reply;
         if (said != NULL && file->client->is_keeping && !client_change_put(&request, said))
             return -E2BIG;
         code = client_call(file->client, &request, NULL, &reply);
@@ -248,5 +249,7 @@ int client_commit(struct forebay_file *file, uint32_t patience_s, const struct c
     }
     if (code == 0)
         file->size = writer->size;
+    if (is_taken != NULL)
+        *is_taken = reply.state == 1;
     return code == -EBUSY ? -ETIMEDOUT : code;
 }

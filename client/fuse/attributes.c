@@ -325,6 +325,7 @@ static bool is_kept_here(struct mount *mount, struct fuse_node *node, struct mou
     bool is_kept = mount->is_keeping && writer->is_new && (change->which & ~plain) == 0;
     if (is_kept)
         attributes_keep(node, change);
+    writer->is_set = writer->is_set || is_kept;
     pthread_mutex_unlock(&writer->mutex);
     return is_kept;
 }

@@ -199,6 +199,18 @@ static void base_learn(struct mount_writer *writer)
     pthread_mutex_unlock(&node->mutex);
 }
 
+/* Another has made the name meanwhile: it is of the version that is committed now, and as that
+ * other made it; here it has been set otherwise, which was answered. */
+static int attributes_say(struct mount_writer *writer, const struct client_change *made)
+{
+    struct client_change set = {.kind = FB_CHANGE_SET,
+                                .which = FB_SET_MODE | FB_SET_OWNER | FB_SET_GROUP,
+                                .attributes = made->attributes};
+    char name[NAME_MAX_BYTES];
+    int code = fuse_nodes_name(&writer->mount->nodes, writer->node, NULL, name, sizeof(name));
+    return code == 0 ? attributes_set(writer->mount, name, &set) : code;
+}
+
 /* Commits the file, and what the mount alone knows of it. */
 static int file_commit(struct mount_writer *writer)
 {
@@ -210,7 +222,11 @@ static int file_commit(struct mount_writer *writer)
         made.attributes.modified_ns = writer->modified_ns;
         made.attributes.changed_ns = writer->modified_ns;
     }
-    int code = client_commit(writer->file, PATIENCE_S, writer->is_new ? &made : NULL);
+    bool is_taken = false;
+    int code = client_commit(writer->file, PATIENCE_S, writer->is_new ? &made : NULL, &is_taken);
+    if (code == 0 && writer->is_set && !is_taken)
+        (void)attributes_say(writer, &made);
+    writer->is_set = writer->is_set && code != 0;
     writer->is_new = writer->is_new && code != 0;
     return code;
 }
@@ -301,7 +317,7 @@ int writer_copy(struct mount *mount, const char *from, const char *to,
     if (code == 0) {
         code = copy(client, from, file);
         if (code == 0)
-            code = client_commit(file, PATIENCE_S, &moved);
+            code = client_commit(file, PATIENCE_S, &moved, NULL);
         forebay_file_close(file);
     }
     mount_client_give(mount, MOUNT_BYTES, NULL, client, code);

@@ -177,7 +177,6 @@ static int created_open(fuse_req_t request, struct mount_file *file, bool is_unm
     file->writer = writer_acquire(mount_of(request), file->node, true);
     if (file->writer == NULL)
         return -ENOMEM;
-    file->writer->is_new = true;
     return (info->flags & O_EXCL) != 0 ? writer_commit_empty(file->writer)
                                        : writer_begin_empty(file->writer);
 }

@@ -323,6 +323,15 @@ int writer_begin_empty(struct mount_writer *writer)
 {
     pthread_mutex_lock(&writer->mutex);
     int code = writer->state == WRITER_CLEAN ? change_begin(writer, true) : 0;
+    writer->is_new = writer->base.handle == 0;
+    pthread_mutex_unlock(&writer->mutex);
+    return code;
+}
+
+int writer_commit_new(struct mount_writer *writer)
+{
+    pthread_mutex_lock(&writer->mutex);
+    int code = writer->is_new ? writer_commit_locked(writer) : 0;
     pthread_mutex_unlock(&writer->mutex);
     return code;
 }

@@ -23,6 +23,7 @@ struct mount_writer {
     uint64_t sent, held;         /* bytes before the window; bytes in it */
     struct mount_spill *spill;   /* SPILL */
     bool is_new;                 /* its first commit makes the name, with the node's attributes */
+    bool is_set;                 /* these were set since */
     bool is_kept;                /* removed: its last handle is its last user */
     bool is_removed;             /* unlinked, or replaced: nothing of it is committed any more */
     bool is_copied;              /* SPILL: the base's bytes, whole and as they were */
@@ -49,7 +50,9 @@ int writer_truncate(struct mount_writer *writer, uint64_t size);
 int64_t writer_read(struct mount_writer *writer, void *bytes, uint64_t size, uint64_t offset);
 /* Makes what was written visible under its name, at the mount's level. */
 int writer_commit(struct mount_writer *writer);
-/* Makes it empty, to be committed by the next close, whether something is written or not. */
+/* The same, if nothing has its name yet. */
+int writer_commit_new(struct mount_writer *writer);
+/* Makes a file, empty, to be committed by the next close, whether something is written or not. */
 int writer_begin_empty(struct mount_writer *writer);
 /* The same of an empty file that is to be there, though nothing was written. */
 int writer_commit_empty(struct mount_writer *writer);

@@ -142,10 +142,10 @@ static int extra_change(fuse_req_t request, fuse_ino_t inode, struct client_chan
         code = -EPERM;
     struct mount_writer *writer =
         code == 0 && mount->is_keeping ? writer_acquire(mount, node, false) : NULL;
-    if (writer != NULL && writer->is_new)
-        code = writer_commit(writer);
-    if (writer != NULL)
+    if (writer != NULL) {
+        code = writer_commit_new(writer);
         writer_release(writer);
+    }
     attributes_seen(node, change);
     return code == 0 ? attributes_set(mount, name, change) : code;
 }

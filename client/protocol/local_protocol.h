@@ -104,7 +104,8 @@ struct fb_local_reply {
     uint64_t size;              /* OPEN, STAT: of the object; HELLO: of the cache memory */
     uint64_t block_size;        /* bytes */
     uint32_t state;             /* OPEN, STAT: 1: committed, and not shown by the origin yet. HELLO:
-                                   1: CHANGE and COMMIT keep what is said of objects */
+                                   1: CHANGE and COMMIT keep what is said of objects. COMMIT: 1:
+                                   what it says beside bytes was taken */
     uint32_t level;             /* OPEN, STAT: enum fb_level */
     uint64_t index; /* LIST: for the next request; both 0: no more. HELLO: arena's bytes. REFUSED:
                        an errno, if it is known */

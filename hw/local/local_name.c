@@ -294,7 +294,8 @@ static void committed(struct fb_name_task *task, enum fb_status status)
         fb_names_hold(loop, object);
     bool is_enough = request->level != FB_LEVEL_ORIGIN || !object->is_cached;
     const struct fb_local_reply reply = {.status = is_enough ? FB_OK : FB_BUSY,
-                                         .size = object->size};
+                                         .size = object->size,
+                                         .state = task->attributes != NULL};
     local_request_end(request, &reply);
 }
 

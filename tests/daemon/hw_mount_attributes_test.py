@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 
 import hw_test
 from hw_test import Case

@@ -87,6 +87,15 @@ class Faults:
             self.assertEqual(len(made), 1)
             self.assertEqual(self.both(os.path.lexists, name), True)
 
+    def test_mode_that_was_set_stays_whoever_made_the_name(self):
+        """Two make a name at once; who is second has set its mode before he writes."""
+        with open(self.path_of(self.first, "file"), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            write(self.path_of(self.last, "file"), b"the other's")
+            file.write(b"x")
+        self.assertEqual(self.both(facts, "file"), ("-rw-------", 0, 0))
+        self.assertEqual(self.both(read, "file"), b"x")
+
     def test_folder_that_goes_takes_no_new_entry_with_it(self):
         """mkdir in it and rmdir of it at once: what was made is listed from the root on."""
         for number in range(12):

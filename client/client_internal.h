@@ -131,8 +131,8 @@ int client_list_plain(struct forebay_client *client, const char *folder, forebay
 void client_patience_set(struct forebay_client *client, uint64_t patience_ns);
 
 /* client_write.c */
-/* forebay_file_commit, with what is said beside bytes (FB_LOCAL_COMMIT); NULL: nothing is. is_taken:
- * was it? Not, as far as is known, when another has made the name meanwhile; may be NULL. */
+/* forebay_file_commit, with what is said beside bytes (FB_LOCAL_COMMIT); NULL: nothing is.
+ * is_taken: was it? Not, as far as is known, when another has made the name; may be NULL. */
 int client_commit(struct forebay_file *file, uint32_t patience_s, const struct client_change *said,
                   bool *is_taken);
 void client_written(struct forebay_client *client, uint32_t slot,

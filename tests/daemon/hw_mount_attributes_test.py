@@ -299,6 +299,13 @@ class Attributes:
             self.assertEqual(daemon.forebay("put", source, name).returncode, 1)
         self.assertEqual(self.both(os.readlink, "link"), "file")
         self.assertIn(b"empty/", daemon.forebay("ls").stdout)
+        write(self.path_of(self.first, "l18"), b"end")
+        for number in range(18):  # one behind the other: 16 are gone through
+            os.symlink("l%d" % (number + 1), self.path_of(self.first, "l%d" % number))
+        self.assertEqual(daemon.forebay("get", "l2").stdout, b"end")
+        self.assertIn(b"No such file", daemon.forebay("get", "l1").stderr)
+        for number in range(19):
+            os.unlink(self.path_of(self.first, "l%d" % number))
         self.assertEqual(daemon.forebay("rm", "empty").returncode, 1)
         self.assertEqual(daemon.forebay("rm", "link").returncode, 0)
         self.assertEqual(self.both(lambda mount: sorted(os.listdir(mount))), ["empty", "file"])

@@ -76,10 +76,11 @@ static struct swarm_lease *lease_place(struct swarm_member *member)
     return place;
 }
 
+/* Those beyond the plan's have no record. */
 static uint32_t store_mask(const struct swarm *swarm)
 {
     uint32_t mask = 0;
-    for (uint32_t node = 0; node < swarm->plan->nodes; node++)
+    for (uint32_t node = 0; node < FB_SWARM_NODES_MAX; node++)
         mask |= (uint32_t)(swarm->nodes[node].member.record > 0) << node;
     return mask;
 }
@@ -88,7 +89,7 @@ static uint32_t store_mask(const struct swarm *swarm)
 static uint64_t store_digest(const struct swarm *swarm)
 {
     uint64_t digest = 0;
-    for (uint32_t node = 0; node < swarm->plan->nodes; node++)
+    for (uint32_t node = 0; node < FB_SWARM_NODES_MAX; node++)
         digest = fb_mix(digest + swarm->nodes[node].member.record);
     return digest;
 }

@@ -309,6 +309,16 @@ class Records(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+def serve(case, handler):
+    """A server of its own until the test's end; its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    case.addCleanup(server.server_close)
+    case.addCleanup(server.shutdown)
+    return server.server_address[1]
+
+
 class Unfinished(Case):
     """Names whose records are unfinished, as the store tells of them."""
 
@@ -316,15 +326,11 @@ class Unfinished(Case):
         Records.keys = ["%032x" % (i + 1) for i in range(count)]
         Records.aliens, Records.asked = aliens, []
         Records.may_answer.set()
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Records)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        port = serve(self, Records)
         self.object("data", 1000)
         daemon = Daemon(self, self.config, "metadata.kind=etcd",
                         "client.socket=" + self.path(name),
-                        "metadata.endpoint=http://127.0.0.1:%d" % server.server_address[1],
+                        "metadata.endpoint=http://127.0.0.1:%d" % port,
                         name=name)
         self.addCleanup(daemon.kill)  # it owes names that nobody can finish
         return daemon
@@ -393,15 +399,11 @@ class Blocks(http.server.BaseHTTPRequestHandler):
 class Objects(Case):
     def test_more_blocks_than_an_object_has(self):
         """The last block that Azure lets an object have is stored, and one behind it is not."""
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Blocks)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        port = serve(self, Blocks)
         config = self.write("azure.yaml", hw_test.CONFIG.format(folder=self.folder).replace(
             'kind: posix, path: "%s/origin"' % self.folder,
             "kind: azure, endpoint: \"http://127.0.0.1:%d\", container: c, credentials: \"%s\"" % (
-                server.server_address[1], self.write("token", b"sas_token: t\n"))).encode())
+                port, self.write("token", b"sas_token: t\n"))).encode())
         daemon = Daemon(self, config, "core.block_size=4 KiB", "core.drain_delay=1 ms")
         self.addCleanup(daemon.kill)
         client = stranger.Client(daemon.socket)
@@ -423,16 +425,12 @@ class Objects(Case):
 
 class Answers(Case):
     def test_store_that_answers_at_length(self):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        port = serve(self, Store)
         self.object("data", 1000)
         for size, fails in ((BODY_MAX - 1, False), (BODY_MAX + 1, True)):
             Store.size = size
             daemon = Daemon(self, self.config, "metadata.kind=etcd",
-                            "metadata.endpoint=http://127.0.0.1:%d" % server.server_address[1],
+                            "metadata.endpoint=http://127.0.0.1:%d" % port,
                             name="store%d" % size)
             daemon.forebay("stat", "data")
             time.sleep(1)

@@ -311,7 +311,8 @@ class EtcdServer:
 
 
 class Deaf:
-    """A way to a server on which its answers can be kept back."""
+    """A way to a server on which its answers can be kept back. look() sees what passes, and may cut
+    the connection's answers off."""
 
     def __init__(self, port):
         self.is_deaf, self.port = False, port
@@ -326,16 +327,21 @@ class Deaf:
                 server = socket.create_connection(("127.0.0.1", self.port))
             except OSError:
                 return
-            for pair in ((client, server, False), (server, client, True)):
+            is_cut = threading.Event()
+            for pair in ((client, server, is_cut, False), (server, client, is_cut, True)):
                 threading.Thread(target=self.carry, args=pair, daemon=True).start()
 
-    def carry(self, source, target, is_answer):
-        try:
-            while data := source.recv(65536):
+    def look(self, data, is_answer, is_cut):
+        pass
+
+    def carry(self, source, target, is_cut, is_answer):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 20):
+                self.look(data, is_answer, is_cut)
+                if is_answer and is_cut.is_set():
+                    break
                 if not (is_answer and self.is_deaf):
                     target.sendall(data)
-        except OSError:
-            pass
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -145,7 +145,7 @@ struct attempt {
     uint8_t hops;
     uint8_t is_hedged; /* its slowness has begun a second attempt already */
     uint8_t reason;
-    uint32_t is_hedge;
+    uint8_t is_hedge, is_now, is_writers, reserved_8; /* see ask_send, start_remote */
 };
 
 enum {

@@ -63,6 +63,8 @@ void ask_send(struct step *step, uint32_t index, uint32_t peer, uint8_t flags)
     attempt->peer = peer;
     attempt->is_hedged = 0;
     attempt->begun_ns = 0;
+    attempt->is_now = (flags & FB_MESSAGE_FLAG_NOW) != 0;
+    attempt->is_writers = 0;
     ask_message(step, index, flags);
     FB_ASSERT(attempt->state == ATTEMPT_ASKED);
 }

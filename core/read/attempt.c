@@ -176,6 +176,7 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
         suspect_is(node, writer))
         return FB_BUSY;
     ask_send(step, index, writer, FB_MESSAGE_FLAG_NOW);
+    node_attempts(node)[index].is_writers = 1;
     return FB_OK;
 }
 
@@ -430,7 +431,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     bool is_bad = status == FB_CORRUPT || status == FB_IO;
     /* The drive's copy goes with this: it cannot fail again, and the others were not asked yet. */
     bool is_lost_copy = is_bad && attempt->device_slot != FB_NONE;
-    bool was_referred = attempt->hops > 0;
+    bool was_referred = attempt->hops > 0, is_writers = attempt->is_writers;
+    bool is_hearsay = was_referred || (attempt->is_now && !(fill->flags & FILL_FRAGMENT));
     uint32_t peer = attempt->peer;
     attempt_release(node, index, is_bad);
     if (fill->state != FILL_ACTIVE) {
@@ -464,7 +466,7 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     bool is_made = fill->flags & FILL_MEND;
     if ((is_certain && !is_made) || (fill->failures >= node->config.retries_max && !is_lost_copy)) {
         /* Only the origin can say that it has no such block, and an owner that asked it. */
-        bool is_hearsay = was_referred || (peer != FB_NONE && acts_as_owner(node, fill));
+        is_hearsay |= peer != FB_NONE && acts_as_owner(node, fill);
         bool is_unsure = status == FB_ABSENT && is_hearsay && fill->block.object != FB_OBJECT_NONE;
         fill_fail(node, index / FB_ATTEMPTS_MAX, is_unsure ? FB_BUSY : status);
         return;
@@ -472,7 +474,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     if (fill->failures < UINT8_MAX)
         fill->failures++;
     node->stats.retries++;
-    if (status_needs_pause(status, is_origin))
+    /* The writer may be asked next again: nobody else is left. */
+    if (status_needs_pause(status, is_origin) || is_writers)
         attempt_back_off(node, index);
     else
         attempt_start(step, index / FB_ATTEMPTS_MAX);

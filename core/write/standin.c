@@ -273,8 +273,8 @@ bool standin_is_handing(struct fb_node *node, uint32_t index)
     bool was_handed = dirty->is_handed, is_busy = put_of_slot(node, dirty->slot);
     bool is_due = dirty->looks >= (dirty->handings > 0 ? 1u << (dirty->handings - 1u) : 1u);
     dirty->looks = (uint8_t)(dirty->looks + (dirty->looks < UINT8_MAX));
-    if (was_handed && is_busy)
-        return !put_is_stuck(node, dirty->slot);
+    if (was_handed && is_busy) /* a put that all have heard may itself wait for the store */
+        return !put_is_stuck(node, dirty->slot) && !put_is_spread(node, dirty->slot);
     bool may = is_due && !was_handed && !is_busy && 2 * node->puts_used < node->config.puts_max &&
                is_trusted(node, dirty->instead);
     dirty->is_handed = (may && put_repeat(node, dirty->slot)) & 1u;

@@ -256,12 +256,25 @@ static void saw_dead(struct swarm *swarm)
     }
 }
 
-static void phase_step(struct swarm *swarm)
+/* Is nothing under way? When time is over a name may still wait for a dead node. */
+static bool phase_is_quiet(struct swarm *swarm, bool is_late)
 {
     uint32_t node;
     bool is_settled = swarm->phase == PHASE_FAULTS || swarm_store_settles(swarm);
-    bool is_quiet = is_settled && swarm->requests_open == 0 && swarm_is_idle(swarm, &node);
+    if (!is_settled || swarm->requests_open > 0)
+        return false;
+    if (swarm_is_idle(swarm, &node))
+        return true;
+    if (!is_late || !swarm_name_waits(swarm))
+        return false;
+    swarm->result->softened[FB_SWARM_SOFTENING_hidden_with_dead] = 1;
+    return true;
+}
+
+static void phase_step(struct swarm *swarm)
+{
     bool is_late = swarm->now_ns >= swarm->phase_end_ns;
+    bool is_quiet = phase_is_quiet(swarm, is_late);
     switch (swarm->phase) {
     case PHASE_FAULTS:
         heal(swarm);

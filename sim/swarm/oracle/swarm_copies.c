@@ -1,7 +1,8 @@
 /* Who has a copy of what was promised, as seen from outside: by the messages and ops of nodes, by
  * what lies in their memory and on their drives, and never by what they say of themselves.
  *
- *     a node's copy in memory   begins when it sends HELD, or its own write is answered
+ *     a node's copy in memory   begins when it sends HELD, or its own write is answered, or, of a
+ *                               rank, it asks the others to hold what was answered
  *                               ends with its crash
  *     its copy on a drive       begins with the DONE of a WRITE whose header is OWED
  *                               ends when the drive is lost, or the fault that strikes it says so
@@ -182,12 +183,20 @@ void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
         (unsigned long long)durable->block.object, (unsigned long long)durable->block.offset);
 }
 
-/* A node asks another to hold it. */
+/* A node asks another to hold it. One that is of a rank by now keeps it itself, also what it might
+ * have let go of before. */
 void swarm_copy_asked(struct swarm *swarm, uint32_t node, const struct fb_message *hold)
 {
+    bool is_rank;
     struct swarm_durable *durable = swarm_durable_at(swarm, &hold->block);
-    if (durable != NULL)
-        durable->relied_on &= ~(1u << node);
+    if (durable == NULL)
+        return;
+    durable->relied_on &= ~(1u << node);
+    (void)ranks_of(swarm, node, durable->block.key, &is_rank);
+    bool is_kept = is_rank && durable->is_acked && hold->hops != FB_LEVEL_VOLATILE &&
+                   !swarm_is_coded(swarm, node) && swarm_memory_has(swarm, node, durable);
+    if (is_kept)
+        durable->in_memory |= 1u << node;
 }
 
 /* Messages that nodes hear. */

@@ -68,6 +68,9 @@ void swarm_name_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *
 void swarm_name_effect(struct swarm *swarm, struct swarm_event *event);
 void swarm_name_late(struct swarm *swarm, const struct swarm_event *event);
 void swarm_name_lost(struct swarm *swarm, const struct swarm_event *event);
+/* Is a name's block nowhere but, perhaps, with a dead node that the view still names? Then it is
+ * waited for without end. */
+bool swarm_name_waits(const struct swarm *swarm);
 void swarm_check_names(struct swarm *swarm);
 void swarm_plan_names(struct fb_swarm_plan *plan);
 void swarm_ask_name_look(struct swarm *swarm, struct swarm_request *request,

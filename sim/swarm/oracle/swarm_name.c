@@ -502,6 +502,17 @@ static bool was_shown(const struct swarm_name *name, uint64_t written, uint64_t 
     return false;
 }
 
+bool swarm_name_waits(const struct swarm *swarm)
+{
+    for (uint32_t i = SWARM_RECORDS; i < SWARM_NAMES && swarm_has_dead_member(swarm); i++) {
+        const struct swarm_name *name = &swarm->names[i];
+        struct fb_name_facts facts = facts_at(name, name->count);
+        if (facts.state == FB_NAME_CACHED && parts_are_gone(name, facts.version))
+            return true;
+    }
+    return false;
+}
+
 /* When all is quiet the origin has what was committed last. */
 void swarm_check_names(struct swarm *swarm)
 {

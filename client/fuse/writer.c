@@ -26,7 +26,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { WINDOW_BYTES = 16 << 20, TAIL_BYTES = 8 << 20, WINDOW_FIRST_BYTES = 256 << 10 };
+enum {
+    WINDOW_BYTES = 16 << 20,
+    TAIL_BYTES = 8 << 20,
+    WINDOW_FIRST_BYTES = 256 << 10,
+    HOLE_GIB_MAX = 64
+};
 
 static const uint64_t windows_bytes_max = UINT64_C(512) << 20; /* of all files of a mount */
 
@@ -227,11 +232,18 @@ static int64_t put(struct mount_writer *writer, const unsigned char *bytes, uint
     return -EIO;
 }
 
+/* A hole is sent as zeros: what would take hours, and fill the origin, is no file for a cache. */
+static int hole_check(const struct mount_writer *writer, uint64_t end)
+{
+    bool is_fine = end <= writer->size || end - writer->size <= (uint64_t)HOLE_GIB_MAX << 30;
+    return is_fine ? 0 : -EFBIG;
+}
+
 int writer_write(struct mount_writer *writer, const void *bytes, uint64_t size, uint64_t offset)
 {
     const unsigned char *from = bytes;
     pthread_mutex_lock(&writer->mutex);
-    int code = writer->error;
+    int code = writer->error != 0 ? writer->error : hole_check(writer, offset);
     while (code == 0 && size > 0) {
         int64_t part = put(writer, from, size, offset);
         code = part < 0 ? (int)part : 0;
@@ -269,7 +281,7 @@ static int stream_cut(struct mount_writer *writer, uint64_t size)
 int writer_truncate(struct mount_writer *writer, uint64_t size)
 {
     pthread_mutex_lock(&writer->mutex);
-    int code = writer->error;
+    int code = writer->error != 0 ? writer->error : hole_check(writer, size);
     bool is_change = size != writer->size;
     if (code == 0 && is_change && writer->state == WRITER_CLEAN)
         code = change_begin(writer, size == 0);

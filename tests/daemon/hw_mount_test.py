@@ -118,6 +118,18 @@ class Write(Mounted):
         os.truncate(self.mounted("file"), 0)
         self.check("file", b"")
 
+    def test_a_hole_that_would_fill_the_origin_is_refused_at_once(self):
+        size = 10 + (64 << 30)
+        with open(self.mounted("file"), "wb", buffering=0) as file:
+            file.write(bytes(10))
+            for at in (size + 1, 1 << 40, (1 << 63) - 2):
+                self.assert_fails(errno.EFBIG, os.pwrite, file.fileno(), b"x", at)
+            self.assert_fails(errno.EFBIG, os.ftruncate, file.fileno(), size + 1)
+            self.assert_fails(errno.EFBIG, os.posix_fallocate, file.fileno(), 0, size + 1)
+            os.ftruncate(file.fileno(), size)
+            os.ftruncate(file.fileno(), 20)
+        self.check("file", bytes(20))
+
     def test_programs_write(self):
         content = self.object("source/data", (9 << 20) + 11)
         source = os.path.join(self.path("origin"), "source/data")

@@ -12,7 +12,7 @@
 #include "core/index/policy.h"
 
 enum { WINDOW, PROBATION, PROTECTED };
-enum { ROWS = 4, COUNTER_MAX = 15, SAMPLES_PER_SLOT = 10, LINE_WORDS = 8 };
+enum { ROWS = 4, COUNTER_MAX = 15, SAMPLES_PER_SLOT = 10, LINE_WORDS = 8, COMPARED = 16 };
 
 uint64_t wtinylfu_lay_out(struct fb_cache *cache, uint64_t offset)
 {
@@ -122,6 +122,24 @@ void wtinylfu_touch(struct fb_cache *cache, uint32_t slot)
     }
 }
 
+/* The least used of a queue's oldest. While all of a small window is pinned its newcomers get to
+ * probation without having competed: here they do. */
+static uint32_t least_of_oldest(const struct fb_cache *cache, uint32_t queue)
+{
+    const struct slot *slots = cache_slots(cache);
+    uint32_t least = FB_NONE, least_uses = COUNTER_MAX + 1, slot = cache->queues[queue].oldest;
+    FB_ASSERT(queue <= PROTECTED);
+    for (uint32_t i = 0; i < COMPARED && slot != FB_NONE; i++) {
+        uint32_t uses = sketch_estimate(cache, slots[slot].key);
+        if (uses < least_uses)
+            least = slot;
+        least_uses = uses < least_uses ? uses : least_uses;
+        slot = slots[slot].newer;
+    }
+    FB_ASSERT((least == FB_NONE) == (cache->queues[queue].oldest == FB_NONE));
+    return least;
+}
+
 /* After a refusal the other queues have their turn, so that a queue of pinned blocks hides nothing.
  */
 static uint32_t turn_victim(const struct fb_cache *cache)
@@ -131,11 +149,12 @@ static uint32_t turn_victim(const struct fb_cache *cache)
                                         {PROTECTED, WINDOW, PROBATION}};
     const uint8_t *turn = turns[cache->skips % 3];
     FB_ASSERT(cache->skips > 0);
-    for (uint32_t i = 0; i < 3; i++)
-        if (cache->queues[turn[i]].oldest != FB_NONE)
-            return cache->queues[turn[i]].oldest;
-    FB_ASSERT(cache->count == 0);
-    return FB_NONE;
+    uint32_t victim = FB_NONE;
+    for (uint32_t i = 0; i < 3 && victim == FB_NONE; i++)
+        victim = turn[i] == PROBATION ? least_of_oldest(cache, PROBATION)
+                                      : cache->queues[turn[i]].oldest;
+    FB_ASSERT((victim == FB_NONE) == (cache->count == 0));
+    return victim;
 }
 
 uint32_t wtinylfu_victim(struct fb_cache *cache)

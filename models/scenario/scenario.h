@@ -99,13 +99,14 @@ struct fb_training { /* one DLIO / MLPerf Storage workload */
     bool shuffle_samples;
 };
 
-enum { FB_KV_LAYER_GROUPS_MAX = 64 };
+enum { FB_KV_LAYER_GROUPS_MAX = 64, FB_KV_WINDOW_MAX = 64 };
 
 struct fb_kv {
     char trace[FB_PATH_MAX];
     uint32_t block_tokens;
     uint64_t bytes_per_token;
     uint32_t layer_groups;       /* pieces of a block, pulled in this order; 1: it is read whole */
+    uint32_t window;             /* pieces of a request in flight */
     uint64_t requests_max;       /* 0: the whole trace */
     uint32_t copies;             /* of the trace, each with blocks of its own; 0 is 1 */
     uint64_t copy_shift_ns;      /* each copy begins this much after the one before */

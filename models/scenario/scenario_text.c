@@ -194,6 +194,7 @@ static void kv_write(FILE *out, const struct fb_kv *kv)
     bytes_write(out, "  bytes_per_token", kv->bytes_per_token);
     if (kv->layer_groups > 1)
         count_write(out, "  layer_groups", kv->layer_groups);
+    count_write(out, "  window", kv->window);
     if (kv->requests_max == 0)
         fputs("  requests: all\n", out);
     else

@@ -67,6 +67,7 @@ static void kv_load(struct fb_loader *loader, struct fb_map *map)
     kv->block_tokens = (uint32_t)fb_map_count_or(map, "block_tokens", 512, 1, 1u << 20);
     kv->bytes_per_token = fb_map_bytes(map, "bytes_per_token", 1, UINT64_C(1) << 30);
     kv->layer_groups = (uint32_t)fb_map_count_or(map, "layer_groups", 1, 1, FB_KV_LAYER_GROUPS_MAX);
+    kv->window = (uint32_t)fb_map_count_or(map, "window", 16, 1, FB_KV_WINDOW_MAX);
     kv->speed = fb_map_number_or(map, "speed", 1, 1e-6, 1e9);
     kv->prefill_tokens_per_s = fb_map_number_or(map, "prefill_tokens_per_s", 0, 0, 1e9);
     kv->copies = (uint32_t)fb_map_count_or(map, "copies", 1, 1, 1u << 16);

@@ -240,7 +240,8 @@ void kv_move(struct world *world, uint32_t node)
     struct kv_node *state = &kv->nodes[node];
     const struct fb_trace_request *request = kv_request_of(kv, state->request);
     uint32_t pieces = request->block_count * kv_layer_groups(world);
-    while (state->next < pieces && state->in_flight < IN_FLIGHT_MAX) {
+    uint32_t window = world->scenario->workload.kv.window;
+    while (state->next < pieces && state->in_flight < window) {
         uint32_t slot = (uint32_t)__builtin_ctzll(~state->slots_used);
         state->slots_used |= UINT64_C(1) << slot;
         state->pieces[slot] = state->next++;

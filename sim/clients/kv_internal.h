@@ -6,7 +6,6 @@
 #include "models/trace/trace_file.h"
 #include "sim/world/world_internal.h"
 
-enum { IN_FLIGHT_MAX = 64 };    /* pieces moved at once, below the core's default of fills */
 enum { KV_RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 enum { LIST_BIT = 1, PIECE_BIT = 2, WORD_SHIFT = 32 }; /* of the ids of a pull's requests */
 
@@ -41,13 +40,13 @@ struct kv_node {
     uint64_t begun_ns;
     uint64_t got_ns;     /* its last matched piece was copied */
     uint32_t got[TIERS]; /* its matched pieces by the tier they came from */
-    uint64_t leases[IN_FLIGHT_MAX];
-    uint32_t pieces[IN_FLIGHT_MAX]; /* which piece a slot moves */
-    uint64_t slots_used;            /* bitmap of IN_FLIGHT_MAX */
+    uint64_t leases[FB_KV_WINDOW_MAX];
+    uint32_t pieces[FB_KV_WINDOW_MAX]; /* which piece a slot moves */
+    uint64_t slots_used;            /* bitmap of FB_KV_WINDOW_MAX */
     uint64_t slots_getting;         /* asked as gets: matched may have shrunk since */
 };
 
-static_assert(IN_FLIGHT_MAX == 64, "slots_used is one word");
+static_assert(FB_KV_WINDOW_MAX == 64, "slots_used is one word");
 
 /* One request of one copy of the trace. */
 struct kv_arrival {

@@ -4,16 +4,12 @@
 #include "tests/cluster/play.h"
 
 #include "models/trace/trace_file.h"
-#include "sim/clients/kv_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
-
-/* One process may have half of a daemon's clients, and this one has another already. */
-enum { THREADS = IN_FLIGHT_MAX - 4 };
 
 struct kv_request {
     const struct forebay_key *keys;
@@ -94,20 +90,21 @@ static uint32_t request_play(struct play *play, struct kv_thread *threads,
     if (matched < 0)
         play_fail("kv_match", matched);
     request->matched = (uint32_t)matched;
-    for (uint32_t i = 0; i < THREADS; i++) {
+    uint32_t window = play->scenario->workload.kv.window;
+    for (uint32_t i = 0; i < window; i++) {
         threads[i].request = request;
         int code = pthread_create(&threads[i].thread, NULL, thread_run, &threads[i]);
         if (code != 0)
             play_fail("thread", -code);
     }
-    for (uint32_t i = 0; i < THREADS; i++)
+    for (uint32_t i = 0; i < window; i++)
         pthread_join(threads[i].thread, NULL);
     return request->matched;
 }
 
 static void threads_open(struct play *play, struct kv_thread *threads)
 {
-    for (uint32_t i = 0; i < THREADS; i++) {
+    for (uint32_t i = 0; i < play->scenario->workload.kv.window; i++) {
         int code = forebay_client_open(play->socket, &threads[i].client);
         threads[i].bytes = play_allocate(play->scenario->core.block_size_bytes);
         if (code != 0)
@@ -130,7 +127,7 @@ void play_kv(struct play *play)
     const struct fb_kv *spec = &play->scenario->workload.kv;
     struct fb_trace_file trace;
     struct fb_error error = {.text = ""};
-    struct kv_thread threads[THREADS] = {{.client = NULL}};
+    struct kv_thread threads[FB_KV_WINDOW_MAX] = {{.client = NULL}};
     struct forebay_key keys[FB_MATCH_KEYS_MAX];
     uint64_t references = 0, hits = 0;
     fb_trace_file_load(spec->trace, &trace, &error);
@@ -155,7 +152,7 @@ void play_kv(struct play *play)
     }
     printf("{\"kv_s\": %.6f, \"references\": %" PRIu64 ", \"hits\": %" PRIu64 "}\n",
            (double)(play_now_ns() - play->start_ns) * 1e-9, references, hits);
-    for (uint32_t i = 0; i < THREADS; i++) {
+    for (uint32_t i = 0; i < spec->window; i++) {
         forebay_client_close(threads[i].client);
         free(threads[i].bytes);
     }

@@ -376,6 +376,7 @@ static void load_of_counts_at_their_limits_and_beyond(void **state)
         {good, "override.hardware.drive.queue_depth", "1024", "1025",
          "queue_depth: \"1025\" is too large: write at most 1024"},
         {good_kv, "workload.layer_groups", "64", "65", "is too large: write at most 64"},
+        {good_kv, "workload.window", "64", "65", "is too large: write at most 64"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (uint32_t is_beyond = 0; is_beyond < 2; is_beyond++) {

@@ -60,6 +60,15 @@ struct http_answer {
     uint32_t retry_after_s;
 };
 
+/* S3: other uploads to a commit's key; see origin_s3_others.c. */
+struct http_others {
+    char began[64]; /* this one, as the server says; empty: not known yet */
+    char marker[HTTP_SECRET_MAX], evicted[HTTP_SECRET_MAX]; /* names of uploads; empty: none */
+    uint32_t lists, count; /* lists asked for; others seen in this walk */
+    bool is_last_own;      /* of the last page's last upload: it is to this key */
+    bool was_known;        /* began, when this walk began */
+};
+
 /* A transfer and its task. */
 struct http_request {
     struct http_origin *http;
@@ -87,6 +96,7 @@ struct http_request {
     enum fb_status outcome;
     uint64_t part, loaded; /* loaded: bytes of the part that is put together in body */
     char answer[HTTP_ANSWER_MAX], upload[HTTP_SECRET_MAX];
+    struct http_others others;
     char *list;
     uint64_t list_size;
     char *body;
@@ -129,6 +139,7 @@ struct http_origin {
     } missing[HTTP_MISSING_MAX];
     uint32_t missing_next;
     uint64_t join_bytes; /* of parts that are put together */
+    bool is_unlisted;    /* it has been said that uploads can't be listed */
     uint64_t page_uses;
     struct timespec credentials_time; /* of the file, as it was read last */
     uint64_t credentials_inode;
@@ -145,6 +156,8 @@ extern const struct http_dialect http_s3, http_azure;
  * to url. false: it does not fit. */
 bool http_url_add(struct http_request *request, const char *text, bool keeps_slash);
 bool http_url_append(struct http_request *request, const char *text);
+/* In place; a zero byte becomes another control character. has_plus: a plus is a space. */
+void http_percent_decode(char *text, bool has_plus);
 
 /* Bytes of the body that is sent. */
 uint64_t http_upload_size(const struct http_request *request);

@@ -110,8 +110,8 @@ static uint32_t digit_of(char character)
     return at != NULL ? (uint32_t)(at - digits) % 16 : 16;
 }
 
-/* S3 writes a space as a plus. A zero byte becomes another control character: refused as those. */
-static void percent_decode(char *text, bool has_plus)
+/* S3 writes a space as a plus. A zero byte is refused as control characters are. */
+void http_percent_decode(char *text, bool has_plus)
 {
     char *to = text;
     for (; *text != '\0'; text++) {
@@ -167,7 +167,7 @@ static bool entry_clean(struct http_listing *listing, struct entry *entry)
     size_t prefix = strlen(listing->prefix), tail = sizeof(marker) - 1;
     char *name = entry->name;
     if (listing->is_all_encoded || entry->is_encoded)
-        percent_decode(name, listing->is_all_encoded);
+        http_percent_decode(name, listing->is_all_encoded);
     size_t length = strlen(name);
     if (length < prefix || memcmp(name, listing->prefix, prefix) != 0)
         return false;

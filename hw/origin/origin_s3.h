@@ -16,6 +16,18 @@ bool s3_name_append(struct http_request *request);
  * its answer leads to. */
 bool s3_steps_prepare(struct http_request *request);
 bool s3_steps_advance(struct http_request *request, long code, enum fb_status *status);
+/* origin_s3_others.c: what could be completed over a commit. Begins; the query of the list; what is
+ * next once it has come; the one that was in the way is gone. */
+enum http_others_next {
+    HTTP_OTHERS_LIST,
+    HTTP_OTHERS_EVICT, /* the upload others.evicted */
+    HTTP_OTHERS_NONE,
+    HTTP_OTHERS_FAIL
+};
+void s3_others_begin(struct http_request *request);
+bool s3_others_append(struct http_request *request);
+enum http_others_next s3_others_listed(struct http_request *request, long code);
+void s3_others_evicted(struct http_request *request);
 /* The largest object that a commit can make of blocks of that size. */
 uint64_t s3_object_max(uint64_t block_bytes);
 

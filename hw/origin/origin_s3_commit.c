@@ -4,9 +4,11 @@
  *          COPY each block as a part, within the server
  *          or READ blocks and put them together as a PART, where blocks are smaller than parts may
  *          be, or more than parts may be
+ *       --> OTHERS, EVICT: end earlier uploads to the key (origin_s3_others.c), HEAD AGAIN
  *       --> COMPLETE the upload, if the target is as it was --> delete the BLOCKS
  *     any step after BEGIN fails --> ABORT the upload, then say so
- *     EMPTY: an object without blocks is put. REMOVE: HEAD, TARGET: deleted if not later, BLOCKS.
+ *     an object without blocks has one PART of no bytes. REMOVE: HEAD, TARGET: deleted if not
+ *     later, BLOCKS.
  *
  *  1. This version is there: only its blocks go. One later than the limit is: CONFLICT; they stay.
  *  2. A commit may be tried again and again until all blocks are there: one that was missing the
@@ -32,8 +34,10 @@ enum step {
     STEP_COPY,
     STEP_READ,
     STEP_PART,
+    STEP_OTHERS,
+    STEP_EVICT,
+    STEP_AGAIN,
     STEP_COMPLETE,
-    STEP_EMPTY,
     STEP_TARGET,
     STEP_BLOCKS,
     STEP_ABORT
@@ -75,7 +79,7 @@ static uint64_t part_bytes(const struct fb_origin_task *task)
 static uint64_t part_count(const struct fb_origin_task *task)
 {
     uint64_t part = part_bytes(task);
-    return task->object.size / part + (task->object.size % part > 0);
+    return task->object.size == 0 ? 1 : (task->object.size + part - 1) / part;
 }
 
 uint64_t s3_object_max(uint64_t block)
@@ -90,7 +94,7 @@ static uint64_t joined_bytes(const struct http_request *request)
 {
     const struct fb_origin_task *task = request->task;
     uint64_t from = request->part * part_bytes(task), left = task->object.size - from;
-    FB_ASSERT(from < task->object.size);
+    FB_ASSERT(from < task->object.size || task->object.size == 0);
     return left < part_bytes(task) ? left : part_bytes(task);
 }
 
@@ -137,20 +141,20 @@ static void copy_source(struct http_request *request, uint64_t index)
 
 static bool is_upload(enum step step)
 {
-    return step == STEP_COPY || step == STEP_PART || step == STEP_COMPLETE || step == STEP_BEGIN ||
-           step == STEP_EMPTY;
+    return step == STEP_COPY || step == STEP_PART || step == STEP_COMPLETE || step == STEP_BEGIN;
 }
 
 /* What the step sends, and by which method. */
 static void method_set(struct http_request *request, enum step step)
 {
-    bool is_head = step == STEP_HEAD || step == STEP_LOOK;
+    bool is_head = step == STEP_HEAD || step == STEP_LOOK || step == STEP_AGAIN;
     bool is_post = step == STEP_BEGIN || step == STEP_COMPLETE;
-    bool is_delete = step == STEP_TARGET || step == STEP_BLOCKS || step == STEP_ABORT;
+    bool is_delete =
+        step == STEP_TARGET || step == STEP_BLOCKS || step == STEP_ABORT || step == STEP_EVICT;
     CURL *easy = request->easy;
     curl_easy_setopt(easy, CURLOPT_UPLOAD, is_upload(step) ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_NOBODY, is_head ? 1L : 0L);
-    if (step == STEP_READ)
+    if (step == STEP_READ || step == STEP_OTHERS)
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, is_post ? "POST" : is_delete ? "DELETE" : NULL);
     request->body_size = 0;
@@ -178,7 +182,8 @@ static bool upload_append(struct http_request *request, enum step step)
              "?partNumber=%llu&uploadId=", (unsigned long long)request->part + 1);
     bool is_part = step == STEP_COPY || step == STEP_PART;
     return http_url_append(request, is_part ? part : "?uploadId=") &&
-           http_url_add(request, request->upload, false);
+           http_url_add(request, step == STEP_EVICT ? request->others.evicted : request->upload,
+                        false);
 }
 
 bool s3_steps_prepare(struct http_request *request)
@@ -189,19 +194,21 @@ bool s3_steps_prepare(struct http_request *request)
         return s3_block_append(request, request->part);
     if (step == STEP_READ)
         return s3_block_append(request, index_of_read(request));
+    if (step == STEP_OTHERS)
+        return s3_others_append(request);
     if (!s3_name_append(request))
         return false;
-    if (step == STEP_COMPLETE || step == STEP_EMPTY || step == STEP_TARGET)
+    if (step == STEP_COMPLETE || step == STEP_TARGET)
         http_guard(request);
-    if (step == STEP_BEGIN || step == STEP_EMPTY)
+    if (step == STEP_BEGIN)
         http_header(request, HTTP_S3_VERSION ": %016llx",
                     (unsigned long long)request->task->as_version);
     if (step == STEP_BEGIN)
         return http_url_append(request, "?uploads=");
     if (step == STEP_COPY)
         copy_source(request, request->part);
-    bool is_about_upload =
-        step == STEP_COPY || step == STEP_PART || step == STEP_COMPLETE || step == STEP_ABORT;
+    bool is_about_upload = step == STEP_COPY || step == STEP_PART || step == STEP_COMPLETE ||
+                           step == STEP_ABORT || step == STEP_EVICT;
     return !is_about_upload || upload_append(request, step);
 }
 
@@ -302,8 +309,9 @@ static bool head_advance(struct http_request *request, long code, enum fb_status
         *status = FB_CONFLICT;
         return false;
     }
-    request->step = block_count(task) > 0 ? STEP_LOOK : STEP_EMPTY;
-    request->part = http_missing_find(request);
+    bool is_empty = block_count(task) == 0;
+    request->step = is_empty ? STEP_BEGIN : STEP_LOOK;
+    request->part = is_empty ? 0 : http_missing_find(request);
     return true;
 }
 
@@ -328,7 +336,7 @@ static bool upload_failed(struct http_request *request, long code, enum fb_statu
     enum fb_status outcome = *status;
     if (code == 200 && outcome == FB_OK)
         outcome = request->said.code[0] != '\0' ? http_error_status(request, 400) : FB_IO;
-    if (http_guard_failed(request, code) && (step == STEP_COMPLETE || step == STEP_EMPTY))
+    if (http_guard_failed(request, code) && step == STEP_COMPLETE)
         outcome = FB_BUSY;
     if (code == 404 && outcome != FB_REFUSED && step != STEP_BEGIN) {
         if (step == STEP_COPY || step == STEP_READ)
@@ -340,6 +348,20 @@ static bool upload_failed(struct http_request *request, long code, enum fb_statu
     if (outcome == FB_OK || outcome == FB_ABSENT || outcome == FB_CONFLICT)
         outcome = FB_BUSY;
     return fail(request, status, outcome);
+}
+
+/* A part is there, or all are: what is next? */
+static void part_advance(struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    bool is_over = request->part == part_count(task), is_empty = task->object.size == 0;
+    bool is_full = !is_over && (is_empty || request->loaded == joined_bytes(request));
+    request->step = is_over                        ? STEP_OTHERS
+                    : is_copied(task) && !is_empty ? STEP_COPY
+                    : is_full                      ? STEP_PART
+                                                   : STEP_READ;
+    if (is_over)
+        s3_others_begin(request);
 }
 
 static bool upload_advance(struct http_request *request, long code, enum fb_status *status)
@@ -368,14 +390,45 @@ static bool upload_advance(struct http_request *request, long code, enum fb_stat
     if (!is_good)
         return upload_failed(request, code, status);
     *status = FB_OK;
-    if (request->step == STEP_COMPLETE || request->step == STEP_EMPTY)
+    if (request->step == STEP_COMPLETE)
         return blocks_end(request, status, FB_OK);
-    bool is_over = request->part == part_count(task);
-    bool is_full = !is_over && request->loaded == joined_bytes(request);
-    request->step = is_over           ? STEP_COMPLETE
-                    : is_copied(task) ? STEP_COPY
-                    : is_full         ? STEP_PART
-                                      : STEP_READ;
+    part_advance(request);
+    return true;
+}
+
+/* Nobody else's upload is to come over this one. */
+static bool others_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    if (request->step == STEP_EVICT) {
+        bool is_gone = code == 204 || code == 200 || code == 404;
+        s3_others_evicted(request);
+        request->step = STEP_OTHERS;
+        return is_gone || fail(request, status, *status == FB_OK ? FB_BUSY : *status);
+    }
+    switch (s3_others_listed(request, code)) {
+    case HTTP_OTHERS_LIST:
+        return true;
+    case HTTP_OTHERS_EVICT:
+        request->step = STEP_EVICT;
+        return true;
+    case HTTP_OTHERS_NONE:
+        request->step = STEP_AGAIN;
+        return true;
+    case HTTP_OTHERS_FAIL:
+        break;
+    }
+    return fail(request, status, *status == FB_OK || *status == FB_ABSENT ? FB_BUSY : *status);
+}
+
+/* The target as it is now that no earlier upload can change it. */
+static bool again_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    enum http_found found = http_target_find(request, code);
+    if (code != 200 && code != 404)
+        return fail(request, status, *status == FB_OK ? FB_BUSY : *status);
+    if (found == HTTP_FOUND_SAME || found == HTTP_FOUND_LATER) /* it is looked at from the first */
+        return fail(request, status, FB_BUSY);
+    request->step = STEP_COMPLETE;
     return true;
 }
 
@@ -391,8 +444,12 @@ bool s3_steps_advance(struct http_request *request, long code, enum fb_status *s
     case STEP_READ:
     case STEP_PART:
     case STEP_COMPLETE:
-    case STEP_EMPTY:
         return upload_advance(request, code, status);
+    case STEP_OTHERS:
+    case STEP_EVICT:
+        return others_advance(request, code, status);
+    case STEP_AGAIN:
+        return again_advance(request, code, status);
     case STEP_TARGET:
         if (http_guard_failed(request, code) && request->rounds++ < ROUNDS_MAX) {
             request->step = STEP_HEAD; /* it has changed: it is looked at again */

@@ -30,11 +30,13 @@ stop_patience: 1 s
 
 
 class Bucket:
-    """What the server has; refuse(method, key, query): an error code, or None."""
+    """What the server has; uploads: parts, version, key and moment of each. refuse(method, what,
+    key): an error code, or None; hold: the same, and waits as long as the answer is to be late."""
 
     def __init__(self):
         self.objects, self.uploads, self.seen = {}, {}, []
-        self.refuse = lambda method, key, query: None
+        self.refuse = self.hold = lambda method, what, key: None
+        self.moment = lambda: time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
         self.lock = threading.RLock()
 
     def count(self, *what):
@@ -81,6 +83,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         what = ("part" if "partNumber" in query else "begin" if "uploads" in query else
                 "upload" if "uploadId" in query else "list" if "list-type" in query else "object")
+        if what == "begin" and self.command == "GET":
+            what = "uploads"
+        self.bucket.hold(self.command, what, key)
         with self.bucket.lock:
             self.bucket.seen.append((self.command, what, key))
             refused = self.bucket.refuse(self.command, what, key)
@@ -137,11 +142,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def begin(self, key, query, body):
         name = "upload&<%d" % len(self.bucket.seen)
         self.bucket.uploads[name.replace("&", "").replace("<", "")] = (
-            {}, self.headers.get("x-amz-meta-forebayversion"))
+            {}, self.headers.get("x-amz-meta-forebayversion"), key, self.bucket.moment())
         self.answer(200, ("<R><Bucket>b</Bucket><Key>%s</Key><UploadId>%s</UploadId></R>" % (
             escape(key, {'"': "&quot;"}), name.replace("&", "").replace("<", ""))).encode())
 
+    def uploads(self, key, query, body):
+        """By key, then by moment, a page at a time."""
+        prefix = query["prefix"][0]
+        found = sorted((upload[2], upload[3], name) for name, upload in self.bucket.uploads.items()
+                       if upload[2].startswith(prefix))
+        after = query.get("upload-id-marker", [""])[0]
+        if after:
+            found = [one for one in found if one[0] > query["key-marker"][0] or
+                     one[1:] > (self.bucket.uploads.get(after, [""] * 4)[3], after)]
+        most = int(query["max-uploads"][0])
+        text = "".join("<Upload><Key>%s</Key><UploadId>%s</UploadId><Initiator><ID>x</ID>"
+                       "</Initiator><Initiated>%s</Initiated></Upload>" % (
+                           urllib.parse.quote_plus(one[0], safe="/"), one[2], one[1])
+                       for one in found[:most])
+        self.answer(200, ("<ListMultipartUploadsResult><EncodingType>url</EncodingType>"
+                          "<IsTruncated>%s</IsTruncated>%s</ListMultipartUploadsResult>" % (
+                              "true" if len(found) > most else "false", text)).encode())
+
     def part(self, key, query, body):
+        if query["uploadId"][0] not in self.bucket.uploads:
+            self.error(404, "NoSuchUpload")
+            return
         parts = self.bucket.uploads[query["uploadId"][0]][0]
         source = self.headers.get("x-amz-copy-source")
         if source:
@@ -163,7 +189,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.bucket.uploads.pop(name, None)
             self.answer(204)
             return
-        parts, version = self.bucket.uploads[name]
+        if name not in self.bucket.uploads:
+            self.error(404, "NoSuchUpload")
+            return
+        parts, version = self.bucket.uploads[name][:2]
         numbers = [int(one) for one in re.findall(rb"<PartNumber>(\d+)", body)]
         if numbers != sorted(parts) or numbers != list(range(1, len(numbers) + 1)):
             self.error(400, "InvalidPart")
@@ -295,6 +324,76 @@ class Parts(Case):
         self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
         self.assertLessEqual(self.bucket.count("POST", "begin"), 2)
         self.assertEqual(self.bucket.uploads, {})
+
+    def late_completion(self, count):
+        """The completion with this number waits until this is set."""
+        seen, is_late, may_end = [], threading.Event(), threading.Event()
+        def hold(method, what, key):
+            if method == "POST" and what == "upload":
+                seen.append(key)
+                if len(seen) == count:
+                    is_late.set()
+                    may_end.wait(30)
+        self.bucket.hold = hold
+        self.addCleanup(may_end.set)
+        return is_late, may_end
+
+    def records(self):
+        return ("metadata.kind=lmdb", "metadata.path=" + self.path("records"),
+                "device.path=" + self.path("drive"), "core.device_size=64 MiB")
+
+    def test_late_completion_over_a_version_of_the_same_bytes_does_nothing(self):
+        """on, off, on: the server carries "off" out last, when the target is as it was before it;
+        the daemon that sent it is gone. With bytes and without."""
+        for name, bytes_on, bytes_off in (("flag", b"on", b"off"), ("empty", b"", b"x"),
+                                          ("emptied", b"on", b"")):
+            is_late, may_end = self.late_completion(2)
+            daemon = self.start("1 MiB", *self.records(), name=name + " first")
+            ended = self.put(daemon, name, bytes_on, "--level", "origin")
+            self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+            ended = self.put(daemon, name, bytes_off, "--level", "device")
+            self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+            self.assertTrue(is_late.wait(20), daemon.log())
+            daemon.kill()
+            daemon = self.start("1 MiB", *self.records(), name=name + " second")
+            ended = self.put(daemon, name, bytes_on, "--level", "origin")
+            self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+            may_end.set()
+            time.sleep(1)
+            self.assertEqual(self.bucket.objects[name][0], bytes_on)
+            self.assertEqual(daemon.forebay("get", name).stdout, bytes_on)
+            self.assertEqual(self.bucket.uploads, {})
+            self.assertEqual(daemon.stop(), 0)
+
+    def test_two_writers_at_once_do_not_end_each_other_for_ever(self):
+        """Uploads begin at one moment, as far as the server says."""
+        self.bucket.moment = lambda: "2026-01-01T00:00:00.000Z"
+        daemons = [self.start("1 MiB", "client.socket=" + self.path(name), name=name)
+                   for name in ("one", "two")]
+        content = content_of("same", 3 << 20)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            source = self.write("source", content)
+            ended = list(pool.map(lambda daemon: daemon.forebay("put", source, "same"), daemons))
+        self.assertIn(0, [one.returncode for one in ended], ended)
+        self.assertEqual(self.bucket.objects["same"][0], content)
+        self.assertEqual(self.bucket.uploads, {})
+
+    def test_uploads_that_were_left_are_ended_by_the_next_commit_of_their_key(self):
+        daemon = self.start("1 MiB")
+        left = {"left %d" % i: ({}, None, key, "2026-01-01T00:00:00.%03dZ" % i)
+                for i, key in enumerate(["key +&<%"] * 300 + ["key +&<%more", "other"])}
+        self.bucket.uploads.update(left)
+        ended = self.put(daemon, "key +&<%", b"content")
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        self.assertEqual(set(self.bucket.uploads), {"left 300", "left 301"})
+
+    def test_server_that_lists_no_uploads_is_written_to_and_said(self):
+        self.bucket.refuse = lambda method, what, key: (
+            (403, "AccessDenied") if what == "uploads" else None)
+        daemon = self.start("1 MiB")
+        for name in ("first", "second"):
+            self.assert_written(daemon, name, b"content")
+        self.assertEqual(daemon.log().count("origin_uploads_unlisted"), 1)
 
     def test_names_that_cannot_be_completed_are_owed(self):
         daemon = self.start("1 MiB", "metadata.kind=lmdb",

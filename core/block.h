@@ -45,7 +45,7 @@ enum fb_header_state {
     FB_HEADER_OWED,  /* it was promised to somebody, and may not be at the origin */
 };
 
-/* Of a block on the device; see R16 and header.h. */
+/* Of a block on the device; see R15 and header.h. */
 struct fb_header {
     struct fb_key key;
     uint64_t object, offset; /* OWED: where the block belongs at the origin; else unspecified */
@@ -80,7 +80,7 @@ struct fb_fragments {
     uint64_t offset[FB_FRAGMENTS_MAX];
 };
 
-/* To the origin's object of a name; see R18. */
+/* To the origin's object of a name; see R17. */
 struct fb_change {
     uint64_t version; /* whose blocks */
     uint64_t size;    /* of the object, bytes */

@@ -20,10 +20,6 @@
  *      back with RELEASE and the reply's lease. Keys of a MATCH and ranges of a GATHER are borrowed
  *      until the step returns; keys of a MATCH_ASK op until the node's next step, so a driver
  *      that sends later copies them.
- *  R15 META_PUT is a compare-and-swap: it takes effect only while the record's version is that of
- *      the op (0: there is no record), and makes it one more. DONE carries the record as it is
- *      then: after OK the new one, after CONFLICT the other's. IO, TIMEOUT and GONE say nothing of
- *      whether it took effect, REFUSED (R17): it did not. A META_GET sees all that was answered OK.
  *  R13 ENCODE and DECODE: Reed-Solomon, systematic, over GF(2^8) with polynomial 0x11d and Cauchy
  *      rows 1 / (row xor column), rows from data_count on. Data fragment i is the block's bytes
  *      from i * size on, bytes past its end count as zeros; parity fragment j is at j * size.
@@ -31,16 +27,20 @@
  *      the fragments of `present`, at least data_count with those that lie past the block's end,
  *      at fragments->offset of this node's memory. fragments is borrowed until the step returns.
  *      A driver that has no coder answers INVALID.
- *  R16 Beside the blocks on the device the driver keeps a header of each WRITE that is done, until
+ *  R14 META_PUT is a compare-and-swap: it takes effect only while the record's version is that of
+ *      the op (0: there is no record), and makes it one more. DONE carries the record as it is
+ *      then: after OK the new one, after CONFLICT the other's. IO, TIMEOUT and GONE say nothing of
+ *      whether it took effect, REFUSED (R16): it did not. A META_GET sees all that was answered OK.
+ *  R15 Beside the blocks on the device the driver keeps a header of each WRITE that is done, until
  *      another WRITE touches its bytes; MARK makes an OWED one CLEAN. DONE of a WRITE whose header
  *      is OWED: bytes and header outlast a loss of power; the others need not. A crash may lose a
  *      MARK, and may leave a header whose bytes are not there: digests tell. SCAN gives the first
  *      header from a cursor on (0: the beginning) and the cursor of the next; ABSENT: there is
  *      none, as with a driver that keeps none; BUSY: it cannot be given now, ask again.
- *  R17 DENIED, READ_ONLY, REFUSED, TOO_LARGE, and of a STORE also FULL and INVALID: it is of no use
+ *  R16 DENIED, READ_ONLY, REFUSED, TOO_LARGE, and of a STORE also FULL and INVALID: it is of no use
  *      to ask again. Readers, and writers who wait for the origin, hear it at once; what is owed is
  *      tried again, seldom. is_final in DONE of a FETCH: the driver has asked often enough.
- *  R18 An origin's object changes by ops that say what was seen. ORIGIN_COMMIT shows the blocks of
+ *  R17 An origin's object changes by ops that say what was seen. ORIGIN_COMMIT shows the blocks of
  *      a version as the object, with the time of change `shown`, unless an object later than
  *      `limit` is there: CONFLICT, and DONE says which; OK: shown is there; BUSY: blocks are not
  *      there yet, `missing` is one. ORIGIN_REMOVE removes what is left of the version's blocks, and
@@ -49,15 +49,15 @@
  *      versions are compared by, 0: this one has none, and is earlier than any limit but 0;
  *      `written`: the version that it was shown as, if one of ours. All may be repeated, by several
  *      nodes at once. IO, TIMEOUT, GONE, THROTTLED: nothing is known.
- *  R19 META_LIST gives the first unfinished record by key, from block.key on, with its key; its
+ *  R18 META_LIST gives the first unfinished record by key, from block.key on, with its key; its
  *      record may be an older one. CORRUPT: it is none that a node could have made; ABSENT: there
  *      is none.
- *  R20 Time of day comes with requests and with DONE of META_LIST (wall_ns, since 1970; 0: before).
+ *  R19 Time of day comes with requests and with DONE of META_LIST (wall_ns, since 1970; 0: before).
  *      It may be wrong, leap, and differ from node to node: it makes versions, and orders nothing.
- *  R21 FETCH says ABSENT of a block that is not there, or not yet. A read is LOST when all members
+ *  R20 FETCH says ABSENT of a block that is not there, or not yet. A read is LOST when all members
  *      say that they have none, and the origin again after that; BUSY while one is silent. A commit
  *      of such a block is not tried again until members change.
- *  R22 What was written of a version that nobody can commit any more is owed no longer: its writer
+ *  R21 What was written of a version that nobody can commit any more is owed no longer: its writer
  *      gave it up, it lost, or its name means another by now. Whoever knows it tells the members
  *      (ABANDON), and removes its blocks from the origin (ORIGIN_REMOVE, limit 0), a few times:
  *      stores may be under way, and messages are lost. A copy that stays is a cache's. What nobody
@@ -93,7 +93,7 @@ enum fb_request_kind {
     FB_REQUEST_NAME_REMOVE, /* wall_ns */
     FB_REQUEST_NAME_ASK, /* version: BUSY: it is still to be shown by the origin; OK: it is not */
     /* version, size: nobody will commit it; block.object: its blocks'; record: of its COMMIT whose
-     * end is not known, version 0 and value 0: there is none; no reply (R22) */
+     * end is not known, version 0 and value 0: there is none; no reply (R21) */
     FB_REQUEST_NAME_ABANDON,
     FB_REQUEST_DRAIN, /* what is owed is looked at, and asked about, anew; no reply */
 };
@@ -111,7 +111,7 @@ struct fb_request {
     struct fb_key parent; /* GET, PUT of a chain's block: the one before it; 0, 0: none */
     uint64_t quota_bytes; /* TENANT; 0: none */
     uint64_t ttl_ns;      /* TENANT: 0: for ever; PIN */
-    uint64_t wall_ns;     /* NAME_BEGIN, NAME_REMOVE (R20) */
+    uint64_t wall_ns;     /* NAME_BEGIN, NAME_REMOVE (R19) */
     uint64_t replaced; /* NAME_COMMIT: version that it replaces; NAME_BEGIN: be later than this */
     uint64_t version;  /* NAME_ASK, NAME_ABANDON: of the object; the latter: 0: it has no name */
     uint64_t size;     /* NAME_ABANDON: bytes that may have been written of it */
@@ -148,23 +148,23 @@ enum fb_message_kind {
     FB_MESSAGE_HELD,       /* answer: status */
     FB_MESSAGE_DRAINED,    /* first rank -> holder: block is at the origin */
     FB_MESSAGE_DRAIN_ASK,  /* holder -> first rank: is it? */
-    FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block; status BUSY: I do, wait; one of R17:
+    FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block; status BUSY: I do, wait; one of R16:
                               I do, and the origin refuses it; ABSENT, of a fragment: too few are
                               known, and the origin has not got the block */
     FB_MESSAGE_FORGET,     /* block.key: nobody wants it any more */
     FB_MESSAGE_FRAGMENT,   /* holder -> first rank: I have one of block, and its writer is gone */
     FB_MESSAGE_SEEK,       /* reader -> member: the origin has not got block; have you? */
     FB_MESSAGE_SOUGHT,     /* answer: status OK: all of it; ABSENT: no; BUSY: maybe soon */
-    FB_MESSAGE_ABANDON,    /* block.object: its blocks are owed no longer (R22) */
+    FB_MESSAGE_ABANDON,    /* block.object: its blocks are owed no longer (R21) */
 };
 
 enum {
     FB_MESSAGE_FLAG_KEPT = 1,     /* RETURN: the returner caches the block */
     FB_MESSAGE_FLAG_REFERRED = 2, /* ASK: a referral sent me; never fetch from the origin for me */
-    FB_MESSAGE_FLAG_NOW = 8,      /* ASK: OFFER, REFER or DENY at once; do not let me wait */
     FB_MESSAGE_FLAG_FETCHED = 4,  /* OFFER: the lender had to fetch it from the origin first */
-    FB_MESSAGE_FLAG_FINAL = 32,   /* DENY: the origin was asked as often as it may be (R17) */
+    FB_MESSAGE_FLAG_NOW = 8,      /* ASK: OFFER, REFER or DENY at once; do not let me wait */
     FB_MESSAGE_FLAG_AGAIN = 16,   /* ASK, HOLD: sent before: WAIT or BUSY: it is on its way */
+    FB_MESSAGE_FLAG_FINAL = 32,   /* DENY: the origin was asked as often as it may be (R16) */
 };
 
 struct fb_message {
@@ -196,17 +196,17 @@ enum fb_event_kind {
 
 struct fb_done {
     uint64_t op_id;
-    uint32_t status, is_final; /* enum fb_status; FETCH that failed: see R17 */
+    uint32_t status, is_final; /* enum fb_status; FETCH that failed: see R16 */
     uint64_t digest, next;     /* DIGEST: of the span's bytes; SCAN: cursor of the next header */
     union {
         struct fb_meta record;   /* META_GET, META_PUT */
         struct fb_header header; /* SCAN */
-        struct {                 /* META_LIST (R19) */
+        struct {                 /* META_LIST (R18) */
             struct fb_meta record;
             struct fb_key key;
             uint64_t wall_ns;
         } listed;
-        struct { /* ORIGIN_*: what is there (R18) */
+        struct { /* ORIGIN_*: what is there (R17) */
             uint64_t version, order, written, size;
             uint64_t object; /* REMOVE: whose blocks were removed; 0: not known */
         } origin;
@@ -229,7 +229,7 @@ struct fb_event {
 enum fb_op_kind {
     FB_OP_REPLY,         /* reply; fire and forget, as the next two */
     FB_OP_SEND,          /* message to node target (R6) */
-    FB_OP_MARK,          /* source: a device span; its header is not OWED any more (R16) */
+    FB_OP_MARK,          /* source: a device span; its header is not OWED any more (R15) */
     FB_OP_READ,          /* device span -> memory span */
     FB_OP_WRITE,         /* memory span -> device span */
     FB_OP_FLUSH,         /* device's volatile cache */
@@ -238,13 +238,13 @@ enum fb_op_kind {
     FB_OP_FETCH,         /* block of an origin object -> memory span */
     FB_OP_STORE,         /* memory span -> block of an origin object */
     FB_OP_META_GET,      /* record of block.key: OK or ABSENT */
-    FB_OP_META_PUT,      /* record of block.key, compare-and-swap (R15) */
+    FB_OP_META_PUT,      /* record of block.key, compare-and-swap (R14) */
     FB_OP_DIGEST,        /* of the memory span; DONE carries it */
     FB_OP_ENCODE,        /* memory span -> parity fragments (R13) */
     FB_OP_DECODE,        /* fragments -> memory span (R13) */
-    FB_OP_SCAN,          /* a header of the device, from the cursor source.offset on (R16) */
-    FB_OP_META_LIST,     /* an unfinished record, from block.key on (R19) */
-    FB_OP_ORIGIN_STAT,   /* the object of block.key (R18), as the next two */
+    FB_OP_SCAN,          /* a header of the device, from the cursor source.offset on (R15) */
+    FB_OP_META_LIST,     /* an unfinished record, from block.key on (R18) */
+    FB_OP_ORIGIN_STAT,   /* the object of block.key (R17), as the next two */
     FB_OP_ORIGIN_COMMIT, /* change */
     FB_OP_ORIGIN_REMOVE, /* change */
     FB_OP_COUNT

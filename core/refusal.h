@@ -1,5 +1,5 @@
 /* What the origin refuses for good, or was asked for as often as may be: how readers and writers
- * hear it, on this node and on others. See io.h, R17. */
+ * hear it, on this node and on others. See io.h, R16. */
 #ifndef FB_CORE_REFUSAL_H
 #define FB_CORE_REFUSAL_H
 

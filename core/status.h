@@ -18,7 +18,7 @@ enum fb_status {
     FB_READ_ONLY, /* the origin cannot be written */
     FB_REFUSED,   /* the origin refuses, and says why in its own words: they are in the log */
     FB_TOO_LARGE, /* more than the origin holds in one object */
-    FB_LOST,      /* of an object, and nowhere: neither at the origin nor with any member (R21) */
+    FB_LOST,      /* of an object, and nowhere: neither at the origin nor with any member (R20) */
     FB_DEGRADED,  /* fewer members than the level wants can hold it now, or answer */
     FB_STATUS_COUNT
 };

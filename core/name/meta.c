@@ -7,9 +7,9 @@
  *                       PUT --IO, TIMEOUT, GONE: unsure--> PAUSE --META_GET--> CHECK
  *                     CHECK --still the expected version--> PUT
  *                     CHECK --ours: OK, another's: CONFLICT, several later: TIMEOUT--> reply
- *     any --retries_max failures; refused for good (R17), and not unsure--> reply
+ *     any --retries_max failures; refused for good (R16), and not unsure--> reply
  *
- * META_PUT is a compare-and-swap (R15), so a commit is never applied over one that it has not seen.
+ * META_PUT is a compare-and-swap (R14), so a commit is never applied over one that it has not seen.
  * A PUT that was not answered may have been applied, or may still be: the record is read. If it is
  * ours at the version that we would have made, we won; if another's is there, we lost. When there
  * are more versions since, ours may have been the first of them: nobody can tell. Then, and when

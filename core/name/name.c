@@ -1,6 +1,6 @@
 /* Names: what a name means now, and how that changes. A name's record, in the metadata store, says
  * which version of the object is current and where its bytes are; it changes by compare-and-swap
- * only (meta.c, R15). The origin follows (R18).
+ * only (meta.c, R14). The origin follows (R17).
  *
  *                    commit                          composed
  *     ORIGIN --------------------------> CACHED -----------------------> ORIGIN
@@ -21,7 +21,7 @@
  *     CONFLICT. That the record went on to ORIGIN with the same version meanwhile is no conflict,
  *     nor that one was made which says nothing of the object (FB_NAME_VERSION_NONE); at worst BUSY.
  *  3. A new version is later than the time of day, the record's version and the origin's, whatever
- *     clocks say (R20), and nobody else's (name_version). An origin that does not answer within
+ *     clocks say (R19), and nobody else's (name_version). An origin that does not answer within
  *     STAT_NS is not waited for where there are records: finishing finds out what is there
  *     (name_finish.c).
  *  4. A removal removes the version that its look gave, and looks again when it lost. It never
@@ -435,7 +435,7 @@ static void request_put(struct step *step, uint32_t index, enum fb_status status
         name_reply(step, index, FB_OK)->version = wanted.version;
         finish_commit(step, index);
     } else {
-        name->record = status == FB_CONFLICT ? *found : name->change; /* R15: it may be there */
+        name->record = status == FB_CONFLICT ? *found : name->change; /* R14: it may be there */
         name_refuse(step, index, is_lost && is_commit && is_there && is_same ? FB_BUSY : status);
     }
 }

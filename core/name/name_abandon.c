@@ -1,4 +1,4 @@
-/* A version that nobody can commit any more: what was written of it goes (R22).
+/* A version that nobody can commit any more: what was written of it goes (R21).
  *
  *     NAME_ABANDON, or a job that finds its version overtaken (name_finish.c)
  *       |--its COMMIT's end is not known--> RECORD --it is this version's--> (end)
@@ -8,7 +8,7 @@
  *              '------a pause--------- WAIT <----'
  *
  *  1. A COMMIT whose end is not known may take effect as long as the record is the one that it
- *     expected, and not later (R15): until then nothing is done. Who waits for too long gives up:
+ *     expected, and not later (R14): until then nothing is done. Who waits for too long gives up:
  *     then the blocks are stored as if they were wanted.
  *  2. The blocks are removed several times, since stores may be under way; members are told as
  *     often, since messages are lost. Who hears it too late asks (abandon.c).

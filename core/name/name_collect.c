@@ -1,5 +1,5 @@
 /* Unfinished names that nobody is at: the store's list of them is looked through, record by record
- * and round after round, with a cursor that goes on where it stood (R19).
+ * and round after round, with a cursor that goes on where it stood (R18).
  *
  *     timer --META_LIST--> LISTING --OK: a job, or none is wanted--> the next one, META_LIST
  *       ^                    | |  '--no slot for a job--> a pause, then the same one again

@@ -38,7 +38,7 @@ struct name { /* what is done about a name; see name.c */
     uint64_t wall_ns;
     /* COMMIT; ASK, ABANDON: the version; REMOVE, and FINISH of one: bytes of what was removed */
     uint64_t replaced;
-    uint64_t limit, shown; /* FINISH; R18 */
+    uint64_t limit, shown; /* FINISH; R17 */
     uint32_t generation;   /* of its ops */
     uint32_t tries;
     uint32_t refusals; /* that will not pass, in a row */

@@ -54,7 +54,7 @@ struct device_entry {
     uint32_t pins; /* reads and the write in flight */
     uint8_t is_resident;
     uint8_t is_forgotten;     /* while it was being written: goes at the write's end */
-    uint8_t is_owed, padding; /* its header is OWED: it outlasts a loss of power (R16) */
+    uint8_t is_owed, padding; /* its header is OWED: it outlasts a loss of power (R15) */
 };
 
 struct pace {            /* what something took lately; see pace.c */
@@ -77,7 +77,7 @@ enum {
     FILL_FRAGMENT = 16, /* of put_source.peer and nobody else */
     FILL_MEND = 32,     /* made from fragments: put_source.offset is the mend */
     FILL_FETCH = 64,    /* from the origin, though a fragment is here; its digest is known */
-    FILL_FINAL = 128,   /* the origin's last word is heard (R17) */
+    FILL_FINAL = 128,   /* the origin's last word is heard (R16) */
 };
 
 struct fill {
@@ -216,7 +216,7 @@ struct dirty { /* an undrained block; slot FB_NONE: free */
     uint32_t instead; /* the owner that it is held for; FB_NONE: none; see standin.c */
     uint8_t is_storing;
     uint8_t failures;    /* of its stores, in a row */
-    uint8_t refusal;     /* enum fb_status of the last store, when the origin refused it (R17) */
+    uint8_t refusal;     /* enum fb_status of the last store, when the origin refused it (R16) */
     uint8_t asks, looks; /* of its first rank in vain; of the drain, since it was handed off */
     uint8_t is_handed : 1, handings : 3; /* in a put to `instead` now; in vain: see standin.c */
     uint16_t repaired; /* of node.repairs: the last walk of put_repair that has been here */

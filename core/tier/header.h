@@ -1,5 +1,5 @@
 /* What a driver keeps on the device beside each chunk of it, so that a node that starts again finds
- * its blocks (R16): a page of headers, one for each unit at which a block may begin.
+ * its blocks (R15): a page of headers, one for each unit at which a block may begin.
  *
  * Invariants:
  *  1. No two headers of a page overlap: a write replaces those of all bytes that it touches.

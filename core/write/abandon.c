@@ -1,5 +1,5 @@
 /* Objects whose blocks nobody wants, though some are owed: of a version that its writer gave up,
- * that lost, or whose name means another by now (R22; who finds that out: name/name_abandon.c).
+ * that lost, or whose name means another by now (R21; who finds that out: name/name_abandon.c).
  *
  *     abandon_object --> remembered --the drain meets a block of it--> let go: a cache's copy
  *          ^   '--a member spreads, or asks for, one: it is told

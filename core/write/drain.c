@@ -14,7 +14,7 @@
  * holds the block for the first rank (standin.c).
  * The last keeps nodes whose memory is full of undrained blocks from waiting for each other's, and
  * what a dead node was to drain from being owed for ever, where no new view comes.
- * What the origin refuses for good (R17) is tried again as seldom as can be; writers who wait for
+ * What the origin refuses for good (R16) is tried again as seldom as can be; writers who wait for
  * the origin hear of it, on other nodes by DRAIN_LOST.
  * A drain gives way to reads: it is held to drain_bytes_per_s, to drains_max stores at once, and to
  * drains_min while more than drain_yield_fills blocks are being read. It never stops altogether: a

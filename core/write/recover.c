@@ -1,5 +1,5 @@
 /* What was on the drive before the node started: its index is made again from the headers that the
- * driver kept beside the blocks (R16).
+ * driver kept beside the blocks (R15).
  *
  *     (start) --no drive, or `recover` is 0--> OVER
  *        '--> SCANNING --DONE: a header--> taken or left --> SCANNING, from the next one on

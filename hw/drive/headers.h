@@ -1,4 +1,4 @@
-/* The tables of headers on the drive: how a daemon that starts again finds its blocks (R16 of
+/* The tables of headers on the drive: how a daemon that starts again finds its blocks (R15 of
  * core/io.h; core/tier/header.h says what a page of one is, head.h where they lie).
  *
  *  1. The tables are of one cluster, node and cut. With other settings, or where they are damaged,

@@ -1,4 +1,4 @@
-/* The store of records that the core's META_GET and META_PUT go to (R15 of core/io.h): LMDB on this
+/* The store of records that the core's META_GET and META_PUT go to (R14 of core/io.h): LMDB on this
  * machine, or etcd. Its calls wait, so threads of the store's own make them.
  *
  *  1. A record's version is counted by the store: 0: there is none, the first is 1.

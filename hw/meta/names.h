@@ -82,7 +82,7 @@ void fb_name_start(struct fb_name_task *task);
 /* The core's answer to one of them. */
 void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply);
 
-/* Nobody will commit the object, which was being written: what is owed of it goes (R22). */
+/* Nobody will commit the object, which was being written: what is owed of it goes (R21). */
 void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object);
 
 /* Blocks of the object have been at the origin for long: if no record says that they are needed,

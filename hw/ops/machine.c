@@ -29,7 +29,7 @@ enum {
 };
 
 static const double drive_rate_min = 500e6; /* guess: what any NVMe does; below it is none */
-static const double clock_error_s_max = 1;  /* records are ordered by times of day (R20) */
+static const double clock_error_s_max = 1;  /* records are ordered by times of day (R19) */
 
 struct machine {
     const struct fb_settings *settings;

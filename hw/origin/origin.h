@@ -34,7 +34,7 @@ enum fb_origin_verb {
                          is later than `limit`: fills in order. Its blocks go, but for another
                          as_version */
     FB_ORIGIN_REMOVE, /* object: up to `limit`, only `as_version` if that is not 0; and what is left
-                         of its version's blocks; OK also when there is none (R18 of core/io.h) */
+                         of its version's blocks; OK also when there is none (R17 of core/io.h) */
     FB_ORIGIN_CHANGE, /* object.name, change; done with OK: change->error says how it went. Only of
                          an origin that can_change, as the next */
     FB_ORIGIN_PLACE,  /* object.name: may a file be made under it? Done with OK: error says, 0 or an
@@ -132,7 +132,7 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
 void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *settings,
                          struct fb_error *error);
 
-/* Of a store or commit: asking again is of no use until somebody helps (core/io.h, R17)? */
+/* Of a store or commit: asking again is of no use until somebody helps (core/io.h, R16)? */
 bool fb_origin_refuses(enum fb_status status);
 
 /* Status of a failed system call, from its -errno. */

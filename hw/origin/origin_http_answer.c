@@ -6,7 +6,7 @@
  *     and with the digest that the server itself gives (Content-MD5).
  *  2. Sizes and ranges are plain numbers; a header that is none makes the answer bad.
  *  3. An error is told by the server's own code (<Code>, x-ms-error-code), which is logged: what is
- *     refused for good is not asked for again (core/io.h, R17).
+ *     refused for good is not asked for again (core/io.h, R16).
  *  4. A weak ETag is taken for the strong one: proxies weaken what they pass on. */
 #include "hw/origin/origin_http.h"
 

@@ -3,7 +3,7 @@
  *  1. What is half written beside blocks goes after a day, and folders of blocks without one.
  *  2. Blocks of an object that nobody has committed, and that nobody has added to for
  *     origin.orphan_age: whose they are, a file among them tells (.name). The core looks whether
- *     the name's record says that they are needed, and has them removed if it does not (R22).
+ *     the name's record says that they are needed, and has them removed if it does not (R21).
  *  3. Clocks leap. The age is told by the file system's clock, and believed of blocks only that
  *     this daemon has seen unchanged for as long, or an hour. */
 #include "core/panic.h"

@@ -10,7 +10,7 @@
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
  * last look at the target's version and its change are under a lock of the parts' folder (flock),
  * so that a late commit never covers what it has not been told of. Blocks of objects that nobody
- * commits are removed when somebody knows that (R22), or are found by their age: a file among them
+ * commits are removed when somebody knows that (R21), or are found by their age: a file among them
  * says whose they are (origin_posix_collect.c).
  *
  * A commit whose blocks are not all there says why they cannot come, where that is to be seen: the

@@ -1,4 +1,4 @@
-/* The nodes' drives: bytes, headers beside each chunk (R16), and what goes wrong with them.
+/* The nodes' drives: bytes, headers beside each chunk (R15), and what goes wrong with them.
  *
  * Only the WRITE of an OWED block is flushed when it is done. Of others a loss of power takes what
  * it likes: the bytes, the header, both or neither. A crash tears what is under way: half of its
@@ -41,7 +41,7 @@ void swarm_drive_written(struct swarm *swarm, uint32_t node, const struct fb_op 
     swarm_copy_written(swarm, node, op);
 }
 
-/* MARK: one in 16 is lost, as in a crash (R16). */
+/* MARK: one in 16 is lost, as in a crash (R15). */
 void swarm_drive_mark(struct swarm *swarm, uint32_t node, const struct fb_op *op)
 {
     uint32_t first;

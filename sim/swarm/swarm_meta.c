@@ -1,4 +1,4 @@
-/* The metadata store (R15) and its judge: names whose records change by compare-and-swap.
+/* The metadata store (R14) and its judge: names whose records change by compare-and-swap.
  *
  * The store keeps every version that it ever had; each commit's value is its own, so a reply can be
  * held against the history:

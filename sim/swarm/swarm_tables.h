@@ -32,7 +32,7 @@ enum fb_swarm_class {
     X(corrupt_read, FB_SWARM_LYING, "a device read gives other bytes") \
     X(origin_error, FB_SWARM_BENIGN, "an origin request fails") \
     X(origin_throttle, FB_SWARM_BENIGN, "the origin asks to slow down") \
-    X(origin_refusal, FB_SWARM_BENIGN, "the origin refuses until somebody helps (R17)") \
+    X(origin_refusal, FB_SWARM_BENIGN, "the origin refuses until somebody helps (R16)") \
     X(origin_slow, FB_SWARM_BENIGN, "an origin request takes long") \
     X(meta_error, FB_SWARM_BENIGN, "a metadata op fails: done, not done, or done later") \
     X(meta_throttle, FB_SWARM_BENIGN, "the metadata store asks to slow down") \

@@ -1,4 +1,4 @@
-/* A node's drives: reads and writes of blocks, and the headers beside them (R16).
+/* A node's drives: reads and writes of blocks, and the headers beside them (R15).
  *
  *     READ, WRITE   queue and rate of the node's drives -> DONE
  *     SCAN          the first: a read of the whole table of headers, 4 KiB a chunk -> DONE at once

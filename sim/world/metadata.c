@@ -1,4 +1,4 @@
-/* The metadata store: names and their records, compare-and-swap (R15).
+/* The metadata store: names and their records, compare-and-swap (R14).
  *
  *     META_GET, META_PUT  one-way latency -> operation limit -> applied -> latency of a read or of
  *                         a commit -> one-way latency -> DONE

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What was written of a version that nobody can commit any more goes: from memory, from drives,
-from the other nodes and from the origin (R22 of core/io.h), and it does not hold up a stop.
+from the other nodes and from the origin (R21 of core/io.h), and it does not hold up a stop.
 Writers that go without a commit, that lose against another, or whose name is removed before the
 origin has it.
 

@@ -1,4 +1,4 @@
-/* hw/meta/meta_lmdb.c keeps R15: a PUT takes effect only at the version it expects, and answers
+/* hw/meta/meta_lmdb.c keeps R14: a PUT takes effect only at the version it expects, and answers
  * with the record as it is then; what was put is there after the store is opened anew; unfinished
  * records are listed until they are finished, page by page; names that no client could make are
  * listed as bad; attributes come back byte for byte. hw/meta/names.c: a record says what its facts

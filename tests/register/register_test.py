@@ -11,7 +11,7 @@ usage: register_test.py BUILD [--seed N] [--seconds N] [--faults none|KIND,...] 
 
 What is promised, and so demanded:
   1. An open looks its name up in the store first, and sees each commit that was answered before
-     (hw/meta/names.h, 1; core/io.h, R15); a commit takes effect only over the version that its
+     (hw/meta/names.h, 1; core/io.h, R14); a commit takes effect only over the version that its
      writer saw when it began (hw/meta/names.h, 2; client/forebay.h, forebay_file_commit). So names
      are linearizable registers, and a swap (create, read, commit) finds what it read.
   2. Only while a node does not hear the store a name means there what it meant when that node

@@ -262,7 +262,7 @@ static struct fb_header_page *page_of(struct script *script, uint32_t node, uint
     return *page;
 }
 
-/* The drive's headers (R16). */
+/* The drive's headers (R15). */
 static void script_scan(struct script *script, uint32_t node, struct fb_done *done, uint64_t cursor)
 {
     done->next = cursor;
@@ -334,7 +334,7 @@ struct script_shown *script_shown(struct script *script, struct fb_key key)
     return &script->shown[record_of(script, key) - script->records];
 }
 
-/* The first unfinished record (R19). */
+/* The first unfinished record (R18). */
 static void script_list(struct script *script, struct script_event *event)
 {
     struct fb_done *done = &event->event.done;
@@ -357,7 +357,7 @@ static void script_list(struct script *script, struct script_event *event)
     }
 }
 
-/* The origin's answer about a name (R18). */
+/* The origin's answer about a name (R17). */
 static void script_change(struct script *script, struct script_event *event)
 {
     struct fb_done *done = &event->event.done;
@@ -391,7 +391,7 @@ static void script_change(struct script *script, struct script_event *event)
     done->origin.size = shown->size;
 }
 
-/* The metadata store's answer (R15). */
+/* The metadata store's answer (R14). */
 static void script_meta(struct script *script, struct script_event *event)
 {
     struct fb_done *done = &event->event.done;

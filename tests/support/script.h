@@ -17,7 +17,7 @@ struct script_fault {
     bool is_duplicated;    /* SEND */
     enum fb_status status; /* ops from READ on: status of the DONE */
     uint64_t delay_ns;     /* on top of the usual */
-    bool is_final;         /* FETCH: as DONE says it (R17) */
+    bool is_final;         /* FETCH: as DONE says it (R16) */
     bool is_applied;       /* META_PUT: it takes effect, whatever status says */
     bool is_garbled;       /* PULL, READ: other bytes arrive than those that were there; DIGEST: of
                               others */
@@ -56,7 +56,7 @@ void script_bury(struct script *script, uint64_t at_ns, uint32_t node);
 /* The record of a name as the metadata store has it; version 0: none. */
 struct fb_meta script_record(const struct script *script, struct fb_key key);
 
-/* What the origin shows of a name (R18); version 0: nothing. blocks: the version that was composed
+/* What the origin shows of a name (R17); version 0: nothing. blocks: the version that was composed
  * last; who puts an object there himself sets it to 0. is_missing: COMMITs are BUSY;
  * so they are until the block `missing`, if its size is not 0, is stored. */
 struct script_shown {

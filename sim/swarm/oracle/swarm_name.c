@@ -1,5 +1,5 @@
-/* Names in the swarm: the origin's objects that they stand for (R18), the list of unfinished
- * records (R19), clocks of nodes that are seconds apart (R20), a stranger who changes the origin
+/* Names in the swarm: the origin's objects that they stand for (R17), the list of unfinished
+ * records (R18), clocks of nodes that are seconds apart (R19), a stranger who changes the origin
  * and lies about the time, and the judge: is each name a linearizable register?
  *
  * The records' history (swarm_meta.c) is the order in which commits and removals took effect, so a
@@ -356,7 +356,7 @@ static bool is_removed_since(const struct swarm_name *name, uint64_t record)
 }
 
 /* Was this shown since a commit before `version`, on its way to the origin, took the place of
- * what a stranger had put over that? It is read until it is undone, and then nothing is there: R18
+ * what a stranger had put over that? It is read until it is undone, and then nothing is there: R17
  * goes by times, and a stranger's may be any. */
 static bool took_strangers_place(const struct swarm_name *name, uint32_t shown, uint64_t version)
 {

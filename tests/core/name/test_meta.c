@@ -1,4 +1,4 @@
-/* meta.c: lookups and commits by compare-and-swap (R15): all or nothing, never over a version that
+/* meta.c: lookups and commits by compare-and-swap (R14): all or nothing, never over a version that
  * was not seen, also when the store is silent, throttles, applies without answering, or two commit
  * at once. How: scripted nodes (script.h) and its metadata store. */
 #include "tests/support/flow.h"

@@ -1,4 +1,4 @@
-/* Proves the verdict LOST on scripted clusters (R21): a read of what is nowhere ends with it, and
+/* Proves the verdict LOST on scripted clusters (R20): a read of what is nowhere ends with it, and
  * soon; a read of what somebody holds, wherever that is and while it moves, never does; while a
  * member is silent that may hold it, or the members are not known, the read is BUSY. Then whom a
  * large cluster's member asks. */

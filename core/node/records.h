@@ -75,7 +75,7 @@ enum {
     FILL_HOLD = 4,      /* their digest is known */
     FILL_PREFETCH = 8,  /* nobody has asked yet: it is worth keeping */
     FILL_FRAGMENT = 16, /* of put_source.peer and nobody else */
-    FILL_MEND = 32,     /* made from fragments: put_source.offset is the mend */
+    FILL_MEND = 32,     /* made from the fragments of `mend` */
     FILL_FETCH = 64,    /* from the origin, though a fragment is here; its digest is known */
     FILL_FINAL = 128,   /* the origin's last word is heard (R16) */
 };
@@ -99,6 +99,7 @@ struct fill {
     uint32_t source;             /* node the bytes came from */
     uint64_t digest;             /* HOLD */
     uint32_t avoid;              /* holder to complain of in the next ask; FB_NONE: none */
+    uint32_t mend;               /* MEND: its record */
 };
 
 enum attempt_state {
@@ -166,8 +167,9 @@ struct waiter {
     uint64_t since_ns;
     uint32_t next, peer;
     uint8_t kind;
-    uint8_t hops; /* PEER; WRITE and HOLD: the level */
-    uint8_t reserved[2];
+    uint8_t hops;  /* PEER */
+    uint8_t level; /* WRITE, HOLD: enum fb_level */
+    uint8_t reserved;
     uint32_t instead; /* HOLD: the owner that this node stands in for; FB_NONE: none */
 };
 

@@ -198,13 +198,13 @@ static enum fb_status start_mend(struct step *step, uint32_t index)
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
     const struct fill *fill = attempt_fill(node, index);
-    FB_ASSERT(fill->put_source.offset < mend_count(node));
+    FB_ASSERT(fill->mend < mend_count(node));
     if (attempt_other(node, index)->state != ATTEMPT_IDLE || !attempt_reserve(node, index))
         return FB_BUSY;
     attempt->reason = FB_REASON_PEER;
     attempt->digest = fill->digest;
     struct fb_op *op = attempt_op(step, index, FB_OP_DECODE);
-    op->fragments = &node_mends(node)[fill->put_source.offset].plan;
+    op->fragments = &node_mends(node)[fill->mend].plan;
     attempt_set(node, index, ATTEMPT_DECODE, node->config.wait_ns);
     return FB_OK;
 }

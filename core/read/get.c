@@ -175,7 +175,7 @@ void write_request(struct step *step, const struct fb_request *request)
                                   .next = FB_NONE,
                                   .peer = FB_NONE,
                                   .kind = WAITER_WRITE,
-                                  .hops = (uint8_t)request->level};
+                                  .level = (uint8_t)request->level};
     uint32_t slot = fb_cache_find(node_cache(node), request->block.key);
     if (!request_is_sane(node, &request->block, slot) || request->level >= FB_LEVEL_VOLATILE ||
         request->block.object == FB_OBJECT_NONE || request->span.size != request->block.size) {
@@ -209,7 +209,7 @@ void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
     bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot) &&
                    (is_kept || memory_may_keep(node, block->size));
     if (is_free && dirty_mark(node, slot, block) &&
-        put_begin(node, slot, waiter->hops, waiter->id, true))
+        put_begin(node, slot, waiter->level, waiter->id, true))
         return;
     get_refuse(step, waiter->id, FB_BUSY);
 }

@@ -122,7 +122,7 @@ static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t s
     bool is_refused = (fragment != NULL && !fragment_has_room(node, slot)) ||
                       (!is_kept && !memory_may_keep(node, node_entries(node)[slot].size_bytes));
     bool is_safe = fragment == NULL && drain_is_safe(&node_entries(node)[slot]);
-    if (waiter->hops == FB_LEVEL_VOLATILE || is_safe) {
+    if (waiter->level == FB_LEVEL_VOLATILE || is_safe) {
         hold_answer(step, waiter->peer, waiter->id, FB_OK);
         return true;
     }
@@ -137,7 +137,7 @@ static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t s
             hold_spread(node, slot, waiter->peer);
     }
     if (is_marked)
-        status = hold_settle(step, slot, waiter->hops, waiter->peer, waiter->id);
+        status = hold_settle(step, slot, waiter->level, waiter->peer, waiter->id);
     else
         node->stats.busy_answers++;
     if (status != FB_BUSY)
@@ -211,7 +211,7 @@ void hold_message(struct step *step, const struct fb_message *message)
                                   .next = FB_NONE,
                                   .peer = message->source,
                                   .kind = WAITER_HOLD,
-                                  .hops = message->hops,
+                                  .level = message->hops,
                                   .instead = message->key_count == 0 ? message->target : FB_NONE};
     bool is_again = message->flags & FB_MESSAGE_FLAG_AGAIN;
     if (recover_is_running(node) && message->hops != FB_LEVEL_VOLATILE) {

@@ -352,7 +352,7 @@ static void mend_join(struct step *step, uint32_t index, uint8_t flags)
     if (flags & FILL_MEND)
         record->failures = 0; /* those were of other sources */
     record->digest = mend->digest;
-    record->put_source.offset = index;
+    record->mend = index;
     if (slot == FB_NONE)
         attempt_start(step, fill);
 }

@@ -67,6 +67,7 @@
 #define FB_CORE_IO_H
 
 #include "core/block.h"
+#include "core/message.h"
 #include "core/status.h"
 
 enum fb_request_kind {
@@ -133,57 +134,6 @@ struct fb_reply {
     uint64_t version;      /* NAME_*: of the object */
     uint64_t size;         /* NAME_LOOK: of the object */
     uint64_t replaced;     /* NAME_BEGIN: version of the object that is there */
-};
-
-enum fb_message_kind {
-    FB_MESSAGE_ASK,        /* reader -> owner or holder: may I pull this block? */
-    FB_MESSAGE_OFFER,      /* answer: pull from span; digest is what you must find; RETURN it */
-    FB_MESSAGE_REFER,      /* answer: ask node `target` instead */
-    FB_MESSAGE_WAIT,       /* answer: being fetched; an OFFER or REFER follows */
-    FB_MESSAGE_DENY,       /* answer: status says why (ABSENT, BUSY, IO, THROTTLED) */
-    FB_MESSAGE_RETURN,     /* reader -> lender: done with the span; flag KEPT: I can serve it now */
-    FB_MESSAGE_MATCH_ASK,  /* keys: how many from the first on do you hold? */
-    FB_MESSAGE_MATCH_TELL, /* answer: count */
-    FB_MESSAGE_HOLD,       /* writer -> rank: pull span, keep it until drained */
-    FB_MESSAGE_HELD,       /* answer: status */
-    FB_MESSAGE_DRAINED,    /* first rank -> holder: block is at the origin */
-    FB_MESSAGE_DRAIN_ASK,  /* holder -> first rank: is it? */
-    FB_MESSAGE_DRAIN_LOST, /* answer: I do not have that block; status BUSY: I do, wait; one of R16:
-                              I do, and the origin refuses it; ABSENT, of a fragment: too few are
-                              known, and the origin has not got the block */
-    FB_MESSAGE_FORGET,     /* block.key: nobody wants it any more */
-    FB_MESSAGE_FRAGMENT,   /* holder -> first rank: I have one of block, and its writer is gone */
-    FB_MESSAGE_SEEK,       /* reader -> member: the origin has not got block; have you? */
-    FB_MESSAGE_SOUGHT,     /* answer: status OK: all of it; ABSENT: no; BUSY: maybe soon */
-    FB_MESSAGE_ABANDON,    /* block.object: its blocks are owed no longer (R21) */
-};
-
-enum {
-    FB_MESSAGE_FLAG_KEPT = 1,     /* RETURN: the returner caches the block */
-    FB_MESSAGE_FLAG_REFERRED = 2, /* ASK: a referral sent me; never fetch from the origin for me */
-    FB_MESSAGE_FLAG_FETCHED = 4,  /* OFFER: the lender had to fetch it from the origin first */
-    FB_MESSAGE_FLAG_NOW = 8,      /* ASK: OFFER, REFER or DENY at once; do not let me wait */
-    FB_MESSAGE_FLAG_AGAIN = 16,   /* ASK, HOLD: sent before: WAIT or BUSY: it is on its way */
-    FB_MESSAGE_FLAG_FINAL = 32,   /* DENY: the origin was asked as often as it may be (R16) */
-};
-
-struct fb_message {
-    uint8_t kind;   /* enum fb_message_kind */
-    uint8_t status; /* DENY, HELD, DRAIN_LOST: enum fb_status */
-    uint8_t flags;
-    uint8_t hops;     /* ASK: referrals followed so far; HOLD: enum fb_level */
-    uint32_t source;  /* node that sent it */
-    uint64_t ask_id;  /* the asker's attempt or match run; answers carry it back */
-    uint64_t lend_id; /* OFFER and RETURN: the lender's loan; HOLD of a fragment: block's digest */
-    uint64_t digest;  /* OFFER */
-    uint32_t target;  /* REFER: node to ask; ASK: holder that was slow or silent, else FB_NONE;
-                           HOLD of a fragment: the block's size; else for whom it is held */
-    /* MATCH_ASK: keys; MATCH_TELL: how many are held; HOLD, DRAIN_ASK, FRAGMENT: 1 + which one, or
-     * 0: the whole block; SOUGHT: bitmap of fragments */
-    uint32_t key_count;
-    struct fb_block block;
-    struct fb_span span;       /* OFFER */
-    const struct fb_key *keys; /* MATCH_ASK: borrowed, see R12 */
 };
 
 enum fb_event_kind {

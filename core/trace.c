@@ -11,6 +11,24 @@
 #include <stddef.h>
 #include <string.h>
 
+/* The fields of a message by their places: whatever it is, what stands there is shown. */
+static void trace_message(struct fb_trace_record *record, const struct fb_message *message,
+                          uint32_t peer)
+{
+    struct fb_message_flat flat;
+    fb_message_pack(&flat, message);
+    record->subkind = flat.kind;
+    record->status = flat.status;
+    record->key_high = flat.block.key.high;
+    record->key_low = flat.block.key.low;
+    record->id = flat.kind == FB_MESSAGE_RETURN ? flat.lend_id : flat.ask_id;
+    record->size = flat.block.size;
+    record->peer = peer;
+    record->digest = flat.digest;
+    record->detail = flat.node != FB_NONE ? flat.node : flat.count;
+    FB_ASSERT(record->subkind == message->kind);
+}
+
 void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
                     const struct fb_event *event)
 {
@@ -30,16 +48,7 @@ void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t no
         record->detail = event->request.kind == FB_REQUEST_GATHER ? event->request.range_count
                                                                   : event->request.key_count;
     } else if (event->kind == FB_EVENT_MESSAGE) {
-        const struct fb_message *message = &event->message;
-        record->subkind = message->kind;
-        record->status = message->status;
-        record->key_high = message->block.key.high;
-        record->key_low = message->block.key.low;
-        record->id = message->kind == FB_MESSAGE_RETURN ? message->lend_id : message->ask_id;
-        record->size = message->block.size;
-        record->peer = message->source;
-        record->digest = message->digest;
-        record->detail = message->target != FB_NONE ? message->target : message->key_count;
+        trace_message(record, &event->message, event->message.source);
     } else if (event->kind == FB_EVENT_DONE) {
         record->status = (uint8_t)event->done.status;
         record->id = event->done.op_id;
@@ -74,16 +83,7 @@ void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
         record->digest = op->reply.version;
         record->detail = op->reply.match_count > 0 ? op->reply.match_count : op->reply.item;
     } else if (op->kind == FB_OP_SEND) {
-        const struct fb_message *message = &op->message;
-        record->subkind = message->kind;
-        record->status = message->status;
-        record->key_high = message->block.key.high;
-        record->key_low = message->block.key.low;
-        record->id = message->kind == FB_MESSAGE_RETURN ? message->lend_id : message->ask_id;
-        record->size = message->block.size;
-        record->peer = op->target;
-        record->digest = message->digest;
-        record->detail = message->target != FB_NONE ? message->target : message->key_count;
+        trace_message(record, &op->message, op->target);
     } else {
         record->key_high = op->block.key.high;
         record->key_low = op->block.key.low;
@@ -171,9 +171,10 @@ static const char *op_name(const struct fb_trace_record *record)
 static const char *subkind_name(const struct fb_trace_record *record)
 {
     static const char *const messages[] = {
-        "ask",        "offer",      "refer",    "wait", "deny",    "return",
-        "match_ask",  "match_tell", "hold",     "held", "drained", "drain_ask",
-        "drain_lost", "forget",     "fragment", "seek", "sought",  "abandon"};
+#define KIND(NAME, kind, text) text,
+        FB_MESSAGE_KINDS(KIND)
+#undef KIND
+    };
     static const char *const requests[] = {
         "get",      "release",      "put",       "write",      "match",       "gather",
         "prefetch", "lookup",       "commit",    "tenant",     "pin",         "unpin",

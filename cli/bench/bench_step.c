@@ -125,20 +125,19 @@ static struct fb_event done_event(const struct answer *answer)
 
 static struct fb_event ask_event(uint64_t high)
 {
-    return (struct fb_event){
-        .kind = FB_EVENT_MESSAGE,
-        .message = {
-            .kind = FB_MESSAGE_ASK, .source = 1, .target = FB_NONE, .block = block_of(high)}};
+    return (struct fb_event){.kind = FB_EVENT_MESSAGE,
+                             .message = {.kind = FB_MESSAGE_ASK,
+                                         .source = 1,
+                                         .ask = {.block = block_of(high), .complaint = FB_NONE}}};
 }
 
 static struct fb_event return_event(const struct answer *answer)
 {
-    return (struct fb_event){.kind = FB_EVENT_MESSAGE,
-                             .message = {.kind = FB_MESSAGE_RETURN,
-                                         .flags = FB_MESSAGE_FLAG_KEPT,
-                                         .source = 1,
-                                         .target = FB_NONE,
-                                         .lend_id = answer->lend_id}};
+    return (struct fb_event){
+        .kind = FB_EVENT_MESSAGE,
+        .message = {.kind = FB_MESSAGE_RETURN,
+                    .source = 1,
+                    .returned = {.lend_id = answer->lend_id, .flags = FB_MESSAGE_FLAG_KEPT}}};
 }
 
 static struct answer answer_of(const struct fb_op *op)
@@ -146,7 +145,7 @@ static struct answer answer_of(const struct fb_op *op)
     if (op->kind == FB_OP_REPLY)
         return (struct answer){.lease = op->reply.lease};
     if (op->kind == FB_OP_SEND)
-        return (struct answer){.lend_id = op->message.lend_id};
+        return (struct answer){.lend_id = op->message.offer.lend_id};
     return (struct answer){.op_id = op->op_id};
 }
 

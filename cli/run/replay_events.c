@@ -48,7 +48,7 @@ static void header_read(struct events_replay *replay)
     }
     bool is_ours = header.config_size == sizeof(replay->config) &&
                    header.request_size == sizeof(struct fb_request) &&
-                   header.message_size == sizeof(struct fb_message) &&
+                   header.message_size == sizeof(struct fb_message_flat) &&
                    header.done_size == sizeof(struct fb_done);
     if (!is_ours || fread(&replay->config, sizeof(replay->config), 1, replay->file) != 1) {
         fb_error_set(replay->error,
@@ -69,14 +69,16 @@ static bool event_read(struct events_replay *replay, const struct fb_record *rec
 {
     const unsigned char *payload = replay->payload;
     static const size_t sizes[] = {[FB_EVENT_REQUEST] = sizeof(struct fb_request),
-                                   [FB_EVENT_MESSAGE] = sizeof(struct fb_message),
+                                   [FB_EVENT_MESSAGE] = sizeof(struct fb_message_flat),
                                    [FB_EVENT_DONE] = sizeof(struct fb_done),
                                    [FB_EVENT_TICK] = 0};
     memset(event, 0, sizeof(*event));
     event->kind = record->kind;
     if (record->kind > FB_EVENT_TICK || record->size < sizes[record->kind])
         return false;
-    memcpy(&event->request, payload, sizes[record->kind]);
+    struct fb_message_flat flat = {.keys = NULL};
+    bool is_message = record->kind == FB_EVENT_MESSAGE;
+    memcpy(is_message ? (void *)&flat : &event->request, payload, sizes[record->kind]);
     const unsigned char *list = payload + sizes[record->kind];
     uint64_t list_size = record->size - sizes[record->kind];
     uint64_t expected_size = 0;
@@ -87,9 +89,10 @@ static bool event_read(struct events_replay *replay, const struct fb_record *rec
         expected_size = is_gather ? event->request.range_count * sizeof(struct fb_range)
                                   : event->request.key_count * sizeof(struct fb_key);
     }
-    if (record->kind == FB_EVENT_MESSAGE) {
-        event->message.keys = list_size > 0 ? (const void *)list : NULL;
-        expected_size = event->message.key_count * sizeof(struct fb_key);
+    if (is_message) {
+        flat.keys = list_size > 0 ? (const void *)list : NULL;
+        expected_size = flat.count * sizeof(struct fb_key);
+        fb_message_unpack(&event->message, &flat);
     }
     return list_size == 0 || list_size == expected_size;
 }

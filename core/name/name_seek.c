@@ -117,12 +117,12 @@ void seek_timer(struct step *step, uint32_t index)
 void seek_heard(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
-    uint32_t index = id_index(message->ask_id);
+    uint32_t index = id_index(message->sought.ask_id);
     FB_ASSERT(message->kind == FB_MESSAGE_SOUGHT);
-    FB_ASSERT(id_class(message->ask_id) == ID_NAME);
+    FB_ASSERT(id_class(message->sought.ask_id) == ID_NAME);
     bool is_mine = index < node->config.names_max && node_names(node)[index].kind == NAME_FINISH &&
                    node_names(node)[index].state == NAME_SEEK &&
-                   node_names(node)[index].generation == id_generation(message->ask_id);
+                   node_names(node)[index].generation == id_generation(message->sought.ask_id);
     if (!is_mine) {
         node->stats.late_messages++;
         return;
@@ -131,8 +131,8 @@ void seek_heard(struct step *step, const struct fb_message *message)
     if (name->view_version != fb_view_version(node->view))
         return; /* the timer begins it again */
     name->waiting = search_answered(node, name->missing, name->waiting, message->source);
-    name->fragments |= message->key_count & ((1u << FB_FRAGMENTS_MAX) - 1);
-    name->is_unsure |= message->status != FB_ABSENT;
+    name->fragments |= message->sought.fragments & ((1u << FB_FRAGMENTS_MAX) - 1);
+    name->is_unsure |= message->sought.status != FB_ABSENT;
     if (name->seek_next == search_count(node) && name->waiting == 0)
         seek_end(step, index);
 }

@@ -99,8 +99,9 @@ static void node_message(struct step *step, const struct fb_message *message)
         hold_message(step, message);
         return;
     case FB_MESSAGE_HELD:
-        put_held(step, message->ask_id, message->source,
-                 message->status < FB_STATUS_COUNT ? (enum fb_status)message->status : FB_INVALID);
+        put_held(step, message->held.ask_id, message->source,
+                 message->held.status < FB_STATUS_COUNT ? (enum fb_status)message->held.status
+                                                        : FB_INVALID);
         return;
     case FB_MESSAGE_DRAINED:
         drain_told(step, message);
@@ -206,7 +207,7 @@ static const struct fb_key *event_key(const struct fb_event *event)
     if (event->kind == FB_EVENT_REQUEST && event->request.kind == FB_REQUEST_GET)
         return &event->request.block.key;
     if (event->kind == FB_EVENT_MESSAGE && event->message.kind == FB_MESSAGE_ASK)
-        return &event->message.block.key;
+        return &event->message.ask.block.key;
     return NULL;
 }
 

@@ -166,11 +166,9 @@ struct waiter {
     uint64_t id; /* request id or the peer's ask id */
     uint64_t since_ns;
     uint32_t next, peer;
-    uint8_t kind;
-    uint8_t hops;  /* PEER */
-    uint8_t level; /* WRITE, HOLD: enum fb_level */
-    uint8_t reserved;
-    uint32_t instead; /* HOLD: the owner that this node stands in for; FB_NONE: none */
+    uint8_t kind, reserved;
+    uint8_t hops, level; /* PEER; WRITE and HOLD: enum fb_level */
+    uint32_t instead;    /* HOLD: the owner that this node stands in for; FB_NONE: none */
 };
 
 struct lend {

@@ -1,6 +1,6 @@
-/* Messages at the door: what a peer sent is looked at field by field before any flow sees it, one
- * function a kind, so that the flows may assert what they rely on. A peer may be of another
- * version, of another config, or no member at all.
+/* Messages at the door: what a peer sent is looked at field by field before any flow sees it, by
+ * the ranges that message.h names, and then by what fields say of each other, so that the flows may
+ * assert what they rely on. A peer may be of another version, of another config, or no member.
  *
  * A field that a flow only compares with its own records (ids, leases, digests, keys) may be any
  * value. What is not sane is answered INVALID where an answer is due (ASK, HOLD), and counted. */
@@ -17,72 +17,99 @@ static bool block_is_sane(const struct fb_node *node, const struct fb_block *blo
            tenant_is_known(node, block->tenant);
 }
 
-static bool match_is_sane(const struct fb_message *message)
+/* Compared, or with a meaning whatever it is. */
+static bool range_any(const struct fb_node *node, const void *field)
 {
-    FB_ASSERT(message->kind == FB_MESSAGE_MATCH_ASK);
-    FB_ASSERT(message->source != FB_NONE);
-    return message->key_count <= FB_MATCH_KEYS_MAX &&
-           (message->keys != NULL || message->key_count == 0);
+    FB_ASSERT(node != NULL);
+    FB_ASSERT(field != NULL);
+    return true;
+}
+
+static bool range_block(const struct fb_node *node, const struct fb_block *block)
+{
+    return block_is_sane(node, block);
+}
+
+static bool range_key_count(const struct fb_node *node, const uint32_t *key_count)
+{
+    FB_ASSERT(node != NULL);
+    return *key_count <= FB_MATCH_KEYS_MAX;
+}
+
+static bool range_level(const struct fb_node *node, const uint8_t *level)
+{
+    FB_ASSERT(node != NULL);
+    return *level < FB_LEVEL_COUNT;
+}
+
+static bool range_memory(const struct fb_node *node, const struct fb_span *span)
+{
+    FB_ASSERT(node != NULL);
+    return span->region == FB_REGION_MEMORY;
+}
+
+static bool range_number(const struct fb_node *node, const uint32_t *number)
+{
+    FB_ASSERT(node != NULL);
+    return *number <= FB_FRAGMENTS_MAX;
+}
+
+static bool range_object(const struct fb_node *node, const uint64_t *object)
+{
+    FB_ASSERT(node != NULL);
+    return *object != FB_OBJECT_NONE;
+}
+
+static bool fields_are_sane(const struct fb_node *node, const struct fb_message *message)
+{
+    switch ((enum fb_message_kind)message->kind) {
+#define FIELD(kind, type, name, place, range) &&range_##range(node, &message->kind.name)
+#define KIND(NAME, kind, text) \
+    case FB_MESSAGE_##NAME: \
+        return true FB_MESSAGE_##NAME##_FIELDS(FIELD, kind);
+        FB_MESSAGE_KINDS(KIND)
+#undef KIND
+#undef FIELD
+    }
+    return false; /* a kind of a later version */
 }
 
 static bool hold_is_sane(const struct fb_node *node, const struct fb_message *message)
 {
+    const struct fb_message_hold *hold = &message->hold;
     FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
     FB_ASSERT(message->source != FB_NONE);
-    bool is_volatile = message->hops == FB_LEVEL_VOLATILE;
-    return block_is_sane(node, &message->block) && message->span.size == message->block.size &&
-           message->span.region == FB_REGION_MEMORY && message->span.peer == message->source &&
-           message->hops < FB_LEVEL_COUNT &&
-           (message->block.object != FB_OBJECT_NONE || is_volatile) &&
-           (message->digest != 0 || is_volatile) && fragment_is_sane(node, message);
+    bool is_volatile = hold->level == FB_LEVEL_VOLATILE;
+    return hold->span.size == hold->block.size && hold->span.peer == message->source &&
+           (hold->block.object != FB_OBJECT_NONE || is_volatile) &&
+           (hold->digest != 0 || is_volatile) && fragment_is_sane(node, message);
 }
 
 /* Also of one that lies past a short block's end there is nothing to tell. */
 bool fragment_told_is_sane(const struct fb_node *node, const struct fb_message *message)
 {
+    const struct fb_message_fragment *told = &message->fragment;
     FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
     FB_ASSERT(message->source != FB_NONE);
     uint64_t count = node->config.erasure_data + node->config.erasure_parity;
     bool has_code = node->config.erasure_data > 0 && node->view != NULL;
-    bool is_one = message->key_count > 0 && message->key_count <= count;
-    return has_code && is_one && block_is_sane(node, &message->block) &&
-           message->block.object != FB_OBJECT_NONE && message->digest != 0 &&
-           fragment_bytes(&node->config, message->block.size, message->key_count - 1) > 0;
+    bool is_one = told->number > 0 && told->number <= count;
+    return has_code && is_one && block_is_sane(node, &told->block) &&
+           told->block.object != FB_OBJECT_NONE && told->digest != 0 &&
+           fragment_bytes(&node->config, told->block.size, told->number - 1) > 0;
 }
 
 bool message_is_sane(const struct fb_node *node, const struct fb_message *message)
 {
     FB_ASSERT(node->size_bytes > 0);
-    if (message->source == FB_NONE || message->source == node->config.node)
+    if (message->source == FB_NONE || message->source == node->config.node ||
+        !fields_are_sane(node, message))
         return false;
-    switch ((enum fb_message_kind)message->kind) {
-    case FB_MESSAGE_ASK:
-        return block_is_sane(node, &message->block);
-    case FB_MESSAGE_MATCH_ASK:
-        return match_is_sane(message);
-    case FB_MESSAGE_HOLD:
+    if (message->kind == FB_MESSAGE_MATCH_ASK)
+        return message->match_ask.keys != NULL || message->match_ask.key_count == 0;
+    if (message->kind == FB_MESSAGE_HOLD)
         return hold_is_sane(node, message);
-    case FB_MESSAGE_DRAIN_ASK:
-        return message->key_count <= FB_FRAGMENTS_MAX;
-    case FB_MESSAGE_FRAGMENT:
-        return fragment_told_is_sane(node, message);
-    case FB_MESSAGE_ABANDON:
-        return message->block.object != FB_OBJECT_NONE;
-    case FB_MESSAGE_OFFER: /* what these carry is compared, or has a meaning whatever it is */
-    case FB_MESSAGE_REFER:
-    case FB_MESSAGE_WAIT:
-    case FB_MESSAGE_DENY:
-    case FB_MESSAGE_RETURN:
-    case FB_MESSAGE_MATCH_TELL:
-    case FB_MESSAGE_HELD:
-    case FB_MESSAGE_DRAINED:
-    case FB_MESSAGE_DRAIN_LOST:
-    case FB_MESSAGE_FORGET:
-    case FB_MESSAGE_SEEK:
-    case FB_MESSAGE_SOUGHT:
-        return true;
-    }
-    return false; /* a kind of a later version */
+    return message->kind != FB_MESSAGE_FRAGMENT || fragment_told_is_sane(node, message);
 }
 
 /* Nothing of it is believed but who sent it and which ask it was. */
@@ -95,7 +122,7 @@ void message_refuse(struct step *step, const struct fb_message *message)
         return;
     FB_ASSERT(message->source != node->config.node);
     if (message->kind == FB_MESSAGE_ASK)
-        serve_deny(step, message->source, message->ask_id, FB_INVALID);
+        serve_deny(step, message->source, message->ask.ask_id, FB_INVALID);
     else if (message->kind == FB_MESSAGE_HOLD)
-        hold_answer(step, message->source, message->ask_id, FB_INVALID);
+        hold_answer(step, message->source, message->hold.ask_id, FB_INVALID);
 }

@@ -44,13 +44,14 @@ static void ask_message(struct step *step, uint32_t index, uint8_t flags)
     fb_timer_set(node_timer(node), index, node->now_ns + ask_silence_ns(node));
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = attempt->peer;
-    op->message = (struct fb_message){.kind = FB_MESSAGE_ASK,
-                                      .flags = flags,
-                                      .hops = attempt->hops,
-                                      .source = (uint32_t)node->config.node,
-                                      .ask_id = id_make(ID_ATTEMPT, index, attempt->generation),
-                                      .target = fill->avoid,
-                                      .block = fill->block};
+    op->message =
+        (struct fb_message){.kind = FB_MESSAGE_ASK,
+                            .source = (uint32_t)node->config.node,
+                            .ask = {.ask_id = id_make(ID_ATTEMPT, index, attempt->generation),
+                                    .block = fill->block,
+                                    .complaint = fill->avoid,
+                                    .flags = flags,
+                                    .hops = attempt->hops}};
     fill->avoid = FB_NONE;
     node->stats.asks++;
 }
@@ -84,12 +85,10 @@ void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_ke
     FB_ASSERT(peer != step->node->config.node);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = peer;
-    op->message = (struct fb_message){.kind = FB_MESSAGE_RETURN,
-                                      .flags = is_kept ? FB_MESSAGE_FLAG_KEPT : 0,
-                                      .source = (uint32_t)step->node->config.node,
-                                      .lend_id = lend_id,
-                                      .target = FB_NONE,
-                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+    op->message = (struct fb_message){
+        .kind = FB_MESSAGE_RETURN,
+        .source = (uint32_t)step->node->config.node,
+        .returned = {.lend_id = lend_id, .key = key, .flags = is_kept ? FB_MESSAGE_FLAG_KEPT : 0}};
 }
 
 static void answer_late(struct step *step, const struct fb_message *message, uint32_t index)
@@ -102,9 +101,9 @@ static void answer_late(struct step *step, const struct fb_message *message, uin
     if (message->kind != FB_MESSAGE_OFFER)
         return;
     bool is_duplicate = attempt->state == ATTEMPT_PULL && attempt->peer == message->source &&
-                        attempt->lend_id == message->lend_id;
+                        attempt->lend_id == message->offer.lend_id;
     if (!is_duplicate)
-        ask_return(step, message->source, message->lend_id, message->block.key, false);
+        ask_return(step, message->source, message->offer.lend_id, message->offer.key, false);
 }
 
 static void answer_offer(struct step *step, const struct fb_message *message, uint32_t index)
@@ -112,31 +111,31 @@ static void answer_offer(struct step *step, const struct fb_message *message, ui
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
     struct fill *fill = &node_fills(node)[index / FB_ATTEMPTS_MAX];
+    const struct fb_message_offer *offer = &message->offer;
     FB_ASSERT(attempt->first_unit == FB_NONE);
     FB_ASSERT(fill->state == FILL_ACTIVE);
-    bool is_sane = message->span.size == fill->block.size &&
-                   message->span.region == FB_REGION_MEMORY &&
-                   message->span.peer == message->source;
+    bool is_sane = offer->span.size == fill->block.size && offer->span.region == FB_REGION_MEMORY &&
+                   offer->span.peer == message->source;
     if (is_sane)
         attempt->first_unit = memory_allocate(node, fill->block.size);
     if (attempt->first_unit == FB_NONE) {
-        ask_return(step, message->source, message->lend_id, message->block.key, false);
+        ask_return(step, message->source, offer->lend_id, offer->key, false);
         attempt_fail(step, index, is_sane ? FB_BUSY : FB_INVALID);
         return;
     }
     attempt->generation++;
     attempt->peer = message->source;
-    attempt->lend_id = message->lend_id;
-    attempt->digest = message->digest;
+    attempt->lend_id = offer->lend_id;
+    attempt->digest = offer->digest;
     attempt->reason = FB_REASON_PEER;
-    if (message->flags & FB_MESSAGE_FLAG_FETCHED)
+    if (offer->flags & FB_MESSAGE_FLAG_FETCHED)
         attempt->reason = FB_REASON_ORIGIN_PEER;
     if (attempt->hops > 0)
         attempt->reason = FB_REASON_REFERRAL;
     struct fb_op *op = step_op(step, FB_OP_PULL);
     op->op_id = id_make(ID_ATTEMPT, index, attempt->generation);
     op->span = memory_span(node, attempt->first_unit, fill->block.size);
-    op->source = message->span;
+    op->source = offer->span;
     op->block = fill->block;
     attempt->state = ATTEMPT_PULL;
     attempt->is_hedged = 0;
@@ -154,20 +153,20 @@ static void answer_refer(struct step *step, const struct fb_message *message, ui
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(attempt->state == ATTEMPT_ASKED || attempt->state == ATTEMPT_WAITING);
-    bool is_lost = attempt->hops >= FB_HOPS_MAX || message->target == node->config.node ||
-                   message->target == FB_NONE;
+    uint32_t target = message->refer.target;
+    bool is_lost = attempt->hops >= FB_HOPS_MAX || target == node->config.node || target == FB_NONE;
     if (is_lost) {
         attempt_fail(step, index, FB_BUSY);
         return;
     }
     attempt->hops++;
-    if (suspect_is(node, message->target)) {
-        node_fills(node)[index / FB_ATTEMPTS_MAX].avoid = message->target;
+    if (suspect_is(node, target)) {
+        node_fills(node)[index / FB_ATTEMPTS_MAX].avoid = target;
         ask_send(step, index, attempt->peer, attempt->hops > 1 ? FB_MESSAGE_FLAG_REFERRED : 0);
         return;
     }
     node->stats.referrals_followed++;
-    ask_send(step, index, message->target, FB_MESSAGE_FLAG_REFERRED);
+    ask_send(step, index, target, FB_MESSAGE_FLAG_REFERRED);
 }
 
 /* A holder that is still pulling is given what a pull usually takes; an owner that fetches is asked
@@ -184,18 +183,42 @@ static void answer_wait(struct fb_node *node, uint32_t index)
     fb_timer_set(node_timer(node), index, node->now_ns + patience_ns(node, attempt, size_bytes));
 }
 
+static void answer_deny(struct step *step, const struct fb_message_deny *deny, uint32_t index)
+{
+    bool is_error = deny->status != FB_OK && deny->status < FB_STATUS_COUNT;
+    if (is_error && (deny->flags & FB_MESSAGE_FLAG_FINAL))
+        attempt_hear_final(step->node, index, (enum fb_status)deny->status);
+    attempt_fail(step, index, is_error ? (enum fb_status)deny->status : FB_INVALID);
+}
+
+/* Which ask it answers; *key: of the block that it names, or NULL. */
+static uint64_t answered_id(const struct fb_message *message, const struct fb_key **key)
+{
+    *key = NULL;
+    if (message->kind == FB_MESSAGE_WAIT)
+        return message->wait.ask_id;
+    if (message->kind == FB_MESSAGE_DENY)
+        return message->deny.ask_id;
+    FB_ASSERT(message->kind == FB_MESSAGE_OFFER || message->kind == FB_MESSAGE_REFER);
+    bool is_offer = message->kind == FB_MESSAGE_OFFER;
+    *key = is_offer ? &message->offer.key : &message->refer.key;
+    return is_offer ? message->offer.ask_id : message->refer.ask_id;
+}
+
 void ask_answer(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
-    uint32_t index = id_index(message->ask_id);
+    const struct fb_key *key;
+    uint64_t ask_id = answered_id(message, &key);
+    uint32_t index = id_index(ask_id);
     bool is_mine =
-        id_class(message->ask_id) == ID_ATTEMPT && index < node->config.fills_max * FB_ATTEMPTS_MAX;
+        id_class(ask_id) == ID_ATTEMPT && index < node->config.fills_max * FB_ATTEMPTS_MAX;
     if (!is_mine) {
         node->stats.late_messages++;
         return;
     }
     struct attempt *attempt = &node_attempts(node)[index];
-    bool is_current = attempt->generation == id_generation(message->ask_id) &&
+    bool is_current = attempt->generation == id_generation(ask_id) &&
                       (attempt->state == ATTEMPT_ASKED || attempt->state == ATTEMPT_WAITING) &&
                       attempt->peer == message->source;
     if (!is_current) {
@@ -204,8 +227,7 @@ void ask_answer(struct step *step, const struct fb_message *message)
     }
     const struct fill *fill = &node_fills(node)[index / FB_ATTEMPTS_MAX];
     FB_ASSERT(fill->state == FILL_ACTIVE);
-    bool names_block = message->kind == FB_MESSAGE_OFFER || message->kind == FB_MESSAGE_REFER;
-    if (names_block && !fb_key_equal(message->block.key, fill->block.key)) {
+    if (key != NULL && !fb_key_equal(*key, fill->block.key)) {
         answer_late(step, message, index); /* meant for what this node asked in an earlier life */
         return;
     }
@@ -220,9 +242,6 @@ void ask_answer(struct step *step, const struct fb_message *message)
         answer_wait(node, index);
     } else {
         FB_ASSERT(message->kind == FB_MESSAGE_DENY);
-        bool is_error = message->status != FB_OK && message->status < FB_STATUS_COUNT;
-        if (is_error && (message->flags & FB_MESSAGE_FLAG_FINAL))
-            attempt_hear_final(node, index, (enum fb_status)message->status);
-        attempt_fail(step, index, is_error ? (enum fb_status)message->status : FB_INVALID);
+        answer_deny(step, &message->deny, index);
     }
 }

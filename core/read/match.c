@@ -89,11 +89,10 @@ static void match_send(struct step *step, const struct fb_request *request, uint
     op->message = (struct fb_message){
         .kind = FB_MESSAGE_MATCH_ASK,
         .source = (uint32_t)step->node->config.node,
-        .ask_id = id_make(ID_MATCH, index * FB_MATCH_RUNS_MAX + run, match->generation),
-        .target = FB_NONE,
-        .key_count = match->runs[run].count,
-        .keys = request->keys + match->runs[run].first,
-        .block = {.object = FB_OBJECT_NONE}};
+        .match_ask = {.ask_id =
+                          id_make(ID_MATCH, index * FB_MATCH_RUNS_MAX + run, match->generation),
+                      .keys = request->keys + match->runs[run].first,
+                      .key_count = match->runs[run].count}};
 }
 
 void match_request(struct step *step, const struct fb_request *request)
@@ -131,19 +130,17 @@ void match_ask(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_MATCH_ASK);
-    uint32_t count = message->key_count <= FB_MATCH_KEYS_MAX ? message->key_count : 0;
+    const struct fb_message_match_ask *ask = &message->match_ask;
+    uint32_t count = ask->key_count <= FB_MATCH_KEYS_MAX ? ask->key_count : 0;
     uint32_t held = 0;
-    while (held < count && match_is_here(node, message->keys[held]))
+    while (held < count && match_is_here(node, ask->keys[held]))
         held++;
     FB_ASSERT(held <= count);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = message->source;
     op->message = (struct fb_message){.kind = FB_MESSAGE_MATCH_TELL,
                                       .source = (uint32_t)node->config.node,
-                                      .ask_id = message->ask_id,
-                                      .target = FB_NONE,
-                                      .key_count = held,
-                                      .block = {.object = FB_OBJECT_NONE}};
+                                      .match_tell = {.ask_id = ask->ask_id, .held = held}};
 }
 
 /* Replies with the keys before the first missing one; runs without an answer hold nothing. */
@@ -172,11 +169,12 @@ void match_tell(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_MATCH_TELL);
-    uint32_t index = id_index(message->ask_id) / FB_MATCH_RUNS_MAX;
-    uint32_t run = id_index(message->ask_id) % FB_MATCH_RUNS_MAX;
-    bool is_mine = id_class(message->ask_id) == ID_MATCH && index < node->config.matches_max &&
+    const struct fb_message_match_tell *tell = &message->match_tell;
+    uint32_t index = id_index(tell->ask_id) / FB_MATCH_RUNS_MAX;
+    uint32_t run = id_index(tell->ask_id) % FB_MATCH_RUNS_MAX;
+    bool is_mine = id_class(tell->ask_id) == ID_MATCH && index < node->config.matches_max &&
                    run < node_matches(node)[index].run_count &&
-                   node_matches(node)[index].generation == id_generation(message->ask_id) &&
+                   node_matches(node)[index].generation == id_generation(tell->ask_id) &&
                    node_matches(node)[index].runs[run].held == FB_NONE;
     if (!is_mine) {
         node->stats.late_messages++;
@@ -184,7 +182,7 @@ void match_tell(struct step *step, const struct fb_message *message)
     }
     struct match *match = &node_matches(node)[index];
     uint32_t count = match->runs[run].count;
-    match->runs[run].held = message->key_count < count ? message->key_count : count;
+    match->runs[run].held = tell->held < count ? tell->held : count;
     match->answered++;
     FB_ASSERT(match->answered <= match->run_count);
     if (match->answered == match->run_count)

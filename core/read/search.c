@@ -99,17 +99,15 @@ void search_answer(struct step *step, const struct fb_message *message)
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_SEEK);
     FB_ASSERT(message->source != node->config.node);
-    enum fb_status status = search_here(node, message->block.key, &fragments);
+    enum fb_status status = search_here(node, message->seek.key, &fragments);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = message->source;
-    op->message =
-        (struct fb_message){.kind = FB_MESSAGE_SOUGHT,
-                            .status = (uint8_t)status,
-                            .source = (uint32_t)node->config.node,
-                            .ask_id = message->ask_id,
-                            .target = FB_NONE,
-                            .key_count = fragments,
-                            .block = {.key = message->block.key, .object = FB_OBJECT_NONE}};
+    op->message = (struct fb_message){.kind = FB_MESSAGE_SOUGHT,
+                                      .source = (uint32_t)node->config.node,
+                                      .sought = {.ask_id = message->seek.ask_id,
+                                                 .key = message->seek.key,
+                                                 .fragments = fragments,
+                                                 .status = (uint8_t)status}};
 }
 
 bool search_is_enough(const struct fb_node *node, uint32_t fragments, uint32_t size_bytes)
@@ -182,9 +180,7 @@ bool search_ask_one(struct step *step, struct fb_key key, uint32_t i, uint64_t i
     op->target = target;
     op->message = (struct fb_message){.kind = FB_MESSAGE_SEEK,
                                       .source = (uint32_t)step->node->config.node,
-                                      .ask_id = id,
-                                      .target = FB_NONE,
-                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+                                      .seek = {.ask_id = id, .key = key}};
     FB_ASSERT(target != step->node->config.node);
     return true;
 }
@@ -287,26 +283,28 @@ static void search_learn(struct fb_node *node, uint32_t index, const struct fb_m
     if (waiting == attempt->waiting)
         return; /* it has answered before */
     attempt->waiting = waiting;
-    attempt->fragments |= message->key_count & ((1u << FB_FRAGMENTS_MAX) - 1);
-    attempt->is_unsure |= message->status != FB_OK && message->status != FB_ABSENT;
-    if (message->status == FB_OK)
+    attempt->fragments |= message->sought.fragments & ((1u << FB_FRAGMENTS_MAX) - 1);
+    uint8_t status = message->sought.status;
+    attempt->is_unsure |= status != FB_OK && status != FB_ABSENT;
+    if (status == FB_OK)
         attempt->peer = message->source;
 }
 
 void search_heard(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
-    uint32_t index = id_index(message->ask_id);
-    bool is_mine = id_class(message->ask_id) == ID_ATTEMPT &&
+    uint64_t ask_id = message->sought.ask_id;
+    uint32_t index = id_index(ask_id);
+    bool is_mine = id_class(ask_id) == ID_ATTEMPT &&
                    index < node->config.fills_max * FB_ATTEMPTS_MAX &&
                    node_attempts(node)[index].state == ATTEMPT_SEARCH &&
-                   node_attempts(node)[index].generation == id_generation(message->ask_id);
+                   node_attempts(node)[index].generation == id_generation(ask_id);
     suspect_clear(node, message->source, !is_mine);
-    if (id_class(message->ask_id) == ID_MEND) {
+    if (id_class(ask_id) == ID_MEND) {
         mend_sought(step, message);
         return;
     }
-    if (id_class(message->ask_id) == ID_NAME) {
+    if (id_class(ask_id) == ID_NAME) {
         seek_heard(step, message);
         return;
     }

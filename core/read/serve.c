@@ -17,19 +17,16 @@
 
 enum { LENDS_BUSY = 8 };
 
-static struct fb_op *serve_answer(struct step *step, uint32_t peer, uint64_t ask_id,
-                                  enum fb_message_kind kind)
+/* What the kind carries is the caller's to write, all of it. */
+static struct fb_message *serve_answer(struct step *step, uint32_t peer, enum fb_message_kind kind)
 {
     FB_ASSERT(peer != FB_NONE);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = peer;
-    op->message = (struct fb_message){.kind = (uint8_t)kind,
-                                      .source = (uint32_t)step->node->config.node,
-                                      .ask_id = ask_id,
-                                      .target = FB_NONE,
-                                      .block = {.object = FB_OBJECT_NONE}};
+    op->message.kind = (uint8_t)kind;
+    op->message.source = (uint32_t)step->node->config.node;
     FB_ASSERT(op->message.kind == kind);
-    return op;
+    return &op->message;
 }
 
 void serve_deny(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_status status)
@@ -37,17 +34,16 @@ void serve_deny(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_statu
     FB_ASSERT(status != FB_OK);
     if (status == FB_BUSY)
         step->node->stats.busy_answers++;
-    struct fb_op *op = serve_answer(step, peer, ask_id, FB_MESSAGE_DENY);
-    op->message.status = (uint8_t)status;
+    serve_answer(step, peer, FB_MESSAGE_DENY)->deny =
+        (struct fb_message_deny){.ask_id = ask_id, .status = (uint8_t)status};
 }
 
 void serve_deny_final(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_status status)
 {
     FB_ASSERT(status != FB_OK);
     FB_ASSERT(status != FB_BUSY);
-    struct fb_op *op = serve_answer(step, peer, ask_id, FB_MESSAGE_DENY);
-    op->message.status = (uint8_t)status;
-    op->message.flags = FB_MESSAGE_FLAG_FINAL;
+    serve_answer(step, peer, FB_MESSAGE_DENY)->deny = (struct fb_message_deny){
+        .ask_id = ask_id, .status = (uint8_t)status, .flags = FB_MESSAGE_FLAG_FINAL};
 }
 
 static void lend_link(struct fb_node *node, uint32_t index)
@@ -139,13 +135,14 @@ static void serve_offer(struct step *step, const struct waiter *waiter, uint32_t
     entry->lends++;
     if (!(entry->flags & ENTRY_TRANSIENT))
         fb_holder_add(entry, waiter->peer);
-    struct fb_op *op = serve_answer(step, waiter->peer, waiter->id, FB_MESSAGE_OFFER);
-    op->message.flags = is_fetched ? FB_MESSAGE_FLAG_FETCHED : 0;
-    op->message.lend_id = id_make(ID_ATTEMPT, index, lend->generation);
-    op->message.digest = entry->digest;
-    op->message.span = memory_span(node, entry->first_unit, entry->size_bytes);
-    op->message.block.key = fb_cache_key(node_cache(node), slot);
-    op->message.block.size = entry->size_bytes;
+    serve_answer(step, waiter->peer, FB_MESSAGE_OFFER)->offer =
+        (struct fb_message_offer){.ask_id = waiter->id,
+                                  .lend_id = id_make(ID_ATTEMPT, index, lend->generation),
+                                  .digest = entry->digest,
+                                  .key = fb_cache_key(node_cache(node), slot),
+                                  .span = memory_span(node, entry->first_unit, entry->size_bytes),
+                                  .size = entry->size_bytes,
+                                  .flags = is_fetched ? FB_MESSAGE_FLAG_FETCHED : 0};
     node->stats.asks_served++;
     node->stats.serve_bytes += entry->size_bytes;
 }
@@ -173,27 +170,26 @@ void serve_waiter(struct step *step, const struct waiter *waiter, uint32_t slot,
         return;
     }
     FB_ASSERT(holder != waiter->peer);
-    struct fb_op *op = serve_answer(step, waiter->peer, waiter->id, FB_MESSAGE_REFER);
-    op->message.target = holder;
-    op->message.block.key = fb_cache_key(node_cache(node), slot);
+    serve_answer(step, waiter->peer, FB_MESSAGE_REFER)->refer = (struct fb_message_refer){
+        .ask_id = waiter->id, .key = fb_cache_key(node_cache(node), slot), .target = holder};
     node->stats.referrals_given++;
 }
 
 /* Begins a fill for a block that this node does not have; FB_NONE with *status why not. */
-static uint32_t serve_begin(struct fb_node *node, const struct fb_message *message,
+static uint32_t serve_begin(struct fb_node *node, const struct fb_message_ask *ask,
                             enum fb_status *status)
 {
-    bool is_referred = message->flags & FB_MESSAGE_FLAG_REFERRED;
-    bool is_on_device = device_find(node, message->block.key) != FB_NONE;
-    bool can_fetch = message->block.object != FB_OBJECT_NONE && !is_referred;
-    FB_ASSERT(message->source != node->config.node);
+    bool is_referred = ask->flags & FB_MESSAGE_FLAG_REFERRED;
+    bool is_on_device = device_find(node, ask->block.key) != FB_NONE;
+    bool can_fetch = ask->block.object != FB_OBJECT_NONE && !is_referred;
+    FB_ASSERT(status != NULL);
     *status = FB_ABSENT;
     if (!is_on_device && !can_fetch)
         return FB_NONE;
     *status = FB_BUSY;
     if (node->waiter_free == FB_NONE)
         return FB_NONE;
-    uint32_t fill = fill_begin(node, &message->block, FILL_AS_OWNER);
+    uint32_t fill = fill_begin(node, &ask->block, FILL_AS_OWNER);
     FB_ASSERT(fill == FB_NONE || node_fills(node)[fill].state == FILL_ACTIVE);
     return fill;
 }
@@ -216,40 +212,41 @@ static void serve_complaint(struct fb_node *node, uint32_t slot, uint32_t holder
 void serve_ask(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
+    const struct fb_message_ask *ask = &message->ask;
     FB_ASSERT(message->kind == FB_MESSAGE_ASK);
-    const struct waiter waiter = {.id = message->ask_id,
+    const struct waiter waiter = {.id = ask->ask_id,
                                   .since_ns = node->now_ns,
                                   .next = FB_NONE,
                                   .peer = message->source,
                                   .kind = WAITER_PEER,
-                                  .hops = message->hops};
-    uint32_t slot = memory_find(node, message->block.key);
+                                  .hops = ask->hops};
+    uint32_t slot = memory_find(node, ask->block.key);
     struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
-    if (entry != NULL && entry->size_bytes != message->block.size) {
-        serve_deny(step, message->source, message->ask_id, FB_INVALID);
+    if (entry != NULL && entry->size_bytes != ask->block.size) {
+        serve_deny(step, message->source, ask->ask_id, FB_INVALID);
         return;
     }
     if (entry != NULL)
         memory_touch(node, slot);
     if (entry != NULL && entry->state == ENTRY_RESIDENT) {
-        if (message->target != FB_NONE && !(entry->flags & ENTRY_TRANSIENT))
-            serve_complaint(node, slot, message->target);
+        if (ask->complaint != FB_NONE && !(entry->flags & ENTRY_TRANSIENT))
+            serve_complaint(node, slot, ask->complaint);
         serve_waiter(step, &waiter, slot, false);
         return;
     }
-    if (message->flags & FB_MESSAGE_FLAG_NOW) {
-        serve_deny(step, message->source, message->ask_id, FB_ABSENT);
+    if (ask->flags & FB_MESSAGE_FLAG_NOW) {
+        serve_deny(step, message->source, ask->ask_id, FB_ABSENT);
         return;
     }
     enum fb_status status = FB_BUSY;
-    uint32_t fill = entry != NULL ? entry->fill : serve_begin(node, message, &status);
-    bool is_again = entry != NULL && message->flags & FB_MESSAGE_FLAG_AGAIN;
-    bool is_waiting = is_again && fill_has_waiter(node, fill, message->source, message->ask_id);
+    uint32_t fill = entry != NULL ? entry->fill : serve_begin(node, ask, &status);
+    bool is_again = entry != NULL && ask->flags & FB_MESSAGE_FLAG_AGAIN;
+    bool is_waiting = is_again && fill_has_waiter(node, fill, message->source, ask->ask_id);
     if (fill == FB_NONE || (!is_waiting && !fill_add_waiter(node, fill, &waiter))) {
-        serve_deny(step, message->source, message->ask_id, status);
+        serve_deny(step, message->source, ask->ask_id, status);
         return;
     }
-    serve_answer(step, message->source, message->ask_id, FB_MESSAGE_WAIT);
+    serve_answer(step, message->source, FB_MESSAGE_WAIT)->wait.ask_id = ask->ask_id;
     node->stats.waits_given++;
     if (entry == NULL)
         attempt_start(step, fill);
@@ -259,11 +256,12 @@ void serve_ask(struct step *step, const struct fb_message *message)
  * block leaves it at that: the reader was slow. One that knows none is slow itself. */
 static void serve_late_return(struct fb_node *node, const struct fb_message *message)
 {
-    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    uint32_t slot = fb_cache_find(node_cache(node), message->returned.key);
     FB_ASSERT(message->source != FB_NONE);
     node->stats.late_messages++;
     bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
-    bool is_kept = message->flags & FB_MESSAGE_FLAG_KEPT && message->source != node->config.node;
+    bool is_kept =
+        message->returned.flags & FB_MESSAGE_FLAG_KEPT && message->source != node->config.node;
     bool is_shared = is_here && !(node_entries(node)[slot].flags & ENTRY_TRANSIENT);
     if (!is_kept || !is_shared || node_entries(node)[slot].holder_ready != 0)
         return;
@@ -275,9 +273,10 @@ void serve_return(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_RETURN);
-    uint32_t index = id_index(message->lend_id);
+    uint64_t lend_id = message->returned.lend_id;
+    uint32_t index = id_index(lend_id);
     bool is_mine = index < node->config.lends_max && node_lends(node)[index].slot != FB_NONE &&
-                   node_lends(node)[index].generation == id_generation(message->lend_id) &&
+                   node_lends(node)[index].generation == id_generation(lend_id) &&
                    node_lends(node)[index].peer == message->source;
     if (!is_mine) {
         serve_late_return(node, message);
@@ -287,7 +286,7 @@ void serve_return(struct step *step, const struct fb_message *message)
     const struct lend *lend = &node_lends(node)[index];
     struct entry *entry = &node_entries(node)[lend->slot];
     pace_learn(&node->lend_pace, node->now_ns - lend->begun_ns, entry->size_bytes);
-    if (message->flags & FB_MESSAGE_FLAG_KEPT)
+    if (message->returned.flags & FB_MESSAGE_FLAG_KEPT)
         fb_holder_ready(entry, message->source);
     else
         fb_holder_remove(entry, message->source);

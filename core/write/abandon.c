@@ -68,13 +68,12 @@ void abandon_tell(struct step *step, uint32_t target, uint64_t object)
     op->target = target;
     op->message = (struct fb_message){.kind = FB_MESSAGE_ABANDON,
                                       .source = (uint32_t)step->node->config.node,
-                                      .target = FB_NONE,
-                                      .block = {.object = object}};
+                                      .abandon = {.object = object}};
 }
 
 void abandon_message(struct step *step, const struct fb_message *message)
 {
     FB_ASSERT(message->kind == FB_MESSAGE_ABANDON);
-    FB_ASSERT(message->block.object != FB_OBJECT_NONE);
-    abandon_object(step->node, message->block.object);
+    FB_ASSERT(message->abandon.object != FB_OBJECT_NONE);
+    abandon_object(step->node, message->abandon.object);
 }

@@ -109,18 +109,29 @@ static void drain_store(struct step *step, uint32_t index)
     node->stats.drain_bytes += entry->size_bytes;
 }
 
-void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t status,
-                   struct fb_key key)
+/* The message's own fields are the caller's to write. */
+static struct fb_message *drain_message(struct step *step, uint32_t target, uint8_t kind)
 {
     FB_ASSERT(target != FB_NONE);
     FB_ASSERT(target != step->node->config.node);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = target;
-    op->message = (struct fb_message){.kind = (uint8_t)kind,
-                                      .status = (uint8_t)status,
-                                      .source = (uint32_t)step->node->config.node,
-                                      .target = FB_NONE,
-                                      .block = {.key = key, .object = FB_OBJECT_NONE}};
+    op->message = (struct fb_message){.kind = kind, .source = (uint32_t)step->node->config.node};
+    return &op->message;
+}
+
+void drain_tell(struct step *step, uint32_t target, uint32_t status, struct fb_key key)
+{
+    FB_ASSERT(status < FB_STATUS_COUNT);
+    drain_message(step, target, FB_MESSAGE_DRAINED)->drained =
+        (struct fb_message_drained){.key = key, .status = (uint8_t)status};
+}
+
+void drain_deny(struct step *step, uint32_t target, uint32_t status, struct fb_key key)
+{
+    FB_ASSERT(status < FB_STATUS_COUNT);
+    drain_message(step, target, FB_MESSAGE_DRAIN_LOST)->drain_lost =
+        (struct fb_message_drain_lost){.key = key, .status = (uint8_t)status};
 }
 
 /* What may be stored is looked at again then, at the latest. */
@@ -199,8 +210,8 @@ static bool drain_one(struct step *step, uint32_t index)
     }
     if (put_is_spread(node, dirty->slot) && node->view != NULL && !node->drain_is_look) {
         dirty->asks = (uint8_t)(dirty->asks + (dirty->asks < UINT8_MAX));
-        drain_message(step, leader, FB_MESSAGE_DRAIN_ASK, FB_OK, key);
-        step->ops[step->count - 1].message.block.object = dirty->object;
+        drain_message(step, leader, FB_MESSAGE_DRAIN_ASK)->drain_ask.block =
+            (struct fb_block){.key = key, .object = dirty->object};
     }
     return true;
 }
@@ -337,7 +348,7 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
          rank++) {
         uint32_t other = fb_view_owner(node->view, key, rank);
         if (other != FB_NONE && other != node->config.node)
-            drain_message(step, other, FB_MESSAGE_DRAINED, FB_OK, key);
+            drain_tell(step, other, FB_OK, key);
     }
     if (code_is_wanted(node, FB_LEVEL_MEMORY))
         code_notify(step, key, FB_MESSAGE_DRAINED, node_entries(node)[slot].size_bytes);
@@ -353,7 +364,7 @@ void drain_told(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_DRAINED);
-    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    uint32_t slot = fb_cache_find(node_cache(node), message->drained.key);
     if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY))
         return;
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
@@ -385,16 +396,17 @@ void drain_asked(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(message->kind == FB_MESSAGE_DRAIN_ASK);
-    struct fb_key key = message->block.key;
-    if (message->key_count > 0 && message->key_count <= FB_FRAGMENTS_MAX)
-        key = fragment_key(key, message->key_count - 1);
+    const struct fb_message_drain_ask *ask = &message->drain_ask;
+    struct fb_key key = ask->block.key;
+    if (ask->number > 0 && ask->number <= FB_FRAGMENTS_MAX)
+        key = fragment_key(key, ask->number - 1);
     uint32_t slot = fb_cache_find(node_cache(node), key);
     bool is_here = slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT;
     uint8_t flags = is_here ? node_entries(node)[slot].flags : 0;
     if (message->source == node->config.node)
         return;
-    if (abandon_has(node, message->block.object)) {
-        abandon_tell(step, message->source, message->block.object);
+    if (abandon_has(node, ask->block.object)) {
+        abandon_tell(step, message->source, ask->block.object);
         return;
     }
     bool is_safe = is_here && drain_is_safe(&node_entries(node)[slot]);
@@ -403,8 +415,10 @@ void drain_asked(struct step *step, const struct fb_message *message)
         const struct dirty *dirty = &node_dirty(node)[node_entries(node)[slot].fill];
         status = dirty->refusal != FB_OK ? dirty->refusal : FB_BUSY;
     }
-    drain_message(step, message->source, is_safe ? FB_MESSAGE_DRAINED : FB_MESSAGE_DRAIN_LOST,
-                  status, message->block.key);
+    if (is_safe)
+        drain_tell(step, message->source, status, ask->block.key);
+    else
+        drain_deny(step, message->source, status, ask->block.key);
 }
 
 /* The first rank does not have the block: it forgot (and then must hold it again), or it drained
@@ -412,24 +426,25 @@ void drain_asked(struct step *step, const struct fb_message *message)
 void drain_lost(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
+    uint8_t status = message->drain_lost.status;
     FB_ASSERT(message->kind == FB_MESSAGE_DRAIN_LOST);
-    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    uint32_t slot = fb_cache_find(node_cache(node), message->drain_lost.key);
     if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY) ||
         message->source == node->config.node)
         return;
     node_dirty(node)[node_entries(node)[slot].fill].asks = 0;
-    bool is_refused = message->status != FB_OK && message->status != FB_BUSY &&
-                      message->status != FB_ABSENT && message->status < FB_STATUS_COUNT;
-    bool is_kept = message->status == FB_BUSY || is_refused;
+    bool is_refused =
+        status != FB_OK && status != FB_BUSY && status != FB_ABSENT && status < FB_STATUS_COUNT;
+    bool is_kept = status == FB_BUSY || is_refused;
     struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
-    if (fragment != NULL && message->status == FB_ABSENT) {
+    if (fragment != NULL && status == FB_ABSENT) {
         fragment_put_off(step, slot);
         return;
     }
     if (fragment != NULL && is_kept)
         fragment->vain_ns = 0;
     if (is_refused)
-        put_refused(step, slot, (enum fb_status)message->status);
+        put_refused(step, slot, (enum fb_status)status);
     if (is_kept)
         return;
     if (fragment != NULL) {

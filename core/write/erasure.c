@@ -314,17 +314,17 @@ static void code_ask(struct step *step, uint32_t index, uint32_t fragment)
     block.size = (uint32_t)span.size;
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = code->targets[fragment];
-    op->message =
-        (struct fb_message){.kind = FB_MESSAGE_HOLD,
-                            .hops = put->level,
-                            .source = (uint32_t)node->config.node,
-                            .ask_id = id_make(ID_PUT, index | fragment << 16, put->generation),
-                            .lend_id = entry->digest,
-                            .digest = code->digests[fragment],
-                            .target = entry->size_bytes,
-                            .key_count = fragment + 1,
-                            .block = block,
-                            .span = span};
+    op->message = (struct fb_message){
+        .kind = FB_MESSAGE_HOLD,
+        .source = (uint32_t)node->config.node,
+        .hold = {.ask_id = id_make(ID_PUT, index | fragment << 16, put->generation),
+                 .digest = code->digests[fragment],
+                 .block_digest = entry->digest,
+                 .block = block,
+                 .span = span,
+                 .number = fragment + 1,
+                 .part = {.block_size = entry->size_bytes},
+                 .level = put->level}};
     FB_ASSERT(op->target != node->config.node);
     node->stats.holds_sent++;
 }
@@ -523,12 +523,12 @@ void code_notify(struct step *step, struct fb_key key, uint32_t kind, uint32_t s
             continue;
         struct fb_op *op = step_op(step, FB_OP_SEND);
         op->target = targets[i];
-        op->message = (struct fb_message){
-            .kind = (uint8_t)kind,
-            .source = (uint32_t)node->config.node,
-            .target = FB_NONE,
-            .block = {.key = fragment_key(key, i), .object = FB_OBJECT_NONE},
-        };
+        op->message =
+            (struct fb_message){.kind = (uint8_t)kind, .source = (uint32_t)node->config.node};
+        if (kind == FB_MESSAGE_FORGET)
+            op->message.forget = (struct fb_message_forget){.key = fragment_key(key, i)};
+        else
+            op->message.drained = (struct fb_message_drained){.key = fragment_key(key, i)};
     }
 }
 

@@ -64,11 +64,9 @@ void forget_request(struct step *step, const struct fb_request *request)
             continue;
         op = step_op(step, FB_OP_SEND);
         op->target = owner;
-        op->message =
-            (struct fb_message){.kind = FB_MESSAGE_FORGET,
-                                .source = (uint32_t)node->config.node,
-                                .target = FB_NONE,
-                                .block = {.key = request->block.key, .object = FB_OBJECT_NONE}};
+        op->message = (struct fb_message){.kind = FB_MESSAGE_FORGET,
+                                          .source = (uint32_t)node->config.node,
+                                          .forget = {.key = request->block.key}};
     }
     FB_ASSERT(step->count <= FB_RANKS_MAX + 2);
 }
@@ -76,7 +74,7 @@ void forget_request(struct step *step, const struct fb_request *request)
 void forget_message(struct step *step, const struct fb_message *message)
 {
     FB_ASSERT(message->kind == FB_MESSAGE_FORGET);
-    if (!forget_here(step, message->block.key))
+    if (!forget_here(step, message->forget.key))
         step->node->stats.busy_answers++;
     FB_ASSERT(step->count <= 1);
 }

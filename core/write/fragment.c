@@ -38,28 +38,28 @@ const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill 
 /* A HOLD, or a FRAGMENT, is of a fragment that this node's config can have cut, or of none. */
 bool fragment_is_sane(const struct fb_node *node, const struct fb_message *message)
 {
+    const struct fb_message_hold *hold = &message->hold;
+    uint32_t block_size = hold->part.block_size;
     FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
-    if (message->key_count == 0)
+    if (hold->number == 0)
         return true;
-    if (message->key_count > node->config.erasure_data + node->config.erasure_parity ||
-        node->config.erasure_data == 0 || message->hops == FB_LEVEL_VOLATILE ||
-        message->target == 0 || message->target > node->config.block_size_bytes ||
-        message->lend_id == 0)
+    if (hold->number > node->config.erasure_data + node->config.erasure_parity ||
+        node->config.erasure_data == 0 || hold->level == FB_LEVEL_VOLATILE || block_size == 0 ||
+        block_size > node->config.block_size_bytes || hold->block_digest == 0)
         return false;
-    uint32_t bytes = fragment_bytes(&node->config, message->target, message->key_count - 1);
-    return bytes == message->block.size;
+    return fragment_bytes(&node->config, block_size, hold->number - 1) == hold->block.size;
 }
 
 struct fragment fragment_of_message(const struct fb_message *message)
 {
     FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
-    if (message->key_count == 0)
+    if (message->hold.number == 0)
         return (struct fragment){.size_bytes = 0};
     FB_ASSERT(message->source != FB_NONE);
-    return (struct fragment){.digest = message->lend_id,
-                             .size_bytes = message->target,
+    return (struct fragment){.digest = message->hold.block_digest,
+                             .size_bytes = message->hold.part.block_size,
                              .writer = message->source,
-                             .index = message->key_count - 1};
+                             .index = message->hold.number - 1};
 }
 
 /* May a fragment be promised? Whole blocks are stored by whoever has them, fragments wait until

@@ -27,11 +27,8 @@ void hold_answer(struct step *step, uint32_t writer, uint64_t id, enum fb_status
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = writer;
     op->message = (struct fb_message){.kind = FB_MESSAGE_HELD,
-                                      .status = (uint8_t)status,
                                       .source = (uint32_t)node->config.node,
-                                      .ask_id = id,
-                                      .target = FB_NONE,
-                                      .block = {.object = FB_OBJECT_NONE}};
+                                      .held = {.ask_id = id, .status = (uint8_t)status}};
     FB_ASSERT(op->kind == FB_OP_SEND);
 }
 
@@ -156,13 +153,13 @@ void hold_waiter(struct step *step, const struct waiter *waiter, const struct fi
         hold_take(step, waiter, fill->slot, &fill->block, fragment_of_fill(step->node, fill));
 }
 
-static uint32_t hold_fill(struct fb_node *node, const struct fb_message *message)
+static uint32_t hold_fill(struct fb_node *node, const struct fb_message_hold *hold)
 {
-    uint32_t fill = fill_begin(node, &message->block, FILL_PUT | FILL_HOLD);
+    uint32_t fill = fill_begin(node, &hold->block, FILL_PUT | FILL_HOLD);
     if (fill == FB_NONE)
         return FB_NONE;
-    node_fills(node)[fill].put_source = message->span;
-    node_fills(node)[fill].digest = message->digest;
+    node_fills(node)[fill].put_source = hold->span;
+    node_fills(node)[fill].digest = hold->digest;
     FB_ASSERT(node_fills(node)[fill].state == FILL_ACTIVE);
     return fill;
 }
@@ -170,21 +167,21 @@ static uint32_t hold_fill(struct fb_node *node, const struct fb_message *message
 /* The block is on its way already, for readers: what they get must have the writer's digest from
  * now on, and they get it of the writer, too: they may be waiting for an origin that is away.
  * FB_NONE: a client brings it, or another digest is wanted; asked again, it is here. */
-static uint32_t hold_join(struct step *step, uint32_t index, const struct fb_message *message)
+static uint32_t hold_join(struct step *step, uint32_t index, const struct fb_message_hold *hold)
 {
     struct fill *fill = &node_fills(step->node)[index];
     FB_ASSERT(fill->state == FILL_ACTIVE);
-    FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
-    if (message->hops == FB_LEVEL_VOLATILE)
+    FB_ASSERT(hold->span.region == FB_REGION_MEMORY);
+    if (hold->level == FB_LEVEL_VOLATILE)
         return index;
-    if (fill->flags & FILL_HOLD && fill->digest != message->digest)
+    if (fill->flags & FILL_HOLD && fill->digest != hold->digest)
         return FB_NONE;
     if (fill->flags & FILL_PUT)
         return fill->flags & FILL_HOLD ? index : FB_NONE;
     fill->flags |= FILL_HOLD;
-    fill->digest = message->digest;
+    fill->digest = hold->digest;
     if (!(fill->flags & (FILL_MEND | FILL_FRAGMENT))) /* those look for fragments */
-        attempt_bring(step, index, &message->span);
+        attempt_bring(step, index, &hold->span);
     return index;
 }
 
@@ -194,8 +191,8 @@ static void hold_conflict(struct step *step, const struct fb_message *message, u
 {
     struct entry *entry = &node_entries(step->node)[slot];
     FB_ASSERT(entry->state == ENTRY_RESIDENT);
-    FB_ASSERT(entry->digest != message->digest);
-    hold_answer(step, message->source, message->ask_id, FB_CONFLICT);
+    FB_ASSERT(entry->digest != message->hold.digest);
+    hold_answer(step, message->source, message->hold.ask_id, FB_CONFLICT);
     if (entry->flags & ENTRY_DIRTY)
         return;
     entry->flags |= ENTRY_TRANSIENT;
@@ -205,57 +202,58 @@ static void hold_conflict(struct step *step, const struct fb_message *message, u
 void hold_message(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
+    const struct fb_message_hold *hold = &message->hold;
     FB_ASSERT(message->kind == FB_MESSAGE_HOLD);
-    const struct waiter waiter = {.id = message->ask_id,
+    const struct waiter waiter = {.id = hold->ask_id,
                                   .since_ns = node->now_ns,
                                   .next = FB_NONE,
                                   .peer = message->source,
                                   .kind = WAITER_HOLD,
-                                  .level = message->hops,
-                                  .instead = message->key_count == 0 ? message->target : FB_NONE};
-    bool is_again = message->flags & FB_MESSAGE_FLAG_AGAIN;
-    if (recover_is_running(node) && message->hops != FB_LEVEL_VOLATILE) {
+                                  .level = hold->level,
+                                  .instead = hold->number == 0 ? hold->part.instead : FB_NONE};
+    bool is_again = hold->flags & FB_MESSAGE_FLAG_AGAIN;
+    if (recover_is_running(node) && hold->level != FB_LEVEL_VOLATILE) {
         node->stats.busy_answers++;
-        hold_answer(step, message->source, message->ask_id, FB_BUSY);
+        hold_answer(step, message->source, hold->ask_id, FB_BUSY);
         return;
     }
-    if (message->hops == FB_LEVEL_DEVICE && node->device_entries_max == 0) {
-        hold_answer(step, message->source, message->ask_id, FB_INVALID); /* others have drives */
+    if (hold->level == FB_LEVEL_DEVICE && node->device_entries_max == 0) {
+        hold_answer(step, message->source, hold->ask_id, FB_INVALID); /* others have drives */
         return;
     }
-    if (abandon_has(node, message->block.object)) {
-        abandon_tell(step, message->source, message->block.object);
+    if (abandon_has(node, hold->block.object)) {
+        abandon_tell(step, message->source, hold->block.object);
         return;
     }
     const struct fragment fragment = fragment_of_message(message);
-    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    uint32_t slot = fb_cache_find(node_cache(node), hold->block.key);
     const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;
-    if (entry != NULL && entry->size_bytes != message->block.size) {
-        hold_answer(step, message->source, message->ask_id, FB_INVALID);
+    if (entry != NULL && entry->size_bytes != hold->block.size) {
+        hold_answer(step, message->source, hold->ask_id, FB_INVALID);
         return;
     }
     if (entry != NULL && entry->state == ENTRY_RESIDENT) {
-        if (entry->digest != message->digest && message->hops != FB_LEVEL_VOLATILE)
+        if (entry->digest != hold->digest && hold->level != FB_LEVEL_VOLATILE)
             hold_conflict(step, message, slot);
-        else if (!hold_take(step, &waiter, slot, &message->block,
-                            message->key_count > 0 ? &fragment : NULL) &&
+        else if (!hold_take(step, &waiter, slot, &hold->block,
+                            hold->number > 0 ? &fragment : NULL) &&
                  is_again)
-            hold_answer(step, message->source, message->ask_id, FB_BUSY);
+            hold_answer(step, message->source, hold->ask_id, FB_BUSY);
         return;
     }
     uint32_t fill = FB_NONE;
     if (node->waiter_free != FB_NONE)
-        fill = entry != NULL ? hold_join(step, entry->fill, message) : hold_fill(node, message);
+        fill = entry != NULL ? hold_join(step, entry->fill, hold) : hold_fill(node, hold);
     if (fill == FB_NONE) {
         node->stats.busy_answers++;
-        hold_answer(step, message->source, message->ask_id, FB_BUSY);
+        hold_answer(step, message->source, hold->ask_id, FB_BUSY);
         return;
     }
     fragment_arrives(node, fill, message);
-    if (!fill_has_waiter(node, fill, message->source, message->ask_id))
+    if (!fill_has_waiter(node, fill, message->source, hold->ask_id))
         fill_add_waiter(node, fill, &waiter);
     else if (is_again)
-        hold_answer(step, message->source, message->ask_id, FB_BUSY);
+        hold_answer(step, message->source, hold->ask_id, FB_BUSY);
     if (entry == NULL)
         attempt_start(step, fill);
 }

@@ -85,24 +85,25 @@ void mend_tell(struct step *step, uint32_t index)
     FB_ASSERT(fragment != NULL);
     FB_ASSERT(step_room(step) > 0);
     uint32_t self = (uint32_t)node->config.node;
-    struct fb_message message = {.source = self,
-                                 .target = FB_NONE,
-                                 .key_count = fragment->index + 1,
-                                 .block = dirty_block(node, index)};
+    struct fb_message message = {.source = self};
+    struct fb_block block = dirty_block(node, index);
     uint32_t target = fragment->writer;
     if (node->view == NULL)
         return;
     if (!fragment->is_orphan && target != self && node_is_up(node, target)) {
+        block.object = FB_OBJECT_NONE;
         message.kind = FB_MESSAGE_DRAIN_ASK;
-        message.block.object = FB_OBJECT_NONE;
+        message.drain_ask =
+            (struct fb_message_drain_ask){.block = block, .number = fragment->index + 1};
     } else if (fragment->vain_ns != 0 && node->now_ns < fragment->tell_ns) {
         return;
     } else {
+        block.key = fragment_key(block.key, fragment->index);
+        block.size = fragment->size_bytes;
         message.kind = FB_MESSAGE_FRAGMENT;
-        message.digest = fragment->digest;
-        message.block.key = fragment_key(message.block.key, fragment->index);
-        message.block.size = fragment->size_bytes;
-        target = fb_view_owner(node->view, message.block.key, 0);
+        message.fragment = (struct fb_message_fragment){
+            .digest = fragment->digest, .block = block, .number = fragment->index + 1};
+        target = fb_view_owner(node->view, block.key, 0);
     }
     if (target == self) {
         mend_hear(step, &message);
@@ -142,22 +143,22 @@ static void mend_end(struct fb_node *node, uint32_t index)
 }
 
 /* The record of a block; FB_NONE: too many at once, its holders will tell again. */
-static uint32_t mend_find(struct fb_node *node, const struct fb_message *message)
+static uint32_t mend_find(struct fb_node *node, const struct fb_message_fragment *told)
 {
     uint32_t free = FB_NONE;
     for (uint32_t i = 0; i < mend_count(node); i++) {
         struct mend *mend = &node_mends(node)[i];
         if (mend->state == MEND_FREE)
             free = free == FB_NONE ? i : free;
-        else if (fb_key_equal(mend->block.key, message->block.key))
+        else if (fb_key_equal(mend->block.key, told->block.key))
             return i;
     }
     if (free == FB_NONE)
         return FB_NONE;
     struct mend *mend = &node_mends(node)[free];
     FB_ASSERT(mend->have == 0);
-    *mend = (struct mend){.block = message->block,
-                          .digest = message->digest,
+    *mend = (struct mend){.block = told->block,
+                          .digest = told->digest,
                           .generation = mend->generation + 1,
                           .state = MEND_LISTENING};
     node->mends_used++;
@@ -170,24 +171,24 @@ static uint32_t mend_find(struct fb_node *node, const struct fb_message *message
 static void mend_answer(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
-    struct fb_key key = fragment_key(message->block.key, message->key_count - 1);
-    FB_ASSERT(message->key_count > 0);
+    struct fb_key key = fragment_key(message->fragment.block.key, message->fragment.number - 1);
+    FB_ASSERT(message->fragment.number > 0);
     if (message->source == node->config.node) {
         uint32_t slot = fb_cache_find(node_cache(node), key);
         FB_ASSERT(slot != FB_NONE);
         fragment_drained(step, slot);
         return;
     }
-    drain_message(step, message->source, FB_MESSAGE_DRAINED, FB_OK, key);
+    drain_tell(step, message->source, FB_OK, key);
 }
 
 /* The block is whole and will be stored. Its own fragment needs no word. */
 static void mend_tell_made(struct step *step, const struct fb_message *message)
 {
-    struct fb_key key = fragment_key(message->block.key, message->key_count - 1);
+    struct fb_key key = fragment_key(message->fragment.block.key, message->fragment.number - 1);
     FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
     if (message->source != step->node->config.node)
-        drain_message(step, message->source, FB_MESSAGE_DRAIN_LOST, FB_BUSY, key);
+        drain_deny(step, message->source, FB_BUSY, key);
 }
 
 /* A fragment of the block is in vain, as far as this node knows. */
@@ -198,7 +199,7 @@ static void mend_deny(struct step *step, struct fb_key key, uint32_t source)
     FB_ASSERT(source != FB_NONE);
     FB_ASSERT(step_room(step) > 0);
     if (source != node->config.node)
-        drain_message(step, source, FB_MESSAGE_DRAIN_LOST, FB_ABSENT, key);
+        drain_deny(step, source, FB_ABSENT, key);
     else if (slot != FB_NONE && (node_entries(node)[slot].flags & ENTRY_DIRTY))
         fragment_put_off(step, slot);
 }
@@ -220,16 +221,17 @@ static void mend_take_whole(struct step *step, const struct fb_message *message,
 {
     struct fb_node *node = step->node;
     const struct entry *entry = &node_entries(node)[slot];
+    const struct fb_message_fragment *told = &message->fragment;
     FB_ASSERT(entry->state == ENTRY_RESIDENT);
-    FB_ASSERT(message->key_count > 0);
-    bool is_same = entry->digest == message->digest && entry->size_bytes == message->block.size;
+    FB_ASSERT(told->number > 0);
+    bool is_same = entry->digest == told->digest && entry->size_bytes == told->block.size;
     if (!is_same) /* other bytes of the same name: while they are here it can't be made */
-        mend_deny(step, fragment_key(message->block.key, message->key_count - 1), message->source);
+        mend_deny(step, fragment_key(told->block.key, told->number - 1), message->source);
     else if (entry->flags & ENTRY_DIRTY)
         mend_tell_made(step, message);
     else if (entry->flags & (ENTRY_DRAINED | ENTRY_FETCHED))
         mend_answer(step, message);
-    else if (dirty_mark(node, slot, &message->block)) {
+    else if (dirty_mark(node, slot, &told->block)) {
         fragment_settle(node, entry->fill, NULL);
         node_entries(node)[slot].flags |= ENTRY_CHECKED;
     }
@@ -238,19 +240,20 @@ static void mend_take_whole(struct step *step, const struct fb_message *message,
 void mend_hear(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
+    const struct fb_message_fragment *told = &message->fragment;
     FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
     if (!fragment_told_is_sane(node, message))
         return;
-    uint32_t slot = fb_cache_find(node_cache(node), message->block.key);
+    uint32_t slot = fb_cache_find(node_cache(node), told->block.key);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {
         mend_take_whole(step, message, slot);
         return;
     }
-    uint32_t index = mend_find(node, message), fragment = message->key_count - 1;
+    uint32_t index = mend_find(node, told), fragment = told->number - 1;
     if (index == FB_NONE)
         return;
     struct mend *mend = &node_mends(node)[index];
-    bool is_same = mend->digest == message->digest && mend->block.size == message->block.size;
+    bool is_same = mend->digest == told->digest && mend->block.size == told->block.size;
     bool may_pull = mend->failures <= node->config.retries_max;
     if (!is_same || mend->state == MEND_JOINING)
         return;
@@ -492,13 +495,13 @@ static void mend_seek_begin(struct step *step, uint32_t index)
 void mend_sought(struct step *step, const struct fb_message *message)
 {
     struct fb_node *node = step->node;
-    uint32_t index = id_index(message->ask_id);
+    uint32_t index = id_index(message->sought.ask_id);
     FB_ASSERT(message->kind == FB_MESSAGE_SOUGHT);
-    FB_ASSERT(id_class(message->ask_id) == ID_MEND);
+    FB_ASSERT(id_class(message->sought.ask_id) == ID_MEND);
     bool is_mine = index < mend_count(node) && node_mends(node)[index].state == MEND_SEEKING &&
-                   node_mends(node)[index].generation == id_generation(message->ask_id);
+                   node_mends(node)[index].generation == id_generation(message->sought.ask_id);
     if (is_mine)
-        mend_found(node, index, message->source, message->key_count);
+        mend_found(node, index, message->source, message->sought.fragments);
     else
         node->stats.late_messages++;
 }

@@ -310,16 +310,16 @@ static void put_ask_target(struct step *step, uint32_t index, uint32_t place, ui
     uint32_t owner = put_owner(node, block.key, place);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = put->targets[place];
-    op->message =
-        (struct fb_message){.kind = FB_MESSAGE_HOLD,
-                            .flags = flags,
-                            .hops = put->level,
-                            .source = (uint32_t)node->config.node,
-                            .ask_id = id_make(ID_PUT, index, put->generation),
-                            .digest = entry->digest,
-                            .target = put->targets[place] != owner ? owner : FB_NONE,
-                            .block = block,
-                            .span = memory_span(node, entry->first_unit, entry->size_bytes)};
+    op->message = (struct fb_message){
+        .kind = FB_MESSAGE_HOLD,
+        .source = (uint32_t)node->config.node,
+        .hold = {.ask_id = id_make(ID_PUT, index, put->generation),
+                 .digest = entry->digest,
+                 .block = block,
+                 .span = memory_span(node, entry->first_unit, entry->size_bytes),
+                 .part = {.instead = put->targets[place] != owner ? owner : FB_NONE},
+                 .flags = flags,
+                 .level = put->level}};
     node->stats.holds_sent++;
 }
 

@@ -102,8 +102,8 @@ struct fb_block dirty_block(struct fb_node *node, uint32_t dirty);
 void dirty_check(struct fb_node *node);
 
 /* drain.c: write-back to the origin. */
-void drain_message(struct step *step, uint32_t target, uint32_t kind, uint32_t status,
-                   struct fb_key key);
+void drain_tell(struct step *step, uint32_t target, uint32_t status, struct fb_key key);
+void drain_deny(struct step *step, uint32_t target, uint32_t status, struct fb_key key);
 void drain_wake(struct fb_node *node, uint32_t dirty); /* it is new */
 void drain_hurry(struct fb_node *node); /* who is asked may be another now, or gone */
 void drain_tick(struct step *step);

@@ -225,10 +225,12 @@ static void op_send(struct fb_loop *loop, const struct fb_op *op)
 {
     const struct fb_message *message = &op->message;
     const struct fb_object *object = NULL;
-    bool has_name = message->kind == FB_MESSAGE_ASK || message->kind == FB_MESSAGE_HOLD ||
-                    message->kind == FB_MESSAGE_FRAGMENT;
-    if (has_name && message->block.object != FB_OBJECT_NONE)
-        object = fb_objects_find(&loop->objects, message->block.object);
+    const struct fb_block *block = message->kind == FB_MESSAGE_ASK        ? &message->ask.block
+                                   : message->kind == FB_MESSAGE_HOLD     ? &message->hold.block
+                                   : message->kind == FB_MESSAGE_FRAGMENT ? &message->fragment.block
+                                                                          : NULL;
+    if (block != NULL && block->object != FB_OBJECT_NONE)
+        object = fb_objects_find(&loop->objects, block->object);
     fb_tcp_send(loop, op->target, message, object);
 }
 

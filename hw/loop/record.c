@@ -178,7 +178,7 @@ void fb_recorder_open(struct fb_recorder *recorder, struct fb_uring *uring,
     }
     struct fb_record_header header = {.config_size = sizeof(settings->core),
                                       .request_size = sizeof(struct fb_request),
-                                      .message_size = sizeof(struct fb_message),
+                                      .message_size = sizeof(struct fb_message_flat),
                                       .done_size = sizeof(struct fb_done),
                                       .seed = seed};
     memcpy(header.magic, FB_RECORD_MAGIC, sizeof(header.magic));
@@ -221,17 +221,21 @@ void fb_recorder_event(struct fb_recorder *recorder, uint64_t now_ns, const stru
         list = event->request.ranges;
         list_size = event->request.range_count * sizeof(struct fb_range);
     }
-    if (event->kind == FB_EVENT_MESSAGE && event->message.keys != NULL) {
-        list = event->message.keys;
-        list_size = event->message.key_count * sizeof(struct fb_key);
+    struct fb_message_flat flat;
+    const void *payload = &event->request; /* that of a DONE begins there, too */
+    if (event->kind == FB_EVENT_MESSAGE) {
+        fb_message_pack(&flat, &event->message);
+        payload = &flat;
+        list = flat.keys;
+        list_size = list != NULL ? flat.count * sizeof(struct fb_key) : 0;
     }
     uint64_t size = event->kind == FB_EVENT_REQUEST   ? sizeof(event->request)
-                    : event->kind == FB_EVENT_MESSAGE ? sizeof(event->message)
+                    : event->kind == FB_EVENT_MESSAGE ? sizeof(flat)
                     : event->kind == FB_EVENT_DONE    ? sizeof(event->done)
                                                       : 0;
     record_put(recorder, now_ns, event->kind, size + list_size);
     if (size > 0)
-        put(recorder, &event->request, size); /* all members of the union begin here */
+        put(recorder, payload, size);
     if (list_size > 0)
         put(recorder, list, list_size);
 }

@@ -4,9 +4,9 @@
  *
  *     header | fb_config | record payload | record payload | ...
  *
- * Structs are stored as they are in memory, so a recording is read by the build that wrote it; the
- * header's sizes tell when it is another. A recording whose daemon was killed ends anywhere; all
- * records before that are good. */
+ * Structs are stored as they are in memory, messages as an fb_message_flat, so a recording is read
+ * by the build that wrote it; the header's sizes tell when it is another. A recording whose daemon
+ * was killed ends anywhere; all records before that are good. */
 #ifndef FB_HW_LOOP_RECORD_FORMAT_H
 #define FB_HW_LOOP_RECORD_FORMAT_H
 

@@ -207,9 +207,9 @@ static uint32_t offered_bytes(const struct fb_tcp_connection *connection,
                               const struct fb_message *message)
 {
     uint64_t used = connection->out_size[connection->out_index];
-    bool is_fine = message->kind == FB_MESSAGE_OFFER && message->span.size <= FB_WIRE_OFFERED_MAX &&
-                   used + message->span.size <= FB_TCP_OFFERED_BYTES;
-    return is_fine ? (uint32_t)message->span.size : 0;
+    uint64_t size = message->kind == FB_MESSAGE_OFFER ? message->offer.span.size : 0;
+    bool is_fine = size <= FB_WIRE_OFFERED_MAX && used + size <= FB_TCP_OFFERED_BYTES;
+    return is_fine ? (uint32_t)size : 0;
 }
 
 void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message *message,
@@ -229,7 +229,7 @@ void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message 
     uint32_t more = offered_bytes(connection, message);
     uint32_t size = fb_wire_put_message(room, message, object, more);
     if (more > 0)
-        memcpy(room + size, loop->memory.bytes.at + message->span.offset, more);
+        memcpy(room + size, loop->memory.bytes.at + message->offer.span.offset, more);
     connection_put_end(connection, size + more);
     if (connection->out_size[connection->out_index] > FB_TCP_OFFERED_BYTES / 2)
         connection_flush(connection); /* what comes next finds room */

@@ -194,8 +194,10 @@ static void batch_run(struct fb_tcp_connection *connection, struct batch *batch)
     struct fb_tcp_offered *offered = &loop->tcp.offered;
     fb_node_prefetch(loop->node, batch->events, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
+        const struct fb_message *message = &batch->events[i].message;
+        bool is_offer = message->kind == FB_MESSAGE_OFFER;
         *offered = (struct fb_tcp_offered){.peer = connection->peer,
-                                           .offset = batch->events[i].message.span.offset,
+                                           .offset = is_offer ? message->offer.span.offset : 0,
                                            .bytes = batch->offered[i]};
         loop_event(loop, &batch->events[i]);
     }
@@ -222,7 +224,8 @@ static void message_add(struct fb_tcp_connection *connection, const struct fb_wi
     batch->events[batch->count] =
         (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = frame->message};
     batch->offered[batch->count++] = offered;
-    if (batch->count == BATCH_MAX || frame->message.keys != NULL) /* the keys are the frame's */
+    bool has_keys = frame->message.kind == FB_MESSAGE_MATCH_ASK; /* they are the frame's */
+    if (batch->count == BATCH_MAX || has_keys)
         batch_run(connection, batch);
 }
 

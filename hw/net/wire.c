@@ -29,47 +29,24 @@ static void take(struct cursor *cursor, void *value, uint32_t size)
     cursor->at += size;
 }
 
-/* X(field, bytes) of an fb_message, in the order in which they are sent. */
-#define MESSAGE_FIELDS(X) \
-    X(kind, 1) \
-    X(status, 1) \
-    X(flags, 1) \
-    X(hops, 1) \
-    X(target, 4) \
-    X(ask_id, 8) \
-    X(lend_id, 8) \
-    X(digest, 8) \
-    X(key_count, 4) \
-    X(block.tenant, 4) \
-    X(block.key.high, 8) \
-    X(block.key.low, 8) \
-    X(block.object, 8) \
-    X(block.offset, 8) \
-    X(block.size, 4) \
-    X(span.region, 4) \
-    X(span.peer, 4) \
-    X(source, 4) \
-    X(span.offset, 8) \
-    X(span.size, 8)
+#define PLACE(place, bytes) +(bytes)
+static_assert((0 FB_MESSAGE_PLACES(PLACE)) == FB_WIRE_MESSAGE_BYTES, "as announced");
+#undef PLACE
 
-#define FIELD(name, bytes) +(bytes)
-static_assert((0 MESSAGE_FIELDS(FIELD)) == FB_WIRE_MESSAGE_BYTES, "as announced");
-#undef FIELD
-
-static void message_put(struct cursor *cursor, const struct fb_message *message)
+static void message_put(struct cursor *cursor, const struct fb_message_flat *flat)
 {
-#define FIELD(name, bytes) \
-    static_assert(sizeof(message->name) == (bytes), "as sent"); \
-    put(cursor, &message->name, bytes);
-    MESSAGE_FIELDS(FIELD)
-#undef FIELD
+#define PLACE(place, bytes) \
+    static_assert(sizeof(flat->place) == (bytes), "as sent"); \
+    put(cursor, &flat->place, bytes);
+    FB_MESSAGE_PLACES(PLACE)
+#undef PLACE
 }
 
-static void message_take(struct cursor *cursor, struct fb_message *message)
+static void message_take(struct cursor *cursor, struct fb_message_flat *flat)
 {
-#define FIELD(name, bytes) take(cursor, &message->name, bytes);
-    MESSAGE_FIELDS(FIELD)
-#undef FIELD
+#define PLACE(place, bytes) take(cursor, &flat->place, bytes);
+    FB_MESSAGE_PLACES(PLACE)
+#undef PLACE
 }
 
 /* Of the header with checksum 0, then of the payload that stands behind it. */
@@ -122,11 +99,13 @@ uint32_t fb_wire_put_message(unsigned char *bytes, const struct fb_message *mess
                              const struct fb_object *object, uint32_t offered_bytes)
 {
     struct cursor cursor = {.at = bytes + FB_WIRE_HEADER_BYTES};
-    FB_ASSERT(offered_bytes == 0 || offered_bytes == message->span.size);
-    message_put(&cursor, message);
-    if (message->keys != NULL) {
-        FB_ASSERT(message->key_count <= FB_MATCH_KEYS_MAX);
-        put(&cursor, message->keys, message->key_count * (uint32_t)sizeof(*message->keys));
+    struct fb_message_flat flat;
+    fb_message_pack(&flat, message);
+    FB_ASSERT(offered_bytes == 0 || offered_bytes == flat.span.size);
+    message_put(&cursor, &flat);
+    if (flat.keys != NULL) {
+        FB_ASSERT(flat.count <= FB_MATCH_KEYS_MAX);
+        put(&cursor, flat.keys, flat.count * (uint32_t)sizeof(*flat.keys));
     }
     if (object != NULL) {
         FB_ASSERT(object->name_length <= FB_OBJECT_NAME_MAX);
@@ -186,35 +165,38 @@ static bool object_take(struct cursor *cursor, uint32_t left, struct fb_object *
 
 static const char *message_fault(struct cursor *cursor, struct fb_wire_frame *frame)
 {
-    struct fb_message *message = &frame->message;
+    struct fb_message_flat flat = {.keys = NULL};
     uint32_t left = frame->header.payload_size;
     frame->object.name_length = 0;
     if (left < FB_WIRE_MESSAGE_BYTES)
         return "a message is too short";
-    message_take(cursor, message);
+    message_take(cursor, &flat);
     left -= FB_WIRE_MESSAGE_BYTES;
-    message->keys = NULL;
-    if (message->source != frame->header.source)
+    if (flat.source != frame->header.source)
         return "a message names another sender";
     uint64_t offered_bytes = frame->header.value;
-    bool is_offered = message->kind == FB_MESSAGE_OFFER && offered_bytes == message->span.size &&
+    bool is_offered = flat.kind == FB_MESSAGE_OFFER && offered_bytes == flat.span.size &&
                       offered_bytes <= FB_WIRE_OFFERED_MAX;
     if (offered_bytes > 0 && !is_offered)
         return "the bytes behind a message are not what it offers";
-    if (message->kind == FB_MESSAGE_MATCH_ASK) {
-        uint32_t keys_size = message->key_count * (uint32_t)sizeof(*message->keys);
-        if (message->key_count > FB_MATCH_KEYS_MAX || left < keys_size)
+    if (flat.kind == FB_MESSAGE_MATCH_ASK) {
+        uint32_t keys_size = flat.count * (uint32_t)sizeof(*flat.keys);
+        if (flat.count > FB_MATCH_KEYS_MAX || left < keys_size)
             return "a message has not the keys that it announces";
         take(cursor, frame->keys, keys_size);
-        message->keys = frame->keys;
+        flat.keys = frame->keys;
         left -= keys_size;
     }
+    fb_message_unpack(&frame->message, &flat);
     if (left == 0)
         return NULL;
     if (!object_take(cursor, left, &frame->object))
         return "a message's object has no fine name";
-    if (frame->object.handle != message->block.object)
+    if (frame->object.handle != flat.block.object)
         return "a message's object is not its block's";
+    fb_message_pack(&flat, &frame->message);
+    if (frame->object.handle != flat.block.object)
+        frame->object.name_length = 0; /* its kind says nothing of an object */
     return NULL;
 }
 

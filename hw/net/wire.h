@@ -31,7 +31,7 @@ enum {
     FB_WIRE_VERSION = 3,        /* newest that is spoken; what came with 3: SUMMARY */
     FB_WIRE_VERSION_MIN = 2,    /* oldest */
     FB_WIRE_HEADER_BYTES = 48,
-    FB_WIRE_MESSAGE_BYTES = 104, /* of an fb_message without keys and object */
+    FB_WIRE_MESSAGE_BYTES = 104, /* of a message without keys and object */
     FB_WIRE_OBJECT_BYTES = 24,   /* of an object without its name */
     FB_WIRE_PAYLOAD_MAX =
         FB_WIRE_MESSAGE_BYTES + 16 * FB_MATCH_KEYS_MAX + FB_WIRE_OBJECT_BYTES + FB_OBJECT_NAME_MAX,
@@ -118,8 +118,8 @@ struct fb_wire_frame {
 /* Each writes a frame to bytes, which hold FB_WIRE_FRAME_MAX, and returns its size. */
 uint32_t fb_wire_put_hello(unsigned char *bytes, uint32_t source,
                            const struct fb_wire_hello *hello);
-/* object: NULL: none. message->key_count <= FB_MATCH_KEYS_MAX when it has keys. offered_bytes:
- * those of an OFFER that the caller sends behind the frame, all or none. */
+/* object: NULL: none. A MATCH_ASK has FB_MATCH_KEYS_MAX keys at most. offered_bytes: those of an
+ * OFFER that the caller sends behind the frame, all or none. */
 uint32_t fb_wire_put_message(unsigned char *bytes, const struct fb_message *message,
                              const struct fb_object *object, uint32_t offered_bytes);
 uint32_t fb_wire_put_pull(unsigned char *bytes, uint32_t source, uint64_t id,

@@ -56,7 +56,7 @@ static void loan_forget(struct swarm_node *host, uint32_t index)
     host->loans[index] = host->loans[--host->loan_count];
 }
 
-void swarm_loan_begin(struct swarm *swarm, uint32_t node, const struct fb_message *offer,
+void swarm_loan_begin(struct swarm *swarm, uint32_t node, const struct fb_message_offer *offer,
                       uint32_t target)
 {
     struct swarm_node *host = &swarm->nodes[node];
@@ -84,12 +84,12 @@ void swarm_loan_end(struct swarm *swarm, uint32_t node, const struct fb_message 
 {
     struct swarm_node *host = &swarm->nodes[node];
     bool is_return = message->kind == FB_MESSAGE_RETURN;
-    bool is_complaint = message->kind == FB_MESSAGE_ASK && message->target != FB_NONE;
+    bool is_complaint = message->kind == FB_MESSAGE_ASK && message->ask.complaint != FB_NONE;
     for (uint32_t i = 0; (is_return || is_complaint) && i < host->loan_count; i++) {
         const struct swarm_loan *loan = &host->loans[i];
-        bool is_returned =
-            is_return && loan->lend_id == message->lend_id && loan->peer == message->source;
-        if (is_returned || (is_complaint && loan->peer == message->target))
+        bool is_returned = is_return && loan->lend_id == message->returned.lend_id &&
+                           loan->peer == message->source;
+        if (is_returned || (is_complaint && loan->peer == message->ask.complaint))
             loan_forget(host, i--);
     }
 }

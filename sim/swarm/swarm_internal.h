@@ -281,7 +281,7 @@ static inline uint32_t swarm_index(const struct swarm *swarm, const struct swarm
 /* swarm_check.c: what is judged. A check that does not hold ends the run. */
 bool swarm_judge(struct swarm *swarm, enum fb_swarm_check check, bool holds, const char *form, ...)
     __attribute__((format(printf, 4, 5)));
-void swarm_loan_begin(struct swarm *swarm, uint32_t node, const struct fb_message *offer,
+void swarm_loan_begin(struct swarm *swarm, uint32_t node, const struct fb_message_offer *offer,
                       uint32_t target);
 void swarm_loan_end(struct swarm *swarm, uint32_t node, const struct fb_message *message);
 void swarm_check_write(struct swarm *swarm, uint32_t node, uint32_t first, uint32_t count);

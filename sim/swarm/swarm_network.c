@@ -25,8 +25,9 @@ static void send_once(struct swarm *swarm, uint32_t node, const struct fb_op *op
     struct swarm_event *event = swarm_push(swarm, at_ns, SWARM_MESSAGE, op->target);
     event->message = op->message;
     if (op->message.kind == FB_MESSAGE_MATCH_ASK) {
-        FB_ASSERT(op->message.key_count <= SWARM_KEYS_MAX);
-        memcpy(event->keys, op->message.keys, op->message.key_count * sizeof(event->keys[0]));
+        const struct fb_message_match_ask *ask = &op->message.match_ask;
+        FB_ASSERT(ask->key_count <= SWARM_KEYS_MAX);
+        memcpy(event->keys, ask->keys, ask->key_count * sizeof(event->keys[0]));
     }
 }
 
@@ -39,11 +40,11 @@ void swarm_send(struct swarm *swarm, uint32_t node, const struct fb_op *op)
                      op->message.source))
         return;
     if (op->message.kind == FB_MESSAGE_OFFER)
-        swarm_loan_begin(swarm, node, &op->message, op->target);
+        swarm_loan_begin(swarm, node, &op->message.offer, op->target);
     if (op->message.kind == FB_MESSAGE_HOLD)
-        swarm_copy_asked(swarm, node, &op->message);
+        swarm_copy_asked(swarm, node, &op->message.hold);
     if (op->message.kind == FB_MESSAGE_HELD)
-        swarm_copy_told(swarm, node, op->target, &op->message);
+        swarm_copy_told(swarm, node, op->target, &op->message.held);
     if (swarm_is_cut(swarm, node, op->target) ||
         swarm_fault(swarm, FB_SWARM_FAULT_loss, node, op->target))
         return;
@@ -67,6 +68,7 @@ void swarm_deliver(struct swarm *swarm, struct swarm_event *event)
     swarm_loan_end(swarm, event->node, &event->message);
     swarm_copy_heard(swarm, event->node, &event->message);
     struct fb_event message = {.kind = FB_EVENT_MESSAGE, .message = event->message};
-    message.message.keys = event->keys;
+    if (message.message.kind == FB_MESSAGE_MATCH_ASK)
+        message.message.match_ask.keys = event->keys;
     swarm_node_step(swarm, event->node, &message);
 }

@@ -128,11 +128,11 @@ static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const st
     uint32_t index = world_pending(world, PENDING_EVENT, op->target);
     struct pending *pending = &world->pending[index];
     pending->event = (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = op->message};
-    if (op->message.keys != NULL) {
-        size_t bytes = op->message.key_count * sizeof(*pending->keys);
+    if (op->message.kind == FB_MESSAGE_MATCH_ASK) {
+        size_t bytes = op->message.match_ask.key_count * sizeof(*pending->keys);
         pending->keys = malloc(bytes > 0 ? bytes : 1);
-        memcpy(pending->keys, op->message.keys, bytes);
-        pending->event.message.keys = pending->keys;
+        memcpy(pending->keys, op->message.match_ask.keys, bytes);
+        pending->event.message.match_ask.keys = pending->keys;
     }
     world_timer(world, sent_ns + way_ns(world, node, op->target), index);
 }

@@ -7,6 +7,7 @@
 
 #include "hw/net/address.h"
 
+#include <stddef.h>
 #include <xxhash.h>
 
 enum { MEMBERS = 4, HEARD_MAX = 16, CONNECTIONS_MAX = 8, ACTIONS_MAX = 48, IN_BYTES = 64 * 1024 };
@@ -21,7 +22,7 @@ struct line {
 static uint32_t ports[MEMBERS];
 static int listeners[MEMBERS], talks[MEMBERS]; /* talks: to the daemon, greeted; 0: none */
 static struct line lines[CONNECTIONS_MAX];
-static struct fb_message heard[HEARD_MAX];
+static struct fb_message_flat heard[HEARD_MAX];
 static uint32_t heard_count;
 static struct fb_wire_frame frame;
 static char members[512 + 128];
@@ -105,7 +106,7 @@ static void line_hear(struct fuzz_input *input, struct line *line)
             break;
         at += (uint32_t)more;
         if (frame.header.kind == FB_WIRE_MESSAGE)
-            heard[heard_count++ % HEARD_MAX] = frame.message;
+            fb_message_pack(&heard[heard_count++ % HEARD_MAX], &frame.message);
         else if (frame.header.kind == FB_WIRE_PULL)
             pull_answer(input, line);
     }
@@ -133,25 +134,40 @@ static void lines_hear(struct fuzz_input *input)
     }
 }
 
-/* Some fields are changed, most are what the daemon has said. */
-static void fields_change(struct fuzz_input *input, struct fb_message *message)
+static const struct place {
+    uint32_t offset, bytes;
+} places[] = {
+#define PLACE(place, bytes) {offsetof(struct fb_message_flat, place), bytes},
+    FB_MESSAGE_PLACES(PLACE)
+#undef PLACE
+};
+
+/* The widest first. Who sends what is chosen elsewhere, and a key's high half says to whom. */
+static uint32_t places_choose(const struct place *chosen[])
 {
-    uint32_t changes = fuzz_below(input, 5);
+    uint32_t count = 0;
+    for (uint32_t bytes = 8; bytes > 0; bytes /= 2) {
+        for (uint32_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+            uint32_t offset = places[i].offset;
+            bool is_kept = offset == offsetof(struct fb_message_flat, kind) ||
+                           offset == offsetof(struct fb_message_flat, source) ||
+                           offset == offsetof(struct fb_message_flat, block.key.high);
+            if (!is_kept && places[i].bytes == bytes)
+                chosen[count++] = &places[i];
+        }
+    }
+    return count;
+}
+
+/* Some fields are changed, most are what the daemon has said. */
+static void fields_change(struct fuzz_input *input, struct fb_message_flat *message)
+{
+    const struct place *chosen[sizeof(places) / sizeof(places[0])];
+    uint32_t count = places_choose(chosen), changes = fuzz_below(input, 5);
     for (uint32_t i = 0; i < changes; i++) {
         uint64_t number = number_draw(input);
-        uint64_t *wide[] = {&message->ask_id,        &message->lend_id,      &message->digest,
-                            &message->block.key.low, &message->block.object, &message->block.offset,
-                            &message->span.offset,   &message->span.size};
-        uint32_t *narrow[] = {&message->target,     &message->key_count,   &message->block.tenant,
-                              &message->block.size, &message->span.region, &message->span.peer};
-        uint8_t *small[] = {&message->status, &message->flags, &message->hops};
-        uint32_t field = fuzz_below(input, 17);
-        if (field < 8)
-            *wide[field] = number;
-        else if (field < 14)
-            *narrow[field - 8] = (uint32_t)number;
-        else
-            *small[field - 14] = (uint8_t)number;
+        const struct place *place = chosen[fuzz_below(input, count)];
+        memcpy((unsigned char *)message + place->offset, &number, place->bytes);
     }
 }
 
@@ -165,24 +181,26 @@ static void message_do(struct fuzz_input *input)
                                       [FB_MESSAGE_FRAGMENT] = FB_MESSAGE_DRAIN_LOST};
     static struct fb_key keys[4];
     unsigned char bytes[FB_WIRE_FRAME_MAX + FB_WIRE_OFFERED_MAX];
-    struct fb_message message = heard[fuzz_below(input, HEARD_MAX)];
-    uint32_t peer = 1 + fuzz_below(input, MEMBERS - 1), asked = message.kind;
+    struct fb_message message;
+    struct fb_message_flat flat = heard[fuzz_below(input, HEARD_MAX)];
+    uint32_t peer = 1 + fuzz_below(input, MEMBERS - 1), asked = flat.kind;
     bool is_answer = fuzz_below(input, 3) > 0 && asked < sizeof(answers);
-    message.kind = is_answer ? answers[asked] : (uint8_t)fuzz_below(input, FB_MESSAGE_FRAGMENT + 3);
-    message.source = peer;
-    message.keys = NULL;
-    message.span = (struct fb_span){.region = FB_REGION_MEMORY,
-                                    .peer = peer,
-                                    .offset = message.span.offset,
-                                    .size = message.block.size};
-    fields_change(input, &message);
-    if (message.kind == FB_MESSAGE_MATCH_ASK) {
-        message.keys = keys;
-        message.key_count %= 5;
+    flat.kind = is_answer ? answers[asked] : (uint8_t)fuzz_below(input, FB_MESSAGE_FRAGMENT + 3);
+    flat.source = peer;
+    flat.keys = NULL;
+    flat.span = (struct fb_span){.region = FB_REGION_MEMORY,
+                                 .peer = peer,
+                                 .offset = flat.span.offset,
+                                 .size = flat.block.size};
+    fields_change(input, &flat);
+    if (flat.kind == FB_MESSAGE_MATCH_ASK) {
+        flat.keys = keys;
+        flat.count %= 5;
     }
-    bool is_offered = message.kind == FB_MESSAGE_OFFER && fuzz_below(input, 2) > 0 &&
-                      message.span.size <= FB_WIRE_OFFERED_MAX;
-    uint32_t more = is_offered ? (uint32_t)message.span.size : 0;
+    bool is_offered = flat.kind == FB_MESSAGE_OFFER && fuzz_below(input, 2) > 0 &&
+                      flat.span.size <= FB_WIRE_OFFERED_MAX;
+    uint32_t more = is_offered ? (uint32_t)flat.span.size : 0;
+    fb_message_unpack(&message, &flat);
     uint32_t size = fb_wire_put_message(bytes, &message, NULL, more);
     memset(bytes + size, 0, more);
     talk_send(peer, bytes, size + more);

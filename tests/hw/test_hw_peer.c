@@ -46,36 +46,38 @@ static struct fb_block block_draw(struct fb_random *random)
 
 static struct fb_message message_draw(struct fb_random *random)
 {
-    struct fb_message message = {
+    struct fb_message message;
+    struct fb_message_flat flat = {
         .kind = (uint8_t)fb_random_below(random, FB_MESSAGE_SOUGHT + 3),
         .status = (uint8_t)fb_random_below(random, FB_STATUS_COUNT + 2),
         .flags = (uint8_t)fb_random_below(random, 16),
-        .hops = (uint8_t)fb_random_below(random, fb_random_below(random, 4) == 0 ? 256 : 5),
+        .level = (uint8_t)fb_random_below(random, fb_random_below(random, 4) == 0 ? 256 : 5),
         .source = 1 + (uint32_t)fb_random_below(random, NODES - 1),
         .ask_id = one_of(random, ids),
         .lend_id = one_of(random, lends),
         .digest = fb_random_below(random, 3),
-        .target = (uint32_t)fb_random_below(random, 8) == 0
-                      ? FB_NONE
-                      : (uint32_t)fb_random_below(random, NODES + 2),
+        .node = (uint32_t)fb_random_below(random, 8) == 0
+                    ? FB_NONE
+                    : (uint32_t)fb_random_below(random, NODES + 2),
         .block = block_draw(random)};
     uint32_t holder = (uint32_t)fb_random_below(random, 2 * NODES);
-    message.span = (struct fb_span){.region = (uint32_t)fb_random_below(random, 4),
-                                    .peer = holder < NODES ? holder : message.source,
-                                    .offset = fb_random_below(random, 1 << 20),
-                                    .size = message.block.size};
-    if (message.kind == FB_MESSAGE_MATCH_ASK) {
-        message.key_count = (uint32_t)fb_random_below(random, 9);
-        message.keys = keys;
+    flat.span = (struct fb_span){.region = (uint32_t)fb_random_below(random, 4),
+                                 .peer = holder < NODES ? holder : flat.source,
+                                 .offset = fb_random_below(random, 1 << 20),
+                                 .size = flat.block.size};
+    if (flat.kind == FB_MESSAGE_MATCH_ASK) {
+        flat.count = (uint32_t)fb_random_below(random, 9);
+        flat.keys = keys;
     }
-    if (message.kind == FB_MESSAGE_MATCH_TELL)
-        message.key_count = (uint32_t)fb_random_next(random);
-    bool has_fragment = message.kind == FB_MESSAGE_HOLD || message.kind == FB_MESSAGE_FRAGMENT ||
-                        message.kind == FB_MESSAGE_DRAIN_ASK;
+    if (flat.kind == FB_MESSAGE_MATCH_TELL)
+        flat.count = (uint32_t)fb_random_next(random);
+    bool has_fragment = flat.kind == FB_MESSAGE_HOLD || flat.kind == FB_MESSAGE_FRAGMENT ||
+                        flat.kind == FB_MESSAGE_DRAIN_ASK;
     if (has_fragment && fb_random_below(random, 2) > 0)
-        message.key_count = (uint32_t)fb_random_below(random, fb_random_below(random, 8) ? 6 : 99);
-    if (has_fragment && message.key_count > 0 && fb_random_below(random, 2) > 0)
-        message.target = 1 + (uint32_t)fb_random_below(random, 4097);
+        flat.count = (uint32_t)fb_random_below(random, fb_random_below(random, 8) ? 6 : 99);
+    if (has_fragment && flat.count > 0 && fb_random_below(random, 2) > 0)
+        flat.node = 1 + (uint32_t)fb_random_below(random, 4097);
+    fb_message_unpack(&message, &flat);
     return message;
 }
 
@@ -133,8 +135,10 @@ static void ops_take(struct fb_random *random, const struct fb_op *ops, uint32_t
             bool is_lent = ops[i].reply.status == FB_OK && ops[i].reply.span.size > 0;
             leases[at] = is_lent ? ops[i].reply.lease : leases[at];
         } else if (ops[i].kind == FB_OP_SEND) {
-            ids[at] = ops[i].message.ask_id;
-            lends[at] = ops[i].message.lend_id;
+            struct fb_message_flat flat;
+            fb_message_pack(&flat, &ops[i].message);
+            ids[at] = flat.ask_id;
+            lends[at] = flat.lend_id;
         } else if (ops[i].kind >= FB_OP_READ) {
             assert_true(pending_count < OPS_MAX);
             pending[pending_count++] = ops[i];

@@ -232,8 +232,9 @@ static void script_send(struct script *script, const struct fb_op *op, uint64_t 
 {
     struct script_event *event = script_push(script, script->now_ns + 10000 + delay_ns, op->target);
     event->event = (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = op->message};
-    if (op->message.keys != NULL)
-        memcpy(event->keys, op->message.keys, op->message.key_count * sizeof(*event->keys));
+    const struct fb_message_match_ask *ask = &op->message.match_ask;
+    if (op->message.kind == FB_MESSAGE_MATCH_ASK)
+        memcpy(event->keys, ask->keys, ask->key_count * sizeof(*event->keys));
 }
 
 static uint64_t op_delay_ns(enum fb_op_kind kind)
@@ -548,8 +549,9 @@ void script_run(struct script *script, uint64_t until_ns)
             event.event.request.keys = event.keys;
         if (event.event.kind == FB_EVENT_REQUEST)
             event.event.request.ranges = event.ranges;
-        if (event.event.kind == FB_EVENT_MESSAGE)
-            event.event.message.keys = event.keys;
+        if (event.event.kind == FB_EVENT_MESSAGE &&
+            event.event.message.kind == FB_MESSAGE_MATCH_ASK)
+            event.event.message.match_ask.keys = event.keys;
         script_step(script, event.node, &event.event);
     }
 }

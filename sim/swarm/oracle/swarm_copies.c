@@ -133,15 +133,16 @@ void swarm_copies_viewed(struct swarm *swarm, uint32_t node)
 static void hold_arrives(struct swarm *swarm, uint32_t node, const struct fb_message *message)
 {
     struct swarm_node *host = &swarm->nodes[node];
-    struct swarm_durable *durable = swarm_durable_at(swarm, &message->block);
-    if (durable == NULL || message->hops == FB_LEVEL_VOLATILE)
+    const struct fb_message_hold *hold = &message->hold;
+    struct swarm_durable *durable = swarm_durable_at(swarm, &hold->block);
+    if (durable == NULL || hold->level == FB_LEVEL_VOLATILE)
         return;
     host->holds[host->hold_count++ % SWARM_HOLDS_MAX] =
-        (struct swarm_hold){.ask_id = message->ask_id,
+        (struct swarm_hold){.ask_id = hold->ask_id,
                             .writer = message->source,
-                            .level = message->hops,
+                            .level = hold->level,
                             .durable = (uint32_t)(durable - swarm->durables),
-                            .fragment = message->key_count};
+                            .fragment = hold->number};
 }
 
 static const struct swarm_hold *hold_of(const struct swarm_node *host, uint32_t writer,
@@ -158,7 +159,7 @@ static const struct swarm_hold *hold_of(const struct swarm_node *host, uint32_t 
 
 /* A node says that it holds something: it does, and does so until it crashes. */
 void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
-                     const struct fb_message *held)
+                     const struct fb_message_held *held)
 {
     const struct swarm_hold *hold = hold_of(&swarm->nodes[node], writer, held->ask_id);
     if (held->status != FB_OK || hold == NULL)
@@ -185,7 +186,7 @@ void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
 
 /* A node asks another to hold it. One that is of a rank by now keeps it itself, also what it might
  * have let go of before. */
-void swarm_copy_asked(struct swarm *swarm, uint32_t node, const struct fb_message *hold)
+void swarm_copy_asked(struct swarm *swarm, uint32_t node, const struct fb_message_hold *hold)
 {
     bool is_rank;
     struct swarm_durable *durable = swarm_durable_at(swarm, &hold->block);
@@ -193,7 +194,7 @@ void swarm_copy_asked(struct swarm *swarm, uint32_t node, const struct fb_messag
         return;
     durable->relied_on &= ~(1u << node);
     (void)ranks_of(swarm, node, durable->block.key, &is_rank);
-    bool is_kept = is_rank && durable->is_acked && hold->hops != FB_LEVEL_VOLATILE &&
+    bool is_kept = is_rank && durable->is_acked && hold->level != FB_LEVEL_VOLATILE &&
                    !swarm_is_coded(swarm, node) && swarm_memory_has(swarm, node, durable);
     if (is_kept)
         durable->in_memory |= 1u << node;
@@ -204,10 +205,11 @@ void swarm_copy_heard(struct swarm *swarm, uint32_t node, const struct fb_messag
 {
     if (message->kind == FB_MESSAGE_HOLD)
         hold_arrives(swarm, node, message);
-    if (message->kind != FB_MESSAGE_HELD || message->status != FB_OK ||
+    if (message->kind != FB_MESSAGE_HELD || message->held.status != FB_OK ||
         message->source >= swarm->plan->nodes)
         return;
-    const struct swarm_hold *hold = hold_of(&swarm->nodes[message->source], node, message->ask_id);
+    const struct swarm_hold *hold =
+        hold_of(&swarm->nodes[message->source], node, message->held.ask_id);
     if (hold == NULL || hold->fragment > 0)
         return;
     struct swarm_durable *durable = &swarm->durables[hold->durable];

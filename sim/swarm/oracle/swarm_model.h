@@ -34,8 +34,8 @@ bool swarm_has_copy(const struct swarm *swarm, const struct swarm_durable *durab
 uint32_t swarm_members_of(const struct swarm *swarm, uint32_t node);
 uint32_t swarm_promised(const struct swarm *swarm, uint32_t level, uint32_t told);
 void swarm_copy_told(struct swarm *swarm, uint32_t node, uint32_t writer,
-                     const struct fb_message *held);
-void swarm_copy_asked(struct swarm *swarm, uint32_t node, const struct fb_message *hold);
+                     const struct fb_message_held *held);
+void swarm_copy_asked(struct swarm *swarm, uint32_t node, const struct fb_message_hold *hold);
 void swarm_copy_heard(struct swarm *swarm, uint32_t node, const struct fb_message *message);
 uint32_t swarm_copy_acked(struct swarm *swarm, struct swarm_durable *durable, uint32_t node);
 void swarm_copy_written(struct swarm *swarm, uint32_t node, const struct fb_op *op);

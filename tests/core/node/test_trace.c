@@ -60,25 +60,22 @@ static void trace_event_of_messages_tells_the_other_node(void **state)
     struct fb_event event = {.kind = FB_EVENT_MESSAGE,
                              .message = {.kind = FB_MESSAGE_OFFER,
                                          .source = 1,
-                                         .target = FB_NONE,
-                                         .ask_id = 0x100,
-                                         .lend_id = 0x200,
-                                         .digest = 0xabc,
-                                         .block = block}};
+                                         .offer = {.ask_id = 0x100,
+                                                   .lend_id = 0x200,
+                                                   .digest = 0xabc,
+                                                   .key = block.key,
+                                                   .size = block.size}}};
     expect_event(&event,
                  "        1500 n2 < message offer key=1f.3 id=100 size=4096 peer=1 digest=abc");
     event.message.kind = FB_MESSAGE_RETURN; /* its id is the loan's */
-    event.message.digest = 0;
-    expect_event(&event, "        1500 n2 < message return key=1f.3 id=200 size=4096 peer=1");
+    event.message.returned = (struct fb_message_returned){.lend_id = 0x200, .key = block.key};
+    expect_event(&event, "        1500 n2 < message return key=1f.3 id=200 peer=1");
     event.message.kind = FB_MESSAGE_DENY;
-    event.message.status = FB_THROTTLED;
-    expect_event(&event,
-                 "        1500 n2 < message deny throttled key=1f.3 id=100 size=4096 peer=1");
+    event.message.deny = (struct fb_message_deny){.ask_id = 0x100, .status = FB_THROTTLED};
+    expect_event(&event, "        1500 n2 < message deny throttled id=100 peer=1");
     event.message.kind = FB_MESSAGE_REFER;
-    event.message.status = FB_OK;
-    event.message.target = 9;
-    expect_event(&event,
-                 "        1500 n2 < message refer key=1f.3 id=100 size=4096 peer=1 detail=9");
+    event.message.refer = (struct fb_message_refer){.ask_id = 0x100, .key = block.key, .target = 9};
+    expect_event(&event, "        1500 n2 < message refer key=1f.3 id=100 peer=1 detail=9");
 }
 
 static void trace_op_of_each_kind_has_its_line(void **state)
@@ -91,10 +88,10 @@ static void trace_op_of_each_kind_has_its_line(void **state)
                                         .span = {.size = 512}}},
               "1234567890123 n41 > reply referral id=5 size=512 peer=3");
     expect_op(
-        &(struct fb_op){
-            .kind = FB_OP_SEND,
-            .target = 4,
-            .message = {.kind = FB_MESSAGE_ASK, .target = FB_NONE, .ask_id = 6, .block = block}},
+        &(struct fb_op){.kind = FB_OP_SEND,
+                        .target = 4,
+                        .message = {.kind = FB_MESSAGE_ASK,
+                                    .ask = {.ask_id = 6, .block = block, .complaint = FB_NONE}}},
         "1234567890123 n41 > send ask key=1f.3 id=6 size=4096 peer=4");
     expect_op(&(struct fb_op){.kind = FB_OP_PULL,
                               .op_id = 8,

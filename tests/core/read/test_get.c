@@ -552,19 +552,19 @@ static void get_when_an_offer_names_another_block_returns_it(void **state)
     assert_int_equal(ops[0].message.kind, FB_MESSAGE_ASK);
     event = (struct fb_event){
         .kind = FB_EVENT_MESSAGE,
-        .message = {.kind = FB_MESSAGE_OFFER,
-                    .source = 1,
-                    .ask_id = ops[0].message.ask_id,
-                    .lend_id = 77,
-                    .target = FB_NONE,
-                    .block = block,
-                    .span = {.region = FB_REGION_MEMORY, .peer = 1, .size = FLOW_BLOCK_BYTES}}};
-    event.message.block.key.high++;
+        .message = {
+            .kind = FB_MESSAGE_OFFER,
+            .source = 1,
+            .offer = {.ask_id = ops[0].message.ask.ask_id,
+                      .lend_id = 77,
+                      .key = block.key,
+                      .span = {.region = FB_REGION_MEMORY, .peer = 1, .size = FLOW_BLOCK_BYTES}}}};
+    event.message.offer.key.high++;
     assert_int_equal(fb_node_step(node, 3, &event, ops), 1);
     assert_int_equal(ops[0].kind, FB_OP_SEND);
     assert_int_equal(ops[0].message.kind, FB_MESSAGE_RETURN);
-    assert_int_equal(ops[0].message.lend_id, 77);
-    event.message.block.key.high--;
+    assert_int_equal(ops[0].message.returned.lend_id, 77);
+    event.message.offer.key.high--;
     assert_int_equal(fb_node_step(node, 4, &event, ops), 1);
     assert_int_equal(ops[0].kind, FB_OP_PULL); /* the right one is still awaited */
     free(node);

@@ -55,9 +55,7 @@ static void get_that_waits_when_ranks_change_asks_by_the_new_ranks(void **state)
         event = (struct fb_event){.kind = FB_EVENT_MESSAGE,
                                   .message = {.kind = FB_MESSAGE_WAIT,
                                               .source = PEER,
-                                              .ask_id = ops[0].message.ask_id,
-                                              .target = FB_NONE,
-                                              .block = {.object = FB_OBJECT_NONE}}};
+                                              .wait = {.ask_id = ops[0].message.ask.ask_id}}};
         assert_int_equal(step_at(node, 3, &event, ops), 0);
         step_at(node, 4, &views[1], ops);
         event = (struct fb_event){.kind = FB_EVENT_TICK};

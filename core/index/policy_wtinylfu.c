@@ -140,8 +140,8 @@ static uint32_t least_of_oldest(const struct fb_cache *cache, uint32_t queue)
     return least;
 }
 
-/* After a refusal the other queues have their turn, so that a queue of pinned blocks hides nothing.
- */
+/* After a refusal the other queues have their turn, so that a queue of pinned blocks hides nothing;
+ * after a second one by age alone, or one that is pinned would be the least used again and again. */
 static uint32_t turn_victim(const struct fb_cache *cache)
 {
     static const uint8_t turns[3][3] = {{WINDOW, PROBATION, PROTECTED},
@@ -151,8 +151,8 @@ static uint32_t turn_victim(const struct fb_cache *cache)
     FB_ASSERT(cache->skips > 0);
     uint32_t victim = FB_NONE;
     for (uint32_t i = 0; i < 3 && victim == FB_NONE; i++)
-        victim = turn[i] == PROBATION ? least_of_oldest(cache, PROBATION)
-                                      : cache->queues[turn[i]].oldest;
+        victim = cache->skips == 1 && turn[i] == PROBATION ? least_of_oldest(cache, PROBATION)
+                                                           : cache->queues[turn[i]].oldest;
     FB_ASSERT((victim == FB_NONE) == (cache->count == 0));
     return victim;
 }

@@ -6,7 +6,7 @@
 #include "models/trace/trace_file.h"
 #include "sim/world/world_internal.h"
 
-enum { KV_RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
+enum { KV_RETRY_NS = 1000000 };                        /* guess: a client's pause after BUSY */
 enum { LIST_BIT = 1, PIECE_BIT = 2, WORD_SHIFT = 32 }; /* of the ids of a pull's requests */
 
 enum kv_phase { IDLE, MATCHING, PULLING, MOVING };
@@ -42,8 +42,8 @@ struct kv_node {
     uint32_t got[TIERS]; /* its matched pieces by the tier they came from */
     uint64_t leases[FB_KV_WINDOW_MAX];
     uint32_t pieces[FB_KV_WINDOW_MAX]; /* which piece a slot moves */
-    uint64_t slots_used;            /* bitmap of FB_KV_WINDOW_MAX */
-    uint64_t slots_getting;         /* asked as gets: matched may have shrunk since */
+    uint64_t slots_used;               /* bitmap of FB_KV_WINDOW_MAX */
+    uint64_t slots_getting;            /* asked as gets: matched may have shrunk since */
 };
 
 static_assert(FB_KV_WINDOW_MAX == 64, "slots_used is one word");

@@ -13,6 +13,7 @@
 #include "hw/loop/record.h"
 #include "hw/meta/meta.h"
 #include "hw/ops/machine.h"
+#include "hw/origin/origin_posix.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
 #include "base/units.h"
@@ -342,9 +343,12 @@ static void look_at_origin(struct doctor *doctor)
              settings->origin.endpoint);
     } else {
         DIR *folder = opendir(settings->origin.path);
+        struct fb_error error = {.text = ""};
         if (folder == NULL)
             line(doctor, GRADE_FAULT, "origin", "%s: %s: mount what should be there",
                  settings->origin.path, strerror(errno));
+        else if (!posix_parts_are_fine(dirfd(folder), settings->origin.path, &error))
+            line(doctor, GRADE_FAULT, "origin", "%s", error.text);
         else
             line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin.path);
         if (folder != NULL)

@@ -139,6 +139,7 @@ static void task_part(struct fb_origin_task *task, enum fb_status status)
     task->file_offset = 0;
     task->seen = 0;
     fb_origin_posix_part(task, task->part);
+    task->how.resolve |= RESOLVE_NO_SYMLINKS;
     fb_uring_open_below(&task->loop->uring, &task->io, task->loop->origin.folder, task->part,
                         &task->how);
 }
@@ -458,6 +459,10 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
     if (origin->folder < 0) {
         fb_error_set(error, "origin.path %s: %s: make the folder, or mount what should be there",
                      settings->origin.path, strerror(errno));
+        return;
+    }
+    if (!posix_parts_are_fine(origin->folder, settings->origin.path, error)) {
+        close(origin->folder);
         return;
     }
     struct posix_origin *posix = calloc(1, sizeof(*posix));

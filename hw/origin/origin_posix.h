@@ -15,7 +15,8 @@
 enum {
     POSIX_FOLDER_MODE = 0777,
     POSIX_FILE_MODE = 0666,
-    POSIX_PATH_BYTES = FB_OBJECT_NAME_MAX + 64
+    POSIX_PATH_BYTES = FB_OBJECT_NAME_MAX + 64,
+    POSIX_OWN_BYTES = 128 /* of a name of our own, with node, process and task in it */
 };
 
 /* A listing that goes on: its folder's names as they were when it began. */
@@ -37,6 +38,26 @@ struct posix_watch {
 };
 
 #define POSIX_NAME_FILE ".name" /* among blocks: whose they are */
+
+/* What a name in a folder of blocks is, by its form. */
+enum posix_own {
+    POSIX_OWN_NOT,
+    POSIX_OWN_BLOCK,
+    POSIX_OWN_HALF,
+    POSIX_OWN_NAME,
+};
+
+/* A lock that another has. */
+struct posix_held {
+    uint64_t key, since_ns, seen_ns;
+    bool is_told;
+};
+
+/* For how long a lock is tried, and for which name; as the log tells it. */
+struct posix_patience {
+    const char *name;
+    uint64_t ns;
+};
 
 struct posix_listing {
     char folder[FB_OBJECT_NAME_MAX + 1];
@@ -61,7 +82,9 @@ struct posix_origin {
     bool is_looking;
     uint64_t look_ns; /* when the path is looked at again */
     struct fb_offload_task look;
-    pthread_mutex_t mutex; /* of what follows */
+    _Atomic uint32_t owner_seen; /* of our folder, mapped by a server, + 1; 0: none */
+    pthread_mutex_t mutex;       /* of what follows */
+    struct posix_held held;
     uint64_t uses;
     struct posix_listing listings[POSIX_LISTINGS_MAX];
 };
@@ -92,7 +115,27 @@ void fb_origin_posix_write(struct fb_origin_task *task);
 /* origin_posix_collect.c: what writers that died have left; now and then. */
 void fb_origin_posix_collect(struct fb_origin *origin);
 /* Says in a folder of blocks whose they are, if nothing does yet. Errors: -errno. */
-int posix_name_put(int root, const char *folder, const struct fb_object *object);
+int posix_name_put(int folder, const struct fb_object *object);
+
+/* origin_posix_parts.c. Is .forebay-parts none, or a folder that may be entered? error: what it is
+ * and how it is mended. */
+bool posix_parts_are_fine(int root, const char *path, struct fb_error *error);
+/* That folder, and the one in it of the object's blocks; made, if wanted and not there; and any
+ * folder that is not led to by links. Errors: -errno; -EPERM: it is a stranger's. */
+int posix_parts_open(struct posix_origin *posix, bool is_made);
+int posix_blocks_open(struct fb_origin_task *task, bool is_made);
+int posix_own_open(int folder, const char *name);
+/* Has it the form of a folder of blocks? */
+bool posix_is_handle(const char *name);
+enum posix_own posix_own_kind(const char *name);
+/* Name for the file that a commit makes among its blocks. */
+void posix_commit_name(const struct fb_origin_task *task, char name[POSIX_OWN_BYTES]);
+void posix_parts_remove(struct fb_origin_task *task);
+
+/* Keeps other nodes from changing what a name means until the lock is closed. Errors: -errno;
+ * -EAGAIN: another has it, and kept it for as long as the patience. */
+int posix_lock_open(struct posix_origin *posix);
+int posix_lock_name(struct posix_origin *posix, int lock, const struct posix_patience *patience);
 
 /* Before and after a change, on a worker: is the root still what origin.path names? 0, or -EIO. */
 int posix_misplaced(struct fb_origin_task *task);
@@ -112,9 +155,6 @@ void fb_origin_posix_change(struct fb_origin_task *task);
 const char *posix_base_of(const char *name);
 int posix_parent_open(int root, const char *name);
 int posix_folders_make(int root, const char *name);
-
-/* Keeps other nodes from changing what names mean until the file is closed; -1: cannot, errno. */
-int posix_lock(int root);
 
 /* Path of a block of an object that is not committed; path: at least 64 bytes. */
 void fb_origin_posix_part(const struct fb_origin_task *task, char *path);

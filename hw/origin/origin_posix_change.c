@@ -3,8 +3,8 @@
  *
  *  1. Nothing leads out of the folder: the parent is opened beneath it, the last part is never
  *     followed.
- *  2. What changes what a name means (RENAME, LINK, REMOVE_FOLDER) holds the lock that commits
- *     hold, so that a late commit sees it. */
+ *  2. What changes what a name means (RENAME, LINK, REMOVE_FOLDER) holds the locks that commits
+ *     hold, of both names, so that a late commit sees it. A member that keeps one: EBUSY. */
 #include "core/panic.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/origin/origin_posix.h"
@@ -21,6 +21,9 @@
 #include <unistd.h>
 
 enum { MODE_BITS = 07777, PRIVATE = 0700 };
+
+/* guess: a program is waiting; as long as a commit may copy a large file of several names. */
+static const uint64_t lock_patience_ns = UINT64_C(5000000000);
 
 /* A name: the folder that it is in, open, and its last part. */
 struct place {
@@ -213,6 +216,27 @@ static bool is_of_names(enum fb_change_kind kind)
     return kind == FB_CHANGE_RENAME || kind == FB_CHANGE_LINK || kind == FB_CHANGE_REMOVE_FOLDER;
 }
 
+/* Both names, in an order that all keep. Errors: -errno. */
+static int names_lock(struct fb_origin_task *task)
+{
+    struct posix_origin *posix = posix_of(&task->loop->origin);
+    const char *first = task->object.name, *second = task->change->text;
+    bool has_two = task->change->kind != FB_CHANGE_REMOVE_FOLDER && strcmp(first, second) != 0;
+    if (has_two && strcmp(first, second) > 0) {
+        first = task->change->text;
+        second = task->object.name;
+    }
+    const struct posix_patience patience[2] = {{first, lock_patience_ns},
+                                               {second, lock_patience_ns}};
+    int lock = posix_lock_open(posix);
+    int code = lock < 0 ? lock : posix_lock_name(posix, lock, &patience[0]);
+    if (code == 0 && has_two)
+        code = posix_lock_name(posix, lock, &patience[1]);
+    if (lock >= 0 && code != 0)
+        close(lock);
+    return code == -EAGAIN ? -EBUSY : code != 0 ? code : lock;
+}
+
 /* Records are of names without links in the way: a change by way of a link would pass them by. Who
  * has a mount follows links himself. */
 static bool is_direct(int root, const char *name)
@@ -245,8 +269,8 @@ static int change(struct fb_origin_task *task)
     if (task->loop->names.is_on && (!is_direct(root, task->object.name) ||
                                     (has_target && !is_direct(root, task->change->text))))
         return -ELOOP;
-    if (is_of_names(task->change->kind) && (lock = posix_lock(root)) < 0)
-        return -errno;
+    if (is_of_names(task->change->kind) && (lock = names_lock(task)) < 0)
+        return lock;
     int code = is_root ? 0 : place_open(&place, root, task->object.name);
     if (code == 0)
         code = run(task, &place);

@@ -1,6 +1,7 @@
 /* What writers that died have left in a folder as origin, looked for now and then, on a worker.
  *
- *  1. What is half written beside blocks goes after a day, and folders of blocks without one.
+ *  1. What is half written beside blocks goes after a day, and folders of blocks without one. Only
+ *     what has a name of our own form (origin_posix_parts.c).
  *  2. Blocks of an object that nobody has committed, and that nobody has added to for
  *     origin.orphan_age: whose they are, a file among them tells (.name). The core looks whether
  *     the name's record says that they are needed, and has them removed if it does not (R21).
@@ -26,12 +27,12 @@ enum { HALF_WRITTEN_S = 24 * 3600, ONE_S = 1000000000, NAME_FILE_BYTES = FB_OBJE
 static const uint64_t watch_most_ns = UINT64_C(3600000000000);
 static const uint64_t pause_most_ns = UINT64_C(3600000000000), pause_least_ns = 1000000000;
 
-int posix_name_put(int root, const char *folder, const struct fb_object *object)
+int posix_name_put(int folder, const struct fb_object *object)
 {
-    char path[96], text[NAME_FILE_BYTES];
-    snprintf(path, sizeof(path), "%s/" POSIX_NAME_FILE, folder);
+    char text[NAME_FILE_BYTES];
     int length = snprintf(text, sizeof(text), "%" PRIu64 "\n%s", object->version, object->name);
-    int file = openat(root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, POSIX_FILE_MODE);
+    int file =
+        openat(folder, POSIX_NAME_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, POSIX_FILE_MODE);
     if (file < 0)
         return errno == EEXIST ? 0 : -errno;
     int code = write(file, text, (size_t)length) == length ? 0 : -EIO;
@@ -64,9 +65,8 @@ static bool name_take(int folder, const char *handle, struct fb_object *object)
 static bool is_half_written(int folder, const char *name, time_t now)
 {
     struct stat facts;
-    bool is_other = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-                    strcmp(name, POSIX_NAME_FILE) == 0 || strchr(name, '.') == NULL;
-    return !is_other && fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return posix_own_kind(name) == POSIX_OWN_HALF &&
+           fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
            facts.st_mtim.tv_sec < now - HALF_WRITTEN_S;
 }
 
@@ -96,7 +96,7 @@ static bool is_unchanged(struct posix_origin *posix, uint64_t handle, const stru
 /* One writer's folder of blocks. */
 static void look_at(struct posix_origin *posix, int parts, const char *name, time_t now)
 {
-    int file = openat(parts, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int file = posix_own_open(parts, name);
     DIR *folder = file >= 0 ? fdopendir(file) : NULL;
     struct stat facts;
     uint32_t blocks = 0;
@@ -136,18 +136,20 @@ static time_t file_time(int parts)
 static void collect_run(struct fb_offload_task *offload)
 {
     struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, collect);
-    int file = openat(posix->root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int file = posix_parts_open(posix, false);
     DIR *parts = file >= 0 ? fdopendir(file) : NULL;
     time_t now = file >= 0 ? file_time(file) : 0;
     uint64_t began_ns = loop_clock_ns();
     posix->orphan_count = 0;
     for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
-        if (entry->d_name[0] != '.')
+        if (posix_is_handle(entry->d_name))
             look_at(posix, file, entry->d_name, now);
     }
     posix->looked_ns = began_ns;
     if (parts != NULL)
         closedir(parts);
+    else if (file >= 0)
+        close(file);
 }
 
 static void collect_done(struct fb_offload_task *offload)

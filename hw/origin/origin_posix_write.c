@@ -8,10 +8,10 @@
  *     REMOVE  the target, unless a later one is there; blocks of the version
  *
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
- * last look at the target's version and its change are under a lock of the parts' folder (flock),
- * so that a late commit never covers what it has not been told of. Blocks of objects that nobody
- * commits are removed when somebody knows that (R21), or are found by their age: a file among them
- * says whose they are (origin_posix_collect.c).
+ * last look at the target's version and its change are under a lock of the name
+ * (origin_posix_parts.c), so that a late commit never covers what it has not been told of. Blocks of
+ * objects that nobody commits are removed when somebody knows that (R21), or are found by their age:
+ * a file among them says whose they are (origin_posix_collect.c).
  *
  * A commit whose blocks are not all there says why they cannot come, where that is to be seen: the
  * folder takes no files, or has no room for those that are missing. */
@@ -19,34 +19,36 @@
 #include "hw/loop/loop_internal.h"
 #include "hw/origin/origin_posix.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
+/* guess: longer than most commits of others hold a name; a worker that waits does nothing else. */
+static const uint64_t lock_patience_ns = 300000000;
+
 static uint64_t block_bytes(const struct fb_origin_task *task)
 {
     return task->loop->settings->core.block_size_bytes;
-}
-
-static void part_folder(const struct fb_origin_task *task, char path[64])
-{
-    snprintf(path, 64, FB_OBJECT_PARTS "/%016" PRIx64, task->object.handle);
 }
 
 void fb_origin_posix_part(const struct fb_origin_task *task, char *path)
 {
     snprintf(path, 64, FB_OBJECT_PARTS "/%016" PRIx64 "/%" PRIu64, task->object.handle,
              task->offset / block_bytes(task));
+}
+
+/* The same in the folder of its blocks. */
+static void block_name(const struct fb_origin_task *task, char name[POSIX_OWN_BYTES])
+{
+    snprintf(name, POSIX_OWN_BYTES, "%" PRIu64, task->offset / block_bytes(task));
 }
 
 static int write_all(int file, struct fb_bytes bytes)
@@ -61,22 +63,6 @@ static int write_all(int file, struct fb_bytes bytes)
         bytes.size -= (uint64_t)written;
     }
     return 0;
-}
-
-static void parts_remove(struct fb_origin_task *task)
-{
-    int root = task->loop->origin.folder;
-    char path[64];
-    part_folder(task, path);
-    int file = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            unlinkat(file, entry->d_name, 0);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    unlinkat(root, path, AT_REMOVEDIR);
 }
 
 /* Is this very version there already? Then the origin's word for it is known, too. */
@@ -120,18 +106,6 @@ static bool is_removed(int folder, struct fb_origin_task *task, const char *path
     return is_it && (is_meant || !is_later(folder, task, path));
 }
 
-int posix_lock(int root)
-{
-    if (mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST)
-        return -1;
-    int file = openat(root, FB_OBJECT_PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file >= 0 && flock(file, LOCK_EX) != 0) {
-        close(file);
-        return -1;
-    }
-    return file;
-}
-
 /* Is this very version there, so that nobody needs its blocks? A later one says nothing: whose
  * clock made it is not known, and what was acknowledged must not hang on that. */
 static bool is_past(const struct fb_origin_task *task)
@@ -141,52 +115,51 @@ static bool is_past(const struct fb_origin_task *task)
            posix_written(&facts) == task->object.version;
 }
 
-/* A block that is stored once more after its object was committed is not needed. That may come
- * meanwhile: then whoever is last removes it. */
-static int store(struct fb_origin_task *task)
+static int block_put(struct fb_origin_task *task, int folder)
 {
-    int root = task->loop->origin.folder;
-    char folder[64], path[64], beside[128];
-    if (is_past(task))
-        return 0;
-    part_folder(task, folder);
-    fb_origin_posix_part(task, path);
-    snprintf(beside, sizeof(beside), "%s.%d.%p", path, getpid(), (void *)task);
-    int file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
-    if (file < 0 && errno == ENOENT) {
-        if ((mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST) ||
-            (mkdirat(root, folder, POSIX_FOLDER_MODE) != 0 && errno != EEXIST))
-            return -errno;
-        int code = posix_name_put(root, folder, &task->object);
-        if (code != 0 && code != -ENOENT) /* removed meanwhile: it is made anew when asked again */
-            return code;
-        file = openat(root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
-    }
+    char name[POSIX_OWN_BYTES], beside[POSIX_OWN_BYTES + 64];
+    block_name(task, name);
+    snprintf(beside, sizeof(beside), "%s.%d.%p", name, getpid(), (void *)task);
+    int file = openat(folder, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                      POSIX_FILE_MODE);
     if (file < 0)
-        return errno == ENOENT ? -EAGAIN : -errno;
+        return -errno;
     int code = write_all(file, task->bytes);
     if (code == 0 && fdatasync(file) != 0)
         code = -errno;
     if (close(file) != 0 && code == 0)
         code = -errno;
-    if (code == 0 && renameat(root, beside, root, path) != 0)
+    if (code == 0 && renameat(folder, beside, folder, name) != 0)
         code = -errno;
+    if (code != 0)
+        unlinkat(folder, beside, 0);
+    return code;
+}
+
+/* A block that is stored once more after its object was committed is not needed. That may come
+ * meanwhile: then whoever is last removes it. */
+static int store(struct fb_origin_task *task)
+{
+    if (is_past(task))
+        return 0;
+    int folder = posix_blocks_open(task, true);
+    int code = folder < 0 ? folder : block_put(task, folder);
+    if (folder >= 0)
+        close(folder);
     if (code == -ENOENT) /* its folder was removed meanwhile: perhaps nobody wants it */
         code = -EAGAIN;
-    if (code != 0)
-        unlinkat(root, beside, 0);
-    else if (is_past(task))
-        parts_remove(task);
+    if (code == 0 && is_past(task))
+        posix_parts_remove(task);
     return code;
 }
 
 /* Appends a block's file to the target; -EAGAIN: it is not there yet. */
-static int part_append(struct fb_origin_task *task, int target, uint64_t size)
+static int part_append(struct fb_origin_task *task, int blocks, int target, uint64_t size)
 {
-    char path[64];
+    char name[POSIX_OWN_BYTES];
     struct stat facts;
-    fb_origin_posix_part(task, path);
-    int file = openat(task->loop->origin.folder, path, O_RDONLY | O_CLOEXEC);
+    block_name(task, name);
+    int file = openat(blocks, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file < 0)
         return errno == ENOENT ? -EAGAIN : -errno;
     int code = fstat(file, &facts) != 0 ? -errno : (uint64_t)facts.st_size != size ? -EIO : 0;
@@ -205,14 +178,14 @@ static int part_append(struct fb_origin_task *task, int target, uint64_t size)
 
 /* Bytes of blocks that are not there yet. Looked at before anything is copied, since a commit may
  * be tried often. */
-static uint64_t parts_missing(struct fb_origin_task *task)
+static uint64_t parts_missing(struct fb_origin_task *task, int blocks)
 {
     uint64_t block = block_bytes(task), missing = 0;
-    char path[64];
+    char name[POSIX_OWN_BYTES];
     for (task->offset = 0; task->offset < task->object.size; task->offset += block) {
         uint64_t left = task->object.size - task->offset;
-        fb_origin_posix_part(task, path);
-        if (faccessat(task->loop->origin.folder, path, F_OK, 0) == 0)
+        block_name(task, name);
+        if (faccessat(blocks, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             continue;
         missing += left < block ? left : block;
         if (task->missing == UINT64_MAX)
@@ -270,7 +243,8 @@ static int extra_keep(int folder, const char *base, int target)
 }
 
 /* All blocks, in order, then the facts of the object. */
-static int target_fill(struct fb_origin_task *task, int target, const struct statx *replaced)
+static int target_fill(struct fb_origin_task *task, int blocks, int target,
+                       const struct statx *replaced)
 {
     uint64_t size = task->object.size, block = block_bytes(task);
     const struct timespec version = {.tv_sec = (time_t)(task->as_version / 1000000000u),
@@ -279,7 +253,7 @@ static int target_fill(struct fb_origin_task *task, int target, const struct sta
     int code = 0;
     for (task->offset = 0; task->offset < size && code == 0; task->offset += block) {
         uint64_t left = size - task->offset;
-        code = part_append(task, target, left < block ? left : block);
+        code = part_append(task, blocks, target, left < block ? left : block);
     }
     if (code == 0)
         code = target_dress(target, replaced);
@@ -313,30 +287,30 @@ int posix_folders_make(int root, const char *name)
 /* Where a commit's file is made: among its blocks, or, where those lie on another file system,
  * beside the target. */
 struct beside {
-    int folder;
-    char path[128];
+    int blocks, folder;
+    char path[POSIX_OWN_BYTES];
 };
 
-static int beside_open(const struct fb_origin_task *task, struct beside *beside)
+static int beside_open(struct fb_origin_task *task, struct beside *beside)
 {
-    int root = task->loop->origin.folder;
-    char folder[64];
-    beside->folder = root;
-    part_folder(task, folder);
-    snprintf(beside->path, sizeof(beside->path), FB_OBJECT_PARTS "/%016" PRIx64 "/.commit.%u.%d.%p",
-             task->object.handle, task->loop->settings->node, getpid(), (const void *)task);
-    if ((mkdirat(root, FB_OBJECT_PARTS, POSIX_FOLDER_MODE) != 0 && errno != EEXIST) ||
-        (mkdirat(root, folder, POSIX_FOLDER_MODE) != 0 && errno != EEXIST))
-        return -errno;
-    int file = openat(root, beside->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
-    return file >= 0 ? file : -errno;
+    beside->blocks = posix_blocks_open(task, true);
+    beside->folder = beside->blocks;
+    if (beside->blocks < 0)
+        return beside->blocks;
+    posix_commit_name(task, beside->path);
+    int file = openat(beside->folder, beside->path,
+                      O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, POSIX_FILE_MODE);
+    int code = file >= 0 ? file : -errno;
+    if (file < 0)
+        close(beside->blocks);
+    return code;
 }
 
 /* Another file system: a copy beside the target, hidden by its name. */
 static int beside_move(const struct fb_origin_task *task, struct beside *beside, int target,
                        int folder)
 {
-    struct beside near = {.folder = folder};
+    struct beside near = {.blocks = beside->blocks, .folder = folder};
     struct stat facts;
     snprintf(near.path, sizeof(near.path), FB_OBJECT_PARTS ".%016" PRIx64 ".%u.%d",
              task->object.handle, task->loop->settings->node, getpid());
@@ -393,13 +367,25 @@ static int target_rewrite(struct fb_origin_task *task, const struct beside *besi
     return code;
 }
 
+/* The lock of the object's name. Errors: -errno. */
+static int name_lock(struct fb_origin_task *task)
+{
+    struct posix_origin *posix = posix_of(&task->loop->origin);
+    const struct posix_patience patience = {.name = task->object.name, .ns = lock_patience_ns};
+    int lock = posix_lock_open(posix);
+    int code = lock < 0 ? lock : posix_lock_name(posix, lock, &patience);
+    if (lock >= 0 && code != 0)
+        close(lock);
+    return code != 0 ? code : lock;
+}
+
 /* Under the lock: -ESTALE: a later version is there. */
 static int target_show(struct fb_origin_task *task, const struct beside *beside, int folder,
                        const char *base)
 {
-    int lock = posix_lock(task->loop->origin.folder);
+    int lock = name_lock(task);
     if (lock < 0)
-        return -errno;
+        return lock;
     int code = is_later(folder, task, base) ? -ESTALE : 0;
     struct statx facts;
     bool is_shared =
@@ -422,11 +408,11 @@ static int target_make(struct fb_origin_task *task, int target, struct beside *b
                        const char *base)
 {
     struct statx replaced = {.stx_mode = 0};
-    uint64_t missing = parts_missing(task);
+    uint64_t missing = parts_missing(task, beside->blocks);
     if (missing > 0)
         return is_committed(folder, task, base) ? 0 : parts_hindrance(task, target, missing);
     (void)posix_facts(folder, base, &replaced);
-    int code = target_fill(task, target, &replaced);
+    int code = target_fill(task, beside->blocks, target, &replaced);
     if (code == 0)
         code = extra_keep(folder, base, target);
     if (code == 0)
@@ -450,6 +436,7 @@ static int commit_in(struct fb_origin_task *task, int folder, const char *base)
     close(target);
     if (code != 0)
         unlinkat(beside.folder, beside.path, 0);
+    close(beside.blocks);
     if (code == -ENOENT && is_committed(folder, task, base))
         code = 0; /* another node was first, and has removed what it was made of */
     return code;
@@ -473,14 +460,14 @@ int posix_parent_open(int root, const char *name)
 
 static int take_away(struct fb_origin_task *task)
 {
-    int root = task->loop->origin.folder, code = 0;
+    int code = 0;
     const char *base = posix_base_of(task->object.name);
-    int folder = posix_parent_open(root, task->object.name);
+    int folder = posix_parent_open(task->loop->origin.folder, task->object.name);
     if (folder < 0)
         return folder == -ENOENT || folder == -ENOTDIR ? 0 : folder;
-    int lock = posix_lock(root);
+    int lock = name_lock(task);
     if (lock < 0)
-        code = -errno;
+        code = lock;
     if (code == 0 && is_removed(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
         errno != ENOENT && errno != EISDIR) /* a folder is no version of it */
         code = -errno;
@@ -489,7 +476,8 @@ static int take_away(struct fb_origin_task *task)
     if (lock >= 0)
         close(lock);
     close(folder);
-    parts_remove(task); /* of that version */
+    if (code != -EAGAIN)
+        posix_parts_remove(task); /* of that version */
     return code;
 }
 
@@ -501,7 +489,7 @@ static int commit(struct fb_origin_task *task)
     int code = commit_in(task, folder, posix_base_of(task->object.name));
     close(folder);
     if (code == 0 && task->as_version == task->object.version)
-        parts_remove(task);
+        posix_parts_remove(task);
     return code;
 }
 

@@ -42,7 +42,8 @@ class Leftovers(Case):
 
     def parts(self):
         folder = self.path("origin/.forebay-parts")
-        return [os.path.join(path, name) for path, _, names in os.walk(folder) for name in names]
+        return [os.path.join(path, name) for path, _, names in os.walk(folder) for name in names
+                if name != ".lock"]
 
     def blocks(self):
         return [path for path in self.parts() if os.path.basename(path).isdigit()]

@@ -45,6 +45,7 @@ enum posix_own {
     POSIX_OWN_BLOCK,
     POSIX_OWN_HALF,
     POSIX_OWN_NAME,
+    POSIX_OWN_NEAR,
 };
 
 /* A lock that another has. */
@@ -130,12 +131,21 @@ bool posix_is_handle(const char *name);
 enum posix_own posix_own_kind(const char *name);
 /* Name for the file that a commit makes among its blocks. */
 void posix_commit_name(const struct fb_origin_task *task, char name[POSIX_OWN_BYTES]);
+/* Name for one beside the target, which a mark among the blocks tells of; and both go. Errors:
+ * -errno. */
+int posix_near_put(const struct fb_origin_task *task, int blocks, char mark[POSIX_OWN_BYTES],
+                   char name[POSIX_OWN_BYTES]);
+void posix_near_remove(int root, int blocks, const char *mark, const struct fb_object *object);
 void posix_parts_remove(struct fb_origin_task *task);
 
 /* Keeps other nodes from changing what a name means until the lock is closed. Errors: -errno;
  * -EAGAIN: another has it, and kept it for as long as the patience. */
 int posix_lock_open(struct posix_origin *posix);
 int posix_lock_name(struct posix_origin *posix, int lock, const struct posix_patience *patience);
+
+/* origin_posix_copy.c. So many bytes, from where each file is; any thread. Errors: -errno. */
+int posix_copy(int from, int to, uint64_t size);
+int posix_write(int file, struct fb_bytes bytes);
 
 /* Before and after a change, on a worker: is the root still what origin.path names? 0, or -EIO. */
 int posix_misplaced(struct fb_origin_task *task);

@@ -38,6 +38,8 @@ int posix_name_put(int folder, const struct fb_object *object)
     int code = write(file, text, (size_t)length) == length ? 0 : -EIO;
     if (close(file) != 0 && code == 0)
         code = -errno;
+    if (code != 0)
+        unlinkat(folder, POSIX_NAME_FILE, 0);
     return code;
 }
 
@@ -65,7 +67,8 @@ static bool name_take(int folder, const char *handle, struct fb_object *object)
 static bool is_half_written(int folder, const char *name, time_t now)
 {
     struct stat facts;
-    return posix_own_kind(name) == POSIX_OWN_HALF &&
+    enum posix_own kind = posix_own_kind(name);
+    return (kind == POSIX_OWN_HALF || kind == POSIX_OWN_NEAR) &&
            fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
            facts.st_mtim.tv_sec < now - HALF_WRITTEN_S;
 }
@@ -93,6 +96,17 @@ static bool is_unchanged(struct posix_origin *posix, uint64_t handle, const stru
     return false;
 }
 
+/* `name` is half written in the folder of blocks; a mark goes with what it tells of. */
+static void half_remove(const struct posix_origin *posix, int folder, const char *handle,
+                        const char *name)
+{
+    struct fb_object object;
+    if (posix_own_kind(name) == POSIX_OWN_NEAR && name_take(folder, handle, &object))
+        posix_near_remove(posix->root, folder, name, &object);
+    else
+        unlinkat(folder, name, 0);
+}
+
 /* One writer's folder of blocks. */
 static void look_at(struct posix_origin *posix, int parts, const char *name, time_t now)
 {
@@ -107,7 +121,7 @@ static void look_at(struct posix_origin *posix, int parts, const char *name, tim
     }
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         if (is_half_written(file, entry->d_name, now))
-            unlinkat(file, entry->d_name, 0);
+            half_remove(posix, file, name, entry->d_name);
         else
             blocks += entry->d_name[0] != '.';
     }

@@ -6,6 +6,8 @@
  *             INDEX, INDEX.PID.TASK   a block, and one that is being written
  *             .name                   whose they are
  *             .commit.NODE.PID.TASK   the object, being made of them
+ *             .near.NODE.PID.TASK     it is being made beside the target, on another file system:
+ *     FOLDER/.forebay-parts.HANDLE.NODE.PID.TASK
  *
  *  1. A stranger's folder, or a link, is not entered: who could put names there had files elsewhere
  *     removed. It belongs to root or to whom files belong that the daemon makes (an NFS server may
@@ -33,6 +35,7 @@
 
 #define LOCK_FILE ".lock"
 #define COMMIT_START ".commit."
+#define NEAR_START ".near."
 
 enum { PRIVATE_FOLDER = 0700, PRIVATE_FILE = 0600, OTHERS_WRITE = 022 };
 
@@ -189,6 +192,9 @@ enum posix_own posix_own_kind(const char *name)
     if (strncmp(name, COMMIT_START, strlen(COMMIT_START)) == 0 &&
         is_of_writer(name + strlen(COMMIT_START)))
         return POSIX_OWN_HALF;
+    if (strncmp(name, NEAR_START, strlen(NEAR_START)) == 0 &&
+        is_of_writer(name + strlen(NEAR_START)))
+        return POSIX_OWN_NEAR;
     return POSIX_OWN_NOT;
 }
 
@@ -198,6 +204,40 @@ void posix_commit_name(const struct fb_origin_task *task, char name[POSIX_OWN_BY
              (const void *)task);
 }
 
+/* The file beside the target of which the mark tells. */
+static void near_name(const struct fb_object *object, const char *mark, char name[POSIX_OWN_BYTES])
+{
+    snprintf(name, POSIX_OWN_BYTES, FB_OBJECT_PARTS ".%016" PRIx64 ".%.*s", object->handle,
+             POSIX_OWN_BYTES - 64, mark + strlen(NEAR_START));
+}
+
+int posix_near_put(const struct fb_origin_task *task, int blocks, char mark[POSIX_OWN_BYTES],
+                   char name[POSIX_OWN_BYTES])
+{
+    int length = snprintf(mark, POSIX_OWN_BYTES, NEAR_START "%u.%d.%p", task->loop->settings->node,
+                          getpid(), (const void *)task);
+    FB_ASSERT(length + 64 < POSIX_OWN_BYTES);
+    near_name(&task->object, mark, name);
+    int file = openat(blocks, mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, PRIVATE_FILE);
+    int code = file < 0 || fsync(file) != 0 || fsync(blocks) != 0 ? -errno : 0;
+    if (file >= 0)
+        close(file);
+    return code;
+}
+
+void posix_near_remove(int root, int blocks, const char *mark, const struct fb_object *object)
+{
+    char name[POSIX_OWN_BYTES];
+    FB_ASSERT(posix_own_kind(mark) == POSIX_OWN_NEAR);
+    int folder = posix_parent_open(root, object->name);
+    near_name(object, mark, name);
+    if (folder >= 0) {
+        unlinkat(folder, name, 0);
+        close(folder);
+    }
+    unlinkat(blocks, mark, 0);
+}
+
 void posix_parts_remove(struct fb_origin_task *task)
 {
     struct posix_origin *posix = posix_of(&task->loop->origin);
@@ -205,7 +245,10 @@ void posix_parts_remove(struct fb_origin_task *task)
     int file = posix_blocks_open(task, false);
     DIR *folder = file >= 0 ? fdopendir(file) : NULL;
     for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        if (posix_own_kind(entry->d_name) != POSIX_OWN_NOT)
+        enum posix_own kind = posix_own_kind(entry->d_name);
+        if (kind == POSIX_OWN_NEAR)
+            posix_near_remove(posix->root, file, entry->d_name, &task->object);
+        else if (kind != POSIX_OWN_NOT)
             unlinkat(file, entry->d_name, 0);
     }
     if (folder != NULL)

@@ -51,20 +51,6 @@ static void block_name(const struct fb_origin_task *task, char name[POSIX_OWN_BY
     snprintf(name, POSIX_OWN_BYTES, "%" PRIu64, task->offset / block_bytes(task));
 }
 
-static int write_all(int file, struct fb_bytes bytes)
-{
-    while (bytes.size > 0) {
-        ssize_t written = write(file, bytes.at, bytes.size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        bytes.at += written;
-        bytes.size -= (uint64_t)written;
-    }
-    return 0;
-}
-
 /* Is this very version there already? Then the origin's word for it is known, too. */
 static bool is_committed(int folder, struct fb_origin_task *task, const char *path)
 {
@@ -124,7 +110,7 @@ static int block_put(struct fb_origin_task *task, int folder)
                       POSIX_FILE_MODE);
     if (file < 0)
         return -errno;
-    int code = write_all(file, task->bytes);
+    int code = posix_write(file, task->bytes);
     if (code == 0 && fdatasync(file) != 0)
         code = -errno;
     if (close(file) != 0 && code == 0)
@@ -163,15 +149,8 @@ static int part_append(struct fb_origin_task *task, int blocks, int target, uint
     if (file < 0)
         return errno == ENOENT ? -EAGAIN : -errno;
     int code = fstat(file, &facts) != 0 ? -errno : (uint64_t)facts.st_size != size ? -EIO : 0;
-    while (code == 0 && size > 0) {
-        ssize_t copied = copy_file_range(file, NULL, target, NULL, size, 0);
-        if (copied < 0 && errno == EINTR)
-            continue;
-        if (copied <= 0)
-            code = copied < 0 ? -errno : -EIO;
-        else
-            size -= (uint64_t)copied;
-    }
+    if (code == 0)
+        code = posix_copy(file, target, size);
     close(file);
     return code;
 }
@@ -242,21 +221,32 @@ static int extra_keep(int folder, const char *base, int target)
     return code;
 }
 
-/* All blocks, in order, then the facts of the object. */
-static int target_fill(struct fb_origin_task *task, int blocks, int target,
-                       const struct statx *replaced)
+/* Where a commit's file is made: among its blocks, or, where those lie on another file system,
+ * beside the target. */
+struct beside {
+    int blocks, folder;
+    char path[POSIX_OWN_BYTES];
+};
+
+/* All blocks, in order, then the facts of the object, and what is kept of the file it replaces. */
+static int target_fill(struct fb_origin_task *task, const struct beside *beside, int target,
+                       int folder, const char *base)
 {
+    struct statx replaced = {.stx_mode = 0};
     uint64_t size = task->object.size, block = block_bytes(task);
     const struct timespec version = {.tv_sec = (time_t)(task->as_version / 1000000000u),
                                      .tv_nsec = (long)(task->as_version % 1000000000u)};
     const struct timespec times[2] = {version, version};
     int code = 0;
+    (void)posix_facts(folder, base, &replaced);
     for (task->offset = 0; task->offset < size && code == 0; task->offset += block) {
         uint64_t left = size - task->offset;
-        code = part_append(task, blocks, target, left < block ? left : block);
+        code = part_append(task, beside->blocks, target, left < block ? left : block);
     }
     if (code == 0)
-        code = target_dress(target, replaced);
+        code = target_dress(target, &replaced);
+    if (code == 0)
+        code = extra_keep(folder, base, target);
     if (code == 0 && (futimens(target, times) != 0 || fsync(target) != 0))
         code = -errno;
     return code;
@@ -284,62 +274,6 @@ int posix_folders_make(int root, const char *name)
     return parent;
 }
 
-/* Where a commit's file is made: among its blocks, or, where those lie on another file system,
- * beside the target. */
-struct beside {
-    int blocks, folder;
-    char path[POSIX_OWN_BYTES];
-};
-
-static int beside_open(struct fb_origin_task *task, struct beside *beside)
-{
-    beside->blocks = posix_blocks_open(task, true);
-    beside->folder = beside->blocks;
-    if (beside->blocks < 0)
-        return beside->blocks;
-    posix_commit_name(task, beside->path);
-    int file = openat(beside->folder, beside->path,
-                      O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, POSIX_FILE_MODE);
-    int code = file >= 0 ? file : -errno;
-    if (file < 0)
-        close(beside->blocks);
-    return code;
-}
-
-/* Another file system: a copy beside the target, hidden by its name. */
-static int beside_move(const struct fb_origin_task *task, struct beside *beside, int target,
-                       int folder)
-{
-    struct beside near = {.blocks = beside->blocks, .folder = folder};
-    struct stat facts;
-    snprintf(near.path, sizeof(near.path), FB_OBJECT_PARTS ".%016" PRIx64 ".%u.%d",
-             task->object.handle, task->loop->settings->node, getpid());
-    int file = openat(folder, near.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, POSIX_FILE_MODE);
-    int code = file < 0 || fstat(target, &facts) != 0 ? -errno : 0;
-    off_t from = 0;
-    while (code == 0 && from < facts.st_size) {
-        ssize_t copied =
-            copy_file_range(target, &from, file, NULL, (size_t)(facts.st_size - from), 0);
-        if (copied <= 0 && errno != EINTR)
-            code = copied < 0 ? -errno : -EIO;
-    }
-    const struct timespec times[2] = {facts.st_atim, facts.st_mtim};
-    if (code == 0 && fchown(file, facts.st_uid, facts.st_gid) != 0)
-        facts.st_mode &= 0777;
-    if (code == 0 && (fchmod(file, facts.st_mode & 07777) != 0 || futimens(file, times) != 0 ||
-                      fsync(file) != 0))
-        code = -errno;
-    if (file >= 0)
-        close(file);
-    if (code != 0) {
-        unlinkat(folder, near.path, 0);
-        return code;
-    }
-    unlinkat(beside->folder, beside->path, 0);
-    *beside = near;
-    return 0;
-}
-
 /* A file of several names stays one: its bytes are replaced where they are. */
 static int target_rewrite(struct fb_origin_task *task, const struct beside *beside, int folder,
                           const char *base)
@@ -348,12 +282,8 @@ static int target_rewrite(struct fb_origin_task *task, const struct beside *besi
     int to = openat(folder, base, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     struct stat facts;
     int code = from < 0 || to < 0 || fstat(from, &facts) != 0 ? -errno : 0;
-    off_t at = 0, put = 0;
-    while (code == 0 && at < facts.st_size) {
-        ssize_t copied = copy_file_range(from, &at, to, &put, (size_t)(facts.st_size - at), 0);
-        if (copied <= 0 && errno != EINTR)
-            code = copied < 0 ? -errno : -EIO;
-    }
+    if (code == 0)
+        code = posix_copy(from, to, (uint64_t)facts.st_size);
     const struct timespec times[2] = {facts.st_atim, facts.st_mtim};
     if (code == 0 && (ftruncate(to, (off_t)task->object.size) != 0 || futimens(to, times) != 0 ||
                       fsync(to) != 0))
@@ -404,24 +334,42 @@ static int target_show(struct fb_origin_task *task, const struct beside *beside,
     return code;
 }
 
-static int target_make(struct fb_origin_task *task, int target, struct beside *beside, int folder,
-                       const char *base)
+static int target_make(struct fb_origin_task *task, const struct beside *beside, int target,
+                       int folder, const char *base)
 {
-    struct statx replaced = {.stx_mode = 0};
     uint64_t missing = parts_missing(task, beside->blocks);
     if (missing > 0)
         return is_committed(folder, task, base) ? 0 : parts_hindrance(task, target, missing);
-    (void)posix_facts(folder, base, &replaced);
-    int code = target_fill(task, beside->blocks, target, &replaced);
-    if (code == 0)
-        code = extra_keep(folder, base, target);
-    if (code == 0)
-        code = target_show(task, beside, folder, base);
-    if (code == -EXDEV)
-        code = beside_move(task, beside, target, folder);
-    else
-        return code;
+    int code = target_fill(task, beside, target, folder, base);
     return code != 0 ? code : target_show(task, beside, folder, base);
+}
+
+/* Strangers may write where the file is made: it is a new one. */
+static int commit_beside(struct fb_origin_task *task, const struct beside *beside, int folder,
+                         const char *base)
+{
+    unlinkat(beside->folder, beside->path, 0);
+    int target = openat(beside->folder, beside->path,
+                        O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, POSIX_FILE_MODE);
+    if (target < 0)
+        return -errno;
+    int code = target_make(task, beside, target, folder, base);
+    close(target);
+    if (code != 0)
+        unlinkat(beside->folder, beside->path, 0);
+    return code;
+}
+
+/* The target is on another file system than the blocks. */
+static int commit_near(struct fb_origin_task *task, int blocks, int folder, const char *base)
+{
+    char mark[POSIX_OWN_BYTES];
+    struct beside beside = {.blocks = blocks, .folder = folder};
+    int code = posix_near_put(task, blocks, mark, beside.path);
+    if (code == 0)
+        code = commit_beside(task, &beside, folder, base);
+    posix_near_remove(task->loop->origin.folder, blocks, mark, &task->object);
+    return code;
 }
 
 static int commit_in(struct fb_origin_task *task, int folder, const char *base)
@@ -429,13 +377,14 @@ static int commit_in(struct fb_origin_task *task, int folder, const char *base)
     struct beside beside;
     if (is_committed(folder, task, base))
         return 0;
-    int target = beside_open(task, &beside);
-    if (target < 0)
-        return target;
-    int code = target_make(task, target, &beside, folder, base);
-    close(target);
-    if (code != 0)
-        unlinkat(beside.folder, beside.path, 0);
+    beside.blocks = posix_blocks_open(task, true);
+    if (beside.blocks < 0)
+        return beside.blocks;
+    beside.folder = beside.blocks;
+    posix_commit_name(task, beside.path);
+    int code = commit_beside(task, &beside, folder, base);
+    if (code == -EXDEV)
+        code = commit_near(task, beside.blocks, folder, base);
     close(beside.blocks);
     if (code == -ENOENT && is_committed(folder, task, base))
         code = 0; /* another node was first, and has removed what it was made of */

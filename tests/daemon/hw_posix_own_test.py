@@ -9,9 +9,11 @@ usage: hw_posix_own_test.py BUILD [unittest's arguments]    exit code 77: there 
 import fcntl
 import os
 import subprocess
+import threading
 import time
 
 import hw_test
+import stranger
 from hw_test import Case, Daemon
 
 DAY_S = 24 * 3600
@@ -152,6 +154,93 @@ class Locks(Own):
             begun = time.monotonic()
             daemon.stop()
             self.assertLess(time.monotonic() - begun, 10)
+
+
+class Elsewhere(Own):
+    """A folder of the origin is the mount of another file system: nothing can be renamed to it."""
+
+    def setUp(self):
+        super().setUp()
+        self.there = os.path.join(self.origin, "sub")
+        os.mkdir(self.there)
+        if os.geteuid() != 0 or subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", "size=16m", "none", self.there],
+                capture_output=True, check=False).returncode:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.there], check=False)
+
+    def content(self, name):
+        with open(os.path.join(self.there, name), "rb") as file:
+            return file.read()
+
+    def test_files_are_written_there_with_all_that_is_kept_of_them(self):
+        for number, store in enumerate(((), ("metadata.kind=lmdb",
+                                             "metadata.path=" + self.path("records")))):
+            for name in ("file", "several"):
+                self.write("origin/sub/" + name, b"old")
+            path = os.path.join(self.there, "file")
+            os.setxattr(path, "user.note", b"kept")
+            os.chmod(path, 0o640)
+            os.chown(path, 1234, 2345)
+            os.link(os.path.join(self.there, "several"), os.path.join(self.there, "other"))
+            daemon = Daemon(self, self.config, *store, name="daemon%d" % number)
+            for name in ("file", "new", "several"):
+                content = os.urandom(600000)
+                ended = self.put(daemon, content, "sub/" + name, "--level", "origin")
+                self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+                self.assertEqual(self.content(name), content)
+                self.assertEqual(daemon.forebay("get", "sub/" + name).stdout, content)
+            self.assertEqual(self.content("other"), content)
+            self.assertEqual(os.getxattr(path, "user.note"), b"kept")
+            facts = os.stat(path)
+            self.assertEqual((facts.st_mode & 0o7777, facts.st_uid, facts.st_gid),
+                             (0o640, 1234, 2345))
+            self.assertEqual(sorted(os.listdir(self.there)), ["file", "new", "other", "several"])
+            daemon.wait_until(lambda: os.listdir(self.parts) == [".lock"])
+            self.assertEqual(daemon.stop(), 0)
+            for name in os.listdir(self.there):
+                os.unlink(os.path.join(self.there, name))
+
+    def test_what_a_dead_commit_left_beside_the_target_goes(self):
+        handle = stranger.block_key(b"sub/name", 1, 0)[1]
+        blocks = os.path.join(self.parts, "%016x" % handle)
+        beside = ".forebay-parts.%016x.0.77.0x5" % handle
+        self.old(os.path.join(blocks, ".near.0.77.0x5"))
+        with open(os.path.join(blocks, ".name"), "wb") as file:
+            file.write(b"1\nsub/name")
+        os.utime(blocks, (1, time.time() - 2 * DAY_S))
+        for name in (beside, "file", ".forebay-parts.%016x.0.78.0x5" % handle):
+            self.write("origin/sub/" + name, b"x")
+        Daemon(self, self.config).wait_until(lambda: not os.path.exists(blocks) and
+                                             beside not in os.listdir(self.there))
+        self.assertEqual(len(os.listdir(self.there)), 2)
+
+    def test_link_where_the_file_is_made_is_not_followed(self):
+        """Whoever may write in the folder knows the name."""
+        outside = self.write("outside", b"kept")
+        is_over = threading.Event()
+
+        def plant():
+            while not is_over.wait(0.0005):
+                for blocks in os.listdir(self.parts) if os.path.exists(self.parts) else ():
+                    try:
+                        marks = os.listdir(os.path.join(self.parts, blocks))
+                        for mark in marks:
+                            if mark.startswith(".near."):
+                                os.symlink(outside, os.path.join(
+                                    self.there, ".forebay-parts." + blocks + mark[5:]))
+                    except OSError:
+                        pass
+        planter = threading.Thread(target=plant)
+        planter.start()
+        self.addCleanup(planter.join)
+        self.addCleanup(is_over.set)
+        daemon = Daemon(self, self.config, "stop_patience=0 s")
+        self.addCleanup(daemon.kill)
+        for number in range(20):
+            self.put(daemon, b"new %d" % number, "sub/name", "--level", "origin")
+        with open(outside, "rb") as file:
+            self.assertEqual(file.read(), b"kept")
 
 
 if __name__ == "__main__":

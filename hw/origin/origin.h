@@ -87,6 +87,8 @@ struct fb_origin_task {
     uint64_t missing; /* COMMIT, BUSY: index of a block; UINT64_MAX: not known */
     bool is_final;    /* FETCH that failed: it was asked as often as it may be */
     uint64_t file_offset, seen;
+    uint64_t untorn; /* posix: identity of a file of several names that nobody is replacing */
+    uint32_t looks;  /* for that */
     struct __kernel_timespec pause;
     char part[64];
     char *resolved; /* the name without symbolic links */

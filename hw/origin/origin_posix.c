@@ -2,6 +2,7 @@
  *
  *     OPEN --> STAT --> READ ... READ --> AGAIN --same--> done, file closed
  *      |        | '-- fresh: PAUSE --> STAT  '--changed--> CONFLICT
+ *      |        +-- of several names: MARK --> STAT; torn: finished first, or BUSY
  *      |        '--version differs--.
  *      '--absent--> PART (a block that is stored, of an object that is not committed yet)
  *
@@ -34,7 +35,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum stage { STAGE_OPEN, STAGE_STAT, STAGE_PAUSE, STAGE_PART, STAGE_READ, STAGE_AGAIN };
+enum stage { STAGE_OPEN, STAGE_STAT, STAGE_MARK, STAGE_PAUSE, STAGE_PART, STAGE_READ, STAGE_AGAIN };
+
+enum { TORN_LOOKS = 3 };
 
 /* guess: longer than a kernel's tick and most write calls; a file system whose times have no
  * fractions steps by one or two seconds. A writer that is stopped within a call would show it. */
@@ -139,7 +142,8 @@ static void task_part(struct fb_origin_task *task, enum fb_status status)
     task->file_offset = 0;
     task->seen = 0;
     fb_origin_posix_part(task, task->part);
-    task->how.resolve |= RESOLVE_NO_SYMLINKS;
+    task->how = (struct open_how){.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW,
+                                  .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
     fb_uring_open_below(&task->loop->uring, &task->io, task->loop->origin.folder, task->part,
                         &task->how);
 }
@@ -161,6 +165,60 @@ static void task_pause(struct fb_origin_task *task, uint64_t pause_ns)
     fb_uring_pause(&task->loop->uring, &task->io, &task->pause);
 }
 
+static void task_stat(struct fb_origin_task *task, enum stage stage)
+{
+    task->stage = stage;
+    fb_uring_stat(&task->loop->uring, &task->io, task->file, &task->facts);
+}
+
+/* Is a file of several names torn? The same facts before and after a look for the mark say no. A
+ * stranger that changes it all the while is told by its version (invariant 1). */
+static bool task_is_untorn(struct fb_origin_task *task, uint64_t identity)
+{
+    bool is_shared = S_ISREG(task->facts.stx_mode) && task->facts.stx_nlink > 1;
+    if (!is_shared || identity == task->untorn || task->looks == TORN_LOOKS)
+        return true;
+    task->untorn = identity;
+    task->looks++;
+    task->stage = STAGE_MARK;
+    posix_rewrite_path(posix_of(&task->loop->origin), &task->facts, task->part);
+    task->how = (struct open_how){.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+                                  .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    fb_uring_open_below(&task->loop->uring, &task->io, task->loop->origin.folder, task->part,
+                        &task->how);
+    return false;
+}
+
+static void mend_run(struct fb_offload_task *offload)
+{
+    struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
+    struct posix_origin *posix = posix_of(&task->loop->origin);
+    task->status =
+        posix_rewrite_mend(posix, &task->facts, task->object.name) == 0 ? FB_OK : FB_BUSY;
+}
+
+static void mend_done(struct fb_offload_task *offload)
+{
+    struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
+    task->untorn = 0;
+    if (task->status == FB_OK)
+        task_stat(task, STAGE_STAT);
+    else
+        task_end(task, task->status);
+}
+
+/* The mark has been looked for. */
+static void task_marked(struct fb_origin_task *task, int32_t result)
+{
+    if (result < 0) {
+        task_stat(task, STAGE_STAT);
+        return;
+    }
+    fb_uring_close_file(&task->loop->uring, result);
+    task->offload = (struct fb_offload_task){.run = mend_run, .done = mend_done};
+    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+}
+
 /* The facts are there: what is asked for, or what was asked for still? */
 static void task_facts(struct fb_origin_task *task)
 {
@@ -173,6 +231,8 @@ static void task_facts(struct fb_origin_task *task)
         return;
     }
     uint64_t identity = posix_identity(posix_of(&task->loop->origin), facts);
+    if (!task_is_untorn(task, identity))
+        return;
     if (task->verb == FB_ORIGIN_STAT || is_look) {
         object->size = facts->stx_size;
         object->version = identity;
@@ -190,12 +250,6 @@ static void task_facts(struct fb_origin_task *task)
         task_pause(task, pause_ns);
     else
         task_read(task);
-}
-
-static void task_stat(struct fb_origin_task *task, enum stage stage)
-{
-    task->stage = stage;
-    fb_uring_stat(&task->loop->uring, &task->io, task->file, &task->facts);
 }
 
 static void task_moved(struct fb_origin_task *task, int32_t result)
@@ -342,6 +396,10 @@ static void task_done(struct fb_io *io, int32_t result)
         task_read(task);
         return;
     }
+    if (stage == STAGE_MARK) {
+        task_marked(task, result);
+        return;
+    }
     if (stage == STAGE_PAUSE) {
         task_stat(task, STAGE_STAT);
         return;
@@ -377,6 +435,7 @@ static void task_done(struct fb_io *io, int32_t result)
     case STAGE_READ:
         task_moved(task, result);
         return;
+    case STAGE_MARK:
     case STAGE_PAUSE:
         break;
     }
@@ -408,6 +467,8 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
     task->file = -1;
     task->is_second = false;
     task->resolved = NULL;
+    task->untorn = 0;
+    task->looks = 0;
     FB_ASSERT(task->loop == origin->loop);
     task_open(task);
 }

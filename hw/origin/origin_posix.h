@@ -138,10 +138,30 @@ int posix_near_put(const struct fb_origin_task *task, int blocks, char mark[POSI
 void posix_near_remove(int root, int blocks, const char *mark, const struct fb_object *object);
 void posix_parts_remove(struct fb_origin_task *task);
 
-/* Keeps other nodes from changing what a name means until the lock is closed. Errors: -errno;
- * -EAGAIN: another has it, and kept it for as long as the patience. */
+/* Keeps other nodes from changing what a name means, or a file of several names, until the lock is
+ * closed. Errors: -errno; -EAGAIN: another has it, and kept it for as long as the patience. */
 int posix_lock_open(struct posix_origin *posix);
 int posix_lock_name(struct posix_origin *posix, int lock, const struct posix_patience *patience);
+int posix_lock_inode(struct posix_origin *posix, int lock, uint64_t inode,
+                     const struct posix_patience *patience);
+
+/* origin_posix_rewrite.c. What was begun with a file of several names is finished before it is
+ * looked at: by a commit or removal, by a read (facts: of the file), and of all that is marked among
+ * the folders of blocks. Errors: -errno; -EAGAIN: it is not finished yet. */
+int posix_rewrite_settle(struct posix_origin *posix, int folder, const char *base);
+int posix_rewrite_mend(struct posix_origin *posix, const struct statx *facts, const char *name);
+void posix_rewrites_finish(struct posix_origin *posix, int parts, const char *entry);
+/* Path of what is there while the file is torn; path: at least 64 bytes. */
+void posix_rewrite_path(const struct posix_origin *posix, const struct statx *facts, char *path);
+
+struct posix_rewrite {
+    const struct fb_object *object;
+    int blocks, folder; /* that the whole new file is in, and the target */
+    const char *from, *base;
+};
+/* Replaces the target's bytes, size and time by those of the whole file, which goes. lock: of the
+ * name. Errors: -errno, nothing was replaced; -EAGAIN: or it is begun, and will be finished. */
+int posix_rewrite(struct posix_origin *posix, int lock, const struct posix_rewrite *rewrite);
 
 /* origin_posix_copy.c. So many bytes, from where each file is; any thread. Errors: -errno. */
 int posix_copy(int from, int to, uint64_t size);

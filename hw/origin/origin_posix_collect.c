@@ -5,7 +5,8 @@
  *  2. Blocks of an object that nobody has committed, and that nobody has added to for
  *     origin.orphan_age: whose they are, a file among them tells (.name). The core looks whether
  *     the name's record says that they are needed, and has them removed if it does not (R21).
- *  3. Clocks leap. The age is told by the file system's clock, and believed of blocks only that
+ *  3. Files of several names that somebody left torn are finished (origin_posix_rewrite.c).
+ *  4. Clocks leap. The age is told by the file system's clock, and believed of blocks only that
  *     this daemon has seen unchanged for as long, or an hour. */
 #include "core/panic.h"
 #include "hw/loop/loop_internal.h"
@@ -158,6 +159,8 @@ static void collect_run(struct fb_offload_task *offload)
     for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
         if (posix_is_handle(entry->d_name))
             look_at(posix, file, entry->d_name, now);
+        else
+            posix_rewrites_finish(posix, file, entry->d_name);
     }
     posix->looked_ns = began_ns;
     if (parts != NULL)

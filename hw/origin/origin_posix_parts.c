@@ -8,12 +8,13 @@
  *             .commit.NODE.PID.TASK   the object, being made of them
  *             .near.NODE.PID.TASK     it is being made beside the target, on another file system:
  *     FOLDER/.forebay-parts.HANDLE.NODE.PID.TASK
+ *         rewrite.INODE/              a file of several names is torn, see origin_posix_rewrite.c
  *
  *  1. A stranger's folder, or a link, is not entered: who could put names there had files elsewhere
  *     removed. It belongs to root or to whom files belong that the daemon makes (an NFS server may
  *     map its user); what is below it is opened without links.
  *  2. Only names of these forms are ever removed, and only in folders of these forms.
- *  3. A lock is a byte of one file, that of a name, so who stops while he has it holds
+ *  3. A lock is a byte of one file, that of a name or an inode, so who stops while he has it holds
  *     up that name alone. It is tried for some time, never waited for: a worker comes back. */
 #include "core/key.h"
 #include "core/panic.h"
@@ -324,8 +325,15 @@ static int lock_take(struct posix_origin *posix, int lock, uint64_t key,
     return 0;
 }
 
+/* Names have the even bytes, inodes the odd ones. */
 int posix_lock_name(struct posix_origin *posix, int lock, const struct posix_patience *patience)
 {
     uint64_t hash = XXH3_64bits(patience->name, strlen(patience->name));
     return lock_take(posix, lock, hash >> 2 & ~UINT64_C(1), patience);
+}
+
+int posix_lock_inode(struct posix_origin *posix, int lock, uint64_t inode,
+                     const struct posix_patience *patience)
+{
+    return lock_take(posix, lock, fb_mix(inode) >> 2 | 1, patience);
 }

@@ -4,7 +4,8 @@
  *     STORE   .forebay-parts/HANDLE/INDEX, written beside, synced, renamed: whole or not there
  *     COMMIT  all blocks into a file among them (shared extents where the file system can), its
  *             size, mode and owner as those of what it replaces, its time of change =
- *             as_version, synced, renamed to the target
+ *             as_version, synced, renamed to the target, or, where that has several names,
+ *             copied over its bytes (origin_posix_rewrite.c)
  *     REMOVE  the target, unless a later one is there; blocks of the version
  *
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
@@ -274,29 +275,6 @@ int posix_folders_make(int root, const char *name)
     return parent;
 }
 
-/* A file of several names stays one: its bytes are replaced where they are. */
-static int target_rewrite(struct fb_origin_task *task, const struct beside *beside, int folder,
-                          const char *base)
-{
-    int from = openat(beside->folder, beside->path, O_RDONLY | O_CLOEXEC);
-    int to = openat(folder, base, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat facts;
-    int code = from < 0 || to < 0 || fstat(from, &facts) != 0 ? -errno : 0;
-    if (code == 0)
-        code = posix_copy(from, to, (uint64_t)facts.st_size);
-    const struct timespec times[2] = {facts.st_atim, facts.st_mtim};
-    if (code == 0 && (ftruncate(to, (off_t)task->object.size) != 0 || futimens(to, times) != 0 ||
-                      fsync(to) != 0))
-        code = -errno;
-    if (from >= 0)
-        close(from);
-    if (to >= 0)
-        close(to);
-    if (code == 0)
-        unlinkat(beside->folder, beside->path, 0);
-    return code;
-}
-
 /* The lock of the object's name. Errors: -errno. */
 static int name_lock(struct fb_origin_task *task)
 {
@@ -316,12 +294,20 @@ static int target_show(struct fb_origin_task *task, const struct beside *beside,
     int lock = name_lock(task);
     if (lock < 0)
         return lock;
-    int code = is_later(folder, task, base) ? -ESTALE : 0;
+    struct posix_origin *posix = posix_of(&task->loop->origin);
+    const struct posix_rewrite rewrite = {.object = &task->object,
+                                          .blocks = beside->folder,
+                                          .folder = folder,
+                                          .from = beside->path,
+                                          .base = base};
+    int code = posix_rewrite_settle(posix, folder, base);
+    if (code == 0 && is_later(folder, task, base))
+        code = -ESTALE;
     struct statx facts;
     bool is_shared =
         posix_facts(folder, base, &facts) && S_ISREG(facts.stx_mode) && facts.stx_nlink > 1;
     if (code == 0 && is_shared)
-        code = target_rewrite(task, beside, folder, base);
+        code = posix_rewrite(posix, lock, &rewrite);
     else if (code == 0 && renameat(beside->folder, beside->path, folder, base) != 0)
         code = -errno;
     if (code == 0 && fsync(folder) != 0)
@@ -375,8 +361,9 @@ static int commit_near(struct fb_origin_task *task, int blocks, int folder, cons
 static int commit_in(struct fb_origin_task *task, int folder, const char *base)
 {
     struct beside beside;
-    if (is_committed(folder, task, base))
-        return 0;
+    int settled = posix_rewrite_settle(posix_of(&task->loop->origin), folder, base);
+    if (settled != 0 || is_committed(folder, task, base))
+        return settled;
     beside.blocks = posix_blocks_open(task, true);
     if (beside.blocks < 0)
         return beside.blocks;
@@ -417,6 +404,8 @@ static int take_away(struct fb_origin_task *task)
     int lock = name_lock(task);
     if (lock < 0)
         code = lock;
+    if (code == 0)
+        code = posix_rewrite_settle(posix_of(&task->loop->origin), folder, base);
     if (code == 0 && is_removed(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
         errno != ENOENT && errno != EISDIR) /* a folder is no version of it */
         code = -errno;

@@ -8,6 +8,7 @@ usage: hw_posix_own_test.py BUILD [unittest's arguments]    exit code 77: there 
 
 import fcntl
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -154,6 +155,152 @@ class Locks(Own):
             begun = time.monotonic()
             daemon.stop()
             self.assertLess(time.monotonic() - begun, 10)
+
+
+class SeveralNames(Own):
+    """Files of several names are overwritten where they are: the old version or the new, whole."""
+    OLD, NEW = b"old" * 300000, b"newer" * 100000
+
+    def setUp(self):
+        super().setUp()
+        self.files = [self.path("origin/" + name) for name in ("a", "b")]
+
+    def make(self, content):
+        with open(self.files[0], "wb") as file:
+            file.write(content)
+        os.link(*self.files)
+
+    def contents(self):
+        found = []
+        for path in self.files:
+            with open(path, "rb") as file:
+                found.append(file.read())
+        return found
+
+    def tear(self, *left_out):
+        """As a daemon leaves it that dies when half is written; the mark's folder."""
+        os.makedirs(self.parts, 0o700, exist_ok=True)
+        mark = os.path.join(self.parts, "rewrite.%016x" % os.stat(self.files[0]).st_ino)
+        os.mkdir(mark, 0o700)
+        for name, content in (("name", b"a"), ("whole", self.NEW)):
+            if name not in left_out:
+                with open(os.path.join(mark, name), "wb") as file:
+                    file.write(content)
+                os.utime(file.name, ns=(10**18, 10**18))
+        if "target" not in left_out:
+            os.link(self.files[0], os.path.join(mark, "target"))
+        with open(self.files[0], "r+b") as file:
+            file.write(self.NEW[:len(self.NEW) // 2])
+        return mark
+
+    def is_mended(self, mark):
+        self.assertEqual(self.contents(), [self.NEW] * 2)
+        facts = os.stat(self.files[1])
+        self.assertEqual((facts.st_mtime_ns, facts.st_nlink), (10**18, 2))
+        self.assertFalse(os.path.exists(mark))
+
+    def test_torn_file_is_finished_before_it_is_read(self):
+        self.make(self.OLD)
+        daemon = Daemon(self, self.config)
+        self.assertEqual(daemon.forebay("get", "b").stdout, self.OLD)
+        for name, left_out in (("b", ()), ("a", ()), ("b", ("target",)), ("a", ("name",))):
+            self.is_mended(self.torn_and(daemon, "get", name, left_out, self.NEW))
+        self.assertIn(b"size_bytes 500000\n", daemon.forebay("stat", "b").stdout)
+        self.is_mended(self.torn_and(daemon, "stat", "b", (), None))
+
+    def torn_and(self, daemon, command, name, left_out, content):
+        for path in self.files:
+            os.unlink(path)
+        self.make(self.OLD)
+        mark = self.tear(*left_out)
+        ended = daemon.forebay(command, name)
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        if content is not None:
+            self.assertEqual(ended.stdout, content)
+        return mark
+
+    def test_torn_file_is_finished_at_a_start_and_before_a_change(self):
+        self.make(self.OLD)
+        mark = self.tear()
+        daemon = Daemon(self, self.config)
+        daemon.wait_until(lambda: not os.path.exists(mark))
+        self.is_mended(mark)
+        self.assertIn("event=origin_rewrite_finished", daemon.log())
+        mark = self.tear()
+        self.assertEqual(self.put(daemon, b"third", "a").returncode, 0)
+        self.assertEqual(self.contents(), [b"third"] * 2)
+        self.assertFalse(os.path.exists(mark))
+        mark = self.tear()
+        self.assertEqual(daemon.forebay("rm", "a").returncode, 0)
+        self.assertEqual(daemon.forebay("get", "b").stdout, self.NEW)
+        self.assertFalse(os.path.exists(mark))
+
+    def test_mark_of_what_is_not_there_or_not_begun_goes(self):
+        self.make(self.OLD)
+        mark = self.tear("target")
+        for path in self.files:
+            os.rename(path, path + "-was")
+        self.write("origin/a", b"another's")
+        begun = self.path("origin/.forebay-parts/rewrite.0000000000000123")
+        os.mkdir(begun, 0o700)
+        os.link(self.path("origin/a"), os.path.join(begun, "target"))
+        Daemon(self, self.config).wait_until(lambda: not os.path.exists(mark) and
+                                             not os.path.exists(begun))
+        with open(self.files[0], "rb") as file:
+            self.assertEqual(file.read(), b"another's")
+
+    def test_no_room_leaves_the_old_version(self):
+        if os.geteuid() != 0 or subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", "size=26m", "none", self.origin],
+                capture_output=True, check=False).returncode:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.origin], check=False)
+        self.make(self.OLD)
+        before = os.stat(self.files[0])
+        daemon = Daemon(self, self.config, "core.memory_size=32 MiB", "stop_patience=0 s")
+        self.addCleanup(daemon.kill)
+        ended = self.put(daemon, b"N" * (10 << 20), "a", "--level", "origin")
+        self.assertIn(b"No space left", ended.stderr)
+        self.assertEqual(self.contents(), [self.OLD] * 2)
+        self.assertEqual(daemon.forebay("get", "b").stdout, self.OLD)
+        after = os.stat(self.files[0])
+        self.assertEqual((after.st_mtime_ns, after.st_nlink), (before.st_mtime_ns, 2))
+        self.assertEqual([name for name in os.listdir(self.parts) if "rewrite" in name], [])
+        self.assertEqual(self.put(daemon, self.NEW, "a", "--level", "origin").returncode, 0)
+        self.assertEqual(self.contents(), [self.NEW] * 2)
+
+    def test_member_that_is_stopped_in_it_holds_up_that_name_alone_until_it_dies(self):
+        size_mib = 96
+        self.make(b"A" * (size_mib << 20))
+        new = self.write("new", b"N" * (size_mib << 20))
+        self.object("cold", 1000)
+        config, _ = self.pair()
+        daemons = [Daemon(self, config, "node=%d" % node, "core.memory_size=144 MiB",
+                          "core.block_size=1 MiB", "core.write_quorum=1", "stop_patience=0 s",
+                          "client.socket=" + self.path("socket%d" % node), name="node%d" % node)
+                   for node in range(2)]
+        self.addCleanup(daemons[1].kill)
+        put = subprocess.Popen([hw_test.program("forebay"), "put", "--socket", daemons[0].socket,
+                                "--level", "origin", new, "a"], stderr=subprocess.DEVNULL)
+        self.addCleanup(put.wait)
+        self.addCleanup(put.kill)
+        first = b"A"
+        with open(self.files[0], "rb", buffering=0) as file:
+            while first == b"A" and put.poll() is None:
+                first = os.pread(file.fileno(), 1, 0)
+        daemons[0].process.send_signal(signal.SIGSTOP)
+        for number in range(6):
+            begun = time.monotonic()
+            self.assertEqual(self.put(daemons[1], b"other", "other%d" % number, "--level",
+                                      "origin").returncode, 0, daemons[1].log())
+            self.assertEqual(daemons[1].forebay("get", "cold").returncode, 0)
+            self.assertLess(time.monotonic() - begun, 10)
+        daemons[0].kill()
+        daemons[1].wait_until(lambda: daemons[1].forebay("get", "b", self.path("got"))
+                              .returncode == 0, 60)
+        with open(self.path("got"), "rb") as file:
+            self.assertEqual(file.read(), b"N" * (size_mib << 20))
+        self.assertEqual([set(content) for content in self.contents()], [{ord("N")}] * 2)
 
 
 class Elsewhere(Own):

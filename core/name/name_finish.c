@@ -30,6 +30,7 @@
  *     is found in the store's list again (name_collect.c). */
 #include "core/name/name_flows.h"
 #include "core/name/name.h"
+#include "core/refusal.h"
 
 static const uint64_t pause_first_ns = 50000000, pause_last_ns = 5000000000;
 enum { PAUSE_DOUBLINGS_MAX = 7, REFUSALS_MAX = 8, TRIES_STUCK = 3, TRIES_SUPERSEDED = 40 };
@@ -106,19 +107,32 @@ void finish_wait(struct fb_node *node, uint32_t index)
     FB_ASSERT(name->tries > 0);
 }
 
-/* A status that will not pass is no reason to try for ever. */
+/* A status that will not pass is no reason to try for ever. One that passes once somebody helps is:
+ * the name is listed meanwhile (fb_node_refused_name). */
 static void finish_failed(struct fb_node *node, uint32_t index, enum fb_status status)
 {
     struct name *name = &node_names(node)[index];
     bool is_refusal = status == FB_INVALID || status == FB_CORRUPT;
     FB_ASSERT(name->kind == NAME_FINISH && status != FB_OK);
     name->refusals = is_refusal ? name->refusals + 1 : 0;
+    name->refusal = status_is_for_good(status) || status == FB_FULL ? status : FB_OK;
     if (name->refusals < REFUSALS_MAX) {
         finish_wait(node, index);
         return;
     }
     bad_add(node, name->key, name->record.value.high, status);
     name_end(node, index);
+}
+
+bool fb_node_refused_name(const struct fb_node *node, uint32_t index, struct fb_bad_name *refused)
+{
+    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
+    FB_ASSERT(index < node->config.names_max);
+    const struct name *name = &node_names(state)[index];
+    *refused = (struct fb_bad_name){
+        .key = name->key, .version = name->record.value.high, .status = name->refusal};
+    FB_ASSERT(name->kind != NAME_FINISH || name->refusal < FB_STATUS_COUNT);
+    return name->kind == NAME_FINISH && name->refusal != FB_OK && name->tries >= REFUSALS_MAX;
 }
 
 /* The latest time that this node may have shown the removed version with; 0: none past the removal,
@@ -281,6 +295,7 @@ void finish_done(struct step *step, uint32_t index, const struct fb_done *done)
     } else if (status == FB_OK && (is_undo || name->state == NAME_PARTS)) {
         name_end(node, index);
     } else if (status == FB_OK) {
+        name->refusal = FB_OK;
         name->is_composed = name->state == NAME_COMPOSE;
         name->refusals = 0;
         finish_record(step, index);

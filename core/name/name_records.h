@@ -59,9 +59,9 @@ struct name { /* what is done about a name; see name.c */
     struct fb_key missing;
     uint64_t waiting; /* bitmap of who has not answered */
     uint64_t view_version;
-    uint64_t object; /* ABANDON; 0: not known yet */
-    uint32_t told;   /* members in this round */
-    uint32_t unused;
+    uint64_t object;  /* ABANDON; 0: not known yet */
+    uint32_t told;    /* members in this round */
+    uint32_t refusal; /* FINISH: enum fb_status: the origin's, until somebody helps; FB_OK: none */
 };
 
 struct bad_name { /* cannot be finished; see name_collect.c. status FB_OK: free */

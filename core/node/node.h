@@ -98,6 +98,10 @@ uint32_t fb_node_bad_names(const struct fb_node *node);
 /* The index-th slot of them, below names_max; false: it is empty. */
 _Bool fb_node_bad_name(const struct fb_node *node, uint32_t index, struct fb_bad_name *bad);
 
+/* The index-th job, below names_max: has the origin refused it for some time, as it will until
+ * somebody helps? It is tried on. */
+_Bool fb_node_refused_name(const struct fb_node *node, uint32_t index, struct fb_bad_name *refused);
+
 /* Bytes of this node's memory that a tenant's blocks take, those that are being read included; 0:
  * no such tenant. */
 uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant);

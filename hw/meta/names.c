@@ -327,16 +327,23 @@ void fb_names_sweep(struct fb_loop *loop)
     bad_log(loop);
 }
 
+static void lost_print(const struct fb_loop *loop, const struct fb_bad_name *bad,
+                       struct fb_page *page)
+{
+    char quoted[FB_LOG_QUOTE_MAX];
+    uint32_t slot = fb_cache_find(loop->names.text_index, bad->key);
+    const char *text = slot != FB_NONE ? loop->names.texts[slot].text : "";
+    fb_page_put(page, "lost %s %s\n", fb_status_name((enum fb_status)bad->status),
+                fb_log_quote(text, quoted));
+}
+
 void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page)
 {
     struct fb_bad_name bad;
-    char quoted[FB_LOG_QUOTE_MAX];
     for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
-        if (!fb_node_bad_name(loop->node, i, &bad))
-            continue;
-        uint32_t slot = fb_cache_find(loop->names.text_index, bad.key);
-        const char *text = slot != FB_NONE ? loop->names.texts[slot].text : "";
-        fb_page_put(page, "lost %s %s\n", fb_status_name((enum fb_status)bad.status),
-                    fb_log_quote(text, quoted));
+        if (fb_node_bad_name(loop->node, i, &bad))
+            lost_print(loop, &bad, page);
+        if (fb_node_refused_name(loop->node, i, &bad))
+            lost_print(loop, &bad, page);
     }
 }

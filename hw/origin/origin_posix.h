@@ -146,8 +146,8 @@ int posix_lock_inode(struct posix_origin *posix, int lock, uint64_t inode,
                      const struct posix_patience *patience);
 
 /* origin_posix_rewrite.c. What was begun with a file of several names is finished before it is
- * looked at: by a commit or removal, by a read (facts: of the file), and of all that is marked among
- * the folders of blocks. Errors: -errno; -EAGAIN: it is not finished yet. */
+ * looked at: by a commit or removal, by a read (facts: of the file), and what is marked among the
+ * folders of blocks. Errors: -errno; -EAGAIN: it is not finished yet. */
 int posix_rewrite_settle(struct posix_origin *posix, int folder, const char *base);
 int posix_rewrite_mend(struct posix_origin *posix, const struct statx *facts, const char *name);
 void posix_rewrites_finish(struct posix_origin *posix, int parts, const char *entry);

@@ -7,10 +7,10 @@
  *
  *     MARK, room is reserved --> COPY from whole --> size, time, synced --> UNMARK
  *
- *  1. `whole` is there before the first byte is replaced, synced with its folder, until the last one
+ *  1. `whole` is there before the first byte is replaced, synced with its folder, until the last
  *     is. While it is there the file is neither version: our own reads, commits and removals of a
- *     file of several names look for it first, and copy it once more (settle). That can be repeated,
- *     and done by any daemon; the lock of the inode keeps them apart.
+ *     file of several names look for it first, and copy it once more. That can be repeated, and
+ *     done by any daemon; the lock of the inode keeps them apart.
  *  2. `target` reaches the file whatever becomes of its names, and keeps it one of several, so that
  *     it is looked for. Where links do not reach (another file system) `name` does, if it is that
  *     inode still.

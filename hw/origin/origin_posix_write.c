@@ -10,9 +10,9 @@
  *
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
  * last look at the target's version and its change are under a lock of the name
- * (origin_posix_parts.c), so that a late commit never covers what it has not been told of. Blocks of
- * objects that nobody commits are removed when somebody knows that (R21), or are found by their age:
- * a file among them says whose they are (origin_posix_collect.c).
+ * (origin_posix_parts.c), so that a late commit never covers what it has not been told of. Blocks
+ * of objects that nobody commits are removed when somebody knows that (R21), or are found by their
+ * age: a file among them says whose they are (origin_posix_collect.c).
  *
  * A commit whose blocks are not all there says why they cannot come, where that is to be seen: the
  * folder takes no files, or has no room for those that are missing. */

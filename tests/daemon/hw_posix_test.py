@@ -288,6 +288,23 @@ class Refusals(Posix):
         self.assertEqual(self.get("there"), b"x")
 
 
+    def test_name_that_is_refused_after_its_answer_is_listed_until_it_is_there(self):
+        self.over("-t", "tmpfs", "-o", "size=3m", "none")
+        self.daemon = Daemon(self, self.config, "metadata.kind=lmdb", "stop_patience=0 s",
+                             "metadata.path=" + self.path("records"), "core.drain_delay=2 s")
+        self.addCleanup(self.daemon.kill)
+        self.put("early", b"1" * 1000)
+        subprocess.run(["mount", "-o", "remount,ro", self.origin], check=True)
+        self.daemon.wait_until(lambda: self.daemon.forebay("lost").stdout ==
+                               b'read_only "early"\n', 60)
+        self.assertEqual(self.get("early"), b"1" * 1000)
+        subprocess.run(["mount", "-o", "remount,rw", self.origin], check=True)
+        self.daemon.wait_until(lambda: self.daemon.status()["unfinished_names"] == "0")
+        self.assertEqual(self.daemon.forebay("lost").stdout, b"")
+        with open(self.at_origin("early"), "rb") as file:
+            self.assertEqual(file.read(), b"1" * 1000)
+
+
 class Listings(Posix):
     def test_large_folder_is_listed_whole_in_pages(self):
         os.mkdir(os.path.join(self.origin, "large"))

@@ -445,6 +445,31 @@ static void name_that_the_origin_refuses_for_good_is_bad_until_it_is_removed(voi
     script_close(script);
 }
 
+static struct script_fault deny(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    return (struct script_fault){.status = op->kind == FB_OP_ORIGIN_COMMIT ? FB_DENIED : FB_OK};
+}
+
+static void name_that_is_denied_is_listed_until_somebody_helps(void **state)
+{
+    (void)state;
+    const struct fb_config config = name_config();
+    struct script *script = script_open(1, &config, 1);
+    struct fb_bad_name bad;
+    script_set_fault(script, deny, NULL);
+    write_name(script, 0, 1, 5 * S);
+    rest(script, 60 * S);
+    assert_true(fb_node_refused_name(script_node(script, 0), 0, &bad));
+    assert_int_equal(bad.status, FB_DENIED);
+    script_set_fault(script, NULL, NULL);
+    rest(script, 10 * S);
+    assert_false(fb_node_refused_name(script_node(script, 0), 0, &bad));
+    assert_int_equal(fb_node_unfinished_names(script_node(script, 0)), 0);
+    script_close(script);
+}
+
 static void record_that_no_node_made_is_bad_and_stops_no_other(void **state)
 {
     (void)state;
@@ -565,6 +590,7 @@ int main(void)
         cmocka_unit_test(commit_of_a_dead_node_is_finished_by_another),
         cmocka_unit_test(unfinishable_names_stop_no_other),
         cmocka_unit_test(name_that_the_origin_refuses_for_good_is_bad_until_it_is_removed),
+        cmocka_unit_test(name_that_is_denied_is_listed_until_somebody_helps),
         cmocka_unit_test(record_that_no_node_made_is_bad_and_stops_no_other),
         cmocka_unit_test(look_while_the_store_is_silent_says_what_was_known),
         cmocka_unit_test(names_without_records_are_the_origins),

@@ -156,22 +156,36 @@ static int part_append(struct fb_origin_task *task, int blocks, int target, uint
     return code;
 }
 
-/* Bytes of blocks that are not there yet. Looked at before anything is copied, since a commit may
- * be tried often. */
+/* How many blocks are in the folder. */
+static uint64_t parts_count(int blocks)
+{
+    uint64_t count = 0;
+    int file = openat(blocks, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
+        count += entry->d_name[strspn(entry->d_name, "0123456789")] == '\0';
+    if (folder != NULL)
+        closedir(folder);
+    return count;
+}
+
+/* Bytes of blocks that are not there yet, about. Looked at before anything is copied, since a
+ * commit may be tried often; what is looked at is no more than what is there, whatever a record
+ * says of the object's size. */
 static uint64_t parts_missing(struct fb_origin_task *task, int blocks)
 {
-    uint64_t block = block_bytes(task), missing = 0;
+    uint64_t block = block_bytes(task);
     char name[POSIX_OWN_BYTES];
     for (task->offset = 0; task->offset < task->object.size; task->offset += block) {
-        uint64_t left = task->object.size - task->offset;
         block_name(task, name);
-        if (faccessat(blocks, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            continue;
-        missing += left < block ? left : block;
-        if (task->missing == UINT64_MAX)
-            task->missing = task->offset / block;
+        if (faccessat(blocks, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+            break;
     }
-    return missing;
+    if (task->offset >= task->object.size)
+        return 0;
+    uint64_t there = parts_count(blocks), size = task->object.size;
+    task->missing = task->offset / block;
+    return there * block < size ? size - there * block : 1; /* some came meanwhile */
 }
 
 /* Why blocks that are missing cannot come: -errno; -EAGAIN: nothing is in their way. */

@@ -20,6 +20,7 @@
 #include "hw/loop/loop_internal.h"
 #include "hw/origin/origin_posix.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -9,6 +9,7 @@
  *     any step after BEGIN fails --> ABORT the upload, then say so
  *     an object without blocks has one PART of no bytes. REMOVE: HEAD, TARGET: deleted if not
  *     later, BLOCKS.
+ *     LEFT: of many blocks it is asked at first, and now and then, whether any is left
  *
  *  1. This version is there: only its blocks go. One later than the limit is: CONFLICT; they stay.
  *  2. A commit may be tried again and again until all blocks are there: one that was missing the
@@ -39,10 +40,14 @@ enum step {
     STEP_AGAIN,
     STEP_COMPLETE,
     STEP_TARGET,
+    STEP_LEFT,
     STEP_BLOCKS,
     STEP_ABORT
 };
 
+/* A record tells how many blocks there may be, perhaps another's hand wrote it: that many are
+ * deleted between two looks at whether there are any. */
+enum { BLOCKS_A_LOOK = 256 };
 enum { LIST_ENTRY_BYTES = 64 + HTTP_ETAG_MAX, ROUNDS_MAX = 3 };
 
 static uint64_t block_bytes(const struct fb_origin_task *task)
@@ -154,7 +159,7 @@ static void method_set(struct http_request *request, enum step step)
     CURL *easy = request->easy;
     curl_easy_setopt(easy, CURLOPT_UPLOAD, is_upload(step) ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_NOBODY, is_head ? 1L : 0L);
-    if (step == STEP_READ || step == STEP_OTHERS)
+    if (step == STEP_READ || step == STEP_OTHERS || step == STEP_LEFT)
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, is_post ? "POST" : is_delete ? "DELETE" : NULL);
     request->body_size = 0;
@@ -186,10 +191,23 @@ static bool upload_append(struct http_request *request, enum step step)
                         false);
 }
 
+/* One of the blocks that are left. */
+static bool left_append(struct http_request *request)
+{
+    char path[96];
+    snprintf(path, sizeof(path), FB_OBJECT_PARTS "%%2F%016llx%%2F",
+             (unsigned long long)request->task->object.handle);
+    return http_url_append(request, "?list-type=2&max-keys=1&prefix=") &&
+           http_url_add(request, request->http->settings->prefix, false) &&
+           http_url_append(request, path);
+}
+
 bool s3_steps_prepare(struct http_request *request)
 {
     enum step step = (enum step)request->step;
     method_set(request, step);
+    if (step == STEP_LEFT)
+        return left_append(request);
     if (step == STEP_LOOK || step == STEP_BLOCKS)
         return s3_block_append(request, request->part);
     if (step == STEP_READ)
@@ -276,6 +294,23 @@ static bool fail(struct http_request *request, enum fb_status *status, enum fb_s
     return request->has_upload;
 }
 
+/* The next block goes, or is it asked first whether there are any? false: it was the last one. */
+static bool blocks_next(struct http_request *request, bool is_looked)
+{
+    uint64_t left = block_count(request->task) - request->part;
+    bool is_due = request->part % BLOCKS_A_LOOK == 0 && left > BLOCKS_A_LOOK;
+    request->step = is_due && !is_looked ? STEP_LEFT : STEP_BLOCKS;
+    return left > 0;
+}
+
+/* Does the server say that no block is left? */
+static bool is_none_left(const struct http_request *request, long code)
+{
+    return code == 200 && strstr(request->answer, "<ListBucketResult") != NULL &&
+           strstr(request->answer, "</ListBucketResult>") != NULL &&
+           strstr(request->answer, "<Contents>") == NULL;
+}
+
 /* What is left to do is to delete the blocks, but for those that another commit makes use of. */
 static bool blocks_end(struct http_request *request, enum fb_status *status, enum fb_status outcome)
 {
@@ -283,11 +318,10 @@ static bool blocks_end(struct http_request *request, enum fb_status *status, enu
     request->has_upload = false;
     *status = outcome;
     request->outcome = outcome;
-    request->step = STEP_BLOCKS;
     request->part = 0;
     bool is_kept = request->task->verb == FB_ORIGIN_COMMIT &&
                    request->task->as_version != request->task->object.version;
-    return !is_kept && block_count(request->task) > 0;
+    return blocks_next(request, false) && !is_kept;
 }
 
 /* The target was looked at: what is next? */
@@ -460,7 +494,11 @@ bool s3_steps_advance(struct http_request *request, long code, enum fb_status *s
         return *status == FB_OK && blocks_end(request, status, FB_OK);
     case STEP_BLOCKS: /* a block that stays is a matter of room only */
         *status = request->outcome;
-        return ++request->part < block_count(request->task);
+        request->part++;
+        return blocks_next(request, false);
+    case STEP_LEFT:
+        *status = request->outcome;
+        return !is_none_left(request, code) && blocks_next(request, true);
     case STEP_ABORT:
         request->has_upload = false;
         request->said = request->head;

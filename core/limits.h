@@ -21,6 +21,8 @@ enum {
     FB_MATCH_KEYS_MAX = 1024, /* keys in one match request; more: INVALID */
     FB_MATCH_RUNS_MAX = 7,    /* owners one match asks at once; keys beyond are not counted */
     FB_EVICT_TRIES_MAX = 64,  /* victims looked at for one extent; then BUSY */
+    /* Of a file; a commit of more: TOO_LARGE, a record that says so: bad. 1 PiB of 16 MiB. */
+    FB_NAME_BLOCKS_MAX = 1 << 26,
     FB_UNITS_PER_CHUNK = 64,  /* granularity of an extent: block size / 64 */
 };
 

@@ -39,50 +39,12 @@
 #include "core/name/name.h"
 
 enum {
-    STATE_SHIFT = 60,
-    LEVEL_SHIFT = 56,
-    BLOCK_SHIFT = 32,
-    BLOCK_BYTES = 1024,
     NODE_BITS = 10,
     COUNT_BITS = 10,
     DRAWN_MAX = 4095 /* slots of a version's time; see name_version */
 };
 
-static const uint64_t block_mask = 0xffffff, stat_ns = 1000000000;
-
-struct fb_meta fb_name_record(const struct fb_name_facts *facts, uint64_t expected_version)
-{
-    FB_ASSERT(facts->block_size_bytes / BLOCK_BYTES <= block_mask);
-    FB_ASSERT(facts->state < FB_NAME_BAD && facts->level <= FB_LEVEL_COUNT);
-    return (struct fb_meta){.version = expected_version,
-                            .value = {.high = facts->version,
-                                      .low = (uint64_t)facts->state << STATE_SHIFT |
-                                             (uint64_t)facts->level << LEVEL_SHIFT |
-                                             facts->block_size_bytes / BLOCK_BYTES << BLOCK_SHIFT |
-                                             facts->node},
-                            .size = facts->size};
-}
-
-struct fb_name_facts fb_name_read(const struct fb_meta *record)
-{
-    uint64_t low = record->value.low, state = low >> STATE_SHIFT;
-    if (record->version == 0)
-        return (struct fb_name_facts){.state = FB_NAME_ORIGIN, .node = FB_NONE};
-    struct fb_name_facts facts = {.state = (enum fb_name_state)state,
-                                  .level = (uint32_t)(low >> LEVEL_SHIFT) & 15,
-                                  .node = (uint32_t)low,
-                                  .block_size_bytes =
-                                      (low >> BLOCK_SHIFT & block_mask) * BLOCK_BYTES,
-                                  .version = record->value.high,
-                                  .size = record->size};
-    bool is_removal = facts.level == FB_LEVEL_COUNT;
-    bool is_sane = state < FB_NAME_BAD && facts.level <= FB_LEVEL_COUNT && facts.version > 0 &&
-                   facts.version < UINT64_MAX && (state != FB_NAME_REMOVED || is_removal) &&
-                   (state != FB_NAME_CACHED || !is_removal);
-    if (!is_sane)
-        facts.state = FB_NAME_BAD;
-    return facts;
-}
+static const uint64_t stat_ns = 1000000000;
 
 uint32_t name_take(struct fb_node *node, enum name_kind kind)
 {

@@ -112,7 +112,7 @@ void finish_wait(struct fb_node *node, uint32_t index)
 static void finish_failed(struct fb_node *node, uint32_t index, enum fb_status status)
 {
     struct name *name = &node_names(node)[index];
-    bool is_refusal = status == FB_INVALID || status == FB_CORRUPT;
+    bool is_refusal = status == FB_INVALID || status == FB_CORRUPT || status == FB_TOO_LARGE;
     FB_ASSERT(name->kind == NAME_FINISH && status != FB_OK);
     name->refusals = is_refusal ? name->refusals + 1 : 0;
     name->refusal = status_is_for_good(status) || status == FB_FULL ? status : FB_OK;

@@ -278,6 +278,14 @@ static void origin_start(struct work *work)
     memcpy(task->object.name, text, length);
     task->object.name[length] = '\0';
     fb_object_identify(&task->object);
+    /* Another node, of larger blocks, or another's hand may have made the record. */
+    if (task->object.size > loop->origin.object_max) {
+        if (task->verb == FB_ORIGIN_COMMIT) {
+            work_end_later(work, FB_TOO_LARGE);
+            return;
+        }
+        task->object.size = 0; /* none of its blocks was stored */
+    }
     task->limit = work->op.change.limit;
     task->as_version = work->op.change.shown;
     fb_origin_start(&loop->origin, task);

@@ -92,12 +92,15 @@ void fb_origin_open(struct fb_origin *origin, struct fb_loop *loop,
         return;
     case FB_ORIGIN_POSIX:
         fb_origin_posix_open(origin, settings, error);
-        return;
+        break;
     case FB_ORIGIN_S3:
     case FB_ORIGIN_AZURE:
         fb_origin_http_open(origin, settings, error);
-        return;
+        break;
     }
+    uint64_t most = settings->core.block_size_bytes * FB_NAME_BLOCKS_MAX;
+    if (origin->object_max > most)
+        origin->object_max = most;
 }
 
 void fb_origin_close(struct fb_origin *origin)

@@ -24,6 +24,7 @@ REQUESTS_MAX, LEASES_MAX, OPENS_MAX, WRITES_MAX = 16, 256, 16384, 256
 RING_ENTRIES, READS_OTHERS, REQUEST_BYTES, MEMBERS_MAX = 256, 1024, 8192, 4096
 PULLS_MAX, LOOKUPS_MAX, BODY_MAX, RUNS_MAX = 64, 16, 16 << 20, 4096
 NAME_TASKS_MAX, NAME_LIST_MAX, PENDING_MAX, ALIEN_PAGES, AZURE_BLOCKS = 256, 256, 4096, 64, 50000
+NAME_BLOCKS = 1 << 26
 
 
 class Sessions(Case):
@@ -421,6 +422,22 @@ class Objects(Case):
         self.assertIn('object="o%d" limit=%d remedy=' % (AZURE_BLOCKS, 4096 * AZURE_BLOCKS),
                       daemon.log())
         self.assertEqual(daemon.log().count("event=object_too_large"), 1)
+
+    def test_more_blocks_than_a_file_has(self):
+        """The last block that a file may have is stored in the folder, and one behind it is not."""
+        daemon = Daemon(self, self.config, "core.block_size=4 KiB", "core.drain_delay=1 ms")
+        self.addCleanup(daemon.kill)
+        client = stranger.Client(daemon.socket)
+        self.addCleanup(client.close)
+        client.put_arena(bytes(4096))
+        handles = [client.call(stranger.CREATE, name=b"o%d" % i)["object"] for i in range(2)]
+        for handle, index in zip(handles, (NAME_BLOCKS - 1, NAME_BLOCKS)):
+            answer = client.asked(stranger.WRITE, object=handle, index=index, size=4096)
+            self.assertEqual(answer["status"], stranger.OK)
+        daemon.wait_until(lambda: "event=object_too_large" in daemon.log())
+        parts = os.path.join(self.path("origin"), ".forebay-parts", "%016x", "%d")
+        daemon.wait_until(lambda: os.path.exists(parts % (handles[0], NAME_BLOCKS - 1)))
+        self.assertFalse(os.path.exists(parts % (handles[1], NAME_BLOCKS)))
 
 
 class Answers(Case):

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""What another hand than a daemon's has written into etcd: records of files that no store could
+hold. No daemon waits for it, each is counted, and goes when it is removed.
+
+usage: hw_foreign_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
+"""
+
+import base64
+import json
+import random
+import shutil
+import time
+import unittest
+import urllib.request
+
+import hw_parts_test
+import hw_test
+from hw_name_test import EtcdServer
+from hw_test import CONFIG, Case, Daemon
+
+BLOCK, CACHED, REPLICATED, NOBODY = 256 << 10, 1, 2, 7
+
+
+def encoded(text):
+    return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+
+@unittest.skipIf(shutil.which("etcd") is None, "no etcd here")
+class Foreign(Case):
+    def setUp(self):
+        super().setUp()
+        self.etcd = EtcdServer(self)
+
+    def start(self, *assignments, config=None):
+        daemon = Daemon(self, config or self.config, "metadata.kind=etcd",
+                        "metadata.endpoint=" + self.etcd.url, "core.write_quorum=1",
+                        "stop_patience=1 s", *assignments)
+        return daemon
+
+    def etcd_post(self, path, **body):
+        request = urllib.request.Request(self.etcd.url + path, data=json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+    def record_of(self, name):
+        """The key of its name's record, below /forebay/test/names/, and its value."""
+        first, end = "/forebay/test/names/", "/forebay/test/names0"
+        for one in self.etcd_post("/v3/kv/range", key=encoded(first),
+                                  range_end=encoded(end)).get("kvs", []):
+            value = base64.b64decode(one["value"])
+            if value.endswith(b" " + name.encode()):
+                return base64.b64decode(one["key"]).decode()[len(first):], value
+        return None
+
+    def put_value(self, name, value, is_pending=False):
+        key, _ = self.record_of(name)
+        for folder in ("names", "pending")[:1 + is_pending]:
+            self.etcd_post("/v3/kv/put", key=encoded("/forebay/test/%s/%s" % (folder, key)),
+                           value=encoded(value))
+
+    def put(self, daemon, name, content=b"content", *options):
+        ended = daemon.forebay("put", *options, self.write("source", content), name)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+
+    def put_sizes(self, daemon, sizes):
+        """Names of records that say so much, to be finished by whoever finds them."""
+        names = ["huge%d" % i for i in range(len(sizes))]
+        for name, size in zip(names, sizes):
+            self.put(daemon, name, b"content", "--level", "origin")
+            daemon.wait_until(lambda n=name: self.record_of(n)[1][17:18] == b"0")
+            low = CACHED << 60 | REPLICATED << 56 | BLOCK // 1024 << 32 | NOBODY
+            self.put_value(name, b"%016x %016x %016x %s" % (
+                time.time_ns() - 1, low, size, name.encode()), is_pending=True)
+        return names
+
+    def remove_all(self, daemon, names):
+        for name in names:
+            begun = time.monotonic()
+            ended = daemon.forebay("rm", name)
+            self.assertEqual(ended.returncode, 0, ended.stderr)
+            self.assertLess(time.monotonic() - begun, 10)
+            self.assertEqual(daemon.forebay("stat", name).returncode, 1)
+        daemon.wait_until(lambda: daemon.status()["unfinished_names"] == "0")
+        self.assertEqual(daemon.forebay("ls").stdout, b"good\n")
+
+    def test_sizes_that_no_file_has_hold_up_nobody(self):
+        """More blocks than a file may have, and as many as it may, none of which is there."""
+        daemon = self.start()
+        content = random.Random(1).randbytes(600000)
+        self.put(daemon, "good", content)
+        names = self.put_sizes(daemon, [1 << 62] * 6 + [BLOCK << 26] * 6)
+        daemon.wait_until(lambda: daemon.forebay("lost").stdout.count(b"huge") >= 6)
+        begun = time.monotonic()
+        self.put(daemon, "more", content, "--level", "origin")
+        self.assertEqual(daemon.forebay("get", "more").stdout, content)
+        self.assertEqual(daemon.forebay("rm", "more").returncode, 0)
+        self.assertLess(time.monotonic() - begun, 10)
+        self.remove_all(daemon, names)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_blocks_of_a_bucket_that_are_not_there_are_not_removed_one_by_one(self):
+        bucket, port = hw_parts_test.serve(self)
+        daemon = self.start(config=self.write("s3.yaml", hw_parts_test.CONFIG.format(
+            folder=self.folder, block="256 KiB", port=port).encode()))
+        self.put(daemon, "good")
+        names = self.put_sizes(daemon, [1 << 62, 1 << 39])
+        daemon.wait_until(lambda: b"huge0" in daemon.forebay("lost").stdout)
+        self.remove_all(daemon, names)
+        self.assertLess(bucket.count("DELETE"), 1000)
+        self.assertEqual(daemon.stop(), 0)
+
+
+if __name__ == "__main__":
+    hw_test.main("hw_foreign_test", at_once=4)

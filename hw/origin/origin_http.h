@@ -54,7 +54,8 @@ struct http_answer {
     char version[32];         /* from the metadata, hexadecimal; empty: none */
     char code[HTTP_CODE_MAX]; /* the server's own word for an error */
     unsigned char md5[16];
-    bool has_size, has_range, has_md5, is_bad, is_folder;
+    bool has_size, has_range, has_md5, has_digest, is_bad, is_folder;
+    uint64_t digest;                               /* of a block's bytes, from the metadata */
     uint64_t size;                                 /* Content-Length */
     uint64_t range_first, range_last, range_total; /* Content-Range; total UINT64_MAX: not said */
     uint32_t retry_after_s;
@@ -94,6 +95,7 @@ struct http_request {
     uint32_t step, answer_size;
     bool has_upload;
     enum fb_status outcome;
+    const char *outcome_reason;
     uint64_t part, loaded; /* loaded: bytes of the part that is put together in body */
     char answer[HTTP_ANSWER_MAX], upload[HTTP_SECRET_MAX];
     struct http_others others;
@@ -165,6 +167,9 @@ uint64_t http_upload_size(const struct http_request *request);
 /* The name of the metadata with the version, as a header. */
 #define HTTP_AZURE_VERSION "x-ms-meta-forebayversion"
 #define HTTP_S3_VERSION "x-amz-meta-forebayversion"
+
+/* And with the digest of a block that is an object of its own. */
+#define HTTP_S3_DIGEST "x-amz-meta-forebaydigest"
 
 /* Adds a header line. */
 void http_header(struct http_request *request, const char *format, ...)

@@ -96,6 +96,14 @@ static void version_read(struct http_answer *said, const char *text)
     snprintf(said->version, sizeof(said->version), "%s", is_version ? text : "");
 }
 
+/* What a store has left with a block; anybody may have left another word. */
+static void digest_read(struct http_answer *said, const char *text)
+{
+    size_t digits = strspn(text, "0123456789abcdef");
+    said->has_digest = digits == 16 && text[digits] == '\0';
+    said->digest = said->has_digest ? strtoull(text, NULL, 16) : 0;
+}
+
 static void value_take(struct http_answer *said, const char *name, const char *value)
 {
     const char *at = value;
@@ -108,6 +116,8 @@ static void value_take(struct http_answer *said, const char *name, const char *v
         snprintf(said->modified, sizeof(said->modified), "%.63s", value);
     else if (is_version)
         version_read(said, value);
+    else if (strcasecmp(name, HTTP_S3_DIGEST) == 0)
+        digest_read(said, value);
     else if (strcasecmp(name, "retry-after") == 0)
         said->retry_after_s = (uint32_t)strtoul(value, NULL, 10);
     else if (strcasecmp(name, "content-range") == 0)
@@ -319,9 +329,52 @@ static enum fb_status stat_status(struct http_request *request)
     return request->reason != NULL ? FB_REFUSED : request->said.is_folder ? FB_ABSENT : FB_OK;
 }
 
+/* What an answer's code stands for: a commit's 200 is sent before its end is known, and one with an
+ * error in it is none; words that say that it passes do so whatever the code says. Source: AWS,
+ * "CompleteMultipartUpload", and "Error responses". */
+static long code_meant(const struct http_request *request, long code)
+{
+    static const char *const slow[] = {"SlowDown",
+                                       "SlowDownRead",
+                                       "SlowDownWrite",
+                                       "Throttling",
+                                       "ThrottlingException",
+                                       "ServiceUnavailable",
+                                       "ServerBusy",
+                                       "RequestLimitExceeded",
+                                       "TooManyRequests",
+                                       "RequestThrottled",
+                                       NULL};
+    static const char *const passing[] = {"InternalError",     "InternalServerError",
+                                          "RequestTimeout",    "OperationAborted",
+                                          "OperationTimedOut", NULL};
+    bool is_late =
+        code == 200 && request->task->verb == FB_ORIGIN_COMMIT && request->said.code[0] != '\0';
+    if (!is_late && code != 400)
+        return code;
+    return is_one_of(request->said.code, slow)      ? 503
+           : is_one_of(request->said.code, passing) ? 500
+                                                    : 400;
+}
+
+/* COMMIT: are the bytes of a block those that were stored, all of them? */
+static bool block_fits(struct http_request *request)
+{
+    const struct http_answer *said = &request->said;
+    bool is_whole = request->moved == request->sink_room;
+    bool is_same = is_whole && (!said->has_digest ||
+                                XXH3_64bits(request->sink, request->moved) == said->digest);
+    if (!is_same)
+        request->reason = is_whole ? "a block's bytes do not match the digest that it was stored "
+                                     "with"
+                                   : "a block is not as long as it was stored";
+    return is_same;
+}
+
 enum fb_status http_answer_status(struct http_request *request, long code, bool *is_temporary)
 {
     enum fb_origin_verb verb = request->task->verb;
+    code = code_meant(request, code);
     *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 507);
     if (verb == FB_ORIGIN_REMOVE &&
         (code == 200 || code == 202 || code == 204 || (code == 404 && !has_no_bucket(request))))
@@ -330,6 +383,10 @@ enum fb_status http_answer_status(struct http_request *request, long code, bool 
         return fetch_status(request, code, is_temporary);
     if (verb == FB_ORIGIN_STAT && code == 200 && request->step == HTTP_STEP_HEAD)
         return stat_status(request);
+    if (verb == FB_ORIGIN_COMMIT && code == 200 && request->sink != NULL && !block_fits(request)) {
+        *is_temporary = true;
+        return FB_CORRUPT;
+    }
     bool is_written = (verb == FB_ORIGIN_STORE || verb == FB_ORIGIN_COMMIT) && code == 201;
     if (code == 200 || is_written)
         return FB_OK;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 static bool list_url(struct http_request *request)
 {
@@ -56,6 +57,14 @@ bool s3_name_append(struct http_request *request)
            http_url_add(request, request->task->object.name, true);
 }
 
+static bool store_prepare(struct http_request *request)
+{
+    const struct fb_origin_task *task = request->task;
+    http_header(request, HTTP_S3_DIGEST ": %016llx",
+                (unsigned long long)XXH3_64bits(task->bytes.at, task->bytes.size));
+    return s3_block_append(request, task->offset / task->loop->settings->core.block_size_bytes);
+}
+
 static bool s3_prepare(struct http_request *request)
 {
     const struct http_origin *http = request->http;
@@ -73,9 +82,7 @@ static bool s3_prepare(struct http_request *request)
     if (task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE)
         is_fine = is_fine && s3_steps_prepare(request);
     else if (task->verb == FB_ORIGIN_STORE)
-        is_fine =
-            is_fine &&
-            s3_block_append(request, task->offset / task->loop->settings->core.block_size_bytes);
+        is_fine = is_fine && store_prepare(request);
     else if (!is_list)
         is_fine = is_fine && s3_name_append(request);
     if (!is_fine || http->user[0] == '\0')

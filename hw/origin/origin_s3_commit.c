@@ -5,7 +5,8 @@
  *          or READ blocks and put them together as a PART, where blocks are smaller than parts may
  *          be, or more than parts may be
  *       --> OTHERS, EVICT: end earlier uploads to the key (origin_s3_others.c), HEAD AGAIN
- *       --> COMPLETE the upload, if the target is as it was --> delete the BLOCKS
+ *       --> COMPLETE the upload, if the target is as it was --> CHECK that it is there, whole
+ *       --> delete the BLOCKS
  *     any step after BEGIN fails --> ABORT the upload, then say so
  *     an object without blocks has one PART of no bytes. REMOVE: HEAD, TARGET: deleted if not
  *     later, BLOCKS.
@@ -18,10 +19,14 @@
  *     between leaves an upload, to the bucket's lifecycle rule, as are blocks that nobody commits.
  *  4. Parts that are put together are of one size for a given object, up to JOIN_BYTES_MAX, and all
  *     that are held at once are as many bytes at most, or one.
+ *  5. Blocks go when a HEAD has shown the object, of its version and size, and not before: a 200
+ *     may be empty, or stand for what the server has lost. Blocks that are read are compared with
+ *     the digest that they were stored with.
  * Servers that do not know conditions (If-Match) leave a window between HEAD and change. */
 #include "hw/origin/origin_s3.h"
 
 #include "core/panic.h"
+#include "hw/base/log.h"
 #include "hw/loop/loop_internal.h"
 
 #include <stdio.h>
@@ -39,6 +44,7 @@ enum step {
     STEP_EVICT,
     STEP_AGAIN,
     STEP_COMPLETE,
+    STEP_CHECK,
     STEP_TARGET,
     STEP_LEFT,
     STEP_BLOCKS,
@@ -152,7 +158,8 @@ static bool is_upload(enum step step)
 /* What the step sends, and by which method. */
 static void method_set(struct http_request *request, enum step step)
 {
-    bool is_head = step == STEP_HEAD || step == STEP_LOOK || step == STEP_AGAIN;
+    bool is_head =
+        step == STEP_HEAD || step == STEP_LOOK || step == STEP_AGAIN || step == STEP_CHECK;
     bool is_post = step == STEP_BEGIN || step == STEP_COMPLETE;
     bool is_delete =
         step == STEP_TARGET || step == STEP_BLOCKS || step == STEP_ABORT || step == STEP_EVICT;
@@ -289,6 +296,7 @@ static bool fail(struct http_request *request, enum fb_status *status, enum fb_s
     joins_end(request);
     *status = outcome;
     request->outcome = outcome;
+    request->outcome_reason = request->reason;
     request->head = request->said; /* the log is to have this one's code */
     request->step = STEP_ABORT;
     return request->has_upload;
@@ -369,7 +377,7 @@ static bool upload_failed(struct http_request *request, long code, enum fb_statu
     enum step step = (enum step)request->step;
     enum fb_status outcome = *status;
     if (code == 200 && outcome == FB_OK)
-        outcome = request->said.code[0] != '\0' ? http_error_status(request, 400) : FB_IO;
+        outcome = FB_IO;
     if (http_guard_failed(request, code) && step == STEP_COMPLETE)
         outcome = FB_BUSY;
     if (code == 404 && outcome != FB_REFUSED && step != STEP_BEGIN) {
@@ -382,6 +390,27 @@ static bool upload_failed(struct http_request *request, long code, enum fb_statu
     if (outcome == FB_OK || outcome == FB_ABSENT || outcome == FB_CONFLICT)
         outcome = FB_BUSY;
     return fail(request, status, outcome);
+}
+
+/* Is the object as it was to be? A server that drops metadata is believed when another one than
+ * before is there. */
+static bool check_advance(struct http_request *request, long code, enum fb_status *status)
+{
+    const struct http_answer *said = &request->said;
+    bool is_whole = code == 200 && said->has_size && said->size == request->task->object.size;
+    bool is_other = said->version[0] == '\0' && strcmp(said->etag, request->guard) != 0;
+    bool is_same = is_whole && http_target_find(request, code) == HTTP_FOUND_SAME;
+    if (is_same || (is_whole && is_other))
+        return blocks_end(request, status, FB_OK);
+    if (code != 200 && *status != FB_ABSENT)
+        return fail(request, status, *status);
+    char name[FB_LOG_QUOTE_MAX];
+    fb_log(
+        FB_LOG_WARNING, "origin_failed",
+        "status=busy http=%ld object=%s reason=\"the server said that the upload is complete, and "
+        "the object is not there, or has another size\"",
+        code, fb_log_quote(request->task->object.name, name));
+    return fail(request, status, FB_BUSY); /* all of it once more */
 }
 
 /* A part is there, or all are: what is next? */
@@ -410,7 +439,7 @@ static bool upload_advance(struct http_request *request, long code, enum fb_stat
         request->loaded = 0;
         break;
     case STEP_READ:
-        is_good = is_good && request->moved == request->sink_room;
+        is_good = is_good && *status == FB_OK;
         request->loaded += is_good ? request->sink_room : 0;
         break;
     case STEP_COPY:
@@ -424,8 +453,10 @@ static bool upload_advance(struct http_request *request, long code, enum fb_stat
     if (!is_good)
         return upload_failed(request, code, status);
     *status = FB_OK;
-    if (request->step == STEP_COMPLETE)
-        return blocks_end(request, status, FB_OK);
+    if (request->step == STEP_COMPLETE) {
+        request->step = STEP_CHECK;
+        return true;
+    }
     part_advance(request);
     return true;
 }
@@ -484,6 +515,8 @@ bool s3_steps_advance(struct http_request *request, long code, enum fb_status *s
         return others_advance(request, code, status);
     case STEP_AGAIN:
         return again_advance(request, code, status);
+    case STEP_CHECK:
+        return check_advance(request, code, status);
     case STEP_TARGET:
         if (http_guard_failed(request, code) && request->rounds++ < ROUNDS_MAX) {
             request->step = STEP_HEAD; /* it has changed: it is looked at again */
@@ -502,6 +535,7 @@ bool s3_steps_advance(struct http_request *request, long code, enum fb_status *s
     case STEP_ABORT:
         request->has_upload = false;
         request->said = request->head;
+        request->reason = request->outcome_reason;
         *status = request->outcome;
         return false;
     }

@@ -31,11 +31,15 @@ stop_patience: 1 s
 
 class Bucket:
     """What the server has; uploads: parts, version, key and moment of each. refuse(method, what,
-    key): an error code, or None; hold: the same, and waits as long as the answer is to be late."""
+    key): an error code, or None; lie(handler, method, what, key): true when it has answered; hold:
+    the same, and waits as long as the answer is to be late."""
 
     def __init__(self):
         self.objects, self.uploads, self.seen = {}, {}, []
         self.refuse = self.hold = lambda method, what, key: None
+        self.lie = lambda handler, method, what, key: False
+        self.is_cut = lambda what, key, size: False  # what is sent, before it is kept
+        self.digests = {}
         self.moment = lambda: time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
         self.lock = threading.RLock()
 
@@ -74,6 +78,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         etag = "\"%s\"" % hashlib.md5(content).hexdigest()
         version = self.headers.get("x-amz-meta-forebayversion")
         self.bucket.objects[key] = (content, etag, version)
+        self.bucket.digests[key] = self.headers.get("x-amz-meta-forebaydigest")
         return etag
 
     def handle_one(self):
@@ -91,8 +96,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             refused = self.bucket.refuse(self.command, what, key)
             if refused:
                 self.error(*refused)
-            else:
-                getattr(self, what)(key, query, body)
+            elif not self.bucket.lie(self, self.command, what, key):
+                getattr(self, what)(key, query, self.cut(what, key, body))
+
+    def cut(self, what, key, body):
+        return body[:-9] if self.bucket.is_cut(what, key, len(body)) else body
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
 
@@ -126,6 +134,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers = {"ETag": etag}
             if version:
                 headers["x-amz-meta-forebayversion"] = version
+            if self.bucket.digests.get(key):
+                headers["x-amz-meta-forebaydigest"] = self.bucket.digests[key]
             if "Range" in self.headers:
                 first, last = map(int, re.findall(r"\d+", self.headers["Range"]))
                 headers["Content_Range"] = "bytes %d-%d/%d" % (first, last, len(content))
@@ -314,6 +324,83 @@ class Parts(Case):
     def test_bucket_that_goes_is_heard(self):
         log = self.refused(lambda method, what, key: (404, "NoSuchBucket"), "Input/output error")
         self.assertIn("NoSuchBucket", log)
+
+    def lied(self, lie, times, name):
+        """The server does what `lie` does so often, while a file is written."""
+        left = [times]
+
+        def answer(handler, method, what, key):
+            if left[0] == 0 or not lie(handler, method, what, key):
+                return False
+            left[0] -= 1
+            return True
+
+        self.bucket.lie = answer
+        daemon = self.start("1 MiB", name=name)
+        self.assert_written(daemon, name, content_of(name, (11 << 20) + 5))
+        self.assertEqual(left[0], 0)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_error_within_a_success_that_passes_is_tried_again(self):
+        """Of a completion, whose 200 is sent before its end is known, and of words of a 400."""
+        for status, word in ((200, b"InternalError"), (200, b"SlowDown"), (400, b"RequestTimeout")):
+            def lie(handler, method, what, key, status=status, word=word):
+                if (method, what) != ("POST", "upload"):
+                    return False
+                handler.answer(status, b"<Error><Code>%s</Code></Error>" % word)
+                return True
+
+            begun = self.bucket.count("POST", "begin")
+            self.lied(lie, 2, "passing %d %s" % (status, word.decode()))
+            self.assertEqual(self.bucket.count("POST", "begin"), begun + 1)
+
+    def test_completion_that_was_said_and_not_done_is_tried_again(self):
+        """Nothing, half an answer, or a whole one."""
+        for i, body in enumerate((b"", b"<CompleteMulti", b"<CompleteMultipartUploadResult/>")):
+            def lie(handler, method, what, key, body=body):
+                if (method, what) != ("POST", "upload"):
+                    return False
+                handler.answer(200, body)
+                return True
+
+            self.lied(lie, 1, "said %d" % i)
+
+    def test_block_that_is_read_back_as_something_else_is_read_again(self):
+        def zeros(handler, method, what, key):
+            if method != "GET" or ".forebay-parts" not in key:
+                return False
+            content, etag, _ = self.bucket.objects[key]
+            handler.answer(200, bytes(len(content)), ETag=etag,
+                           x_amz_meta_forebaydigest=self.bucket.digests[key])
+            return True
+
+        self.lied(zeros, 2, "zeros")
+
+    def assert_kept_until_it_is_right(self, is_cut, text, *options):
+        """The writer is not told that it is done, and the blocks stay, until it is."""
+        daemon = self.start("1 MiB", "metadata.kind=lmdb", "metadata.path=" + self.path("records"),
+                            name="cut")
+        self.bucket.is_cut = is_cut
+        content = content_of("cut", (11 << 20) + 5)
+        ended = self.put(daemon, "cut", content, "--level", "memory")
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        daemon.wait_until(lambda: text in daemon.log())
+        self.assertEqual(len(self.blocks()), 12)
+        self.assertEqual(daemon.status()["unfinished_names"], "1")
+        self.bucket.is_cut = lambda what, key, size: False
+        return daemon, content
+
+    def test_object_that_came_out_short_is_noticed_and_made_again(self):
+        daemon, content = self.assert_kept_until_it_is_right(
+            lambda what, key, size: what == "part" and size < PART_MIN, "has another size")
+        daemon.wait_until(lambda: self.bucket.objects["cut"][0] == content and not self.blocks())
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_block_that_was_stored_short_is_never_put_into_an_object(self):
+        daemon, _ = self.assert_kept_until_it_is_right(
+            lambda what, key, size: key.endswith("/3"), "not as long as it was stored")
+        self.assertNotIn("cut", self.bucket.objects)
+        daemon.kill()
 
     def test_commit_that_waits_for_blocks_begins_no_upload(self):
         daemon = self.start("1 MiB")

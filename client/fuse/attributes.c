@@ -118,6 +118,12 @@ int entry_make(struct mount *mount, struct fuse_node *parent, const char *child,
     int code = fuse_nodes_name(&mount->nodes, parent, child, name, sizeof(name));
     if (code == 0)
         code = found_find(mount, name, &found);
+    if (code == -EBADMSG) { /* nobody knows what it is: it can be removed, and nothing else */
+        defaults_fill(&found, S_IFREG);
+        entry->attr_timeout = 0;
+        entry->entry_timeout = 0;
+        code = 0;
+    }
     /* A file of an origin of objects that is being written has no name there yet. */
     struct fuse_node *node = code == -ENOENT ? fuse_nodes_find(&mount->nodes, parent, child) : NULL;
     if (node != NULL && node->writer != NULL)

@@ -28,6 +28,9 @@ struct fb_name_facts {
 /* The record that holds the facts, to take the place of one of the expected version. */
 struct fb_meta fb_name_record(const struct fb_name_facts *facts, uint64_t expected_version);
 
+/* One that says nothing, in the place of what cannot be read: BAD. */
+struct fb_meta fb_name_unread(uint64_t version);
+
 /* What a record says; of version 0, there is none: ORIGIN. */
 struct fb_name_facts fb_name_read(const struct fb_meta *record);
 

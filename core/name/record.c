@@ -27,6 +27,13 @@ struct fb_meta fb_name_record(const struct fb_name_facts *facts, uint64_t expect
                             .size = facts->size};
 }
 
+struct fb_meta fb_name_unread(uint64_t version)
+{
+    FB_ASSERT(version > 0);
+    return (struct fb_meta){.version = version,
+                            .value = {.low = (uint64_t)FB_NAME_BAD << STATE_SHIFT}};
+}
+
 struct fb_name_facts fb_name_read(const struct fb_meta *record)
 {
     uint64_t low = record->value.low, state = low >> STATE_SHIFT;

@@ -1,11 +1,13 @@
 /* See meta.h: chooses the backend and hands its tasks to threads. */
 #include "hw/meta/meta.h"
 
+#include "client/protocol/local_protocol.h"
 #include "core/panic.h"
 #include "hw/base/container.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
 static const uint64_t look_pause_ns = 500000000;
@@ -38,6 +40,17 @@ struct fb_key fb_meta_folder(const struct fb_meta_name *name, const char **part)
     *part = slash != NULL ? slash + 1 : name->text;
     FB_ASSERT(name->length - (uint32_t)(*part - name->text) <= FB_META_PART_MAX);
     return (struct fb_key){.high = hash.high64, .low = hash.low64};
+}
+
+bool fb_meta_entry_is_fine(const struct fb_meta_name *entry)
+{
+    mode_t type = entry->type;
+    bool is_type = type == S_IFDIR || type == S_IFLNK || type == S_IFIFO || type == S_IFSOCK ||
+                   type == S_IFCHR || type == S_IFBLK;
+    return is_type && entry->length <= FB_META_PART_MAX &&
+           memchr(entry->text, '/', entry->length) == NULL &&
+           fb_object_name_is_fine(entry->text, entry->length) &&
+           !fb_local_name_is_own(entry->text, entry->length);
 }
 
 void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t length)

@@ -114,6 +114,9 @@ void fb_meta_text_read(const char *text, uint32_t length, struct fb_meta_attribu
 /* Its name. Sets is_bad unless it is one, and that of name->key. */
 void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t length);
 
+/* Could a client have put it into a folder's list: the text, a last part, and the type? */
+bool fb_meta_entry_is_fine(const struct fb_meta_name *entry);
+
 /* Key of the folder that a name is in, and where its last part begins. */
 struct fb_key fb_meta_folder(const struct fb_meta_name *name, const char **part);
 

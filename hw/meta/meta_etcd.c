@@ -13,12 +13,14 @@
  * Source: etcd 3.4, "gRPC gateway" and api/etcdserverpb/rpc.proto. */
 #include "hw/meta/meta.h"
 
+#include "core/name/name.h"
 #include "core/panic.h"
 #include "core/stats.h"
 #include "hw/meta/etcd.h"
 #include "hw/base/log.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,9 @@ static_assert(51 + FB_OBJECT_NAME_MAX <= FB_ETCD_ENCODED_MAX / 4 * 3 - 4 &&
               "what is stored can be encoded");
 
 enum { KEY_MAX = 512, NUMBERS_BYTES = 51, CALL_MS = 2000 };
+enum { PAGES_MAX = 64 }; /* of keys that are none of ours */
+/* Of a key that can be written once more, a zero behind it. */
+enum { KEY_ROOM_BYTES = FB_ETCD_ENCODED_MAX / 4 * 3 - 8 };
 
 struct meta_etcd {
     pthread_mutex_t mutex;
@@ -35,6 +40,7 @@ struct meta_etcd {
     struct fb_etcd *free[FB_META_ETCD_THREADS]; /* under the mutex */
     uint32_t free_count;
     char prefix[128];
+    atomic_bool is_entry_said;
 };
 
 static struct fb_etcd *connection_take(struct meta_etcd *meta)
@@ -133,9 +139,13 @@ static enum fb_status record_take(const json_t *answer, struct fb_meta_task *tas
     task->attributes.length = 0;
     if (entry == NULL)
         return FB_ABSENT;
-    if (value_read(json_string_value(json_object_get(entry, "value")), bytes, &task->record) < 0)
-        return FB_CORRUPT;
-    task->record.version = fb_etcd_number(entry, "version");
+    uint64_t version = fb_etcd_number(entry, "version");
+    int text = value_read(json_string_value(json_object_get(entry, "value")), bytes, &task->record);
+    task->record.version = version;
+    if (version == 0)
+        return FB_CORRUPT; /* no etcd says so */
+    if (text < 0)
+        task->record = fb_name_unread(version); /* it can be removed, and written over */
     int length =
         fb_etcd_decode_bytes(json_string_value(json_object_get(attributes, "value")), bytes);
     if (length > 0 && length <= FB_META_ATTRIBUTES_MAX) {
@@ -295,7 +305,6 @@ static enum fb_status page_take(const struct meta_etcd *meta, struct fb_etcd *et
 static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *etcd,
                                   struct fb_meta_task *task)
 {
-    enum { PAGES_MAX = 64 }; /* of keys that are none of ours */
     char from[KEY_MAX];
     enum fb_status status = FB_OK;
     snprintf(from, sizeof(from), "%spending/%016" PRIx64 "%016" PRIx64, meta->prefix,
@@ -326,31 +335,73 @@ static bool entry_take(const struct meta_etcd *meta, const json_t *entry, struct
         return false;
     name->length = (uint32_t)length - (uint32_t)prefix;
     memcpy(name->text, text + prefix, name->length);
-    bool is_value = fb_etcd_decode(json_string_value(json_object_get(entry, "value")), text);
-    return is_value && sscanf(text, "%o", &name->type) == 1;
+    int end = 0;
+    bool is_value = fb_etcd_decode(json_string_value(json_object_get(entry, "value")), text) &&
+                    sscanf(text, "%o%n", &name->type, &end) == 1 && text[end] == '\0';
+    return is_value && fb_meta_entry_is_fine(name);
 }
 
-static enum fb_status run_entries(const struct meta_etcd *meta, struct fb_etcd *etcd,
-                                  struct fb_meta_task *task)
+/* Says once of each store that there are such. */
+static void entry_say(struct meta_etcd *meta, const char *key)
 {
-    char first[FB_ETCD_ENCODED_MAX], end[FB_ETCD_ENCODED_MAX];
+    char quoted[FB_LOG_QUOTE_MAX];
+    if (atomic_exchange(&meta->is_entry_said, true))
+        return;
+    fb_log(FB_LOG_WARNING, "metadata_entry_bad",
+           "store=etcd key=%s reason=\"no daemon has made it: it is left out, as others like it "
+           "are\" remedy=\"delete it\"",
+           fb_log_quote(key, quoted));
+}
+
+/* Keys from first on, which becomes the one behind the last that was seen. */
+static enum fb_status entries_take(struct meta_etcd *meta, struct fb_etcd *etcd,
+                                   struct fb_meta_task *task, char first[FB_ETCD_ENCODED_MAX],
+                                   const char *end)
+{
+    char key[FB_ETCD_ENCODED_MAX];
     size_t i;
     const json_t *entry;
-    list_encode(meta, task->key, task->name.text, first, end);
-    json_t *answer = fb_etcd_post(
-        etcd, "/v3/kv/range",
-        json_pack("{s:s,s:s,s:i}", "key", first, "range_end", end, "limit", (int)task->names_max));
+    json_t *answer = fb_etcd_post(etcd, "/v3/kv/range",
+                                  json_pack("{s:s,s:s,s:i}", "key", first, "range_end", end,
+                                            "limit", (int)(task->names_max - task->name_count)));
     if (answer == NULL)
         return fault_status(etcd);
-    task->name_count = 0;
     task->is_cut = json_is_true(json_object_get(answer, "more"));
     json_array_foreach(json_object_get(answer, "kvs"), i, entry)
     {
-        if (task->name_count < task->names_max)
-            task->name_count += entry_take(meta, entry, &task->names[task->name_count]);
+        int length = fb_etcd_decode_bytes(json_string_value(json_object_get(entry, "key")), key);
+        bool has_room = task->name_count < task->names_max;
+        bool is_ours = has_room && entry_take(meta, entry, &task->names[task->name_count]);
+        task->name_count += is_ours;
+        if (!is_ours)
+            entry_say(meta, length >= 0 ? key : "");
+        if (length >= 0 && length < KEY_ROOM_BYTES) /* a zero follows it: the key behind */
+            fb_etcd_encode_bytes(key, (size_t)length + 1, first);
     }
     json_decref(answer);
     return FB_OK;
+}
+
+static enum fb_status run_entries(struct meta_etcd *meta, struct fb_etcd *etcd,
+                                  struct fb_meta_task *task)
+{
+    char first[FB_ETCD_ENCODED_MAX], end[FB_ETCD_ENCODED_MAX];
+    enum fb_status status = FB_OK;
+    list_encode(meta, task->key, "", first, end);
+    if (task->name.length > 0)
+        list_encode(meta, task->key, task->name.text, first, NULL);
+    task->name_count = 0;
+    task->is_cut = true;
+    for (uint32_t i = 0; i < PAGES_MAX && status == FB_OK && task->is_cut && task->name_count == 0;
+         i++)
+        status = entries_take(meta, etcd, task, first, end);
+    if (status != FB_OK || !task->is_cut || task->name_count > 0)
+        return status;
+    fb_log(FB_LOG_ERROR, "metadata_failed",
+           "store=etcd status=%s reason=\"%d pages of keys of one folder below %sentries/ are none "
+           "of ours: delete them\"",
+           fb_status_name(FB_IO), PAGES_MAX, meta->prefix);
+    return FB_IO;
 }
 
 static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task *task)

@@ -11,6 +11,7 @@
  *     two writers of one namespace that do not know of each other. */
 #include "hw/meta/meta.h"
 
+#include "core/name/name.h"
 #include "core/panic.h"
 #include "hw/base/log.h"
 
@@ -82,8 +83,10 @@ static int record_read(const struct lmdb *lmdb, MDB_txn *transaction, struct fb_
     int code = mdb_get(transaction, lmdb->names, &name, &value);
     if (code != MDB_SUCCESS)
         return code;
-    if (value.mv_size < sizeof(stored))
-        return MDB_CORRUPTED;
+    if (value.mv_size < sizeof(stored)) {
+        *record = fb_name_unread(1); /* it can be removed, and written over */
+        return MDB_SUCCESS;
+    }
     memcpy(&stored, value.mv_data, sizeof(stored));
     *record = stored.record;
     fb_meta_text_read((const char *)value.mv_data + sizeof(stored),
@@ -137,10 +140,11 @@ static int entries_read(const struct lmdb *lmdb, MDB_txn *transaction, struct fb
         task->is_cut = task->name_count == task->names_max;
         if (task->is_cut)
             break;
-        struct fb_meta_name *name = &task->names[task->name_count++];
+        struct fb_meta_name *name = &task->names[task->name_count];
         *name = (struct fb_meta_name){.length = (uint32_t)length};
         memcpy(&name->type, value.mv_data, sizeof(uint32_t));
         memcpy(name->text, part, length);
+        task->name_count += fb_meta_entry_is_fine(name);
     }
     mdb_cursor_close(cursor);
     return code == MDB_NOTFOUND ? MDB_SUCCESS : code;

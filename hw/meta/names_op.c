@@ -67,6 +67,11 @@ static void put_prepare(struct work *work, const char *text, uint32_t length)
     task->name.length = length;
     memcpy(task->name.text, text, length);
     task->name.text[length] = '\0';
+    /* It may be in its folder's list: what was there before could not be read. */
+    const char *slash = memrchr(text, '/', length);
+    uint32_t part = slash != NULL ? length - (uint32_t)(slash + 1 - text) : length;
+    bool is_listed = state == FB_NAME_REMOVED && part <= FB_META_PART_MAX;
+    task->listing = is_listed ? FB_META_LIST_TAKE : FB_META_LIST_KEEP;
     task->keeps_attributes = !is_given && state != FB_NAME_REMOVED;
     task->attributes.length = 0;
     if (is_given)

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """What another hand than a daemon's has written into etcd: records of files that no store could
-hold. No daemon waits for it, each is counted, and goes when it is removed.
+hold, or that nobody understands, and entries of folders. No daemon waits for it, each is left out
+or counted, and goes when it is removed.
 
 usage: hw_foreign_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
 import base64
 import json
+import os
 import random
 import shutil
 import time
@@ -30,6 +32,7 @@ class Foreign(Case):
     def setUp(self):
         super().setUp()
         self.etcd = EtcdServer(self)
+        self.keys = {}  # of names' records
 
     def start(self, *assignments, config=None):
         daemon = Daemon(self, config or self.config, "metadata.kind=etcd",
@@ -53,7 +56,8 @@ class Foreign(Case):
         return None
 
     def put_value(self, name, value, is_pending=False):
-        key, _ = self.record_of(name)
+        found = self.record_of(name)
+        key = self.keys[name] = found[0] if found is not None else self.keys[name]
         for folder in ("names", "pending")[:1 + is_pending]:
             self.etcd_post("/v3/kv/put", key=encoded("/forebay/test/%s/%s" % (folder, key)),
                            value=encoded(value))
@@ -108,6 +112,62 @@ class Foreign(Case):
         self.remove_all(daemon, names)
         self.assertLess(bucket.count("DELETE"), 1000)
         self.assertEqual(daemon.stop(), 0)
+
+    def bucket_mount(self):
+        """A daemon over a bucket, and its mount with a link in a folder."""
+        _, port = hw_parts_test.serve(self)
+        daemon = self.start(config=self.write("s3.yaml", hw_parts_test.CONFIG.format(
+            folder=self.folder, block="256 KiB", port=port).encode()))
+        mount = daemon.mount(self)
+        os.mkdir(mount + "/dir")
+        os.symlink("target", mount + "/dir/link")
+        return daemon, mount
+
+    def entries(self):
+        first = "/forebay/test/entries/"
+        found = self.etcd_post("/v3/kv/range", key=encoded(first),
+                               range_end=encoded(first[:-1] + "0"))
+        return [base64.b64decode(one["key"]).decode() for one in found["kvs"]]
+
+    def test_entries_that_no_daemon_made_hide_no_other(self):
+        """Each kind by itself, then more than a page of them before one that is fine."""
+        daemon, mount = self.bucket_mount()
+        folder = [key for key in self.entries() if key.endswith("/link")][0][:-len("link")]
+        bad = [(name, b"120000") for name in (
+            b"a/b", b"..", b".", b".stats", b".forebay-parts", b".forebay-parts.x", b"w" * 256,
+            b"zero\0", b"")]
+        bad += [(b"aaa%04d" % i, b"zzz") for i in range(700)]
+        bad += [(b"a-file", b"100000"), (b"a-mode", b"120777"), (b"a-number", b"120000 1")]
+        for name, value in bad[:9] + bad[-3:]:
+            self.etcd_post("/v3/kv/put", key=encoded(folder.encode() + name), value=encoded(value))
+            self.assertEqual(os.listdir(mount + "/dir"), ["link"], name)
+        for name, value in bad:
+            self.etcd_post("/v3/kv/put", key=encoded(folder.encode() + name), value=encoded(value))
+        self.assertEqual(os.listdir(mount + "/dir"), ["link"])
+        self.assertEqual(daemon.log().count("event=metadata_entry_bad"), 1)
+        self.assertIn("entries", daemon.log())
+
+    def test_record_that_nobody_understands_is_removed(self):
+        """By the command and through the mount, of a file and of a link; and it is written over."""
+        daemon, mount = self.bucket_mount()
+        self.put(daemon, "file")
+        for value in (b"", b"x", b"0" * 51, (b"f" * 16 + b" ") * 3 + b"n"):
+            for name, make in (("file", lambda: self.put(daemon, "file")),
+                               ("dir/link", lambda: os.symlink("target", mount + "/dir/link"))):
+                for remove in (lambda: daemon.forebay("rm", name).returncode,
+                               lambda: hw_test.run("rm", "-f", mount + "/" + name).returncode):
+                    self.put_value(name, value)
+                    with self.assertRaisesRegex(OSError, "Bad message"):
+                        with open(mount + "/" + name, "rb"):
+                            pass
+                    self.assertEqual(remove(), 0, (name, value))
+                    self.assertFalse(os.path.lexists(mount + "/" + name))
+                    self.assertEqual(os.listdir(mount + "/dir"), ["link"] * (name == "file"))
+                    make()
+        self.assertEqual(os.readlink(mount + "/dir/link"), "target")
+        self.put_value("file", b"x")
+        self.put(daemon, "file", b"anew")
+        self.assertEqual(daemon.forebay("get", "file").stdout, b"anew")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
+#include <sys/stat.h>
+
 enum { KEYS = 16, ROUNDS = 2000 };
 
 struct place {
@@ -203,7 +205,7 @@ static void assert_listed(struct place *place, const char *folder, const char *a
     do {
         assert_int_equal(place->store.run(&place->store, &task), FB_OK);
         for (uint32_t i = 0; i < task.name_count; i++) {
-            assert_int_equal(names[i].type, 7);
+            assert_int_equal(names[i].type, S_IFLNK);
             strcat(strcat(found, names[i].text), " ");
             task.name.length = names[i].length;
             strcpy(task.name.text, names[i].text);
@@ -217,7 +219,7 @@ static struct fb_meta_task listing_make(const char *name, uint64_t expected,
 {
     struct fb_meta_task task = {.verb = FB_META_VERB_PUT, .listing = listing};
     task.name.length = (uint32_t)strlen(name);
-    task.name.type = 7;
+    task.name.type = S_IFLNK;
     strcpy(task.name.text, name);
     task.key = fb_name_key(name, task.name.length);
     task.record.version = expected;
@@ -244,6 +246,27 @@ static void list_of_a_folder_goes_with_its_records(void **state)
     struct fb_meta_task keep = listing_make("f/ab", 1, FB_META_LIST_KEEP);
     assert_int_equal(place->store.run(&place->store, &keep), FB_OK);
     assert_listed(place, "f", "", "a ab z ");
+}
+
+/* What another program put between them: no client makes such names, nor of such a type. */
+static void entries_that_no_client_makes_are_left_out(void **state)
+{
+    static const char *const names[] = {".",      "..",        ".stats", ".forebay-parts",
+                                        ".stats", ".accesslog"};
+    struct place *place = *state;
+    struct fb_meta_task task = listing_make("f/b", 0, FB_META_LIST_PUT);
+    assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+    for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct fb_meta_name entry = {.type = S_IFDIR, .length = (uint32_t)strlen(names[i])};
+        strcpy(entry.text, names[i]);
+        assert_false(fb_meta_entry_is_fine(&entry));
+    }
+    for (uint32_t type = 0; type < 3; type++) {
+        task = listing_make(type == 0 ? "f/a" : type == 1 ? "f/aa" : "f/c", 0, FB_META_LIST_PUT);
+        task.name.type = type == 0 ? 0 : type == 1 ? S_IFREG : S_IFLNK | 0777;
+        assert_int_equal(place->store.run(&place->store, &task), FB_OK);
+    }
+    assert_listed(place, "f", "", "b ");
 }
 
 /* Of two who remove a folder and make something in it, whoever is second hears CONFLICT. */
@@ -371,6 +394,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(attributes_are_what_the_last_commit_gave, place_make,
                                         place_remove),
         cmocka_unit_test(attributes_longer_than_any_are_none),
+        cmocka_unit_test_setup_teardown(entries_that_no_client_makes_are_left_out, place_make,
+                                        place_remove),
         cmocka_unit_test_setup_teardown(list_of_a_folder_goes_with_its_records, place_make,
                                         place_remove),
         cmocka_unit_test_setup_teardown(folder_goes_only_while_its_list_is_empty, place_make,

@@ -23,7 +23,7 @@ enum {
     FB_EVICT_TRIES_MAX = 64,  /* victims looked at for one extent; then BUSY */
     /* Of a file; a commit of more: TOO_LARGE, a record that says so: bad. 1 PiB of 16 MiB. */
     FB_NAME_BLOCKS_MAX = 1 << 26,
-    FB_UNITS_PER_CHUNK = 64,  /* granularity of an extent: block size / 64 */
+    FB_UNITS_PER_CHUNK = 64, /* granularity of an extent: block size / 64 */
 };
 
 static_assert((FB_PARTITIONS & (FB_PARTITIONS - 1)) == 0, "partition index is a mask of the key");

@@ -7,13 +7,16 @@
  *  1. A PUT is one write transaction: read, compare, write, commit. LMDB lets one in at a time and
  *     syncs before it returns, so what was answered outlasts a loss of power.
  *  2. Readers see the last committed state. LMDB recovers by itself after a kill.
- *  3. One process at a time: the lock file says so (fcntl), since two nodes of one folder would be
+ *  3. The file is mapped: one that was cut ends whoever reads it (mapped.h). So it is read whole at
+ *     the start when it is shorter than its last page says; it may be, by pages that are free.
+ *  4. One process at a time: the lock file says so (fcntl), since two nodes of one folder would be
  *     two writers of one namespace that do not know of each other. */
 #include "hw/meta/meta.h"
 
 #include "core/name/name.h"
 #include "core/panic.h"
 #include "hw/base/log.h"
+#include "hw/base/mapped.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -337,13 +340,53 @@ static bool owner_lock(struct lmdb *lmdb, const char *path)
     return lmdb->owner >= 0 && flock(lmdb->owner, LOCK_EX | LOCK_NB) == 0;
 }
 
+/* Reads all of a database. */
+static int database_walk(MDB_txn *transaction, MDB_dbi database)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    volatile unsigned char last = 0;
+    int code = mdb_cursor_open(transaction, database, &cursor);
+    if (code != MDB_SUCCESS)
+        return code;
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+        if (value.mv_size > 0) /* it may have pages of its own, the last of which was cut */
+            last = ((const unsigned char *)value.mv_data)[value.mv_size - 1];
+    }
+    (void)last;
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+/* Was the file cut? Then reading it does not come back. */
+static int file_check(const struct lmdb *lmdb)
+{
+    MDB_envinfo info;
+    MDB_stat facts;
+    MDB_txn *transaction;
+    struct stat file;
+    const MDB_dbi databases[DATABASES] = {lmdb->names, lmdb->pending, lmdb->entries};
+    if (stat(lmdb->file, &file) != 0)
+        return errno;
+    (void)mdb_env_info(lmdb->environment, &info);
+    (void)mdb_env_stat(lmdb->environment, &facts);
+    if ((uint64_t)file.st_size >= (uint64_t)(info.me_last_pgno + 1) * facts.ms_psize)
+        return MDB_SUCCESS;
+    int code = mdb_txn_begin(lmdb->environment, NULL, MDB_RDONLY, &transaction);
+    if (code != MDB_SUCCESS)
+        return code;
+    for (uint32_t i = 0; i < DATABASES && code == MDB_SUCCESS; i++)
+        code = database_walk(transaction, databases[i]);
+    mdb_txn_abort(transaction);
+    return code;
+}
+
 /* The one file that all is in. */
-static int file_watch(struct fb_meta_store *store, const char *path)
+static int file_watch(struct fb_meta_store *store)
 {
     struct lmdb *lmdb = store->internal;
     mdb_filehandle_t file;
     int code = mdb_env_get_fd(lmdb->environment, &file);
-    snprintf(lmdb->file, sizeof(lmdb->file), "%s/data.mdb", path);
     if (code == MDB_SUCCESS)
         fb_anchor_set(&store->anchor, "metadata.path", lmdb->file, file);
     return code;
@@ -369,6 +412,11 @@ void fb_meta_lmdb_open(struct fb_meta_store *store, const struct fb_settings *se
                      strerror(errno));
         return;
     }
+    snprintf(lmdb->file, sizeof(lmdb->file), "%s/data.mdb", path);
+    fb_mapped_watch(
+        lmdb->file,
+        "reason=\"metadata.path: it was cut, or its disk cannot read it\" remedy=\"bring "
+        "back a copy of it, or move it away: names are then what the origin shows\"");
     int code = mdb_env_create(&lmdb->environment);
     if (code == MDB_SUCCESS)
         code = mdb_env_set_mapsize(lmdb->environment, settings->metadata.size_bytes);
@@ -379,7 +427,9 @@ void fb_meta_lmdb_open(struct fb_meta_store *store, const struct fb_settings *se
     if (code == MDB_SUCCESS)
         code = databases_open(lmdb);
     if (code == MDB_SUCCESS)
-        code = file_watch(store, path);
+        code = file_check(lmdb);
+    if (code == MDB_SUCCESS)
+        code = file_watch(store);
     if (code != MDB_SUCCESS)
         fb_error_set(error, "metadata.path %s: %s", path, mdb_strerror(code));
 }

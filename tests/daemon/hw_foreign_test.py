@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What another hand than a daemon's has written into etcd: records of files that no store could
 hold, or that nobody understands, and entries of folders. No daemon waits for it, each is left out
-or counted, and goes when it is removed.
+or counted, and goes when it is removed. And what another hand has cut: LMDB's file.
 
 usage: hw_foreign_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import time
 import unittest
 import urllib.request
@@ -25,6 +26,47 @@ BLOCK, CACHED, REPLICATED, NOBODY = 256 << 10, 1, 2, 7
 
 def encoded(text):
     return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+
+class Cut(Case):
+    """LMDB's file, which is mapped, is cut: the daemon ends, and says by name why."""
+    SAID = "event=mapped_file_cut file=\"%s\""
+
+    def start(self, name="daemon"):
+        self.records = self.path("records") + "/data.mdb"
+        return Daemon(self, self.config, "metadata.kind=lmdb",
+                      "metadata.path=" + self.path("records"), name=name)
+
+    def put(self, daemon, count):
+        for i in range(count):
+            ended = daemon.forebay("put", "--level", "origin", self.config, "dir/%d" % i)
+            self.assertEqual(ended.returncode, 0, ended.stderr)
+
+    def test_file_that_was_cut_while_it_was_down_is_refused_by_name(self):
+        daemon = self.start()
+        self.put(daemon, 40)
+        self.assertEqual(daemon.stop(), 0)
+        for kept in (8192, 8192 + 4096):
+            shutil.copy(self.records, self.path("whole"))
+            os.truncate(self.records, kept)
+            ended = hw_test.run(hw_test.program("forebayd"), "--config", self.config, "--set",
+                                "metadata.kind=lmdb", "--set",
+                                "metadata.path=" + self.path("records"), timeout_s=20)
+            self.assertNotEqual(ended.returncode, 0)
+            self.assertIn(self.SAID % self.records, ended.stderr.decode())
+            shutil.copy(self.path("whole"), self.records)
+        again = self.start(name="again")
+        self.assertEqual(again.forebay("stat", "dir/7").returncode, 0)
+        self.assertEqual(again.stop(), 0)
+
+    def test_file_that_is_cut_while_it_runs_is_named_at_the_end(self):
+        daemon = self.start()
+        self.put(daemon, 40)
+        os.truncate(self.records, 8192)
+        daemon.forebay("stat", "dir/7")
+        self.assertEqual(daemon.process.wait(20), -signal.SIGBUS)
+        self.assertEqual(daemon.log().count(self.SAID % self.records), 1)
+        self.assertIn("remedy=", daemon.log())
 
 
 @unittest.skipIf(shutil.which("etcd") is None, "no etcd here")

@@ -251,8 +251,7 @@ static void list_of_a_folder_goes_with_its_records(void **state)
 /* What another program put between them: no client makes such names, nor of such a type. */
 static void entries_that_no_client_makes_are_left_out(void **state)
 {
-    static const char *const names[] = {".",      "..",        ".stats", ".forebay-parts",
-                                        ".stats", ".accesslog"};
+    static const char *const names[] = {".", "..", ".stats", ".forebay-parts", ".accesslog"};
     struct place *place = *state;
     struct fb_meta_task task = listing_make("f/b", 0, FB_META_LIST_PUT);
     assert_int_equal(place->store.run(&place->store, &task), FB_OK);

@@ -235,16 +235,17 @@ static void options_set(struct http_request *request)
 static void request_log(const struct http_request *request, enum fb_status status, long answer,
                         CURLcode code)
 {
-    char name[FB_LOG_QUOTE_MAX], word[FB_LOG_QUOTE_MAX];
-    bool is_denied = answer == 401 || answer == 403;
+    char name[FB_LOG_QUOTE_MAX], word[FB_LOG_QUOTE_MAX], remedy[HTTP_REMEDY_MAX] = "";
+    bool is_denied = status == FB_DENIED;
     const char *reason = request->reason != NULL ? request->reason
                          : code != CURLE_OK      ? curl_easy_strerror(code)
                                                  : "";
+    if (is_denied)
+        http_remedy_print(request, remedy, sizeof(remedy));
     fb_log(is_denied ? FB_LOG_ERROR : FB_LOG_WARNING, is_denied ? "origin_denied" : "origin_failed",
            "status=%s http=%ld code=%s tries=%u object=%s reason=\"%s\"%s", fb_status_name(status),
            answer, fb_log_quote(request->said.code, word), request->tries,
-           fb_log_quote(request->task->object.name, name), reason,
-           is_denied ? " remedy=\"check the credentials and their rights\"" : "");
+           fb_log_quote(request->task->object.name, name), reason, remedy);
 }
 
 /* One try. */
@@ -254,6 +255,7 @@ static void request_start(struct http_request *request)
     curl_slist_free_all(request->headers);
     request->headers = NULL;
     request->tries++;
+    request->signed_with = http->credentials_reads;
     request->moved = 0;
     request->reason = NULL;
     request->said = (struct http_answer){.size = 0};
@@ -333,6 +335,13 @@ static bool request_goes_on(struct http_request *request, long answer, enum fb_s
     return is_again;
 }
 
+/* Are there other credentials than those that were refused? Another request may have read them. */
+static bool has_others_by_now(struct http_request *request)
+{
+    (void)http_credentials_renew(request->http, false);
+    return request->signed_with != request->http->credentials_reads;
+}
+
 /* A try has ended. */
 static void request_done(struct http_request *request, CURLcode code)
 {
@@ -349,9 +358,7 @@ static void request_done(struct http_request *request, CURLcode code)
     curl_multi_remove_handle(http->multi, request->easy);
     if (answer >= 200 && answer < 300)
         http->bucket_seen_ns = loop_clock_ns();
-    bool is_denied = status == FB_DENIED && !request->is_renewed;
-    if (is_denied && http_credentials_renew(http, false)) {
-        request->is_renewed = true;
+    if (status == FB_DENIED && has_others_by_now(request)) {
         if (request->task->verb == FB_ORIGIN_STAT)
             request->step = HTTP_STEP_HEAD;
         request_start(request);
@@ -406,7 +413,6 @@ static bool tasks_take(struct http_origin *http)
         request->loaded = 0;
         request->send = NULL;
         request->sink = NULL;
-        request->is_renewed = false;
         if (task->verb == FB_ORIGIN_LIST && http_list_kept(http, task))
             request_end(request, FB_OK);
         else if (http_is_tried(http, task))

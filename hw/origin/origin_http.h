@@ -15,7 +15,8 @@
  *     version is another one is CONFLICT. An object with none of them cannot be cached: REFUSED.
  *  4. What a server says is believed when it fits what was asked: see origin_http_answer.c.
  *  5. Secrets come from a file or the environment, never from the config, and are never logged. The
- *     file is read again at SIGHUP, and when the server refuses and it has changed. */
+ *     file is read again at SIGHUP, and when the server refuses and it has changed; whoever was
+ *     refused with those before is asked for again with those that are there by then. */
 #ifndef FB_HW_ORIGIN_ORIGIN_HTTP_H
 #define FB_HW_ORIGIN_ORIGIN_HTTP_H
 
@@ -33,6 +34,7 @@ enum {
     HTTP_PAGES_MAX = 8,             /* pages of listings that go on, kept for their rest */
     HTTP_ETAG_MAX = 256,
     HTTP_CODE_MAX = 64,
+    HTTP_REMEDY_MAX = 160, /* a sentence of ours */
     HTTP_MISSING_MAX = 64, /* more: the oldest is forgotten, and the last block looked at */
     HTTP_JOIN_BYTES_MAX = 64 << 20, /* of parts that are put together of small blocks */
     HTTP_ANSWER_MAX = 8192, /* a name of 1024 bytes, each written as six, and that of an upload */
@@ -59,6 +61,7 @@ struct http_answer {
     uint64_t size;                                 /* Content-Length */
     uint64_t range_first, range_last, range_total; /* Content-Range; total UINT64_MAX: not said */
     uint32_t retry_after_s;
+    int64_t date_s; /* the server's clock; 0: not said */
 };
 
 /* S3: other uploads to a commit's key; see origin_s3_others.c. */
@@ -82,7 +85,7 @@ struct http_request {
     bool has_failed; /* one of them; it is tried again */
     uint64_t moved;
     const char *reason;            /* what is wrong with the answer; NULL: nothing */
-    bool is_renewed;               /* the credentials were read again for it */
+    uint64_t signed_with;          /* credentials_reads when the try began */
     enum http_probe probe;         /* STAT: what the listing is for that follows its HEAD */
     struct http_answer said, head; /* head: STAT: of the HEAD, while a listing follows */
     struct http_listing *listing;  /* LIST: what has come so far */
@@ -143,6 +146,7 @@ struct http_origin {
     uint64_t join_bytes; /* of parts that are put together */
     bool is_unlisted;    /* it has been said that uploads can't be listed */
     uint64_t page_uses;
+    uint64_t credentials_reads;       /* how often there were others */
     struct timespec credentials_time; /* of the file, as it was read last */
     uint64_t credentials_inode;
     struct http_request *requests, *free, *pausing;
@@ -193,6 +197,8 @@ enum fb_status http_error_status(const struct http_request *request, long code);
 /* Which block of the task's object a commit has missed last; else its last one. */
 uint64_t http_missing_find(const struct http_request *request);
 void http_missing_put(struct http_request *request, uint64_t index);
+/* What a log says of a refusal: what is to be done about it. */
+void http_remedy_print(const struct http_request *request, char *text, size_t size);
 /* A STAT's request has ended: is a listing to follow its HEAD? See enum http_probe. */
 bool http_stat_advance(struct http_request *request, long answer, enum fb_status *status);
 /* The answer is over: what its body adds to what its headers say. */

@@ -22,6 +22,8 @@
 
 /* More than any store holds in one object. */
 static const uint64_t size_max = UINT64_C(1) << 52;
+/* S3, "Error responses": RequestTimeTooSkewed; Azure allows as much */
+static const int64_t skew_allowed_s = 15 * INT64_C(60);
 static const uint64_t bucket_known_ns = UINT64_C(60000000000);
 
 uint64_t http_version_of(const struct http_request *request)
@@ -118,6 +120,8 @@ static void value_take(struct http_answer *said, const char *name, const char *v
         version_read(said, value);
     else if (strcasecmp(name, HTTP_S3_DIGEST) == 0)
         digest_read(said, value);
+    else if (strcasecmp(name, "date") == 0)
+        said->date_s = (int64_t)curl_getdate(value, NULL);
     else if (strcasecmp(name, "retry-after") == 0)
         said->retry_after_s = (uint32_t)strtoul(value, NULL, 10);
     else if (strcasecmp(name, "content-range") == 0)
@@ -266,6 +270,61 @@ static bool has_no_part(const struct http_request *request)
     return request->said.code[0] == '\0' || is_one_of(request->said.code, words);
 }
 
+/* They are others by now, or will be; stores say so under 400, too. A HEAD has no word: there a 400
+ * may be that. */
+static bool is_for_credentials(const struct http_request *request, long code)
+{
+    static const char *const words[] = {"ExpiredToken",         "InvalidToken",
+                                        "TokenRefreshRequired", "InvalidAccessKeyId",
+                                        "InvalidSecurity",      "SignatureDoesNotMatch",
+                                        "AuthenticationFailed", "InvalidAuthenticationInfo",
+                                        "RequestTimeTooSkewed", NULL};
+    char *method = NULL;
+    curl_easy_getinfo(request->easy, CURLINFO_EFFECTIVE_METHOD, &method);
+    bool is_silent = request->said.code[0] == '\0' && method != NULL && strcmp(method, "HEAD") == 0;
+    return code == 401 || code == 403 || (code == 400 && is_silent) ||
+           is_one_of(request->said.code, words);
+}
+
+/* Words of a store that is asked too much, or was not heard out; it says 400 and 409 with some. */
+static bool is_passing(const struct http_request *request)
+{
+    static const char *const words[] = {"RequestTimeout",
+                                        "IncompleteBody",
+                                        "SlowDown",
+                                        "SlowDownRead",
+                                        "SlowDownWrite",
+                                        "RequestThrottled",
+                                        "ServiceUnavailable",
+                                        "InternalError",
+                                        "InternalServerError",
+                                        "ServerBusy",
+                                        "OperationTimedOut",
+                                        "Throttling",
+                                        "OperationAborted",
+                                        "ThrottlingException",
+                                        "RequestLimitExceeded",
+                                        "BadDigest",
+                                        "TooManyRequests",
+                                        NULL};
+    return is_one_of(request->said.code, words);
+}
+
+void http_remedy_print(const struct http_request *request, char *text, size_t size)
+{
+    const struct http_answer *said = &request->said;
+    int64_t ahead_s = (int64_t)(loop_wall_ns() / 1000000000u) - said->date_s;
+    bool is_far = said->date_s > 0 && (ahead_s >= skew_allowed_s || ahead_s <= -skew_allowed_s);
+    if (is_far)
+        snprintf(text, size,
+                 " remedy=\"set this machine's clock: it is %llu s %s the origin's, which takes no "
+                 "request so far off\"",
+                 (unsigned long long)(ahead_s < 0 ? -ahead_s : ahead_s),
+                 ahead_s < 0 ? "behind" : "ahead of");
+    else
+        snprintf(text, size, " remedy=\"check the credentials and their rights\"");
+}
+
 bool http_guard_failed(const struct http_request *request, long code)
 {
     return (code == 409 || code == 412) && !is_held(request) && !has_no_bucket(request);
@@ -278,16 +337,18 @@ enum fb_status http_error_status(const struct http_request *request, long code)
         return FB_FULL;
     if (has_no_bucket(request))
         return FB_REFUSED;
-    if (code == 401 || code == 403 || is_held(request))
+    if (is_for_credentials(request, code) || is_held(request))
         return FB_DENIED;
     if (code == 404)
         return FB_ABSENT;
-    if (code == 412 || code == 416 || code == 409)
+    if ((code == 412 || code == 416 || code == 409) && !is_passing(request))
         return FB_CONFLICT;
     if (code == 429 || code == 503)
         return FB_THROTTLED;
     if (is_commit && code == 400 && has_no_part(request))
         return FB_BUSY;
+    if (is_passing(request) && code < 500)
+        return FB_THROTTLED;
     bool is_ours = (code >= 300 && code < 500 && code != 408) || code == 501;
     return is_ours ? FB_REFUSED : FB_IO;
 }
@@ -330,31 +391,14 @@ static enum fb_status stat_status(struct http_request *request)
 }
 
 /* What an answer's code stands for: a commit's 200 is sent before its end is known, and one with an
- * error in it is none; words that say that it passes do so whatever the code says. Source: AWS,
- * "CompleteMultipartUpload", and "Error responses". */
+ * error in it is none. Source: AWS, "CompleteMultipartUpload". */
 static long code_meant(const struct http_request *request, long code)
 {
-    static const char *const slow[] = {"SlowDown",
-                                       "SlowDownRead",
-                                       "SlowDownWrite",
-                                       "Throttling",
-                                       "ThrottlingException",
-                                       "ServiceUnavailable",
-                                       "ServerBusy",
-                                       "RequestLimitExceeded",
-                                       "TooManyRequests",
-                                       "RequestThrottled",
-                                       NULL};
-    static const char *const passing[] = {"InternalError",     "InternalServerError",
-                                          "RequestTimeout",    "OperationAborted",
-                                          "OperationTimedOut", NULL};
     bool is_late =
         code == 200 && request->task->verb == FB_ORIGIN_COMMIT && request->said.code[0] != '\0';
-    if (!is_late && code != 400)
+    if (!is_late)
         return code;
-    return is_one_of(request->said.code, slow)      ? 503
-           : is_one_of(request->said.code, passing) ? 500
-                                                    : 400;
+    return is_passing(request) ? 503 : 400;
 }
 
 /* COMMIT: are the bytes of a block those that were stored, all of them? */
@@ -375,7 +419,8 @@ enum fb_status http_answer_status(struct http_request *request, long code, bool 
 {
     enum fb_origin_verb verb = request->task->verb;
     code = code_meant(request, code);
-    *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 507);
+    *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 507) ||
+                    is_passing(request);
     if (verb == FB_ORIGIN_REMOVE &&
         (code == 200 || code == 202 || code == 204 || (code == 404 && !has_no_bucket(request))))
         return FB_OK;
@@ -410,8 +455,9 @@ static void probe_end(struct http_request *request, long answer, enum fb_status 
         if (is_told && *status != FB_REFUSED)
             *status = FB_ABSENT;
         return;
-    case HTTP_PROBE_DENIED:
-        *status = FB_DENIED;
+    case HTTP_PROBE_DENIED: /* it may have another word than the HEAD's silence was taken for */
+        if (*status == FB_OK || *status == FB_ABSENT)
+            *status = FB_DENIED;
         return;
     case HTTP_PROBE_MARKER:
         *status = answer == 200 && is_found ? FB_ABSENT : FB_OK;

@@ -55,13 +55,20 @@ bool http_credentials_renew(struct http_origin *http, bool is_told)
         return false;
     fresh->settings = http->settings;
     http->dialect->credentials(fresh, &error);
+    bool had_one = http->user[0] != '\0' || http->secret_size > 0 || http->token[0] != '\0';
+    bool has_one = fresh->user[0] != '\0' || fresh->secret_size > 0 || fresh->token[0] != '\0';
+    if (had_one && !has_one) /* it is being written */
+        fb_error_set(&error, "%s: it has no credentials any more", http->settings->credentials);
     bool is_fine = !fb_error_is_set(&error);
     if (is_fine) {
+        http->credentials_reads++;
         memcpy(http->user, fresh->user, sizeof(http->user));
         memcpy(http->secret, fresh->secret, sizeof(http->secret));
         memcpy(http->token, fresh->token, sizeof(http->token));
         http->secret_size = fresh->secret_size;
     }
+    if (!is_fine)
+        http->credentials_inode = 0; /* the next refusal looks again */
     explicit_bzero(fresh, sizeof(*fresh));
     free(fresh);
     fb_log(is_fine ? FB_LOG_INFO : FB_LOG_ERROR,

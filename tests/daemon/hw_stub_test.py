@@ -9,6 +9,7 @@ import base64
 import concurrent.futures
 import hashlib
 import http.server
+import signal
 import threading
 import time
 import urllib.parse
@@ -28,7 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # a thousand small answers in a row do not wait
     content = content_of("stub")
     counts, at_once, at_once_max = {}, 0, 0
-    key, error_code = "", "AccessDenied"
+    key, error_code, error_status, clock_off_s = "", "AccessDenied", 403, 0
     lock = threading.Lock()
     is_released = threading.Event()
 
@@ -48,8 +49,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def is_denied(self):
         if self.key in self.headers.get("Authorization", ""):
             return False
-        self.answer(403, b"<Error><Code>%s</Code></Error>" % self.error_code.encode())
+        self.answer(self.error_status,
+                    b"<Error><Code>%s</Code></Error>" % self.error_code.encode())
         return True
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string((timestamp or time.time()) + self.clock_off_s)
 
     def do_HEAD(self):
         name = self.path.rsplit("/", 1)[1]
@@ -163,7 +168,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             Handler.at_once -= 1
         one = {"ETag": "\"one\""}
         span = "bytes %d-%d/%d" % (begin, end, total)
-        if name == "busy" and count <= 2:
+        if name.startswith("passing") and count == 1:
+            _, status, word = name.split("-")
+            self.answer(int(status), b"<Error><Code>%s</Code></Error>" % word.encode())
+        elif name == "busy" and count <= 2:
             self.answer(503 if count == 1 else 429, b"slow down", Retry_After="0")
         elif name == "broken":
             self.answer(500, b"broken")
@@ -440,6 +448,71 @@ class Misbehaviour(Case):
         self.write("credentials", b"access_key_id: NEWKEY\nsecret_access_key: S\n")
         self.assertEqual(daemon.forebay("get", "second").stdout, Handler.content)
         self.assertNotIn("NEWKEY", daemon.log())
+
+    def keyed(self, name, key="OLDKEY"):
+        """A daemon whose credentials the server takes; they are taken back with `refuse`."""
+        for attribute in ("key", "error_code", "error_status", "clock_off_s"):
+            self.addCleanup(setattr, Handler, attribute, getattr(Handler, attribute))
+        self.write("credentials", b"access_key_id: %s\nsecret_access_key: S\n" % key.encode())
+        Handler.key = key
+        daemon = Daemon(self, self.path("stub.yaml"), "client.socket=" + self.path(name),
+                        name=name)
+        self.assertEqual(daemon.forebay("get", name).stdout, Handler.content)
+        return daemon
+
+    def test_credentials_that_end_are_renewed_whatever_the_refusal_is_called(self):
+        """By a GET, that has a word, and by a HEAD, that has none; else EACCES and the word."""
+        daemon = self.keyed("ending")
+        for number, (status, word) in enumerate((
+                (400, "ExpiredToken"), (400, "InvalidToken"), (400, "TokenRefreshRequired"),
+                (403, "InvalidAccessKeyId"), (403, "SignatureDoesNotMatch"), (401, "Any"),
+                (400, "SignatureDoesNotMatch"))):
+            Handler.key, Handler.error_code, Handler.error_status = "KEY%d" % number, word, status
+            self.assertIn(b"Permission denied", daemon.forebay("get", "other").stderr, word)
+            self.assertIn(b"Permission denied", daemon.forebay("ls", "markers").stderr, word)
+            self.assertIn("http=%d code=\"%s\"" % (status, word), daemon.log())
+            self.write("credentials", b"access_key_id: KEY%d\nsecret_access_key: S\n" % number)
+            self.assertEqual(daemon.forebay("stat", "stat%d" % number).returncode, 0, word)
+            self.assertEqual(daemon.forebay("get", "other%d" % number).stdout, Handler.content)
+
+    def test_all_that_were_refused_at_once_are_asked_for_again(self):
+        """One request reads the new file; those that were sent with the old key go on with it."""
+        daemon = self.keyed("together")
+        for number in range(5):
+            self.write("credentials", b"access_key_id: NEW%d\nsecret_access_key: S\n" % number)
+            Handler.key, Handler.error_status = "NEW%d" % number, 400
+            Handler.error_code = "ExpiredToken"
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                ended = list(pool.map(lambda name: daemon.forebay("get", name),
+                                      ["at%d-%d" % (number, i) for i in range(8)]))
+            self.assertEqual([one.stderr for one in ended], [b""] * 8)
+
+    def test_file_without_credentials_takes_none_away(self):
+        daemon = self.keyed("emptied")
+        self.write("credentials", b"region: none\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_until(lambda: "it has no credentials any more" in daemon.log())
+        self.assertEqual(daemon.forebay("get", "still").stdout, Handler.content)
+
+    def test_clock_that_is_off_is_named(self):
+        daemon = self.keyed("clock")
+        for off_s, word in ((-3600, "ahead of"), (86400, "behind")):
+            Handler.key, Handler.clock_off_s = "NONE", off_s
+            Handler.error_code = "RequestTimeTooSkewed"
+            self.assertIn(b"Permission denied", daemon.forebay("stat", "any").stderr)
+            self.assertRegex(daemon.log(), "set this machine's clock: it is (%s) s %s the origin" % (
+                "|".join(str(abs(off_s) + more) for more in range(-20, 20)), word))
+        Handler.clock_off_s = 600  # which stores allow
+        count = daemon.log().count("clock")
+        daemon.forebay("stat", "any")
+        self.assertEqual(daemon.log().count("clock"), count)
+
+    def test_what_passes_is_asked_for_again_under_any_status(self):
+        for word in ("400-RequestTimeout", "400-IncompleteBody", "400-SlowDown",
+                     "409-OperationAborted", "503-SlowDown"):
+            self.assertEqual(self.daemon.forebay("get", "passing-" + word).stdout,
+                             Handler.content, word)
+        self.fails("passing-400-InvalidArgument", "Input/output error")
 
     def test_absent_object_is_absent_also_where_nothing_may_be_listed(self):
         self.assertIn(b"No such file", self.daemon.forebay("get", "absent").stderr)

@@ -15,6 +15,8 @@ enum fb_status fb_origin_status(int32_t result)
     case ENAMETOOLONG:
     case ELOOP:
     case EXDEV: /* a link that leads out of the folder */
+    case ENXIO: /* a socket, or a device that is not there: what is no file is not there */
+    case ENODEV:
         return FB_ABSENT;
     case EACCES:
     case EPERM:

@@ -7,6 +7,7 @@ usage: hw_posix_test.py BUILD [unittest's arguments]     exit code 77: there is 
 
 import concurrent.futures
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -332,12 +333,17 @@ class Listings(Posix):
             with open(os.path.join(root, name), "wb"):
                 pass
         os.mkfifo(os.path.join(self.origin, "fifo"))
+        os.mkdir(os.path.join(self.origin, "sockets"))
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(os.path.join(self.origin, "sockets", "one"))
         for name, target in (("out", "/etc"), ("outfile", "/etc/hostname"), ("up", "../.."),
                              ("nowhere", "none"), ("loop", "loop"), ("root", self.origin)):
             os.symlink(target, os.path.join(self.origin, name))
         os.symlink(os.path.join(self.origin, "plain"), os.path.join(self.origin, "same"))
         self.assertEqual(self.daemon.forebay("ls").stdout,
-                         b"plain\nsame\n\xff\xfe not utf-8\n")
+                         b"plain\nsame\nsockets/\n\xff\xfe not utf-8\n")
+        for name in ("fifo", "sockets/one", "sockets"):
+            self.assertIn(b"No such file", self.daemon.forebay("stat", name).stderr)
         for name in ("out", "outfile", "up", "nowhere", "loop", "out/passwd"):
             self.assertIn(b"No such file", self.daemon.forebay("get", name).stderr)
 

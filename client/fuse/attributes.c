@@ -78,9 +78,7 @@ void attributes_fill(struct mount *mount, struct fuse_node *node, struct stat *a
     pthread_mutex_lock(&node->mutex);
     const struct fb_attributes known = node->attributes;
     uint64_t size = node->object.size;
-    /* all its names are to say that it is one file */
-    bool is_linked = known.links > 1 && known.number != 0 && node->type != S_IFDIR;
-    uint64_t number = is_linked ? known.number : node->number;
+    uint64_t number = fuse_node_number(node);
     pthread_mutex_unlock(&node->mutex);
     int64_t modified_ns = known.modified_ns, changed_ns = known.changed_ns;
     if (writer != NULL) {
@@ -243,9 +241,13 @@ int attributes_set(struct mount *mount, const char *name, const struct client_ch
     return code;
 }
 
+/* The nearest time that there is: between 1677 and 2262. */
 static int64_t ns_of(struct timespec time)
 {
-    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+    const int64_t second_ns = 1000000000, last_s = INT64_MAX / second_ns - 1;
+    if (time.tv_sec < -last_s || time.tv_sec > last_s)
+        return (time.tv_sec < 0 ? -last_s : last_s) * second_ns;
+    return time.tv_sec * second_ns + time.tv_nsec;
 }
 
 void attributes_seen(struct fuse_node *node, struct client_change *change)
@@ -414,7 +416,7 @@ static uint64_t status_value(const char *text, const char *name)
  * it makes room for what is written. */
 void do_statfs(fuse_req_t request, fuse_ino_t inode)
 {
-    enum { FRAGMENT_BYTES = 4096 };
+    enum { FRAGMENT_BYTES = 4096, NAMES = 1000000000 }; /* nor how many names it takes */
     struct mount *mount = mount_of(request);
     char *text = NULL;
     (void)inode;
@@ -430,6 +432,9 @@ void do_statfs(fuse_req_t request, fuse_ino_t inode)
                                   .f_blocks = bytes / FRAGMENT_BYTES,
                                   .f_bfree = bytes / FRAGMENT_BYTES,
                                   .f_bavail = bytes / FRAGMENT_BYTES,
+                                  .f_files = NAMES,
+                                  .f_ffree = NAMES,
+                                  .f_favail = NAMES,
                                   .f_namemax = 255,
                                   .f_flag = mount->options->is_read_only ? ST_RDONLY : 0};
     free(text);

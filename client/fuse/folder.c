@@ -104,6 +104,8 @@ void do_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
                 struct fuse_file_info *info)
 {
     struct listing *listing = (struct listing *)(uintptr_t)info->fh;
+    struct fuse_nodes *nodes = &mount_of(request)->nodes;
+    const struct fuse_node *folder = node_of(request, inode);
     char *page = malloc(size);
     size_t used = 0;
     if (page == NULL) {
@@ -114,9 +116,11 @@ void do_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
         listing_again(request, inode, listing);
     listing->is_read = true;
     for (uint64_t i = (uint64_t)offset; i < listing->count; i++) {
-        const struct stat attributes = {.st_ino = i + 2, .st_mode = listing->entries[i].type};
-        size_t entry = fuse_add_direntry(request, page + used, size - used,
-                                         listing->entries[i].name, &attributes, (off_t)i + 1);
+        const char *name = listing->entries[i].name;
+        const struct stat attributes = {.st_ino = fuse_nodes_number(nodes, folder, name),
+                                        .st_mode = listing->entries[i].type};
+        size_t entry =
+            fuse_add_direntry(request, page + used, size - used, name, &attributes, (off_t)i + 1);
         if (entry > size - used)
             break;
         used += entry;

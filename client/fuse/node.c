@@ -166,6 +166,16 @@ static void node_detach(struct fuse_nodes *nodes, struct fuse_node *node)
     node_settle(nodes, parent);
 }
 
+/* The same after a restart: programs keep it (git's index, rsync). */
+static uint64_t number_of(struct fuse_nodes *nodes, const struct fuse_node *parent,
+                          const char *name)
+{
+    uint64_t number = XXH3_64bits_withSeed(name, strlen(name), parent->number) | 2;
+    while (is_strays(nodes, number))
+        number = XXH3_64bits_withSeed(name, strlen(name), number) | 2;
+    return number;
+}
+
 static struct fuse_node *node_new(struct fuse_nodes *nodes, struct fuse_node *parent,
                                   const char *name)
 {
@@ -179,10 +189,7 @@ static struct fuse_node *node_new(struct fuse_nodes *nodes, struct fuse_node *pa
     pthread_mutex_init(&node->mutex, NULL);
     node->parent = parent;
     node->name = copy;
-    /* The same after a restart: programs keep it (git's index, rsync). */
-    node->number = XXH3_64bits_withSeed(name, strlen(name), parent->number) | 2;
-    while (is_strays(nodes, node->number))
-        node->number = XXH3_64bits_withSeed(name, strlen(name), node->number) | 2;
+    node->number = number_of(nodes, parent, name);
     parent->children++;
     if (nodes->count++ > nodes->room)
         nodes_grow(nodes);
@@ -257,6 +264,34 @@ struct fuse_node *fuse_nodes_find(struct fuse_nodes *nodes, struct fuse_node *pa
         node->lookups++;
     pthread_mutex_unlock(&nodes->mutex);
     return node;
+}
+
+uint64_t fuse_node_number(const struct fuse_node *node)
+{
+    const struct fb_attributes *known = &node->attributes;
+    bool is_linked = known->links > 1 && known->number != 0 && node->type != S_IFDIR;
+    return is_linked ? known->number : node->number;
+}
+
+uint64_t fuse_nodes_number(struct fuse_nodes *nodes, const struct fuse_node *parent,
+                           const char *child)
+{
+    uint64_t number;
+    pthread_mutex_lock(&nodes->mutex);
+    struct fuse_node *node = node_find(nodes, parent, child);
+    if (strcmp(child, ".") == 0) {
+        number = parent->number;
+    } else if (strcmp(child, "..") == 0) {
+        number = parent->parent != NULL ? parent->parent->number : parent->number;
+    } else if (node == NULL) {
+        number = number_of(nodes, parent, child);
+    } else {
+        pthread_mutex_lock(&node->mutex);
+        number = fuse_node_number(node);
+        pthread_mutex_unlock(&node->mutex);
+    }
+    pthread_mutex_unlock(&nodes->mutex);
+    return number;
 }
 
 void fuse_nodes_forget(struct fuse_nodes *nodes, struct fuse_node *node, uint64_t lookups)

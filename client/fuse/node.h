@@ -77,6 +77,13 @@ void fuse_nodes_forget(struct fuse_nodes *nodes, struct fuse_node *node, uint64_
  * forgets that when it is through with the node. */
 uint32_t fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node, int change);
 
+/* The number of the node's file: one of several names has its origin's, under all of them. With its
+ * mutex held. */
+uint64_t fuse_node_number(const struct fuse_node *node);
+/* The number that a child has, or will have once it is looked up; also of "." and "..". */
+uint64_t fuse_nodes_number(struct fuse_nodes *nodes, const struct fuse_node *parent,
+                           const char *child);
+
 /* A name is gone, or another's; its inode stays for those that have it open. */
 void fuse_nodes_detach(struct fuse_nodes *nodes, struct fuse_node *parent, const char *child);
 /* What one name meant, another means. is_exchange: and the other way round. false: no memory. */

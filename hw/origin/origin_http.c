@@ -86,11 +86,13 @@ static void request_end(struct http_request *request, enum fb_status status)
     struct http_origin *http = request->http;
     struct fb_origin_task *task = request->task;
     if (status == FB_OK && task->verb == FB_ORIGIN_STAT) {
+        const int64_t last_s = INT64_MAX / 1000000000 - 1;
         time_t modified = curl_getdate(request->said.modified, NULL);
         task->object.size = request->said.size;
         task->object.version = http_version_of(request);
         if (modified > 0)
-            task->attributes.modified_ns = (int64_t)modified * 1000000000;
+            task->attributes.modified_ns =
+                (modified < last_s ? (int64_t)modified : last_s) * INT64_C(1000000000);
         if (request->said.version[0] != '\0')
             task->object.order = task->object.version;
         task->object.written = task->object.order;

@@ -39,6 +39,9 @@ class Mounted(Case):
         with open(os.path.join(self.path("origin"), name), "rb") as file:
             return file.read()
 
+    def at_origin_path(self, name):
+        return os.path.join(self.path("origin"), name)
+
     def check(self, name, content):
         self.assertEqual(os.path.getsize(self.mounted(name)), len(content))
         self.assertTrue(self.content(name) == content, name + " in the mount differs")
@@ -211,6 +214,48 @@ class Write(Mounted):
         facts = os.statvfs(self.mount)
         self.assertEqual(facts.f_blocks * facts.f_frsize, 4 << 20)  # core.memory_size
         self.assertEqual(facts.f_bavail, facts.f_blocks)
+        self.assertGreater(facts.f_files, 1000000)
+        self.assertEqual((facts.f_ffree, facts.f_favail), (facts.f_files, facts.f_files))
+
+    def test_listing_gives_the_numbers_that_stat_gives(self):
+        """Also of names that nobody has looked up, was renamed, linked, or took another's name."""
+        for name in ("one", "two", "folder/three", "folder/deep/four"):
+            self.object(name, 10)
+        def check():
+            for at, _, _ in os.walk(self.mount):
+                with os.scandir(at) as entries:
+                    listed = {entry.name: entry.inode() for entry in entries}
+                self.assertEqual(listed, {name: os.lstat(os.path.join(at, name)).st_ino
+                                          for name in listed})
+                self.assertEqual(len(set(listed.values())), len(listed))
+        check()
+        with open(self.mounted("one"), "rb"):
+            os.rename(self.mounted("one"), self.mounted("folder/one"))
+            self.object("one", 20)
+            check()
+        os.link(self.mounted("two"), self.mounted("folder/again"))
+        os.stat(self.mounted("two"))
+        check()
+        listed = subprocess.run(["find", ".", "-inum", str(os.stat(self.mounted("folder")).st_ino)],
+                                cwd=self.mount, capture_output=True, check=True)
+        self.assertEqual(listed.stdout, b"./folder\n")
+
+    def test_times_that_do_not_fit_become_the_nearest_that_do(self):
+        """What is shown is what the origin has, and is kept; none comes out at the other end."""
+        self.object("old", 10)
+        self.object("beside", 10)  # what the origin's file system itself makes of such times
+        name, second = self.mounted("old"), 1000000000
+        last = 2**63 // second - 1
+        for asked, shown in ((last - 1, last - 1), (last, last), (last + 1, last), (2**34, last),
+                             (2**40, last), (1 - last, 1 - last), (-last - 2, -last),
+                             (-2**34, -last)):
+            os.utime(name, (asked, asked))
+            os.utime(self.at_origin_path("beside"), (shown, shown))
+            shown = os.stat(self.at_origin_path("beside")).st_mtime_ns
+            for path in (name, self.at_origin_path("old")):
+                facts = os.stat(path)
+                self.assertEqual((facts.st_mtime_ns, facts.st_atime_ns), (shown,) * 2,
+                                 (asked, path))
 
     def test_own_files_cannot_be_written(self):
         self.assert_fails(errno.EACCES, open, self.mounted(".stats"), "wb")

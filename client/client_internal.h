@@ -127,6 +127,9 @@ bool client_change_put(struct fb_local_request *request, const struct client_cha
 /* client_list.c: all that is there, links too. */
 int client_list_plain(struct forebay_client *client, const char *folder, forebay_entry_call *call,
                       void *context);
+/* Is there a folder of objects? 1: something is in it; 0: it is empty, and stands all the same
+ * (FB_LOCAL_LIST_STANDS); -ENOENT: not, or all that is in it is about to go. */
+int client_folder_find(struct forebay_client *client, const char *folder);
 /* client.c: how long calls wait for any answer, from now on. */
 void client_patience_set(struct forebay_client *client, uint64_t patience_ns);
 

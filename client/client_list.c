@@ -1,6 +1,11 @@
 /* Listing a folder: the origin's pages, in the order of their bytes, merged with what the origin
  * does not show yet, or shows still, which the daemon's metadata store knows; and with what that
- * store alone has. */
+ * store alone has.
+ *
+ * An object store's pages are in the order of keys (FB_LOCAL_LIST_KEYED): "a", "a-b", "a/". So a
+ * name may come as an object, and many pages later as a folder, which counts. Names that may come
+ * again are those that the last one begins with: a short list. Of these a file is held until no
+ * folder of its name can come, and what was given is not given once more. */
 #include "client/client_internal.h"
 
 #include <errno.h>
@@ -16,12 +21,23 @@ struct page {
     char name[FB_OBJECT_NAME_MAX + 1];
 };
 
+/* A name that may come again; each begins with the one below. */
+struct shown {
+    struct shown *below;
+    uint64_t size;
+    bool is_held;
+    char name[];
+};
+
 struct listing {
     struct page pending;
     forebay_entry_call *call;
     void *context;
     bool is_plain; /* links are entries */
-    int result;    /* of the last call */
+    bool is_keyed; /* the origin's pages are */
+    bool stands;   /* FB_LOCAL_LIST_STANDS */
+    struct shown *shown;
+    int result; /* of the last call */
 };
 
 /* Reads the entry at `at`; false: there is none. Errors: -EPROTO in *code. */
@@ -48,19 +64,80 @@ static void page_pass(struct page *page)
     page->at += fb_local_entry_bytes(page->entry.name_length);
 }
 
-/* Hands the page's present entry to the caller, unless it is gone. */
-static void entry_give(struct listing *listing, const struct page *page)
+static void call(struct listing *listing, const char *name, uint64_t size,
+                 enum fb_local_entry_kind kind)
 {
-    const struct forebay_entry entry = {.name = page->name,
-                                        .size_bytes = page->entry.size,
-                                        .is_folder = page->entry.kind == FB_LOCAL_ENTRY_FOLDER,
-                                        .is_other = page->entry.kind == FB_LOCAL_ENTRY_OTHER};
-    if (page->entry.is_gone == 0)
+    const struct forebay_entry entry = {.name = name,
+                                        .size_bytes = size,
+                                        .is_folder = kind == FB_LOCAL_ENTRY_FOLDER,
+                                        .is_other = kind == FB_LOCAL_ENTRY_OTHER};
+    if (listing->result == 0)
         listing->result = listing->call(listing->context, &entry);
 }
 
+static void held_give(struct listing *listing, struct shown *shown)
+{
+    if (shown->is_held)
+        call(listing, shown->name, shown->size, FB_LOCAL_ENTRY_FILE);
+    shown->is_held = false;
+}
+
+/* Forgets the names that `name` does not begin with, and gives those that can be no folder any more
+ * now that it comes; NULL: all. */
+static void shown_pass(struct listing *listing, const char *name, bool is_folder)
+{
+    while (listing->shown != NULL) {
+        struct shown *last = listing->shown;
+        size_t length = strlen(last->name);
+        if (name != NULL && strncmp(name, last->name, length) == 0) {
+            if (fb_local_key_order(name, is_folder, last->name, true) > 0)
+                held_give(listing, last);
+            return;
+        }
+        held_give(listing, last);
+        listing->shown = last->below;
+        free(last);
+    }
+}
+
+static void keyed_give(struct listing *listing, const char *name, uint64_t size,
+                       enum fb_local_entry_kind kind)
+{
+    shown_pass(listing, name, kind == FB_LOCAL_ENTRY_FOLDER);
+    struct shown *last = listing->shown;
+    if (last != NULL && strcmp(last->name, name) == 0) {
+        if (last->is_held && kind == FB_LOCAL_ENTRY_FOLDER) {
+            last->is_held = false;
+            call(listing, name, last->size, kind);
+        }
+        return;
+    }
+    struct shown *shown = malloc(sizeof(*shown) + strlen(name) + 1);
+    if (shown == NULL) {
+        listing->result = -ENOMEM;
+        return;
+    }
+    *shown = (struct shown){.below = last, .size = size, .is_held = kind == FB_LOCAL_ENTRY_FILE};
+    memcpy(shown->name, name, strlen(name) + 1);
+    listing->shown = shown;
+    if (!shown->is_held)
+        call(listing, name, size, kind);
+}
+
+/* Hands the page's present entry to the caller, unless it is gone. */
+static void entry_give(struct listing *listing, const struct page *page)
+{
+    enum fb_local_entry_kind kind = (enum fb_local_entry_kind)page->entry.kind;
+    if (page->entry.is_gone != 0)
+        return;
+    if (listing->is_keyed)
+        keyed_give(listing, page->name, page->entry.size, kind);
+    else
+        call(listing, page->name, page->entry.size, kind);
+}
+
 /* All of an origin's page, with what is pending before each of its entries. Of two entries of one
- * name the pending one counts, being later, but for folders. */
+ * name the pending one counts, being later; that a file is gone says nothing of a folder. */
 static int pages_merge(struct listing *listing, struct page *origin)
 {
     int code = 0;
@@ -72,7 +149,9 @@ static int pages_merge(struct listing *listing, struct page *origin)
             page_pass(origin);
             continue;
         }
-        entry_give(listing, &listing->pending);
+        bool is_folder = origin->entry.kind == FB_LOCAL_ENTRY_FOLDER;
+        bool is_other = order == 0 && listing->pending.entry.is_gone != 0 && is_folder;
+        entry_give(listing, is_other ? origin : &listing->pending);
         page_pass(&listing->pending);
         if (order == 0)
             page_pass(origin);
@@ -104,6 +183,9 @@ static int origin_walk(struct forebay_client *client, const char *folder, struct
             (reply.cursor_length > reply.page_size || reply.cursor_length > FB_LOCAL_CURSOR_MAX))
             code = -EPROTO;
         struct page page = {.bytes = client->page, .size = reply.page_size - reply.cursor_length};
+        listing->is_keyed = code == 0 && (reply.state & FB_LOCAL_LIST_KEYED) != 0;
+        listing->stands =
+            listing->stands || (code == 0 && (reply.state & FB_LOCAL_LIST_STANDS) != 0);
         if (code == 0)
             code = pages_merge(listing, &page);
         if (code != 0)
@@ -114,6 +196,13 @@ static int origin_walk(struct forebay_client *client, const char *folder, struct
                reply.cursor_length);
     } while ((request.index != 0 || request.cursor_length != 0) && listing->result == 0);
     return 0;
+}
+
+/* The listing is over; what is held is given, unless it failed. */
+static void shown_end(struct listing *listing, int code)
+{
+    listing->result = code != 0 && listing->result == 0 ? code : listing->result;
+    shown_pass(listing, NULL, false);
 }
 
 /* Bytes that grow: pages one behind the other. */
@@ -191,7 +280,7 @@ static bool is_kept_folder(struct forebay_client *client, const char *folder)
            S_ISDIR(look.attributes.mode);
 }
 
-static int list(struct forebay_client *client, const char *folder, struct listing listing)
+static int list(struct forebay_client *client, const char *folder, struct listing *listing)
 {
     struct fb_local_request request = {.kind = FB_LOCAL_PENDING};
     struct fb_local_reply reply;
@@ -206,30 +295,46 @@ static int list(struct forebay_client *client, const char *folder, struct listin
     struct page first = {.bytes = pending.bytes, .size = pending.size};
     struct page second = {.bytes = entries.bytes, .size = entries.size};
     if (code == 0)
-        code = all_merge(&first, &second, listing.is_plain, &all);
-    listing.pending.bytes = all.bytes;
-    listing.pending.size = all.size;
+        code = all_merge(&first, &second, listing->is_plain, &all);
+    listing->pending.bytes = all.bytes;
+    listing->pending.size = all.size;
     if (code == 0)
-        code = origin_walk(client, folder, &listing);
+        code = origin_walk(client, folder, listing);
     if (code == -ENOENT && is_kept_folder(client, folder))
         code = 0;
     if (code == 0)
-        code = pending_end(&listing);
+        code = pending_end(listing);
+    shown_end(listing, code);
     free(pending.bytes);
     free(entries.bytes);
     free(all.bytes);
-    return code != 0 ? code : listing.result;
+    return code != 0 ? code : listing->result;
 }
 
 int forebay_client_list(struct forebay_client *client, const char *folder,
                         forebay_entry_call *entry_call, void *context)
 {
-    return list(client, folder, (struct listing){.call = entry_call, .context = context});
+    struct listing listing = {.call = entry_call, .context = context};
+    return list(client, folder, &listing);
 }
 
 int client_list_plain(struct forebay_client *client, const char *folder,
                       forebay_entry_call *entry_call, void *context)
 {
-    return list(client, folder,
-                (struct listing){.call = entry_call, .context = context, .is_plain = true});
+    struct listing listing = {.call = entry_call, .context = context, .is_plain = true};
+    return list(client, folder, &listing);
+}
+
+static int entry_first(void *context, const struct forebay_entry *entry)
+{
+    (void)context;
+    (void)entry;
+    return 1;
+}
+
+int client_folder_find(struct forebay_client *client, const char *folder)
+{
+    struct listing listing = {.call = entry_first, .is_plain = true};
+    int code = list(client, folder, &listing);
+    return code != 0 || listing.stands ? code : -ENOENT;
 }

@@ -2,6 +2,7 @@
 #include "client/fuse/access.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,10 @@ void fuse_access_add(struct fuse_access *access, const char *operation, const ch
                           (long long)now.tv_sec, now.tv_nsec / 1000, operation, name, span[0],
                           span[1], result, (fuse_clock_ns() - began_ns) / 1000);
     pthread_mutex_lock(&access->mutex);
-    for (int i = 0; i < length; i++)
-        access->text[access->written++ % FUSE_ACCESS_BYTES] = line[i];
+    for (int i = 0; i < length; i++) { /* a name makes no lines of its own */
+        bool is_control = (unsigned char)line[i] < ' ' && i < length - 1;
+        access->text[access->written++ % FUSE_ACCESS_BYTES] = is_control ? '?' : line[i];
+    }
     pthread_mutex_unlock(&access->mutex);
 }
 

@@ -14,13 +14,6 @@ bool is_own(const char *name)
     return fb_local_name_is_own(name, strlen(name));
 }
 
-static int first_entry(void *context, const struct forebay_entry *entry)
-{
-    (void)context;
-    (void)entry;
-    return 1;
-}
-
 /* Where the origin knows no modes they are the mount's. */
 static void defaults_fill(struct fuse_found *found, uint32_t mode)
 {
@@ -45,22 +38,25 @@ int found_find(struct mount *mount, const char *name, struct fuse_found *found)
     int code = mount_look(mount, name, &look);
     if (code == -EINVAL && name[0] == '\0')
         code = -ENOENT; /* objects are in no folder */
-    if (code == 0) {
+    bool is_hidden = code == 0 && both_is(mount, name) && mount_folder_find(mount, name) >= 0;
+    if (code == 0 && !is_hidden) {
         found->object = (struct fuse_object){
             .handle = look.handle, .size = look.facts.size_bytes, .version = look.facts.version};
         found->attributes = look.attributes;
         found->is_ahead = look.facts.is_at_origin == 0;
         found->is_told = look.attributes.mode != 0;
+        if (!found->is_told || mount->is_keeping)
+            mount->has_objects = true;
         if (look.attributes.mode == 0)
             defaults_fill(found, FILE_MODE);
         return 0;
     }
-    if (code != -ENOENT)
+    if (code != -ENOENT && !is_hidden)
         return code;
-    bool is_there = name[0] == '\0' || folder_exists(mount, name);
-    code = is_there ? 1 : mount_list(mount, name, first_entry, NULL);
-    if (code <= 0)
-        return code < 0 ? code : -ENOENT;
+    bool is_there = is_hidden || name[0] == '\0' || folder_exists(mount, name);
+    code = is_there ? 0 : mount_folder_find(mount, name);
+    if (code < 0)
+        return code;
     defaults_fill(found, FOLDER_MODE);
     return 0;
 }

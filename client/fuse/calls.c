@@ -14,6 +14,13 @@ int mount_list(struct mount *mount, const char *folder, forebay_entry_call *call
     return code;
 }
 
+int mount_folder_find(struct mount *mount, const char *folder)
+{
+    int code;
+    WITH_CLIENT(code, client_folder_find(client, folder));
+    return code;
+}
+
 int mount_look(struct mount *mount, const char *name, struct client_look *look)
 {
     int code;

@@ -2,10 +2,13 @@
 #define FUSE_USE_VERSION 312
 #include "client/fuse/operations.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct listing {
+    struct mount *mount;
+    const char *folder; /* while it is filled */
     struct listing_entry {
         char *name;
         uint32_t type; /* S_IFMT; 0: to be looked at */
@@ -17,6 +20,12 @@ struct listing {
 static int listing_add(void *context, const struct forebay_entry *entry)
 {
     struct listing *listing = context;
+    char full[NAME_MAX_BYTES + FB_OBJECT_NAME_MAX];
+    if (entry->is_folder && entry->size_bytes > 0) {
+        const char *folder = listing->folder;
+        snprintf(full, sizeof(full), "%s%s%s", folder, folder[0] != '\0' ? "/" : "", entry->name);
+        both_add(listing->mount, full);
+    }
     if (listing->count == listing->room) {
         uint64_t room = listing->room > 0 ? 2 * listing->room : 64;
         void *entries = realloc(listing->entries, room * sizeof(*listing->entries));
@@ -60,6 +69,8 @@ static int listing_fill(struct mount *mount, const char *name, struct listing *l
     const struct forebay_entry dots[2] = {{.name = ".", .is_folder = 1},
                                           {.name = "..", .is_folder = 1}};
     int code = 0;
+    listing->mount = mount;
+    listing->folder = name;
     for (uint32_t i = 0; i < 2 && code == 0; i++)
         code = listing_add(listing, &dots[i]);
     if (code == 0)

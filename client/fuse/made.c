@@ -3,8 +3,10 @@
 #include "client/fuse/mount.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { FOLDERS_MAX = 65536 };
 
@@ -51,10 +53,33 @@ bool folder_remove(struct mount *mount, const char *name)
 
 bool folder_exists(struct mount *mount, const char *name)
 {
+    size_t length = strlen(name);
+    bool is_there = false;
     pthread_mutex_lock(&mount->folders_mutex);
-    bool is_there = folder_find(mount, name) < mount->folder_count;
+    for (uint32_t i = 0; i < mount->folder_count && !is_there; i++) {
+        const char *made = mount->folders[i];
+        is_there =
+            strncmp(made, name, length) == 0 && (made[length] == '\0' || made[length] == '/');
+    }
     pthread_mutex_unlock(&mount->folders_mutex);
     return is_there;
+}
+
+static uint64_t both_hash(const char *name)
+{
+    return XXH3_64bits(name, strlen(name)) | 1;
+}
+
+void both_add(struct mount *mount, const char *name)
+{
+    uint64_t hash = both_hash(name);
+    mount->both[(hash >> 1) % MOUNT_BOTH_PLACES] = hash;
+}
+
+bool both_is(struct mount *mount, const char *name)
+{
+    uint64_t hash = both_hash(name);
+    return mount->both[(hash >> 1) % MOUNT_BOTH_PLACES] == hash;
 }
 
 int folder_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context)
@@ -66,9 +91,11 @@ int folder_list(struct mount *mount, const char *folder, forebay_entry_call *cal
         const char *name = mount->folders[i];
         if (length > 0 && (strncmp(name, folder, length) != 0 || name[length] != '/'))
             continue;
-        const struct forebay_entry entry = {.name = name + length + (length > 0), .is_folder = 1};
-        if (strchr(entry.name, '/') == NULL)
-            code = call(context, &entry);
+        const char *part = name + length + (length > 0);
+        char child[FB_OBJECT_NAME_MAX + 1];
+        snprintf(child, sizeof(child), "%.*s", (int)strcspn(part, "/"), part);
+        const struct forebay_entry entry = {.name = child, .is_folder = 1};
+        code = call(context, &entry);
     }
     pthread_mutex_unlock(&mount->folders_mutex);
     return code;

@@ -18,6 +18,8 @@ enum { CLIENTS_MAX = 56, CLIENTS_OF_NAMES = 12, CLIENTS_OF_FILE = 4, CLIENTS_OF_
 
 enum mount_use { MOUNT_NAMES, MOUNT_BYTES };
 
+enum { MOUNT_BOTH_PLACES = 4096 };
+
 struct mount_pool {
     pthread_mutex_t mutex;
     pthread_cond_t freed;
@@ -32,14 +34,19 @@ struct mount {
     struct fuse_nodes nodes;
     struct fuse_access access;
     struct mount_pool pool;
-    double keep_s;           /* the kernel keeps names and facts this long */
-    _Atomic bool is_keeping; /* the daemon keeps what is said of objects beside their bytes */
+    double keep_s;            /* the kernel keeps names and facts this long */
+    _Atomic bool is_keeping;  /* the daemon keeps what is said of objects beside their bytes */
+    _Atomic bool has_objects; /* the origin has files alone; it is seen with the first */
     pthread_mutex_t writers_mutex;
     struct mount_writer *writers; /* files that are open for writing */
     _Atomic uint64_t window_bytes;
     pthread_mutex_t folders_mutex;
     char **folders; /* made here, where the origin knows none: until a file is in them */
     uint32_t folder_count;
+    /* Hashes of names that are those of a file and of a folder: the folder counts. Each has one
+     * place, which the next one of that place takes; what is forgotten is a file until it is listed
+     * again. */
+    _Atomic uint64_t both[MOUNT_BOTH_PLACES];
     struct fuse_session *session;
 };
 
@@ -83,6 +90,7 @@ int mount_error(int code);
 /* calls.c. All return -errno. */
 int mount_look(struct mount *mount, const char *name, struct client_look *look);
 int mount_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context);
+int mount_folder_find(struct mount *mount, const char *folder); /* client_folder_find */
 int mount_explain(struct mount *mount, const char *name, forebay_block_call *call, void *context);
 int mount_status(struct mount *mount, char **text);
 int mount_object_open(struct mount *mount, const char *name, struct fuse_object *object);
@@ -117,11 +125,15 @@ int mount_lend(struct mount *mount, struct fuse_node *node, const struct fuse_ob
                const uint64_t span[2], struct mount_lent *lent);
 void mount_lent_give(struct mount *mount, struct mount_lent *lent);
 
-/* Folders that were made where the origin has none. folder_list: those in a folder, but for
- * folders in them. */
+/* Folders that were made where the origin has none, and those that these are in. folder_list: those
+ * in a folder; one may come several times. */
 int folder_add(struct mount *mount, const char *name);
 bool folder_remove(struct mount *mount, const char *name);
 bool folder_exists(struct mount *mount, const char *name);
 int folder_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context);
+
+/* A listing showed that a folder hides an object of its name. */
+void both_add(struct mount *mount, const char *name);
+bool both_is(struct mount *mount, const char *name);
 
 #endif

@@ -43,6 +43,18 @@ int folders_make(struct mount *mount, const char *name)
     return code;
 }
 
+void folder_remain(struct mount *mount, const char *name)
+{
+    char folder[NAME_MAX_BYTES];
+    struct fuse_found found;
+    const char *slash = strrchr(name, '/');
+    if (slash == NULL || !mount->has_objects)
+        return;
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - name), name);
+    if (found_find(mount, folder, &found) == -ENOENT)
+        (void)folder_add(mount, folder); /* there is no room: it goes, as it does elsewhere */
+}
+
 /* Makes what a change says: at the origin, or where the daemon keeps it. */
 static int name_make(struct mount *mount, const char *name, const struct client_change *change)
 {
@@ -141,6 +153,8 @@ void do_unlink(fuse_req_t request, fuse_ino_t parent, const char *child)
         fuse_nodes_detach(&mount->nodes, above, child);
     else
         writer_remain(mount, above, child);
+    if (code == 0)
+        folder_remain(mount, name);
     if (node != NULL)
         fuse_nodes_forget(&mount->nodes, node, 1);
     note(mount, "unlink", name, code);
@@ -190,7 +204,7 @@ static int kept_rename(struct mount *mount, struct fuse_node *node, const char *
     enum { TRIES = 3 };
     const char *to = change->text;
     bool is_folder = node != NULL && node->type == S_IFDIR;
-    if (is_folder && mount_list(mount, from, entry_count, NULL) > 0)
+    if (is_folder && mount_folder_find(mount, from) >= 0)
         return -EXDEV;
     if (is_folder && mount_list(mount, to, entry_count, NULL) > 0)
         return -ENOTEMPTY;
@@ -249,6 +263,7 @@ static int rename_locked(fuse_req_t request, struct fuse_node *node, struct fuse
         writer_remain(mount, to.parent, to.child);
     if (code != 0)
         return code;
+    folder_remain(mount, source);
     bool is_known = fuse_nodes_rename(&mount->nodes, from, to, (flags & RENAME_EXCHANGE) != 0);
     return is_known ? 0 : -ENOMEM;
 }
@@ -336,14 +351,23 @@ void do_mkdir(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t m
         fuse_nodes_forget(&mount->nodes, node_of(request, entry.ino), 1);
 }
 
+/* Of an empty folder: what marks it at an origin of objects. */
+static int marks_remove(struct mount *mount, const char *name)
+{
+    const struct client_change change = {.kind = FB_CHANGE_REMOVE_FOLDER, .flags = FB_REMOVE_MARKS};
+    return mount_change(mount, name, &change, MOUNT_PATIENCE_MS, NULL);
+}
+
 /* A folder of an origin of objects. */
 static int made_remove(struct mount *mount, const char *name)
 {
     int code = folder_list(mount, name, entry_count, NULL);
     if (code == 0)
-        code = mount_list(mount, name, entry_count, NULL);
+        code = mount_folder_find(mount, name);
     if (code > 0)
         return -ENOTEMPTY;
+    if (code == 0)
+        code = marks_remove(mount, name);
     bool was_made = code == 0 || code == -ENOENT ? folder_remove(mount, name) : false;
     return code == -ENOENT && was_made ? 0 : code;
 }
@@ -356,8 +380,9 @@ void do_rmdir(fuse_req_t request, fuse_ino_t parent, const char *child)
     uint64_t until_ns = fuse_clock_ns() + MOUNT_PATIENCE_MS * UINT64_C(1000000);
     char name[NAME_MAX_BYTES] = "";
     int code = name_to_change(request, parent, child, name);
-    if (code == 0 && mount->is_keeping) /* of objects the record knows nothing */
-        code = mount_list(mount, name, entry_count, NULL) > 0 ? -ENOTEMPTY : 0;
+    int found = code == 0 && mount->is_keeping ? mount_folder_find(mount, name) : -ENOENT;
+    if (found > 0) /* of objects the record knows nothing */
+        code = -ENOTEMPTY;
     while (code == 0) {
         code = mount_change(mount, name, &change, MOUNT_PATIENCE_MS, NULL);
         /* Files that are removed, and not at the origin yet. */
@@ -368,8 +393,14 @@ void do_rmdir(fuse_req_t request, fuse_ino_t parent, const char *child)
     }
     if (code == -EOPNOTSUPP)
         code = made_remove(mount, name);
-    if (code == 0)
+    else if ((code == 0 || code == -ENOENT) && found == 0)
+        code = marks_remove(mount, name);
+    if (code == -ENOENT && folder_remove(mount, name))
+        code = 0;
+    if (code == 0) {
         fuse_nodes_detach(&mount->nodes, node_of(request, parent), child);
+        folder_remain(mount, name);
+    }
     note(mount, "rmdir", name, code);
     fuse_reply_err(request, -code);
 }

@@ -22,7 +22,7 @@ static_assert(sizeof(struct fb_attributes) == 56, "shared");
 enum fb_change_kind {
     FB_CHANGE_MAKE = 1,      /* what attributes.mode says: a file (empty), folder, symbolic link to
                                 text, FIFO, socket, device */
-    FB_CHANGE_REMOVE_FOLDER, /* an empty one */
+    FB_CHANGE_REMOVE_FOLDER, /* an empty one; flags: FB_REMOVE_MARKS */
     FB_CHANGE_REMOVE,        /* what is neither file nor folder */
     FB_CHANGE_RENAME,        /* text: the new name; flags: of renameat2 */
     FB_CHANGE_LINK,          /* text: one more name */
@@ -49,5 +49,9 @@ enum {
 
 /* Of FB_CHANGE_MAKE: the folders that a name is in are made, too. */
 enum { FB_MAKE_PARENTS = 1 };
+
+/* Of FB_CHANGE_REMOVE_FOLDER: of an object store, the objects that mark it, and no record. ENOENT:
+ * there are none; ENOTEMPTY: there are others. */
+enum { FB_REMOVE_MARKS = 1 };
 
 #endif

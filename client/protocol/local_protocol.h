@@ -105,7 +105,7 @@ struct fb_local_reply {
     uint64_t block_size;        /* bytes */
     uint32_t state;             /* OPEN, STAT: 1: committed, and not shown by the origin yet. HELLO:
                                    1: CHANGE and COMMIT keep what is said of objects. COMMIT: 1:
-                                   what it says beside bytes was taken */
+                                   what it says beside bytes was taken. LIST: FB_LOCAL_LIST_... */
     uint32_t level;             /* OPEN, STAT: enum fb_level */
     uint64_t index; /* LIST: for the next request; both 0: no more. HELLO: arena's bytes. REFUSED:
                        an errno, if it is known */
@@ -132,13 +132,34 @@ enum fb_local_entry_kind {
     FB_LOCAL_ENTRY_OTHER /* LIST_PLAIN: a link, a FIFO, ... */
 };
 
+/* What LIST says of a folder. */
+enum {
+    FB_LOCAL_LIST_STANDS = 1, /* it is there whatever is in it: an object marks it, or it has such
+                                 as no name can be given to */
+    FB_LOCAL_LIST_KEYED = 2,  /* entries come in the order of objects' names, in which a folder's
+                                 ends with a slash, and one may come again as a folder */
+};
+
 /* An entry of a LIST page; its name follows, then the next entry, 8-aligned. */
 struct fb_local_entry {
-    uint64_t size;
+    uint64_t size; /* of a folder: of the object that has its name, too; 0: none, or it has none */
     uint32_t name_length;
     uint16_t kind;    /* enum fb_local_entry_kind */
     uint16_t is_gone; /* PENDING: removed */
 };
+
+/* strcmp, of objects' names: a folder's ends with a slash. */
+static inline int fb_local_key_order(const char *first, bool is_first_folder, const char *second,
+                                     bool is_second_folder)
+{
+    while (*first != '\0' && *first == *second) {
+        first++;
+        second++;
+    }
+    int one = *first != '\0' ? (unsigned char)*first : is_first_folder ? '/' : 0;
+    int other = *second != '\0' ? (unsigned char)*second : is_second_folder ? '/' : 0;
+    return one - other;
+}
 
 /* Where a block is, and how its last read went, of those that are remembered (reads.h). */
 struct fb_local_block {

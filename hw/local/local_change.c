@@ -293,14 +293,19 @@ static int user_fault(const struct local_session *session, const struct fb_origi
     return is_make && (type == S_IFCHR || type == S_IFBLK) ? EPERM : 0;
 }
 
-/* A name that is the mount's own is nobody's to give; 0 or an errno. */
-static int own_fault(const struct fb_local_request *from, const struct fb_origin_change *change)
+/* A name that is the mount's own is nobody's to give, nor one that the origin cannot have; 0 or an
+ * errno. */
+static int name_fault(const struct fb_origin *origin, const struct fb_local_request *from,
+                      const struct fb_origin_change *change)
 {
     bool is_target = change->kind == FB_CHANGE_RENAME || change->kind == FB_CHANGE_LINK;
-    bool is_own =
-        (change->kind == FB_CHANGE_MAKE && fb_local_name_is_own(from->text, from->name_length)) ||
-        (is_target && fb_local_name_is_own(change->text, change->text_length));
-    return is_own ? EACCES : 0;
+    const char *name = is_target ? change->text : from->text;
+    uint32_t length = is_target ? change->text_length : from->name_length;
+    if (!is_target && change->kind != FB_CHANGE_MAKE)
+        return 0;
+    if (fb_local_name_is_own(name, length))
+        return EACCES;
+    return fb_origin_has_name(origin, name, length) ? 0 : EINVAL;
 }
 
 bool local_change_read(const struct fb_local_request *from, struct fb_origin_change *change)
@@ -330,13 +335,15 @@ void local_change_start(struct local_request *request, const struct fb_local_req
     /* Older clients do not say how what they change is seen. */
     bool is_kept = local_is_kept(loop) && request->session->version >= FB_LOCAL_VERSION_KEPT;
     bool is_read = local_change_read(from, change);
-    bool is_possible = is_read && (loop->origin.can_change || is_kept);
-    enum fb_status status = is_possible ? FB_OK : FB_INVALID;
+    bool is_of_marks = is_read && fb_origin_has_marks(&loop->origin, change);
+    bool is_possible = is_read && (loop->origin.can_change || is_kept || is_of_marks);
+    int name_is = is_read ? name_fault(&loop->origin, from, change) : 0;
+    enum fb_status status = is_possible || name_is == EINVAL ? FB_OK : FB_INVALID;
     if (status == FB_OK && !is_only_asking(change->kind))
         status = local_write_status(loop);
     int fault = status == FB_OK ? user_fault(request->session, change) : 0;
     if (status == FB_OK && fault == 0)
-        fault = own_fault(from, change);
+        fault = name_is;
     const struct fb_local_reply refusal = {.status = status, .index = (uint64_t)fault};
     if (status != FB_OK || refusal.index != 0) {
         local_request_end(request, &refusal);
@@ -344,7 +351,9 @@ void local_change_start(struct local_request *request, const struct fb_local_req
     }
     if (!request_begin(request, from, true))
         return;
-    if (is_kept)
+    if (is_of_marks)
+        origin_change(request);
+    else if (is_kept)
         local_kept_start(request, true);
     else if (loop->names.is_on && object->name_length > 0 && !is_kept_by_commit(change))
         look_up(request, object->name, object->name_length, change_recorded);

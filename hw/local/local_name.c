@@ -235,7 +235,12 @@ static void created(struct fb_name_task *task, enum fb_status status)
 
 void local_create_start(struct local_request *request, const struct fb_local_request *from)
 {
-    if (name_take(request, from, local_write_status(loop_of(request))))
+    struct fb_loop *loop = loop_of(request);
+    bool has_name = fb_origin_has_name(&loop->origin, from->text, from->name_length);
+    enum fb_status status = local_write_status(loop);
+    if (status == FB_OK && !has_name)
+        refuse_as(request, EINVAL);
+    else if (name_take(request, from, status))
         place_ask(request);
 }
 

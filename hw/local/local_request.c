@@ -49,6 +49,8 @@ static void list_done(struct fb_origin_task *task, enum fb_status status)
         reply.cursor_length = (uint32_t)cursor_length;
         reply.page_size = (uint32_t)(task->moved + cursor_length);
         reply.index = task->cursor.skip;
+        reply.state = (task->stands ? FB_LOCAL_LIST_STANDS : 0) |
+                      (session->loop->origin.can_change ? 0 : FB_LOCAL_LIST_KEYED);
     }
     if (reply.page_size == 0)
         session->is_page_used = false;

@@ -45,6 +45,40 @@ bool fb_origin_refuses(enum fb_status status)
            status == FB_TOO_LARGE || status == FB_FULL || status == FB_INVALID;
 }
 
+/* Bytes of the character that a text begins with; 0: it is no UTF-8 (RFC 3629, 4). */
+static uint32_t character_size(const unsigned char *text, uint32_t left)
+{
+    unsigned char lead = text[0];
+    uint32_t size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (size == 0 || lead > 0xf4 || size > left)
+        return 0;
+    for (uint32_t i = 1; i < size; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    bool is_overlong = (lead == 0xe0 && text[1] < 0xa0) || (lead == 0xf0 && text[1] < 0x90);
+    bool is_beyond = (lead == 0xed && text[1] >= 0xa0) || (lead == 0xf4 && text[1] >= 0x90);
+    return is_overlong || is_beyond ? 0 : size;
+}
+
+bool fb_origin_has_name(const struct fb_origin *origin, const char *name, uint32_t length)
+{
+    const unsigned char *text = (const unsigned char *)name;
+    for (uint32_t at = 0, size; at < length; at += size) {
+        size = origin->wants_text ? character_size(text + at, length - at) : 1;
+        bool is_control = text[at] < ' ' || text[at] == 127;
+        if (size == 0 || (is_control && origin->wants_no_controls))
+            return false;
+    }
+    return true;
+}
+
+bool fb_origin_has_marks(const struct fb_origin *origin, const struct fb_origin_change *change)
+{
+    return origin->can_write && !origin->can_change && change->kind == FB_CHANGE_REMOVE_FOLDER &&
+           (change->flags & FB_REMOVE_MARKS) != 0;
+}
+
 bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder)
 {
     uint32_t length = (uint32_t)strlen(name), bytes = fb_local_entry_bytes(length);
@@ -193,16 +227,23 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
     task->moved = 0;
     task->is_final = false;
     task->is_alias = false;
+    task->stands = false;
     task->error = 0;
     task->missing = UINT64_MAX;
     task->attributes = (struct fb_attributes){.mode = 0};
     bool is_of_folders = task->verb == FB_ORIGIN_CHANGE || task->verb == FB_ORIGIN_PLACE;
-    FB_ASSERT(!is_of_folders || origin->can_change);
+    bool is_of_marks = task->verb == FB_ORIGIN_CHANGE && fb_origin_has_marks(origin, task->change);
+    const struct fb_object *object = &task->object;
+    bool is_asking = task->verb == FB_ORIGIN_STAT || task->verb == FB_ORIGIN_LOOK ||
+                     task->verb == FB_ORIGIN_LIST;
+    FB_ASSERT(!is_of_folders || origin->can_change || is_of_marks);
     if (task->verb == FB_ORIGIN_LOOK && !origin->can_change)
         task->verb = FB_ORIGIN_STAT; /* objects are files */
     if (fb_anchor_fault(&origin->anchor) != 0) {
         fb_io_init(&task->io, moved_done);
         fb_uring_nothing(&task->loop->uring, &task->io);
+    } else if (is_asking && !fb_origin_has_name(origin, object->name, object->name_length)) {
+        none_start(origin, task);
     } else if (!seen_start(task)) {
         origin->start(origin, task);
     }

@@ -36,7 +36,8 @@ enum fb_origin_verb {
     FB_ORIGIN_REMOVE, /* object: up to `limit`, only `as_version` if that is not 0; and what is left
                          of its version's blocks; OK also when there is none (R17 of core/io.h) */
     FB_ORIGIN_CHANGE, /* object.name, change; done with OK: change->error says how it went. Only of
-                         an origin that can_change, as the next */
+                         an origin that can_change, as the next; FB_REMOVE_MARKS: of one that has
+                         objects and can_write */
     FB_ORIGIN_PLACE,  /* object.name: may a file be made under it? Done with OK: error says, 0 or an
                          errno; the name is then the one without links in the way to it */
 };
@@ -77,6 +78,7 @@ struct fb_origin_task {
     int error;            /* PLACE */
     fb_origin_done *told; /* by done, when that is origin.c's own */
     bool is_plain;        /* LIST: links are entries, wherever they lead */
+    bool stands;          /* LIST: FB_LOCAL_LIST_STANDS */
     /* The backend's from here on. */
     struct fb_io io;
     struct fb_loop *loop;
@@ -109,6 +111,8 @@ struct fb_origin {
     bool can_write;
     uint64_t object_max;     /* bytes of the largest object that can be committed */
     bool can_change;         /* it has modes, owners, folders, links: CHANGE */
+    bool wants_text;         /* names are UTF-8 */
+    bool wants_no_controls;  /* and have no control characters */
     int folder;              /* posix */
     struct fb_anchor anchor; /* posix: while its path names another folder, all is REFUSED */
     void *internal;          /* the backend's */
@@ -124,6 +128,12 @@ void fb_origin_reload(struct fb_origin *origin);
 
 /* The caller owns the task, which must live until done. */
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task);
+
+/* Can the origin have an object of that name? What it cannot is absent, and is not made. */
+bool fb_origin_has_name(const struct fb_origin *origin, const char *name, uint32_t length);
+
+/* Is it a change that is about the objects of a store that mark a folder? */
+bool fb_origin_has_marks(const struct fb_origin *origin, const struct fb_origin_change *change);
 
 /* Appends an entry to the task's page; false: it does not fit. */
 bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder);

@@ -33,9 +33,8 @@ static bool list_url(struct http_request *request)
     const char *cursor = task->cursor.text;
     bool is_fine = http_url_append(request, "?comp=list&delimiter=%2F&restype=container&prefix=") &&
                    http_url_add(request, request->http->settings->prefix, false) &&
-                   http_url_add(request, task->object.name, false);
-    if (task->object.name_length > 0)
-        is_fine = is_fine && http_url_append(request, "%2F");
+                   http_url_add(request, task->object.name, false) &&
+                   http_url_add(request, http_list_tail(request), false);
     if (cursor[0] != '\0')
         is_fine =
             is_fine && http_url_append(request, "&marker=") && http_url_add(request, cursor, false);
@@ -52,6 +51,15 @@ static bool probe_url(struct http_request *request)
         return is_fine;
     return is_fine && http_url_add(request, request->http->settings->prefix, false) &&
            http_url_add(request, task->object.name, false) && http_url_append(request, "%2F");
+}
+
+/* Is anything below the folder beside its mark? */
+static bool marks_url(struct http_request *request)
+{
+    return http_url_append(request, "?comp=list&maxresults=2&restype=container&prefix=") &&
+           http_url_add(request, request->http->settings->prefix, false) &&
+           http_url_add(request, request->task->object.name, false) &&
+           http_url_append(request, "%2F");
 }
 
 static bool is_probe(const struct http_request *request)
@@ -134,11 +142,14 @@ static int query_sign(const struct http_request *request, char *text, size_t siz
                         request->probe == HTTP_PROBE_BUCKET ? "" : request->http->settings->prefix,
                         request->probe == HTTP_PROBE_BUCKET ? "" : task->object.name,
                         request->probe == HTTP_PROBE_BUCKET ? "" : "/");
+    if (http_marks_is_list(request))
+        return snprintf(text, size, "\ncomp:list\nmaxresults:2\nprefix:%s%s/\nrestype:container",
+                        request->http->settings->prefix, task->object.name);
     if (task->verb != FB_ORIGIN_LIST)
         return 0;
     return snprintf(text, size, "\ncomp:list\ndelimiter:/%s%s\nprefix:%s%s%s\nrestype:container",
                     cursor[0] != '\0' ? "\nmarker:" : "", cursor, request->http->settings->prefix,
-                    task->object.name, task->object.name_length > 0 ? "/" : "");
+                    task->object.name, http_list_tail(request));
 }
 
 /* A commit or removal begins with a look at the target. */
@@ -146,16 +157,17 @@ static bool is_head(const struct http_request *request)
 {
     enum fb_origin_verb verb = request->task->verb;
     bool has_steps = verb == FB_ORIGIN_COMMIT || verb == FB_ORIGIN_REMOVE;
-    return (verb == FB_ORIGIN_STAT || has_steps) && request->step == HTTP_STEP_HEAD;
+    return ((verb == FB_ORIGIN_STAT || has_steps) && request->step == HTTP_STEP_HEAD) ||
+           http_marks_is_head(request);
 }
 
 static const char *method_of(const struct http_request *request)
 {
     enum fb_origin_verb verb = request->task->verb;
-    return is_head(request)                                      ? "HEAD"
-           : verb == FB_ORIGIN_STORE || verb == FB_ORIGIN_COMMIT ? "PUT"
-           : verb == FB_ORIGIN_REMOVE                            ? "DELETE"
-                                                                 : "GET";
+    return is_head(request)                                             ? "HEAD"
+           : verb == FB_ORIGIN_STORE || verb == FB_ORIGIN_COMMIT        ? "PUT"
+           : verb == FB_ORIGIN_REMOVE || http_marks_is_removal(request) ? "DELETE"
+                                                                        : "GET";
 }
 
 /* What is signed; false: it does not fit. */
@@ -243,15 +255,19 @@ static bool azure_prepare(struct http_request *request)
     const struct http_origin *http = request->http;
     const struct fb_origin_settings *settings = http->settings;
     const struct fb_origin_task *task = request->task;
-    bool is_list = task->verb == FB_ORIGIN_LIST || is_probe(request);
+    bool is_marks = http_marks_is_list(request);
+    bool is_list = task->verb == FB_ORIGIN_LIST || is_probe(request) || is_marks;
     bool is_fine = http_url_append(request, settings->endpoint) && http_url_append(request, "/") &&
                    http_url_add(request, settings->bucket, false);
     if (is_list)
-        is_fine = is_fine && (is_probe(request) ? probe_url(request) : list_url(request));
+        is_fine = is_fine && (is_marks            ? marks_url(request)
+                              : is_probe(request) ? probe_url(request)
+                                                  : list_url(request));
     else
         is_fine = is_fine && http_url_append(request, "/") &&
                   http_url_add(request, settings->prefix, true) &&
-                  http_url_add(request, task->object.name, true);
+                  http_url_add(request, task->object.name, true) &&
+                  http_url_add(request, http_marks_tail(request), true);
     bool is_write =
         !is_head(request) && (task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT);
     if (is_write)
@@ -309,6 +325,7 @@ static uint64_t azure_object_max(uint64_t block_bytes)
 
 const struct http_dialect http_azure = {.name = "azure",
                                         .can_write = true,
+                                        .wants_no_controls = true,
                                         .prepare = azure_prepare,
                                         .credentials = azure_credentials,
                                         .object_max = azure_object_max,

@@ -215,9 +215,10 @@ static void options_set(struct http_request *request)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
     if (settings->ca_file[0] != '\0')
         curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
-    if (task->verb == FB_ORIGIN_STAT && request->step == HTTP_STEP_HEAD)
+    bool is_stat = task->verb == FB_ORIGIN_STAT && request->step == HTTP_STEP_HEAD;
+    if (is_stat || http_marks_is_head(request))
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    if (task->verb == FB_ORIGIN_REMOVE)
+    if (task->verb == FB_ORIGIN_REMOVE || http_marks_is_removal(request))
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
     if (task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT) {
         curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
@@ -332,6 +333,8 @@ static bool request_goes_on(struct http_request *request, long answer, enum fb_s
         return request->http->dialect->advance(request, answer, status);
     if (verb == FB_ORIGIN_STAT)
         return http_stat_advance(request, answer, status);
+    if (verb == FB_ORIGIN_CHANGE)
+        return http_marks_advance(request, answer, status);
     if (*status == FB_OK && verb == FB_ORIGIN_LIST)
         *status = http_list_end(request, &is_again);
     return is_again;
@@ -564,6 +567,8 @@ void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *set
     origin->close = http_close;
     origin->reload = http_reload;
     origin->can_write = http->dialect->can_write;
+    origin->wants_text = true;
+    origin->wants_no_controls = http->dialect->wants_no_controls;
     origin->object_max = http->dialect->object_max(settings->core.block_size_bytes);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     (void)http_credentials_renew(http, true);

@@ -39,6 +39,7 @@ enum {
     HTTP_JOIN_BYTES_MAX = 64 << 20, /* of parts that are put together of small blocks */
     HTTP_ANSWER_MAX = 8192, /* a name of 1024 bytes, each written as six, and that of an upload */
     HTTP_STEP_HEAD = 0,     /* the first step of a COMMIT or REMOVE */
+    HTTP_STEP_MARK = 1,     /* of a LIST: is there an object that marks the folder? */
 };
 
 /* A HEAD leaves open whether there is a bucket at all, whether an object of no bytes marks a
@@ -117,7 +118,7 @@ struct http_request {
  */
 struct http_dialect {
     const char *name;
-    bool can_write;
+    bool can_write, wants_no_controls;
     uint64_t (*object_max)(uint64_t block_bytes); /* the largest that can be committed */
     bool (*prepare)(struct http_request *request);
     /* Fills in user, secret, token. Errors: error set, and what is there stays. */
@@ -146,6 +147,7 @@ struct http_origin {
     uint64_t join_bytes; /* of parts that are put together */
     bool is_unlisted;    /* it has been said that uploads can't be listed */
     uint64_t page_uses;
+    bool has_marks; /* a listing had an object that is named as a folder and HTTP_MARK */
     uint64_t credentials_reads;       /* how often there were others */
     struct timespec credentials_time; /* of the file, as it was read last */
     uint64_t credentials_inode;
@@ -162,8 +164,8 @@ extern const struct http_dialect http_s3, http_azure;
  * to url. false: it does not fit. */
 bool http_url_add(struct http_request *request, const char *text, bool keeps_slash);
 bool http_url_append(struct http_request *request, const char *text);
-/* In place; a zero byte becomes another control character. has_plus: a plus is a space. */
-void http_percent_decode(char *text, bool has_plus);
+/* In place; has_plus: a plus is a space. false: it has a zero byte, which becomes another. */
+bool http_percent_decode(char *text, bool has_plus);
 
 /* Bytes of the body that is sent. */
 uint64_t http_upload_size(const struct http_request *request);
@@ -224,6 +226,17 @@ void http_list_drop(struct http_request *request);
 /* The rest of a page that the server gave before; false: it is not kept. */
 bool http_list_kept(struct http_origin *http, struct fb_origin_task *task);
 void http_pages_free(struct http_origin *http);
+/* What a LIST asks for: names that begin with the prefix, the task's name and this. */
+const char *http_list_tail(const struct http_request *request);
+
+/* origin_http_marks.c: the objects that mark a folder are removed (FB_REMOVE_MARKS); see there. */
+#define HTTP_MARK "_$folder$"
+bool http_marks_is_head(const struct http_request *request);
+bool http_marks_is_list(const struct http_request *request);
+bool http_marks_is_removal(const struct http_request *request);
+/* What follows the task's name in the step's. */
+const char *http_marks_tail(const struct http_request *request);
+bool http_marks_advance(struct http_request *request, long answer, enum fb_status *status);
 
 /* Credentials: reads them again when their file has changed; true: there are others now. */
 bool http_credentials_renew(struct http_origin *http, bool is_told);

@@ -5,11 +5,13 @@
  *     Azure  Blob { Name Content-Length }  BlobPrefix { Name }    NextMarker
  *
  *  1. Names that the server has percent-encoded (S3: EncodingType url; Azure: Name Encoded="true")
- *     are decoded. Names that no object may have, or with control characters, are left out; so is
- *     one that is longer than LISTING_TEXT_BYTES, which is never given cut.
- *  2. A server's page is put in order, since folders come behind objects there, and each name is
- *     given once: what others write to mark a folder is not to hide it. Markers are an object of no
- *     bytes named as a folder, with or without a slash or "_$folder$" behind it.
+ *     are decoded. Names that no object may have are left out; so is one that is longer than
+ *     LISTING_TEXT_BYTES, which is never given cut. A folder that has only such stands as well.
+ *  2. A server's page is put in the order of keys, since folders come behind objects there; each
+ *     name is given once: a folder hides an object of its name, whose size goes with it. Over pages
+ *     a client sees to that. Markers are an object of no bytes named as a folder, with or without a
+ *     slash or HTTP_MARK behind it; where there was one of the last kind, a folder that has nothing
+ *     below it is looked for under such a name.
  *  3. A page of the server that does not fit ours is kept for those that follow; its cursor is the
  *     server's word for it and the entries to skip. Where it is kept no more it is asked for again.
  *  4. A server's empty page is passed over. One that gives the same word again, a document type
@@ -42,8 +44,9 @@ struct http_page {
 struct http_listing {
     XML_Parser parser;
     struct http_page *page;
-    char prefix[FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + 2]; /* of all names */
-    bool is_first, is_entry, is_folder, is_name_encoded, is_all_encoded, is_last, is_full, is_cut;
+    char prefix[FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + sizeof(HTTP_MARK)]; /* of all names */
+    bool has_marks, is_first, is_entry, is_folder, is_name_encoded, is_all_encoded, is_last,
+        is_full, is_cut;
     uint64_t bytes, seen, size;
     size_t text_size;
     uint32_t empty_pages;
@@ -110,31 +113,24 @@ static uint32_t digit_of(char character)
     return at != NULL ? (uint32_t)(at - digits) % 16 : 16;
 }
 
-/* S3 writes a space as a plus. A zero byte is refused as control characters are. */
-void http_percent_decode(char *text, bool has_plus)
+/* S3 writes a space as a plus. */
+bool http_percent_decode(char *text, bool has_plus)
 {
     char *to = text;
+    bool is_whole = true;
     for (; *text != '\0'; text++) {
         uint32_t high = text[0] == '%' ? digit_of(text[1]) : 16;
         uint32_t low = high < 16 ? digit_of(text[2]) : 16;
         if (low < 16) {
-            char byte = (char)(high * 16 + low);
-            *to++ = byte != '\0' ? byte : '\1';
+            *to++ = (char)(high * 16 + low);
+            is_whole = is_whole && (high > 0 || low > 0);
             text += 2;
         } else {
             *to++ = *text == '+' && has_plus ? ' ' : *text;
         }
     }
     *to = '\0';
-}
-
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 127)
-            return true;
-    }
-    return false;
+    return is_whole;
 }
 
 /* An entry as the server wrote it: how it is encoded may only be said behind all. */
@@ -159,15 +155,20 @@ static void entry_add(struct http_listing *listing)
                                                       .is_encoded = listing->is_name_encoded};
 }
 
+static bool entry_decode(const struct http_listing *listing, struct entry *entry)
+{
+    return (!listing->is_all_encoded && !entry->is_encoded) ||
+           http_percent_decode(entry->name, listing->is_all_encoded);
+}
+
 /* Makes of an entry what is given; false: nothing. A marker's own name, that of the folder itself,
  * is seen and not given. */
 static bool entry_clean(struct http_listing *listing, struct entry *entry)
 {
-    static const char marker[] = "_$folder$";
+    static const char marker[] = HTTP_MARK;
     size_t prefix = strlen(listing->prefix), tail = sizeof(marker) - 1;
     char *name = entry->name;
-    if (listing->is_all_encoded || entry->is_encoded)
-        http_percent_decode(name, listing->is_all_encoded);
+    bool is_whole = entry_decode(listing, entry);
     size_t length = strlen(name);
     if (length < prefix || memcmp(name, listing->prefix, prefix) != 0)
         return false;
@@ -176,15 +177,17 @@ static bool entry_clean(struct http_listing *listing, struct entry *entry)
         memcmp(name + length - tail, marker, tail) == 0) {
         name[length -= tail] = '\0';
         entry->is_folder = true;
+        listing->has_marks = true;
     }
     if (length > prefix && name[length - 1] == '/') {
         name[--length] = '\0';
         entry->is_folder = true;
     }
+    entry->size = entry->is_folder ? 0 : entry->size;
     length -= prefix;
     memmove(name, name + prefix, length + 1);
-    return length > 0 && length <= FB_OBJECT_NAME_MAX && strchr(name, '/') == NULL &&
-           !has_control(name) && fb_object_name_is_fine(name, (uint32_t)length);
+    return is_whole && length > 0 && length <= FB_OBJECT_NAME_MAX && strchr(name, '/') == NULL &&
+           fb_object_name_is_fine(name, (uint32_t)length);
 }
 
 static void page_clean(struct http_listing *listing)
@@ -230,6 +233,12 @@ static void element_end(void *context, const char *name)
     listing->text_size = 0;
 }
 
+const char *http_list_tail(const struct http_request *request)
+{
+    bool is_root = request->task->object.name_length == 0;
+    return request->step == HTTP_STEP_MARK ? HTTP_MARK : is_root ? "" : "/";
+}
+
 void http_list_begin(struct http_request *request)
 {
     const struct fb_origin_task *task = request->task;
@@ -252,7 +261,7 @@ void http_list_begin(struct http_request *request)
     page->word = strdup(task->cursor.text);
     FB_ASSERT(page->word != NULL);
     snprintf(listing->prefix, sizeof(listing->prefix), "%s%s%s", request->http->settings->prefix,
-             task->object.name, task->object.name_length > 0 ? "/" : "");
+             task->object.name, http_list_tail(request));
     XML_SetUserData(parser, listing);
     XML_SetElementHandler(parser, element_begin, element_end);
     XML_SetCharacterDataHandler(parser, text_take);
@@ -290,8 +299,13 @@ static int entry_compare(const void *a, const void *b)
     return order != 0 ? order : (int)second->is_folder - (int)first->is_folder;
 }
 
-/* In order, each name once: a folder hides an object of no bytes that is named as it is. One that
- * has bytes is a file for those who open it, and its folder is there for its files. */
+static int key_compare(const void *a, const void *b)
+{
+    const struct entry *first = a, *second = b;
+    return fb_local_key_order(first->name, first->is_folder, second->name, second->is_folder);
+}
+
+/* Each name once: a folder hides an object that is named as it is, and tells its size. */
 static void page_sort(struct http_page *page)
 {
     uint64_t kept = 0;
@@ -299,12 +313,17 @@ static void page_sort(struct http_page *page)
         qsort(page->entries, page->count, sizeof(*page->entries), entry_compare);
     for (uint64_t i = 0; i < page->count; i++) {
         struct entry *last = kept > 0 ? &page->entries[kept - 1] : NULL;
-        if (last != NULL && strcmp(last->name, page->entries[i].name) == 0)
-            free(page->entries[i].name);
-        else
+        if (last == NULL || strcmp(last->name, page->entries[i].name) != 0) {
             page->entries[kept++] = page->entries[i];
+            continue;
+        }
+        if (last->is_folder && !page->entries[i].is_folder)
+            last->size = page->entries[i].size;
+        free(page->entries[i].name);
     }
     page->count = kept;
+    if (page->count > 0)
+        qsort(page->entries, page->count, sizeof(*page->entries), key_compare);
 }
 
 /* Fills the task's page from where its cursor is, and moves that. true: more of it is left. */
@@ -358,6 +377,29 @@ void http_pages_free(struct http_origin *http)
         page_free(http->pages[i]);
 }
 
+/* Nothing is below the folder: it is marked by an object of that very name, or absent. */
+static enum fb_status mark_end(struct http_request *request)
+{
+    struct http_listing *listing = request->listing;
+    struct fb_origin_task *task = request->task;
+    struct entry *first = listing->page->entries; /* names that go on behind it come later */
+    task->stands = listing->page->count > 0 && entry_decode(listing, first) &&
+                   strcmp(first->name, listing->prefix) == 0 && first->size == 0;
+    return task->stands ? FB_OK : FB_ABSENT;
+}
+
+/* Nothing is below the folder, which is named. */
+static enum fb_status nothing_end(struct http_request *request, bool *again)
+{
+    struct fb_origin_task *task = request->task;
+    if (!request->http->has_marks)
+        return FB_ABSENT; /* folders are only parts of names */
+    request->step = HTTP_STEP_MARK;
+    task->cursor.text[0] = '\0';
+    *again = true;
+    return FB_OK;
+}
+
 enum fb_status http_list_end(struct http_request *request, bool *again)
 {
     struct http_listing *listing = request->listing;
@@ -376,9 +418,13 @@ enum fb_status http_list_end(struct http_request *request, bool *again)
         request->reason = "the listing does not go on";
         return FB_REFUSED;
     }
+    if (request->step == HTTP_STEP_MARK)
+        return mark_end(request);
     page->next = strdup(listing->next);
     FB_ASSERT(page->next != NULL);
     page_clean(listing);
+    request->http->has_marks = request->http->has_marks || listing->has_marks;
+    task->stands = listing->seen > page->count;
     page_sort(page);
     if (page->count == 0 && listing->next[0] != '\0' && listing->seen == 0) {
         request->reason = "the listing has only empty pages";
@@ -388,7 +434,7 @@ enum fb_status http_list_end(struct http_request *request, bool *again)
         return *again ? FB_OK : FB_REFUSED;
     }
     if (listing->seen == 0 && listing->is_first && task->object.name_length > 0)
-        return FB_ABSENT; /* folders are only parts of names */
+        return nothing_end(request, again);
     if (page_give(task, page)) {
         page_keep(request->http, page);
         listing->page = NULL;

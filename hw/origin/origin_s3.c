@@ -28,7 +28,16 @@ static bool list_url(struct http_request *request)
               http_url_append(request, "delimiter=%2F&encoding-type=url&list-type=2&prefix=") &&
               http_url_add(request, request->http->settings->prefix, false) &&
               http_url_add(request, task->object.name, false);
-    return is_fine && (task->object.name_length == 0 || http_url_append(request, "%2F"));
+    return is_fine && http_url_add(request, http_list_tail(request), false);
+}
+
+/* Is anything below the folder beside its mark? */
+static bool marks_url(struct http_request *request)
+{
+    return http_url_append(request, "?list-type=2&max-keys=2&prefix=") &&
+           http_url_add(request, request->http->settings->prefix, false) &&
+           http_url_add(request, request->task->object.name, false) &&
+           http_url_append(request, "%2F");
 }
 
 /* What a HEAD is followed by: does the bucket exist, or is anything below this name? */
@@ -54,7 +63,8 @@ bool s3_block_append(struct http_request *request, uint64_t index)
 bool s3_name_append(struct http_request *request)
 {
     return http_url_add(request, request->http->settings->prefix, true) &&
-           http_url_add(request, request->task->object.name, true);
+           http_url_add(request, request->task->object.name, true) &&
+           http_url_add(request, http_marks_tail(request), true);
 }
 
 static bool store_prepare(struct http_request *request)
@@ -72,11 +82,14 @@ static bool s3_prepare(struct http_request *request)
     const struct fb_origin_task *task = request->task;
     char provider[FB_ORIGIN_WORD_MAX + 32], user[2 * HTTP_SECRET_MAX];
     bool is_probe = task->verb == FB_ORIGIN_STAT && request->step != HTTP_STEP_HEAD;
-    bool is_list = task->verb == FB_ORIGIN_LIST || is_probe;
+    bool is_marks = http_marks_is_list(request);
+    bool is_list = task->verb == FB_ORIGIN_LIST || is_probe || is_marks;
     bool is_fine = http_url_append(request, settings->endpoint) && http_url_append(request, "/") &&
                    http_url_add(request, settings->bucket, false);
     if (is_list)
-        is_fine = is_fine && (is_probe ? probe_url(request) : list_url(request));
+        is_fine = is_fine && (is_probe   ? probe_url(request)
+                              : is_marks ? marks_url(request)
+                                         : list_url(request));
     else
         is_fine = is_fine && http_url_append(request, "/");
     if (task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE)

@@ -88,7 +88,7 @@ static bool is_own_key(const struct http_request *request, char *key)
     const char *prefix = request->http->settings->prefix;
     size_t length = strlen(prefix);
     if (strstr(request->answer, "<EncodingType>url<") != NULL)
-        http_percent_decode(key, true);
+        (void)http_percent_decode(key, true);
     else
         entities_decode(key);
     return strncmp(key, prefix, length) == 0 &&

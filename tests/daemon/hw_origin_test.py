@@ -261,6 +261,7 @@ def install_npm(package, program):
 
 class Store(Case):
     """What holds for every object store."""
+    takes_controls = True
 
     def daemon(self, credentials, *assignments):
         self.write("credentials", credentials.encode())
@@ -292,6 +293,22 @@ class Store(Case):
         self.assertTrue(all(line[0] == "7" for line in lines if line[1] != "inner/"))
         self.assertEqual(daemon.forebay("ls", "many/inner").stdout, b"leaf\n")
         self.assertIn(b"No such file", daemon.forebay("ls", "nowhere").stderr)
+
+    def test_names_with_control_characters_are_listed_or_refused(self):
+        daemon = self.daemon(SERVER.credentials())
+        source = self.write("source", b"content")
+        self.assertEqual(daemon.forebay("put", "--level", "origin", source, "odd/fine").returncode,
+                         0)
+        ended = daemon.forebay("put", "--level", "origin", source, "odd/new\nline")
+        listed = daemon.forebay("ls", "odd").stdout
+        if self.takes_controls:
+            self.assertEqual((ended.returncode, listed), (0, b"fine\nnew\\x0aline\n"))
+            self.assertEqual(daemon.forebay("get", "odd/new\nline").stdout, b"content")
+        else:
+            self.assertIn(b"Invalid argument", ended.stderr)
+            self.assertEqual(listed, b"fine\n")
+        self.assertIn(b"Invalid argument", daemon.forebay("put", source, b"odd/\xff").stderr)
+        self.assertIn(b"No such file", daemon.forebay("get", b"odd/\xff").stderr)
 
     def test_changed_object_has_another_version(self):
         daemon = self.daemon(SERVER.credentials())
@@ -421,6 +438,25 @@ class Store(Case):
 
 
 class Azure(Store):
+    takes_controls = False
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK), "no FUSE here")
+    def test_marks_of_folders_are_removed_with_them(self):
+        daemon = self.daemon(SERVER.credentials())
+        mount = daemon.mount(self)
+        for name in ("marks/sub/", "marks/other_$folder$", "marks/full/", "marks/full/leaf"):
+            SERVER.put(name, b"" if name[-1] in "/$" else b"1")
+        inside = os.path.join(mount, "marks")
+        self.assertEqual(sorted(os.listdir(inside)), ["full", "other", "sub"])
+        for name in ("sub", "other"):
+            self.assertEqual(os.listdir(os.path.join(inside, name)), [])
+            os.rmdir(os.path.join(inside, name))
+        with self.assertRaises(OSError):
+            os.rmdir(os.path.join(inside, "full"))
+        self.assertEqual(os.listdir(inside), ["full"])
+        self.assertTrue(self.gone("marks/sub/") and self.gone("marks/other_$folder$"))
+        self.assertEqual(SERVER.get("marks/full/"), b"")
+
     def test_shared_access_signature_reads_and_lists(self):
         daemon = self.daemon("sas_token: \"?%s\"\n" % SERVER.sas())
         SERVER.put("signed/one", b"by a signature")

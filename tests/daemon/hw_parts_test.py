@@ -41,6 +41,7 @@ class Bucket:
         self.is_cut = lambda what, key, size: False  # what is sent, before it is kept
         self.digests = {}
         self.moment = lambda: time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+        self.page = 1000  # entries of a listing
         self.lock = threading.RLock()
 
     def count(self, *what):
@@ -105,17 +106,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
 
     def list(self, key, query, body):
-        """At once: names that begin with the prefix, those in folders by their folders."""
-        prefix, folders, text = query.get("prefix", [""])[0], set(), ""
-        for name in sorted(self.bucket.objects):
+        """Page by page: names that begin with the prefix, those in folders by their folders."""
+        prefix, entries = query.get("prefix", [""])[0], {}
+        for name in self.bucket.objects:
             rest = name[len(prefix):]
             if name.startswith(prefix) and "/" in rest and "delimiter" in query:
-                folders.add(prefix + rest.split("/")[0] + "/")
+                entries[prefix + rest.split("/")[0] + "/"] = None
             elif name.startswith(prefix):
-                text += "<Contents><Key>%s</Key><Size>%d</Size></Contents>" % (
-                    escape(name), len(self.bucket.objects[name][0]))
-        text += "".join("<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>" % escape(name)
-                        for name in sorted(folders))
+                entries[name] = len(self.bucket.objects[name][0])
+        token, most = query.get("continuation-token", [""])[0], query.get("max-keys", ["1000"])[0]
+        names = sorted((name for name in entries if name > token), key=str.encode)
+        count = min(int(most), self.bucket.page)
+        is_encoded = query.get("encoding-type") == ["url"]
+        shown = urllib.parse.quote_plus if is_encoded else escape
+        text = "<EncodingType>url</EncodingType>" if is_encoded else ""
+        text += "".join("<Contents><Key>%s</Key><Size>%d</Size></Contents>" % (
+            shown(name), entries[name]) for name in names[:count] if entries[name] is not None)
+        text += "".join("<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>" % shown(name)
+                        for name in names[:count] if entries[name] is None)
+        if len(names) > count:
+            text += ("<IsTruncated>true</IsTruncated><NextContinuationToken>%s"
+                     "</NextContinuationToken>" % escape(names[count - 1]))
         self.answer(200, ("<ListBucketResult>%s</ListBucketResult>" % text).encode())
 
     def object(self, key, query, body):

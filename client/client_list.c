@@ -184,6 +184,7 @@ static int origin_walk(struct forebay_client *client, const char *folder, struct
             code = -EPROTO;
         struct page page = {.bytes = client->page, .size = reply.page_size - reply.cursor_length};
         listing->is_keyed = code == 0 && (reply.state & FB_LOCAL_LIST_KEYED) != 0;
+        client->has_objects = client->has_objects || listing->is_keyed;
         listing->stands =
             listing->stands || (code == 0 && (reply.state & FB_LOCAL_LIST_STANDS) != 0);
         if (code == 0)

@@ -34,7 +34,7 @@ void fuse_access_add(struct fuse_access *access, const char *operation, const ch
                           span[1], result, (fuse_clock_ns() - began_ns) / 1000);
     pthread_mutex_lock(&access->mutex);
     for (int i = 0; i < length; i++) { /* a name makes no lines of its own */
-        bool is_control = (unsigned char)line[i] < ' ' && i < length - 1;
+        bool is_control = i < length - 1 && (unsigned char)line[i] < ' ';
         access->text[access->written++ % FUSE_ACCESS_BYTES] = is_control ? '?' : line[i];
     }
     pthread_mutex_unlock(&access->mutex);

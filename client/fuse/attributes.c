@@ -45,8 +45,6 @@ int found_find(struct mount *mount, const char *name, struct fuse_found *found)
         found->attributes = look.attributes;
         found->is_ahead = look.facts.is_at_origin == 0;
         found->is_told = look.attributes.mode != 0;
-        if (!found->is_told || mount->is_keeping)
-            mount->has_objects = true;
         if (look.attributes.mode == 0)
             defaults_fill(found, FILE_MODE);
         return 0;

@@ -7,17 +7,25 @@
 #include <string.h>
 #include <time.h>
 
+/* Of a call that lists: what it told of the origin, too. */
+static int told(struct mount *mount, const struct forebay_client *client, int code)
+{
+    if (client->has_objects)
+        mount->has_objects = true;
+    return code;
+}
+
 int mount_list(struct mount *mount, const char *folder, forebay_entry_call *call, void *context)
 {
     int code;
-    WITH_CLIENT(code, client_list_plain(client, folder, call, context));
+    WITH_CLIENT(code, told(mount, client, client_list_plain(client, folder, call, context)));
     return code;
 }
 
 int mount_folder_find(struct mount *mount, const char *folder)
 {
     int code;
-    WITH_CLIENT(code, client_folder_find(client, folder));
+    WITH_CLIENT(code, told(mount, client, client_folder_find(client, folder)));
     return code;
 }
 

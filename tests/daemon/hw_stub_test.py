@@ -381,7 +381,7 @@ class Misbehaviour(Case):
         self.listed("void", "No such file")
         self.assertEqual(self.listed("token"), ["a", "b"])
         self.assertEqual(len(self.listed("large")), 5000)
-        self.assertEqual(self.listed("odd"), ["ok"])
+        self.assertEqual(self.listed("odd"), ["\\x0aencoded", "\\x0anew", "ok"])
         self.listed("again", "Input/output error")
         self.listed("bomb", "Input/output error")
         self.listed("broken", "Input/output error")

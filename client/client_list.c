@@ -67,8 +67,9 @@ static void page_pass(struct page *page)
 static void call(struct listing *listing, const char *name, uint64_t size,
                  enum fb_local_entry_kind kind)
 {
+    bool is_plain_folder = kind == FB_LOCAL_ENTRY_FOLDER && !listing->is_keyed;
     const struct forebay_entry entry = {.name = name,
-                                        .size_bytes = size,
+                                        .size_bytes = is_plain_folder ? 0 : size,
                                         .is_folder = kind == FB_LOCAL_ENTRY_FOLDER,
                                         .is_other = kind == FB_LOCAL_ENTRY_OTHER};
     if (listing->result == 0)

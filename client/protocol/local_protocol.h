@@ -142,7 +142,7 @@ enum {
 
 /* An entry of a LIST page; its name follows, then the next entry, 8-aligned. */
 struct fb_local_entry {
-    uint64_t size; /* of a folder: of the object that has its name, too; 0: none, or it has none */
+    uint64_t size; /* of a folder of objects: of the one that has its name, too; 0: none */
     uint32_t name_length;
     uint16_t kind;    /* enum fb_local_entry_kind */
     uint16_t is_gone; /* PENDING: removed */

@@ -39,7 +39,9 @@
  *      none, as with a driver that keeps none; BUSY: it cannot be given now, ask again.
  *  R16 DENIED, READ_ONLY, REFUSED, TOO_LARGE, and of a STORE also FULL and INVALID: it is of no use
  *      to ask again. Readers, and writers who wait for the origin, hear it at once; what is owed is
- *      tried again, seldom. is_final in DONE of a FETCH: the driver has asked often enough.
+ *      tried again, seldom. A WRITE that finds no room hears it in place of BUSY (R9) when all
+ *      that is owed is refused, and none of it has gone for a while. is_final in DONE of a FETCH:
+ *      the driver has asked often enough.
  *  R17 An origin's object changes by ops that say what was seen. ORIGIN_COMMIT shows the blocks of
  *      a version as the object, with the time of change `shown`, unless an object later than
  *      `limit` is there: CONFLICT, and DONE says which; OK: shown is there; BUSY: blocks are not

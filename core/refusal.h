@@ -17,4 +17,9 @@ void serve_deny_final(struct step *step, uint32_t peer, uint64_t ask_id, enum fb
 /* put.c: the origin refuses the entry's block: who waits for the origin hears it. */
 void put_refused(struct step *step, uint32_t slot, enum fb_status status);
 
+/* refused.c: what became of an owed block's store: OK: it is not refused, or not owed any more. */
+void refused_set(struct fb_node *node, uint32_t dirty, enum fb_status status);
+/* What a write hears for which there is no room, or no slot: BUSY, or what stands in the way. */
+enum fb_status refused_answer(const struct fb_node *node, uint32_t size_bytes);
+
 #endif

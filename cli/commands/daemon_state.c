@@ -187,6 +187,27 @@ void state_reasons_print(const struct state_judgement *judgement)
         printf("  - and %u more reasons: see the lines below\n", judgement->left_out);
 }
 
+/* What the origin refuses of what is owed: by the names that the log and the core have. */
+static void judge_refusal(const struct state *state, struct state_judgement *judgement)
+{
+    static const struct {
+        const char *status, *words;
+    } kinds[] = {{"full", "it has no room (ENOSPC): make room there"},
+                 {"denied", "it denies access (EACCES): see its rights and credentials"},
+                 {"read_only", "it cannot be written (EROFS)"},
+                 {"too_large", "an object is larger than it takes (EFBIG)"}};
+    const char *status = state_text(state, "refused_status");
+    const char *words = "the log has its own words at origin_failed";
+    uint64_t blocks = state_number(state, "refused_blocks");
+    char age[32];
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        words = strcmp(kinds[i].status, status) == 0 ? kinds[i].words : words;
+    if (blocks > 0)
+        state_reason_add(
+            judgement, "%" PRIu64 " blocks are owed to the origin, which refuses them for %s: %s",
+            blocks, fb_format_ns(age, (double)state_number(state, "refused_ns")), words);
+}
+
 static void judge_peers(const struct state *state, struct state_judgement *judgement)
 {
     enum { NAMED_MAX = 6 };
@@ -232,6 +253,7 @@ void state_judge(const struct state *state, struct state_judgement *judgement)
                          "it is drained: it takes no writes; `forebay drain --end` ends that");
     if (strcmp(device, "none") != 0 && strcmp(device, "fine") != 0)
         state_reason_add(judgement, "the drive fails: %s: see the log and dmesg", device);
+    judge_refusal(state, judgement);
     if (oldest_ns > owed_long_ns)
         state_reason_add(
             judgement,

@@ -64,6 +64,14 @@ uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 uint32_t fb_node_owed_blocks(const struct fb_node *node);
 uint64_t fb_node_owed_next(struct fb_node *node, uint32_t *cursor, uint32_t *size_bytes);
 
+/* Of those, blocks that the origin refuses for good (R17): how it did last, and since when (0: none
+ * is refused); and what a writer hears whom there is no room for: BUSY, or the refusal. */
+struct fb_refused {
+    uint64_t since_ns;
+    uint32_t blocks, status, verdict; /* enum fb_status */
+};
+void fb_node_refused(const struct fb_node *node, struct fb_refused *refused);
+
 /* What is taken of this node's memory, by what is being read, too, and of its device. */
 uint64_t fb_node_memory_used_bytes(const struct fb_node *node);
 uint64_t fb_node_device_used_bytes(const struct fb_node *node);

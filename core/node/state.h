@@ -33,15 +33,16 @@ struct fb_node {
     uint32_t put_free, dirty_free, dirty_oldest, dirty_newest;
     uint32_t drain_next, repair_next; /* dirty records to look at; FB_NONE: none */
     uint32_t puts_used, dirty_used, drains_used, lend_turn;
-    uint32_t standins_held; /* dirty records that are held for another node */
-    uint32_t repairs;       /* walks of put_repair that have begun */
-    uint32_t kept_units;    /* by dirty records and pins; see memory_may_keep */
-    uint32_t unused;
+    uint32_t standins_held;               /* dirty records that are held for another node */
+    uint32_t repairs;                     /* walks of put_repair that have begun */
+    uint32_t kept_units;                  /* by dirty records and pins; see memory_may_keep */
+    uint32_t refused_used;                /* dirty records that the origin refuses; see refused.c */
     uint64_t dirty_bytes, drain_ready_ns; /* not before that, for the rate limit */
     uint64_t drain_round_ns;              /* then all records are looked at again */
     uint64_t drain_retry_ns;              /* the pause after a failure is over then */
     uint64_t drain_look_ns;               /* then those whose stores failed are */
     uint64_t pinned_bytes;                /* of entries with pins */
+    uint64_t refused_ns, dirty_left_ns;   /* the first of those refusals; a record was cleared */
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
     uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */
@@ -51,7 +52,7 @@ struct fb_node {
     uint32_t drain_rounds;   /* over all records, since the last news */
     uint32_t drain_failures; /* pauses since the last store that did not fail; see drain.c */
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
-    uint32_t mends_used;
+    uint32_t mends_used, refused_status;                       /* of the last refusal */
     uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */
     uint32_t recover_pauses;                                   /* in a row */
     uint32_t recover_rounds, recover_missed, recover_owed_missed;

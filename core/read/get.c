@@ -5,6 +5,7 @@
  *     get_request --hit--------------> get_reply --client reads--> get_release
  *         '------miss--> fill ... ---> get_reply
  *         '------no slots, no memory-> get_refuse BUSY (R9) */
+#include "core/refusal.h"
 #include "core/write/standin.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
@@ -90,7 +91,9 @@ static void request_fill(struct step *step, const struct fb_request *request, ui
         branch_link(node, node_fills(node)[fill].slot, parent);
     branch_release(node, parent);
     if (fill == FB_NONE) {
-        get_refuse(step, request->request_id, FB_BUSY);
+        bool is_write = waiter->kind == WAITER_WRITE;
+        get_refuse(step, request->request_id,
+                   is_write ? refused_answer(node, request->block.size) : FB_BUSY);
         return;
     }
     bool is_queued = fill_add_waiter(node, fill, waiter);
@@ -189,7 +192,7 @@ void write_request(struct step *step, const struct fb_request *request)
     else if (!put_may_hold(node, request->level))
         get_refuse(step, request->request_id, FB_DEGRADED);
     else if (slot == FB_NONE && !memory_may_keep(node, request->block.size))
-        get_refuse(step, request->request_id, FB_BUSY);
+        get_refuse(step, request->request_id, refused_answer(node, request->block.size));
     else if (slot == FB_NONE)
         request_fill(step, request, slot, &waiter);
     else if (node_entries(node)[slot].state == ENTRY_RESIDENT)
@@ -198,7 +201,7 @@ void write_request(struct step *step, const struct fb_request *request)
         get_refuse(step, request->request_id, FB_BUSY);
 }
 
-/* The bytes are in memory: mark them and spread them, or say BUSY. */
+/* The bytes are in memory: mark them and spread them, or say why not. */
 void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
                   const struct fb_block *block)
 {
@@ -206,12 +209,12 @@ void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
     FB_ASSERT(waiter->kind == WAITER_WRITE);
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
     bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
-    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot) &&
-                   (is_kept || memory_may_keep(node, block->size));
-    if (is_free && dirty_mark(node, slot, block) &&
+    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot);
+    bool has_room = is_kept || memory_may_keep(node, block->size);
+    if (is_free && has_room && dirty_mark(node, slot, block) &&
         put_begin(node, slot, waiter->level, waiter->id, true))
         return;
-    get_refuse(step, waiter->id, FB_BUSY);
+    get_refuse(step, waiter->id, is_free && !is_kept ? refused_answer(node, block->size) : FB_BUSY);
 }
 
 /* Ends a loan to a local client. A lease that is not current is ignored: the client erred. */

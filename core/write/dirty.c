@@ -6,6 +6,7 @@
  *     (none) --dirty_mark--> listed, oldest first --dirty_clear: stored, or held by others--> gone
  *
  * The list is the drain's order. Invariant: entry.fill of a DIRTY entry is its record. */
+#include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"
@@ -95,6 +96,7 @@ void dirty_clear(struct step *step, uint32_t index)
     FB_ASSERT(dirty->slot != FB_NONE);
     struct entry *entry = &node_entries(node)[dirty->slot];
     FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    refused_set(node, index, FB_OK);
     dirty_unlink(node, index);
     standin_hold(node, index, FB_NONE);
     if (dirty->device_slot != FB_NONE) {
@@ -104,6 +106,7 @@ void dirty_clear(struct step *step, uint32_t index)
     entry->flags = (uint8_t)(entry->flags & ~ENTRY_DIRTY);
     entry->fill = FB_NONE;
     node->dirty_used--;
+    node->dirty_left_ns = node->now_ns;
     node->dirty_bytes -= entry->size_bytes;
     node->kept_units -= memory_units(node, entry->size_bytes);
     memory_unpin(node, dirty->slot);
@@ -161,7 +164,7 @@ bool fb_node_owes(struct fb_node *node, uint64_t object)
 
 void dirty_check(struct fb_node *node)
 {
-    uint32_t used = 0, held_for_others = 0, units = pin_units(node);
+    uint32_t used = 0, held_for_others = 0, refused = 0, units = pin_units(node);
     uint64_t bytes = 0;
     for (uint32_t i = node->dirty_oldest; i != FB_NONE; i = node_dirty(node)[i].newer) {
         const struct entry *entry = &node_entries(node)[node_dirty(node)[i].slot];
@@ -172,8 +175,10 @@ void dirty_check(struct fb_node *node)
         bytes += entry->size_bytes;
         units += memory_units(node, entry->size_bytes);
         held_for_others += node_dirty(node)[i].instead != FB_NONE;
+        refused += node_dirty(node)[i].refusal != FB_OK;
         used++;
     }
+    FB_ASSERT(refused == node->refused_used);
     FB_ASSERT(held_for_others == node->standins_held);
     FB_ASSERT(used == node->dirty_used);
     FB_ASSERT(bytes == node->dirty_bytes);

@@ -287,11 +287,12 @@ static uint64_t drain_pause_ns(struct fb_node *node, uint32_t failures_max)
 }
 
 /* A store failed for a reason that may be the record's own: it does not keep others waiting. */
-static void drain_failed(struct step *step, struct dirty *dirty, enum fb_status status)
+static void drain_failed(struct step *step, uint32_t index, enum fb_status status)
 {
     struct fb_node *node = step->node;
+    struct dirty *dirty = &node_dirty(node)[index];
     bool is_refused = status_is_for_good(status) || status == FB_FULL || status == FB_INVALID;
-    dirty->refusal = is_refused ? (uint8_t)status : FB_OK;
+    refused_set(node, index, is_refused ? status : FB_OK);
     if (is_refused) {
         dirty->failures = DRAIN_FAILURES_MAX;
         put_refused(step, dirty->slot, status);
@@ -331,7 +332,7 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
     bool is_cut = code_is_busy(node, dirty->slot); /* spread again meanwhile: stored again */
     node->stats.drain_errors += done->status != FB_OK;
     if (done->status != FB_OK && done->status != FB_THROTTLED) {
-        drain_failed(step, dirty, (enum fb_status)done->status);
+        drain_failed(step, index, (enum fb_status)done->status);
         return;
     }
     if (done->status != FB_OK || is_cut) {
@@ -443,6 +444,8 @@ void drain_lost(struct step *step, const struct fb_message *message)
     }
     if (fragment != NULL && is_kept)
         fragment->vain_ns = 0;
+    refused_set(node, node_entries(node)[slot].fill,
+                is_refused ? (enum fb_status)message->status : FB_OK);
     if (is_refused)
         put_refused(step, slot, (enum fb_status)status);
     if (is_kept)

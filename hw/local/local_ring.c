@@ -415,7 +415,7 @@ static enum fb_status request_room(struct local_session *session,
     local->flights_refused += !may_fly;
     local->writes_refused += !may_owe;
     local->loans_refused += !may_lend;
-    return may_fly && may_owe && may_lend ? FB_OK : FB_BUSY;
+    return !may_owe ? local_owed_refusal(loop) : may_fly && may_lend ? FB_OK : FB_BUSY;
 }
 
 static bool pin_start(struct local_session *session, const struct fb_ring_request *from,

@@ -127,6 +127,14 @@ bool local_may_owe(struct local_session *session, uint32_t size_bytes)
     return true;
 }
 
+enum fb_status local_owed_refusal(const struct fb_loop *loop)
+{
+    struct fb_refused refused;
+    fb_node_refused(loop->node, &refused);
+    FB_ASSERT(refused.verdict != FB_OK);
+    return (enum fb_status)refused.verdict;
+}
+
 /* Names: an object's place in the table is its first opener's until the last client closes it. */
 static bool has_open_room(const struct local_session *session)
 {

@@ -100,12 +100,16 @@ static void type_put(struct fb_page *page, const char *name, const char *type, c
 static void usage(struct fb_page *page, const struct fb_loop *loop)
 {
     const struct fb_object *oldest = fb_objects_owed_oldest(&loop->objects);
+    struct fb_refused refused;
+    fb_node_refused(loop->node, &refused);
     gauge(page, "memory_used_bytes", "of the cache memory, taken",
           fb_node_memory_used_bytes(loop->node));
     gauge(page, "device_used_bytes", "of the cache space on the drive, taken",
           fb_node_device_used_bytes(loop->node));
     gauge(page, "undrained_blocks", "blocks acknowledged that may not be at the origin yet",
           fb_node_owed_blocks(loop->node));
+    gauge(page, "refused_blocks", "of those, blocks that the origin refuses until somebody helps",
+          refused.blocks);
     type_put(page, "undrained_oldest_seconds", "gauge",
              "since when the oldest file of them is owed; 0: none is");
     fb_page_put(page, "forebay_undrained_oldest_seconds %.3f\n",

@@ -42,6 +42,8 @@ static void usage_print(struct fb_page *page, const struct fb_loop *loop)
 {
     const struct fb_object *oldest = fb_objects_owed_oldest(&loop->objects);
     char quoted[FB_LOG_QUOTE_MAX];
+    struct fb_refused refused;
+    fb_node_refused(loop->node, &refused);
     fb_page_put(page, "draining %u\nrecovering %u\nfiles_written %u\nbad_names %u\n",
                 loop->is_resting || loop->is_draining, fb_node_is_recovering(loop->node),
                 fb_local_writing(loop), fb_node_bad_names(loop->node));
@@ -52,6 +54,10 @@ static void usage_print(struct fb_page *page, const struct fb_loop *loop)
         fb_node_memory_used_bytes(loop->node), fb_node_device_used_bytes(loop->node),
         fb_node_owed_blocks(loop->node), oldest != NULL ? loop_clock_ns() - oldest->owed_ns : 0,
         fb_log_quote(oldest != NULL ? oldest->name : "", quoted));
+    fb_page_put(page, "refused_blocks %u\nrefused_status %s\nrefused_ns %" PRIu64 "\n",
+                refused.blocks,
+                refused.blocks > 0 ? fb_status_name((enum fb_status)refused.status) : "none",
+                refused.blocks > 0 ? loop_clock_ns() - refused.since_ns : 0);
 }
 
 static void tenants_print(struct fb_page *page, const struct fb_loop *loop)

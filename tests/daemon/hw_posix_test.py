@@ -278,6 +278,25 @@ class Refusals(Posix):
         self.assertEqual(self.daemon.forebay("ls").stdout, b"fits\n")
         self.assertEqual(self.get("fits"), b"1" * 100000)
 
+    def test_more_than_folder_and_memory_hold_is_no_space_and_seen_in_the_status(self):
+        """Nothing of it waits for the origin: all that fills the memory was acknowledged."""
+        self.over("-t", "tmpfs", "-o", "size=3m", "none")
+        self.daemon = Daemon(self, self.config, "stop_patience=0 s")
+        self.addCleanup(self.daemon.kill)
+        begun = time.monotonic()
+        with subprocess.Popen([hw_test.program("forebay"), "put", "--socket", self.daemon.socket,
+                               "--level", "memory", self.write("source", bytes(16 << 20)),
+                               "large"], stderr=subprocess.PIPE) as put:
+            self.daemon.wait_until(lambda: self.daemon.status()["refused_status"] == "full")
+            page = self.daemon.forebay("status", "--page").stdout.decode()
+            self.assertIn(b"No space left", put.communicate(timeout=30)[1])
+            self.assertLess(time.monotonic() - begun, 15)
+        self.assertTrue(page.startswith("ATTENTION"), page)
+        self.assertRegex(page, r"blocks are owed to the origin, which refuses them for .*ENOSPC")
+        self.assertEqual(put.returncode, 1)
+        self.put("small", b"1" * 1000)
+        self.daemon.wait_until(lambda: self.daemon.status()["refused_blocks"] == "0")
+
     def test_read_only_folder_says_so_at_once(self):
         self.over("-t", "tmpfs", "-o", "size=3m", "none")
         self.at_origin("there", b"x")

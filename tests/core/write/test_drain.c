@@ -1,7 +1,8 @@
 /* Proves the write-back against origins that fail, on scripted clusters: a dead origin is asked
  * less and less and drained to at once when it is back; a block that it refuses keeps no other
  * waiting, and is not thrown at it again and again; one that throttles keeps its pace. And what is
- * at the origin is not owed to it once more, when another asks for it to be held. */
+ * at the origin is not owed to it once more, when another asks for it to be held. When what is owed
+ * fills the node and the origin refuses it, writers hear that, and nobody does before. */
 #include "tests/support/unit.h"
 
 #include "tests/support/flow.h"
@@ -186,6 +187,83 @@ static void hold_of_what_is_at_the_origin_owes_nothing(void **state)
     script_close(script);
 }
 
+/* Who refuses, and what: what a writer hears whom there is no room for is that, soon, and BUSY until
+ * then; when the origin takes it again, all that was taken is stored. */
+static void write_without_room_hears_what_the_origin_refuses(void **state)
+{
+    (void)state;
+    static const enum fb_status cases[] = {FB_FULL, FB_DENIED, FB_READ_ONLY, FB_INVALID, FB_IO};
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fb_config config = drain_config();
+        config.memory_size_bytes *= 2; /* records are what there is too little of */
+        config.memory_entries_max *= 2;
+        bool is_for_good = cases[i] != FB_IO;
+        struct origin origin = {
+            .back_ns = 60 * SECOND_NS, .status = cases[i], .bad_offset = UINT64_MAX};
+        struct script *script = drain_open(&origin, &config);
+        struct fb_refused refused;
+        for (uint64_t k = WRITES; k < 2 * WRITES + 2; k++) { /* two more than there are records */
+            const struct fb_block block = drain_block(k);
+            uint64_t at_ns = k < 2 * WRITES + 1 ? 100000000 + k * 1000000 : 4 * SECOND_NS;
+            script_write(script, at_ns, 0, k, &block, FB_LEVEL_MEMORY);
+        }
+        script_run(script, 5 * SECOND_NS);
+        for (uint64_t k = 0; k < 2 * WRITES; k++)
+            assert_int_equal(script_reply(script, k)->status, FB_OK);
+        assert_int_equal(script_reply(script, 2 * WRITES)->status, FB_BUSY);
+        assert_int_equal(script_reply(script, 2 * WRITES + 1)->status,
+                         is_for_good ? cases[i] : FB_BUSY);
+        fb_node_refused(script_node(script, 0), &refused);
+        assert_int_equal(refused.blocks, is_for_good ? 2 * WRITES : 0);
+        assert_true(!is_for_good || (refused.status == cases[i] && refused.since_ns < SECOND_NS));
+        script_run(script, FB_NEVER_NS - 1);
+        fb_node_refused(script_node(script, 0), &refused);
+        assert_int_equal(refused.blocks, 0);
+        assert_true(fb_node_is_idle(script_node(script, 0)));
+        script_close(script);
+    }
+}
+
+static struct script_fault refuses_one_object(struct script *script, uint32_t node,
+                                              const struct fb_op *op)
+{
+    const struct fb_block bad = drain_block(0);
+    (void)script;
+    (void)node;
+    if (op->kind != FB_OP_STORE)
+        return (struct script_fault){.status = FB_OK};
+    return (struct script_fault){.status = op->block.object == bad.object ? FB_DENIED : FB_OK,
+                                 .delay_ns = SECOND_NS};
+}
+
+/* Most of the room is an object's that the origin refuses, and it is slow with others': these wait
+ * for each other, and are all taken. */
+static void write_while_others_are_stored_is_busy_and_not_refused(void **state)
+{
+    enum { OTHERS = 40 };
+    (void)state;
+    struct fb_config config = drain_config();
+    config.dirty_max = WRITES + 2;
+    struct origin origin = {.bad_offset = UINT64_MAX};
+    struct script *script = drain_open(&origin, &config);
+    uint32_t taken = 0, busy = 0;
+    script_set_fault(script, refuses_one_object, &origin);
+    for (uint64_t i = 0; i < OTHERS; i++) {
+        const struct fb_block block = script_block(SCRIPT_WRITTEN + 2, i, FLOW_BLOCK_BYTES, 1);
+        script_write(script, 10 * SECOND_NS + i * SECOND_NS / 4, 0, 100 + i, &block,
+                     FB_LEVEL_MEMORY);
+    }
+    script_run(script, 30 * SECOND_NS);
+    for (uint64_t i = 0; i < OTHERS; i++) {
+        enum fb_status status = (enum fb_status)script_reply(script, 100 + i)->status;
+        taken += status == FB_OK;
+        busy += status == FB_BUSY;
+    }
+    assert_int_equal(taken + busy, OTHERS);
+    assert_true(taken > 10 && busy > 5);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +272,8 @@ int main(void)
         cmocka_unit_test(drain_to_an_origin_that_throttles_keeps_its_pace),
         cmocka_unit_test(holder_that_is_to_drain_now_asks_anew),
         cmocka_unit_test(hold_of_what_is_at_the_origin_owes_nothing),
+        cmocka_unit_test(write_without_room_hears_what_the_origin_refuses),
+        cmocka_unit_test(write_while_others_are_stored_is_busy_and_not_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

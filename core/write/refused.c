@@ -1,0 +1,62 @@
+/* Owed blocks that the origin refuses for good (R17), and what they mean for writers.
+ *
+ *     stored or let go <--dirty_clear-- owed --store is refused--> refused --store fails otherwise--.
+ *                                        ^                                                          |
+ *                                        '----------------------------------------------------------'
+ *
+ * A writer who was answered at a lower level than the origin's hears of no refusal: his block is
+ * safe here. But such blocks stay, and when they have the room, BUSY would be said to all writers
+ * for ever, of what no waiting mends. So a write that finds no room hears the refusal, once all that
+ * is owed is refused, and none of it has gone for two of the drain's rounds: before that, room may
+ * come from what is not. What still fits is taken. */
+#include "core/refusal.h"
+#include "core/tier/tier.h"
+#include "core/write/write.h"
+
+enum { REFUSED_ROUNDS = 2 };
+
+void refused_set(struct fb_node *node, uint32_t index, enum fb_status status)
+{
+    struct dirty *dirty = &node_dirty(node)[index];
+    FB_ASSERT(dirty->slot != FB_NONE);
+    FB_ASSERT(status < FB_STATUS_COUNT);
+    node->refused_used -= dirty->refusal != FB_OK;
+    dirty->refusal = (uint8_t)status;
+    if (status == FB_OK)
+        return;
+    if (node->refused_used++ == 0)
+        node->refused_ns = node->now_ns;
+    node->refused_status = status;
+    FB_ASSERT(node->refused_used <= node->dirty_used);
+}
+
+/* Is it of use to wait until some of it has gone? BUSY; or what stands in the way. */
+static enum fb_status refused_verdict(const struct fb_node *node)
+{
+    uint64_t since_ns =
+        node->refused_ns > node->dirty_left_ns ? node->refused_ns : node->dirty_left_ns;
+    FB_ASSERT(node->refused_used <= node->dirty_used);
+    FB_ASSERT(since_ns <= node->now_ns);
+    bool is_all = node->refused_used > 0 && node->refused_used == node->dirty_used;
+    bool is_long = node->now_ns - since_ns >= REFUSED_ROUNDS * node->config.drain_check_ns;
+    return is_all && is_long ? (enum fb_status)node->refused_status : FB_BUSY;
+}
+
+enum fb_status refused_answer(const struct fb_node *node, uint32_t size_bytes)
+{
+    FB_ASSERT(size_bytes > 0);
+    FB_ASSERT(node->dirty_used <= node->config.dirty_max);
+    bool has_room = memory_may_keep(node, size_bytes) && node->dirty_free != FB_NONE;
+    return has_room ? FB_BUSY : refused_verdict(node);
+}
+
+void fb_node_refused(const struct fb_node *node, struct fb_refused *refused)
+{
+    FB_ASSERT(node->size_bytes > 0);
+    FB_ASSERT(node->refused_used <= node->dirty_used);
+    *refused = (struct fb_refused){.blocks = node->refused_used, .verdict = refused_verdict(node)};
+    if (node->refused_used == 0)
+        return;
+    refused->status = node->refused_status;
+    refused->since_ns = node->refused_ns;
+}

@@ -1,5 +1,6 @@
 /* The program's entry: finds the subcommand and hands it its arguments. Knows no options but --help
  * and --version. */
+#include "base/process.h"
 #include "cli/command.h"
 #include "cli/help/help.h"
 #include "version.h"
@@ -100,6 +101,7 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
+    fb_process_begin();
     if (argc < 2) {
         fprintf(stderr, "forebay: no subcommand given: see forebay --help\n");
         return FB_EXIT_USAGE;

@@ -1,5 +1,6 @@
 /* forebayd: reads its config, opens one node and runs it until SIGTERM. */
 #include "base/options.h"
+#include "base/process.h"
 #include "hw/base/budget.h"
 #include "hw/base/log.h"
 #include "hw/loop/loop.h"
@@ -98,6 +99,7 @@ static void signals_block(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGXCPU);
     sigaddset(&signals, SIGPIPE);
     sigprocmask(SIG_BLOCK, &signals, NULL);
 }
@@ -136,7 +138,6 @@ static int run(const struct fb_settings *settings, struct fb_budget *budget)
 {
     struct fb_error error = {.text = ""};
     fb_log_open((enum fb_log_level)settings->log_level, settings->node);
-    signals_block();
     fb_budget_check(budget, settings, &error);
     struct fb_loop *loop = !fb_error_is_set(&error) ? fb_loop_open(settings, &error) : NULL;
     if (loop != NULL) {
@@ -174,6 +175,7 @@ int main(int argc, char **argv)
     struct fb_error error = {.text = ""};
     struct fb_settings settings;
     struct fb_budget budget;
+    fb_process_begin();
     int code = options_parse(argc, argv, &options);
     /* A resolver that is silent is given up soon, so that other names get their turn: a peer's name
      * is looked up again when it is wanted. */
@@ -181,6 +183,8 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     heap_keep_small();
+    if (!options.is_check)
+        signals_block(); /* one that comes before the loop waits for it */
     fb_settings_load(options.config, options.assignments, options.assignment_count, &settings,
                      &error);
     if (!fb_error_is_set(&error)) {

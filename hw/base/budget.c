@@ -1,6 +1,7 @@
 /* See budget.h. Sizes are of the structs that are allocated, so that they cannot grow apart. */
 #include "hw/base/budget.h"
 
+#include "base/process.h"
 #include "core/panic.h"
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
@@ -220,6 +221,25 @@ void fb_budget_bound(struct fb_budget *budget, const struct fb_settings *setting
     clients_bound(budget, room > least ? room : least, "the machine's or the cgroup's memory");
 }
 
+bool fb_budget_file_size(const struct fb_settings *settings, char text[FB_BUDGET_FILES_TEXT])
+{
+    uint64_t limit = fb_process_file_limit();
+    char size[32];
+    bool is_folder = settings->origin.kind == FB_ORIGIN_POSIX;
+    bool is_lmdb =
+        settings->metadata.kind == FB_METADATA_LMDB && settings->metadata.size_bytes > limit;
+    bool is_drive = settings->device_path[0] != '\0' && settings->core.device_size_bytes > limit;
+    if (limit == UINT64_MAX || (!is_folder && !is_lmdb && !is_drive))
+        return false;
+    snprintf(text, FB_BUDGET_FILES_TEXT,
+             "files that are written here may have %s%s%s%s: what is larger is refused as full; "
+             "raise the limit (LimitFSIZE, ulimit -f)",
+             fb_format_bytes(size, (double)limit), is_folder ? ", of origin.path, too" : "",
+             is_lmdb ? ", and metadata.size is more" : "",
+             is_drive ? ", and core.device_size is more" : "");
+    return true;
+}
+
 void fb_budget_check(struct fb_budget *budget, const struct fb_settings *settings,
                      struct fb_error *error)
 {
@@ -238,7 +258,20 @@ void fb_budget_check(struct fb_budget *budget, const struct fb_settings *setting
                      fb_format_bytes(want, (double)least), source, have);
         return;
     }
+    uint64_t file = settings->core.memory_size_bytes, most = fb_process_file_limit();
+    if (file < settings->arena_bytes)
+        file = settings->arena_bytes;
+    if (file > most) {
+        fb_error_set(error,
+                     "core.memory_size, client.arena: files in memory of %s are wanted, and a file "
+                     "may have %s: raise that limit (LimitFSIZE, ulimit -f), or lower them",
+                     fb_format_bytes(want, (double)file), fb_format_bytes(have, (double)most));
+        return;
+    }
     fb_budget_bound(budget, settings, error);
+    char files[FB_BUDGET_FILES_TEXT];
+    if (fb_budget_file_size(settings, files) && !fb_error_is_set(error))
+        fb_log(FB_LOG_WARNING, "file_size_limit", "reason=\"%s\"", files);
     if (budget->clients_max < wanted && !fb_error_is_set(error))
         fb_log(FB_LOG_WARNING, "clients_bound",
                "clients=%u wanted=%u by=\"%s\" memory_wanted=\"%s\" memory=\"%s\" "

@@ -43,6 +43,11 @@ enum { FB_BUDGET_CLIENT_FILES = 3, FB_BUDGET_CLIENTS_MIN = 4 };
 /* Files that this process may have open, the most that it can ask for. */
 uint64_t fb_budget_files_limit(void);
 
+/* Is there a limit on the size of files (RLIMIT_FSIZE) below what the settings may write? text: which
+ * of them, and what to do. */
+enum { FB_BUDGET_FILES_TEXT = 256 };
+bool fb_budget_file_size(const struct fb_settings *settings, char text[FB_BUDGET_FILES_TEXT]);
+
 /* Lowers clients_max to what the limits on open files and, without a memory_budget, on memory have
  * room for. Errors: error set: that on open files has none for FB_BUDGET_CLIENTS_MIN. */
 void fb_budget_bound(struct fb_budget *budget, const struct fb_settings *settings,

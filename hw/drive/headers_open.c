@@ -2,6 +2,7 @@
  * through from end to end, and core/tier/head.h judges. */
 #include "hw/drive/headers_internal.h"
 
+#include "base/process.h"
 #include "core/panic.h"
 #include "hw/drive/drive_io.h"
 #include "hw/base/log.h"
@@ -115,6 +116,13 @@ static int room_make(struct fb_headers *headers, const struct fb_settings *setti
                      "device.path %s holds %" PRIu64 " bytes, and %" PRIu64
                      " are needed with the headers: lower core.device_size or make room",
                      settings->device_path, have, want);
+    else if (code == -EFBIG)
+        fb_error_set(error,
+                     "device.path %s: %" PRIu64
+                     " bytes are needed with the headers, and a file may "
+                     "have %" PRIu64 ": raise that limit (LimitFSIZE, ulimit -f), or lower "
+                     "core.device_size",
+                     settings->device_path, want, fb_process_file_limit());
     else if (code != 0)
         fb_error_set(error, "device.path %s: no room for %" PRIu64 " bytes: %s",
                      settings->device_path, want, strerror(-code));

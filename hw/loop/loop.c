@@ -232,7 +232,7 @@ static void signal_done(struct fb_io *io, int32_t result)
     if (is_read && info.ssi_signo == SIGHUP) {
         fb_reload_run();
         fb_origin_reload(&loop->origin);
-    } else if (is_read) {
+    } else if (is_read && (info.ssi_signo != SIGXCPU || !loop->is_draining)) {
         fb_log(FB_LOG_INFO, "stopping", "signal=%u undrained_bytes=%llu", info.ssi_signo,
                (unsigned long long)fb_node_undrained_bytes(loop->node));
         loop_stop(loop);
@@ -247,6 +247,7 @@ static void signal_open(struct fb_loop *loop, struct fb_error *error)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGXCPU);
     loop->signal_file = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (loop->signal_file < 0) {
         fb_error_set(error, "signalfd: %s", strerror(errno));

@@ -60,7 +60,7 @@ static enum fb_status status_of(int code)
     if (code == MDB_READERS_FULL || code == EAGAIN)
         return FB_BUSY;
     fb_log(FB_LOG_ERROR, "metadata_failed", "store=lmdb reason=\"%s\"", mdb_strerror(code));
-    return code == MDB_MAP_FULL || code == ENOSPC ? FB_FULL : FB_IO;
+    return code == MDB_MAP_FULL || code == ENOSPC || code == EFBIG ? FB_FULL : FB_IO;
 }
 
 static struct fb_key key_take(const unsigned char bytes[KEY_BYTES])

@@ -188,6 +188,13 @@ static void look_at_files(struct doctor *doctor)
         line(doctor, GRADE_FINE, "clients", "%u; up to %" PRIu64 " open files", wanted, limit);
 }
 
+static void look_at_file_size(struct doctor *doctor)
+{
+    char text[FB_BUDGET_FILES_TEXT];
+    if (fb_budget_file_size(doctor->settings, text))
+        line(doctor, GRADE_WARNING, "file size", "%s", text);
+}
+
 static void look_at_rdma(struct doctor *doctor)
 {
     char names[256] = "";
@@ -467,6 +474,7 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
     if (settings == NULL)
         return doctor.faults;
     look_at_memory(&doctor);
+    look_at_file_size(&doctor);
     look_at_device(&doctor);
     look_at_client(&doctor);
     look_at_tls(&doctor);
@@ -481,6 +489,7 @@ void fb_doctor_start(const struct fb_settings *settings, FILE *out)
 {
     struct doctor doctor = {.settings = settings, .out = out, .is_brief = true};
     look_at_memory(&doctor);
+    look_at_file_size(&doctor);
     look_at_device(&doctor);
     look_at_client(&doctor);
     look_at_tls(&doctor);

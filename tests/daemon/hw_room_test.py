@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """What one user takes of a daemon leaves room for others: pins, names that are held open, small
-files in memory. And what `forebay get` may be told to write to.
+files in memory. What `forebay get` may be told to write to. And programs that are started with less
+than usual: files that are closed, a limit on the size of files, signals before they are ready.
 
 usage: hw_room_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
 import os
 import random
+import signal
 import socket
 import stat
 import struct
 import subprocess
+import time
 import unittest
 
 import hw_test
@@ -133,6 +136,116 @@ class Targets(Case):
         os.mkdir(self.path("folder"))
         self.assertEqual(self.daemon.forebay("get", "file", self.path("folder")).returncode, 1)
         self.assertEqual(os.listdir(self.path("folder")), [])
+
+    def test_closed_output_is_an_error_and_nothing_goes_elsewhere(self):
+        """The next file that is opened has the number of one that is closed."""
+        for name, size in (("small", 24), ("file", 0)):
+            if size > 0:
+                self.object(name, size)
+            for closed in (">&-", "<&- >&-", "<&- >&- 2>&-"):
+                ended = self.shell('"$@" ' + closed, "get", name)
+                self.assertEqual(ended.returncode, 1, closed)
+                self.assertIn(b"" if "2>" in closed else b"Bad file descriptor", ended.stderr)
+        self.assertEqual(self.shell('"$@" <&- >&- 2>&-', "put", self.write("source", b"x"),
+                                    "put").returncode, 0)
+        self.assertEqual(self.shell('"$@" <&-', "put", "-", "put").returncode, 1)
+        self.assertNotIn("level=error", self.daemon.log())
+        self.assertEqual(self.get("-"), self.content)
+
+    def shell(self, text, command, *arguments):
+        return subprocess.run(["bash", "-c", text, "-", hw_test.program("forebay"), command,
+                               "--socket", self.daemon.socket, *arguments], capture_output=True,
+                              timeout=60, check=False)
+
+
+class Started(Case):
+    """As a service manager, a shell or a script may start a daemon."""
+
+    def start(self, text, *assignments, name="daemon"):
+        return Daemon(self, self.config, *assignments, name=name,
+                      wrapper=("bash", "-c", text + '; exec "$@"', "-"))
+
+    def drive(self):
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("metadata: {kind: lmdb, path: %s}\n" % self.path("records"))
+        return ("device.path=" + self.path("drive"), "core.device_size=16 MiB")
+
+    def test_with_closed_files_writes_no_log_into_what_it_opens(self):
+        config = [hw_test.program("forebayd"), "--config", self.config]
+        for assignment in (*self.drive(), "log=debug"):
+            config += ["--set", assignment]
+        with subprocess.Popen(["bash", "-c", 'exec "$@" <&- >&- 2>&-', "-", *config]) as daemon:
+            put = ["put", "--level", "device", "--socket", self.path("socket"), self.config, "a"]
+            end = time.monotonic() + 30
+            while hw_test.run(hw_test.program("forebay"), *put).returncode != 0:
+                self.assertLess(time.monotonic(), end)
+            for file in range(3):
+                self.assertEqual(os.readlink("/proc/%d/fd/%d" % (daemon.pid, file)), "/dev/null")
+            daemon.terminate()
+            self.assertEqual(daemon.wait(30), 0)
+        for path in (self.path("drive"), self.path("records/data.mdb")):
+            with open(path, "rb") as file:
+                self.assertNotIn(b"event=", file.read())
+
+    def test_limit_on_the_size_of_files_refuses_what_is_larger_and_ends_nothing(self):
+        self.drive()
+        daemon = self.start("ulimit -f 6144", "stop_patience=0 s", "client.arena=4 MiB")
+        self.addCleanup(daemon.kill)  # what it cannot store stays owed
+        self.assertIn("event=file_size_limit", daemon.log())
+        self.assertIn("metadata.size is more", daemon.log())
+        small, large = self.write("small", b"1" * 1000), self.write("large", os.urandom(8 << 20))
+        self.assertEqual(daemon.forebay("put", small, "small").returncode, 0)
+        for level in ("origin", "memory"):
+            ended = daemon.forebay("put", "--level", level, large, "large")
+            self.assertIsNone(daemon.process.poll(), daemon.log())
+            if level == "origin":  # else it is safe, as was asked for, and shown when that helps
+                self.assertIn(b"No space left", ended.stderr)
+        self.assertEqual(daemon.forebay("get", "small").stdout, b"1" * 1000)
+        daemon.kill()
+        daemon = self.start("ulimit -f 6144", "stop_patience=0 s", "client.arena=4 MiB",
+                            name="again")
+        self.addCleanup(daemon.kill)
+        self.assertEqual(daemon.forebay("get", "small").stdout, b"1" * 1000)
+        time.sleep(2)  # what is owed from before is tried again
+        self.assertIsNone(daemon.process.poll(), daemon.log())
+
+    def above(self, arena, text):
+        ended = hw_test.run("bash", "-c", 'ulimit -f 6144; exec "$@"', "-",
+                            hw_test.program("forebayd"), "--config", self.config,
+                            "--set", "device.path=" + self.path("drive"), "--set",
+                            "core.device_size=16 MiB", "--set", "client.arena=" + arena)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(text, ended.stderr.split(b"\n")[-2])
+        self.assertIn(b"LimitFSIZE", ended.stderr.split(b"\n")[-2])
+
+    def test_files_that_are_made_at_the_start_are_refused_by_name(self):
+        self.above("4 MiB", b"device.path")
+        self.above("16 MiB", b"client.arena")
+
+    def test_limit_of_a_client_is_an_error_of_its_file(self):
+        daemon = Daemon(self, self.config)
+        self.object("file", 3 << 20)
+        ended = hw_test.run("bash", "-c", 'ulimit -f 1024; exec "$@"', "-",
+                            hw_test.program("forebay"), "get", "--socket", daemon.socket, "file",
+                            self.path("copy"))
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"File too large", ended.stderr)
+        self.assertEqual(os.path.exists(self.path("copy")), False)
+
+    def test_signals_before_it_is_ready_and_of_its_time_are_clean_ends(self):
+        os.mkfifo(self.path("late"))  # its config: it waits for it
+        with open(self.path("log"), "wb") as output, subprocess.Popen(
+                [hw_test.program("forebayd"), "--config", self.path("late")], stderr=output,
+                stdout=output) as daemon:
+            with open(self.path("late"), "wb") as fifo, open(self.config, "rb") as config:
+                daemon.send_signal(signal.SIGTERM)
+                fifo.write(config.read())
+            self.assertEqual(daemon.wait(30), 0)
+        with open(self.path("log"), "rb") as log:
+            self.assertIn(b"event=stopped", log.read())
+        daemon = Daemon(self, self.config)
+        daemon.process.send_signal(signal.SIGXCPU)
+        self.assertEqual(daemon.process.wait(30), 0)
 
 
 if __name__ == "__main__":

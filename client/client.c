@@ -4,6 +4,7 @@
 #include "client/protocol/token.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,10 +44,41 @@ int client_status_code(uint32_t status)
     return status < FB_STATUS_COUNT && codes[status] != 0 ? codes[status] : -EPROTO;
 }
 
+/* A page that the kernel gives a forked process as zeros: no call is needed to know. */
+static int mark_make(struct forebay_client *client)
+{
+    void *page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return -errno;
+    client->mark = page;
+    *client->mark = 1;
+    return madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) == 0 ? 0 : -errno;
+}
+
+bool client_is_ours(const struct forebay_client *client)
+{
+    return *client->mark == 1;
+}
+
+/* Not one of the first three: where a program has closed them, what it prints would be sent. */
+static int socket_make(void)
+{
+    int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (made < 0 || made > STDERR_FILENO)
+        return made;
+    int moved = fcntl(made, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), code = errno;
+    close(made);
+    errno = code;
+    return moved;
+}
+
 static int request_send(struct forebay_client *client, struct fb_local_request *request,
                         const char *name)
 {
     size_t length = name != NULL ? strlen(name) : 0;
+    if (!client_is_ours(client))
+        return -ECHILD;
     if (length > FB_OBJECT_NAME_MAX)
         return -ENAMETOOLONG;
     request->version = client->version > 0 ? client->version : FB_LOCAL_VERSION_MIN;
@@ -182,8 +214,8 @@ int forebay_client_open(const char *socket_path, struct forebay_client **client)
         return -ENOMEM;
     client_ring_init(opened);
     opened->doorbell = -1;
-    opened->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    int code = opened->socket < 0 ? -errno : 0;
+    opened->socket = socket_make();
+    int code = opened->socket < 0 ? -errno : mark_make(opened);
     if (code == 0) /* a daemon that is stopped takes the connection, and never answers */
         client_patience_set(opened, GREETING_PATIENCE_NS);
     if (code == 0 && connect(opened->socket, (struct sockaddr *)&address, sizeof(address)) != 0)
@@ -224,6 +256,8 @@ void forebay_client_close(struct forebay_client *client)
         close(client->socket);
     if (client->doorbell >= 0)
         close(client->doorbell);
+    if (client->mark != NULL)
+        munmap(client->mark, (size_t)sysconf(_SC_PAGESIZE));
     free(client);
 }
 

@@ -86,6 +86,8 @@ int forebay_kv_put(struct forebay_client *client, struct forebay_key key, const 
     struct fb_ring_reply reply;
     if (size == 0 || size > client->block_size || size > client->arena_size)
         return -EINVAL;
+    if (!client_is_ours(client))
+        return -ECHILD;
     memcpy(client->arena, bytes, size);
     return call(client,
                 (struct fb_ring_request){
@@ -118,6 +120,8 @@ int forebay_kv_match(struct forebay_client *client, const struct forebay_key *ke
     static_assert(sizeof(*keys) == sizeof(struct fb_key), "keys are copied as they are");
     if (count > FB_MATCH_KEYS_MAX)
         return -EINVAL;
+    if (!client_is_ours(client))
+        return -ECHILD;
     memcpy(client->arena, keys, count * sizeof(*keys));
     int code = call(client, (struct fb_ring_request){.kind = FB_RING_MATCH, .size = count}, &reply);
     return code != 0 ? code : (int)reply.count;

@@ -36,6 +36,7 @@ struct forebay_pin {
 };
 
 struct forebay_client {
+    unsigned char *mark; /* 1; 0 in a process that has this client by fork; see client_is_ours */
     int socket;
     int doorbell;
     uint64_t next_id;
@@ -96,6 +97,9 @@ int client_ring_wait(struct forebay_client *client, uint64_t until_ns);
 uint64_t client_clock_ns(void);
 
 /* client.c */
+/* Is this the process that opened it? One that was forked has the same ring and socket: a request of
+ * its own there would take the other's replies. */
+bool client_is_ours(const struct forebay_client *client);
 int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
                 struct fb_local_reply *reply);
 

@@ -238,9 +238,10 @@ int client_step(struct forebay_client *client, bool is_waiting)
 {
     struct fb_ring_reply reply;
     uint32_t slot;
-    int code = 0;
-    blocks_ask(client);
-    if (is_waiting) {
+    int code = client_is_ours(client) ? 0 : -ECHILD;
+    if (code == 0)
+        blocks_ask(client);
+    if (code == 0 && is_waiting) {
         uint64_t until_ns = client->again_head != FB_NONE ? client->busy_until_ns : UINT64_MAX;
         code = client_ring_wait(client, until_ns);
     }

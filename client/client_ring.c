@@ -59,6 +59,8 @@ void client_ring_put(struct forebay_client *client, struct fb_ring_request reque
 {
     struct fb_ring *ring = client->ring;
     const uint64_t one = 1;
+    if (!client_is_ours(client))
+        return; /* who waits for an answer hears that */
     while (client->request_tail - atomic_load(&ring->request_head) >= FB_RING_ENTRIES) {
         if (client_ring_wait(client, client_clock_ns() + nap_ns_max) != 0)
             return;
@@ -115,6 +117,8 @@ static void looks_learn(struct forebay_client *client, uint64_t slept_ns)
 int client_ring_wait(struct forebay_client *client, uint64_t until_ns)
 {
     struct fb_ring *ring = client->ring;
+    if (!client_is_ours(client))
+        return -ECHILD;
     for (uint32_t i = 0; i < client->looks && !has_reply(client); i++)
         __builtin_ia32_pause();
     uint64_t began_ns = has_reply(client) ? 0 : client_clock_ns();

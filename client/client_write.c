@@ -41,6 +41,8 @@ int forebay_file_create(struct forebay_client *client, const char *name, enum fo
     struct fb_local_request request = {.kind = FB_LOCAL_CREATE};
     struct fb_local_reply reply;
     static_assert((int)FOREBAY_ORIGIN == (int)FB_LEVEL_ORIGIN, "the levels are the core's");
+    if (!client_is_ours(client))
+        return -ECHILD;
     if (client->writing != NULL)
         return -EBUSY;
     uint64_t places = client->arena_size / client->block_size;
@@ -176,6 +178,8 @@ int forebay_file_write(struct forebay_file *file, const void *bytes, uint64_t si
     const unsigned char *from = bytes;
     if (writer == NULL)
         return -EBADF;
+    if (!client_is_ours(file->client))
+        return -ECHILD; /* the arena is the other's, too */
     while (size > 0 && writer->error == 0) {
         if (writer->filling == FB_NONE)
             writer->filling = place_take(writer);

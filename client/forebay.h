@@ -10,7 +10,11 @@
  *
  * Every function that can fail returns a negative errno value. A client and its files belong to one
  * thread at a time; a process may have several clients. Names are relative paths as the origin
- * knows them. */
+ * knows them.
+ *
+ * A process that has a client by fork() opens one of its own: every call with the other's, or with
+ * its files, is -ECHILD there and changes nothing of the parent's; closing them gives back what the
+ * child has of them, and no more. */
 #ifndef FB_CLIENT_FOREBAY_H
 #define FB_CLIENT_FOREBAY_H
 

@@ -30,7 +30,8 @@
  *  R14 META_PUT is a compare-and-swap: it takes effect only while the record's version is that of
  *      the op (0: there is no record), and makes it one more. DONE carries the record as it is
  *      then: after OK the new one, after CONFLICT the other's. IO, TIMEOUT and GONE say nothing of
- *      whether it took effect, REFUSED (R16): it did not. A META_GET sees all that was answered OK.
+ *      whether it took effect, REFUSED (R16) and FULL: it did not, and asking again is of no use.
+ *      A META_GET sees all that was answered OK.
  *  R15 Beside the blocks on the device the driver keeps a header of each WRITE that is done, until
  *      another WRITE touches its bytes; MARK makes an OWED one CLEAN. DONE of a WRITE whose header
  *      is OWED: bytes and header outlast a loss of power; the others need not. A crash may lose a

@@ -254,6 +254,12 @@ void state_judge(const struct state *state, struct state_judgement *judgement)
     if (strcmp(device, "none") != 0 && strcmp(device, "fine") != 0)
         state_reason_add(judgement, "the drive fails: %s: see the log and dmesg", device);
     judge_refusal(state, judgement);
+    if (state_number(state, "metadata_full_ns") > 0)
+        state_reason_add(
+            judgement,
+            "the metadata store has no room for %s: nothing can be written or removed: "
+            "see metadata_failed in the log",
+            fb_format_ns(age, (double)state_number(state, "metadata_full_ns")));
     if (oldest_ns > owed_long_ns)
         state_reason_add(
             judgement,

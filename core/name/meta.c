@@ -218,7 +218,7 @@ void meta_done(struct step *step, uint32_t index, const struct fb_done *done)
         meta_end(step, index, status, &record);
         return;
     }
-    bool is_for_good = status_is_for_good(status);
+    bool is_for_good = status_is_for_good(status) || status == FB_FULL;
     if (is_for_good && !meta->is_unsure) {
         record = (struct fb_meta){.version = 0};
         meta_end(step, index, status, &record);

@@ -101,6 +101,24 @@ static void text_set(struct fb_etcd *etcd, struct sent *sent)
     curl_easy_setopt(etcd->easy, CURLOPT_READDATA, sent);
 }
 
+/* What it refuses, in its own words, as far as they are text. */
+static void fault_take(struct fb_etcd *etcd, const json_t *answer)
+{
+    const char *words = json_string_value(json_object_get(answer, "message"));
+    if (words == NULL)
+        words = json_string_value(json_object_get(answer, "error"));
+    snprintf(etcd->fault, sizeof(etcd->fault), "answer %ld%s%s", etcd->status,
+             words != NULL ? ": " : "", words != NULL ? words : "");
+    for (char *at = etcd->fault; *at != '\0'; at++)
+        *at = *at < ' ' || *at == '"' || *at == 0x7f ? '\'' : *at;
+}
+
+bool fb_etcd_is_full(const struct fb_etcd *etcd)
+{
+    return etcd->code == CURLE_OK && etcd->status != 200 &&
+           strstr(etcd->fault, "database space exceeded") != NULL;
+}
+
 json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request)
 {
     char url[1200];
@@ -129,7 +147,7 @@ json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request)
     if (etcd->code == CURLE_OK && etcd->body_size > 0)
         answer = json_loads(etcd->body, 0, NULL);
     if (etcd->code == CURLE_OK && (etcd->status != 200 || answer == NULL))
-        snprintf(etcd->fault, sizeof(etcd->fault), "answer %ld", etcd->status);
+        fault_take(etcd, answer);
     if (etcd->status != 200) {
         json_decref(answer);
         answer = NULL;

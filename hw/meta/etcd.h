@@ -48,6 +48,9 @@ enum fb_etcd_code fb_etcd_list(struct fb_etcd *etcd, const char *prefix, fb_etcd
 /* What the calls above, and others of the API, are made of. Posts JSON, which it takes over; the
  * answer is the caller's; NULL: fault, code and status say why. */
 json_t *fb_etcd_post(struct fb_etcd *etcd, const char *path, json_t *request);
+/* Did it refuse the last call since its database is at its quota (alarm NOSPACE)? It stays so until
+ * somebody compacts it and disarms the alarm. Source: etcd's ErrNoSpace, api/v3rpc/rpctypes. */
+bool fb_etcd_is_full(const struct fb_etcd *etcd);
 /* Base64 of up to 3068 bytes. decode: false: it is no base64, or too long. */
 const char *fb_etcd_encode(const char *text, char encoded[FB_ETCD_ENCODED_MAX]);
 const char *fb_etcd_encode_bytes(const char *bytes, size_t size, char encoded[FB_ETCD_ENCODED_MAX]);

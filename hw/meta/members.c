@@ -349,8 +349,12 @@ static void join(struct fb_members *members, struct fb_error *error)
         fb_error_set(error, "node: another daemon has the id %u in etcd: give each its own",
                      settings->node);
     else if (is_refused)
-        fb_error_set(error, "membership.endpoint %s: %s: is etcd running there?",
-                     settings->etcd_endpoint, members->etcd.fault);
+        fb_error_set(error, "membership.endpoint %s: %s%s", settings->etcd_endpoint,
+                     members->etcd.fault,
+                     members->etcd.status == 0         ? ": is etcd running there?"
+                     : fb_etcd_is_full(&members->etcd) ? ": compact it, or raise its quota, and "
+                                                         "disarm its alarm"
+                                                       : "");
 }
 
 struct fb_members *fb_members_open(struct fb_loop *loop, const struct fb_settings *settings,

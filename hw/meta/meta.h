@@ -88,6 +88,7 @@ struct fb_meta_store {
     struct fb_anchor anchor; /* LMDB: its file; while its path names another one all is REFUSED */
     bool is_looking;
     uint64_t look_ns; /* when the path is looked at again */
+    uint64_t full_ns; /* since when PUTs find no room; 0: they do */
     struct fb_offload_task look;
 };
 

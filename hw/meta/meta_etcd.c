@@ -9,13 +9,14 @@
  *     transaction that compares it, and reads the other's record when it differs.
  *  2. Reads are linearizable, etcd's default: they see every PUT that was answered.
  *  3. An answer of 503 may stand for a PUT that took effect (a leader that went meanwhile): IO, not
- *     THROTTLED. 429 is a PUT that was not taken.
+ *     THROTTLED. 429 is a PUT that was not taken: THROTTLED, or FULL with the words of ErrNoSpace.
  * Source: etcd 3.4, "gRPC gateway" and api/etcdserverpb/rpc.proto. */
 #include "hw/meta/meta.h"
 
 #include "core/name/name.h"
 #include "core/panic.h"
 #include "core/stats.h"
+#include "hw/loop/loop_internal.h"
 #include "hw/meta/etcd.h"
 #include "hw/base/log.h"
 
@@ -41,9 +42,13 @@ struct meta_etcd {
     uint32_t free_count;
     char prefix[128];
     atomic_bool is_entry_said;
+    uint64_t fault_ns, fault_count; /* under the mutex: the last that was logged, those since */
+    enum fb_status fault_status;
 };
 
-static struct fb_etcd *connection_take(struct meta_etcd *meta)
+static const uint64_t fault_pause_ns = 10000000000;
+
+static struct fb_etcd *etcd_take(struct meta_etcd *meta)
 {
     pthread_mutex_lock(&meta->mutex);
     FB_ASSERT(meta->free_count > 0); /* as many as there are threads */
@@ -52,25 +57,43 @@ static struct fb_etcd *connection_take(struct meta_etcd *meta)
     return etcd;
 }
 
-static void connection_give(struct meta_etcd *meta, struct fb_etcd *etcd)
+static void etcd_give(struct meta_etcd *meta, struct fb_etcd *etcd)
 {
     pthread_mutex_lock(&meta->mutex);
     meta->free[meta->free_count++] = etcd;
     pthread_mutex_unlock(&meta->mutex);
 }
 
+/* The first of a kind, then one each time, with how many there were between them. */
+static void fault_log(struct meta_etcd *meta, enum fb_status status, const char *words)
+{
+    uint64_t now_ns = loop_clock_ns();
+    pthread_mutex_lock(&meta->mutex);
+    bool is_due = status != meta->fault_status || now_ns - meta->fault_ns >= fault_pause_ns;
+    uint64_t count = meta->fault_count;
+    meta->fault_count = is_due ? 0 : count + 1;
+    meta->fault_ns = is_due ? now_ns : meta->fault_ns;
+    meta->fault_status = status;
+    pthread_mutex_unlock(&meta->mutex);
+    if (is_due)
+        fb_log(FB_LOG_WARNING, "metadata_failed",
+               "store=etcd status=%s reason=\"%s\" not_logged=%" PRIu64, fb_status_name(status),
+               words, count);
+}
+
 /* Why there was no answer. */
-static enum fb_status fault_status(const struct fb_etcd *etcd)
+static enum fb_status fault_status(struct meta_etcd *meta, const struct fb_etcd *etcd)
 {
     enum fb_status status = FB_IO;
     if (etcd->code == CURLE_OPERATION_TIMEDOUT)
         status = FB_TIMEOUT;
     else if (etcd->code == CURLE_COULDNT_CONNECT || etcd->code == CURLE_COULDNT_RESOLVE_HOST)
         status = FB_GONE;
+    else if (fb_etcd_is_full(etcd))
+        status = FB_FULL;
     else if (etcd->code == CURLE_OK && etcd->status == 429)
         status = FB_THROTTLED;
-    fb_log(FB_LOG_WARNING, "metadata_failed", "store=etcd status=%s reason=\"%s\"",
-           fb_status_name(status), etcd->fault);
+    fault_log(meta, status, etcd->fault);
     return status;
 }
 
@@ -164,13 +187,13 @@ static json_t *reads_make(const struct meta_etcd *meta, struct fb_key key)
                      key_encode(meta, "attributes", key, attributes));
 }
 
-static enum fb_status run_get(const struct meta_etcd *meta, struct fb_etcd *etcd,
+static enum fb_status run_get(struct meta_etcd *meta, struct fb_etcd *etcd,
                               struct fb_meta_task *task)
 {
     json_t *answer = fb_etcd_post(etcd, "/v3/kv/txn",
                                   json_pack("{s:o}", "success", reads_make(meta, task->key)));
     if (answer == NULL)
-        return fault_status(etcd);
+        return fault_status(meta, etcd);
     enum fb_status status = record_take(answer, task);
     json_decref(answer);
     return status;
@@ -236,13 +259,13 @@ static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_ta
                      "failure", reads_make(meta, task->key));
 }
 
-static enum fb_status run_put(const struct meta_etcd *meta, struct fb_etcd *etcd,
+static enum fb_status run_put(struct meta_etcd *meta, struct fb_etcd *etcd,
                               struct fb_meta_task *task)
 {
     json_t *answer = fb_etcd_post(etcd, "/v3/kv/txn", put_request(meta, task));
     enum fb_status status = FB_OK;
     if (answer == NULL)
-        return fault_status(etcd);
+        return fault_status(meta, etcd);
     if (json_is_true(json_object_get(answer, "succeeded"))) {
         task->record.version++;
     } else {
@@ -276,7 +299,7 @@ static bool name_take(const struct meta_etcd *meta, const json_t *entry, struct 
 }
 
 /* Keys from `from` on, which becomes the one behind the last that was seen. */
-static enum fb_status page_take(const struct meta_etcd *meta, struct fb_etcd *etcd,
+static enum fb_status page_take(struct meta_etcd *meta, struct fb_etcd *etcd,
                                 struct fb_meta_task *task, char from[KEY_MAX])
 {
     char text[KEY_MAX], first[FB_ETCD_ENCODED_MAX], last[FB_ETCD_ENCODED_MAX];
@@ -289,7 +312,7 @@ static enum fb_status page_take(const struct meta_etcd *meta, struct fb_etcd *et
                                             "range_end", fb_etcd_encode(text, last), "limit",
                                             (int)(task->names_max - task->name_count)));
     if (answer == NULL)
-        return fault_status(etcd);
+        return fault_status(meta, etcd);
     task->is_cut = json_is_true(json_object_get(answer, "more"));
     json_array_foreach(json_object_get(answer, "kvs"), i, entry)
     {
@@ -302,7 +325,7 @@ static enum fb_status page_take(const struct meta_etcd *meta, struct fb_etcd *et
     return FB_OK;
 }
 
-static enum fb_status run_pending(const struct meta_etcd *meta, struct fb_etcd *etcd,
+static enum fb_status run_pending(struct meta_etcd *meta, struct fb_etcd *etcd,
                                   struct fb_meta_task *task)
 {
     char from[KEY_MAX];
@@ -365,7 +388,7 @@ static enum fb_status entries_take(struct meta_etcd *meta, struct fb_etcd *etcd,
                                   json_pack("{s:s,s:s,s:i}", "key", first, "range_end", end,
                                             "limit", (int)(task->names_max - task->name_count)));
     if (answer == NULL)
-        return fault_status(etcd);
+        return fault_status(meta, etcd);
     task->is_cut = json_is_true(json_object_get(answer, "more"));
     json_array_foreach(json_object_get(answer, "kvs"), i, entry)
     {
@@ -407,7 +430,7 @@ static enum fb_status run_entries(struct meta_etcd *meta, struct fb_etcd *etcd,
 static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task *task)
 {
     struct meta_etcd *meta = store->internal;
-    struct fb_etcd *etcd = connection_take(meta);
+    struct fb_etcd *etcd = etcd_take(meta);
     enum fb_status status = FB_INVALID;
     switch (task->verb) {
     case FB_META_VERB_GET:
@@ -423,7 +446,7 @@ static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task 
         status = run_entries(meta, etcd, task);
         break;
     }
-    connection_give(meta, etcd);
+    etcd_give(meta, etcd);
     return status;
 }
 

@@ -54,6 +54,8 @@ static void usage_print(struct fb_page *page, const struct fb_loop *loop)
         fb_node_memory_used_bytes(loop->node), fb_node_device_used_bytes(loop->node),
         fb_node_owed_blocks(loop->node), oldest != NULL ? loop_clock_ns() - oldest->owed_ns : 0,
         fb_log_quote(oldest != NULL ? oldest->name : "", quoted));
+    fb_page_put(page, "metadata_full_ns %" PRIu64 "\n",
+                loop->meta.full_ns > 0 ? loop_clock_ns() - loop->meta.full_ns : 0);
     fb_page_put(page, "refused_blocks %u\nrefused_status %s\nrefused_ns %" PRIu64 "\n",
                 refused.blocks,
                 refused.blocks > 0 ? fb_status_name((enum fb_status)refused.status) : "none",

@@ -10,6 +10,8 @@ import json
 import os
 import shutil
 import subprocess
+import time
+import urllib.error
 import urllib.request
 
 import hw_test
@@ -28,12 +30,12 @@ class Etcd(Case):
             "\"http://127.0.0.1:%d\", lease: 2 s}\n" % self.ports[0])
         self.config = self.write("etcd.yaml", text.encode())
 
-    def start_etcd(self):
+    def start_etcd(self, *options):
         url, peer = ("http://127.0.0.1:%d" % port for port in self.ports)
         self.etcd = subprocess.Popen(
             ["etcd", "--data-dir", self.path("etcd"), "--listen-client-urls", url,
              "--advertise-client-urls", url, "--listen-peer-urls", peer,
-             "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" + peer],
+             "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" + peer, *options],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(self.stop_etcd, self.etcd)
 
@@ -67,6 +69,51 @@ class Etcd(Case):
         second.kill()
         self.members(first, 1)
         self.assertEqual(first.forebay("get", "data").stdout, content)
+
+    def test_database_at_its_quota_is_no_space_and_said_in_etcds_own_words(self):
+        """Its answer is a 429, as if it were only too fast."""
+        self.stop_etcd(self.etcd)
+        self.start_etcd("--quota-backend-bytes", "2000000")
+        store = "metadata={kind: etcd, endpoint: \"http://127.0.0.1:%d\"}" % self.ports[0]
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write(store.replace("=", ": ", 1) + "\n")
+        first, second = self.start(0), self.start(1)
+        self.members(first, 2)
+        self.assertEqual(first.forebay("put", self.config, "before").returncode, 0)
+        words = self.fill()
+        begun = time.monotonic()
+        for command in (("put", self.config, "after"), ("rm", "before")):
+            ended = first.forebay(*command)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(b"No space left", ended.stderr, first.log())
+        self.assertLess(time.monotonic() - begun, 20)
+        page = first.forebay("status", "--page").stdout.decode()
+        self.assertTrue(page.startswith("ATTENTION"), page)
+        self.assertIn("the metadata store has no room", page)
+        self.assertIn(words, first.log())
+        self.assertLess(first.log().count("event=metadata_failed"), 10)
+        self.assertEqual(first.forebay("get", "before").returncode, 0)
+        second.kill()
+        with self.assertRaises(AssertionError) as caught:
+            self.start(1, name="again")
+        self.assertIn(words, str(caught.exception))
+        self.assertNotIn("is etcd running there?", str(caught.exception))
+        first.kill()  # nobody makes room
+
+    def fill(self):
+        """Until etcd refuses; what it says."""
+        url = "http://127.0.0.1:%d/v3/kv/put" % self.ports[0]
+        value = base64.b64encode(b"j" * 8000).decode()
+        for number in range(4000):
+            key = base64.b64encode(b"junk%d" % number).decode()
+            try:
+                urllib.request.urlopen(urllib.request.Request(
+                    url, json.dumps({"key": key, "value": value}).encode())).close()
+            except urllib.error.HTTPError as error:
+                with error:
+                    self.assertIn(b"database space exceeded", error.read())
+                return "database space exceeded"
+        raise AssertionError("etcd is not full")
 
     def test_members_that_come_and_go_leave_no_memory_behind(self):
         """A view is megabytes; the one before it is given back, not kept for later."""

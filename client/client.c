@@ -169,6 +169,13 @@ static int memory_map(struct forebay_client *client, const struct fb_local_reply
     return 0;
 }
 
+static _Thread_local uint64_t owed_bytes;
+
+uint64_t client_stopping_owed_bytes(void)
+{
+    return owed_bytes;
+}
+
 static int greet(struct forebay_client *client)
 {
     struct fb_local_request request = {.kind = FB_LOCAL_HELLO, .speaks = FB_LOCAL_VERSION};
@@ -182,6 +189,9 @@ static int greet(struct forebay_client *client)
         code = reply_receive(client, &reply, files);
     if (code == -ECONNRESET)
         code = -EACCES; /* the daemon's log says why */
+    if (code == 0 && reply.status == FB_GONE)
+        code = -ESHUTDOWN;
+    owed_bytes = code == -ESHUTDOWN ? reply.size : 0;
     if (code == 0)
         code = client_status_code(reply.status); /* BUSY: there are too many clients */
     if (code == 0 && (files[0] < 0 || reply.block_size == 0))

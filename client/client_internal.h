@@ -103,6 +103,9 @@ bool client_is_ours(const struct forebay_client *client);
 int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
                 struct fb_local_reply *reply);
 
+/* What the daemon owed whose greeting was -ESHUTDOWN, the last of this thread. */
+uint64_t client_stopping_owed_bytes(void);
+
 /* forebay_client_status; asks_members: the daemon asks the others for theirs, too. */
 int client_status(struct forebay_client *client, bool asks_members, char **text);
 

@@ -1,6 +1,7 @@
 /* `forebay stat` and `forebay lost`: facts about a file as lines "name value"; and the names that
  * cannot be finished. */
 #include "base/options.h"
+#include "base/units.h"
 #include "cli/command.h"
 #include "cli/commands/daemon_state.h"
 #include "client/client_internal.h"
@@ -13,6 +14,8 @@
 /* What to do when the daemon cannot be reached. */
 static const char *hint(int code)
 {
+    static char text[160];
+    char bytes[32];
     switch (-code) {
     case ECONNREFUSED:
         return "nobody listens at this socket any more: start forebayd, and see its log";
@@ -22,6 +25,12 @@ static const char *hint(int code)
     case EACCES:
         return "it lets this user not in: the socket's group may connect, with the token in "
                "FOREBAY_TOKEN_FILE if the daemon wants one: see ls -l of the socket and its log";
+    case ESHUTDOWN:
+        snprintf(text, sizeof(text),
+                 "it is stopping, and owes the origin %s: try again when it "
+                 "runs; what is left then is in its log",
+                 fb_format_bytes(bytes, (double)client_stopping_owed_bytes()));
+        return text;
     case ETIMEDOUT:
         return "it has not answered for a minute: is it stopped?";
     case EPROTO:

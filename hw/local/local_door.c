@@ -125,22 +125,26 @@ static bool has_room(const struct fb_local *local, const struct local_guest *gue
         share.used_by_owner += session->user == guest->user;
         share.used_by_one += session->user == guest->user && session->process == guest->process;
     }
-    if (share.used == share.total)
+    if (guest->loop->is_draining)
+        snprintf(reason, REASON_MAX, "the daemon is stopping");
+    else if (share.used == share.total)
         snprintf(reason, REASON_MAX, "%u clients, and %s has room for %u", local->session_count,
                  local->bound, local->sessions_max);
     else
         snprintf(reason, REASON_MAX, "process %u or user %u has most of the clients there can be",
                  guest->process, guest->user);
-    return fb_share_has_room(&share, 1);
+    return !guest->loop->is_draining && fb_share_has_room(&share, 1);
 }
 
 /* Tells the client why, before its connection ends. */
 static void guest_refuse(struct local_guest *guest, const char *reason)
 {
+    const struct fb_loop *loop = guest->loop;
     const struct fb_local_reply reply = {.version = guest->inbox.packet.version,
                                          .kind = FB_LOCAL_HELLO,
                                          .id = guest->inbox.packet.id,
-                                         .status = FB_BUSY};
+                                         .status = loop->is_draining ? FB_GONE : FB_BUSY,
+                                         .size = fb_node_undrained_bytes(loop->node)};
     refused_log(guest->loop, reason);
     (void)send(guest->socket, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -219,10 +223,7 @@ static void accept_done(struct fb_io *io, int32_t result)
         refused_log(loop, strerror(-result));
         return; /* the next sweep listens again */
     }
-    if (loop->is_draining)
-        fb_uring_close_apart(&loop->uring, result);
-    else
-        guest_come(loop, result);
+    guest_come(loop, result);
     accept_again(loop);
 }
 

@@ -297,6 +297,21 @@ class Refusals(Posix):
         self.put("small", b"1" * 1000)
         self.daemon.wait_until(lambda: self.daemon.status()["refused_blocks"] == "0")
 
+    def test_client_of_a_daemon_that_stops_hears_so_and_how_much_is_owed(self):
+        self.over("-t", "tmpfs", "-o", "size=3m", "none")
+        self.daemon = Daemon(self, self.config, "core.memory_size=8 MiB",
+                             "metadata.kind=lmdb", "metadata.path=" + self.path("records"))
+        self.addCleanup(self.daemon.kill)
+        put = self.daemon.forebay("put", "--level", "memory",
+                                  self.write("source", os.urandom(5 << 20)), "large")
+        self.assertEqual(put.returncode, 0, put.stderr)
+        self.daemon.process.terminate()
+        self.daemon.wait_until(lambda: "event=stopping" in self.daemon.log())
+        for command in (("status",), ("get", "large"), ("put", self.config, "other")):
+            ended = self.daemon.forebay(*command)
+            self.assertEqual(ended.returncode, 1)
+            self.assertRegex(ended.stderr.decode(), "it is stopping, and owes the origin [1-9]")
+
     def test_read_only_folder_says_so_at_once(self):
         self.over("-t", "tmpfs", "-o", "size=3m", "none")
         self.at_origin("there", b"x")

@@ -1,14 +1,14 @@
 /* Owed blocks that the origin refuses for good (R17), and what they mean for writers.
  *
- *     stored or let go <--dirty_clear-- owed --store is refused--> refused --store fails otherwise--.
- *                                        ^                                                          |
- *                                        '----------------------------------------------------------'
+ *     gone <--dirty_clear-- owed --its store is refused--> refused --dirty_clear--> gone
+ *                             ^                               |
+ *                             '------it fails otherwise-------'
  *
  * A writer who was answered at a lower level than the origin's hears of no refusal: his block is
  * safe here. But such blocks stay, and when they have the room, BUSY would be said to all writers
- * for ever, of what no waiting mends. So a write that finds no room hears the refusal, once all that
- * is owed is refused, and none of it has gone for two of the drain's rounds: before that, room may
- * come from what is not. What still fits is taken. */
+ * for ever, of what no waiting mends. So a write that finds no room hears the refusal, once all
+ * that is owed is refused, and none of it has gone for two of the drain's rounds: before that,
+ * room may come from what is not. What still fits is taken. */
 #include "core/refusal.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"

@@ -43,8 +43,8 @@ enum { FB_BUDGET_CLIENT_FILES = 3, FB_BUDGET_CLIENTS_MIN = 4 };
 /* Files that this process may have open, the most that it can ask for. */
 uint64_t fb_budget_files_limit(void);
 
-/* Is there a limit on the size of files (RLIMIT_FSIZE) below what the settings may write? text: which
- * of them, and what to do. */
+/* Is there a limit on the size of files (RLIMIT_FSIZE) below what the settings may write? text:
+ * which of them, and what to do. */
 enum { FB_BUDGET_FILES_TEXT = 256 };
 bool fb_budget_file_size(const struct fb_settings *settings, char text[FB_BUDGET_FILES_TEXT]);
 

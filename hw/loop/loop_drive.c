@@ -24,7 +24,9 @@ static void bytes_start(struct work *work);
 
 static enum fb_status drive_status(int32_t result)
 {
-    return result == -ENOSPC || result == -EFBIG ? FB_FULL : result == -ENODEV || result == -ENXIO ? FB_GONE : FB_IO;
+    return result == -ENOSPC || result == -EFBIG   ? FB_FULL
+           : result == -ENODEV || result == -ENXIO ? FB_GONE
+                                                   : FB_IO;
 }
 
 /* What the operator is told: the first failure, and the first success after it. */

@@ -35,7 +35,8 @@ class Etcd(Case):
         self.etcd = subprocess.Popen(
             ["etcd", "--data-dir", self.path("etcd"), "--listen-client-urls", url,
              "--advertise-client-urls", url, "--listen-peer-urls", peer,
-             "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" + peer, *options],
+             "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" + peer,
+             *options],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(self.stop_etcd, self.etcd)
 

@@ -187,8 +187,8 @@ static void hold_of_what_is_at_the_origin_owes_nothing(void **state)
     script_close(script);
 }
 
-/* Who refuses, and what: what a writer hears whom there is no room for is that, soon, and BUSY until
- * then; when the origin takes it again, all that was taken is stored. */
+/* What a writer hears whom there is no room for is the refusal, soon, and BUSY until then; when the
+ * origin takes it again, all that was taken is stored. */
 static void write_without_room_hears_what_the_origin_refuses(void **state)
 {
     (void)state;

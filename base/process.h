@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /* Before anything is opened. Standard files that are closed are there, and every use of one is
- * EBADF still: else the next file or socket would be what is printed to. A write beyond the limit on
- * the size of files is EFBIG, and does not end the process. */
+ * EBADF still: else the next file or socket would be what is printed to. A write beyond the limit
+ * on the size of files is EFBIG, and does not end the process. */
 void fb_process_begin(void);
 
 /* Bytes that a file may have that this process writes (RLIMIT_FSIZE); UINT64_MAX: any. */

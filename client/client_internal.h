@@ -97,8 +97,8 @@ int client_ring_wait(struct forebay_client *client, uint64_t until_ns);
 uint64_t client_clock_ns(void);
 
 /* client.c */
-/* Is this the process that opened it? One that was forked has the same ring and socket: a request of
- * its own there would take the other's replies. */
+/* Is this the process that opened it? One that was forked has the same ring and socket: a request
+ * of its own there would take the other's replies. */
 bool client_is_ours(const struct forebay_client *client);
 int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
                 struct fb_local_reply *reply);

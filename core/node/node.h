@@ -64,7 +64,7 @@ uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 uint32_t fb_node_owed_blocks(const struct fb_node *node);
 uint64_t fb_node_owed_next(struct fb_node *node, uint32_t *cursor, uint32_t *size_bytes);
 
-/* Of those, blocks that the origin refuses for good (R17): how it did last, and since when (0: none
+/* Of those, blocks that the origin refuses for good (R16): how it did last, and since when (0: none
  * is refused); and what a writer hears whom there is no room for: BUSY, or the refusal. */
 struct fb_refused {
     uint64_t since_ns;

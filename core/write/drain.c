@@ -444,8 +444,7 @@ void drain_lost(struct step *step, const struct fb_message *message)
     }
     if (fragment != NULL && is_kept)
         fragment->vain_ns = 0;
-    refused_set(node, node_entries(node)[slot].fill,
-                is_refused ? (enum fb_status)message->status : FB_OK);
+    refused_set(node, node_entries(node)[slot].fill, is_refused ? (enum fb_status)status : FB_OK);
     if (is_refused)
         put_refused(step, slot, (enum fb_status)status);
     if (is_kept)

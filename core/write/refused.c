@@ -1,4 +1,4 @@
-/* Owed blocks that the origin refuses for good (R17), and what they mean for writers.
+/* Owed blocks that the origin refuses for good (R16), and what they mean for writers.
  *
  *     gone <--dirty_clear-- owed --its store is refused--> refused --dirty_clear--> gone
  *                             ^                               |

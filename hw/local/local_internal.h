@@ -169,7 +169,7 @@ void local_fly(struct local_session *session, enum local_use use);
 void local_land(struct local_session *session, enum local_use use);
 /* May it write so many bytes more, which are owed until the origin has them? */
 bool local_may_owe(struct local_session *session, uint32_t size_bytes);
-/* What a client hears that may not: BUSY, or what the origin refuses of all that is owed (R17). */
+/* What a client hears that may not: BUSY, or what the origin refuses of all that is owed (R16). */
 enum fb_status local_owed_refusal(const struct fb_loop *loop);
 /* May so many bytes more be lent to it? */
 bool local_has_memory(const struct local_session *session, uint64_t size_bytes);

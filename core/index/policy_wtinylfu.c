@@ -141,7 +141,7 @@ static uint32_t least_of_oldest(const struct fb_cache *cache, uint32_t queue)
 }
 
 /* After a refusal the other queues have their turn, so that a queue of pinned blocks hides nothing;
- * after a second one by age alone, or one that is pinned would be the least used again and again. */
+ * after a second one by age alone, or one that is pinned would be the least used time and again. */
 static uint32_t turn_victim(const struct fb_cache *cache)
 {
     static const uint8_t turns[3][3] = {{WINDOW, PROBATION, PROTECTED},

@@ -289,24 +289,13 @@ static bool is_for_credentials(const struct http_request *request, long code)
 /* Words of a store that is asked too much, or was not heard out; it says 400 and 409 with some. */
 static bool is_passing(const struct http_request *request)
 {
-    static const char *const words[] = {"RequestTimeout",
-                                        "IncompleteBody",
-                                        "SlowDown",
-                                        "SlowDownRead",
-                                        "SlowDownWrite",
-                                        "RequestThrottled",
-                                        "ServiceUnavailable",
-                                        "InternalError",
-                                        "InternalServerError",
-                                        "ServerBusy",
-                                        "OperationTimedOut",
-                                        "Throttling",
-                                        "OperationAborted",
-                                        "ThrottlingException",
-                                        "RequestLimitExceeded",
-                                        "BadDigest",
-                                        "TooManyRequests",
-                                        NULL};
+    static const char *const words[] = {
+        "RequestTimeout",     "IncompleteBody",      "SlowDown",
+        "SlowDownRead",       "SlowDownWrite",       "RequestThrottled",
+        "ServiceUnavailable", "InternalError",       "InternalServerError",
+        "ServerBusy",         "OperationTimedOut",   "Throttling",
+        "OperationAborted",   "ThrottlingException", "RequestLimitExceeded",
+        "BadDigest",          "TooManyRequests",     NULL};
     return is_one_of(request->said.code, words);
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A program of the library that forks, as data loaders do: in the child every call with the
-parent's client is an error of its name at once, and the parent reads and writes on as if there were none.
+parent's client is an error of its name at once, and the parent reads and writes on as if there
+were none.
 
 usage: hw_fork_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """

@@ -491,7 +491,8 @@ static bool again_advance(struct http_request *request, long code, enum fb_statu
     enum http_found found = http_target_find(request, code);
     if (code != 200 && code != 404)
         return fail(request, status, *status == FB_OK ? FB_BUSY : *status);
-    if (found == HTTP_FOUND_SAME || found == HTTP_FOUND_LATER) /* it is looked at from the first */
+    bool is_done = found == HTTP_FOUND_SAME && request->said.size == request->task->object.size;
+    if (is_done || found == HTTP_FOUND_LATER) /* it is looked at from the first */
         return fail(request, status, FB_BUSY);
     request->step = STEP_COMPLETE;
     return true;

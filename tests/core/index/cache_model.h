@@ -171,14 +171,27 @@ static inline uint32_t model_s3fifo_victim(struct model *model)
     }
 }
 
+/* The least used of the sixteen oldest; of several the oldest. */
+static inline uint32_t model_least_used(struct model *model, const struct model_list *list)
+{
+    uint32_t least = list->keys[0];
+    for (uint32_t i = 1; i < list->count && i < 16; i++) {
+        uint32_t key = list->keys[i];
+        if (model->estimate(model->context, key) < model->estimate(model->context, least))
+            least = key;
+    }
+    return least;
+}
+
 static inline uint32_t model_wtinylfu_victim(struct model *model)
 {
     const struct model_list *lists = model->lists;
     model_spill(model);
     for (uint32_t i = 0; model->skips > 0 && i < 3; i++) {
-        const struct model_list *list = &lists[(model->skips + i) % 3];
-        if (list->count > 0)
-            return list->keys[0];
+        uint32_t turn = (model->skips + i) % 3;
+        if (lists[turn].count > 0)
+            return model->skips == 1 && turn == 1 ? model_least_used(model, &lists[turn])
+                                                  : lists[turn].keys[0];
     }
     uint32_t main_list = lists[1].count > 0 ? 1 : 2;
     if (lists[0].count == 0 || lists[main_list].count == 0)

@@ -1,5 +1,6 @@
 /* Extended attributes of a file: the mount's own (version, state, and where its blocks are on this
- * machine), and those that the origin keeps. */
+ * machine), and those that the origin keeps. Its own are told when they are asked for, and not
+ * listed: what copies a file with all its attributes would take them along, or fail to set them. */
 #define FUSE_USE_VERSION 312
 #include "client/fuse/operations.h"
 
@@ -11,7 +12,6 @@
 
 enum { VALUE_MAX = 160 };
 
-static const char keys[] = "user.forebay.version\0user.forebay.state\0user.forebay.blocks";
 static const char version_key[] = "user.forebay.version", state_key[] = "user.forebay.state",
                   blocks_key[] = "user.forebay.blocks";
 
@@ -110,24 +110,12 @@ void do_getxattr(fuse_req_t request, fuse_ino_t inode, const char *key, size_t s
 
 void do_listxattr(fuse_req_t request, fuse_ino_t inode, size_t size)
 {
-    struct fuse_node *node = node_of(request, inode);
     struct mount_text text = {.bytes = NULL};
-    size_t own = node->type == S_IFREG ? sizeof(keys) : 0;
     int code = extra_ask(request, inode, FB_CHANGE_LIST_EXTRA, "", &text);
-    char *all = malloc(own + text.size + 1);
-    if (code == -ENODATA)
-        code = 0;
-    if (code == 0 && all == NULL)
-        code = -ENOMEM;
-    if (code == 0 && own > 0)
-        memcpy(all, keys, own);
-    if (code == 0 && text.size > 0)
-        memcpy(all + own, text.bytes, text.size);
-    if (code != 0)
+    if (code != 0 && code != -ENODATA)
         fuse_reply_err(request, -code);
     else
-        reply_sized(request, all, own + text.size, size);
-    free(all);
+        reply_sized(request, text.bytes, text.size, size);
     free(text.bytes);
 }
 

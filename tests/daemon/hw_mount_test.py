@@ -201,8 +201,18 @@ class Write(Mounted):
         self.assertIn("version " + version, self.daemon.forebay("stat", "file").stdout.decode())
         self.assertEqual(os.getxattr(self.mounted("file"), "user.forebay.state").decode(),
                          "version=%s state=origin level=origin" % version)
-        self.assertEqual(set(os.listxattr(self.mounted("file"))),
-                         {"user.forebay.version", "user.forebay.state", "user.forebay.blocks"})
+        os.setxattr(self.mounted("file"), "user.note", b"kept")
+        self.assertEqual(os.listxattr(self.mounted("file")), ["user.note"])
+        copied = subprocess.run(["cp", "-a", self.mounted("file"), self.path("copy")],
+                                capture_output=True, check=False)
+        self.assertEqual((copied.returncode, copied.stderr), (0, b""))
+        copied = subprocess.run(["cp", "-a", self.mounted("file"), self.mounted("file 2")],
+                                capture_output=True, check=False)
+        self.assertEqual((copied.returncode, copied.stderr), (0, b""))
+        self.assertEqual(os.listxattr(self.path("copy")), ["user.note"])
+        if shutil.which("rsync"):
+            self.assertEqual(subprocess.run(["rsync", "-aX", self.mount + "/", self.path("copies")],
+                                            check=False).returncode, 0)
         self.object("read", 1 << 20)
         blocks = lambda: os.getxattr(self.mounted("read"), "user.forebay.blocks").decode()
         self.assertEqual(blocks(), "blocks=4 memory=0 device=0 neither=4 owed=0")

@@ -1,13 +1,16 @@
 /* `forebay mount`: the origin's namespace as a file system, through this machine's daemon. */
 #include "base/options.h"
 #include "cli/command.h"
+#include "client/client_internal.h"
 #include "client/fuse/fuse.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool level_parse(const char *text, enum forebay_level *level)
 {
@@ -31,6 +34,38 @@ static bool is_folder(const char *path, const char *remedy)
     if (code != 0)
         fprintf(stderr, "forebay mount: %s: %s: %s\n", path, strerror(code), remedy);
     return code == 0;
+}
+
+/* In the background the working folder is another one: what is named is named in full. */
+struct paths {
+    char socket[PATH_MAX], spill[PATH_MAX], mountpoint[PATH_MAX], token[PATH_MAX];
+};
+
+static bool path_complete(const char *path, char full[PATH_MAX])
+{
+    char folder[PATH_MAX] = "";
+    bool is_relative = path[0] != '/';
+    int length = -1;
+    if (!is_relative || getcwd(folder, sizeof(folder)) != NULL)
+        length = snprintf(full, PATH_MAX, "%s%s%s", folder, is_relative ? "/" : "", path);
+    bool is_fine = length >= 0 && length < PATH_MAX;
+    if (!is_fine)
+        fprintf(stderr, "forebay mount: %s: %s: name it from / on\n", path,
+                strerror(length < 0 ? errno : ENAMETOOLONG));
+    return is_fine;
+}
+
+static bool paths_complete(struct fb_fuse_options *options, struct paths *paths)
+{
+    const char *token = getenv("FOREBAY_TOKEN_FILE");
+    bool is_fine = path_complete(client_socket_path(options->socket), paths->socket) &&
+                   path_complete(options->spill, paths->spill) &&
+                   path_complete(options->mountpoint, paths->mountpoint) &&
+                   (token == NULL || path_complete(token, paths->token));
+    options->socket = paths->socket;
+    options->spill = paths->spill;
+    options->mountpoint = paths->mountpoint;
+    return is_fine && (token == NULL || setenv("FOREBAY_TOKEN_FILE", paths->token, 1) == 0);
 }
 
 int fb_command_mount(int argc, char **argv)
@@ -69,6 +104,9 @@ int fb_command_mount(int argc, char **argv)
     options.mountpoint = argv[optind];
     if (!is_folder(options.mountpoint, "make the folder") ||
         (!options.is_read_only && !is_folder(options.spill, "see --spill")))
+        return FB_EXIT_FAILED;
+    struct paths paths;
+    if (!paths_complete(&options, &paths))
         return FB_EXIT_FAILED;
     int code = fb_fuse_run(&options);
     return code < 0 ? fb_no_daemon("mount", options.socket, code) : code;

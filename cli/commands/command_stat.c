@@ -35,6 +35,8 @@ static const char *hint(int code)
         return "it has not answered for a minute: is it stopped?";
     case EPROTO:
         return "it is of another version: are forebay and forebayd of one release?";
+    case ENAMETOOLONG:
+        return "a socket's path has at most 107 bytes, from / on: give client.socket a shorter one";
     default:
         return strerror(-code);
     }

@@ -223,11 +223,14 @@ static const struct fb_help table[] = {
         .name = "mount",
         .arguments = "[OPTION]... FOLDER",
         .summary = "mount the origin's namespace through this machine's daemon",
-        .text = "A file that changes at the origin reads ESTALE until it is opened again. A daemon "
-                "that restarts is found again. Files may be written anywhere; "
-                "fsync, close and rename return when others see the file, whole, and it is as safe "
-                "as --level says. .stats has the daemon's counters, .accesslog the "
-                "last reads and writes. umount FOLDER, or fusermount3 -u FOLDER, ends it.",
+        .text =
+            "A file that changes at the origin reads ESTALE until it is opened again. A daemon "
+            "that restarts is found again. Files may be written anywhere; "
+            "fsync, close and rename return when others see the file, whole, and it is as safe "
+            "as --level says. .stats has the daemon's counters, .accesslog the "
+            "last reads and writes. A daemon that is not there yet is waited for, 10 s at most. "
+            "umount FOLDER ends it; who is not root mounts and ends it with fusermount3 "
+            "(fusermount3 -u FOLDER), of the package fuse3.",
         .options =
             {
                 {"--socket PATH", "the daemon's client.socket"},

@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The kernel's background requests (reading ahead) are so many that slow files do not keep others
  * waiting, and a thread answers each. */
 enum { READAHEAD_BYTES = 8 << 20, THREADS_MAX = 256, IDLE_THREADS_MAX = 16, BACKGROUND_MAX = 192 };
+enum { DAEMON_PATIENCE_S = 10 }; /* as for one that goes later: pool.c */
 
 static void do_init(void *context, struct fuse_conn_info *connection)
 {
@@ -125,12 +127,31 @@ static struct fuse_session *session_open(struct mount *mount)
     return session;
 }
 
+/* A daemon that is being started, as by the same script, is waited for. */
+static int daemon_find(const char *socket, struct forebay_client **client)
+{
+    const struct timespec nap = {.tv_nsec = 50000000};
+    uint64_t until_ns = fuse_clock_ns() + DAEMON_PATIENCE_S * UINT64_C(1000000000);
+    bool is_said = false;
+    int code;
+    while ((code = forebay_client_open(socket, client)) == -ENOENT || code == -ECONNREFUSED) {
+        if (fuse_clock_ns() > until_ns)
+            break;
+        if (!is_said)
+            fprintf(stderr, "forebay mount: no daemon at %s yet: waiting for it, %d s at most\n",
+                    socket, DAEMON_PATIENCE_S);
+        is_said = true;
+        nanosleep(&nap, NULL);
+    }
+    return code;
+}
+
 /* What the daemon says of itself; a wrong socket shows now. */
 static int daemon_greet(struct mount *mount)
 {
     static const double second_ns = 1e9;
     struct forebay_client *client;
-    int code = forebay_client_open(mount->options->socket, &client);
+    int code = daemon_find(mount->options->socket, &client);
     if (code != 0)
         return code;
     mount->keep_s = (double)client->valid_ns / second_ns;

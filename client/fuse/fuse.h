@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 struct fb_fuse_options {
-    const char *socket;       /* NULL: the library's default */
+    const char *socket;       /* paths are full: the mount goes to the background, and to / */
     const char *mountpoint;   /* a folder */
     const char *spill;        /* a folder for files that are changed in their middle */
     enum forebay_level level; /* of fsync, close and rename */

@@ -366,6 +366,7 @@ def calls(root):
         "`fallocate` that makes a file longer": lambda: fallocate(0),
         "`fallocate` with `FALLOC_FL_COLLAPSE_RANGE`": lambda: fallocate(8),
         "`ioctl` `FS_IOC_GETFLAGS`": flags,
+        "`open` with `O_TMPFILE`": lambda: os.open(root, os.O_TMPFILE | os.O_WRONLY),
         "`mmap`, shared and written": mapped,
         "a name of more than 1,024 bytes": long,
         "opening `.stats` for writing": lambda: file(".stats"),

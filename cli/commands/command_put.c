@@ -39,6 +39,8 @@ static int fail(const char *what, int code)
                                "again when forebay status says fenced 0"
         : code == -ENETDOWN  ? "degraded: fewer members than --level asks for can hold it now, or "
                                "answer; try again, ask for less, or set core.degraded: allow"
+        : code == -EILSEQ    ? "the name is no UTF-8, or has control characters, which the store's "
+                               "names cannot have: give it another"
                              : strerror(-code);
     fprintf(stderr, "forebay put: %s: %s\n", what, reason);
     return FB_EXIT_FAILED;

@@ -1,6 +1,8 @@
 /* One write(2) a line, so that lines of several processes on one terminal do not mix. */
 #include "hw/base/log.h"
 
+#include "base/character.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,14 +33,21 @@ const char *fb_log_quote(const char *text, char quoted[FB_LOG_QUOTE_MAX])
     size_t size = 0;
     static const char more[] = "...";
     quoted[size++] = '"';
-    for (; *text != '\0' && size + 5 + sizeof(more) < FB_LOG_QUOTE_MAX; text++) {
+    size_t left = strlen(text);
+    while (left > 0 && size + 5 + sizeof(more) < FB_LOG_QUOTE_MAX) {
         unsigned char byte = (unsigned char)*text;
+        size_t bytes = fb_character_bytes((const unsigned char *)text, left);
         if (byte == '"' || byte == '\\')
             quoted[size++] = '\\';
-        if (byte >= ' ' && byte != 127)
-            quoted[size++] = (char)byte;
-        else
+        if (bytes == 0 || byte < ' ' || byte == 127) {
             size += (size_t)snprintf(quoted + size, 5, "\\x%02x", byte);
+            bytes = 1;
+        } else {
+            memcpy(quoted + size, text, bytes);
+            size += bytes;
+        }
+        text += bytes;
+        left -= bytes;
     }
     for (const char *at = more; *text != '\0' && *at != '\0'; at++)
         quoted[size++] = *at;

@@ -28,8 +28,8 @@ struct fb_log_pace {
 /* May a line of this kind be written now? *held: how many were not, since the last one. */
 bool fb_log_may(struct fb_log_pace *pace, uint64_t now_ns, uint64_t *held);
 
-/* Text of any bytes as one quoted value, cut where it is longer, with "..." at the end; returns
- * quoted. */
+/* Text of any bytes as one quoted value, cut where it is longer, with "..." at the end; what is no
+ * UTF-8, or a control character, is written as \xff. Returns quoted. */
 const char *fb_log_quote(const char *text, char quoted[FB_LOG_QUOTE_MAX]);
 
 /* Names as in the config: error, warning, info, debug. */

@@ -305,7 +305,7 @@ static int name_fault(const struct fb_origin *origin, const struct fb_local_requ
         return 0;
     if (fb_local_name_is_own(name, length))
         return EACCES;
-    return fb_origin_has_name(origin, name, length) ? 0 : EINVAL;
+    return fb_origin_has_name(origin, name, length) ? 0 : EILSEQ;
 }
 
 bool local_change_read(const struct fb_local_request *from, struct fb_origin_change *change)
@@ -338,7 +338,7 @@ void local_change_start(struct local_request *request, const struct fb_local_req
     bool is_of_marks = is_read && fb_origin_has_marks(&loop->origin, change);
     bool is_possible = is_read && (loop->origin.can_change || is_kept || is_of_marks);
     int name_is = is_read ? name_fault(&loop->origin, from, change) : 0;
-    enum fb_status status = is_possible || name_is == EINVAL ? FB_OK : FB_INVALID;
+    enum fb_status status = is_possible || name_is == EILSEQ ? FB_OK : FB_INVALID;
     if (status == FB_OK && !is_only_asking(change->kind))
         status = local_write_status(loop);
     int fault = status == FB_OK ? user_fault(request->session, change) : 0;

@@ -195,9 +195,9 @@ void local_close_object(struct local_session *session, uint64_t handle);
 
 /* local_name.c */
 void local_open_start(struct local_request *request, const struct fb_local_request *from);
-void local_create_start(struct local_request *request, const struct fb_local_request *from);
+/* CREATE and REMOVE. */
+void local_write_start(struct local_request *request, const struct fb_local_request *from);
 void local_commit_start(struct local_request *request, const struct fb_local_request *from);
-void local_remove_start(struct local_request *request, const struct fb_local_request *from);
 
 enum fb_status local_write_status(const struct fb_loop *loop); /* may this node change anything? */
 

@@ -233,13 +233,13 @@ static void created(struct fb_name_task *task, enum fb_status status)
     local_request_end(request, &reply);
 }
 
-void local_create_start(struct local_request *request, const struct fb_local_request *from)
+/* A name that the origin cannot have is nobody's to give or take. */
+void local_write_start(struct local_request *request, const struct fb_local_request *from)
 {
     struct fb_loop *loop = loop_of(request);
-    bool has_name = fb_origin_has_name(&loop->origin, from->text, from->name_length);
     enum fb_status status = local_write_status(loop);
-    if (status == FB_OK && !has_name)
-        refuse_as(request, EINVAL);
+    if (status == FB_OK && !fb_origin_has_name(&loop->origin, from->text, from->name_length))
+        refuse_as(request, EILSEQ);
     else if (name_take(request, from, status))
         place_ask(request);
 }
@@ -448,10 +448,4 @@ static void removed(struct fb_name_task *task, enum fb_status status)
         request->change = (struct fb_origin_change){.kind = FB_CHANGE_REMOVE};
         local_kept_start(request, false);
     }
-}
-
-void local_remove_start(struct local_request *request, const struct fb_local_request *from)
-{
-    if (name_take(request, from, local_write_status(loop_of(request))))
-        place_ask(request);
 }

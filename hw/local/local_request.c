@@ -140,13 +140,11 @@ void local_request_start(struct local_request *request, const struct fb_local_re
         drain_start(request, from);
         return;
     case FB_LOCAL_CREATE:
-        local_create_start(request, from);
+    case FB_LOCAL_REMOVE:
+        local_write_start(request, from);
         return;
     case FB_LOCAL_COMMIT:
         local_commit_start(request, from);
-        return;
-    case FB_LOCAL_REMOVE:
-        local_remove_start(request, from);
         return;
     case FB_LOCAL_PENDING:
         local_pending_start(request, from);

@@ -179,8 +179,9 @@ static void level_note(struct fb_loop *loop, const struct local_slot *slot,
     if (object->is_degraded_told)
         return;
     object->is_degraded_told = true;
-    fb_log(FB_LOG_WARNING, "degraded", "name=\"%.*s\" copies=%u write_quorum=%llu answer=%s",
-           (int)object->name_length, object->name, reply->copies, (unsigned long long)quorum,
+    char quoted[FB_LOG_QUOTE_MAX];
+    fb_log(FB_LOG_WARNING, "degraded", "name=%s copies=%u write_quorum=%llu answer=%s",
+           fb_log_quote(object->name, quoted), reply->copies, (unsigned long long)quorum,
            is_lowered ? "allowed" : "refused");
 }
 

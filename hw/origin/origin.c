@@ -1,6 +1,7 @@
 /* Chooses the backend. Without an origin every object is absent. */
 #include "hw/origin/origin.h"
 
+#include "base/character.h"
 #include "core/panic.h"
 #include "hw/loop/loop_internal.h"
 
@@ -45,27 +46,11 @@ bool fb_origin_refuses(enum fb_status status)
            status == FB_TOO_LARGE || status == FB_FULL || status == FB_INVALID;
 }
 
-/* Bytes of the character that a text begins with; 0: it is no UTF-8 (RFC 3629, 4). */
-static uint32_t character_size(const unsigned char *text, uint32_t left)
-{
-    unsigned char lead = text[0];
-    uint32_t size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (size == 0 || lead > 0xf4 || size > left)
-        return 0;
-    for (uint32_t i = 1; i < size; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool is_overlong = (lead == 0xe0 && text[1] < 0xa0) || (lead == 0xf0 && text[1] < 0x90);
-    bool is_beyond = (lead == 0xed && text[1] >= 0xa0) || (lead == 0xf4 && text[1] >= 0x90);
-    return is_overlong || is_beyond ? 0 : size;
-}
-
 bool fb_origin_has_name(const struct fb_origin *origin, const char *name, uint32_t length)
 {
     const unsigned char *text = (const unsigned char *)name;
-    for (uint32_t at = 0, size; at < length; at += size) {
-        size = origin->wants_text ? character_size(text + at, length - at) : 1;
+    for (size_t at = 0, size; at < length; at += size) {
+        size = origin->wants_text ? fb_character_bytes(text + at, length - at) : 1;
         bool is_control = text[at] < ' ' || text[at] == 127;
         if (size == 0 || (is_control && origin->wants_no_controls))
             return false;

@@ -131,11 +131,11 @@ class Listed(Mounts):
         source = self.write("source", b"1")
         for name in (b"\xff", b"a\xc3", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80"):
             self.fails("ENOENT", os.stat, root + b"/" + name)
-            self.fails("EINVAL", open, root + b"/" + name, "wb")
-            self.fails("EINVAL", os.mkdir, root + b"/" + name)
-            self.fails("EINVAL", os.rename, root + b"/fine", root + b"/" + name)
+            self.fails("EILSEQ", open, root + b"/" + name, "wb")
+            self.fails("EILSEQ", os.mkdir, root + b"/" + name)
+            self.fails("EILSEQ", os.rename, root + b"/fine", root + b"/" + name)
             ended = self.daemons[0].forebay("put", source, name)
-            self.assertIn(b"Invalid argument", ended.stderr)
+            self.assertIn(b"the name is no UTF-8", ended.stderr)
         self.assertEqual(self.tree(self.first), ["fine"])
 
     def mixed(self):

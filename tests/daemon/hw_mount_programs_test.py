@@ -369,6 +369,8 @@ def calls(root):
         "`open` with `O_TMPFILE`": lambda: os.open(root, os.O_TMPFILE | os.O_WRONLY),
         "`mmap`, shared and written": mapped,
         "a name of more than 1,024 bytes": long,
+        "a name that is no UTF-8": lambda: os.close(os.open(
+            os.fsencode(root) + b"/caf\xe9", os.O_CREAT | os.O_WRONLY)),
         "opening `.stats` for writing": lambda: file(".stats"),
     }
 
@@ -402,17 +404,49 @@ class Refused(Case):
         self.check(0, Daemon(self, self.config).mount(self))
 
     def object_store(self, *settings):
-        _, port = hw_parts_test.serve(self)
+        self.bucket, port = hw_parts_test.serve(self)
         config = self.write("parts.yaml", hw_parts_test.CONFIG.format(
             folder=self.folder, block="1 MiB", port=port).encode())
-        return Daemon(self, config, *settings).mount(self)
+        self.daemon = Daemon(self, config, *settings)
+        return self.daemon.mount(self)
 
     def test_by_an_object_store(self):
         self.check(1, self.object_store())
 
+    def with_records(self):
+        return self.object_store("metadata.kind=lmdb", "metadata.path=" + self.path("records"))
+
     def test_by_an_object_store_with_a_metadata_store(self):
-        self.check(2, self.object_store("metadata.kind=lmdb",
-                                        "metadata.path=" + self.path("records")))
+        self.check(2, self.with_records())
+
+    def check_bytes(self, mount):
+        """Some servers fail when they are asked for such a name: none is."""
+        name, file = os.fsencode(mount) + b"/caf\xe9", os.fsencode(mount) + b"/caf\xc3\xa9"
+        with open(file, "wb") as one:
+            one.write(b"1")
+        make = [lambda: open(name, "wb"), lambda: os.mkdir(name), lambda: os.rename(file, name),
+                lambda: open(name + b"/in", "wb")]
+        for number, call in enumerate(make):
+            with self.assertRaises(OSError) as caught:
+                call()
+            wanted = errno.EILSEQ if number < 3 else errno.ENOENT
+            self.assertEqual(caught.exception.errno, wanted, number)
+        for call in (os.stat, os.unlink, os.rmdir, os.listdir):
+            self.assertRaises(FileNotFoundError, call, name)
+        ended = self.daemon.forebay("put", self.write("one", b"1"), b"caf\xe9")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"the name is no UTF-8", ended.stderr)
+        ended = self.daemon.forebay("get", b"caf\xe9", self.path("got"))
+        self.assertIn(os.strerror(errno.ENOENT).encode(), ended.stderr)
+        self.assertEqual(os.listdir(os.fsencode(mount)), [b"caf\xc3\xa9"])
+        self.assertEqual([key for _, _, key in self.bucket.seen if "\ufffd" in key], [])
+        self.assertNotIn("origin_failed", self.daemon.log())
+
+    def test_names_that_are_no_utf_8_are_no_objects(self):
+        self.check_bytes(self.object_store())
+
+    def test_names_that_are_no_utf_8_are_no_records(self):
+        self.check_bytes(self.with_records())
 
 
 if __name__ == "__main__":

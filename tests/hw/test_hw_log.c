@@ -19,6 +19,27 @@ static size_t quoted_length(unsigned char byte, size_t length, char quoted[FB_LO
     return strlen(quoted);
 }
 
+static void quote_of_other_bytes_is_utf_8(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"a\xff", "\"a\\xff\""},
+        {"\xc3\xa9\xc3", "\"\xc3\xa9\\xc3\""},
+        {"\xed\xa0\x80", "\"\\xed\\xa0\\x80\""},
+        {"\xc0\xaf\n", "\"\\xc0\\xaf\\x0a\""},
+    };
+    char quoted[FB_LOG_QUOTE_MAX];
+    for (uint32_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        assert_string_equal(fb_log_quote(pairs[i][0], quoted), pairs[i][1]);
+    static const char cut[] = "\xf0\x9f\x98\x80"; /* a character is not cut in two */
+    char text[FB_LOG_QUOTE_MAX + sizeof(cut)] = "";
+    for (size_t length = 0; length + 4 < FB_LOG_QUOTE_MAX; length += 4)
+        memcpy(text + length, cut, sizeof(cut));
+    size_t size = strlen(fb_log_quote(text, quoted));
+    assert_true(size < FB_LOG_QUOTE_MAX);
+    assert_memory_equal(quoted + size - 8, "\xf0\x9f\x98\x80...\"", 8);
+}
+
 static void quote_beyond_its_limit_ends_in_dots(void **state)
 {
     (void)state;
@@ -80,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quote_beyond_its_limit_ends_in_dots),
+        cmocka_unit_test(quote_of_other_bytes_is_utf_8),
         cmocka_unit_test(line_beyond_its_limit_ends_in_dots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

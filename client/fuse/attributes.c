@@ -72,7 +72,6 @@ void attributes_fill(struct mount *mount, struct fuse_node *node, struct stat *a
     pthread_mutex_lock(&node->mutex);
     const struct fb_attributes known = node->attributes;
     uint64_t size = node->object.size;
-    uint64_t number = fuse_node_number(node);
     pthread_mutex_unlock(&node->mutex);
     int64_t modified_ns = known.modified_ns, changed_ns = known.changed_ns;
     if (writer != NULL) {
@@ -82,7 +81,7 @@ void attributes_fill(struct mount *mount, struct fuse_node *node, struct stat *a
         changed_ns =
             modified_ns > changed_ns && writer->modified_ns != 0 ? modified_ns : changed_ns;
     }
-    *attributes = (struct stat){.st_ino = number,
+    *attributes = (struct stat){.st_ino = node->number,
                                 .st_mode = known.mode,
                                 .st_uid = known.owner,
                                 .st_gid = known.group,

@@ -313,10 +313,11 @@ void do_link(fuse_req_t request, fuse_ino_t inode, fuse_ino_t parent, const char
         .kind = FB_CHANGE_LINK, .text = to, .text_size = (uint32_t)strlen(to)};
     if (code == 0)
         code = mount_change(mount, from, &change, MOUNT_PATIENCE_MS, NULL);
-    if (code == 0)
+    if (code == 0) {
         node_refresh(mount, node, from);
-    if (code == 0)
+        fuse_nodes_linked(&mount->nodes, node);
         code = entry_make(mount, node_of(request, parent), child, &entry);
+    }
     note(mount, "link", to, code);
     if (code != 0)
         fuse_reply_err(request, -code);

@@ -6,7 +6,7 @@
  *     pages and mappings never mix versions. What this mount changes itself stays the same node.
  *  3. A folder that moves takes those below it along: they know their parent, not their full name.
  */
-#include "client/fuse/node.h"
+#include "client/fuse/number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,40 +80,6 @@ bool fuse_nodes_open(struct fuse_nodes *nodes)
     return nodes->buckets != NULL;
 }
 
-static struct fuse_node **strays_of(struct fuse_nodes *nodes, uint64_t number)
-{
-    return &nodes->strays[(number >> 2) % FUSE_STRAY_LISTS];
-}
-
-/* The node goes on with the number of a name that it has no more: the next file of that name is to
- * have another, or programs take the two for one. With the mutex held. */
-static void node_stray(struct fuse_nodes *nodes, struct fuse_node *node)
-{
-    if (node->is_stray)
-        return;
-    node->is_stray = true;
-    node->stray = *strays_of(nodes, node->number);
-    *strays_of(nodes, node->number) = node;
-}
-
-static bool is_strays(struct fuse_nodes *nodes, uint64_t number)
-{
-    struct fuse_node *node = *strays_of(nodes, number);
-    while (node != NULL && node->number != number)
-        node = node->stray;
-    return node != NULL;
-}
-
-static void stray_end(struct fuse_nodes *nodes, struct fuse_node *node)
-{
-    struct fuse_node **place = strays_of(nodes, node->number);
-    while (node->is_stray && *place != node)
-        place = &(*place)->stray;
-    if (node->is_stray)
-        *place = node->stray;
-    node->is_stray = false;
-}
-
 static void node_free(struct fuse_node *node)
 {
     pthread_mutex_destroy(&node->mutex);
@@ -130,6 +96,7 @@ void fuse_nodes_close(struct fuse_nodes *nodes)
         }
     }
     free(nodes->buckets);
+    free(nodes->related);
     pthread_mutex_destroy(&nodes->mutex);
     pthread_mutex_destroy(&nodes->root.mutex);
 }
@@ -144,7 +111,7 @@ static void node_settle(struct fuse_nodes *nodes, struct fuse_node *node)
             parent->children--;
         }
         nodes->count--;
-        stray_end(nodes, node);
+        number_end(nodes, node);
         node_free(node);
         if (parent == NULL)
             return;
@@ -161,23 +128,13 @@ static void node_detach(struct fuse_nodes *nodes, struct fuse_node *node)
     node->name = NULL;
     node->parent = NULL;
     parent->children--;
-    node_stray(nodes, node);
+    number_detach(nodes, node);
     node_settle(nodes, node);
     node_settle(nodes, parent);
 }
 
-/* The same after a restart: programs keep it (git's index, rsync). */
-static uint64_t number_of(struct fuse_nodes *nodes, const struct fuse_node *parent,
-                          const char *name)
-{
-    uint64_t number = XXH3_64bits_withSeed(name, strlen(name), parent->number) | 2;
-    while (is_strays(nodes, number))
-        number = XXH3_64bits_withSeed(name, strlen(name), number) | 2;
-    return number;
-}
-
 static struct fuse_node *node_new(struct fuse_nodes *nodes, struct fuse_node *parent,
-                                  const char *name)
+                                  const char *name, const struct fuse_found *found)
 {
     struct fuse_node *node = calloc(1, sizeof(*node));
     char *copy = strdup(name);
@@ -189,7 +146,7 @@ static struct fuse_node *node_new(struct fuse_nodes *nodes, struct fuse_node *pa
     pthread_mutex_init(&node->mutex, NULL);
     node->parent = parent;
     node->name = copy;
-    node->number = number_of(nodes, parent, name);
+    number_choose(nodes, node, found);
     parent->children++;
     if (nodes->count++ > nodes->room)
         nodes_grow(nodes);
@@ -229,8 +186,10 @@ struct fuse_node *fuse_nodes_add(struct fuse_nodes *nodes, struct fuse_node *par
     struct fuse_node *node = node_find(nodes, parent, child);
     if (node != NULL) {
         pthread_mutex_lock(&node->mutex);
+        bool is_open = node->opens > 0 || node->writer != NULL;
         bool is_kept = is_same(node, found);
         pthread_mutex_unlock(&node->mutex);
+        is_kept = is_kept && (is_open || number_fits(nodes, node, found));
         if (!is_kept) {
             parent->lookups++; /* so that it outlives its child */
             node_detach(nodes, node);
@@ -240,7 +199,7 @@ struct fuse_node *fuse_nodes_add(struct fuse_nodes *nodes, struct fuse_node *par
     }
     bool is_new = node == NULL;
     if (is_new)
-        node = node_new(nodes, parent, child);
+        node = node_new(nodes, parent, child, found);
     if (node != NULL) {
         node->lookups++;
         pthread_mutex_lock(&node->mutex);
@@ -250,9 +209,20 @@ struct fuse_node *fuse_nodes_add(struct fuse_nodes *nodes, struct fuse_node *par
         node->attributes = found->attributes;
         node->is_stale_told = false;
         pthread_mutex_unlock(&node->mutex);
+        number_relate(nodes, node, found->attributes.number);
     }
     pthread_mutex_unlock(&nodes->mutex);
     return node;
+}
+
+void fuse_nodes_linked(struct fuse_nodes *nodes, struct fuse_node *node)
+{
+    pthread_mutex_lock(&nodes->mutex);
+    pthread_mutex_lock(&node->mutex);
+    uint64_t origin_number = node->attributes.number;
+    pthread_mutex_unlock(&node->mutex);
+    number_relate(nodes, node, origin_number);
+    pthread_mutex_unlock(&nodes->mutex);
 }
 
 struct fuse_node *fuse_nodes_find(struct fuse_nodes *nodes, struct fuse_node *parent,
@@ -266,30 +236,18 @@ struct fuse_node *fuse_nodes_find(struct fuse_nodes *nodes, struct fuse_node *pa
     return node;
 }
 
-uint64_t fuse_node_number(const struct fuse_node *node)
-{
-    const struct fb_attributes *known = &node->attributes;
-    bool is_linked = known->links > 1 && known->number != 0 && node->type != S_IFDIR;
-    return is_linked ? known->number : node->number;
-}
-
 uint64_t fuse_nodes_number(struct fuse_nodes *nodes, const struct fuse_node *parent,
                            const char *child)
 {
     uint64_t number;
     pthread_mutex_lock(&nodes->mutex);
     struct fuse_node *node = node_find(nodes, parent, child);
-    if (strcmp(child, ".") == 0) {
+    if (strcmp(child, ".") == 0)
         number = parent->number;
-    } else if (strcmp(child, "..") == 0) {
+    else if (strcmp(child, "..") == 0)
         number = parent->parent != NULL ? parent->parent->number : parent->number;
-    } else if (node == NULL) {
-        number = number_of(nodes, parent, child);
-    } else {
-        pthread_mutex_lock(&node->mutex);
-        number = fuse_node_number(node);
-        pthread_mutex_unlock(&node->mutex);
-    }
+    else
+        number = node != NULL ? node->number : number_of_name(nodes, parent, child);
     pthread_mutex_unlock(&nodes->mutex);
     return number;
 }
@@ -331,7 +289,7 @@ static void node_move(struct fuse_nodes *nodes, struct fuse_node *node, struct f
 {
     struct fuse_node *before = node->parent;
     node_unlink(nodes, node);
-    node_stray(nodes, node);
+    number_stray(nodes, node);
     free(node->name);
     node->name = name;
     node->parent = parent;

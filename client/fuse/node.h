@@ -17,16 +17,18 @@ struct fuse_object {
 };
 
 struct fuse_node {
-    struct fuse_node *parent; /* NULL: the root, or a name that is gone */
-    struct fuse_node *next;   /* of its bucket */
-    char *name;               /* in its parent; NULL: the root, or gone */
-    uint64_t lookups;         /* that the kernel, handles and calls have not forgotten */
-    uint32_t children, opens; /* nodes below it; handles */
-    uint32_t calls;           /* clients that are taken for its bytes; under the pool's mutex */
-    uint64_t number;          /* st_ino */
-    struct fuse_node *stray;  /* the next of those whose number came of another name */
-    bool is_stray;
-    uint32_t type; /* S_IFMT of its mode */
+    struct fuse_node *parent;  /* NULL: the root, or a name that is gone */
+    struct fuse_node *next;    /* of its bucket */
+    char *name;                /* in its parent; NULL: the root, or gone */
+    uint64_t lookups;          /* that the kernel, handles and calls have not forgotten */
+    uint32_t children, opens;  /* nodes below it; handles */
+    uint32_t calls;            /* clients that are taken for its bytes; under the pool's mutex */
+    uint64_t number;           /* st_ino */
+    struct fuse_node *stray;   /* the next of those whose number came of another name */
+    bool is_stray, is_shared;  /* is_shared: it was that of another name of its file */
+    uint64_t origin_number;    /* by which others of its file find it; 0: they do not */
+    struct fuse_node *related; /* the next of its bucket by that */
+    uint32_t type;             /* S_IFMT of its mode */
     /* Of a file, under `mutex`. */
     pthread_mutex_t mutex;
     struct fuse_object object;
@@ -44,6 +46,8 @@ struct fuse_nodes {
     struct fuse_node **buckets;
     uint64_t count, room;
     struct fuse_node *strays[FUSE_STRAY_LISTS]; /* by number */
+    struct fuse_node **related;                 /* buckets by origin_number */
+    uint64_t related_count, related_room;
 };
 
 /* What a name was found to be. */
@@ -72,14 +76,13 @@ struct fuse_node *fuse_nodes_add(struct fuse_nodes *nodes, struct fuse_node *par
 /* The inode that a child has now, looked up once more; NULL: none. */
 struct fuse_node *fuse_nodes_find(struct fuse_nodes *nodes, struct fuse_node *parent,
                                   const char *child);
+/* The file of a node gets another name: that is to show its number. */
+void fuse_nodes_linked(struct fuse_nodes *nodes, struct fuse_node *node);
 void fuse_nodes_forget(struct fuse_nodes *nodes, struct fuse_node *node, uint64_t lookups);
 /* Returns how many handles there are now. One that comes looks the node up once more; who ends it
  * forgets that when it is through with the node. */
 uint32_t fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node, int change);
 
-/* The number of the node's file: one of several names has its origin's, under all of them. With its
- * mutex held. */
-uint64_t fuse_node_number(const struct fuse_node *node);
 /* The number that a child has, or will have once it is looked up; also of "." and "..". */
 uint64_t fuse_nodes_number(struct fuse_nodes *nodes, const struct fuse_node *parent,
                            const char *child);

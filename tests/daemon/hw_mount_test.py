@@ -445,6 +445,80 @@ class WithStore(Mounted):
         self.assertIn(b"Not a directory", ended.stderr)
 
 
+class Numbers(Mounted):
+    """Of files with several names."""
+
+    def setUp(self):
+        Case.setUp(self)
+        self.daemon = Daemon(self, self.config, *self.settings(), name="first")
+        self.mount = self.daemon.mount(self)
+
+    def settings(self):
+        return ()
+
+    def number(self, name):
+        return os.stat(self.mounted(name)).st_ino
+
+    def write_in(self, name, content):
+        with open(self.mounted(name), "wb") as file:
+            file.write(content)
+
+    def test_file_has_one_number_under_all_its_names(self):
+        self.write_in("one", b"1")
+        number = self.number("one")
+        with open(self.mounted("one"), "rb") as file:
+            os.link(self.mounted("one"), self.mounted("two"))
+            self.assertEqual(os.fstat(file.fileno()).st_ino, number)
+        os.mkdir(self.mounted("folder"))
+        os.link(self.mounted("two"), self.mounted("folder/three"))
+        self.assertEqual({self.number(name) for name in ("one", "two", "folder/three")}, {number})
+        self.write_in("two", b"more")
+        self.assertEqual({self.number(name) for name in ("one", "two", "folder/three")}, {number})
+        os.rename(self.mounted("two"), self.mounted("four"))
+        os.unlink(self.mounted("one"))
+        self.write_in("one", b"another file")
+        self.write_in("two", b"a third one")
+        self.assertEqual({self.number(name) for name in ("four", "folder/three")}, {number})
+        os.unlink(self.mounted("folder/three"))
+        self.assertEqual(self.number("four"), number)
+        self.assertEqual(len({self.number(name) for name in ("one", "two", "four")}), 3)
+
+    def test_names_that_others_give_and_take_are_of_the_file_that_they_name(self):
+        self.write_in("one", b"1")
+        self.write_in("other", b"2")
+        self.daemon.wait_until(lambda: all(os.path.exists(self.at_origin_path(name))
+                                           for name in ("one", "other")))
+        self.daemon.wait_until(lambda: self.daemon.status().get("unfinished_names", "0") == "0")
+        number, other = self.number("one"), self.number("other")
+        os.link(self.path("origin/one"), self.path("origin/two"))
+        self.assertEqual((self.number("two"), self.number("one")), (number, number))
+        os.unlink(self.path("origin/other"))
+        os.link(self.path("origin/one"), self.path("origin/other"))
+        self.assertEqual((self.number("other"), self.number("one")), (number, number))
+        self.write("anothers", b"3")
+        os.rename(self.path("anothers"), self.path("origin/one"))
+        self.assertNotIn(self.number("one"), (self.number("two"), other))
+        self.assertEqual(self.number("two"), self.number("other"))
+
+    def test_clone_links_its_objects(self):
+        git = ["git", "-c", "user.name=n", "-c", "user.email=n", "-C", self.mount]
+        subprocess.run(git + ["init", "-q", "one"], check=True)
+        for number in range(3):
+            self.write_in("one/%d" % number, b"%d" % number)
+        git[-1] = self.mounted("one")
+        subprocess.run(git + ["add", "."], check=True)
+        subprocess.run(git + ["commit", "-qm", "m"], check=True)
+        cloned = subprocess.run(["git", "clone", "-q", self.mounted("one"), self.mounted("two")],
+                                capture_output=True, check=False)
+        self.assertEqual((cloned.returncode, cloned.stderr), (0, b""))
+        self.assertEqual(self.content("two/2"), b"2")
+
+
+class NumbersWithStore(Numbers):
+    def settings(self):
+        return ("metadata.kind=lmdb", "metadata.path=" + self.path("names"))
+
+
 class Losing(Mounted):
     """Answers to changes can be lost."""
 

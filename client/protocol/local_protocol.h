@@ -49,7 +49,9 @@ enum fb_local_kind {
                         of it, and its times as it is seen */
     FB_LOCAL_REMOVE,  /* name */
     FB_LOCAL_PENDING, /* name: a folder: page of what the origin does not show of it yet, sorted, or
-                         shows still (is_gone); FULL: they are too many */
+                         shows still (is_gone); FULL: they are too many. index 1: also folders in it
+                         that have removed names (is_gone): they are there if they have others; a
+                         name may come as a folder, and then as a file */
     FB_LOCAL_EXPLAIN, /* object, index: page of fb_local_block from that block on; the reply's
                          index: the next one, 0: there is none */
     FB_LOCAL_EXPLAIN_KEY, /* object: a key's high, index: its low: one fb_local_block */

@@ -13,6 +13,7 @@ enum { NAMES_MAX = 4096 };
 /* A listing that is under way; one at a time a session, since there is one page. */
 struct pending {
     struct local_request *request;
+    bool has_emptied; /* folders in it that have removed names are wanted */
     void (*then)(struct local_request *request); /* of settle */
     struct fb_name_task name;                    /* of settle: the one that is hurried */
     uint32_t folder_length;
@@ -27,9 +28,22 @@ struct part {
     bool is_folder, is_gone;
 };
 
+/* Of one name a folder is first, and of one kind what is there. */
 static int part_compare(const void *a, const void *b)
 {
-    return strcmp(((const struct part *)a)->text, ((const struct part *)b)->text);
+    const struct part *first = a, *second = b;
+    int order = strcmp(first->text, second->text);
+    if (order == 0)
+        order = (int)second->is_folder - (int)first->is_folder;
+    return order != 0 ? order : (int)first->is_gone - (int)second->is_gone;
+}
+
+/* Is a part told with the one before it? Who wants emptied folders tells a name's kinds apart. */
+static bool is_told(const struct pending *pending, const struct part *before,
+                    const struct part *part)
+{
+    bool is_kind = part->is_folder == before->is_folder || !pending->has_emptied;
+    return is_kind && strcmp(part->text, before->text) == 0;
 }
 
 /* Is a name below the folder? */
@@ -40,7 +54,7 @@ static bool is_inside(const struct pending *pending, const char *text)
 }
 
 /* A name's part in the folder, cut at the next slash; false: it lies elsewhere, or is a folder of
- * something that goes, which may have more. */
+ * something that goes, which may have more, and is not wanted. */
 static bool part_take(const struct pending *pending, struct fb_meta_name *name, struct part *part)
 {
     const struct fb_name_facts facts = fb_name_read(&name->record);
@@ -54,7 +68,7 @@ static bool part_take(const struct pending *pending, struct fb_meta_name *name, 
                           .size = slash != NULL ? 0 : facts.size,
                           .is_folder = slash != NULL,
                           .is_gone = facts.state == FB_NAME_REMOVED};
-    return !part->is_folder || !part->is_gone;
+    return !part->is_folder || !part->is_gone || pending->has_emptied;
 }
 
 /* Bytes of the page that are used; false: not all names fit. */
@@ -73,7 +87,7 @@ static bool page_fill(struct pending *pending, uint32_t *size)
     qsort(parts, count, sizeof(parts[0]), part_compare);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t at = page.moved;
-        if (i > 0 && strcmp(parts[i].text, parts[i - 1].text) == 0)
+        if (i > 0 && is_told(pending, &parts[i - 1], &parts[i]))
             continue;
         if (!fb_origin_entry(&page, parts[i].text, parts[i].size, parts[i].is_folder))
             return false;
@@ -94,16 +108,14 @@ static struct fb_meta_name *below_find(const struct pending *pending)
     return NULL;
 }
 
-/* Asks the store for all unfinished names; then: settle's. */
-static void pending_begin(struct local_request *request, const char *folder, uint32_t length,
-                          void (*done)(struct fb_meta_task *task, enum fb_status status),
-                          void (*then)(struct local_request *request))
+/* Its task, to be started, asks the store for all unfinished names. */
+static struct pending *pending_new(struct local_request *request, const char *folder,
+                                   uint32_t length, fb_meta_done *done)
 {
     struct pending *pending = calloc(1, sizeof(*pending));
     FB_ASSERT(pending != NULL);
     FB_ASSERT(length <= FB_OBJECT_NAME_MAX);
     pending->request = request;
-    pending->then = then;
     pending->folder_length = length;
     memcpy(pending->folder, folder, length);
     pending->task = (struct fb_meta_task){.verb = FB_META_VERB_PENDING,
@@ -111,7 +123,7 @@ static void pending_begin(struct local_request *request, const char *folder, uin
                                           .names = calloc(NAMES_MAX, sizeof(struct fb_meta_name)),
                                           .names_max = NAMES_MAX};
     FB_ASSERT(pending->task.names != NULL);
-    fb_meta_start(&request->session->loop->meta, &pending->task);
+    return pending;
 }
 
 static void pending_free(struct pending *pending)
@@ -157,7 +169,9 @@ static void settled(struct fb_meta_task *task, enum fb_status status)
 void local_pending_settle(struct local_request *request, const char *folder, uint32_t length,
                           void (*then)(struct local_request *request))
 {
-    pending_begin(request, folder, length, settled, then);
+    struct pending *pending = pending_new(request, folder, length, settled);
+    pending->then = then;
+    fb_meta_start(&request->session->loop->meta, &pending->task);
 }
 
 static void listed(struct fb_meta_task *task, enum fb_status status)
@@ -186,5 +200,7 @@ void local_pending_start(struct local_request *request, const struct fb_local_re
         return;
     }
     session->is_page_used = true;
-    pending_begin(request, from->text, from->name_length, listed, NULL);
+    struct pending *pending = pending_new(request, from->text, from->name_length, listed);
+    pending->has_emptied = from->index == 1;
+    fb_meta_start(&loop->meta, &pending->task);
 }

@@ -11,6 +11,7 @@ import base64
 import errno
 import json
 import os
+import shutil
 import stat
 import threading
 import time
@@ -117,6 +118,46 @@ class Faults:
             thread.join()
             is_there = self.both(os.path.exists, folder, "inner")
             self.assertEqual(folder in self.both(os.listdir), is_there)
+
+    def test_what_is_removed_is_gone_while_the_origin_shows_it(self):
+        """Folders in folders, whose objects a slow origin still has: none is there, for nobody."""
+        here = lambda *names: self.path_of(self.first, *names)
+        names = ["all/in/deep/one", "all/in/two", "all/three", "some/in/goes", "some/in/deep/goes",
+                 "some/in/deep/stays", "moves/in/goes", "target/in/goes"]
+        for name in names:
+            os.makedirs(os.path.dirname(here(name)), exist_ok=True)
+            write(here(name), b"x")
+        self.stranger_puts("objects/alone/goes", b"x")  # folders that have no record
+        self.wait_shown(*names)
+        is_held = [True]
+        self.bucket.refuse = lambda method, what, key: (
+            (503, "SlowDown") if method == "DELETE" and is_held[0] else None)
+        shutil.rmtree(here("all"))
+        for name in ("some/in/goes", "some/in/deep/goes", "moves/in/goes", "target/in/goes",
+                     "objects/alone/goes"):
+            os.remove(here(name))
+        for name in ("moves/in", "target/in", "objects/alone", "objects"):
+            os.rmdir(here(name))  # where no record is they stay in the mount that emptied them
+        os.rename(here("moves"), here("target"))
+        self.assertIn("all/in/deep/one", self.bucket.objects)
+        self.assertEqual(self.both(lambda name: sorted(os.listdir(name))), ["some", "target"])
+        self.assertEqual(self.both(os.listdir, "target"), [])
+        for name in ("all", "all/in", "moves", "target/in", "objects", "objects/alone"):
+            self.assertFalse(self.both(os.path.lexists, name), name)
+        self.assertEqual(self.both(os.listdir, "some"), ["in"])
+        self.assertEqual(self.both(os.listdir, "some", "in"), ["deep"])
+        self.assertEqual(self.both(os.listdir, "some", "in", "deep"), ["stays"])
+        self.assertEqual(self.daemons[-1].forebay("ls").stdout, b"some/\ntarget/\n")
+        self.fails("ENOTEMPTY", os.rmdir, here("some"))
+        write(here("all"), b"a file now")
+        self.assertEqual(self.both(read, "all"), b"a file now")
+        self.assertEqual(self.both(lambda name: sorted(os.listdir(name))),
+                         ["all", "some", "target"])
+        is_held[0] = False
+        self.wait_shown("all")
+        self.assertNotIn("all/in/deep/one", self.bucket.objects)
+        self.assertEqual(self.both(lambda name: sorted(os.listdir(name))),
+                         ["all", "some", "target"])
 
     def test_slow_origin_is_waited_for(self):
         """Longer than a BEGIN waits: what is made is as it was wanted."""

@@ -196,6 +196,32 @@ class Lmdb(Listed, Case):
         self.settings = ("metadata.kind=lmdb", "metadata.path=" + self.path("records"))
         return super().start()
 
+    def test_emptied_folder_is_gone_over_pages_while_the_origin_shows_it(self):
+        """Its object may have come pages before it. One that is marked is there again when its
+        files are gone at the origin, and until then where it was emptied."""
+        self.bucket.page = 50
+        self.mixed()
+        listed = self.tree(self.first)
+        is_held = [True]
+        self.bucket.refuse = lambda method, what, key: (
+            (503, "SlowDown") if method == "DELETE" and is_held[0] else None)
+        gone = ["a/x", "a-/y", "b/z", "late/w", "late/late-", "part/x"]
+        for name in gone:
+            os.unlink(os.path.join(self.first, name))
+        os.rmdir(os.path.join(self.first, "b"))
+        files = ("a/", "a-/", "late/")
+        listed = sorted(name.rstrip("/") if name in files else name
+                        for name in listed if name not in (*gone, "b/"))
+        for _ in range(2):
+            for mount in self.mounts:
+                wanted = [name for name in listed
+                          if name != "part/" or mount == self.first or not is_held[0]]
+                self.assertEqual(self.tree(mount), wanted)
+                self.assertEqual(read(os.path.join(mount, "a")), b"bytes")
+            self.assertEqual(is_held[0], "a/x" in self.keys())
+            is_held[0] = False
+            self.settle()
+
 
 if __name__ == "__main__":
     hw_test.main("hw_mount_listing_test", at_once=4, needs_fuse=True)

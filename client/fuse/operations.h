@@ -61,9 +61,6 @@ void node_refresh(struct mount *mount, struct fuse_node *node, const char *name)
 void attributes_seen(struct fuse_node *node, struct client_change *change);
 /* The folders that a name is in get records, as they are seen: those that are there by their
  * objects alone have none. */
-/* Something of that name went from its folder, which stays in this mount where it was there by its
- * files alone. */
-void folder_remain(struct mount *mount, const char *name);
 int folders_make(struct mount *mount, const char *name);
 /* What had the name went: its folder stays in this mount where it was there by its files alone. */
 void folder_remain(struct mount *mount, const char *name);

@@ -71,6 +71,15 @@ void abandon_tell(struct step *step, uint32_t target, uint64_t object)
                                       .abandon = {.object = object}};
 }
 
+bool abandon_answers(struct step *step, uint32_t source, uint64_t object)
+{
+    bool is_given_up = abandon_has(step->node, object);
+    FB_ASSERT(source != FB_NONE);
+    if (is_given_up && source != step->node->config.node)
+        abandon_tell(step, source, object);
+    return is_given_up;
+}
+
 void abandon_message(struct step *step, const struct fb_message *message)
 {
     FB_ASSERT(message->kind == FB_MESSAGE_ABANDON);

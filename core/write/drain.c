@@ -406,10 +406,8 @@ void drain_asked(struct step *step, const struct fb_message *message)
     uint8_t flags = is_here ? node_entries(node)[slot].flags : 0;
     if (message->source == node->config.node)
         return;
-    if (abandon_has(node, ask->block.object)) {
-        abandon_tell(step, message->source, ask->block.object);
+    if (abandon_answers(step, message->source, ask->block.object))
         return;
-    }
     bool is_safe = is_here && drain_is_safe(&node_entries(node)[slot]);
     uint32_t status = flags & ENTRY_DIRTY ? FB_BUSY : FB_OK;
     if (flags & ENTRY_DIRTY) {

@@ -22,9 +22,8 @@
  * Pulls that fail count, too: after retries_max nothing more is listened to, so that a block whose
  * fragments are told of and can't be had comes to its end.
  * When there are too few fragments and the origin has not got the block either, or their bytes are
- * not those of the block's digest, the holders hear that it is in vain. The other fragments may
- * come back with their drives, so a holder hopes for orphan_ns; then it lets its fragment go, which
- * would take memory for ever.
+ * not those of the block's digest, the holders hear that it is in vain. The others may come back
+ * with their drives, so a holder hopes for orphan_ns; then it lets its fragment go.
  * A node that has an undrained fragment does not read the block from the origin on a reader's
  * behalf while its writer is there: the origin may have older bytes. It asks the writer; when that
  * is gone the origin's bytes must have the block's digest, and search.c says whether to wait for
@@ -242,7 +241,8 @@ void mend_hear(struct step *step, const struct fb_message *message)
     struct fb_node *node = step->node;
     const struct fb_message_fragment *told = &message->fragment;
     FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
-    if (!fragment_told_is_sane(node, message))
+    if (!fragment_told_is_sane(node, message) || /* nor is what is given up made and stored */
+        abandon_answers(step, message->source, told->block.object))
         return;
     uint32_t slot = fb_cache_find(node_cache(node), told->block.key);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT) {

@@ -21,6 +21,8 @@ void abandon_object(struct fb_node *node, uint64_t object);
 bool abandon_has(struct fb_node *node, uint64_t object);
 void abandon_block(struct step *step, uint32_t dirty); /* it is let go */
 void abandon_tell(struct step *step, uint32_t target, uint64_t object);
+/* A holder asks of a block. True: it is of an object that was given up, and the holder is told. */
+bool abandon_answers(struct step *step, uint32_t source, uint64_t object);
 void abandon_message(struct step *step, const struct fb_message *message);
 
 /* put.c: the writer's side of durable writes. */

@@ -221,10 +221,8 @@ void hold_message(struct step *step, const struct fb_message *message)
         hold_answer(step, message->source, hold->ask_id, FB_INVALID); /* others have drives */
         return;
     }
-    if (abandon_has(node, hold->block.object)) {
-        abandon_tell(step, message->source, hold->block.object);
+    if (abandon_answers(step, message->source, hold->block.object))
         return;
-    }
     const struct fragment fragment = fragment_of_message(message);
     uint32_t slot = fb_cache_find(node_cache(node), hold->block.key);
     const struct entry *entry = slot != FB_NONE ? &node_entries(node)[slot] : NULL;

@@ -124,8 +124,8 @@ static void world_kv_counts_prefix_hits_as_the_trace_has_them(void **state)
     const char *path = temporary_write(&files, "trace", text);
     scenario_make(scenario, 1, 1);
     scenario->workload.kinds = 1u << FB_WORKLOAD_KV;
-    scenario->workload.kv = (struct fb_kv){
-        .block_tokens = 512, .bytes_per_token = 100, .window = 16, .speed = 1};
+    scenario->workload.kv =
+        (struct fb_kv){.block_tokens = 512, .bytes_per_token = 100, .window = 16, .speed = 1};
     snprintf(scenario->workload.kv.trace, sizeof(scenario->workload.kv.trace), "%s", path);
     scenario->core.block_size_bytes = 51200;
     scenario->core.memory_size_bytes = 16 * 51200;

@@ -37,10 +37,12 @@ static bool drain_is_failing(const struct fb_node *node)
     return node->drain_failures > DRAIN_THROTTLES_MAX;
 }
 
-/* Stores that may be under way now. */
+/* Stores that may be under way now. Reads are not yielded to that may wait for the room of what is
+ * to be stored. */
 static uint64_t drain_limit(const struct fb_node *node)
 {
-    bool is_pressed = node->dirty_used > node->config.dirty_max / 4 * 3;
+    bool is_pressed = node->dirty_used > node->config.dirty_max / 4 * 3 ||
+                      node->dirty_bytes > node->config.memory_size_bytes / 4 * 3;
     bool is_yielding = node->fills_used > node->config.drain_yield_fills && !is_pressed;
     uint64_t least = node->config.drains_min, most = node->config.drains_max;
     FB_ASSERT(most > 0);

@@ -2,7 +2,8 @@
  * less and less and drained to at once when it is back; a block that it refuses keeps no other
  * waiting, and is not thrown at it again and again; one that throttles keeps its pace. And what is
  * at the origin is not owed to it once more, when another asks for it to be held. When what is owed
- * fills the node and the origin refuses it, writers hear that, and nobody does before. */
+ * fills the node and the origin refuses it, writers hear that, and nobody does before; and what
+ * fills it yields to no reads. */
 #include "tests/support/unit.h"
 
 #include "tests/support/flow.h"
@@ -264,6 +265,28 @@ static void write_while_others_are_stored_is_busy_and_not_refused(void **state)
     script_close(script);
 }
 
+/* The only block of memory is owed, and a read waits for its room: the drain does not yield. */
+static void drain_yields_to_no_read_that_waits_for_its_room(void **state)
+{
+    (void)state;
+    struct fb_config config = drain_config();
+    config.memory_size_bytes = FLOW_BLOCK_BYTES;
+    config.drain_yield_fills = 0;
+    config.drains_min = 0;
+    config.retries_max = 16;
+    struct origin origin = {.bad_offset = UINT64_MAX};
+    struct script *script = script_open(1, &config, 1);
+    const struct fb_block owed = drain_block(0), read = script_block(3, 0, FLOW_BLOCK_BYTES, 1);
+    script_set_fault(script, store_to, &origin);
+    script_write(script, 1000, 0, 1, &owed, FB_LEVEL_MEMORY);
+    script_get(script, 30000, 0, 2, &read);
+    script_run(script, SECOND_NS / 2);
+    assert_int_equal(script_stores(script, &owed), 1);
+    assert_non_null(script_reply(script, 2));
+    assert_int_equal(script_reply(script, 2)->status, FB_OK);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +297,7 @@ int main(void)
         cmocka_unit_test(hold_of_what_is_at_the_origin_owes_nothing),
         cmocka_unit_test(write_without_room_hears_what_the_origin_refuses),
         cmocka_unit_test(write_while_others_are_stored_is_busy_and_not_refused),
+        cmocka_unit_test(drain_yields_to_no_read_that_waits_for_its_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,7 +79,7 @@ enum fb_config_unit {
     X(drain_bytes_per_s, FB_UNIT_RATE, 0, 0, UINT64_C(1) << 50, \
       "limit of a node's stores to the origin; 0: none") \
     X(drain_yield_fills, FB_UNIT_COUNT, 64, 0, 65535, \
-      "reads in flight above which a drain yields, unless dirty_max or memory is three quarters owed") \
+      "reads in flight above which a drain yields, unless dirty_max or memory is 3/4 full") \
     X(drains_min, FB_UNIT_COUNT, 1, 0, 65535, "stores at once while the drain yields") \
     X(drain_delay_ns, FB_UNIT_NS, 1000000, 0, UINT64_C(600000000000), \
       "time a new undrained block waits before its store") \

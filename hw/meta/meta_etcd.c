@@ -64,12 +64,15 @@ static void etcd_give(struct meta_etcd *meta, struct fb_etcd *etcd)
     pthread_mutex_unlock(&meta->mutex);
 }
 
-/* The first of a kind, then one each time, with how many there were between them. */
+/* What etcd answers at once may be many a second: the first of a kind, then one each time, with how
+ * many there were between them. Who does not answer is waited for, and each wait is told. */
 static void fault_log(struct meta_etcd *meta, enum fb_status status, const char *words)
 {
     uint64_t now_ns = loop_clock_ns();
     pthread_mutex_lock(&meta->mutex);
-    bool is_due = status != meta->fault_status || now_ns - meta->fault_ns >= fault_pause_ns;
+    bool is_answer = status == FB_FULL || status == FB_THROTTLED;
+    bool is_due =
+        !is_answer || status != meta->fault_status || now_ns - meta->fault_ns >= fault_pause_ns;
     uint64_t count = meta->fault_count;
     meta->fault_count = is_due ? 0 : count + 1;
     meta->fault_ns = is_due ? now_ns : meta->fault_ns;

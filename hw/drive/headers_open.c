@@ -311,6 +311,16 @@ static void answer_run(struct fb_headers *headers, const struct fb_settings *set
                      strerror(-code));
 }
 
+/* A sync tells who opened it last of what an earlier life wrote in vain: that is heard here, not of
+ * the heads. Whether those bytes are there digests say. */
+static void stale_hear(const struct fb_headers *headers)
+{
+    int code = headers->file >= 0 ? fb_drive_io_sync(headers->file) : 0;
+    if (code != 0)
+        fb_log(FB_LOG_WARNING, "device_error", "op=sync of=\"an earlier start\" reason=\"%s\"",
+               strerror(-code));
+}
+
 static void tables_open(struct fb_headers *headers, const struct fb_settings *settings,
                         struct fb_error *error)
 {
@@ -320,6 +330,7 @@ static void tables_open(struct fb_headers *headers, const struct fb_settings *se
     headers->scan = malloc(HEADERS_SCAN_PAGES * sizeof(*headers->scan));
     headers->scan_other = malloc(HEADERS_SCAN_PAGES * sizeof(*headers->scan));
     headers->file = fb_drive_io_open(settings->device_path);
+    stale_hear(headers);
     if (headers->file < 0)
         fb_error_set(error, "device.path %s: %s", settings->device_path, strerror(-headers->file));
     else if (headers->scan == NULL || headers->scan_other == NULL)

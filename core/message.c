@@ -19,6 +19,11 @@ FB_MESSAGE_KINDS(KIND)
 #undef KIND
 #undef FIELD
 
+/* FIELD moves one field of the message's kind. */
+#define KIND(NAME, kind, text) \
+    case FB_MESSAGE_##NAME: \
+        FB_MESSAGE_##NAME##_FIELDS(FIELD, kind) return;
+
 void fb_message_pack(struct fb_message_flat *flat, const struct fb_message *message)
 {
     FB_ASSERT(flat != NULL && message != NULL);
@@ -29,11 +34,7 @@ void fb_message_pack(struct fb_message_flat *flat, const struct fb_message *mess
     switch ((enum fb_message_kind)message->kind) {
 #define FIELD(kind, type, name, place, range) \
     memcpy(&flat->place, &message->kind.name, sizeof(flat->place));
-#define KIND(NAME, kind, text) \
-    case FB_MESSAGE_##NAME: \
-        FB_MESSAGE_##NAME##_FIELDS(FIELD, kind) return;
         FB_MESSAGE_KINDS(KIND)
-#undef KIND
 #undef FIELD
     }
 }
@@ -47,11 +48,9 @@ void fb_message_unpack(struct fb_message *message, const struct fb_message_flat 
     switch ((enum fb_message_kind)message->kind) {
 #define FIELD(kind, type, name, place, range) \
     memcpy(&message->kind.name, &flat->place, sizeof(flat->place));
-#define KIND(NAME, kind, text) \
-    case FB_MESSAGE_##NAME: \
-        FB_MESSAGE_##NAME##_FIELDS(FIELD, kind) return;
         FB_MESSAGE_KINDS(KIND)
-#undef KIND
 #undef FIELD
     }
 }
+
+#undef KIND

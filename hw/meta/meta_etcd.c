@@ -328,6 +328,16 @@ static enum fb_status page_take(struct meta_etcd *meta, struct fb_etcd *etcd,
     return FB_OK;
 }
 
+/* That many pages have nothing of ours: not that there is none, as some may stand behind them. */
+static enum fb_status foreign_say(const struct meta_etcd *meta, const char *keys, const char *place)
+{
+    fb_log(
+        FB_LOG_ERROR, "metadata_failed",
+        "store=etcd status=%s reason=\"%d pages of %s below %s%s are none of ours: delete them\"",
+        fb_status_name(FB_IO), PAGES_MAX, keys, meta->prefix, place);
+    return FB_IO;
+}
+
 static enum fb_status run_pending(struct meta_etcd *meta, struct fb_etcd *etcd,
                                   struct fb_meta_task *task)
 {
@@ -343,11 +353,7 @@ static enum fb_status run_pending(struct meta_etcd *meta, struct fb_etcd *etcd,
         status = page_take(meta, etcd, task, from);
     if (status != FB_OK || !task->is_cut || task->name_count > 0)
         return status;
-    fb_log(FB_LOG_ERROR, "metadata_failed",
-           "store=etcd status=%s reason=\"%d pages of keys below %spending/ are none of ours: "
-           "delete them\"",
-           fb_status_name(FB_IO), PAGES_MAX, meta->prefix);
-    return FB_IO; /* not that there is none: some may stand behind them */
+    return foreign_say(meta, "keys", "pending/");
 }
 
 /* An entry of a folder's list; false: it is none of ours. */
@@ -423,11 +429,7 @@ static enum fb_status run_entries(struct meta_etcd *meta, struct fb_etcd *etcd,
         status = entries_take(meta, etcd, task, first, end);
     if (status != FB_OK || !task->is_cut || task->name_count > 0)
         return status;
-    fb_log(FB_LOG_ERROR, "metadata_failed",
-           "store=etcd status=%s reason=\"%d pages of keys of one folder below %sentries/ are none "
-           "of ours: delete them\"",
-           fb_status_name(FB_IO), PAGES_MAX, meta->prefix);
-    return FB_IO;
+    return foreign_say(meta, "keys of one folder", "entries/");
 }
 
 static enum fb_status etcd_run(struct fb_meta_store *store, struct fb_meta_task *task)

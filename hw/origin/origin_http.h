@@ -164,7 +164,7 @@ extern const struct http_dialect http_s3, http_azure;
  * to url. false: it does not fit. */
 bool http_url_add(struct http_request *request, const char *text, bool keeps_slash);
 bool http_url_append(struct http_request *request, const char *text);
-/* In place; has_plus: a plus is a space. false: it has a zero byte, which becomes another. */
+/* In place; has_plus: a plus is a space. false: it has a zero byte, at which the text then ends. */
 bool http_percent_decode(char *text, bool has_plus);
 
 /* Bytes of the body that is sent. */

@@ -16,6 +16,21 @@
 #include <string.h>
 #include <xxhash.h>
 
+bool s3_element_take(const char *from, const char *end, const char *name, char *text, size_t size)
+{
+    const char *at = strstr(from, name);
+    text[0] = '\0';
+    if (at == NULL || at >= end)
+        return false;
+    at += strlen(name);
+    const char *stop = memchr(at, '<', (size_t)(end - at));
+    if (stop == NULL || (size_t)(stop - at) >= size)
+        return false;
+    memcpy(text, at, (size_t)(stop - at));
+    text[stop - at] = '\0';
+    return true;
+}
+
 static bool list_url(struct http_request *request)
 {
     const struct fb_origin_task *task = request->task;

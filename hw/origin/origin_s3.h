@@ -8,6 +8,9 @@
  * 10,000 of them. */
 enum { S3_PART_MIN = 5 << 20, S3_PARTS_MAX = 10000, S3_OBJECT_MAX_TIB = 5 };
 
+/* The text of the first element of that name ("<Key>") between two places of an answer. false: none
+ * is there, or it is too long; then text is empty. */
+bool s3_element_take(const char *from, const char *end, const char *name, char *text, size_t size);
 /* Where a block is until its commit. */
 bool s3_block_append(struct http_request *request, uint64_t index);
 bool s3_name_append(struct http_request *request);

@@ -237,18 +237,11 @@ bool s3_steps_prepare(struct http_request *request)
     return !is_about_upload || upload_append(request, step);
 }
 
-/* The text of an element of the answer; false: it is not there, or too long. */
 static bool answer_take(const struct http_request *request, const char *name, char *text,
                         size_t size)
 {
-    const char *from = strstr(request->answer, name);
-    from = from != NULL ? from + strlen(name) : NULL;
-    const char *end = from != NULL ? strchr(from, '<') : NULL;
-    if (end == NULL || (size_t)(end - from) >= size)
-        return false;
-    memcpy(text, from, (size_t)(end - from));
-    text[end - from] = '\0';
-    return true;
+    const char *answer = request->answer;
+    return s3_element_take(answer, answer + request->answer_size, name, text, size);
 }
 
 static bool list_add(struct http_request *request, const char *text)
@@ -300,6 +293,13 @@ static bool fail(struct http_request *request, enum fb_status *status, enum fb_s
     request->head = request->said; /* the log is to have this one's code */
     request->step = STEP_ABORT;
     return request->has_upload;
+}
+
+/* The same as the answer says; one that says nothing of the upload is BUSY: all of it once more. */
+static bool fail_as(struct http_request *request, enum fb_status *status, enum fb_status outcome)
+{
+    bool is_telling = outcome != FB_OK && outcome != FB_ABSENT && outcome != FB_CONFLICT;
+    return fail(request, status, is_telling ? outcome : FB_BUSY);
 }
 
 /* The next block goes, or is it asked first whether there are any? false: it was the last one. */
@@ -387,9 +387,7 @@ static bool upload_failed(struct http_request *request, long code, enum fb_statu
             http_missing_put(request, request->task->missing);
         outcome = FB_BUSY;
     }
-    if (outcome == FB_OK || outcome == FB_ABSENT || outcome == FB_CONFLICT)
-        outcome = FB_BUSY;
-    return fail(request, status, outcome);
+    return fail_as(request, status, outcome);
 }
 
 /* Is the object as it was to be? A server that drops metadata is believed when another one than
@@ -468,7 +466,7 @@ static bool others_advance(struct http_request *request, long code, enum fb_stat
         bool is_gone = code == 204 || code == 200 || code == 404;
         s3_others_evicted(request);
         request->step = STEP_OTHERS;
-        return is_gone || fail(request, status, *status == FB_OK ? FB_BUSY : *status);
+        return is_gone || fail_as(request, status, *status);
     }
     switch (s3_others_listed(request, code)) {
     case HTTP_OTHERS_LIST:
@@ -482,7 +480,7 @@ static bool others_advance(struct http_request *request, long code, enum fb_stat
     case HTTP_OTHERS_FAIL:
         break;
     }
-    return fail(request, status, *status == FB_OK || *status == FB_ABSENT ? FB_BUSY : *status);
+    return fail_as(request, status, *status);
 }
 
 /* The target as it is now that no earlier upload can change it. */
@@ -490,7 +488,7 @@ static bool again_advance(struct http_request *request, long code, enum fb_statu
 {
     enum http_found found = http_target_find(request, code);
     if (code != 200 && code != 404)
-        return fail(request, status, *status == FB_OK ? FB_BUSY : *status);
+        return fail_as(request, status, *status);
     bool is_done = found == HTTP_FOUND_SAME && request->said.size == request->task->object.size;
     if (is_done || found == HTTP_FOUND_LATER) /* it is looked at from the first */
         return fail(request, status, FB_BUSY);

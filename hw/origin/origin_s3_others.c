@@ -42,22 +42,6 @@ bool s3_others_append(struct http_request *request)
     return is_fine && http_url_append(request, "&uploads=");
 }
 
-/* The text of an element between here and there; empty: none, or longer than fits. */
-static void element_take(const char *from, const char *end, const char *name, char *text,
-                         size_t size)
-{
-    const char *at = strstr(from, name);
-    text[0] = '\0';
-    if (at == NULL || at >= end)
-        return;
-    at += strlen(name);
-    const char *stop = memchr(at, '<', (size_t)(end - at));
-    if (stop == NULL || (size_t)(stop - at) >= size)
-        return;
-    memcpy(text, at, (size_t)(stop - at));
-    text[stop - at] = '\0';
-}
-
 /* Where the server does not encode keys as URLs do. */
 static void entities_decode(char *text)
 {
@@ -87,10 +71,11 @@ static bool is_own_key(const struct http_request *request, char *key)
 {
     const char *prefix = request->http->settings->prefix;
     size_t length = strlen(prefix);
-    if (strstr(request->answer, "<EncodingType>url<") != NULL)
-        (void)http_percent_decode(key, true);
-    else
+    bool is_encoded = strstr(request->answer, "<EncodingType>url<") != NULL;
+    if (!is_encoded)
         entities_decode(key);
+    else if (!http_percent_decode(key, true))
+        return false;
     return strncmp(key, prefix, length) == 0 &&
            strcmp(key + length, request->task->object.name) == 0;
 }
@@ -100,12 +85,12 @@ static bool upload_take(struct http_request *request, const char *from, const ch
 {
     struct http_others *others = &request->others;
     char key[HTTP_ANSWER_MAX], began[sizeof(others->began)];
-    element_take(from, end, "<Key>", key, sizeof(key));
-    others->is_last_own = key[0] != '\0' && is_own_key(request, key);
+    others->is_last_own =
+        s3_element_take(from, end, "<Key>", key, sizeof(key)) && is_own_key(request, key);
     if (!others->is_last_own)
         return false;
-    element_take(from, end, "<UploadId>", others->marker, sizeof(others->marker));
-    element_take(from, end, "<Initiated>", began, sizeof(began));
+    (void)s3_element_take(from, end, "<UploadId>", others->marker, sizeof(others->marker));
+    (void)s3_element_take(from, end, "<Initiated>", began, sizeof(began));
     if (strcmp(others->marker, request->upload) == 0) {
         memcpy(others->began, began, sizeof(began));
         return false;

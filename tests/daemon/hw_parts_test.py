@@ -506,6 +506,11 @@ class Parts(Case):
         daemon.wait_until(lambda: self.bucket.count("POST", "upload") > 2)
         self.assertEqual(daemon.status()["unfinished_names"], "1")
         self.assertEqual(daemon.forebay("get", "owed").stdout, content)
+        # No commit is cut off by the stop: what that leaves goes with the next one of the key.
+        self.bucket.refuse = lambda method, what, key: (
+            (503, "SlowDown") if what == "object" and key == "owed" else
+            (400, "EntityTooSmall") if method == "POST" and what == "upload" else None)
+        daemon.wait_until(lambda: not self.bucket.uploads)
         self.assertEqual(self.stopped(daemon), 1)
         self.assertIn("1 names", daemon.log())
         self.assertEqual(self.bucket.uploads, {})

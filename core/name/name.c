@@ -380,7 +380,8 @@ static void request_put(struct step *step, uint32_t index, enum fb_status status
     struct name *name = &node_names(node)[index];
     struct fb_name_facts now = fb_name_read(found), wanted = fb_name_read(&name->change);
     FB_ASSERT(name->kind == NAME_COMMIT || name->kind == NAME_REMOVE);
-    bool is_lost = status == FB_CONFLICT, may_try = name->tries++ < node->config.retries_max;
+    bool is_lost = status == FB_CONFLICT;
+    bool may_try = name->tries++ <= node->config.retries_max; /* once at least: none has failed */
     bool is_commit = name->kind == NAME_COMMIT, is_there = now.state != FB_NAME_REMOVED;
     wanted.version = name->change.value.high; /* also over no record */
     if (is_lost && is_commit && is_there && now.version == wanted.version)

@@ -391,7 +391,8 @@ void code_timer(struct step *step, uint32_t index)
         code->asked = 0;
     if (!put->is_answered && put->failures > node->config.retries_max)
         put_reply(step, put, FB_TIMEOUT, 0);
-    uint64_t again_ns = put_pause_ns(node, put);
+    bool is_whole = code->state == CODE_READY && code->held == code_all(code);
+    uint64_t again_ns = is_whole ? put_rest_ns(node) : put_pause_ns(node, put);
     if (is_stuck)
         again_ns = node->config.backoff_ns << (put->failures < 6 ? put->failures : 6);
     if (code_send(step, index))

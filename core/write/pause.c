@@ -2,6 +2,7 @@
  *
  *     asked --put_silence_ns--> once more --put_silence_ns--> replaced --hold_ns--> the next round
  *       '--a target has no room: asked again before that, the more often the longer it has waited
+ *     held by all, while the client waits for the origin --> asked again when one has lost it
  *
  * A node of no rank lets go of its copy when all targets say that they hold the block. If it told
  * another HELD meanwhile, the copy stays for a round more and all are asked once more: the other
@@ -13,7 +14,7 @@
 
 #include "core/read/read.h"
 
-enum { BUSY_ASKS = 32 };
+enum { BUSY_ASKS = 32, DOUBLINGS_MAX = 6 };
 
 uint64_t put_pause_ns(const struct fb_node *node, const struct put *put)
 {
@@ -21,7 +22,14 @@ uint64_t put_pause_ns(const struct fb_node *node, const struct put *put)
     uint64_t late = put->failures > tries ? put->failures - tries : 0;
     FB_ASSERT(put->slot != FB_NONE);
     FB_ASSERT(node->config.hold_ns > 0);
-    return node->config.hold_ns << (late < 6 ? late : 6);
+    return node->config.hold_ns << (late < DOUBLINGS_MAX ? late : DOUBLINGS_MAX);
+}
+
+uint64_t put_rest_ns(const struct fb_node *node)
+{
+    FB_ASSERT(node->config.hold_ns > 0);
+    FB_ASSERT(node->puts_used > 0);
+    return node->config.hold_ns << DOUBLINGS_MAX;
 }
 
 /* Time that targets are given to show that they live: what peers may take to answer, twice, since

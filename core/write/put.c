@@ -433,7 +433,7 @@ void put_timer(struct step *step, uint32_t index)
         put_ask_busy(step, index);
         return;
     }
-    uint64_t again_ns = node->config.hold_ns;
+    uint64_t again_ns = put_rest_ns(node);
     /* Held by all and waiting for the drain is no failure. */
     if (bits_count(put->held) < put->target_count) {
         uint32_t silent = put->quiet & ~(uint32_t)put->held;

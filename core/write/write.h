@@ -46,6 +46,7 @@ void put_reply(struct step *step, struct put *put, enum fb_status status, uint32
 
 /* pause.c. To the next asking: longer once it is in vain, not to drown a holder that refuses. */
 uint64_t put_pause_ns(const struct fb_node *node, const struct put *put);
+uint64_t put_rest_ns(const struct fb_node *node); /* nobody is left to ask */
 uint64_t put_silence_ns(const struct fb_node *node);
 bool put_is_room_wanted(enum fb_status status); /* of HELD: it lives, and cannot take it yet */
 /* Sets the timer: to put.due_ns, or to the earlier asking of those that are busy. */

@@ -305,9 +305,10 @@ class Store(Case):
             self.assertEqual((ended.returncode, listed), (0, b"fine\nnew\\x0aline\n"))
             self.assertEqual(daemon.forebay("get", "odd/new\nline").stdout, b"content")
         else:
-            self.assertIn(b"Invalid argument", ended.stderr)
+            self.assertIn(b"the name is no UTF-8, or has control", ended.stderr)
             self.assertEqual(listed, b"fine\n")
-        self.assertIn(b"Invalid argument", daemon.forebay("put", source, b"odd/\xff").stderr)
+        self.assertIn(b"the name is no UTF-8, or has control",
+                      daemon.forebay("put", source, b"odd/\xff").stderr)
         self.assertIn(b"No such file", daemon.forebay("get", b"odd/\xff").stderr)
 
     def test_changed_object_has_another_version(self):

@@ -115,6 +115,31 @@ static void write_origin_is_acked_when_stored(void **state)
     }
 }
 
+/* Held by all, with the origin to come: there is nothing to ask, so its put asks for no tick after
+ * each hold_ns, plain or in fragments. */
+static void write_origin_that_all_hold_rests_until_it_is_stored(void **state)
+{
+    (void)state;
+    for (uint32_t data = 0; data <= 2; data += 2) {
+        struct fb_config config = put_config();
+        config.drain_delay_ns = 10000000000;
+        config.erasure_data = data;
+        config.erasure_parity = data / 2;
+        struct script *script = script_open(4, &config, 3);
+        const struct fb_block block = put_block(5);
+        script_write(script, 1000, 1, 1, &block, FB_LEVEL_ORIGIN);
+        script_run(script, 1000000000);
+        uint64_t steps = fb_node_stats(script_node(script, 1))->steps;
+        script_run(script, 9000000000);
+        assert_null(script_reply(script, 1));
+        assert_true(fb_node_stats(script_node(script, 1))->steps - steps < 400);
+        script_run(script, FB_NEVER_NS - 1);
+        assert_status(script, 1, FB_OK);
+        assert_quiet(script, 4, FB_NONE);
+        script_close(script);
+    }
+}
+
 static void write_device_is_on_both_devices_when_acked(void **state)
 {
     (void)state;
@@ -543,6 +568,7 @@ int main(void)
         cmocka_unit_test(write_replicated_is_held_by_both_ranks_when_acked),
         cmocka_unit_test(write_of_many_blocks_is_drained_once_each_and_read_back),
         cmocka_unit_test(write_origin_is_acked_when_stored),
+        cmocka_unit_test(write_origin_that_all_hold_rests_until_it_is_stored),
         cmocka_unit_test(write_device_is_on_both_devices_when_acked),
         cmocka_unit_test(write_when_the_first_rank_dies_before_the_drain_is_drained_by_another),
         cmocka_unit_test(drain_when_the_first_rank_is_silent_for_good_is_done_by_another_holder),

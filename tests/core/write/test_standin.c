@@ -337,8 +337,11 @@ static void standin_when_it_becomes_an_owner_keeps_the_copy_as_its_own(void **st
         script_restart(script, 61 * MS, first, false);
         script_run(script, 62 * MS);
         script_bury(script, 63 * MS, second);
-        script_run(script, 10 * (uint64_t)SECOND);
-        assert_true(sum_of(script, 3, offsetof(struct fb_stats, holds_sent)) < 20);
+        script_run(script, SECOND);
+        uint64_t sent = sum_of(script, 3, offsetof(struct fb_stats, holds_sent));
+        assert_int_equal(owed_copies(script, 3, second, &block), 2);
+        script_run(script, 60 * (uint64_t)SECOND);
+        assert_int_equal(sum_of(script, 3, offsetof(struct fb_stats, holds_sent)), sent);
         assert_int_equal(owed_copies(script, 3, second, &block), 2);
         is_away = false;
         script_run(script, FB_NEVER_NS - 1);

@@ -7,7 +7,10 @@ usage: soak_test.py BUILD [--seconds N] [--seed N]
 A worker owns its names, so what each must hold is known; after an error either content may be
 there. Flat, of each daemon and the mount: in the last third of the time not more than in the middle
 third, but for what GROWTH allows:
-  memory   resident KiB, the highest of a third
+  memory   resident KiB that are the process's own, the highest of a third
+  mapped   KiB of the memory that it shares with others: a daemon's blocks and its clients' arenas.
+           What is resident of it grows as long as blocks are touched that were not before, up to
+           all of it, in every process that maps it; so what must not grow is the mapping
   files    open descriptors
   threads
 and of all: parts at the origin that no name needs (under .forebay-parts once the daemons have
@@ -37,18 +40,28 @@ from hw_test import CONFIG, Daemon, free_ports, program, run  # noqa: E402
 NODES, WORKERS, NAMES, OBJECTS = 4, 3, 30, 60
 LEVELS = ("memory", "replicated", "device", "origin")
 SIZES = (0, 10, 9000, 300000, 1000000)
-GROWTH = {"memory": 4096, "files": 8, "threads": 2}
+GROWTH = {"memory": 4096, "mapped": 2 * 16384, "files": 8, "threads": 2}  # mapped: two arenas
 PAGE_S = 5
 FLAT_S = 600
 
 ARGUMENTS = argparse.Namespace(seconds=60.0, seed=0)
 
 
+def mapped_kib(process):
+    """Of all that is mapped to be shared: the fourth letter of its rights, in proc(5), tells."""
+    with open("/proc/%d/maps" % process.pid, encoding="utf-8") as file:
+        lines = [line.split(None, 2) for line in file]
+    ends = [[int(end, 16) for end in line[0].split("-")] for line in lines if line[1][3] == "s"]
+    return sum(end - begin for begin, end in ends) // 1024
+
+
 def process_figures(process):
-    """Of one process: resident KiB, descriptors, threads."""
+    """Of one process: resident and mapped KiB, descriptors, threads."""
     with open("/proc/%d/status" % process.pid, encoding="utf-8") as file:
         fields = dict(line.split(":", 1) for line in file if ":" in line)
-    return {"memory": int(fields["VmRSS"].split()[0]),
+    resident = [int(fields[name].split()[0]) for name in ("VmRSS", "RssShmem")]
+    return {"memory": resident[0] - resident[1],
+            "mapped": mapped_kib(process),
             "files": len(os.listdir("/proc/%d/fd" % process.pid)),
             "threads": int(fields["Threads"])}
 

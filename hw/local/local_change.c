@@ -64,7 +64,7 @@ static void looked(struct fb_origin_task *task, enum fb_status status)
     const struct fb_name_facts facts = fb_name_read(&request->name.record);
     bool is_ahead = facts.state == FB_NAME_CACHED;
     if (!is_ahead && status == FB_OK)
-        fb_objects_recognise(&task->loop->objects, object);
+        fb_objects_recognise(&loop_of(request)->objects, object);
     if (is_ahead && status != FB_OK)
         task->attributes = (struct fb_attributes){.mode = 0};
     if (is_ahead) {

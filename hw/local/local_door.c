@@ -10,6 +10,7 @@
  *  3. A descriptor that a client sends is closed by another thread: closing may wait, as with a
  *     socket that lingers, and the loop must not. */
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/base/patience.h"
@@ -84,7 +85,7 @@ static void refused_log(struct fb_loop *loop, const char *reason)
 {
     uint64_t held;
     loop->local.refused++;
-    if (fb_log_may(&loop->local.refused_pace, loop_clock_ns(), &held))
+    if (fb_log_may(&loop->local.refused_pace, fb_clock_ns(), &held))
         fb_log(FB_LOG_WARNING, "client_refused", "reason=\"%s\" not_logged=%llu", reason,
                (unsigned long long)held);
 }
@@ -191,7 +192,7 @@ static void guest_come(struct fb_loop *loop, int socket)
     guest->user = peer.uid;
     guest->process = (uint32_t)peer.pid;
     local->strangers[index] =
-        (struct fb_stranger){.source = peer.uid, .since_ns = loop_clock_ns(), .is_here = true};
+        (struct fb_stranger){.source = peer.uid, .since_ns = fb_clock_ns(), .is_here = true};
     local->guest_count++;
     fb_io_init(&guest->receive, receive_done);
     local_inbox_receive(&loop->uring, &guest->receive, socket, &guest->inbox);
@@ -203,7 +204,7 @@ static void accept_again(struct fb_loop *loop)
     struct fb_local *local = &loop->local;
     if (local->guest_count == FB_LOCAL_GUESTS_MAX) {
         uint32_t leaving =
-            fb_stranger_to_leave(local->strangers, FB_LOCAL_GUESTS_MAX, loop_clock_ns());
+            fb_stranger_to_leave(local->strangers, FB_LOCAL_GUESTS_MAX, fb_clock_ns());
         local->guests_pushed += leaving != FB_NONE;
         if (leaving != FB_NONE)
             guest_leave(&local->guests[leaving]);
@@ -341,7 +342,7 @@ void local_door_sweep(struct fb_loop *loop)
         return;
     for (uint32_t i = 0; i < FB_LOCAL_GUESTS_MAX; i++) {
         bool is_late = local->strangers[i].is_here &&
-                       loop_clock_ns() - local->strangers[i].since_ns > greeting_ns;
+                       fb_clock_ns() - local->strangers[i].since_ns > greeting_ns;
         if (!is_late)
             continue;
         refused_log(loop, "no greeting in time");

@@ -1,5 +1,6 @@
 /* What a client asks about where blocks are and how their last reads went. */
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
 
@@ -25,7 +26,7 @@ static void object_explain(struct local_request *request, const struct fb_object
         blocks[i] = (struct fb_local_block){.index = index + i};
         fb_node_find(loop->node, block.key, &blocks[i].found);
     }
-    fb_reads_of_object(&loop->reads, object->handle, loop_clock_ns(), blocks, count);
+    fb_reads_of_object(&loop->reads, object->handle, fb_clock_ns(), blocks, count);
     const struct fb_local_reply reply = {.page_size = count * (uint32_t)sizeof(*blocks),
                                          .index = index + count < all ? index + count : 0};
     request->session->is_page_used = true;
@@ -39,7 +40,7 @@ static void key_explain(struct local_request *request, struct fb_key key)
     *block = (struct fb_local_block){.index = 0};
     key = fb_object_kv_key(key);
     fb_node_find(loop->node, key, &block->found);
-    fb_reads_of_key(&loop->reads, key, loop_clock_ns(), block);
+    fb_reads_of_key(&loop->reads, key, fb_clock_ns(), block);
     const struct fb_local_reply reply = {.page_size = sizeof(*block)};
     request->session->is_page_used = true;
     local_request_end(request, &reply);

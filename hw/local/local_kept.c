@@ -16,6 +16,7 @@
  *  4. A removal that the origin has not seen yet is waited for before the name is made anew: else
  *     what it removes would be back when that is removed. */
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/local/local_kept.h"
 
 #include <errno.h>
@@ -411,7 +412,7 @@ static void recorded(struct fb_name_task *task, enum fb_status status)
         change->kept = (struct fb_kept){.mode = 0}; /* of what is not there any more */
     change->scene.type = change->facts.state == FB_NAME_CACHED ? S_IFREG : type;
     change->scene.version = change->is_make ? task->version : change->facts.version;
-    change->scene.now_ns = (int64_t)loop_wall_ns();
+    change->scene.now_ns = (int64_t)fb_wall_ns();
     if (change->facts.state == FB_NAME_REMOVED)
         removed(change);
     else if (is_asking(request->change.kind))

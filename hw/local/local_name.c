@@ -2,6 +2,7 @@
  * core, which decides what a name means (core/name/name.c); here are the sessions and their
  * objects. */
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/meta/kept_change.h"
@@ -358,7 +359,7 @@ static void source_read(struct fb_name_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, name);
     const struct fb_attributes *seen = &request->change.attributes;
-    const struct fb_kept_scene scene = {.now_ns = (int64_t)loop_wall_ns(),
+    const struct fb_kept_scene scene = {.now_ns = (int64_t)fb_wall_ns(),
                                         .user = request->session->user};
     struct fb_kept kept;
     if (status != FB_OK && status != FB_ABSENT) {
@@ -384,7 +385,7 @@ static void commit_given(struct local_request *request, const struct fb_local_re
 {
     struct fb_origin_change *change = &request->change;
     const struct fb_kept_scene scene = {.version = request->origin.object.version,
-                                        .now_ns = (int64_t)loop_wall_ns(),
+                                        .now_ns = (int64_t)fb_wall_ns(),
                                         .user = request->session->user};
     struct fb_kept kept;
     bool is_said = from->cursor_length > 0 && local_is_kept(loop_of(request));

@@ -2,6 +2,7 @@
  * memory, requests under way, bytes that are owed (core/index/share.h says by which rule); and what
  * each has written, since a client commits only that. */
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/local/local_internal.h"
 #include "hw/loop/loop_internal.h"
 
@@ -96,7 +97,7 @@ static void owed_count(struct local_session *session)
     uint64_t memory = loop->memory.bytes.size, entries = core->memory_entries_max;
     entries -= entries / OWED_REST;
     *owed = (struct local_owed){
-        .counted_ns = loop_clock_ns(),
+        .counted_ns = fb_clock_ns(),
         .blocks = {.total = core->dirty_max < entries ? core->dirty_max : entries,
                    .times = OWED_TIMES},
         .bytes = {.total = memory - memory / OWED_REST, .times = OWED_TIMES}};
@@ -119,7 +120,7 @@ bool local_may_owe(struct local_session *session, uint32_t size_bytes)
                      fb_node_undrained_bytes(loop->node) < loop->memory.bytes.size / 2;
     if (is_plenty)
         return true;
-    if (loop_clock_ns() - owed->counted_ns > owed_count_ns)
+    if (fb_clock_ns() - owed->counted_ns > owed_count_ns)
         owed_count(session);
     if (!fb_share_has_room(&owed->blocks, 1) || !fb_share_has_room(&owed->bytes, size_bytes))
         return false;
@@ -221,7 +222,7 @@ bool local_has_memory(const struct local_session *session, uint64_t size_bytes)
 bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin)
 {
     struct fb_local *local = &session->loop->local;
-    uint64_t now_ns = loop_clock_ns(), pins_max = session->loop->settings->core.pins_max;
+    uint64_t now_ns = fb_clock_ns(), pins_max = session->loop->settings->core.pins_max;
     struct fb_share share = {.total = pins_max, .times = PINS_TIMES};
     uint32_t free = FB_NONE;
     for (uint32_t i = 0; i < pins_max; i++) {

@@ -3,6 +3,7 @@
  * once. */
 #include "core/panic.h"
 #include "core/place/membership.h"
+#include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/loop/reload.h"
 
@@ -22,26 +23,11 @@ enum {
     RING_ENTRIES_MIN = 256,
     LEFT_LOGGED_MAX = 8,
     TICKS_AT_ONCE_MAX = 1000,
-    SWEEPS_PER_TIMEOUT = 8,
-    ORIGIN_THREADS = 4
+    SWEEPS_PER_TIMEOUT = 8
 };
 
 static const uint64_t sweep_ns_max = 250000000; /* what is recorded is written that often */
 static const uint64_t slice_bytes_max = UINT64_C(1) << 30; /* of one registered buffer */
-
-uint64_t loop_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-uint64_t loop_wall_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* One step, at loop->now_ns. */
 static void loop_step(struct fb_loop *loop, const struct fb_event *event)
@@ -55,14 +41,14 @@ static void loop_step(struct fb_loop *loop, const struct fb_event *event)
 
 void loop_event(struct fb_loop *loop, const struct fb_event *event)
 {
-    loop->now_ns = loop_clock_ns();
+    loop->now_ns = fb_clock_ns();
     fb_recorder_event(&loop->recorder, loop->now_ns, event);
     loop_step(loop, event);
 }
 
 void loop_sweep_soon(struct fb_loop *loop)
 {
-    uint64_t soon_ns = loop_clock_ns() + fb_stranger_stay_ns / 4;
+    uint64_t soon_ns = fb_clock_ns() + fb_stranger_stay_ns / 4;
     if (soon_ns < loop->sweep_ns)
         loop->sweep_ns = soon_ns;
 }
@@ -72,8 +58,8 @@ void loop_sweep_soon(struct fb_loop *loop)
 static void loop_tick(struct fb_loop *loop)
 {
     const struct fb_event tick = {.kind = FB_EVENT_TICK};
-    for (uint32_t i = 0;
-         i < TICKS_AT_ONCE_MAX && fb_node_deadline_ns(loop->node) <= loop_clock_ns(); i++)
+    for (uint32_t i = 0; i < TICKS_AT_ONCE_MAX && fb_node_deadline_ns(loop->node) <= fb_clock_ns();
+         i++)
         loop_event(loop, &tick);
 }
 
@@ -93,7 +79,7 @@ static void loop_drain(struct fb_loop *loop)
 
 static void loop_sweep(struct fb_loop *loop)
 {
-    loop->now_ns = loop_clock_ns();
+    loop->now_ns = fb_clock_ns();
     if (loop->now_ns < loop->sweep_ns)
         return;
     uint64_t interval_ns = loop->settings->peer_timeout_ns / SWEEPS_PER_TIMEOUT;
@@ -120,18 +106,18 @@ static void spin_learn(struct fb_loop *loop, uint64_t slept_ns)
 
 static int loop_wait(struct fb_loop *loop, uint64_t patience_ns)
 {
-    uint64_t begun_ns = patience_ns > 0 ? loop_clock_ns() : 0;
+    uint64_t begun_ns = patience_ns > 0 ? fb_clock_ns() : 0;
     int code = fb_uring_wait(&loop->uring, patience_ns);
     fb_local_awake(loop);
     if (patience_ns > 0)
-        spin_learn(loop, loop_clock_ns() - begun_ns);
+        spin_learn(loop, fb_clock_ns() - begun_ns);
     return code;
 }
 
 /* How long the loop may wait for completions; 0: there is something to do. */
 static uint64_t loop_patience_ns(struct fb_loop *loop, bool was_busy)
 {
-    uint64_t now_ns = loop_clock_ns();
+    uint64_t now_ns = fb_clock_ns();
     uint64_t deadline_ns = fb_node_deadline_ns(loop->node);
     if (deadline_ns > loop->sweep_ns)
         deadline_ns = loop->sweep_ns;
@@ -216,7 +202,7 @@ void loop_stop(struct fb_loop *loop)
 {
     loop->is_stopping = loop->is_draining;
     loop->is_draining = true;
-    loop->stop_ns = loop_clock_ns() + loop->settings->stop_patience_ns;
+    loop->stop_ns = fb_clock_ns() + loop->settings->stop_patience_ns;
     loop->sweep_ns = 0; /* looks at once whether there is anything to wait for */
     const struct fb_event drain = {.kind = FB_EVENT_REQUEST, .request = {.kind = FB_REQUEST_DRAIN}};
     loop_event(loop, &drain);
@@ -281,7 +267,7 @@ static bool view_set(struct fb_loop *loop, const struct fb_member_settings *list
         const struct fb_record_view record = {
             .version = version, .ranks_count = ranks, .member_count = count};
         const struct fb_event event = {.kind = FB_EVENT_VIEW, .view = view};
-        loop->now_ns = loop_clock_ns();
+        loop->now_ns = fb_clock_ns();
         fb_recorder_view(&loop->recorder, loop->now_ns, &record, members);
         loop_step(loop, &event);
         loop->member_count = count;
@@ -308,7 +294,7 @@ void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
 
 bool loop_is_fenced(const struct fb_loop *loop)
 {
-    return loop_clock_ns() >= loop->member_until_ns;
+    return fb_clock_ns() >= loop->member_until_ns;
 }
 
 bool loop_refuses(const struct fb_loop *loop, enum fb_request_kind kind)
@@ -361,7 +347,7 @@ static void node_open(struct fb_loop *loop, struct fb_error *error)
         return;
     }
     if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-        seed = loop_clock_ns();
+        seed = fb_clock_ns();
     if (fb_node_init(loop->node, size_bytes, config, seed) != FB_OK)
         fb_error_set(error, "core: its settings contradict each other");
     loop->objects.node = loop->node;
@@ -472,6 +458,20 @@ static void ring_open(struct fb_loop *loop, struct fb_error *error)
                      strerror(-code));
 }
 
+static void origin_collect(struct fb_origin *origin, const struct fb_object *object)
+{
+    fb_names_collect(FB_CONTAINER(origin, struct fb_loop, origin), object);
+}
+
+static void origin_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_origin_context context = {.settings = loop->settings,
+                                              .uring = &loop->uring,
+                                              .offload = &loop->offload,
+                                              .collect = origin_collect};
+    fb_origin_open(&loop->origin, &context, error);
+}
+
 static void parts_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
@@ -481,14 +481,8 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error) && !fb_objects_open(&loop->objects, settings->objects_max))
         fb_error_set(error, "out of memory for %u objects", settings->objects_max);
     if (!fb_error_is_set(error) &&
-        !fb_seen_open(&loop->seen, settings->names_valid_ns, settings->objects_max))
-        fb_error_set(error, "out of memory for %u names", settings->objects_max);
-    if (!fb_error_is_set(error) &&
         fb_offload_open(&loop->offload, &loop->uring, settings->workers) != 0)
         fb_error_set(error, "workers: cannot start %u threads", settings->workers);
-    if (!fb_error_is_set(error) && settings->origin.kind == FB_ORIGIN_POSIX &&
-        fb_offload_open(&loop->origin_calls, &loop->uring, ORIGIN_THREADS) != 0)
-        fb_error_set(error, "origin: cannot start %d threads", ORIGIN_THREADS);
     if (!fb_error_is_set(error))
         works_open(loop, error);
     if (!fb_error_is_set(error))
@@ -498,7 +492,7 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error))
         headers_open(loop, error);
     if (!fb_error_is_set(error))
-        fb_origin_open(&loop->origin, loop, settings, error);
+        origin_open(loop, error);
     if (!fb_error_is_set(error))
         fb_meta_open(&loop->meta, &loop->uring, settings, error);
     if (!fb_error_is_set(error))
@@ -532,7 +526,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->http.listener = -1;
     loop->signal_file = -1;
     loop->spin_ns = settings->spin_ns;
-    loop->now_ns = loop_clock_ns();
+    loop->now_ns = fb_clock_ns();
     loop->start_ns = loop->now_ns;
     limit_raise(RLIMIT_NOFILE);
     limit_raise(RLIMIT_MEMLOCK);
@@ -547,8 +541,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
 void fb_loop_close(struct fb_loop *loop)
 {
     fb_members_close(loop->members);
-    fb_offload_close(&loop->origin_calls); /* they are the origin's */
-    fb_origin_close(&loop->origin);        /* its thread hands over to offload's */
+    fb_origin_close(&loop->origin); /* its thread hands over to offload's */
     fb_offload_close(&loop->offload);
     fb_meta_close(&loop->meta);
     fb_recorder_close(&loop->recorder);
@@ -562,7 +555,6 @@ void fb_loop_close(struct fb_loop *loop)
     if (loop->signal_file >= 0)
         close(loop->signal_file);
     fb_objects_close(&loop->objects);
-    fb_seen_close(&loop->seen);
     fb_names_close(&loop->names);
     fb_mapping_close(&loop->memory);
     free(loop->works);

@@ -24,7 +24,6 @@
 #include "hw/meta/names.h"
 #include "hw/local/reads.h"
 #include "hw/loop/ready.h"
-#include "hw/origin/seen.h"
 #include "hw/net/tcp.h"
 #include "hw/base/uring.h"
 
@@ -51,11 +50,9 @@ struct fb_loop {
     struct fb_node *node;
     struct fb_view *view;
     struct fb_objects objects;
-    struct fb_seen seen; /* names, as the origin said */
     struct fb_meta_store meta;
     struct fb_names names;
-    struct fb_offload offload;      /* digests and copies */
-    struct fb_offload origin_calls; /* of a folder as origin: calls that wait */
+    struct fb_offload offload; /* digests and copies */
     struct fb_origin origin;
     struct fb_drive_file drive;
     struct fb_headers headers; /* of the drive */
@@ -91,8 +88,6 @@ struct fb_loop {
 };
 
 /* loop.c */
-uint64_t loop_clock_ns(void);
-uint64_t loop_wall_ns(void); /* since 1970 */
 void loop_event(struct fb_loop *loop, const struct fb_event *event);
 /* Strangers wait outside until one of those inside has had his time: a sweep sees to it. */
 void loop_sweep_soon(struct fb_loop *loop);

@@ -3,6 +3,7 @@
  * name. */
 #include "hw/loop/ready.h"
 
+#include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ static void question_end(struct fb_ready_question *question, enum fb_status stat
     question->is_asked = false;
     question->is_answered = is_answer;
     question->status = status;
-    question->again_ns = loop_clock_ns() + again_ns;
+    question->again_ns = fb_clock_ns() + again_ns;
 }
 
 static void origin_done(struct fb_origin_task *task, enum fb_status status)

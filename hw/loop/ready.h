@@ -26,6 +26,8 @@ struct fb_ready {
     _Alignas(8) unsigned char page[FB_READY_PAGE_BYTES];
 };
 
+struct fb_loop;
+
 /* Asks what has not been answered yet. */
 void fb_ready_sweep(struct fb_loop *loop);
 

@@ -3,6 +3,7 @@
 
 #include "core/panic.h"
 #include "core/place/membership.h"
+#include "hw/base/clock.h"
 #include "hw/net/address.h"
 #include "hw/meta/etcd.h"
 #include "hw/loop/loop_internal.h"
@@ -301,11 +302,11 @@ static bool advance(struct fb_members *members)
 {
     if (members->update.ask == FB_MEMBERSHIP_NONE) {
         bool is_stopping = nap(members, members->update.due_ns);
-        fb_membership_step(&members->membership, loop_clock_ns(), NULL, &members->update);
+        fb_membership_step(&members->membership, fb_clock_ns(), NULL, &members->update);
         return is_stopping;
     }
     const struct fb_membership_answer answer = ask(members);
-    fb_membership_step(&members->membership, loop_clock_ns(), &answer, &members->update);
+    fb_membership_step(&members->membership, fb_clock_ns(), &answer, &members->update);
     return nap(members, 0); /* only looks */
 }
 
@@ -340,8 +341,8 @@ static void *thread_run(void *context)
 static void join(struct fb_members *members, struct fb_error *error)
 {
     const struct fb_settings *settings = members->settings;
-    fb_membership_init(&members->membership, loop_clock_ns(), settings->lease_ns);
-    fb_membership_step(&members->membership, loop_clock_ns(), NULL, &members->update);
+    fb_membership_init(&members->membership, fb_clock_ns(), settings->lease_ns);
+    fb_membership_step(&members->membership, fb_clock_ns(), NULL, &members->update);
     while (members->membership.state == FB_MEMBERSHIP_JOINING)
         (void)advance(members);
     bool is_refused = members->membership.state == FB_MEMBERSHIP_REFUSED;

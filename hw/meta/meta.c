@@ -3,6 +3,7 @@
 
 #include "client/protocol/local_protocol.h"
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/base/container.h"
 #include "hw/loop/loop_internal.h"
 
@@ -122,7 +123,7 @@ static void task_done(struct fb_offload_task *offload)
     struct fb_meta_store *store = task->store;
     bool is_told = task->verb == FB_META_VERB_PUT;
     if (is_told && task->status == FB_FULL && store->full_ns == 0)
-        store->full_ns = loop_clock_ns();
+        store->full_ns = fb_clock_ns();
     else if (is_told && task->status == FB_OK)
         store->full_ns = 0;
     task->done(task, task->status);

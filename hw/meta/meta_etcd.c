@@ -11,6 +11,7 @@
  *  3. An answer of 503 may stand for a PUT that took effect (a leader that went meanwhile): IO, not
  *     THROTTLED. 429 is a PUT that was not taken: THROTTLED, or FULL with the words of ErrNoSpace.
  * Source: etcd 3.4, "gRPC gateway" and api/etcdserverpb/rpc.proto. */
+#include "hw/base/clock.h"
 #include "hw/meta/meta.h"
 
 #include "core/name/name.h"
@@ -68,7 +69,7 @@ static void etcd_give(struct meta_etcd *meta, struct fb_etcd *etcd)
  * many there were between them. Who does not answer is waited for, and each wait is told. */
 static void fault_log(struct meta_etcd *meta, enum fb_status status, const char *words)
 {
-    uint64_t now_ns = loop_clock_ns();
+    uint64_t now_ns = fb_clock_ns();
     pthread_mutex_lock(&meta->mutex);
     bool is_answer = status == FB_FULL || status == FB_THROTTLED;
     bool is_due =

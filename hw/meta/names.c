@@ -3,6 +3,7 @@
 
 #include "core/key.h"
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/meta/kept.h"
 #include "hw/base/page.h"
@@ -203,7 +204,7 @@ void fb_name_start(struct fb_name_task *task)
                                                .request_id = task->request_id,
                                                .block = {.key = key, .object = FB_OBJECT_NONE},
                                                .record = task->record,
-                                               .wall_ns = loop_wall_ns(),
+                                               .wall_ns = fb_wall_ns(),
                                                .replaced = task->replaced,
                                                .version = task->version}};
     loop_event(loop, &event);
@@ -236,7 +237,7 @@ void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object)
                                    .request = {.kind = FB_REQUEST_NAME_ABANDON,
                                                .block = {.key = key, .object = object->handle},
                                                .record = object->unsure,
-                                               .wall_ns = loop_wall_ns(),
+                                               .wall_ns = fb_wall_ns(),
                                                .version = object->version,
                                                .size = object->written_bytes}};
     loop_event(loop, &event);

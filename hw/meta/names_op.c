@@ -2,6 +2,7 @@
 #include "core/key.h"
 #include "core/panic.h"
 #include "core/place/membership.h"
+#include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 
 #include <errno.h>
@@ -114,7 +115,7 @@ static void list_end(struct work *work, enum fb_status status, const struct fb_m
     struct fb_loop *loop = work->loop;
     struct fb_event event = {.kind = FB_EVENT_DONE,
                              .done = {.op_id = work->op.op_id, .status = status}};
-    event.done.listed.wall_ns = loop_wall_ns();
+    event.done.listed.wall_ns = fb_wall_ns();
     if (name != NULL) {
         event.done.listed.record = name->record;
         event.done.listed.key = name->key;

@@ -6,6 +6,7 @@
  * A receive is always pending while OPEN, so the peer's end shows at once. CLOSING waits for the
  * kernel to let go of all memory before anything is given back. */
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/ops/summary.h"
 
@@ -40,7 +41,7 @@ static void end_log(struct fb_tcp_connection *connection, const char *reason)
     bool is_stranger = connection->peer == FB_NONE;
     uint64_t held;
     tcp->strangers_refused += is_stranger;
-    if (!fb_log_may(is_stranger ? &tcp->refused_pace : &tcp->lost_pace, loop_clock_ns(), &held))
+    if (!fb_log_may(is_stranger ? &tcp->refused_pace : &tcp->lost_pace, fb_clock_ns(), &held))
         return;
     if (is_stranger)
         fb_log(FB_LOG_WARNING, "connection_refused", "reason=\"%s\" not_logged=%llu", reason,

@@ -1,6 +1,7 @@
 /* The way in for other nodes: the listener, and those who have connected and not greeted yet. See
  * tcp.h, 6 and 7. */
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/net/address.h"
 #include "hw/loop/loop_internal.h"
 
@@ -37,7 +38,7 @@ static void stranger_comes(struct fb_tcp_connection *connection)
     FB_ASSERT(index < FB_TCP_STRANGERS_MAX);
     tcp->strange[index] = connection;
     tcp->strangers[index] = (struct fb_stranger){.source = fb_address_source(connection->socket),
-                                                 .since_ns = loop_clock_ns(),
+                                                 .since_ns = fb_clock_ns(),
                                                  .is_here = true};
     tcp->stranger_count++;
     connection->stranger = index;
@@ -72,7 +73,7 @@ static void accept_again(struct fb_loop *loop)
         return;
     if (tcp->stranger_count == FB_TCP_STRANGERS_MAX) {
         uint32_t leaving =
-            fb_stranger_to_leave(tcp->strangers, FB_TCP_STRANGERS_MAX, loop_clock_ns());
+            fb_stranger_to_leave(tcp->strangers, FB_TCP_STRANGERS_MAX, fb_clock_ns());
         if (leaving != FB_NONE)
             stranger_refuse(tcp, leaving, "others want to greet");
         else
@@ -115,7 +116,7 @@ void tcp_accept_start(struct fb_loop *loop)
 void tcp_strangers_sweep(struct fb_loop *loop)
 {
     struct fb_tcp *tcp = &loop->tcp;
-    uint64_t now_ns = loop_clock_ns(), greeting_ns = loop->settings->peer_timeout_ns;
+    uint64_t now_ns = fb_clock_ns(), greeting_ns = loop->settings->peer_timeout_ns;
     if (greeting_ns > greeting_ns_max)
         greeting_ns = greeting_ns_max;
     for (uint32_t i = 0; i < FB_TCP_STRANGERS_MAX; i++) {

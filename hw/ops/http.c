@@ -3,6 +3,7 @@
 #include "hw/ops/http.h"
 
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/net/address.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/ops/metrics.h"
@@ -158,7 +159,7 @@ static void page_begin(struct fb_loop *loop, int socket)
     connection->request_size = 0;
     connection->page_sent = 0;
     http->strangers[index] = (struct fb_stranger){
-        .source = fb_address_source(socket), .since_ns = loop_clock_ns(), .is_here = true};
+        .source = fb_address_source(socket), .since_ns = fb_clock_ns(), .is_here = true};
     http->connection_count++;
     fb_io_init(&connection->io, receive_done);
     page_receive(connection);
@@ -170,7 +171,7 @@ static void accept_again(struct fb_loop *loop)
     struct fb_http *http = &loop->http;
     if (http->connection_count == FB_HTTP_CONNECTIONS_MAX) {
         uint32_t leaving =
-            fb_stranger_to_leave(http->strangers, FB_HTTP_CONNECTIONS_MAX, loop_clock_ns());
+            fb_stranger_to_leave(http->strangers, FB_HTTP_CONNECTIONS_MAX, fb_clock_ns());
         if (leaving != FB_NONE)
             page_leave(&http->connections[leaving]);
         else
@@ -228,7 +229,7 @@ void fb_http_sweep(struct fb_loop *loop)
         return;
     for (uint32_t i = 0; i < FB_HTTP_CONNECTIONS_MAX; i++) {
         const struct fb_stranger *stranger = &http->strangers[i];
-        if (stranger->is_here && loop_clock_ns() - stranger->since_ns > patience_ns)
+        if (stranger->is_here && fb_clock_ns() - stranger->since_ns > patience_ns)
             page_leave(&http->connections[i]);
     }
     accept_again(loop);

@@ -1,6 +1,7 @@
 /* See metrics.h. Counters end in _total and have base units, as Prometheus wants it. */
 #include "hw/ops/metrics.h"
 
+#include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/base/page.h"
 #include "hw/ops/status.h"
@@ -113,7 +114,7 @@ static void usage(struct fb_page *page, const struct fb_loop *loop)
     type_put(page, "undrained_oldest_seconds", "gauge",
              "since when the oldest file of them is owed; 0: none is");
     fb_page_put(page, "forebay_undrained_oldest_seconds %.3f\n",
-                oldest != NULL ? (double)(loop_clock_ns() - oldest->owed_ns) * 1e-9 : 0.0);
+                oldest != NULL ? (double)(fb_clock_ns() - oldest->owed_ns) * 1e-9 : 0.0);
     gauge(page, "unfinished_names", "names whose commit or removal the origin does not show yet",
           fb_node_unfinished_names(loop->node));
     gauge(page, "bad_names", "names that cannot be finished: see forebay lost",
@@ -122,7 +123,7 @@ static void usage(struct fb_page *page, const struct fb_loop *loop)
     gauge(page, "fenced", "1: the cluster may count this node as gone", loop_is_fenced(loop));
     type_put(page, "uptime_seconds", "gauge", "since the daemon started");
     fb_page_put(page, "forebay_uptime_seconds %.3f\n",
-                (double)(loop_clock_ns() - loop->start_ns) * 1e-9);
+                (double)(fb_clock_ns() - loop->start_ns) * 1e-9);
 }
 
 /* One value of each tenant that has or had something. */

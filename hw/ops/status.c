@@ -1,6 +1,7 @@
 /* See status.h. Names are those of the core's counters, as in the simulator's reports. */
 #include "hw/ops/status.h"
 
+#include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/base/page.h"
 #include "hw/ops/summary.h"
@@ -52,14 +53,14 @@ static void usage_print(struct fb_page *page, const struct fb_loop *loop)
         "memory_used_bytes %" PRIu64 "\ndevice_used_bytes %" PRIu64
         "\nundrained_blocks %u\nundrained_oldest_ns %" PRIu64 "\nundrained_oldest_name %s\n",
         fb_node_memory_used_bytes(loop->node), fb_node_device_used_bytes(loop->node),
-        fb_node_owed_blocks(loop->node), oldest != NULL ? loop_clock_ns() - oldest->owed_ns : 0,
+        fb_node_owed_blocks(loop->node), oldest != NULL ? fb_clock_ns() - oldest->owed_ns : 0,
         fb_log_quote(oldest != NULL ? oldest->name : "", quoted));
     fb_page_put(page, "metadata_full_ns %" PRIu64 "\n",
-                loop->meta.full_ns > 0 ? loop_clock_ns() - loop->meta.full_ns : 0);
+                loop->meta.full_ns > 0 ? fb_clock_ns() - loop->meta.full_ns : 0);
     fb_page_put(page, "refused_blocks %u\nrefused_status %s\nrefused_ns %" PRIu64 "\n",
                 refused.blocks,
                 refused.blocks > 0 ? fb_status_name((enum fb_status)refused.status) : "none",
-                refused.blocks > 0 ? loop_clock_ns() - refused.since_ns : 0);
+                refused.blocks > 0 ? fb_clock_ns() - refused.since_ns : 0);
 }
 
 static void tenants_print(struct fb_page *page, const struct fb_loop *loop)
@@ -134,7 +135,7 @@ static void members_print(struct fb_page *page, const struct fb_loop *loop)
 {
     struct fb_wire_summary own;
     uint32_t shown = 1, left_out = 0;
-    uint64_t now_ns = loop_clock_ns();
+    uint64_t now_ns = fb_clock_ns();
     fb_summary_make(loop, &own);
     member_print(page, loop->settings->node, 0, &own);
     for (uint32_t i = 0; i < loop->tcp.peer_count; i++) {
@@ -177,7 +178,7 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
         "%u\nclients %u\n"
         "memory_size_bytes %" PRIu64 "\ndevice_size_bytes %" PRIu64 "\nundrained_bytes %" PRIu64
         "\nmessages_dropped %" PRIu64 "\nconnections_lost %" PRIu64 "\n",
-        FB_VERSION, loop_clock_ns() - loop->start_ns, settings->core.block_size_bytes,
+        FB_VERSION, fb_clock_ns() - loop->start_ns, settings->core.block_size_bytes,
         settings->cluster, settings->node, is_ready, reason, loop->member_count,
         loop->members_left_out, settings->core.write_quorum, loop_is_fenced(loop),
         fb_node_unfinished_names(loop->node), fb_tcp_connected(&loop->tcp),

@@ -2,6 +2,7 @@
 #include "hw/ops/summary.h"
 
 #include "core/panic.h"
+#include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 
 void fb_summary_make(const struct fb_loop *loop, struct fb_wire_summary *summary)
@@ -14,7 +15,7 @@ void fb_summary_make(const struct fb_loop *loop, struct fb_wire_summary *summary
         .fenced = loop_is_fenced(loop),
         .draining = loop->is_resting || loop->is_draining,
         .device_failing = loop->drive.error != 0,
-        .uptime_ns = loop_clock_ns() - loop->start_ns,
+        .uptime_ns = fb_clock_ns() - loop->start_ns,
         .memory_size_bytes = loop->settings->core.memory_size_bytes,
         .memory_used_bytes = fb_node_memory_used_bytes(loop->node),
         .device_size_bytes = loop->settings->core.device_size_bytes,
@@ -23,7 +24,7 @@ void fb_summary_make(const struct fb_loop *loop, struct fb_wire_summary *summary
         .writes = stats->writes,
         .write_bytes = stats->write_bytes,
         .undrained_bytes = fb_node_undrained_bytes(loop->node),
-        .undrained_oldest_ns = oldest != NULL ? loop_clock_ns() - oldest->owed_ns : 0,
+        .undrained_oldest_ns = oldest != NULL ? fb_clock_ns() - oldest->owed_ns : 0,
         .unfinished_names = fb_node_unfinished_names(loop->node),
     };
     for (uint32_t i = 0; i < FB_REASON_ABSENT; i++) {

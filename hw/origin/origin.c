@@ -3,10 +3,13 @@
 
 #include "base/character.h"
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/clock.h"
+#include "hw/base/container.h"
 
 #include <errno.h>
 #include <string.h>
+
+enum { POSIX_THREADS = 4 };
 
 enum fb_status fb_origin_status(int32_t result)
 {
@@ -101,13 +104,24 @@ static void none_done(struct fb_io *io, int32_t result)
 static void none_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
     fb_io_init(&task->io, none_done);
-    fb_uring_nothing(&origin->loop->uring, &task->io);
+    fb_uring_nothing(origin->context.uring, &task->io);
 }
 
-void fb_origin_open(struct fb_origin *origin, struct fb_loop *loop,
-                    const struct fb_settings *settings, struct fb_error *error)
+void fb_origin_open(struct fb_origin *origin, const struct fb_origin_context *context,
+                    struct fb_error *error)
 {
-    *origin = (struct fb_origin){.loop = loop, .folder = -1, .start = none_start};
+    const struct fb_settings *settings = context->settings;
+    *origin = (struct fb_origin){.context = *context, .folder = -1, .start = none_start};
+    origin->has_records = settings->metadata.kind != FB_METADATA_NONE;
+    if (!fb_seen_open(&origin->seen, settings->names_valid_ns, settings->objects_max)) {
+        fb_error_set(error, "out of memory for %u names", settings->objects_max);
+        return;
+    }
+    if (settings->origin.kind == FB_ORIGIN_POSIX &&
+        fb_offload_open(&origin->calls, context->uring, POSIX_THREADS) != 0) {
+        fb_error_set(error, "origin: cannot start %d threads", POSIX_THREADS);
+        return;
+    }
     switch (settings->origin.kind) {
     case FB_ORIGIN_NONE:
         return;
@@ -126,8 +140,10 @@ void fb_origin_open(struct fb_origin *origin, struct fb_loop *loop,
 
 void fb_origin_close(struct fb_origin *origin)
 {
+    fb_offload_close(&origin->calls);
     if (origin->close != NULL)
         origin->close(origin);
+    fb_seen_close(&origin->seen);
 }
 
 void fb_origin_sweep(struct fb_origin *origin)
@@ -152,14 +168,15 @@ static void told(struct fb_origin_task *task, enum fb_status status)
 static void asked_done(struct fb_origin_task *task, enum fb_status status)
 {
     if (status == FB_OK)
-        fb_seen_put(&task->loop->seen, task, loop_clock_ns());
+        fb_seen_put(&task->origin->seen, &task->object, &task->attributes,
+                    task->verb == FB_ORIGIN_LOOK, fb_clock_ns());
     told(task, status);
 }
 
 /* What a name meant, it may not mean any more. */
 static void forget(struct fb_origin_task *task)
 {
-    struct fb_seen *seen = &task->loop->seen;
+    struct fb_seen *seen = &task->origin->seen;
     bool is_of_more = task->verb == FB_ORIGIN_CHANGE && (task->change->kind == FB_CHANGE_RENAME ||
                                                          task->change->kind == FB_CHANGE_LINK);
     if (is_of_more)
@@ -186,15 +203,16 @@ static void seen_done(struct fb_io *io, int32_t result)
  * beginning, and at its end, since it may have been asked for between. true: it is known. */
 static bool seen_start(struct fb_origin_task *task)
 {
-    struct fb_loop *loop = task->loop;
+    struct fb_origin *origin = task->origin;
     bool is_asking = task->verb == FB_ORIGIN_STAT || task->verb == FB_ORIGIN_LOOK;
     bool is_change = task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE ||
                      task->verb == FB_ORIGIN_CHANGE;
-    if (loop->seen.valid_ns == 0 || (is_asking && !task->may_be_seen))
+    if (origin->seen.valid_ns == 0 || (is_asking && !task->may_be_seen))
         return false;
-    if (is_asking && fb_seen_find(&loop->seen, task, loop_clock_ns())) {
+    if (is_asking && fb_seen_find(&origin->seen, &task->object, &task->attributes,
+                                  task->verb == FB_ORIGIN_LOOK, fb_clock_ns())) {
         fb_io_init(&task->io, seen_done);
-        fb_uring_nothing(&loop->uring, &task->io);
+        fb_uring_nothing(origin->context.uring, &task->io);
         return true;
     }
     if (is_change)
@@ -208,7 +226,7 @@ static bool seen_start(struct fb_origin_task *task)
 
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
-    task->loop = origin->loop;
+    task->origin = origin;
     task->moved = 0;
     task->is_final = false;
     task->is_alias = false;
@@ -226,7 +244,7 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
         task->verb = FB_ORIGIN_STAT; /* objects are files */
     if (fb_anchor_fault(&origin->anchor) != 0) {
         fb_io_init(&task->io, moved_done);
-        fb_uring_nothing(&task->loop->uring, &task->io);
+        fb_uring_nothing(task->origin->context.uring, &task->io);
     } else if (is_asking && !fb_origin_has_name(origin, object->name, object->name_length)) {
         none_start(origin, task);
     } else if (!seen_start(task)) {

@@ -13,7 +13,6 @@
 #include "hw/origin/origin_http.h"
 
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -79,7 +78,7 @@ static const char *url_path(const char *url)
 static void block_id(const struct fb_origin_task *task, uint64_t offset, char id[64])
 {
     char text[40];
-    uint64_t index = offset / task->loop->settings->core.block_size_bytes;
+    uint64_t index = offset / task->origin->context.settings->core.block_size_bytes;
     snprintf(text, sizeof(text), "%016llx-%012llu", (unsigned long long)task->object.version,
              (unsigned long long)index);
     EVP_EncodeBlock((unsigned char *)id, (const unsigned char *)text, (int)strlen(text));
@@ -90,7 +89,8 @@ static bool block_list(struct http_request *request)
 {
     enum { ENTRY_BYTES = 96, FRAME_BYTES = 128 };
     const struct fb_origin_task *task = request->task;
-    uint64_t size = task->object.size, block = task->loop->settings->core.block_size_bytes;
+    uint64_t size = task->object.size,
+             block = task->origin->context.settings->core.block_size_bytes;
     uint64_t room = (size / block + 1) * ENTRY_BYTES + FRAME_BYTES;
     char id[64];
     free(request->body);

@@ -3,7 +3,9 @@
 
 #include "core/key.h"
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/clock.h"
+#include "hw/base/container.h"
+#include "hw/base/log.h"
 #include "version.h"
 
 #include <openssl/evp.h>
@@ -113,7 +115,7 @@ static void request_end(struct http_request *request, enum fb_status status)
     task->status = status;
     if (task->verb == FB_ORIGIN_FETCH && status != FB_OK)
         http_tried_end(http, task);
-    fb_offload_post(&http->loop->offload, &task->offload);
+    fb_offload_post(http->origin->context.offload, &task->offload);
 }
 
 /* Sends what is stored, or the list of what is to be committed. */
@@ -362,7 +364,7 @@ static void request_done(struct http_request *request, CURLcode code)
         status = transport_status(request, code, &is_temporary);
     curl_multi_remove_handle(http->multi, request->easy);
     if (answer >= 200 && answer < 300)
-        http->bucket_seen_ns = loop_clock_ns();
+        http->bucket_seen_ns = fb_clock_ns();
     if (status == FB_DENIED && has_others_by_now(request)) {
         if (request->task->verb == FB_ORIGIN_STAT)
             request->step = HTTP_STEP_HEAD;
@@ -372,7 +374,7 @@ static void request_done(struct http_request *request, CURLcode code)
     bool may_try =
         request->tries < http->settings->tries_max && !http_is_tried(http, request->task);
     if (status != FB_OK && is_temporary && may_try) {
-        request->retry_ns = loop_clock_ns() + pause_ns(request);
+        request->retry_ns = fb_clock_ns() + pause_ns(request);
         request->next = http->pausing;
         http->pausing = request;
         request->has_failed = true;
@@ -434,7 +436,7 @@ static bool tasks_take(struct http_origin *http)
 /* Starts those whose pause is over; returns how long the next one still pauses. */
 static int pauses_end(struct http_origin *http)
 {
-    uint64_t now_ns = loop_clock_ns(), nap_ms = NAP_MS_MAX;
+    uint64_t now_ns = fb_clock_ns(), nap_ms = NAP_MS_MAX;
     struct http_request *left = http->pausing;
     http->pausing = NULL;
     while (left != NULL) {
@@ -559,8 +561,8 @@ void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *set
     FB_ASSERT(http != NULL);
     http->settings = &settings->origin;
     http->dialect = settings->origin.kind == FB_ORIGIN_S3 ? &http_s3 : &http_azure;
-    http->loop = origin->loop;
-    http->random = loop_clock_ns();
+    http->origin = origin;
+    http->random = fb_clock_ns();
     pthread_mutex_init(&http->mutex, NULL);
     origin->internal = http;
     origin->start = http_start;

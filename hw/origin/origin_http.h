@@ -130,7 +130,7 @@ struct http_dialect {
 struct http_origin {
     const struct fb_origin_settings *settings;
     const struct http_dialect *dialect;
-    struct fb_loop *loop;
+    struct fb_origin *origin;
     CURLM *multi;
     pthread_t thread;
     bool is_running;

@@ -1,6 +1,5 @@
 /* Tries do not multiply: the core fetches a block a second time when the first fetch takes long.
  * That helps while the first has no answer; once it has had a bad one, it alone tries on. */
-#include "hw/loop/loop_internal.h"
 #include "hw/origin/origin_http.h"
 
 static bool is_same_block(const struct fb_origin_task *one, const struct fb_origin_task *other)
@@ -40,7 +39,7 @@ void http_tried_end(struct http_origin *http, const struct fb_origin_task *task)
         struct fb_origin_task *next = ended->next;
         ended->status = task->status;
         ended->is_final = task->is_final;
-        fb_offload_post(&http->loop->offload, &ended->offload);
+        fb_offload_post(http->origin->context.offload, &ended->offload);
         ended = next;
     }
 }

@@ -8,10 +8,10 @@
  *  3. An error is told by the server's own code (<Code>, x-ms-error-code), which is logged: what is
  *     refused for good is not asked for again (core/io.h, R16).
  *  4. A weak ETag is taken for the strong one: proxies weaken what they pass on. */
+#include "hw/base/clock.h"
 #include "hw/origin/origin_http.h"
 
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -302,7 +302,7 @@ static bool is_passing(const struct http_request *request)
 void http_remedy_print(const struct http_request *request, char *text, size_t size)
 {
     const struct http_answer *said = &request->said;
-    int64_t ahead_s = (int64_t)(loop_wall_ns() / 1000000000u) - said->date_s;
+    int64_t ahead_s = (int64_t)(fb_wall_ns() / 1000000000u) - said->date_s;
     bool is_far = said->date_s > 0 && (ahead_s >= skew_allowed_s || ahead_s <= -skew_allowed_s);
     if (is_far)
         snprintf(text, size,
@@ -459,7 +459,7 @@ bool http_stat_advance(struct http_request *request, long answer, enum fb_status
 {
     const struct http_origin *http = request->http;
     const struct http_answer *said = &request->said;
-    uint64_t now_ns = loop_clock_ns();
+    uint64_t now_ns = fb_clock_ns();
     bool is_known = http->bucket_seen_ns > 0 && now_ns - http->bucket_seen_ns < bucket_known_ns;
     bool is_silent = said->code[0] == '\0';
     if (request->step != HTTP_STEP_HEAD) {
@@ -481,7 +481,7 @@ uint64_t http_missing_find(const struct http_request *request)
 {
     const struct http_origin *http = request->http;
     const struct fb_object *object = &request->task->object;
-    uint64_t block = http->loop->settings->core.block_size_bytes;
+    uint64_t block = http->origin->context.settings->core.block_size_bytes;
     uint64_t blocks = fb_object_blocks(object, block);
     for (uint32_t i = 0; i < HTTP_MISSING_MAX; i++) {
         if (http->missing[i].handle == object->handle && http->missing[i].index < blocks)

@@ -1,9 +1,8 @@
 /* Credentials: read at the start, and again when their file has changed: at SIGHUP, and when a
  * server refuses, since short-lived ones are replaced in their file all the time. Only the thread
  * of the requests uses and changes them, once it runs. */
+#include "hw/base/log.h"
 #include "hw/origin/origin_http.h"
-
-#include "hw/loop/loop_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

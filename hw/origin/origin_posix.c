@@ -14,11 +14,12 @@
  *  3. Opening is RESOLVE_BENEATH: neither ".." nor a symbolic link leads out of the folder. Links
  *     that lead about within it by absolute paths are resolved by a worker.
  */
+#include "hw/base/clock.h"
+#include "hw/base/container.h"
 #include "hw/origin/origin.h"
 
 #include "core/key.h"
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/origin/origin_posix.h"
 
 #include <errno.h>
@@ -75,7 +76,7 @@ uint64_t posix_written(const struct statx *facts)
 /* Could it have been changed since, with the same time of change? In ns; 0: no. */
 static uint64_t fresh_for_ns(const struct statx *facts)
 {
-    uint64_t changed = time_of(&facts->stx_ctime), now_ns = loop_wall_ns();
+    uint64_t changed = time_of(&facts->stx_ctime), now_ns = fb_wall_ns();
     uint64_t window_ns = facts->stx_ctime.tv_nsec == 0 ? fresh_coarse_ns : fresh_ns;
     bool is_fresh = now_ns < changed + window_ns && changed < now_ns + window_ns;
     return is_fresh ? changed + window_ns - now_ns : 0;
@@ -110,7 +111,7 @@ static void attributes_take(struct fb_origin_task *task)
 static void task_end(struct fb_origin_task *task, enum fb_status status)
 {
     if (task->file >= 0)
-        fb_uring_close_file(&task->loop->uring, task->file);
+        fb_uring_close_file(task->origin->context.uring, task->file);
     task->file = -1;
     free(task->resolved);
     task->resolved = NULL;
@@ -124,7 +125,8 @@ static void task_read(struct fb_origin_task *task)
     const struct fb_bytes part = {.at = task->bytes.at + task->moved,
                                   .size = left < READ_BYTES_MAX ? left : READ_BYTES_MAX};
     task->stage = STAGE_READ;
-    fb_uring_read(&task->loop->uring, &task->io, task->file, part, task->file_offset + task->moved);
+    fb_uring_read(task->origin->context.uring, &task->io, task->file, part,
+                  task->file_offset + task->moved);
 }
 
 /* The object is not there, or another version: perhaps the block is. status: what else to say. */
@@ -135,7 +137,7 @@ static void task_part(struct fb_origin_task *task, enum fb_status status)
         return;
     }
     if (task->file >= 0)
-        fb_uring_close_file(&task->loop->uring, task->file);
+        fb_uring_close_file(task->origin->context.uring, task->file);
     task->file = -1;
     task->stage = STAGE_PART;
     task->status = status;
@@ -144,7 +146,7 @@ static void task_part(struct fb_origin_task *task, enum fb_status status)
     fb_origin_posix_part(task, task->part);
     task->how = (struct open_how){.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-    fb_uring_open_below(&task->loop->uring, &task->io, task->loop->origin.folder, task->part,
+    fb_uring_open_below(task->origin->context.uring, &task->io, task->origin->folder, task->part,
                         &task->how);
 }
 
@@ -162,13 +164,13 @@ static void task_pause(struct fb_origin_task *task, uint64_t pause_ns)
     task->stage = STAGE_PAUSE;
     task->pause = (struct __kernel_timespec){.tv_sec = (int64_t)(pause_ns / 1000000000u),
                                              .tv_nsec = (long long)(pause_ns % 1000000000u)};
-    fb_uring_pause(&task->loop->uring, &task->io, &task->pause);
+    fb_uring_pause(task->origin->context.uring, &task->io, &task->pause);
 }
 
 static void task_stat(struct fb_origin_task *task, enum stage stage)
 {
     task->stage = stage;
-    fb_uring_stat(&task->loop->uring, &task->io, task->file, &task->facts);
+    fb_uring_stat(task->origin->context.uring, &task->io, task->file, &task->facts);
 }
 
 /* Is a file of several names torn? The same facts before and after a look for the mark say no. A
@@ -181,10 +183,10 @@ static bool task_is_untorn(struct fb_origin_task *task, uint64_t identity)
     task->untorn = identity;
     task->looks++;
     task->stage = STAGE_MARK;
-    posix_rewrite_path(posix_of(&task->loop->origin), &task->facts, task->part);
+    posix_rewrite_path(posix_of(task->origin), &task->facts, task->part);
     task->how = (struct open_how){.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-    fb_uring_open_below(&task->loop->uring, &task->io, task->loop->origin.folder, task->part,
+    fb_uring_open_below(task->origin->context.uring, &task->io, task->origin->folder, task->part,
                         &task->how);
     return false;
 }
@@ -192,7 +194,7 @@ static bool task_is_untorn(struct fb_origin_task *task, uint64_t identity)
 static void mend_run(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
-    struct posix_origin *posix = posix_of(&task->loop->origin);
+    struct posix_origin *posix = posix_of(task->origin);
     task->status =
         posix_rewrite_mend(posix, &task->facts, task->object.name) == 0 ? FB_OK : FB_BUSY;
 }
@@ -214,9 +216,9 @@ static void task_marked(struct fb_origin_task *task, int32_t result)
         task_stat(task, STAGE_STAT);
         return;
     }
-    fb_uring_close_file(&task->loop->uring, result);
+    fb_uring_close_file(task->origin->context.uring, result);
     task->offload = (struct fb_offload_task){.run = mend_run, .done = mend_done};
-    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+    fb_offload_start(&task->origin->calls, &task->offload, false);
 }
 
 /* The facts are there: what is asked for, or what was asked for still? */
@@ -230,7 +232,7 @@ static void task_facts(struct fb_origin_task *task)
         task_part(task, FB_ABSENT);
         return;
     }
-    uint64_t identity = posix_identity(posix_of(&task->loop->origin), facts);
+    uint64_t identity = posix_identity(posix_of(task->origin), facts);
     if (!task_is_untorn(task, identity))
         return;
     if (task->verb == FB_ORIGIN_STAT || is_look) {
@@ -269,7 +271,7 @@ static void task_moved(struct fb_origin_task *task, int32_t result)
 
 static void task_open(struct fb_origin_task *task)
 {
-    struct fb_loop *loop = task->loop;
+    struct fb_origin *origin = task->origin;
     task->stage = STAGE_OPEN;
     task->file_offset = task->offset;
     bool is_look = task->verb == FB_ORIGIN_LOOK;
@@ -277,12 +279,12 @@ static void task_open(struct fb_origin_task *task)
                                                    : O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     bool is_one_name =
-        is_look ? loop->names.is_on : task->verb == FB_ORIGIN_STAT && task->is_direct;
+        is_look ? origin->has_records : task->verb == FB_ORIGIN_STAT && task->is_direct;
     if (is_one_name) /* records are of names without links in the way */
         task->how.resolve |= RESOLVE_NO_SYMLINKS;
     const char *path = task->resolved != NULL ? task->resolved : task->object.name;
-    fb_uring_open_below(&loop->uring, &task->io, loop->origin.folder, path[0] != '\0' ? path : ".",
-                        &task->how);
+    fb_uring_open_below(origin->context.uring, &task->io, origin->folder,
+                        path[0] != '\0' ? path : ".", &task->how);
 }
 
 int posix_resolve(int root, const char *name, char *resolved)
@@ -338,7 +340,7 @@ static void resolve_run(struct fb_offload_task *offload)
     task->resolved = calloc(1, POSIX_PATH_BYTES);
     int code = task->resolved == NULL
                    ? -ENOMEM
-                   : posix_resolve(task->loop->origin.folder, task->object.name, task->resolved);
+                   : posix_resolve(task->origin->folder, task->object.name, task->resolved);
     task->status = code == 0 ? FB_OK : fb_origin_status(code);
 }
 
@@ -354,7 +356,7 @@ static void resolve_done(struct fb_offload_task *offload)
 static void lead_run(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
-    task->is_alias = posix_lead(task->loop->origin.folder, &task->object);
+    task->is_alias = posix_lead(task->origin->folder, &task->object);
 }
 
 static void lead_done(struct fb_offload_task *offload)
@@ -370,10 +372,10 @@ static void task_unopened(struct fb_origin_task *task, int32_t result)
         task_end(task, FB_DENIED);
     } else if (is_direct && (result == -ELOOP || result == -EXDEV)) {
         task->offload = (struct fb_offload_task){.run = lead_run, .done = lead_done};
-        fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+        fb_offload_start(&task->origin->calls, &task->offload, false);
     } else if (result == -EXDEV && task->resolved == NULL) {
         task->offload = (struct fb_offload_task){.run = resolve_run, .done = resolve_done};
-        fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+        fb_offload_start(&task->origin->calls, &task->offload, false);
     } else if (fb_origin_status(result) == FB_ABSENT) {
         task_part(task, FB_ABSENT);
     } else {
@@ -384,7 +386,7 @@ static void task_unopened(struct fb_origin_task *task, int32_t result)
 /* The last look: is it the version still that was read? */
 static void task_again(struct fb_origin_task *task)
 {
-    uint64_t identity = posix_identity(posix_of(&task->loop->origin), &task->facts);
+    uint64_t identity = posix_identity(posix_of(task->origin), &task->facts);
     task_end(task, identity == task->seen ? FB_OK : FB_CONFLICT);
 }
 
@@ -469,13 +471,13 @@ static void posix_start(struct fb_origin *origin, struct fb_origin_task *task)
     task->resolved = NULL;
     task->untorn = 0;
     task->looks = 0;
-    FB_ASSERT(task->loop == origin->loop);
+    FB_ASSERT(task->origin == origin);
     task_open(task);
 }
 
 int posix_misplaced(struct fb_origin_task *task)
 {
-    return fb_anchor_look(&task->loop->origin.anchor) != 0 ? -EIO : 0;
+    return fb_anchor_look(&task->origin->anchor) != 0 ? -EIO : 0;
 }
 
 static void look_run(struct fb_offload_task *offload)
@@ -487,17 +489,17 @@ static void look_done(struct fb_offload_task *offload)
 {
     struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, look);
     posix->is_looking = false;
-    posix->look_ns = loop_clock_ns() + look_pause_ns;
+    posix->look_ns = fb_clock_ns() + look_pause_ns;
 }
 
 /* Nothing is collected in a folder that is not the origin any more. */
 static void posix_sweep(struct fb_origin *origin)
 {
     struct posix_origin *posix = posix_of(origin);
-    if (!posix->is_looking && loop_clock_ns() >= posix->look_ns) {
+    if (!posix->is_looking && fb_clock_ns() >= posix->look_ns) {
         posix->is_looking = true;
         posix->look = (struct fb_offload_task){.run = look_run, .done = look_done};
-        fb_offload_start(&origin->loop->origin_calls, &posix->look, false);
+        fb_offload_start(&origin->calls, &posix->look, false);
     }
     if (fb_anchor_fault(&origin->anchor) == 0)
         fb_origin_posix_collect(origin);
@@ -530,7 +532,7 @@ void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *se
     FB_ASSERT(posix != NULL);
     pthread_mutex_init(&posix->mutex, NULL);
     posix->root = origin->folder;
-    posix->loop = origin->loop;
+    posix->origin = origin;
     posix->orphan_age_ns = settings->origin.orphan_age_ns;
     posix->anchor = &origin->anchor;
     fb_anchor_set(&origin->anchor, "origin.path", settings->origin.path, origin->folder);

@@ -75,7 +75,7 @@ struct posix_origin {
     uint64_t looked_ns;  /* when the last look for it began */
     uint64_t orphan_age_ns;
     struct fb_offload_task collect;
-    struct fb_loop *loop;
+    struct fb_origin *origin;
     uint32_t orphan_count;
     struct fb_object orphans[POSIX_ORPHANS_MAX];
     struct posix_watch watches[POSIX_WATCHES_MAX];

@@ -6,7 +6,7 @@
  *  2. What changes what a name means (RENAME, LINK, REMOVE_FOLDER) holds the locks that commits
  *     hold, of both names, so that a late commit sees it. A member that keeps one: EBUSY. */
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/container.h"
 #include "hw/origin/origin_posix.h"
 
 #include <errno.h>
@@ -180,7 +180,7 @@ static int remove_plain(const struct place *place)
 static int run(struct fb_origin_task *task, const struct place *place)
 {
     struct fb_origin_change *change = task->change;
-    int root = task->loop->origin.folder;
+    int root = task->origin->folder;
     ssize_t used = 0;
     int code = -EINVAL;
     switch (change->kind) {
@@ -219,7 +219,7 @@ static bool is_of_names(enum fb_change_kind kind)
 /* Both names, in an order that all keep. Errors: -errno. */
 static int names_lock(struct fb_origin_task *task)
 {
-    struct posix_origin *posix = posix_of(&task->loop->origin);
+    struct posix_origin *posix = posix_of(task->origin);
     const char *first = task->object.name, *second = task->change->text;
     bool has_two = task->change->kind != FB_CHANGE_REMOVE_FOLDER && strcmp(first, second) != 0;
     if (has_two && strcmp(first, second) > 0) {
@@ -257,7 +257,7 @@ static bool is_direct(int root, const char *name)
 
 static int change(struct fb_origin_task *task)
 {
-    int root = task->loop->origin.folder, lock = -1;
+    int root = task->origin->folder, lock = -1;
     struct place place = {.folder = root, .base = "."};
     bool is_root = task->object.name_length == 0;
     if (is_root && task->change->kind != FB_CHANGE_SET && !(task->change->kind > FB_CHANGE_SET))
@@ -266,8 +266,8 @@ static int change(struct fb_origin_task *task)
         return make(root, task->object.name, task->change);
     bool has_target =
         task->change->kind == FB_CHANGE_RENAME || task->change->kind == FB_CHANGE_LINK;
-    if (task->loop->names.is_on && (!is_direct(root, task->object.name) ||
-                                    (has_target && !is_direct(root, task->change->text))))
+    if (task->origin->has_records && (!is_direct(root, task->object.name) ||
+                                      (has_target && !is_direct(root, task->change->text))))
         return -ELOOP;
     if (is_of_names(task->change->kind) && (lock = names_lock(task)) < 0)
         return lock;
@@ -301,5 +301,5 @@ void fb_origin_posix_change(struct fb_origin_task *task)
     FB_ASSERT(task->verb == FB_ORIGIN_CHANGE);
     FB_ASSERT(task->change != NULL);
     task->offload = (struct fb_offload_task){.run = change_run, .done = change_done};
-    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+    fb_offload_start(&task->origin->calls, &task->offload, false);
 }

@@ -9,7 +9,8 @@
  *  4. Clocks leap. The age is told by the file system's clock, and believed of blocks only that
  *     this daemon has seen unchanged for as long, or an hour. */
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/clock.h"
+#include "hw/base/container.h"
 #include "hw/origin/origin_posix.h"
 
 #include <dirent.h>
@@ -78,7 +79,7 @@ static bool is_half_written(int folder, const char *name, time_t now)
  * gives its place to another that wants it. */
 static bool is_unchanged(struct posix_origin *posix, uint64_t handle, const struct stat *facts)
 {
-    uint64_t now_ns = loop_clock_ns(), watch_ns = posix->orphan_age_ns;
+    uint64_t now_ns = fb_clock_ns(), watch_ns = posix->orphan_age_ns;
     uint64_t changed_ns =
         (uint64_t)facts->st_mtim.tv_sec * ONE_S + (uint64_t)facts->st_mtim.tv_nsec;
     struct posix_watch *watch = &posix->watches[handle / 2 % POSIX_WATCHES_MAX];
@@ -154,7 +155,7 @@ static void collect_run(struct fb_offload_task *offload)
     int file = posix_parts_open(posix, false);
     DIR *parts = file >= 0 ? fdopendir(file) : NULL;
     time_t now = file >= 0 ? file_time(file) : 0;
-    uint64_t began_ns = loop_clock_ns();
+    uint64_t began_ns = fb_clock_ns();
     posix->orphan_count = 0;
     for (struct dirent *entry; parts != NULL && (entry = readdir(parts)) != NULL;) {
         if (posix_is_handle(entry->d_name))
@@ -173,14 +174,14 @@ static void collect_done(struct fb_offload_task *offload)
 {
     struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, collect);
     for (uint32_t i = 0; i < posix->orphan_count; i++)
-        fb_names_collect(posix->loop, &posix->orphans[i]);
+        posix->origin->context.collect(posix->origin, &posix->orphans[i]);
     posix->is_collecting = false;
 }
 
 void fb_origin_posix_collect(struct fb_origin *origin)
 {
     struct posix_origin *posix = posix_of(origin);
-    uint64_t now_ns = loop_clock_ns(), pause_ns = posix->orphan_age_ns / 4;
+    uint64_t now_ns = fb_clock_ns(), pause_ns = posix->orphan_age_ns / 4;
     if (posix->is_collecting || now_ns < posix->collect_ns)
         return;
     if (pause_ns > pause_most_ns)
@@ -188,5 +189,5 @@ void fb_origin_posix_collect(struct fb_origin *origin)
     posix->is_collecting = true;
     posix->collect_ns = now_ns + (pause_ns > pause_least_ns ? pause_ns : pause_least_ns);
     posix->collect = (struct fb_offload_task){.run = collect_run, .done = collect_done};
-    fb_offload_start(&origin->loop->origin_calls, &posix->collect, false);
+    fb_offload_start(&origin->calls, &posix->collect, false);
 }

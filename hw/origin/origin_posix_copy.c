@@ -1,7 +1,6 @@
 /* Bytes from file to file: shared extents where the file system can, moved by the kernel where it
  * will, else read and written: between file systems of several kinds it says EXDEV. */
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/origin/origin_posix.h"
 
 #include <errno.h>

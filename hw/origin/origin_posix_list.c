@@ -5,7 +5,7 @@
  * nor folder, and links that lead nowhere or out of the origin. */
 #include "core/panic.h"
 #include "client/protocol/local_protocol.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/container.h"
 #include "hw/origin/origin_posix.h"
 
 #include <dirent.h>
@@ -86,7 +86,7 @@ static enum fb_status names_read(const struct fb_origin_task *task, struct posix
 static bool link_facts(const struct fb_origin_task *task, const char *entry, struct statx *facts)
 {
     char name[POSIX_PATH_BYTES], resolved[POSIX_PATH_BYTES];
-    int root = task->loop->origin.folder;
+    int root = task->origin->folder;
     return name_make(task, entry, name) && posix_resolve(root, name, resolved) == 0 &&
            posix_facts(root, resolved, facts);
 }
@@ -195,7 +195,7 @@ void posix_listings_free(struct posix_origin *posix)
 
 static void list_page(struct fb_origin_task *task, int file)
 {
-    struct posix_origin *posix = posix_of(&task->loop->origin);
+    struct posix_origin *posix = posix_of(task->origin);
     const char *folder = task->object.name;
     struct posix_names names = {.list = NULL};
     struct posix_listing *kept = NULL;
@@ -222,7 +222,7 @@ static void list_run(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
     const char *path = task->object.name_length > 0 ? task->object.name : ".";
-    int file = posix_folder_open(task->loop->origin.folder, path);
+    int file = posix_folder_open(task->origin->folder, path);
     if (file < 0) {
         task->status = fb_origin_status(file);
         return;
@@ -240,5 +240,5 @@ static void list_done(struct fb_offload_task *offload)
 void fb_origin_posix_list(struct fb_origin_task *task)
 {
     task->offload = (struct fb_offload_task){.run = list_run, .done = list_done};
-    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+    fb_offload_start(&task->origin->calls, &task->offload, false);
 }

@@ -18,7 +18,8 @@
  *     up that name alone. It is tried for some time, never waited for: a worker comes back. */
 #include "core/key.h"
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/clock.h"
+#include "hw/base/log.h"
 #include "hw/origin/origin_posix.h"
 
 #include <dirent.h>
@@ -149,7 +150,7 @@ int posix_parts_open(struct posix_origin *posix, bool is_made)
 
 int posix_blocks_open(struct fb_origin_task *task, bool is_made)
 {
-    struct posix_origin *posix = posix_of(&task->loop->origin);
+    struct posix_origin *posix = posix_of(task->origin);
     char name[32];
     int parts = posix_parts_open(posix, is_made);
     if (parts < 0)
@@ -201,8 +202,8 @@ enum posix_own posix_own_kind(const char *name)
 
 void posix_commit_name(const struct fb_origin_task *task, char name[POSIX_OWN_BYTES])
 {
-    snprintf(name, POSIX_OWN_BYTES, COMMIT_START "%u.%d.%p", task->loop->settings->node, getpid(),
-             (const void *)task);
+    snprintf(name, POSIX_OWN_BYTES, COMMIT_START "%u.%d.%p", task->origin->context.settings->node,
+             getpid(), (const void *)task);
 }
 
 /* The file beside the target of which the mark tells. */
@@ -215,8 +216,8 @@ static void near_name(const struct fb_object *object, const char *mark, char nam
 int posix_near_put(const struct fb_origin_task *task, int blocks, char mark[POSIX_OWN_BYTES],
                    char name[POSIX_OWN_BYTES])
 {
-    int length = snprintf(mark, POSIX_OWN_BYTES, NEAR_START "%u.%d.%p", task->loop->settings->node,
-                          getpid(), (const void *)task);
+    int length = snprintf(mark, POSIX_OWN_BYTES, NEAR_START "%u.%d.%p",
+                          task->origin->context.settings->node, getpid(), (const void *)task);
     FB_ASSERT(length + 64 < POSIX_OWN_BYTES);
     near_name(&task->object, mark, name);
     int file = openat(blocks, mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, PRIVATE_FILE);
@@ -241,7 +242,7 @@ void posix_near_remove(int root, int blocks, const char *mark, const struct fb_o
 
 void posix_parts_remove(struct fb_origin_task *task)
 {
-    struct posix_origin *posix = posix_of(&task->loop->origin);
+    struct posix_origin *posix = posix_of(task->origin);
     char name[32];
     int file = posix_blocks_open(task, false);
     DIR *folder = file >= 0 ? fdopendir(file) : NULL;
@@ -278,7 +279,7 @@ int posix_lock_open(struct posix_origin *posix)
 /* Somebody has it: told once by name, when that lasts. One name at a time is watched. */
 static void held_tell(struct posix_origin *posix, uint64_t key, const char *text)
 {
-    uint64_t now_ns = loop_clock_ns();
+    uint64_t now_ns = fb_clock_ns();
     char quoted[FB_LOG_QUOTE_MAX];
     pthread_mutex_lock(&posix->mutex);
     struct posix_held *held = &posix->held;
@@ -311,11 +312,11 @@ static int lock_take(struct posix_origin *posix, int lock, uint64_t key,
     struct flock range = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)key, .l_len = 1};
     const struct timespec pause = {.tv_nsec = (long)lock_pause_ns};
-    uint64_t end_ns = loop_clock_ns() + patience->ns;
+    uint64_t end_ns = fb_clock_ns() + patience->ns;
     while (fcntl(lock, F_OFD_SETLK, &range) != 0) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return -errno;
-        if (loop_clock_ns() >= end_ns) {
+        if (fb_clock_ns() >= end_ns) {
             held_tell(posix, key, patience->name);
             return -EAGAIN;
         }

@@ -6,7 +6,7 @@
  *  2. What can be said before a byte is written is said then: a commit that is acknowledged before
  *     the origin has it could not take it back. */
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/container.h"
 #include "hw/origin/origin_posix.h"
 
 #include <errno.h>
@@ -122,7 +122,7 @@ bool posix_lead(int root, struct fb_object *object)
 static void place_run(struct fb_offload_task *offload)
 {
     struct fb_origin_task *task = FB_CONTAINER(offload, struct fb_origin_task, offload);
-    int code = name_place(task->loop->origin.folder, &task->object);
+    int code = name_place(task->origin->folder, &task->object);
     task->error = code == -EXDEV || code == -ELOOP ? EACCES : -code; /* it leads out */
 }
 
@@ -137,5 +137,5 @@ void fb_origin_posix_place(struct fb_origin_task *task)
     FB_ASSERT(task->verb == FB_ORIGIN_PLACE);
     FB_ASSERT(fb_object_name_is_fine(task->object.name, task->object.name_length));
     task->offload = (struct fb_offload_task){.run = place_run, .done = place_done};
-    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+    fb_offload_start(&task->origin->calls, &task->offload, false);
 }

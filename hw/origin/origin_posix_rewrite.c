@@ -18,7 +18,7 @@
  *     later stays marked, is BUSY to all, and is tried again, also by collectors and at a start.
  *  4. What is copied once more covers what a stranger wrote into the torn file since. */
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/log.h"
 #include "hw/origin/origin_posix.h"
 
 #include <errno.h>

@@ -17,7 +17,8 @@
  * A commit whose blocks are not all there says why they cannot come, where that is to be seen: the
  * folder takes no files, or has no room for those that are missing. */
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/container.h"
+#include "hw/base/log.h"
 #include "hw/origin/origin_posix.h"
 
 #include <dirent.h>
@@ -38,7 +39,7 @@ static const uint64_t lock_patience_ns = 300000000;
 
 static uint64_t block_bytes(const struct fb_origin_task *task)
 {
-    return task->loop->settings->core.block_size_bytes;
+    return task->origin->context.settings->core.block_size_bytes;
 }
 
 void fb_origin_posix_part(const struct fb_origin_task *task, char *path)
@@ -61,7 +62,7 @@ static bool is_committed(int folder, struct fb_origin_task *task, const char *pa
                     posix_written(&facts) == task->as_version &&
                     facts.stx_size == task->object.size;
     if (is_there && task->object.shown == 0)
-        task->object.shown = posix_identity(posix_of(&task->loop->origin), &facts);
+        task->object.shown = posix_identity(posix_of(task->origin), &facts);
     return is_there;
 }
 
@@ -77,7 +78,7 @@ static bool is_later(int folder, struct fb_origin_task *task, const char *path)
         return false;
     uint64_t written = posix_written(&facts);
     task->object.order = posix_order(&facts);
-    if (task->loop->settings->core.records > 0 && written > task->object.order)
+    if (task->origin->context.settings->core.records > 0 && written > task->object.order)
         task->object.order = written;
     return task->object.order > task->limit && written != task->as_version;
 }
@@ -99,7 +100,7 @@ static bool is_removed(int folder, struct fb_origin_task *task, const char *path
 static bool is_past(const struct fb_origin_task *task)
 {
     struct statx facts;
-    return posix_facts(task->loop->origin.folder, task->object.name, &facts) &&
+    return posix_facts(task->origin->folder, task->object.name, &facts) &&
            posix_written(&facts) == task->object.version;
 }
 
@@ -293,7 +294,7 @@ int posix_folders_make(int root, const char *name)
 /* The lock of the object's name. Errors: -errno. */
 static int name_lock(struct fb_origin_task *task)
 {
-    struct posix_origin *posix = posix_of(&task->loop->origin);
+    struct posix_origin *posix = posix_of(task->origin);
     const struct posix_patience patience = {.name = task->object.name, .ns = lock_patience_ns};
     int lock = posix_lock_open(posix);
     int code = lock < 0 ? lock : posix_lock_name(posix, lock, &patience);
@@ -309,7 +310,7 @@ static int target_show(struct fb_origin_task *task, const struct beside *beside,
     int lock = name_lock(task);
     if (lock < 0)
         return lock;
-    struct posix_origin *posix = posix_of(&task->loop->origin);
+    struct posix_origin *posix = posix_of(task->origin);
     const struct posix_rewrite rewrite = {.object = &task->object,
                                           .blocks = beside->folder,
                                           .folder = folder,
@@ -369,14 +370,14 @@ static int commit_near(struct fb_origin_task *task, int blocks, int folder, cons
     int code = posix_near_put(task, blocks, mark, beside.path);
     if (code == 0)
         code = commit_beside(task, &beside, folder, base);
-    posix_near_remove(task->loop->origin.folder, blocks, mark, &task->object);
+    posix_near_remove(task->origin->folder, blocks, mark, &task->object);
     return code;
 }
 
 static int commit_in(struct fb_origin_task *task, int folder, const char *base)
 {
     struct beside beside;
-    int settled = posix_rewrite_settle(posix_of(&task->loop->origin), folder, base);
+    int settled = posix_rewrite_settle(posix_of(task->origin), folder, base);
     if (settled != 0 || is_committed(folder, task, base))
         return settled;
     beside.blocks = posix_blocks_open(task, true);
@@ -413,14 +414,14 @@ static int take_away(struct fb_origin_task *task)
 {
     int code = 0;
     const char *base = posix_base_of(task->object.name);
-    int folder = posix_parent_open(task->loop->origin.folder, task->object.name);
+    int folder = posix_parent_open(task->origin->folder, task->object.name);
     if (folder < 0)
         return folder == -ENOENT || folder == -ENOTDIR ? 0 : folder;
     int lock = name_lock(task);
     if (lock < 0)
         code = lock;
     if (code == 0)
-        code = posix_rewrite_settle(posix_of(&task->loop->origin), folder, base);
+        code = posix_rewrite_settle(posix_of(task->origin), folder, base);
     if (code == 0 && is_removed(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
         errno != ENOENT && errno != EISDIR) /* a folder is no version of it */
         code = -errno;
@@ -436,7 +437,7 @@ static int take_away(struct fb_origin_task *task)
 
 static int commit(struct fb_origin_task *task)
 {
-    int folder = posix_folders_make(task->loop->origin.folder, task->object.name);
+    int folder = posix_folders_make(task->origin->folder, task->object.name);
     if (folder < 0)
         return folder;
     int code = commit_in(task, folder, posix_base_of(task->object.name));
@@ -480,5 +481,5 @@ void fb_origin_posix_write(struct fb_origin_task *task)
 {
     FB_ASSERT(task->verb != FB_ORIGIN_FETCH && task->verb != FB_ORIGIN_STAT);
     task->offload = (struct fb_offload_task){.run = write_run, .done = write_done};
-    fb_offload_start(&task->loop->origin_calls, &task->offload, false);
+    fb_offload_start(&task->origin->calls, &task->offload, false);
 }

@@ -27,7 +27,6 @@
 
 #include "core/panic.h"
 #include "hw/base/log.h"
-#include "hw/loop/loop_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +57,7 @@ enum { LIST_ENTRY_BYTES = 64 + HTTP_ETAG_MAX, ROUNDS_MAX = 3 };
 
 static uint64_t block_bytes(const struct fb_origin_task *task)
 {
-    return task->loop->settings->core.block_size_bytes;
+    return task->origin->context.settings->core.block_size_bytes;
 }
 
 static uint64_t block_count(const struct fb_origin_task *task)

@@ -2,7 +2,6 @@
 #include "hw/origin/seen.h"
 
 #include "core/panic.h"
-#include "hw/origin/origin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +20,9 @@ static struct fb_key key_of(const char *name, uint32_t length, bool is_look)
     return (struct fb_key){.high = hash.high64, .low = hash.low64};
 }
 
-static struct fb_key task_key(const struct fb_origin_task *task)
+static struct fb_key object_key(const struct fb_object *object, bool is_look)
 {
-    return key_of(task->object.name, task->object.name_length, task->verb == FB_ORIGIN_LOOK);
+    return key_of(object->name, object->name_length, is_look);
 }
 
 bool fb_seen_open(struct fb_seen *seen, uint64_t valid_ns, uint32_t names_max)
@@ -52,9 +51,11 @@ uint64_t fb_seen_bytes(uint64_t valid_ns, uint32_t names_max)
                         : 0;
 }
 
-bool fb_seen_find(struct fb_seen *seen, struct fb_origin_task *task, uint64_t now_ns)
+bool fb_seen_find(struct fb_seen *seen, struct fb_object *object, struct fb_attributes *attributes,
+                  bool is_look, uint64_t now_ns)
 {
-    uint32_t slot = seen->valid_ns > 0 ? fb_cache_find(seen->index, task_key(task)) : FB_NONE;
+    uint32_t slot =
+        seen->valid_ns > 0 ? fb_cache_find(seen->index, object_key(object, is_look)) : FB_NONE;
     if (slot == FB_NONE)
         return false;
     const struct fb_seen_name *name = &seen->names[slot];
@@ -62,19 +63,20 @@ bool fb_seen_find(struct fb_seen *seen, struct fb_origin_task *task, uint64_t no
     if (now_ns - name->seen_ns > seen->valid_ns)
         return false;
     fb_cache_touch(seen->index, slot);
-    task->object.size = name->size;
-    task->object.version = name->version;
-    task->object.order = name->order;
-    task->object.written = name->written;
-    task->attributes = name->attributes;
+    object->size = name->size;
+    object->version = name->version;
+    object->order = name->order;
+    object->written = name->written;
+    *attributes = name->attributes;
     return true;
 }
 
-void fb_seen_put(struct fb_seen *seen, const struct fb_origin_task *task, uint64_t now_ns)
+void fb_seen_put(struct fb_seen *seen, const struct fb_object *object,
+                 const struct fb_attributes *attributes, bool is_look, uint64_t now_ns)
 {
     if (seen->valid_ns == 0)
         return;
-    struct fb_key key = task_key(task);
+    struct fb_key key = object_key(object, is_look);
     uint32_t slot = fb_cache_find(seen->index, key);
     if (slot == FB_NONE && fb_cache_count(seen->index) == fb_cache_slots_max(seen->index))
         fb_cache_evict(seen->index, fb_cache_victim(seen->index));
@@ -83,11 +85,11 @@ void fb_seen_put(struct fb_seen *seen, const struct fb_origin_task *task, uint64
     FB_ASSERT(slot != FB_NONE);
     fb_cache_touch(seen->index, slot);
     seen->names[slot] = (struct fb_seen_name){.seen_ns = now_ns,
-                                              .size = task->object.size,
-                                              .version = task->object.version,
-                                              .order = task->object.order,
-                                              .written = task->object.written,
-                                              .attributes = task->attributes};
+                                              .size = object->size,
+                                              .version = object->version,
+                                              .order = object->order,
+                                              .written = object->written,
+                                              .attributes = *attributes};
 }
 
 void fb_seen_forget(struct fb_seen *seen, const char *name, uint32_t length)

@@ -8,7 +8,6 @@
 #include "client/protocol/attributes.h"
 #include "hw/origin/object.h"
 
-struct fb_origin_task;
 struct fb_seen_name;
 
 struct fb_seen {
@@ -23,9 +22,12 @@ bool fb_seen_open(struct fb_seen *seen, uint64_t valid_ns, uint32_t names_max);
 void fb_seen_close(struct fb_seen *seen);
 uint64_t fb_seen_bytes(uint64_t valid_ns, uint32_t names_max);
 
-/* The origin's answer to a STAT or LOOK of the task's name: into the task, if it is kept. */
-bool fb_seen_find(struct fb_seen *seen, struct fb_origin_task *task, uint64_t now_ns);
-void fb_seen_put(struct fb_seen *seen, const struct fb_origin_task *task, uint64_t now_ns);
+/* The origin's answer to a STAT (is_look: LOOK) of the object's name: into the object, if it is
+ * kept. */
+bool fb_seen_find(struct fb_seen *seen, struct fb_object *object, struct fb_attributes *attributes,
+                  bool is_look, uint64_t now_ns);
+void fb_seen_put(struct fb_seen *seen, const struct fb_object *object,
+                 const struct fb_attributes *attributes, bool is_look, uint64_t now_ns);
 void fb_seen_forget(struct fb_seen *seen, const char *name, uint32_t length);
 /* Names below a folder that moves, among others. */
 void fb_seen_forget_all(struct fb_seen *seen);

@@ -117,7 +117,7 @@ static void daemon_open(const char *members)
     if (daemon_.loop == NULL)
         exit(77);
     daemon_.loop->stop_ns = FB_NEVER_NS;
-    daemon_.loop->busy_ns = loop_clock_ns();
+    daemon_.loop->busy_ns = fb_clock_ns();
     daemon_.inputs = 0;
 }
 
@@ -221,9 +221,9 @@ static inline void input_begin(const char *members)
 
 static inline void input_end(void)
 {
-    uint64_t until_ns = loop_clock_ns() + 50000000;
+    uint64_t until_ns = fb_clock_ns() + 50000000;
     rounds(4);
-    while (daemon_.loop->local.session_count > 0 && loop_clock_ns() < until_ns)
+    while (daemon_.loop->local.session_count > 0 && fb_clock_ns() < until_ns)
         rounds(1);
     fb_node_check(daemon_.loop->node);
 }

@@ -11,8 +11,8 @@
 enum { BLOCK_BYTES = 4096, PAGES_MAX = 8, STEPS_MAX = 32, CODES = 8 };
 
 static struct fb_settings settings;
-static struct fb_loop loop = {.settings = &settings};
-static struct http_origin http = {.settings = &settings.origin, .loop = &loop};
+static struct fb_origin origin = {.context = {.settings = &settings}};
+static struct http_origin http = {.settings = &settings.origin, .origin = &origin};
 static struct http_request request;
 static struct fb_origin_task task;
 
@@ -113,7 +113,7 @@ static void task_make(struct fuzz_input *input)
     static const char name[] = "weights/a b%";
     static char cursor[FB_LOCAL_CURSOR_MAX + 1];
     uint32_t page_bytes = 64u << fuzz_below(input, 10);
-    task = (struct fb_origin_task){.verb = verbs[fuzz_below(input, 4)], .loop = &loop};
+    task = (struct fb_origin_task){.verb = verbs[fuzz_below(input, 4)], .origin = &origin};
     task.bytes = (struct fb_bytes){.at = page, .size = page_bytes};
     task.object.size = fuzz_below(input, 4) * BLOCK_BYTES + fuzz_below(input, 2);
     task.object.version = 7;

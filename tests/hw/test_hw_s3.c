@@ -11,8 +11,8 @@ static const uint64_t largest = (uint64_t)S3_OBJECT_MAX_TIB << 40;
 static bool is_possible(uint64_t block, uint64_t size)
 {
     static struct fb_settings settings;
-    static struct fb_loop loop = {.settings = &settings};
-    struct fb_origin_task task = {.loop = &loop, .object = {.size = size}};
+    static struct fb_origin origin = {.context = {.settings = &settings}};
+    struct fb_origin_task task = {.origin = &origin, .object = {.size = size}};
     settings.core.block_size_bytes = block;
     bool is_held = is_copied(&task) || part_bytes(&task) <= HTTP_JOIN_BYTES_MAX;
     return size <= largest && part_count(&task) <= S3_PARTS_MAX && is_held;

@@ -126,7 +126,7 @@ static bool has_room(const struct fb_local *local, const struct local_guest *gue
         share.used_by_owner += session->user == guest->user;
         share.used_by_one += session->user == guest->user && session->process == guest->process;
     }
-    if (guest->loop->is_draining)
+    if (guest->loop->standing.is_draining)
         snprintf(reason, REASON_MAX, "the daemon is stopping");
     else if (share.used == share.total)
         snprintf(reason, REASON_MAX, "%u clients, and %s has room for %u", local->session_count,
@@ -134,7 +134,7 @@ static bool has_room(const struct fb_local *local, const struct local_guest *gue
     else
         snprintf(reason, REASON_MAX, "process %u or user %u has most of the clients there can be",
                  guest->process, guest->user);
-    return !guest->loop->is_draining && fb_share_has_room(&share, 1);
+    return !guest->loop->standing.is_draining && fb_share_has_room(&share, 1);
 }
 
 /* Tells the client why, before its connection ends. */
@@ -144,8 +144,8 @@ static void guest_refuse(struct local_guest *guest, const char *reason)
     const struct fb_local_reply reply = {.version = guest->inbox.packet.version,
                                          .kind = FB_LOCAL_HELLO,
                                          .id = guest->inbox.packet.id,
-                                         .status = loop->is_draining ? FB_GONE : FB_BUSY,
-                                         .size = fb_node_undrained_bytes(loop->node)};
+                                         .status = loop->standing.is_draining ? FB_GONE : FB_BUSY,
+                                         .size = fb_node_undrained_bytes(loop->feed.node)};
     refused_log(guest->loop, reason);
     (void)send(guest->socket, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
 }

@@ -24,7 +24,7 @@ static void object_explain(struct local_request *request, const struct fb_object
     for (uint32_t i = 0; i < count; i++) {
         const struct fb_block block = fb_object_block(object, block_size, index + i);
         blocks[i] = (struct fb_local_block){.index = index + i};
-        fb_node_find(loop->node, block.key, &blocks[i].found);
+        fb_node_find(loop->feed.node, block.key, &blocks[i].found);
     }
     fb_reads_of_object(&loop->reads, object->handle, fb_clock_ns(), blocks, count);
     const struct fb_local_reply reply = {.page_size = count * (uint32_t)sizeof(*blocks),
@@ -39,7 +39,7 @@ static void key_explain(struct local_request *request, struct fb_key key)
     struct fb_local_block *block = (struct fb_local_block *)(void *)request->session->page;
     *block = (struct fb_local_block){.index = 0};
     key = fb_object_kv_key(key);
-    fb_node_find(loop->node, key, &block->found);
+    fb_node_find(loop->feed.node, key, &block->found);
     fb_reads_of_key(&loop->reads, key, fb_clock_ns(), block);
     const struct fb_local_reply reply = {.page_size = sizeof(*block)};
     request->session->is_page_used = true;

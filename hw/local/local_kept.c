@@ -109,7 +109,7 @@ void kept_put_start(struct kept_change *change, const struct fb_object *object, 
     task->key = fb_name_key(object->name, object->name_length);
     task->name.length = object->name_length;
     memcpy(task->name.text, object->name, object->name_length + 1);
-    if (loop_is_fenced(loop_of(change)))
+    if (fb_standing_is_fenced(&loop_of(change)->standing))
         kept_end_status(change, FB_GONE);
     else
         fb_meta_start(&loop_of(change)->meta, task);

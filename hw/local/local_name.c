@@ -155,9 +155,9 @@ enum fb_status local_write_status(const struct fb_loop *loop)
 {
     if (!loop->origin.can_write)
         return FB_INVALID;
-    if (loop_refuses(loop, FB_REQUEST_NAME_BEGIN))
+    if (fb_standing_refuses(&loop->standing, FB_REQUEST_NAME_BEGIN))
         return FB_GONE;
-    return loop->is_draining || loop->is_resting ? FB_BUSY : FB_OK;
+    return loop->standing.is_draining || loop->standing.is_resting ? FB_BUSY : FB_OK;
 }
 
 static void created(struct fb_name_task *task, enum fb_status status);
@@ -416,7 +416,7 @@ void local_commit_start(struct local_request *request, const struct fb_local_req
     struct fb_object *object = fb_objects_find(&loop->objects, from->object);
     enum fb_status status = FB_OK;
     bool is_whole = local_write_covers(request->session, from->object, from->index);
-    if (loop_refuses(loop, FB_REQUEST_NAME_COMMIT))
+    if (fb_standing_refuses(&loop->standing, FB_REQUEST_NAME_COMMIT))
         status = FB_GONE;
     if (!loop->origin.can_write || object == NULL || from->level > FB_LEVEL_ORIGIN || !is_whole)
         status = FB_INVALID;

@@ -112,9 +112,9 @@ static void drain_start(struct local_request *request, const struct fb_local_req
     }
     fb_log(FB_LOG_INFO, "drain", "wish=%s user=%u process=%u undrained_bytes=%llu",
            names[from->index], session->user, session->process,
-           (unsigned long long)fb_node_undrained_bytes(loop->node));
-    loop->is_resting = from->index != FB_LOCAL_DRAIN_END;
-    if (from->index == FB_LOCAL_DRAIN_LEAVE && !loop->is_draining)
+           (unsigned long long)fb_node_undrained_bytes(loop->feed.node));
+    loop->standing.is_resting = from->index != FB_LOCAL_DRAIN_END;
+    if (from->index == FB_LOCAL_DRAIN_LEAVE && !loop->standing.is_draining)
         loop_stop(loop);
     refuse(request, FB_OK);
 }

@@ -123,9 +123,9 @@ static void ring_reply(struct local_session *session, struct fb_ring_reply reply
 static void read_note(struct fb_loop *loop, const struct local_slot *slot,
                       const struct fb_reply *reply)
 {
-    uint64_t latency_us = slot->since_ns > 0 ? (loop->now_ns - slot->since_ns) / 1000 : 0;
+    uint64_t latency_us = slot->since_ns > 0 ? (loop->feed.now_ns - slot->since_ns) / 1000 : 0;
     fb_reads_note(&loop->reads, &(struct fb_read_note){.key = slot->key,
-                                                       .replied_ns = loop->now_ns,
+                                                       .replied_ns = loop->feed.now_ns,
                                                        .latency_us = latency_us < UINT32_MAX
                                                                          ? (uint32_t)latency_us
                                                                          : UINT32_MAX,
@@ -291,7 +291,7 @@ static bool block_make(struct local_session *session, const struct fb_ring_reque
     if (from->kind == FB_RING_WRITE) {
         if (!object->is_written || !local_write_is_own(session, from->object))
             return false;
-        fb_objects_owe(&loop->objects, from->object, loop->now_ns);
+        fb_objects_owe(&loop->objects, from->object, loop->feed.now_ns);
         object_reach(object, from->index, from->size, block_size);
         *block = fb_object_new_block(object, block_size, from->index, from->size);
         block->tenant = from->tenant;
@@ -385,11 +385,11 @@ static void release_start(struct local_session *session, uint64_t id, struct bat
 
 static void batch_run(struct fb_loop *loop, struct batch *batch)
 {
-    fb_node_prefetch(loop->node, batch->events, batch->count);
+    fb_node_prefetch(loop->feed.node, batch->events, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
         loop_event(loop, &batch->events[i]);
         if (batch->events[i].request.kind == FB_REQUEST_GET)
-            slot_of(loop, batch->events[i].request.request_id)->since_ns = loop->now_ns;
+            slot_of(loop, batch->events[i].request.request_id)->since_ns = loop->feed.now_ns;
     }
     batch->count = 0;
 }
@@ -402,7 +402,7 @@ static enum fb_status request_room(struct local_session *session,
     struct fb_local *local = &loop->local;
     bool is_get = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY;
     bool is_write = from->kind == FB_RING_WRITE;
-    if (is_write && loop_refuses(loop, FB_REQUEST_WRITE))
+    if (is_write && fb_standing_refuses(&loop->standing, FB_REQUEST_WRITE))
         return FB_GONE;
     if (is_get && session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
         return FB_BUSY;

@@ -102,8 +102,8 @@ static void owed_count(struct local_session *session)
                    .times = OWED_TIMES},
         .bytes = {.total = memory - memory / OWED_REST, .times = OWED_TIMES}};
     uint32_t cursor = FB_NONE, size;
-    for (uint64_t handle = fb_node_owed_next(loop->node, &cursor, &size); cursor != FB_NONE;
-         handle = fb_node_owed_next(loop->node, &cursor, &size)) {
+    for (uint64_t handle = fb_node_owed_next(loop->feed.node, &cursor, &size); cursor != FB_NONE;
+         handle = fb_node_owed_next(loop->feed.node, &cursor, &size)) {
         const struct fb_object *object = fb_objects_find(&loop->objects, handle);
         bool is_known = object != NULL && object->writer != 0;
         bool is_users = is_known && object->user == session->user;
@@ -116,8 +116,8 @@ bool local_may_owe(struct local_session *session, uint32_t size_bytes)
 {
     struct fb_loop *loop = session->loop;
     struct local_owed *owed = &session->owed;
-    bool is_plenty = fb_node_owed_blocks(loop->node) < loop->settings->core.dirty_max / 2 &&
-                     fb_node_undrained_bytes(loop->node) < loop->memory.bytes.size / 2;
+    bool is_plenty = fb_node_owed_blocks(loop->feed.node) < loop->settings->core.dirty_max / 2 &&
+                     fb_node_undrained_bytes(loop->feed.node) < loop->memory.bytes.size / 2;
     if (is_plenty)
         return true;
     if (fb_clock_ns() - owed->counted_ns > owed_count_ns)
@@ -131,7 +131,7 @@ bool local_may_owe(struct local_session *session, uint32_t size_bytes)
 enum fb_status local_owed_refusal(const struct fb_loop *loop)
 {
     struct fb_refused refused;
-    fb_node_refused(loop->node, &refused);
+    fb_node_refused(loop->feed.node, &refused);
     FB_ASSERT(refused.verdict != FB_OK);
     return (enum fb_status)refused.verdict;
 }
@@ -212,7 +212,7 @@ void local_object_close(struct local_session *session, uint64_t handle)
 bool local_has_memory(const struct local_session *session, uint64_t size_bytes)
 {
     const struct fb_loop *loop = session->loop;
-    uint64_t total = loop->memory.bytes.size, pinned = fb_node_pinned_bytes(loop->node);
+    uint64_t total = loop->memory.bytes.size, pinned = fb_node_pinned_bytes(loop->feed.node);
     uint64_t left = total > pinned ? total - pinned : 0;
     return session->lent_bytes == 0 || left > total / 2 || session->lent_bytes + size_bytes <= left;
 }

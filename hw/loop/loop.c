@@ -6,6 +6,7 @@
 #include "hw/base/clock.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/loop/reload.h"
+#include "hw/ops/summary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,21 +30,26 @@ enum {
 static const uint64_t sweep_ns_max = 250000000; /* what is recorded is written that often */
 static const uint64_t slice_bytes_max = UINT64_C(1) << 30; /* of one registered buffer */
 
-/* One step, at loop->now_ns. */
+/* One step, at loop->feed.now_ns. */
 static void loop_step(struct fb_loop *loop, const struct fb_event *event)
 {
     struct fb_op ops[FB_STEP_OPS_MAX];
-    uint32_t count = fb_node_step(loop->node, loop->now_ns, event, ops);
-    fb_recorder_ops(&loop->recorder, loop->now_ns, ops, count);
+    uint32_t count = fb_node_step(loop->feed.node, loop->feed.now_ns, event, ops);
+    fb_recorder_ops(&loop->recorder, loop->feed.now_ns, ops, count);
     for (uint32_t i = 0; i < count; i++)
         loop_op(loop, &ops[i]);
 }
 
 void loop_event(struct fb_loop *loop, const struct fb_event *event)
 {
-    loop->now_ns = fb_clock_ns();
-    fb_recorder_event(&loop->recorder, loop->now_ns, event);
+    loop->feed.now_ns = fb_clock_ns();
+    fb_recorder_event(&loop->recorder, loop->feed.now_ns, event);
     loop_step(loop, event);
+}
+
+static void feed_event(struct fb_feed *feed, const struct fb_event *event)
+{
+    loop_event(FB_CONTAINER(feed, struct fb_loop, feed), event);
 }
 
 void loop_sweep_soon(struct fb_loop *loop)
@@ -58,42 +64,42 @@ void loop_sweep_soon(struct fb_loop *loop)
 static void loop_tick(struct fb_loop *loop)
 {
     const struct fb_event tick = {.kind = FB_EVENT_TICK};
-    for (uint32_t i = 0; i < TICKS_AT_ONCE_MAX && fb_node_deadline_ns(loop->node) <= fb_clock_ns();
-         i++)
+    for (uint32_t i = 0;
+         i < TICKS_AT_ONCE_MAX && fb_node_deadline_ns(loop->feed.node) <= fb_clock_ns(); i++)
         loop_event(loop, &tick);
 }
 
 /* Told to stop: is there still something to wait for? */
 static void loop_drain(struct fb_loop *loop)
 {
-    if (!loop->is_draining)
+    if (!loop->standing.is_draining)
         return;
-    bool is_left = fb_node_undrained_bytes(loop->node) > 0 || fb_local_writing(loop) > 0 ||
-                   fb_node_is_recovering(loop->node) ||
-                   fb_node_unfinished_names(loop->node) > fb_node_bad_names(loop->node);
+    bool is_left = fb_node_undrained_bytes(loop->feed.node) > 0 || fb_local_writing(loop) > 0 ||
+                   fb_node_is_recovering(loop->feed.node) ||
+                   fb_node_unfinished_names(loop->feed.node) > fb_node_bad_names(loop->feed.node);
     if (loop->settings->is_draining_only) /* what is owed may have been found by nobody yet */
         is_left = is_left || loop->headers.owed_blocks > 0;
-    if (!is_left || loop->now_ns >= loop->stop_ns)
-        loop->is_stopping = true;
+    if (!is_left || loop->feed.now_ns >= loop->stop_ns)
+        loop->standing.is_stopping = true;
 }
 
 static void loop_sweep(struct fb_loop *loop)
 {
-    loop->now_ns = fb_clock_ns();
-    if (loop->now_ns < loop->sweep_ns)
+    loop->feed.now_ns = fb_clock_ns();
+    if (loop->feed.now_ns < loop->sweep_ns)
         return;
     uint64_t interval_ns = loop->settings->peer_timeout_ns / SWEEPS_PER_TIMEOUT;
-    loop->sweep_ns = loop->now_ns + (interval_ns < sweep_ns_max ? interval_ns : sweep_ns_max);
-    fb_tcp_sweep(loop);
+    loop->sweep_ns = loop->feed.now_ns + (interval_ns < sweep_ns_max ? interval_ns : sweep_ns_max);
+    fb_tcp_sweep(&loop->tcp);
     fb_local_sweep(loop);
     fb_http_sweep(loop);
     fb_ready_sweep(loop);
-    fb_meta_sweep(&loop->meta, loop->now_ns);
+    fb_meta_sweep(&loop->meta, loop->feed.now_ns);
     drive_sweep(loop);
     fb_names_sweep(loop);
     fb_origin_sweep(&loop->origin);
     loop_drain(loop);
-    fb_recorder_flush(&loop->recorder, loop->now_ns);
+    fb_recorder_flush(&loop->recorder, loop->feed.now_ns);
 }
 
 /* The loop slept: would looking for longer have been better, or not at all? Where clients share the
@@ -118,7 +124,7 @@ static int loop_wait(struct fb_loop *loop, uint64_t patience_ns)
 static uint64_t loop_patience_ns(struct fb_loop *loop, bool was_busy)
 {
     uint64_t now_ns = fb_clock_ns();
-    uint64_t deadline_ns = fb_node_deadline_ns(loop->node);
+    uint64_t deadline_ns = fb_node_deadline_ns(loop->feed.node);
     if (deadline_ns > loop->sweep_ns)
         deadline_ns = loop->sweep_ns;
     if (was_busy)
@@ -136,7 +142,7 @@ static int loop_round(struct fb_loop *loop)
     loop_sweep(loop);
     loop_tick(loop);
     done += fb_local_work(loop);
-    fb_tcp_flush(loop);
+    fb_tcp_flush(&loop->tcp);
     return loop_wait(loop, loop_patience_ns(loop, done > 0));
 }
 
@@ -146,7 +152,7 @@ static void left_log(struct fb_loop *loop)
     uint32_t cursor = FB_NONE, size;
     char quoted[FB_LOG_QUOTE_MAX];
     for (uint32_t i = 0; i < LEFT_LOGGED_MAX; i++) {
-        uint64_t handle = fb_node_owed_next(loop->node, &cursor, &size);
+        uint64_t handle = fb_node_owed_next(loop->feed.node, &cursor, &size);
         if (cursor == FB_NONE)
             return;
         const struct fb_object *object = fb_objects_find(&loop->objects, handle);
@@ -161,7 +167,7 @@ static void left_log(struct fb_loop *loop)
 /* What is acknowledged and not at the origin, when the daemon ends. */
 static void left_say(struct fb_loop *loop, struct fb_error *error)
 {
-    uint64_t left_bytes = fb_node_undrained_bytes(loop->node);
+    uint64_t left_bytes = fb_node_undrained_bytes(loop->feed.node);
     uint64_t owed_bytes = loop->headers.owed_bytes;
     left_log(loop);
     if (left_bytes > 0)
@@ -176,19 +182,19 @@ static void left_say(struct fb_loop *loop, struct fb_error *error)
                      "stopped with %" PRIu64 " bytes owed on device.path that could not be drained "
                      "in this run: start again with these settings, or see the log",
                      owed_bytes);
-    else if (fb_node_unfinished_names(loop->node) > 0)
+    else if (fb_node_unfinished_names(loop->feed.node) > 0)
         fb_error_set(error,
                      "stopped with %u names whose commits the origin does not show yet: they are "
                      "finished after the next start, or by others; forebay lost says which cannot "
                      "be",
-                     fb_node_unfinished_names(loop->node));
+                     fb_node_unfinished_names(loop->feed.node));
 }
 
 void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
 {
-    loop->is_draining = loop->settings->is_draining_only;
+    loop->standing.is_draining = loop->settings->is_draining_only;
     loop->stop_ns = FB_NEVER_NS;
-    while (!loop->is_stopping) {
+    while (!loop->standing.is_stopping) {
         int code = loop_round(loop);
         if (code < 0) {
             fb_error_set(error, "io_uring: %s", strerror(-code));
@@ -200,8 +206,8 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
 
 void loop_stop(struct fb_loop *loop)
 {
-    loop->is_stopping = loop->is_draining;
-    loop->is_draining = true;
+    loop->standing.is_stopping = loop->standing.is_draining;
+    loop->standing.is_draining = true;
     loop->stop_ns = fb_clock_ns() + loop->settings->stop_patience_ns;
     loop->sweep_ns = 0; /* looks at once whether there is anything to wait for */
     const struct fb_event drain = {.kind = FB_EVENT_REQUEST, .request = {.kind = FB_REQUEST_DRAIN}};
@@ -218,9 +224,9 @@ static void signal_done(struct fb_io *io, int32_t result)
     if (is_read && info.ssi_signo == SIGHUP) {
         fb_reload_run();
         fb_origin_reload(&loop->origin);
-    } else if (is_read && (info.ssi_signo != SIGXCPU || !loop->is_draining)) {
+    } else if (is_read && (info.ssi_signo != SIGXCPU || !loop->standing.is_draining)) {
         fb_log(FB_LOG_INFO, "stopping", "signal=%u undrained_bytes=%llu", info.ssi_signo,
-               (unsigned long long)fb_node_undrained_bytes(loop->node));
+               (unsigned long long)fb_node_undrained_bytes(loop->feed.node));
         loop_stop(loop);
     }
     fb_uring_poll(&loop->uring, &loop->signal, loop->signal_file);
@@ -267,8 +273,8 @@ static bool view_set(struct fb_loop *loop, const struct fb_member_settings *list
         const struct fb_record_view record = {
             .version = version, .ranks_count = ranks, .member_count = count};
         const struct fb_event event = {.kind = FB_EVENT_VIEW, .view = view};
-        loop->now_ns = fb_clock_ns();
-        fb_recorder_view(&loop->recorder, loop->now_ns, &record, members);
+        loop->feed.now_ns = fb_clock_ns();
+        fb_recorder_view(&loop->recorder, loop->feed.now_ns, &record, members);
         loop_step(loop, &event);
         loop->member_count = count;
     }
@@ -281,7 +287,7 @@ static bool view_set(struct fb_loop *loop, const struct fb_member_settings *list
 void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
 {
     struct fb_error error = {.text = ""};
-    tcp_peers_set(loop, list->members, list->count, &error);
+    fb_tcp_peers_set(&loop->tcp, list->members, list->count, &error);
     bool is_fine =
         !fb_error_is_set(&error) && view_set(loop, list->members, list->count, list->revision);
     loop->members_left_out = list->left_out;
@@ -290,16 +296,6 @@ void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
            fb_error_is_set(&error) ? error.text
            : is_fine               ? ""
                                    : "no placement can be made of them: the last one stands");
-}
-
-bool loop_is_fenced(const struct fb_loop *loop)
-{
-    return fb_clock_ns() >= loop->member_until_ns;
-}
-
-bool loop_refuses(const struct fb_loop *loop, enum fb_request_kind kind)
-{
-    return fb_membership_guards_request(kind) && loop_is_fenced(loop);
 }
 
 void loop_fence(struct fb_loop *loop, uint64_t until_ns)
@@ -311,27 +307,27 @@ void loop_fence(struct fb_loop *loop, uint64_t until_ns)
     if (!is_fenced && loop->was_fenced)
         fb_log(FB_LOG_INFO, "rejoined", "node=%u", loop->settings->node);
     loop->was_fenced = is_fenced;
-    loop->member_until_ns = until_ns;
+    loop->standing.member_until_ns = until_ns;
 }
 
 static void view_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
     struct fb_member_list list = {.members = NULL};
-    loop->member_until_ns = UINT64_MAX;
+    loop->standing.member_until_ns = UINT64_MAX;
     loop->members = fb_members_open(loop, settings, error);
     if (fb_error_is_set(error))
         return;
     if (loop->members != NULL)
-        list = fb_members_first(loop->members, &loop->member_until_ns);
+        list = fb_members_first(loop->members, &loop->standing.member_until_ns);
     bool is_fine = list.members != NULL
                        ? view_set(loop, list.members, list.count, list.revision)
                        : view_set(loop, settings->members, settings->member_count, 1);
     if (!is_fine)
         fb_error_set(error, "members: no placement can be made of them");
     if (!fb_error_is_set(error))
-        tcp_peers_set(loop, list.members != NULL ? list.members : settings->members,
-                      list.members != NULL ? list.count : settings->member_count, error);
+        fb_tcp_peers_set(&loop->tcp, list.members != NULL ? list.members : settings->members,
+                         list.members != NULL ? list.count : settings->member_count, error);
     loop->members_left_out = list.left_out;
     fb_member_list_free(&list);
 }
@@ -340,17 +336,17 @@ static void node_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_config *config = &loop->settings->core;
     uint64_t size_bytes = fb_node_size_bytes(config), seed = 0;
-    loop->node = aligned_alloc(64, (size_bytes + 63) / 64 * 64);
-    if (loop->node == NULL) {
+    loop->feed.node = aligned_alloc(64, (size_bytes + 63) / 64 * 64);
+    if (loop->feed.node == NULL) {
         fb_error_set(error, "out of memory for %llu bytes of state",
                      (unsigned long long)size_bytes);
         return;
     }
     if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
         seed = fb_clock_ns();
-    if (fb_node_init(loop->node, size_bytes, config, seed) != FB_OK)
+    if (fb_node_init(loop->feed.node, size_bytes, config, seed) != FB_OK)
         fb_error_set(error, "core: its settings contradict each other");
-    loop->objects.node = loop->node;
+    loop->objects.node = loop->feed.node;
     if (!fb_error_is_set(error))
         fb_recorder_open(&loop->recorder, &loop->uring, loop->settings, seed, error);
 }
@@ -472,6 +468,29 @@ static void origin_open(struct fb_loop *loop, struct fb_error *error)
     fb_origin_open(&loop->origin, &context, error);
 }
 
+static void tcp_sweep_soon(struct fb_tcp *tcp)
+{
+    loop_sweep_soon(FB_CONTAINER(tcp, struct fb_loop, tcp));
+}
+
+static void tcp_hear(struct fb_tcp *tcp, uint32_t node, const struct fb_wire_frame *frame)
+{
+    fb_summary_heard(FB_CONTAINER(tcp, struct fb_loop, tcp), node, frame);
+}
+
+static void tcp_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_tcp_context context = {.settings = loop->settings,
+                                           .uring = &loop->uring,
+                                           .memory = &loop->memory,
+                                           .objects = &loop->objects,
+                                           .feed = &loop->feed,
+                                           .standing = &loop->standing,
+                                           .sweep_soon = tcp_sweep_soon,
+                                           .hear = tcp_hear};
+    fb_tcp_open(&loop->tcp, &context, error);
+}
+
 static void parts_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
@@ -500,7 +519,7 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error))
         signal_open(loop, error);
     if (!fb_error_is_set(error))
-        fb_tcp_open(&loop->tcp, loop, error);
+        tcp_open(loop, error);
     if (!fb_error_is_set(error)) /* from now on others may come */
         view_open(loop, error);
     if (!fb_error_is_set(error))
@@ -517,6 +536,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
         return NULL;
     }
     loop->settings = settings;
+    loop->feed.event = feed_event;
     loop->memory.file = -1;
     loop->drive.file = -1;
     loop->headers.file = -1;
@@ -526,8 +546,8 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     loop->http.listener = -1;
     loop->signal_file = -1;
     loop->spin_ns = settings->spin_ns;
-    loop->now_ns = fb_clock_ns();
-    loop->start_ns = loop->now_ns;
+    loop->feed.now_ns = fb_clock_ns();
+    loop->start_ns = loop->feed.now_ns;
     limit_raise(RLIMIT_NOFILE);
     limit_raise(RLIMIT_MEMLOCK);
     parts_open(loop, error);
@@ -558,7 +578,7 @@ void fb_loop_close(struct fb_loop *loop)
     fb_names_close(&loop->names);
     fb_mapping_close(&loop->memory);
     free(loop->works);
-    free(loop->node);
+    free(loop->feed.node);
     free(loop->view);
     free(loop);
 }

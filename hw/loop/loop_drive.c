@@ -207,7 +207,7 @@ static void scan_done(struct fb_io *io, int32_t result)
         else if (fb_objects_add(&loop->objects, &object) == NULL)
             event.done.status = FB_BUSY;
         else
-            fb_objects_owe(&loop->objects, object.handle, loop->now_ns);
+            fb_objects_owe(&loop->objects, object.handle, loop->feed.now_ns);
     }
     work_free(work);
     loop_event(loop, &event);
@@ -217,9 +217,9 @@ void drive_sweep(struct fb_loop *loop)
 {
     struct fb_drive_file *drive = &loop->drive;
     int before = fb_anchor_fault(&drive->anchor);
-    if (drive->file < 0 || loop->now_ns < drive->look_ns)
+    if (drive->file < 0 || loop->feed.now_ns < drive->look_ns)
         return;
-    drive->look_ns = loop->now_ns + look_pause_ns;
+    drive->look_ns = loop->feed.now_ns + look_pause_ns;
     int fault = fb_anchor_look(&drive->anchor);
     if (fault != 0)
         drive->error = fault;

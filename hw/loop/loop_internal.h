@@ -8,6 +8,8 @@
 
 #include "core/node/node.h"
 #include "hw/base/container.h"
+#include "hw/base/feed.h"
+#include "hw/base/standing.h"
 #include "hw/drive/drive.h"
 #include "hw/drive/headers.h"
 #include "hw/ops/http.h"
@@ -30,7 +32,7 @@
 /* An op from READ on, until its DONE. */
 struct work {
     struct fb_loop *loop;
-    struct work *next; /* free list; queue of a connection */
+    struct work *next; /* free list */
     struct fb_op op;
     struct fb_bytes bytes; /* of op.span */
     uint64_t moved;        /* bytes */
@@ -41,13 +43,15 @@ struct work {
     struct fb_offload_task offload;
     struct fb_origin_task origin;
     struct fb_meta_task meta;
+    struct fb_tcp_pull pull;
 };
 
 struct fb_loop {
     const struct fb_settings *settings;
     struct fb_uring uring;
     struct fb_mapping memory;
-    struct fb_node *node;
+    struct fb_feed feed;
+    struct fb_standing standing;
     struct fb_view *view;
     struct fb_objects objects;
     struct fb_meta_store meta;
@@ -69,7 +73,6 @@ struct fb_loop {
     struct work *works;
     struct work *work_free;
     uint32_t work_count;
-    uint64_t now_ns;   /* of the last event */
     uint64_t start_ns; /* the daemon's */
     uint64_t busy_ns;  /* clients' requests came then */
     uint64_t spin_ns;  /* after which the loop sleeps; at most that of the settings */
@@ -77,14 +80,8 @@ struct fb_loop {
     struct fb_io signal;
     int signal_file;
     bool has_ring;
-    bool is_draining; /* told to stop: what clients write is finished, nothing is begun */
-    bool is_stopping;
-    bool is_resting;  /* an operator drains it: clients' writes are not begun; it reads on */
     uint64_t stop_ns; /* no later than that, while it drains */
     bool was_fenced;  /* as last logged */
-    /* Until when it is a member, as it was last told: the cluster may count it as gone from then
-     * on; 0: it is none; UINT64_MAX: for ever. */
-    uint64_t member_until_ns;
 };
 
 /* loop.c */
@@ -99,11 +96,6 @@ void loop_stop(struct fb_loop *loop);
 void loop_members(struct fb_loop *loop, const struct fb_member_list *list);
 /* This node is a member until then unless it hears otherwise; 0: it is none. */
 void loop_fence(struct fb_loop *loop, uint64_t until_ns);
-/* The cluster may go on without this node. */
-bool loop_is_fenced(const struct fb_loop *loop);
-/* And so it refuses this request (GONE). */
-bool loop_refuses(const struct fb_loop *loop, enum fb_request_kind kind);
-
 /* Operations that the core can have in flight. */
 uint32_t loop_works_count(const struct fb_config *config);
 
@@ -122,59 +114,5 @@ void drive_start(struct work *work);
 void drive_scan(struct work *work);
 /* Now and then: is the file still where the next start looks for it? */
 void drive_sweep(struct fb_loop *loop);
-
-/* tcp_connection.c: one connection. */
-/* peer: whom it is to be connected to; FB_NONE: it was accepted. NULL: there is no room. */
-struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket,
-                                          uint32_t peer);
-void connection_fail(struct fb_tcp_connection *connection, const char *reason);
-void connection_receive(struct fb_tcp_connection *connection);
-/* Has perhaps something to send: at the end of the round, connection_flush. */
-void connection_due(struct fb_tcp_connection *connection);
-void connection_flush(struct fb_tcp_connection *connection);
-/* Room for a frame to be sent; NULL: none. Then connection_put_end with its size. */
-unsigned char *connection_put(struct fb_tcp_connection *connection);
-void connection_put_end(struct fb_tcp_connection *connection, uint32_t size);
-struct fb_bytes connection_room(struct fb_tcp_connection *connection); /* for what comes next */
-void connection_received(struct fb_tcp_connection *connection, uint32_t size);
-struct iovec connection_next(struct fb_tcp_connection *connection);
-void connection_sent(struct fb_tcp_connection *connection, uint32_t size);
-void connection_greet(struct fb_tcp_connection *connection);
-
-/* tcp_pull.c: both sides of a pull. */
-void pull_ask(struct fb_tcp_connection *connection, struct work *work);
-const char *pull_answered(struct fb_tcp_connection *connection,
-                          const struct fb_wire_header *header);
-uint32_t pull_body(struct fb_tcp_connection *connection, const unsigned char *bytes, uint32_t size);
-struct fb_bytes pull_room(const struct fb_tcp_connection *connection);
-void pull_received(struct fb_tcp_connection *connection, uint32_t size);
-void pull_lost(struct fb_tcp_connection *connection);
-const char *pull_asked(struct fb_tcp_connection *connection, const struct fb_wire_frame *frame);
-void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2]);
-void pull_send(struct fb_tcp_connection *connection);
-void pull_sent(struct fb_tcp_connection *connection, uint32_t size);
-
-/* tcp_door.c */
-void tcp_socket_set_up(int socket, uint64_t timeout_ns);
-void tcp_accept_start(struct fb_loop *loop);
-/* Its place is free, if it has one. */
-void tcp_stranger_leaves(struct fb_tcp_connection *connection);
-/* Sends those away who do not greet; accepts again when that failed. */
-void tcp_strangers_sweep(struct fb_loop *loop);
-/* The connection is a peer's from now on; one too many of them ends. */
-void tcp_peer_greeted(struct fb_tcp_connection *connection);
-
-/* tcp_lookup.c */
-/* Finds out where it is, now or before long; nothing changes while that is not known. */
-void tcp_peer_look_up(struct fb_loop *loop, struct fb_tcp_peer *peer);
-void tcp_lookups_close(struct fb_tcp *tcp);
-
-/* tcp.c */
-void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *members, uint32_t count,
-                   struct fb_error *error);
-struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node);
-void tcp_peer_speaks(struct fb_loop *loop, uint32_t node, uint8_t version);
-void tcp_connection_ended(struct fb_tcp_connection *connection);
-void tcp_pull_next(struct fb_tcp_connection *connection);
 
 #endif

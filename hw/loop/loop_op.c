@@ -163,6 +163,18 @@ static void code_start(struct work *work)
     fb_offload_start(&work->loop->offload, &work->offload, work->bytes.size <= SMALL_BYTES);
 }
 
+static void pull_done(struct fb_tcp_pull *pull, enum fb_status status)
+{
+    work_end(FB_CONTAINER(pull, struct work, pull), status, 0);
+}
+
+static void peer_pull(struct work *work)
+{
+    work->pull = (struct fb_tcp_pull){
+        .done = pull_done, .id = work->op.op_id, .source = work->op.source, .bytes = work->bytes};
+    fb_tcp_pull_start(&work->loop->tcp, &work->pull);
+}
+
 /* A put: the client's bytes are in its arena. */
 static void client_pull(struct work *work)
 {
@@ -186,7 +198,7 @@ static void work_start(struct work *work)
         if (work->op.source.region == FB_REGION_CLIENT)
             client_pull(work);
         else
-            fb_tcp_pull(work->loop, work);
+            peer_pull(work);
         return;
     case FB_OP_FETCH:
         origin_fetch(work);
@@ -231,7 +243,7 @@ static void op_send(struct fb_loop *loop, const struct fb_op *op)
                                                                           : NULL;
     if (block != NULL && block->object != FB_OBJECT_NONE)
         object = fb_objects_find(&loop->objects, block->object);
-    fb_tcp_send(loop, op->target, message, object);
+    fb_tcp_send(&loop->tcp, op->target, message, object);
 }
 
 void loop_op(struct fb_loop *loop, const struct fb_op *op)

@@ -61,7 +61,7 @@ static void metadata_ask(struct fb_loop *loop)
 
 static bool is_due(const struct fb_loop *loop, const struct fb_ready_question *question)
 {
-    return !question->is_answered && !question->is_asked && question->again_ns <= loop->now_ns;
+    return !question->is_answered && !question->is_asked && question->again_ns <= loop->feed.now_ns;
 }
 
 void fb_ready_sweep(struct fb_loop *loop)
@@ -106,11 +106,11 @@ static bool moved_put(const struct fb_anchor *anchor, char reason[FB_READY_TEXT_
 
 bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX])
 {
-    if (loop->is_draining) {
+    if (loop->standing.is_draining) {
         snprintf(reason, FB_READY_TEXT_MAX, "stopping");
         return false;
     }
-    if (loop_is_fenced(loop)) {
+    if (fb_standing_is_fenced(&loop->standing)) {
         snprintf(reason, FB_READY_TEXT_MAX,
                  "fenced: the lease has run out; it joins again when etcd answers");
         return false;

@@ -112,7 +112,7 @@ void fb_names_text_put(struct fb_loop *loop, struct fb_key key, const char *text
     }
     if (fb_cache_count(index) == fb_cache_slots_max(index)) {
         uint32_t victim = fb_cache_victim(index);
-        for (uint32_t i = 0; fb_node_has_name(loop->node, fb_cache_key(index, victim)); i++) {
+        for (uint32_t i = 0; fb_node_has_name(loop->feed.node, fb_cache_key(index, victim)); i++) {
             FB_ASSERT(i < fb_cache_slots_max(index)); /* there are more than the core can use */
             fb_cache_touch(index, victim);
             victim = fb_cache_victim(index);
@@ -290,13 +290,13 @@ static bool hold_is_needed(struct fb_loop *loop, const struct name_hold *hold)
     struct fb_meta record = known_find(&loop->names, hold->key);
     struct fb_name_facts facts = fb_name_read(&record);
     bool is_open = facts.state == FB_NAME_CACHED && facts.version == hold->version;
-    return fb_node_finishes_name(loop->node, hold->key, hold->version) || is_open;
+    return fb_node_finishes_name(loop->feed.node, hold->key, hold->version) || is_open;
 }
 
 /* Names that cannot be finished are said once, when that is known. */
 static void bad_log(struct fb_loop *loop)
 {
-    const struct fb_stats *stats = fb_node_stats(loop->node);
+    const struct fb_stats *stats = fb_node_stats(loop->feed.node);
     struct fb_bad_name bad;
     char quoted[FB_LOG_QUOTE_MAX];
     uint32_t length;
@@ -304,7 +304,7 @@ static void bad_log(struct fb_loop *loop)
         return;
     loop->names.bad_seen = stats->names_given_up;
     for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
-        bool is_bad = fb_node_bad_name(loop->node, i, &bad);
+        bool is_bad = fb_node_bad_name(loop->feed.node, i, &bad);
         uint64_t mark = is_bad ? fb_mix(bad.key.low ^ bad.version) | 1 : 0;
         bool is_said = mark == loop->names.bad_said[i];
         loop->names.bad_said[i] = mark;
@@ -342,9 +342,9 @@ void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page)
 {
     struct fb_bad_name bad;
     for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
-        if (fb_node_bad_name(loop->node, i, &bad))
+        if (fb_node_bad_name(loop->feed.node, i, &bad))
             lost_print(loop, &bad, page);
-        if (fb_node_refused_name(loop->node, i, &bad))
+        if (fb_node_refused_name(loop->feed.node, i, &bad))
             lost_print(loop, &bad, page);
     }
 }

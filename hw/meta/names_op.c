@@ -304,7 +304,7 @@ void fb_names_op(struct work *work)
     bool is_meta = kind == FB_OP_META_GET || kind == FB_OP_META_PUT || kind == FB_OP_META_LIST;
     bool is_change =
         kind == FB_OP_META_PUT || kind == FB_OP_ORIGIN_COMMIT || kind == FB_OP_ORIGIN_REMOVE;
-    if (fb_membership_guards_op(kind) && loop_is_fenced(loop))
+    if (fb_membership_guards_op(kind) && fb_standing_is_fenced(&loop->standing))
         work_end_later(work, FB_GONE);
     else if ((is_meta && !loop->names.is_on) || (is_change && !loop->origin.can_write))
         work_end_later(work, FB_INVALID);

@@ -3,7 +3,8 @@
 
 #include "core/panic.h"
 #include "hw/net/address.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/net/tcp_internal.h"
+#include "hw/net/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,19 +24,18 @@ static int peer_compare(const void *a, const void *b)
     return first < second ? -1 : first > second;
 }
 
-struct fb_tcp_peer *tcp_peer(struct fb_tcp *tcp, uint32_t node)
+struct fb_tcp_peer *fb_tcp_peer(struct fb_tcp *tcp, uint32_t node)
 {
     const struct fb_tcp_peer wanted = {.node = node};
     return bsearch(&wanted, tcp->peers, tcp->peer_count, sizeof(wanted), peer_compare);
 }
 
-static void listener_open(struct fb_loop *loop, struct fb_error *error)
+static void listener_open(struct fb_tcp *tcp, struct fb_error *error)
 {
-    struct fb_tcp *tcp = &loop->tcp;
-    tcp->listener = fb_address_listen("listen", loop->settings->listen, error);
+    tcp->listener = fb_address_listen("listen", tcp->context.settings->listen, error);
     if (fb_error_is_set(error))
         return;
-    tcp_accept_start(loop);
+    tcp_accept_start(tcp);
 }
 
 uint32_t fb_tcp_connections_max(const struct fb_settings *settings)
@@ -68,10 +68,10 @@ static void connections_open(struct fb_tcp *tcp, const struct fb_settings *setti
     }
 }
 
-void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *error)
+void fb_tcp_open(struct fb_tcp *tcp, const struct fb_tcp_context *context, struct fb_error *error)
 {
-    const struct fb_settings *settings = loop->settings;
-    *tcp = (struct fb_tcp){.listener = -1};
+    const struct fb_settings *settings = context->settings;
+    *tcp = (struct fb_tcp){.context = *context, .listener = -1};
     tcp->peers = calloc(settings->members_max, sizeof(*tcp->peers));
     if (tcp->peers == NULL) {
         fb_error_set(error, "out of memory for %u members", settings->members_max);
@@ -84,27 +84,27 @@ void fb_tcp_open(struct fb_tcp *tcp, struct fb_loop *loop, struct fb_error *erro
         return;
     connections_open(tcp, settings, error);
     if (!fb_error_is_set(error))
-        listener_open(loop, error);
+        listener_open(tcp, error);
 }
 
-static struct work *waiting_take(struct fb_tcp_peer *peer)
+static struct fb_tcp_pull *waiting_take(struct fb_tcp_peer *peer)
 {
-    struct work *work = peer->waiting_head;
-    if (work == NULL)
+    struct fb_tcp_pull *pull = peer->waiting_head;
+    if (pull == NULL)
         return NULL;
-    peer->waiting_head = work->next;
+    peer->waiting_head = pull->next;
     if (peer->waiting_head == NULL)
         peer->waiting_tail = NULL;
-    return work;
+    return pull;
 }
 
 /* Nobody waits for a peer that is not there any more; its connections end. */
-static void peer_drop(struct fb_loop *loop, struct fb_tcp_peer *peer)
+static void peer_drop(struct fb_tcp *tcp, struct fb_tcp_peer *peer)
 {
-    for (struct work *work = waiting_take(peer); work != NULL; work = waiting_take(peer))
-        work_end_later(work, FB_GONE);
-    for (uint32_t i = 0; i < loop->tcp.connection_count; i++) {
-        struct fb_tcp_connection *connection = &loop->tcp.connections[i];
+    for (struct fb_tcp_pull *pull = waiting_take(peer); pull != NULL; pull = waiting_take(peer))
+        pull_end_later(tcp, pull, FB_GONE);
+    for (uint32_t i = 0; i < tcp->connection_count; i++) {
+        struct fb_tcp_connection *connection = &tcp->connections[i];
         bool is_its = connection->peer == peer->node && connection->state != FB_TCP_FREE;
         if (is_its)
             connection_fail(connection, "no member any more");
@@ -121,14 +121,13 @@ static const struct fb_member_settings *member_find(const struct fb_member_setti
     return NULL;
 }
 
-void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *members, uint32_t count,
-                   struct fb_error *error)
+void fb_tcp_peers_set(struct fb_tcp *tcp, const struct fb_member_settings *members, uint32_t count,
+                      struct fb_error *error)
 {
-    struct fb_tcp *tcp = &loop->tcp;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < tcp->peer_count; i++) {
         if (member_find(members, count, tcp->peers[i].node) == NULL)
-            peer_drop(loop, &tcp->peers[i]);
+            peer_drop(tcp, &tcp->peers[i]);
     }
     for (uint32_t i = 0; i < tcp->peer_count; i++) {
         if (member_find(members, count, tcp->peers[i].node) != NULL)
@@ -137,24 +136,26 @@ void tcp_peers_set(struct fb_loop *loop, const struct fb_member_settings *member
     tcp->peer_count = kept;
     for (uint32_t i = 0; i < count && !fb_error_is_set(error); i++) {
         const struct fb_member_settings *member = &members[i];
-        if (member->member.node == loop->settings->node)
+        if (member->member.node == tcp->context.settings->node)
             continue;
-        struct fb_tcp_peer *peer = tcp_peer(tcp, member->member.node);
+        struct fb_tcp_peer *peer = fb_tcp_peer(tcp, member->member.node);
         bool is_new = peer == NULL;
-        if (is_new && tcp->peer_count == loop->settings->members_max) {
-            fb_error_set(error, "more members than members_max, %u", loop->settings->members_max);
+        if (is_new && tcp->peer_count == tcp->context.settings->members_max) {
+            fb_error_set(error, "more members than members_max, %u",
+                         tcp->context.settings->members_max);
             return;
         }
         if (is_new)
             peer = &tcp->peers[tcp->peer_count++];
         if (is_new)
-            *peer = (struct fb_tcp_peer){.node = member->member.node, .since_ns = loop->now_ns};
+            *peer = (struct fb_tcp_peer){.node = member->member.node,
+                                         .since_ns = tcp->context.feed->now_ns};
         bool has_moved = strcmp(peer->text, member->address) != 0;
         if (has_moved) {
             memcpy(peer->text, member->address, sizeof(peer->text));
             peer->address.ss_family = AF_UNSPEC;
             peer->is_asked = false;
-            tcp_peer_look_up(loop, peer);
+            tcp_peer_look_up(tcp, peer);
         }
         if (is_new)
             qsort(tcp->peers, tcp->peer_count, sizeof(*tcp->peers), peer_compare);
@@ -178,27 +179,27 @@ void fb_tcp_close(struct fb_tcp *tcp)
     *tcp = (struct fb_tcp){.listener = -1};
 }
 
-static struct fb_tcp_connection *peer_connect(struct fb_loop *loop, struct fb_tcp_peer *peer,
+static struct fb_tcp_connection *peer_connect(struct fb_tcp *tcp, struct fb_tcp_peer *peer,
                                               enum fb_tcp_role role)
 {
-    if (loop->now_ns < peer->retry_ns)
+    if (tcp->context.feed->now_ns < peer->retry_ns)
         return NULL;
     if (peer->address.ss_family == AF_UNSPEC) {
-        peer->retry_ns = loop->now_ns + retry_first_ns;
-        tcp_peer_look_up(loop, peer);
+        peer->retry_ns = tcp->context.feed->now_ns + retry_first_ns;
+        tcp_peer_look_up(tcp, peer);
         return NULL;
     }
     int file = socket(peer->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (file < 0)
         return NULL;
-    struct fb_tcp_connection *connection = connection_take(loop, role, file, peer->node);
+    struct fb_tcp_connection *connection = connection_take(tcp, role, file, peer->node);
     if (connection == NULL) {
         close(file);
         return NULL;
     }
-    tcp_socket_set_up(file, loop->settings->peer_timeout_ns);
+    tcp_socket_set_up(file, tcp->context.settings->peer_timeout_ns);
     connection_greet(connection);
-    fb_uring_connect(&loop->uring, &connection->send, file, &peer->address);
+    fb_uring_connect(tcp->context.uring, &connection->send, file, &peer->address);
     return connection;
 }
 
@@ -212,68 +213,68 @@ static uint32_t offered_bytes(const struct fb_tcp_connection *connection,
     return is_fine ? (uint32_t)size : 0;
 }
 
-void fb_tcp_send(struct fb_loop *loop, uint32_t target, const struct fb_message *message,
+void fb_tcp_send(struct fb_tcp *tcp, uint32_t target, const struct fb_message *message,
                  const struct fb_object *object)
 {
-    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, target);
+    struct fb_tcp_peer *peer = fb_tcp_peer(tcp, target);
     unsigned char *room = NULL;
     if (peer != NULL && peer->messages == NULL)
-        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+        peer->messages = peer_connect(tcp, peer, FB_TCP_MESSAGES);
     if (peer != NULL && peer->messages != NULL)
         room = connection_put(peer->messages);
     if (room == NULL) {
-        loop->tcp.messages_dropped++;
+        tcp->messages_dropped++;
         return;
     }
     struct fb_tcp_connection *connection = peer->messages;
     uint32_t more = offered_bytes(connection, message);
     uint32_t size = fb_wire_put_message(room, message, object, more);
     if (more > 0)
-        memcpy(room + size, loop->memory.bytes.at + message->offer.span.offset, more);
+        memcpy(room + size, tcp->context.memory->bytes.at + message->offer.span.offset, more);
     connection_put_end(connection, size + more);
     if (connection->out_size[connection->out_index] > FB_TCP_OFFERED_BYTES / 2)
         connection_flush(connection); /* what comes next finds room */
 }
 
-void fb_tcp_summary_send(struct fb_loop *loop, struct fb_tcp_peer *peer,
+void fb_tcp_summary_send(struct fb_tcp *tcp, struct fb_tcp_peer *peer,
                          const struct fb_wire_summary *summary, bool wants_answer)
 {
     if (peer->messages == NULL)
-        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+        peer->messages = peer_connect(tcp, peer, FB_TCP_MESSAGES);
     unsigned char *room =
         peer->messages != NULL && peer->version >= 3 ? connection_put(peer->messages) : NULL;
     if (room != NULL) /* who asks asks again */
-        connection_put_end(peer->messages,
-                           fb_wire_put_summary(room, loop->settings->node, summary, wants_answer));
+        connection_put_end(peer->messages, fb_wire_put_summary(room, tcp->context.settings->node,
+                                                               summary, wants_answer));
 }
 
 /* The peer has told which versions it speaks; to learn this node's, it wants a greeting, too. */
-void tcp_peer_speaks(struct fb_loop *loop, uint32_t node, uint8_t version)
+void tcp_peer_speaks(struct fb_tcp *tcp, uint32_t node, uint8_t version)
 {
-    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, node);
+    struct fb_tcp_peer *peer = fb_tcp_peer(tcp, node);
     FB_ASSERT(peer != NULL && version >= FB_WIRE_VERSION_MIN);
     peer->version = version;
     if (peer->messages == NULL && version >= 3)
-        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+        peer->messages = peer_connect(tcp, peer, FB_TCP_MESSAGES);
 }
 
 /* The bytes came with the offer. */
-static bool is_offered(const struct fb_tcp *tcp, const struct work *work)
+static bool is_offered(const struct fb_tcp *tcp, const struct fb_tcp_pull *pull)
 {
     const struct fb_tcp_offered *offered = &tcp->offered;
-    return offered->bytes.size == work->bytes.size && offered->peer == work->op.source.peer &&
-           offered->offset == work->op.source.offset;
+    return offered->bytes.size == pull->bytes.size && offered->peer == pull->source.peer &&
+           offered->offset == pull->source.offset;
 }
 
 /* The pull connection that has least to do; a new one rather than a busy one. */
-static struct fb_tcp_connection *pull_connection(struct fb_loop *loop, struct fb_tcp_peer *peer)
+static struct fb_tcp_connection *pull_connection(struct fb_tcp *tcp, struct fb_tcp_peer *peer)
 {
     struct fb_tcp_connection *best = NULL;
-    for (uint32_t i = 0; i < loop->settings->pull_connections; i++) {
+    for (uint32_t i = 0; i < tcp->context.settings->pull_connections; i++) {
         if (best != NULL && best->pull_count == 0)
             break;
         if (peer->pulls[i] == NULL)
-            peer->pulls[i] = peer_connect(loop, peer, FB_TCP_PULLS);
+            peer->pulls[i] = peer_connect(tcp, peer, FB_TCP_PULLS);
         struct fb_tcp_connection *connection = peer->pulls[i];
         bool is_usable = connection != NULL && connection->state != FB_TCP_CLOSING;
         if (is_usable && (best == NULL || connection->pull_count < best->pull_count))
@@ -282,54 +283,54 @@ static struct fb_tcp_connection *pull_connection(struct fb_loop *loop, struct fb
     return best;
 }
 
-void fb_tcp_pull(struct fb_loop *loop, struct work *work)
+void fb_tcp_pull_start(struct fb_tcp *tcp, struct fb_tcp_pull *pull)
 {
-    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, work->op.source.peer);
-    if (is_offered(&loop->tcp, work)) {
-        memcpy(work->bytes.at, loop->tcp.offered.bytes.at, work->bytes.size);
-        work_end_later(work, FB_OK);
+    struct fb_tcp_peer *peer = fb_tcp_peer(tcp, pull->source.peer);
+    if (is_offered(tcp, pull)) {
+        memcpy(pull->bytes.at, tcp->offered.bytes.at, pull->bytes.size);
+        pull_end_later(tcp, pull, FB_OK);
         return;
     }
-    struct fb_tcp_connection *connection = peer != NULL ? pull_connection(loop, peer) : NULL;
+    struct fb_tcp_connection *connection = peer != NULL ? pull_connection(tcp, peer) : NULL;
     if (connection == NULL) {
-        work_end_later(work, FB_GONE);
+        pull_end_later(tcp, pull, FB_GONE);
         return;
     }
     if (connection->pull_count < FB_TCP_PULLS_MAX) {
-        pull_ask(connection, work);
+        pull_ask(connection, pull);
         return;
     }
-    work->next = NULL;
+    pull->next = NULL;
     if (peer->waiting_tail != NULL)
-        peer->waiting_tail->next = work;
+        peer->waiting_tail->next = pull;
     else
-        peer->waiting_head = work;
-    peer->waiting_tail = work;
+        peer->waiting_head = pull;
+    peer->waiting_tail = pull;
 }
 
 void tcp_pull_next(struct fb_tcp_connection *connection)
 {
-    struct fb_tcp_peer *peer = tcp_peer(&connection->loop->tcp, connection->peer);
+    struct fb_tcp_peer *peer = fb_tcp_peer(connection->tcp, connection->peer);
     bool has_room = peer != NULL && connection->state == FB_TCP_OPEN &&
                     connection->pull_count < FB_TCP_PULLS_MAX;
-    struct work *work = has_room ? waiting_take(peer) : NULL;
-    if (work != NULL)
-        pull_ask(connection, work);
+    struct fb_tcp_pull *pull = has_room ? waiting_take(peer) : NULL;
+    if (pull != NULL)
+        pull_ask(connection, pull);
 }
 
 /* The peer loses a connection: it is not tried again at once, and longer each time. */
-static void peer_lose(struct fb_loop *loop, struct fb_tcp_peer *peer,
+static void peer_lose(struct fb_tcp *tcp, struct fb_tcp_peer *peer,
                       const struct fb_tcp_connection *connection)
 {
     bool is_alone = true;
-    bool was_good = connection->opened_ns > 0 &&
-                    loop->now_ns - connection->opened_ns > loop->settings->peer_timeout_ns;
+    bool was_good = connection->opened_ns > 0 && tcp->context.feed->now_ns - connection->opened_ns >
+                                                     tcp->context.settings->peer_timeout_ns;
     peer->failures = was_good ? 0 : peer->failures + 1;
     uint32_t doublings =
         peer->failures < RETRY_DOUBLINGS_MAX ? peer->failures : RETRY_DOUBLINGS_MAX;
-    peer->retry_ns = loop->now_ns + (retry_first_ns << doublings);
+    peer->retry_ns = tcp->context.feed->now_ns + (retry_first_ns << doublings);
     if (!was_good)
-        tcp_peer_look_up(loop, peer); /* a name may mean another address by now */
+        tcp_peer_look_up(tcp, peer); /* a name may mean another address by now */
     if (peer->messages == connection)
         peer->messages = NULL;
     for (uint32_t i = 0; i < FB_TCP_PULL_CONNECTIONS_MAX; i++) {
@@ -337,16 +338,16 @@ static void peer_lose(struct fb_loop *loop, struct fb_tcp_peer *peer,
             peer->pulls[i] = NULL;
         is_alone = is_alone && peer->pulls[i] == NULL;
     }
-    struct work *work = is_alone ? waiting_take(peer) : NULL;
-    for (; work != NULL; work = waiting_take(peer))
-        work_end_later(work, FB_GONE);
+    struct fb_tcp_pull *pull = is_alone ? waiting_take(peer) : NULL;
+    for (; pull != NULL; pull = waiting_take(peer))
+        pull_end_later(tcp, pull, FB_GONE);
 }
 
-void fb_tcp_flush(struct fb_loop *loop)
+void fb_tcp_flush(struct fb_tcp *tcp)
 {
-    while (loop->tcp.due != NULL) {
-        struct fb_tcp_connection *connection = loop->tcp.due;
-        loop->tcp.due = connection->next_due;
+    while (tcp->due != NULL) {
+        struct fb_tcp_connection *connection = tcp->due;
+        tcp->due = connection->next_due;
         connection->is_due = 0;
         connection_flush(connection);
     }
@@ -354,7 +355,7 @@ void fb_tcp_flush(struct fb_loop *loop)
 
 static void due_remove(struct fb_tcp_connection *connection)
 {
-    struct fb_tcp_connection **at = &connection->loop->tcp.due;
+    struct fb_tcp_connection **at = &connection->tcp->due;
     if (!connection->is_due)
         return;
     while (*at != connection)
@@ -365,20 +366,20 @@ static void due_remove(struct fb_tcp_connection *connection)
 
 void tcp_connection_ended(struct fb_tcp_connection *connection)
 {
-    struct fb_loop *loop = connection->loop;
+    struct fb_tcp *tcp = connection->tcp;
     FB_ASSERT(connection->state == FB_TCP_CLOSING);
     pull_lost(connection);
-    struct fb_tcp_peer *peer = tcp_peer(&loop->tcp, connection->peer);
+    struct fb_tcp_peer *peer = fb_tcp_peer(tcp, connection->peer);
     if (connection->role != FB_TCP_ACCEPTED && peer != NULL)
-        peer_lose(loop, peer, connection);
+        peer_lose(tcp, peer, connection);
     close(connection->socket);
     secure_close(&connection->secure);
     due_remove(connection);
     tcp_stranger_leaves(connection);
     connection->state = FB_TCP_FREE;
-    connection->next = loop->tcp.free;
-    loop->tcp.free = connection;
-    loop->tcp.connections_lost += connection->peer != FB_NONE;
+    connection->next = tcp->free;
+    tcp->free = connection;
+    tcp->connections_lost += connection->peer != FB_NONE;
 }
 
 const char *fb_peer_state_name(enum fb_peer_state state)
@@ -391,11 +392,11 @@ const char *fb_peer_state_name(enum fb_peer_state state)
 }
 
 /* One that lets nobody stay for a second is not there. */
-static enum fb_peer_state peer_state(const struct fb_loop *loop, const struct fb_tcp_peer *peer)
+static enum fb_peer_state peer_state(const struct fb_tcp *tcp, const struct fb_tcp_peer *peer)
 {
     const struct fb_tcp_connection *out = peer->messages;
     bool is_out = out != NULL && out->state == FB_TCP_OPEN &&
-                  (peer->failures == 0 || loop->now_ns - out->opened_ns > 1000000000);
+                  (peer->failures == 0 || tcp->context.feed->now_ns - out->opened_ns > 1000000000);
     if (is_out || peer->accepted > 0)
         return FB_PEER_CONNECTED;
     if (peer->failures > 0 || peer->is_lost)
@@ -405,53 +406,52 @@ static enum fb_peer_state peer_state(const struct fb_loop *loop, const struct fb
 }
 
 /* What has changed with a peer is told once; one that was there once is tried again. */
-static void peer_look(struct fb_loop *loop, struct fb_tcp_peer *peer)
+static void peer_look(struct fb_tcp *tcp, struct fb_tcp_peer *peer)
 {
-    enum fb_peer_state state = peer_state(loop, peer);
+    enum fb_peer_state state = peer_state(tcp, peer);
     bool is_away = state == FB_PEER_AWAY;
-    if (state != peer->state && (is_away || peer->state == FB_PEER_AWAY) && !loop->is_stopping)
+    if (state != peer->state && (is_away || peer->state == FB_PEER_AWAY) &&
+        !tcp->context.standing->is_stopping)
         fb_log(is_away ? FB_LOG_WARNING : FB_LOG_INFO, is_away ? "peer_away" : "peer_back",
                "peer=%u address=%s before=%s for_ms=%llu", peer->node, peer->text,
                fb_peer_state_name(peer->state),
-               (unsigned long long)((loop->now_ns - peer->since_ns) / 1000000));
+               (unsigned long long)((tcp->context.feed->now_ns - peer->since_ns) / 1000000));
     if (state != peer->state)
-        peer->since_ns = loop->now_ns;
+        peer->since_ns = tcp->context.feed->now_ns;
     peer->state = state;
     bool is_known = peer->address.ss_family != AF_UNSPEC; /* names are asked when they are wanted */
     if ((is_away || state == FB_PEER_CONNECTING) && is_known && peer->messages == NULL)
-        peer->messages = peer_connect(loop, peer, FB_TCP_MESSAGES);
+        peer->messages = peer_connect(tcp, peer, FB_TCP_MESSAGES);
 }
 
-static void peers_look(struct fb_loop *loop)
+static void peers_look(struct fb_tcp *tcp)
 {
-    struct fb_tcp *tcp = &loop->tcp;
     for (uint32_t i = 0; i < tcp->peer_count; i++)
         tcp->peers[i].accepted = 0;
     for (uint32_t i = 0; i < tcp->connection_count; i++) {
         const struct fb_tcp_connection *connection = &tcp->connections[i];
         bool is_theirs = connection->state == FB_TCP_OPEN && connection->role == FB_TCP_ACCEPTED &&
                          connection->peer != FB_NONE;
-        struct fb_tcp_peer *peer = is_theirs ? tcp_peer(tcp, connection->peer) : NULL;
+        struct fb_tcp_peer *peer = is_theirs ? fb_tcp_peer(tcp, connection->peer) : NULL;
         if (peer != NULL)
             peer->accepted++;
     }
     for (uint32_t i = 0; i < tcp->peer_count; i++)
-        peer_look(loop, &tcp->peers[i]);
+        peer_look(tcp, &tcp->peers[i]);
 }
 
-void fb_tcp_sweep(struct fb_loop *loop)
+void fb_tcp_sweep(struct fb_tcp *tcp)
 {
-    struct fb_tcp *tcp = &loop->tcp;
-    uint64_t timeout_ns = loop->settings->peer_timeout_ns;
+    uint64_t timeout_ns = tcp->context.settings->peer_timeout_ns;
     for (uint32_t i = 0; i < tcp->connection_count; i++) {
         struct fb_tcp_connection *connection = &tcp->connections[i];
         bool is_waiting = connection->state == FB_TCP_CONNECTING ||
                           (connection->state == FB_TCP_OPEN && connection->pull_count > 0);
-        if (is_waiting && loop->now_ns - connection->alive_ns > timeout_ns)
+        if (is_waiting && tcp->context.feed->now_ns - connection->alive_ns > timeout_ns)
             connection_fail(connection, "silent for too long");
     }
-    tcp_strangers_sweep(loop);
-    peers_look(loop);
+    tcp_strangers_sweep(tcp);
+    peers_look(tcp);
 }
 
 uint32_t fb_tcp_connected(const struct fb_tcp *tcp)

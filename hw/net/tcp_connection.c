@@ -7,8 +7,10 @@
  * kernel to let go of all memory before anything is given back. */
 #include "core/panic.h"
 #include "hw/base/clock.h"
-#include "hw/loop/loop_internal.h"
-#include "hw/ops/summary.h"
+#include "hw/base/container.h"
+#include "hw/net/tcp.h"
+#include "hw/net/tcp_internal.h"
+#include "hw/net/tls.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,12 +34,12 @@ static void connection_settle(struct fb_tcp_connection *connection)
 /* Anybody can connect and break off, and make a line of it each time. */
 static void end_log(struct fb_tcp_connection *connection, const char *reason)
 {
-    struct fb_tcp *tcp = &connection->loop->tcp;
-    const struct fb_tcp_peer *peer = tcp_peer(tcp, connection->peer);
+    struct fb_tcp *tcp = connection->tcp;
+    const struct fb_tcp_peer *peer = fb_tcp_peer(tcp, connection->peer);
     bool is_known = connection->state == FB_TCP_CONNECTING && peer != NULL &&
                     peer->state == FB_PEER_AWAY; /* that was said: see tcp.c */
     enum fb_log_level level =
-        connection->loop->is_stopping || is_known ? FB_LOG_DEBUG : FB_LOG_INFO;
+        connection->tcp->context.standing->is_stopping || is_known ? FB_LOG_DEBUG : FB_LOG_INFO;
     bool is_stranger = connection->peer == FB_NONE;
     uint64_t held;
     tcp->strangers_refused += is_stranger;
@@ -62,7 +64,7 @@ void connection_fail(struct fb_tcp_connection *connection, const char *reason)
     FB_ASSERT(connection->state != FB_TCP_FREE);
     end_log(connection, reason);
     if (connection->state == FB_TCP_CONNECTING && connection->send.is_pending)
-        fb_uring_cancel(&connection->loop->uring, &connection->send);
+        fb_uring_cancel(connection->tcp->context.uring, &connection->send);
     connection->state = FB_TCP_CLOSING;
     (void)shutdown(connection->socket, SHUT_RDWR); /* ends what is pending */
     connection_settle(connection);
@@ -85,7 +87,7 @@ void connection_put_end(struct fb_tcp_connection *connection, uint32_t size)
 
 void connection_due(struct fb_tcp_connection *connection)
 {
-    struct fb_tcp *tcp = &connection->loop->tcp;
+    struct fb_tcp *tcp = connection->tcp;
     if (connection->is_due)
         return;
     connection->is_due = 1;
@@ -141,13 +143,13 @@ void connection_flush(struct fb_tcp_connection *connection)
     const struct iovec next = connection_next(connection);
     const struct fb_bytes bytes = {.at = next.iov_base, .size = next.iov_len};
     if (bytes.size > 0)
-        fb_uring_send(&connection->loop->uring, &connection->send, connection->socket, bytes,
+        fb_uring_send(connection->tcp->context.uring, &connection->send, connection->socket, bytes,
                       MSG_WAITALL);
 }
 
 void connection_greet(struct fb_tcp_connection *connection)
 {
-    const struct fb_settings *settings = connection->loop->settings;
+    const struct fb_settings *settings = connection->tcp->context.settings;
     unsigned char *room = connection_put(connection);
     FB_ASSERT(room != NULL);
     const struct fb_wire_hello hello = {
@@ -161,8 +163,8 @@ void connection_greet(struct fb_tcp_connection *connection)
 static const char *hello_fault(struct fb_tcp_connection *connection,
                                const struct fb_wire_frame *frame)
 {
-    struct fb_loop *loop = connection->loop;
-    const struct fb_settings *settings = loop->settings;
+    struct fb_tcp *tcp = connection->tcp;
+    const struct fb_settings *settings = tcp->context.settings;
     if (frame->header.kind != FB_WIRE_HELLO)
         return "the connection does not begin with a greeting";
     if (frame->hello.cluster != XXH3_64bits(settings->cluster, strlen(settings->cluster)))
@@ -173,7 +175,7 @@ static const char *hello_fault(struct fb_tcp_connection *connection,
         return "it means another node: do the member lists differ?";
     if (frame->hello.block_size_bytes != settings->core.block_size_bytes)
         return "its core.block_size differs";
-    if (tcp_peer(&loop->tcp, frame->header.source) == NULL)
+    if (fb_tcp_peer(tcp, frame->header.source) == NULL)
         return "it is no member";
     const struct fb_tls_session *session = connection->secure.session;
     if (session != NULL && !fb_tls_is_node(session, frame->header.source))
@@ -183,7 +185,7 @@ static const char *hello_fault(struct fb_tcp_connection *connection,
     uint8_t version = fb_wire_version(&frame->header);
     fb_log(FB_LOG_DEBUG, "peer_greeted", "peer=%u pulls=%u version=%u", connection->peer,
            frame->hello.is_for_pulls, version);
-    tcp_peer_speaks(loop, connection->peer, version);
+    tcp_peer_speaks(tcp, connection->peer, version);
     return NULL;
 }
 
@@ -191,16 +193,16 @@ static const char *hello_fault(struct fb_tcp_connection *connection,
  * its step makes. */
 static void batch_run(struct fb_tcp_connection *connection, struct batch *batch)
 {
-    struct fb_loop *loop = connection->loop;
-    struct fb_tcp_offered *offered = &loop->tcp.offered;
-    fb_node_prefetch(loop->node, batch->events, batch->count);
+    struct fb_tcp *tcp = connection->tcp;
+    struct fb_tcp_offered *offered = &tcp->offered;
+    fb_node_prefetch(tcp->context.feed->node, batch->events, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct fb_message *message = &batch->events[i].message;
         bool is_offer = message->kind == FB_MESSAGE_OFFER;
         *offered = (struct fb_tcp_offered){.peer = connection->peer,
                                            .offset = is_offer ? message->offer.span.offset : 0,
                                            .bytes = batch->offered[i]};
-        loop_event(loop, &batch->events[i]);
+        fb_feed_event(tcp->context.feed, &batch->events[i]);
     }
     offered->bytes.size = 0;
     batch->count = 0;
@@ -210,18 +212,18 @@ static void batch_run(struct fb_tcp_connection *connection, struct batch *batch)
 static void message_add(struct fb_tcp_connection *connection, const struct fb_wire_frame *frame,
                         struct fb_bytes offered, struct batch *batch)
 {
-    struct fb_loop *loop = connection->loop;
+    struct fb_tcp *tcp = connection->tcp;
     bool has_object = frame->object.name_length > 0;
     bool must_run = has_object && batch->count > 0 &&
-                    fb_objects_find(&loop->objects, frame->object.handle) == NULL;
+                    fb_objects_find(tcp->context.objects, frame->object.handle) == NULL;
     if (must_run) /* a new one may take the place of what nothing is owed of yet */
         batch_run(connection, batch);
-    if (has_object && fb_objects_add(&loop->objects, &frame->object) == NULL) {
-        loop->tcp.messages_dropped++;
+    if (has_object && fb_objects_add(tcp->context.objects, &frame->object) == NULL) {
+        tcp->messages_dropped++;
         return;
     }
     if (has_object && frame->message.kind != FB_MESSAGE_ASK)
-        fb_objects_owe(&loop->objects, frame->object.handle, loop->now_ns);
+        fb_objects_owe(tcp->context.objects, frame->object.handle, tcp->context.feed->now_ns);
     batch->events[batch->count] =
         (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = frame->message};
     batch->offered[batch->count++] = offered;
@@ -246,7 +248,7 @@ static const char *frame_handle(struct fb_tcp_connection *connection,
     if (connection->role == FB_TCP_ACCEPTED && kind == FB_WIRE_PULL)
         return pull_asked(connection, frame);
     if (connection->role == FB_TCP_ACCEPTED && kind == FB_WIRE_SUMMARY) {
-        fb_summary_heard(connection->loop, connection->peer, frame);
+        connection->tcp->context.hear(connection->tcp, connection->peer, frame);
         return NULL;
     }
     if (connection->role != FB_TCP_ACCEPTED || kind != FB_WIRE_MESSAGE)
@@ -264,7 +266,7 @@ static uint32_t offered_bytes(const struct fb_wire_frame *frame)
 /* Takes whole frames and bodies out of what was received. */
 static void frames_take(struct fb_tcp_connection *connection)
 {
-    struct fb_wire_frame *frame = &connection->loop->tcp.frame;
+    struct fb_wire_frame *frame = &connection->tcp->frame;
     const char *fault = NULL;
     struct batch batch;
     uint32_t at = 0;
@@ -315,7 +317,7 @@ void connection_receive(struct fb_tcp_connection *connection)
         return;
     }
     const struct fb_bytes room = connection_room(connection);
-    fb_uring_receive(&connection->loop->uring, &connection->receive, connection->socket, room,
+    fb_uring_receive(connection->tcp->context.uring, &connection->receive, connection->socket, room,
                      connection->is_direct ? MSG_WAITALL : 0);
 }
 
@@ -343,7 +345,7 @@ static void receive_done(struct fb_io *io, int32_t result)
         connection_fail(connection, result == 0 ? "closed by the peer" : strerror(-result));
         return;
     }
-    connection->alive_ns = connection->loop->now_ns;
+    connection->alive_ns = connection->tcp->context.feed->now_ns;
     if (result > 0 && connection->secure.session != NULL)
         secure_received(connection, (uint32_t)result);
     else if (result > 0)
@@ -359,8 +361,8 @@ static void connected(struct fb_tcp_connection *connection, int32_t result)
         return;
     }
     connection->state = FB_TCP_OPEN;
-    connection->opened_ns = connection->loop->now_ns;
-    connection->alive_ns = connection->loop->now_ns;
+    connection->opened_ns = connection->tcp->context.feed->now_ns;
+    connection->alive_ns = connection->tcp->context.feed->now_ns;
     fb_log(FB_LOG_DEBUG, "peer_connected", "peer=%u", connection->peer);
     connection_receive(connection);
     connection_due(connection);
@@ -390,25 +392,25 @@ static void send_done(struct fb_io *io, int32_t result)
     connection_due(connection);
 }
 
-struct fb_tcp_connection *connection_take(struct fb_loop *loop, enum fb_tcp_role role, int socket,
+struct fb_tcp_connection *connection_take(struct fb_tcp *tcp, enum fb_tcp_role role, int socket,
                                           uint32_t peer)
 {
-    struct fb_tcp_connection *connection = loop->tcp.free;
+    struct fb_tcp_connection *connection = tcp->free;
     struct fb_tcp_secure secure = {.session = NULL};
     FB_ASSERT((role == FB_TCP_ACCEPTED) == (peer == FB_NONE));
-    if (connection == NULL || (loop->tcp.tls != NULL && !secure_open(&secure, loop->tcp.tls, peer)))
+    if (connection == NULL || (tcp->tls != NULL && !secure_open(&secure, tcp->tls, peer)))
         return NULL;
-    loop->tcp.free = connection->next;
+    tcp->free = connection->next;
     memset(connection, 0, offsetof(struct fb_tcp_connection, in));
     connection->secure = secure;
-    connection->loop = loop;
+    connection->tcp = tcp;
     connection->role = role;
     connection->socket = socket;
     connection->peer = peer;
     connection->stranger = FB_NONE;
-    connection->alive_ns = loop->now_ns;
+    connection->alive_ns = tcp->context.feed->now_ns;
     connection->state = role == FB_TCP_ACCEPTED ? FB_TCP_OPEN : FB_TCP_CONNECTING;
-    connection->opened_ns = role == FB_TCP_ACCEPTED ? loop->now_ns : 0;
+    connection->opened_ns = role == FB_TCP_ACCEPTED ? tcp->context.feed->now_ns : 0;
     fb_io_init(&connection->receive, receive_done);
     fb_io_init(&connection->send, send_done);
     return connection;

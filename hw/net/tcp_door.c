@@ -2,8 +2,10 @@
  * tcp.h, 6 and 7. */
 #include "core/panic.h"
 #include "hw/base/clock.h"
+#include "hw/base/container.h"
 #include "hw/net/address.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/net/tcp.h"
+#include "hw/net/tcp_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +33,7 @@ void tcp_socket_set_up(int socket, uint64_t timeout_ns)
 /* A connection takes a place among the strangers. */
 static void stranger_comes(struct fb_tcp_connection *connection)
 {
-    struct fb_tcp *tcp = &connection->loop->tcp;
+    struct fb_tcp *tcp = connection->tcp;
     uint32_t index = 0;
     while (tcp->strange[index] != NULL)
         index++;
@@ -46,7 +48,7 @@ static void stranger_comes(struct fb_tcp_connection *connection)
 
 void tcp_stranger_leaves(struct fb_tcp_connection *connection)
 {
-    struct fb_tcp *tcp = &connection->loop->tcp;
+    struct fb_tcp *tcp = connection->tcp;
     if (connection->stranger == FB_NONE)
         return;
     FB_ASSERT(tcp->strange[connection->stranger] == connection);
@@ -56,7 +58,7 @@ void tcp_stranger_leaves(struct fb_tcp_connection *connection)
     connection->stranger = FB_NONE;
     bool is_waiting = tcp->listener >= 0 && !tcp->accept.is_pending;
     if (is_waiting)
-        fb_uring_accept(&connection->loop->uring, &tcp->accept, tcp->listener);
+        fb_uring_accept(connection->tcp->context.uring, &tcp->accept, tcp->listener);
 }
 
 static void stranger_refuse(struct fb_tcp *tcp, uint32_t index, const char *reason)
@@ -66,9 +68,8 @@ static void stranger_refuse(struct fb_tcp *tcp, uint32_t index, const char *reas
 }
 
 /* Accepts while there is a place; else makes one. */
-static void accept_again(struct fb_loop *loop)
+static void accept_again(struct fb_tcp *tcp)
 {
-    struct fb_tcp *tcp = &loop->tcp;
     if (tcp->listener < 0)
         return;
     if (tcp->stranger_count == FB_TCP_STRANGERS_MAX) {
@@ -77,46 +78,44 @@ static void accept_again(struct fb_loop *loop)
         if (leaving != FB_NONE)
             stranger_refuse(tcp, leaving, "others want to greet");
         else
-            loop_sweep_soon(loop);
+            tcp->context.sweep_soon(tcp);
     } else if (!tcp->accept.is_pending) {
-        fb_uring_accept(&loop->uring, &tcp->accept, tcp->listener);
+        fb_uring_accept(tcp->context.uring, &tcp->accept, tcp->listener);
     }
 }
 
 static void accept_done(struct fb_io *io, int32_t result)
 {
-    struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, tcp.accept);
-    struct fb_tcp *tcp = &loop->tcp;
+    struct fb_tcp *tcp = FB_CONTAINER(io, struct fb_tcp, accept);
     if (result == -ECANCELED)
         return;
     if (result < 0) {
         fb_log(FB_LOG_WARNING, "accept_failed", "reason=\"%s\"", strerror(-result));
         return; /* the next sweep listens again */
     }
-    struct fb_tcp_connection *connection = connection_take(loop, FB_TCP_ACCEPTED, result, FB_NONE);
+    struct fb_tcp_connection *connection = connection_take(tcp, FB_TCP_ACCEPTED, result, FB_NONE);
     if (connection == NULL) { /* its TLS session found no memory */
         tcp->strangers_refused++;
         close(result);
     } else {
-        tcp_socket_set_up(result, loop->settings->peer_timeout_ns);
+        tcp_socket_set_up(result, tcp->context.settings->peer_timeout_ns);
         /* For answers that are sent without io_uring; its operations wait all the same. */
         (void)fcntl(result, F_SETFL, O_NONBLOCK);
         stranger_comes(connection);
         connection_receive(connection);
     }
-    accept_again(loop);
+    accept_again(tcp);
 }
 
-void tcp_accept_start(struct fb_loop *loop)
+void tcp_accept_start(struct fb_tcp *tcp)
 {
-    fb_io_init(&loop->tcp.accept, accept_done);
-    accept_again(loop);
+    fb_io_init(&tcp->accept, accept_done);
+    accept_again(tcp);
 }
 
-void tcp_strangers_sweep(struct fb_loop *loop)
+void tcp_strangers_sweep(struct fb_tcp *tcp)
 {
-    struct fb_tcp *tcp = &loop->tcp;
-    uint64_t now_ns = fb_clock_ns(), greeting_ns = loop->settings->peer_timeout_ns;
+    uint64_t now_ns = fb_clock_ns(), greeting_ns = tcp->context.settings->peer_timeout_ns;
     if (greeting_ns > greeting_ns_max)
         greeting_ns = greeting_ns_max;
     for (uint32_t i = 0; i < FB_TCP_STRANGERS_MAX; i++) {
@@ -124,18 +123,18 @@ void tcp_strangers_sweep(struct fb_loop *loop)
         if (stranger->is_here && now_ns - stranger->since_ns > greeting_ns)
             stranger_refuse(tcp, i, "no greeting in time");
     }
-    accept_again(loop);
+    accept_again(tcp);
 }
 
 void tcp_peer_greeted(struct fb_tcp_connection *connection)
 {
-    struct fb_loop *loop = connection->loop;
+    struct fb_tcp *tcp = connection->tcp;
     struct fb_tcp_connection *silent = NULL;
-    uint32_t share = 1 + loop->settings->pull_connections, count = 0;
+    uint32_t share = 1 + tcp->context.settings->pull_connections, count = 0;
     FB_ASSERT(connection->peer != FB_NONE && connection->role == FB_TCP_ACCEPTED);
     tcp_stranger_leaves(connection);
-    for (uint32_t i = 0; i < loop->tcp.connection_count; i++) {
-        struct fb_tcp_connection *other = &loop->tcp.connections[i];
+    for (uint32_t i = 0; i < tcp->connection_count; i++) {
+        struct fb_tcp_connection *other = &tcp->connections[i];
         if (other->state != FB_TCP_OPEN || other->role != FB_TCP_ACCEPTED ||
             other->peer != connection->peer)
             continue;

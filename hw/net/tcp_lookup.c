@@ -6,8 +6,10 @@
  *        '-----a name----> looked up --found--> known --a connection fails--> looked up again
  *                              '--not found: said once--> looked up again, when it is wanted */
 #include "core/panic.h"
+#include "hw/base/container.h"
 #include "hw/net/address.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/net/tcp.h"
+#include "hw/net/tcp_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@ enum { THREADS = 4 };
 
 /* One that is under way. */
 struct tcp_lookup {
-    struct fb_loop *loop;
+    struct fb_tcp *tcp;
     struct fb_offload_task task;
     struct sockaddr_storage address;
     struct fb_error error;
@@ -36,7 +38,7 @@ static void lookup_run(struct fb_offload_task *task)
 static void lookup_done(struct fb_offload_task *task)
 {
     struct tcp_lookup *lookup = FB_CONTAINER(task, struct tcp_lookup, task);
-    struct fb_tcp_peer *peer = tcp_peer(&lookup->loop->tcp, lookup->node);
+    struct fb_tcp_peer *peer = fb_tcp_peer(lookup->tcp, lookup->node);
     bool is_found = !fb_error_is_set(&lookup->error);
     lookup->is_used = false;
     if (peer == NULL || strcmp(peer->text, lookup->text) != 0)
@@ -56,12 +58,12 @@ static void lookup_done(struct fb_offload_task *task)
 }
 
 /* NULL: none is free now, or there are no threads: tried again when the peer is wanted again. */
-static struct tcp_lookup *lookup_take(struct fb_loop *loop)
+static struct tcp_lookup *lookup_take(struct fb_tcp *tcp)
 {
-    struct fb_tcp *tcp = &loop->tcp;
     if (tcp->lookups == NULL) {
         tcp->lookups = calloc(FB_TCP_LOOKUPS_MAX, sizeof(*tcp->lookups));
-        if (tcp->lookups == NULL || fb_offload_open(&tcp->resolver, &loop->uring, THREADS) != 0)
+        if (tcp->lookups == NULL ||
+            fb_offload_open(&tcp->resolver, tcp->context.uring, THREADS) != 0)
             return NULL;
     }
     for (uint32_t i = 0; i < FB_TCP_LOOKUPS_MAX && tcp->resolver.thread_count > 0; i++) {
@@ -71,21 +73,21 @@ static struct tcp_lookup *lookup_take(struct fb_loop *loop)
     return NULL;
 }
 
-void tcp_peer_look_up(struct fb_loop *loop, struct fb_tcp_peer *peer)
+void tcp_peer_look_up(struct fb_tcp *tcp, struct fb_tcp_peer *peer)
 {
     if (peer->is_asked || fb_address_parse(peer->text, &peer->address))
         return;
-    struct tcp_lookup *lookup = lookup_take(loop);
+    struct tcp_lookup *lookup = lookup_take(tcp);
     if (lookup == NULL)
         return;
     FB_ASSERT(strlen(peer->text) < sizeof(lookup->text));
-    *lookup = (struct tcp_lookup){.loop = loop,
+    *lookup = (struct tcp_lookup){.tcp = tcp,
                                   .task = {.run = lookup_run, .done = lookup_done},
                                   .node = peer->node,
                                   .is_used = true};
     memcpy(lookup->text, peer->text, strlen(peer->text) + 1);
     peer->is_asked = true;
-    fb_offload_start(&loop->tcp.resolver, &lookup->task, false);
+    fb_offload_start(&tcp->resolver, &lookup->task, false);
 }
 
 void tcp_lookups_close(struct fb_tcp *tcp)

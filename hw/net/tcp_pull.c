@@ -6,7 +6,9 @@
  * is caught by the asker's digest (R5). Only the bounds are checked. Small answers leave together,
  * large ones without being copied. */
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/container.h"
+#include "hw/net/tcp.h"
+#include "hw/net/tcp_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,81 +22,95 @@ enum {
     SPLICE_BYTES_MIN = 64 << 10,
 };
 
-void pull_ask(struct fb_tcp_connection *connection, struct work *work)
+static void later_done(struct fb_io *io, int32_t result)
 {
-    struct fb_loop *loop = connection->loop;
+    struct fb_tcp_pull *wanted = FB_CONTAINER(io, struct fb_tcp_pull, io);
+    if (result != -ECANCELED)
+        wanted->done(wanted, wanted->status);
+}
+
+void pull_end_later(struct fb_tcp *tcp, struct fb_tcp_pull *wanted, enum fb_status status)
+{
+    wanted->status = status;
+    fb_io_init(&wanted->io, later_done);
+    fb_uring_nothing(tcp->context.uring, &wanted->io);
+}
+
+void pull_ask(struct fb_tcp_connection *connection, struct fb_tcp_pull *wanted)
+{
+    struct fb_tcp *tcp = connection->tcp;
     unsigned char *room = connection_put(connection);
     if (room == NULL) {
-        work_end_later(work, FB_GONE);
+        pull_end_later(tcp, wanted, FB_GONE);
         return;
     }
     if (connection->pull_count == 0)
-        connection->alive_ns = loop->now_ns;
-    work->next = NULL;
+        connection->alive_ns = tcp->context.feed->now_ns;
+    wanted->next = NULL;
     if (connection->pull_tail != NULL)
-        connection->pull_tail->next = work;
+        connection->pull_tail->next = wanted;
     else
-        connection->pull_head = work;
-    connection->pull_tail = work;
+        connection->pull_head = wanted;
+    connection->pull_tail = wanted;
     connection->pull_count++;
-    const struct fb_wire_pull pull = {.offset = work->op.source.offset, .size = work->bytes.size};
+    const struct fb_wire_pull pull = {.offset = wanted->source.offset, .size = wanted->bytes.size};
     connection_put_end(connection,
-                       fb_wire_put_pull(room, loop->settings->node, work->op.op_id, &pull));
+                       fb_wire_put_pull(room, tcp->context.settings->node, wanted->id, &pull));
 }
 
-static struct work *pull_take(struct fb_tcp_connection *connection)
+static struct fb_tcp_pull *pull_take(struct fb_tcp_connection *connection)
 {
-    struct work *work = connection->pull_head;
-    FB_ASSERT(work != NULL);
-    connection->pull_head = work->next;
+    struct fb_tcp_pull *wanted = connection->pull_head;
+    FB_ASSERT(wanted != NULL);
+    connection->pull_head = wanted->next;
     if (connection->pull_head == NULL)
         connection->pull_tail = NULL;
     connection->pull_count--;
-    return work;
+    return wanted;
 }
 
 static void pull_end(struct fb_tcp_connection *connection, enum fb_status status)
 {
-    struct work *work = pull_take(connection);
+    struct fb_tcp_pull *wanted = pull_take(connection);
     connection->is_body = 0;
     tcp_pull_next(connection);
-    work_end(work, status, 0);
+    wanted->done(wanted, status);
 }
 
 const char *pull_answered(struct fb_tcp_connection *connection, const struct fb_wire_header *header)
 {
-    struct work *work = connection->pull_head;
-    if (work == NULL || work->op.op_id != header->id)
+    struct fb_tcp_pull *wanted = connection->pull_head;
+    if (wanted == NULL || wanted->id != header->id)
         return "an answer belongs to no pull";
     if (header->kind == FB_WIRE_FAIL) {
         bool is_error = header->value != FB_OK && header->value < FB_STATUS_COUNT;
         pull_end(connection, is_error ? (enum fb_status)header->value : FB_IO);
         return NULL;
     }
-    if (header->value != work->bytes.size)
+    if (header->value != wanted->bytes.size)
         return "an answer has another size than was asked for";
-    work->moved = 0;
+    wanted->moved = 0;
     connection->is_body = 1;
     return NULL;
 }
 
 static void body_moved(struct fb_tcp_connection *connection, uint64_t size)
 {
-    struct work *work = connection->pull_head;
-    work->moved += size;
-    FB_ASSERT(work->moved <= work->bytes.size);
-    if (work->moved == work->bytes.size)
+    struct fb_tcp_pull *wanted = connection->pull_head;
+    wanted->moved += size;
+    FB_ASSERT(wanted->moved <= wanted->bytes.size);
+    if (wanted->moved == wanted->bytes.size)
         pull_end(connection, FB_OK);
 }
 
 /* Copies the part of a body that came with other bytes; returns its size. */
 uint32_t pull_body(struct fb_tcp_connection *connection, const unsigned char *bytes, uint32_t size)
 {
-    struct work *work = connection->pull_head;
-    FB_ASSERT(connection->is_body && work != NULL);
-    uint64_t left = work->bytes.size - work->moved;
+    struct fb_tcp_pull *wanted = connection->pull_head;
+    FB_ASSERT(connection->is_body && wanted != NULL);
+    uint64_t left = wanted->bytes.size - wanted->moved;
     uint32_t part = size < left ? size : (uint32_t)left;
-    memcpy(work->bytes.at + work->moved, bytes, part);
+    memcpy(wanted->bytes.at + wanted->moved, bytes, part);
     body_moved(connection, part);
     return part;
 }
@@ -102,12 +118,12 @@ uint32_t pull_body(struct fb_tcp_connection *connection, const unsigned char *by
 /* Where the rest of a body belongs; size 0: no body is due. */
 struct fb_bytes pull_room(const struct fb_tcp_connection *connection)
 {
-    const struct work *work = connection->pull_head;
+    const struct fb_tcp_pull *wanted = connection->pull_head;
     if (!connection->is_body)
         return (struct fb_bytes){.size = 0};
     FB_ASSERT(connection->in_size == 0);
-    uint64_t left = work->bytes.size - work->moved;
-    return (struct fb_bytes){.at = work->bytes.at + work->moved,
+    uint64_t left = wanted->bytes.size - wanted->moved;
+    return (struct fb_bytes){.at = wanted->bytes.at + wanted->moved,
                              .size = left < BODY_PART_BYTES ? left : BODY_PART_BYTES};
 }
 
@@ -122,23 +138,24 @@ void pull_lost(struct fb_tcp_connection *connection)
 {
     FB_ASSERT(!connection->receive.is_pending);
     while (connection->pull_head != NULL)
-        work_end_later(pull_take(connection), FB_GONE);
+        pull_end_later(connection->tcp, pull_take(connection), FB_GONE);
 }
 
 const char *pull_asked(struct fb_tcp_connection *connection, const struct fb_wire_frame *frame)
 {
-    const struct fb_loop *loop = connection->loop;
+    const struct fb_tcp *tcp = connection->tcp;
     const struct fb_wire_pull *pull = &frame->pull;
     if (connection->answer_count == FB_TCP_PULLS_MAX)
         return "more pulls at once than agreed";
-    bool is_sane = pull->size > 0 && pull->size <= loop->settings->core.block_size_bytes &&
-                   pull->offset <= loop->memory.bytes.size &&
-                   pull->size <= loop->memory.bytes.size - pull->offset;
+    bool is_sane = pull->size > 0 && pull->size <= tcp->context.settings->core.block_size_bytes &&
+                   pull->offset <= tcp->context.memory->bytes.size &&
+                   pull->size <= tcp->context.memory->bytes.size - pull->offset;
     uint32_t last = (connection->answer_first + connection->answer_count++) % FB_TCP_PULLS_MAX;
     struct fb_tcp_answer *answer = &connection->answers[last];
     *answer = (struct fb_tcp_answer){.pull = *pull, .is_refused = !is_sane};
-    fb_wire_put_answer(answer->header, is_sane ? FB_WIRE_BYTES : FB_WIRE_FAIL, loop->settings->node,
-                       frame->header.id, is_sane ? pull->size : FB_INVALID);
+    fb_wire_put_answer(answer->header, is_sane ? FB_WIRE_BYTES : FB_WIRE_FAIL,
+                       tcp->context.settings->node, frame->header.id,
+                       is_sane ? pull->size : FB_INVALID);
     connection_due(connection);
     return NULL;
 }
@@ -149,7 +166,7 @@ static uint64_t answer_body_bytes(const struct fb_tcp_answer *answer)
 }
 
 /* What is left of an answer of which `sent` bytes went: of its header, and of its body. */
-static void answer_parts(const struct fb_loop *loop, struct fb_tcp_answer *answer, uint64_t sent,
+static void answer_parts(const struct fb_tcp *tcp, struct fb_tcp_answer *answer, uint64_t sent,
                          struct iovec parts[2])
 {
     uint64_t header_sent = sent < FB_WIRE_HEADER_BYTES ? sent : FB_WIRE_HEADER_BYTES;
@@ -158,9 +175,9 @@ static void answer_parts(const struct fb_loop *loop, struct fb_tcp_answer *answe
                               .iov_len = FB_WIRE_HEADER_BYTES - header_sent};
     parts[1] = (struct iovec){.iov_len = 0};
     if (!answer->is_refused)
-        parts[1] =
-            (struct iovec){.iov_base = loop->memory.bytes.at + answer->pull.offset + body_sent,
-                           .iov_len = answer->pull.size - body_sent};
+        parts[1] = (struct iovec){.iov_base = tcp->context.memory->bytes.at + answer->pull.offset +
+                                              body_sent,
+                                  .iov_len = answer->pull.size - body_sent};
 }
 
 /* What is left of the first answer. Both empty: there is none. */
@@ -168,7 +185,7 @@ void pull_parts(struct fb_tcp_connection *connection, struct iovec parts[2])
 {
     parts[0] = parts[1] = (struct iovec){.iov_len = 0};
     if (connection->answer_count > 0)
-        answer_parts(connection->loop, &connection->answers[connection->answer_first],
+        answer_parts(connection->tcp, &connection->answers[connection->answer_first],
                      connection->answer_sent, parts);
 }
 
@@ -184,12 +201,12 @@ static void answers_send(struct fb_tcp_connection *connection)
         size += answer_body_bytes(answer);
         if (count > 0 && size > AT_ONCE_BYTES)
             break;
-        answer_parts(connection->loop, answer, count == 0 ? connection->answer_sent : 0,
+        answer_parts(connection->tcp, answer, count == 0 ? connection->answer_sent : 0,
                      &parts[2 * count]);
         count++;
     }
     connection->answer_message = (struct msghdr){.msg_iov = parts, .msg_iovlen = 2 * count};
-    fb_uring_send_parts(&connection->loop->uring, &connection->send, connection->socket,
+    fb_uring_send_parts(connection->tcp->context.uring, &connection->send, connection->socket,
                         &connection->answer_message);
 }
 
@@ -198,7 +215,7 @@ static void answers_send(struct fb_tcp_connection *connection)
  * is when it leaves, which R5 allows for. Returns its size. Errors: -errno. */
 static int64_t splice_send(struct fb_tcp_connection *connection)
 {
-    const struct fb_loop *loop = connection->loop;
+    const struct fb_tcp *tcp = connection->tcp;
     struct iovec parts[2];
     pull_parts(connection, parts);
     ssize_t sent;
@@ -206,8 +223,8 @@ static int64_t splice_send(struct fb_tcp_connection *connection)
         sent = send(connection->socket, parts[0].iov_base, parts[0].iov_len,
                     MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
     } else {
-        off_t offset = (unsigned char *)parts[1].iov_base - loop->memory.bytes.at;
-        sent = sendfile(connection->socket, loop->memory.file, &offset, parts[1].iov_len);
+        off_t offset = (unsigned char *)parts[1].iov_base - tcp->context.memory->bytes.at;
+        sent = sendfile(connection->socket, tcp->context.memory->file, &offset, parts[1].iov_len);
     }
     return sent >= 0 ? sent : -errno;
 }
@@ -215,7 +232,7 @@ static int64_t splice_send(struct fb_tcp_connection *connection)
 static bool is_spliced(const struct fb_tcp_connection *connection)
 {
     const struct fb_tcp_answer *answer = &connection->answers[connection->answer_first];
-    return connection->answer_count > 0 && !connection->loop->tcp.has_no_splice &&
+    return connection->answer_count > 0 && !connection->tcp->has_no_splice &&
            answer_body_bytes(answer) >= SPLICE_BYTES_MIN;
 }
 
@@ -223,7 +240,7 @@ static bool is_spliced(const struct fb_tcp_connection *connection)
  * there is nothing more to be sent now. */
 static bool large_send(struct fb_tcp_connection *connection)
 {
-    struct fb_loop *loop = connection->loop;
+    struct fb_tcp *tcp = connection->tcp;
     int64_t sent = 1;
     for (uint64_t all = 0; is_spliced(connection) && all < SPLICE_BYTES_MAX;
          all += (uint64_t)sent) {
@@ -235,12 +252,12 @@ static bool large_send(struct fb_tcp_connection *connection)
     if (!is_spliced(connection))
         return true;
     if (sent == -EINVAL || sent == -ENOSYS) { /* huge pages that were set aside */
-        loop->tcp.has_no_splice = true;
+        tcp->has_no_splice = true;
         return true;
     }
     if (sent > 0 || sent == -EAGAIN || sent == -EINTR) {
         connection->is_full = 1;
-        fb_uring_poll_write(&loop->uring, &connection->send, connection->socket);
+        fb_uring_poll_write(tcp->context.uring, &connection->send, connection->socket);
         return false;
     }
     connection_fail(connection, sent == 0 ? "its memory has shrunk" : strerror((int)-sent));

@@ -1,9 +1,10 @@
-/* See tcp_secure.h. Plaintext is encrypted when the last ciphertext has left, so a connection holds
- * at most FB_TCP_SECURE_BYTES of it; the connection counts it as sent from then on. */
-#include "hw/net/tcp_secure.h"
-
+/* A connection's bytes under TLS; see fb_tcp_secure. Plaintext is encrypted when the last
+ * ciphertext has left, so a connection holds at most FB_TCP_SECURE_BYTES of it; the connection
+ * counts it as sent from then on. */
 #include "core/panic.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/net/tcp.h"
+#include "hw/net/tcp_internal.h"
+#include "hw/net/tls.h"
 
 #include <stdlib.h>
 
@@ -34,7 +35,8 @@ void secure_close(struct fb_tcp_secure *secure)
 void secure_receive(struct fb_tcp_connection *connection)
 {
     const struct fb_bytes room = {.at = connection->secure.in, .size = FB_TCP_SECURE_BYTES};
-    fb_uring_receive(&connection->loop->uring, &connection->receive, connection->socket, room, 0);
+    fb_uring_receive(connection->tcp->context.uring, &connection->receive, connection->socket, room,
+                     0);
 }
 
 void secure_received(struct fb_tcp_connection *connection, uint32_t size)
@@ -87,7 +89,7 @@ void secure_flush(struct fb_tcp_connection *connection)
     const struct fb_bytes bytes = {.at = secure->out + secure->out_sent,
                                    .size = secure->out_size - secure->out_sent};
     if (bytes.size > 0)
-        fb_uring_send(&connection->loop->uring, &connection->send, connection->socket, bytes,
+        fb_uring_send(connection->tcp->context.uring, &connection->send, connection->socket, bytes,
                       MSG_WAITALL);
 }
 

@@ -102,13 +102,13 @@ static void usage(struct fb_page *page, const struct fb_loop *loop)
 {
     const struct fb_object *oldest = fb_objects_owed_oldest(&loop->objects);
     struct fb_refused refused;
-    fb_node_refused(loop->node, &refused);
+    fb_node_refused(loop->feed.node, &refused);
     gauge(page, "memory_used_bytes", "of the cache memory, taken",
-          fb_node_memory_used_bytes(loop->node));
+          fb_node_memory_used_bytes(loop->feed.node));
     gauge(page, "device_used_bytes", "of the cache space on the drive, taken",
-          fb_node_device_used_bytes(loop->node));
+          fb_node_device_used_bytes(loop->feed.node));
     gauge(page, "undrained_blocks", "blocks acknowledged that may not be at the origin yet",
-          fb_node_owed_blocks(loop->node));
+          fb_node_owed_blocks(loop->feed.node));
     gauge(page, "refused_blocks", "of those, blocks that the origin refuses until somebody helps",
           refused.blocks);
     type_put(page, "undrained_oldest_seconds", "gauge",
@@ -116,11 +116,12 @@ static void usage(struct fb_page *page, const struct fb_loop *loop)
     fb_page_put(page, "forebay_undrained_oldest_seconds %.3f\n",
                 oldest != NULL ? (double)(fb_clock_ns() - oldest->owed_ns) * 1e-9 : 0.0);
     gauge(page, "unfinished_names", "names whose commit or removal the origin does not show yet",
-          fb_node_unfinished_names(loop->node));
+          fb_node_unfinished_names(loop->feed.node));
     gauge(page, "bad_names", "names that cannot be finished: see forebay lost",
-          fb_node_bad_names(loop->node));
-    gauge(page, "draining", "1: it takes no writes of clients", loop->is_resting);
-    gauge(page, "fenced", "1: the cluster may count this node as gone", loop_is_fenced(loop));
+          fb_node_bad_names(loop->feed.node));
+    gauge(page, "draining", "1: it takes no writes of clients", loop->standing.is_resting);
+    gauge(page, "fenced", "1: the cluster may count this node as gone",
+          fb_standing_is_fenced(&loop->standing));
     type_put(page, "uptime_seconds", "gauge", "since the daemon started");
     fb_page_put(page, "forebay_uptime_seconds %.3f\n",
                 (double)(fb_clock_ns() - loop->start_ns) * 1e-9);
@@ -135,7 +136,7 @@ static void tenant_values(struct fb_page *page, const struct fb_loop *loop, cons
     type_put(page, name, type, help);
     for (uint32_t i = 0; i < local->tenant_count && shown < FB_SHOWN_TENANTS_MAX; i++) {
         const struct fb_local_tenant *tenant = &local->tenants[i];
-        uint64_t bytes = fb_node_tenant_bytes(loop->node, i), value = bytes;
+        uint64_t bytes = fb_node_tenant_bytes(loop->feed.node, i), value = bytes;
         if (bytes == 0 && tenant->reads == 0 && tenant->writes == 0)
             continue;
         if (offset < sizeof(*tenant))
@@ -173,7 +174,7 @@ static void peers(struct fb_page *page, const struct fb_loop *loop)
     uint32_t away = 0, suspected = 0;
     for (uint32_t i = 0; i < loop->tcp.peer_count; i++) {
         away += loop->tcp.peers[i].state == FB_PEER_AWAY;
-        suspected += fb_node_suspects(loop->node, loop->tcp.peers[i].node);
+        suspected += fb_node_suspects(loop->feed.node, loop->tcp.peers[i].node);
     }
     gauge(page, "peers_away", "peers to which the last try to connect failed", away);
     gauge(page, "peers_suspected", "peers that were silent or broke off lately", suspected);
@@ -186,7 +187,7 @@ static void peers(struct fb_page *page, const struct fb_loop *loop)
 uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
 {
     const struct fb_settings *settings = loop->settings;
-    const struct fb_stats *stats = fb_node_stats(loop->node);
+    const struct fb_stats *stats = fb_node_stats(loop->feed.node);
     struct fb_page page = {.text = text, .size = size};
     char reason[FB_READY_TEXT_MAX];
     bool is_ready = fb_ready_is(loop, reason);
@@ -217,7 +218,7 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
           fb_tcp_connected(&loop->tcp));
     clients(&page, &loop->local);
     gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",
-          fb_node_undrained_bytes(loop->node));
+          fb_node_undrained_bytes(loop->feed.node));
     gauge(&page, "memory_size_bytes", "cache memory", settings->core.memory_size_bytes);
     gauge(&page, "memory_registered_bytes",
           "of it, registered with io_uring; 0: drive I/O costs more", loop->uring.registered.size);

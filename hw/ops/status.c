@@ -44,16 +44,17 @@ static void usage_print(struct fb_page *page, const struct fb_loop *loop)
     const struct fb_object *oldest = fb_objects_owed_oldest(&loop->objects);
     char quoted[FB_LOG_QUOTE_MAX];
     struct fb_refused refused;
-    fb_node_refused(loop->node, &refused);
+    fb_node_refused(loop->feed.node, &refused);
     fb_page_put(page, "draining %u\nrecovering %u\nfiles_written %u\nbad_names %u\n",
-                loop->is_resting || loop->is_draining, fb_node_is_recovering(loop->node),
-                fb_local_writing(loop), fb_node_bad_names(loop->node));
+                loop->standing.is_resting || loop->standing.is_draining,
+                fb_node_is_recovering(loop->feed.node), fb_local_writing(loop),
+                fb_node_bad_names(loop->feed.node));
     fb_page_put(
         page,
         "memory_used_bytes %" PRIu64 "\ndevice_used_bytes %" PRIu64
         "\nundrained_blocks %u\nundrained_oldest_ns %" PRIu64 "\nundrained_oldest_name %s\n",
-        fb_node_memory_used_bytes(loop->node), fb_node_device_used_bytes(loop->node),
-        fb_node_owed_blocks(loop->node), oldest != NULL ? fb_clock_ns() - oldest->owed_ns : 0,
+        fb_node_memory_used_bytes(loop->feed.node), fb_node_device_used_bytes(loop->feed.node),
+        fb_node_owed_blocks(loop->feed.node), oldest != NULL ? fb_clock_ns() - oldest->owed_ns : 0,
         fb_log_quote(oldest != NULL ? oldest->name : "", quoted));
     fb_page_put(page, "metadata_full_ns %" PRIu64 "\n",
                 loop->meta.full_ns > 0 ? fb_clock_ns() - loop->meta.full_ns : 0);
@@ -69,7 +70,7 @@ static void tenants_print(struct fb_page *page, const struct fb_loop *loop)
     uint32_t shown = 0, left_out = 0;
     for (uint32_t i = 0; i < local->tenant_count; i++) {
         const struct fb_local_tenant *tenant = &local->tenants[i];
-        uint64_t bytes = fb_node_tenant_bytes(loop->node, i);
+        uint64_t bytes = fb_node_tenant_bytes(loop->feed.node, i);
         if (bytes == 0 && tenant->reads == 0 && tenant->writes == 0)
             continue;
         left_out += shown == FB_SHOWN_TENANTS_MAX;
@@ -93,7 +94,7 @@ uint32_t fb_status_peers(const struct fb_loop *loop, fb_peer_call *then, void *c
     for (uint32_t round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < tcp->peer_count && shown < FB_SHOWN_PEERS_MAX; i++) {
             const struct fb_tcp_peer *peer = &tcp->peers[i];
-            bool is_suspected = fb_node_suspects(loop->node, peer->node);
+            bool is_suspected = fb_node_suspects(loop->feed.node, peer->node);
             bool is_wrong = is_suspected || peer->state == FB_PEER_AWAY;
             if (is_wrong != (round == 0))
                 continue;
@@ -153,7 +154,7 @@ static void members_print(struct fb_page *page, const struct fb_loop *loop)
 
 static void peers_print(struct fb_page *page, const struct fb_loop *loop)
 {
-    struct peers_page to = {.page = page, .now_ns = loop->now_ns};
+    struct peers_page to = {.page = page, .now_ns = loop->feed.now_ns};
     uint32_t counts[FB_PEER_STATES] = {0};
     for (uint32_t i = 0; i < loop->tcp.peer_count; i++)
         counts[loop->tcp.peers[i].state]++;
@@ -165,7 +166,7 @@ static void peers_print(struct fb_page *page, const struct fb_loop *loop)
 uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
 {
     const struct fb_settings *settings = loop->settings;
-    const struct fb_stats *stats = fb_node_stats(loop->node);
+    const struct fb_stats *stats = fb_node_stats(loop->feed.node);
     struct fb_page page = {.text = text, .size = size};
     char reason[FB_READY_TEXT_MAX];
     bool is_ready = fb_ready_is(loop, reason);
@@ -180,10 +181,10 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
         "\nmessages_dropped %" PRIu64 "\nconnections_lost %" PRIu64 "\n",
         FB_VERSION, fb_clock_ns() - loop->start_ns, settings->core.block_size_bytes,
         settings->cluster, settings->node, is_ready, reason, loop->member_count,
-        loop->members_left_out, settings->core.write_quorum, loop_is_fenced(loop),
-        fb_node_unfinished_names(loop->node), fb_tcp_connected(&loop->tcp),
+        loop->members_left_out, settings->core.write_quorum, fb_standing_is_fenced(&loop->standing),
+        fb_node_unfinished_names(loop->feed.node), fb_tcp_connected(&loop->tcp),
         loop->local.session_count, settings->core.memory_size_bytes,
-        settings->core.device_size_bytes, fb_node_undrained_bytes(loop->node),
+        settings->core.device_size_bytes, fb_node_undrained_bytes(loop->feed.node),
         loop->tcp.messages_dropped, loop->tcp.connections_lost);
 #define LINE(name, unit, help) fb_page_put(&page, "%s %" PRIu64 "\n", #name, stats->name);
     FB_COUNTERS(LINE)

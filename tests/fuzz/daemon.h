@@ -225,7 +225,7 @@ static inline void input_end(void)
     rounds(4);
     while (daemon_.loop->local.session_count > 0 && fb_clock_ns() < until_ns)
         rounds(1);
-    fb_node_check(daemon_.loop->node);
+    fb_node_check(daemon_.loop->feed.node);
 }
 
 /* Numbers that are often at a limit. */

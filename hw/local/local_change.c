@@ -35,7 +35,7 @@ static void look_up(struct local_request *request, const char *name, uint32_t le
 {
     request->name = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
                                           .done = done,
-                                          .loop = loop_of(request),
+                                          .names = &loop_of(request)->names,
                                           .name_length = length,
                                           .name = name,
                                           .found = &request->kept};
@@ -219,7 +219,7 @@ static bool is_settled(struct local_request *request, const char *name, uint32_t
         return false;
     }
     request->name = (struct fb_name_task){.done = hurried,
-                                          .loop = loop_of(request),
+                                          .names = &loop_of(request)->names,
                                           .kind = FB_REQUEST_NAME_ASK,
                                           .name_length = length,
                                           .name = name,

@@ -177,7 +177,7 @@ void kept_above_read(struct kept_change *change, const struct fb_object *object,
     }
     change->above = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
                                           .done = above_read,
-                                          .loop = loop_of(change),
+                                          .names = &loop_of(change)->names,
                                           .name_length = above,
                                           .name = object->name,
                                           .found = &change->above_found};
@@ -342,7 +342,7 @@ void kept_hurry(struct kept_change *change, const struct fb_object *object, uint
 {
     struct local_request *request = change->request;
     request->name = (struct fb_name_task){.done = hurried,
-                                          .loop = loop_of(change),
+                                          .names = &loop_of(change)->names,
                                           .kind = FB_REQUEST_NAME_ASK,
                                           .name_length = object->name_length,
                                           .name = object->name,
@@ -431,7 +431,7 @@ static void begin(struct kept_change *change)
     request->name = (struct fb_name_task){.kind = change->is_make ? FB_REQUEST_NAME_BEGIN
                                                                   : FB_REQUEST_NAME_READ,
                                           .done = recorded,
-                                          .loop = loop_of(change),
+                                          .names = &loop_of(change)->names,
                                           .name_length = object->name_length,
                                           .name = object->name,
                                           .found = &request->kept};

@@ -142,7 +142,7 @@ static void target_begin(struct kept_change *change)
     memcpy(target->name, wanted->text, wanted->text_length + 1);
     change->target_name = (struct fb_name_task){.kind = FB_REQUEST_NAME_BEGIN,
                                                 .done = target_read,
-                                                .loop = change->request->session->loop,
+                                                .names = &change->request->session->loop->names,
                                                 .name_length = target->name_length,
                                                 .name = target->name,
                                                 .found = &change->target_found};

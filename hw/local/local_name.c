@@ -35,7 +35,7 @@ static void name_ask(struct local_request *request, enum fb_request_kind kind, f
 {
     const struct fb_object *object = &request->origin.object;
     request->name.done = done;
-    request->name.loop = loop_of(request);
+    request->name.names = &loop_of(request)->names;
     request->name.kind = kind;
     request->name.name_length = object->name_length;
     request->name.name = object->name;
@@ -136,7 +136,7 @@ static bool name_take(struct local_request *request, const struct fb_local_reque
         return false;
     }
     name_copy(request, from);
-    request->name = (struct fb_name_task){.loop = loop_of(request)};
+    request->name = (struct fb_name_task){.names = &loop_of(request)->names};
     return true;
 }
 
@@ -265,7 +265,7 @@ static void commit_failed(struct local_request *request, struct fb_object *known
     if (known != NULL && loop->names.is_on && is_unsure(status))
         known->unsure = request->name.record;
     if (known != NULL && local_write_is_over(known))
-        fb_names_abandon(loop, known); /* who asked has gone meanwhile */
+        fb_names_abandon(&loop->names, known); /* who asked has gone meanwhile */
     if (status == FB_BUSY)
         status = wait_status(loop, request->origin.object.handle);
     const struct fb_local_reply reply = {.status = status, .size = request->origin.object.size};
@@ -297,7 +297,7 @@ static void committed(struct fb_name_task *task, enum fb_status status)
         known->is_cached = object->is_cached;
     }
     if (object->is_cached)
-        fb_names_hold(loop, object);
+        fb_names_hold(&loop->names, object);
     bool is_enough = request->level != FB_LEVEL_ORIGIN || !object->is_cached;
     const struct fb_local_reply reply = {.status = is_enough ? FB_OK : FB_BUSY,
                                          .size = object->size,
@@ -396,7 +396,7 @@ static void commit_given(struct local_request *request, const struct fb_local_re
     } else if (is_said && change->kind == FB_CHANGE_RENAME) {
         request->name = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
                                               .done = source_read,
-                                              .loop = loop_of(request),
+                                              .names = &loop_of(request)->names,
                                               .name_length = change->text_length,
                                               .name = change->text,
                                               .found = &request->kept};

@@ -152,7 +152,7 @@ static void settled(struct fb_meta_task *task, enum fb_status status)
     const struct fb_meta_name *below = status == FB_OK ? below_find(pending) : NULL;
     if (below != NULL) {
         pending->name = (struct fb_name_task){.done = hurried,
-                                              .loop = request->session->loop,
+                                              .names = &request->session->loop->names,
                                               .kind = FB_REQUEST_NAME_ASK,
                                               .name_length = (uint32_t)strlen(below->text),
                                               .name = below->text,

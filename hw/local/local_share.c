@@ -204,7 +204,7 @@ void local_object_close(struct local_session *session, uint64_t handle)
     }
     local_write_end(session, handle);
     if (local_write_is_over(object))
-        fb_names_abandon(session->loop, object);
+        fb_names_abandon(&session->loop->names, object);
 }
 
 /* As with shares: no more than is left. One block lent many times takes nothing more from anybody,

@@ -96,7 +96,7 @@ static void loop_sweep(struct fb_loop *loop)
     fb_ready_sweep(loop);
     fb_meta_sweep(&loop->meta, loop->feed.now_ns);
     drive_sweep(loop);
-    fb_names_sweep(loop);
+    fb_names_sweep(&loop->names);
     fb_origin_sweep(&loop->origin);
     loop_drain(loop);
     fb_recorder_flush(&loop->recorder, loop->feed.now_ns);
@@ -284,8 +284,9 @@ static bool view_set(struct fb_loop *loop, const struct fb_member_settings *list
     return is_fine;
 }
 
-void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
+static void members_change(struct fb_members_context *context, const struct fb_member_list *list)
 {
+    struct fb_loop *loop = FB_CONTAINER(context, struct fb_loop, membership);
     struct fb_error error = {.text = ""};
     fb_tcp_peers_set(&loop->tcp, list->members, list->count, &error);
     bool is_fine =
@@ -298,8 +299,9 @@ void loop_members(struct fb_loop *loop, const struct fb_member_list *list)
                                    : "no placement can be made of them: the last one stands");
 }
 
-void loop_fence(struct fb_loop *loop, uint64_t until_ns)
+static void members_fence(struct fb_members_context *context, uint64_t until_ns)
 {
+    struct fb_loop *loop = FB_CONTAINER(context, struct fb_loop, membership);
     bool is_fenced = until_ns == 0;
     if (is_fenced && !loop->was_fenced)
         fb_log(FB_LOG_ERROR, "fenced",
@@ -315,7 +317,11 @@ static void view_open(struct fb_loop *loop, struct fb_error *error)
     const struct fb_settings *settings = loop->settings;
     struct fb_member_list list = {.members = NULL};
     loop->standing.member_until_ns = UINT64_MAX;
-    loop->members = fb_members_open(loop, settings, error);
+    loop->membership = (struct fb_members_context){.settings = settings,
+                                                   .offload = &loop->offload,
+                                                   .change = members_change,
+                                                   .fence = members_fence};
+    loop->members = fb_members_open(&loop->membership, error);
     if (fb_error_is_set(error))
         return;
     if (loop->members != NULL)
@@ -456,7 +462,7 @@ static void ring_open(struct fb_loop *loop, struct fb_error *error)
 
 static void origin_collect(struct fb_origin *origin, const struct fb_object *object)
 {
-    fb_names_collect(FB_CONTAINER(origin, struct fb_loop, origin), object);
+    fb_names_collect(&FB_CONTAINER(origin, struct fb_loop, origin)->names, object);
 }
 
 static void origin_open(struct fb_loop *loop, struct fb_error *error)
@@ -466,6 +472,13 @@ static void origin_open(struct fb_loop *loop, struct fb_error *error)
                                               .offload = &loop->offload,
                                               .collect = origin_collect};
     fb_origin_open(&loop->origin, &context, error);
+}
+
+static void names_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_names_context context = {
+        .settings = loop->settings, .objects = &loop->objects, .feed = &loop->feed};
+    fb_names_open(&loop->names, &context, error);
 }
 
 static void tcp_sweep_soon(struct fb_tcp *tcp)
@@ -515,7 +528,7 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error))
         fb_meta_open(&loop->meta, &loop->uring, settings, error);
     if (!fb_error_is_set(error))
-        fb_names_open(&loop->names, loop, error);
+        names_open(loop, error);
     if (!fb_error_is_set(error))
         signal_open(loop, error);
     if (!fb_error_is_set(error))

@@ -56,6 +56,7 @@ struct fb_loop {
     struct fb_objects objects;
     struct fb_meta_store meta;
     struct fb_names names;
+    struct work *listing;      /* META_LIST that waits for a page of names */
     struct fb_offload offload; /* digests and copies */
     struct fb_origin origin;
     struct fb_drive_file drive;
@@ -68,6 +69,7 @@ struct fb_loop {
     struct fb_ready ready;
     struct fb_reads reads;
     struct fb_recorder recorder;
+    struct fb_members_context membership;
     struct fb_members *members; /* NULL: a list that does not change */
     uint32_t member_count, members_left_out;
     struct work *works;
@@ -92,10 +94,6 @@ void loop_sweep_soon(struct fb_loop *loop);
 /* Told to end: what was acknowledged is drained first, stop_patience long; told twice: at once. */
 void loop_stop(struct fb_loop *loop);
 
-/* The members have changed. */
-void loop_members(struct fb_loop *loop, const struct fb_member_list *list);
-/* This node is a member until then unless it hears otherwise; 0: it is none. */
-void loop_fence(struct fb_loop *loop, uint64_t until_ns);
 /* Operations that the core can have in flight. */
 uint32_t loop_works_count(const struct fb_config *config);
 
@@ -108,6 +106,9 @@ void work_event(struct work *work, const struct fb_event *event);
 void work_end_later(struct work *work, enum fb_status status);
 
 void work_free(struct work *work);
+
+/* loop_names.c: the ops that are about names, from META_GET and META_LIST on. */
+void names_start(struct work *work);
 
 /* loop_drive.c */
 void drive_start(struct work *work);

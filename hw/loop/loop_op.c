@@ -222,7 +222,7 @@ static void work_start(struct work *work)
     case FB_OP_ORIGIN_STAT:
     case FB_OP_ORIGIN_COMMIT:
     case FB_OP_ORIGIN_REMOVE:
-        fb_names_op(work);
+        names_start(work);
         return;
     case FB_OP_REPLY:
     case FB_OP_SEND:
@@ -250,7 +250,7 @@ void loop_op(struct fb_loop *loop, const struct fb_op *op)
 {
     if (op->kind == FB_OP_REPLY) {
         if (op->reply.request_id >> 48 == FB_NAME_SESSION)
-            fb_names_reply(loop, &op->reply);
+            fb_names_reply(&loop->names, &op->reply);
         else
             fb_local_reply(loop, &op->reply);
         return;

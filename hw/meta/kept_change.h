@@ -3,7 +3,7 @@
 #define FB_HW_META_KEPT_CHANGE_H
 
 #include "hw/meta/kept.h"
-#include "hw/origin/origin.h"
+#include "hw/origin/origin_task.h"
 
 /* Bytes of a key of an extended attribute, and of where a symbolic link leads, at most. */
 enum { FB_KEPT_KEY_MAX = 255, FB_KEPT_LINK_MAX = FB_KEPT_EXTRAS_MAX - 8 };

@@ -4,9 +4,11 @@
 #include "core/panic.h"
 #include "core/place/membership.h"
 #include "hw/base/clock.h"
+#include "hw/base/container.h"
+#include "hw/base/log.h"
+#include "hw/base/offload.h"
 #include "hw/net/address.h"
 #include "hw/meta/etcd.h"
-#include "hw/loop/loop_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +26,7 @@ enum {
 };
 
 struct fb_members {
-    struct fb_loop *loop;
+    struct fb_members_context *context;
     const struct fb_settings *settings;
     struct fb_etcd etcd;
     uint64_t lease;                          /* etcd's name of it; 0: it never had one */
@@ -194,6 +196,7 @@ static struct fb_member_list list_copy(const struct fb_member_list *list)
 static void told(struct fb_offload_task *task)
 {
     struct fb_members *members = FB_CONTAINER(task, struct fb_members, task);
+    struct fb_members_context *context = members->context;
     pthread_mutex_lock(&members->mutex);
     struct fb_member_list list = members->told;
     uint64_t until_ns = members->until_ns;
@@ -203,10 +206,10 @@ static void told(struct fb_offload_task *task)
     members->is_telling = false;
     pthread_mutex_unlock(&members->mutex);
     if (was_fenced)
-        loop_fence(members->loop, 0); /* also when it is back already */
-    loop_fence(members->loop, until_ns);
+        context->fence(context, 0); /* also when it is back already */
+    context->fence(context, until_ns);
     if (list.members != NULL)
-        loop_members(members->loop, &list);
+        context->change(context, &list);
     fb_member_list_free(&list);
 }
 
@@ -225,7 +228,7 @@ static void tell(struct fb_members *members)
     members->is_telling = true;
     pthread_mutex_unlock(&members->mutex);
     if (is_first)
-        fb_offload_post(&members->loop->offload, &members->task);
+        fb_offload_post(members->context->offload, &members->task);
 }
 
 static enum fb_etcd_code create(struct fb_members *members)
@@ -358,14 +361,14 @@ static void join(struct fb_members *members, struct fb_error *error)
                                                        : "");
 }
 
-struct fb_members *fb_members_open(struct fb_loop *loop, const struct fb_settings *settings,
-                                   struct fb_error *error)
+struct fb_members *fb_members_open(struct fb_members_context *context, struct fb_error *error)
 {
+    const struct fb_settings *settings = context->settings;
     if (settings->etcd_endpoint[0] == '\0')
         return NULL;
     struct fb_members *members = calloc(1, sizeof(*members));
     FB_ASSERT(members != NULL);
-    members->loop = loop;
+    members->context = context;
     members->settings = settings;
     members->task.done = told;
     pthread_mutex_init(&members->mutex, NULL);

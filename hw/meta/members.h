@@ -16,13 +16,23 @@
 
 #include "hw/base/settings.h"
 
-struct fb_loop;
+struct fb_offload;
+struct fb_member_list;
 struct fb_members;
+
+/* What they work with, and whom they tell; the caller's, as long as they are open. */
+struct fb_members_context {
+    const struct fb_settings *settings;
+    struct fb_offload *offload; /* by which their thread comes back */
+    /* The members have changed. */
+    void (*change)(struct fb_members_context *context, const struct fb_member_list *list);
+    /* This node is a member until then unless it hears otherwise; 0: it is none. */
+    void (*fence)(struct fb_members_context *context, uint64_t until_ns);
+};
 
 /* NULL without error: the config's own list. Errors: error set: etcd does not answer, or another
  * daemon has this node's id. */
-struct fb_members *fb_members_open(struct fb_loop *loop, const struct fb_settings *settings,
-                                   struct fb_error *error);
+struct fb_members *fb_members_open(struct fb_members_context *context, struct fb_error *error);
 void fb_members_close(struct fb_members *members);
 
 /* A list that was seen; the caller owns it. */

@@ -5,7 +5,6 @@
 #include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/base/container.h"
-#include "hw/loop/loop_internal.h"
 
 #include <errno.h>
 #include <string.h>

@@ -17,7 +17,6 @@
 #include "core/name/name.h"
 #include "core/panic.h"
 #include "core/stats.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/meta/etcd.h"
 #include "hw/base/log.h"
 

@@ -4,7 +4,7 @@
 #include "core/key.h"
 #include "core/panic.h"
 #include "hw/base/clock.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/log.h"
 #include "hw/meta/kept.h"
 #include "hw/base/page.h"
 
@@ -55,11 +55,13 @@ uint64_t fb_names_bytes(const struct fb_settings *settings)
            FB_NAME_LIST_MAX * sizeof(struct fb_meta_name);
 }
 
-void fb_names_open(struct fb_names *names, struct fb_loop *loop, struct fb_error *error)
+void fb_names_open(struct fb_names *names, const struct fb_names_context *context,
+                   struct fb_error *error)
 {
-    const struct fb_settings *settings = loop->settings;
+    const struct fb_settings *settings = context->settings;
     uint32_t count = settings->objects_max, texts = texts_max(settings);
-    *names = (struct fb_names){.is_on = settings->metadata.kind != FB_METADATA_NONE};
+    *names = (struct fb_names){.context = *context,
+                               .is_on = settings->metadata.kind != FB_METADATA_NONE};
     names->text_index = calloc(1, FB_CACHE_SIZE_BYTES(texts));
     names->texts = calloc(texts, sizeof(*names->texts));
     names->holds = calloc(settings->core.names_max, sizeof(*names->holds));
@@ -89,9 +91,8 @@ void fb_names_close(struct fb_names *names)
     *names = (struct fb_names){.index = NULL};
 }
 
-const char *fb_names_text(struct fb_loop *loop, struct fb_key key, uint32_t *length)
+const char *fb_names_text(struct fb_names *names, struct fb_key key, uint32_t *length)
 {
-    struct fb_names *names = &loop->names;
     uint32_t slot = fb_cache_find(names->text_index, key);
     *length = 0;
     if (slot == FB_NONE)
@@ -101,9 +102,9 @@ const char *fb_names_text(struct fb_loop *loop, struct fb_key key, uint32_t *len
     return names->texts[slot].text;
 }
 
-void fb_names_text_put(struct fb_loop *loop, struct fb_key key, const char *text, uint32_t length)
+void fb_names_text_put(struct fb_names *names, struct fb_key key, const char *text, uint32_t length)
 {
-    struct fb_cache *index = loop->names.text_index;
+    struct fb_cache *index = names->text_index;
     uint32_t slot = fb_cache_find(index, key);
     FB_ASSERT(length <= FB_OBJECT_NAME_MAX);
     if (slot != FB_NONE) {
@@ -112,14 +113,15 @@ void fb_names_text_put(struct fb_loop *loop, struct fb_key key, const char *text
     }
     if (fb_cache_count(index) == fb_cache_slots_max(index)) {
         uint32_t victim = fb_cache_victim(index);
-        for (uint32_t i = 0; fb_node_has_name(loop->feed.node, fb_cache_key(index, victim)); i++) {
+        for (uint32_t i = 0;
+             fb_node_has_name(names->context.feed->node, fb_cache_key(index, victim)); i++) {
             FB_ASSERT(i < fb_cache_slots_max(index)); /* there are more than the core can use */
             fb_cache_touch(index, victim);
             victim = fb_cache_victim(index);
         }
         fb_cache_evict(index, victim);
     }
-    struct name_text *room = &loop->names.texts[fb_cache_insert(index, key)];
+    struct name_text *room = &names->texts[fb_cache_insert(index, key)];
     room->length = length;
     memcpy(room->text, text, length);
     room->text[length] = '\0';
@@ -179,8 +181,7 @@ static void known_give(struct fb_names *names, const struct fb_name_task *task)
 
 void fb_name_start(struct fb_name_task *task)
 {
-    struct fb_loop *loop = task->loop;
-    struct fb_names *names = &loop->names;
+    struct fb_names *names = task->names;
     struct fb_key key = fb_name_key(task->name, task->name_length);
     uint32_t slot = 0;
     while (slot < FB_NAME_TASKS_MAX && names->tasks[slot] != NULL)
@@ -196,7 +197,7 @@ void fb_name_start(struct fb_name_task *task)
         task->found->length = 0;
     task->request_id = (uint64_t)FB_NAME_SESSION << SESSION_SHIFT | (uint64_t)slot << SLOT_SHIFT |
                        names->generation++;
-    fb_names_text_put(loop, key, task->name, task->name_length);
+    fb_names_text_put(names, key, task->name, task->name_length);
     if (task->kind <= FB_REQUEST_NAME_BEGIN)
         task->record = known_find(names, key);
     const struct fb_event event = {.kind = FB_EVENT_REQUEST,
@@ -207,12 +208,11 @@ void fb_name_start(struct fb_name_task *task)
                                                .wall_ns = fb_wall_ns(),
                                                .replaced = task->replaced,
                                                .version = task->version}};
-    loop_event(loop, &event);
+    fb_feed_event(names->context.feed, &event);
 }
 
-void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply)
+void fb_names_reply(struct fb_names *names, const struct fb_reply *reply)
 {
-    struct fb_names *names = &loop->names;
     uint32_t slot = (uint32_t)(reply->request_id >> SLOT_SHIFT) & 0xffff;
     FB_ASSERT(slot < FB_NAME_TASKS_MAX);
     struct fb_name_task *task = names->tasks[slot];
@@ -228,11 +228,11 @@ void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply)
     task->done(task, (enum fb_status)reply->status);
 }
 
-void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object)
+void fb_names_abandon(struct fb_names *names, const struct fb_object *object)
 {
     struct fb_key key = fb_name_key(object->name, object->name_length);
     FB_ASSERT(object->is_written && object->commits == 0);
-    fb_names_text_put(loop, key, object->name, object->name_length);
+    fb_names_text_put(names, key, object->name, object->name_length);
     const struct fb_event event = {.kind = FB_EVENT_REQUEST,
                                    .request = {.kind = FB_REQUEST_NAME_ABANDON,
                                                .block = {.key = key, .object = object->handle},
@@ -240,12 +240,12 @@ void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object)
                                                .wall_ns = fb_wall_ns(),
                                                .version = object->version,
                                                .size = object->written_bytes}};
-    loop_event(loop, &event);
+    fb_feed_event(names->context.feed, &event);
 }
 
-void fb_names_collect(struct fb_loop *loop, const struct fb_object *object)
+void fb_names_collect(struct fb_names *names, const struct fb_object *object)
 {
-    const struct fb_object *known = fb_objects_find(&loop->objects, object->handle);
+    const struct fb_object *known = fb_objects_find(names->context.objects, object->handle);
     struct fb_object orphan = *object;
     if (known != NULL && known->is_written && (known->client_opens > 0 || known->commits > 0))
         return;
@@ -254,23 +254,22 @@ void fb_names_collect(struct fb_loop *loop, const struct fb_object *object)
            fb_log_quote(object->name, quoted), (unsigned long long)object->version);
     orphan.is_written = true;
     orphan.unsure = (struct fb_meta){.version = UINT64_MAX, .value = {.high = object->version}};
-    fb_names_abandon(loop, &orphan);
+    fb_names_abandon(names, &orphan);
 }
 
-static void hold_end(struct fb_loop *loop, struct name_hold *hold)
+static void hold_end(struct fb_names *names, struct name_hold *hold)
 {
-    struct fb_object *object = fb_objects_find(&loop->objects, hold->handle);
+    struct fb_object *object = fb_objects_find(names->context.objects, hold->handle);
     FB_ASSERT(object != NULL && object->opens > 0); /* it was held */
     object->opens--;
     object->is_cached = false;
     hold->handle = 0;
 }
 
-void fb_names_hold(struct fb_loop *loop, const struct fb_object *object)
+void fb_names_hold(struct fb_names *names, const struct fb_object *object)
 {
-    struct fb_names *names = &loop->names;
-    uint32_t max = (uint32_t)loop->settings->core.names_max;
-    struct fb_object *known = fb_objects_add(&loop->objects, object);
+    uint32_t max = (uint32_t)names->context.settings->core.names_max;
+    struct fb_object *known = fb_objects_add(names->context.objects, object);
     struct name_hold *hold = &names->holds[names->hold_next];
     for (uint32_t i = 0; i < max && hold->handle != 0; i++)
         hold = &names->holds[(names->hold_next + i) % max];
@@ -285,66 +284,65 @@ void fb_names_hold(struct fb_loop *loop, const struct fb_object *object)
 
 /* Is its commit still to be finished, as far as this node knows? A job may have given its slot to
  * others; the record says so then. */
-static bool hold_is_needed(struct fb_loop *loop, const struct name_hold *hold)
+static bool hold_is_needed(struct fb_names *names, const struct name_hold *hold)
 {
-    struct fb_meta record = known_find(&loop->names, hold->key);
+    struct fb_meta record = known_find(names, hold->key);
     struct fb_name_facts facts = fb_name_read(&record);
     bool is_open = facts.state == FB_NAME_CACHED && facts.version == hold->version;
-    return fb_node_finishes_name(loop->feed.node, hold->key, hold->version) || is_open;
+    return fb_node_finishes_name(names->context.feed->node, hold->key, hold->version) || is_open;
 }
 
 /* Names that cannot be finished are said once, when that is known. */
-static void bad_log(struct fb_loop *loop)
+static void bad_log(struct fb_names *names)
 {
-    const struct fb_stats *stats = fb_node_stats(loop->feed.node);
+    const struct fb_stats *stats = fb_node_stats(names->context.feed->node);
     struct fb_bad_name bad;
     char quoted[FB_LOG_QUOTE_MAX];
     uint32_t length;
-    if (stats->names_given_up == loop->names.bad_seen)
+    if (stats->names_given_up == names->bad_seen)
         return;
-    loop->names.bad_seen = stats->names_given_up;
-    for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
-        bool is_bad = fb_node_bad_name(loop->feed.node, i, &bad);
+    names->bad_seen = stats->names_given_up;
+    for (uint32_t i = 0; i < names->context.settings->core.names_max; i++) {
+        bool is_bad = fb_node_bad_name(names->context.feed->node, i, &bad);
         uint64_t mark = is_bad ? fb_mix(bad.key.low ^ bad.version) | 1 : 0;
-        bool is_said = mark == loop->names.bad_said[i];
-        loop->names.bad_said[i] = mark;
+        bool is_said = mark == names->bad_said[i];
+        names->bad_said[i] = mark;
         if (!is_bad || is_said)
             continue;
-        const char *text = fb_names_text(loop, bad.key, &length);
+        const char *text = fb_names_text(names, bad.key, &length);
         fb_log(FB_LOG_ERROR, "name_given_up", "status=%s key=%016llx%016llx name=%s",
                fb_status_name((enum fb_status)bad.status), (unsigned long long)bad.key.high,
                (unsigned long long)bad.key.low, fb_log_quote(text != NULL ? text : "", quoted));
     }
 }
 
-void fb_names_sweep(struct fb_loop *loop)
+void fb_names_sweep(struct fb_names *names)
 {
-    struct fb_names *names = &loop->names;
-    for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
+    for (uint32_t i = 0; i < names->context.settings->core.names_max; i++) {
         struct name_hold *hold = &names->holds[i];
-        if (hold->handle != 0 && !hold_is_needed(loop, hold))
-            hold_end(loop, hold);
+        if (hold->handle != 0 && !hold_is_needed(names, hold))
+            hold_end(names, hold);
     }
-    bad_log(loop);
+    bad_log(names);
 }
 
-static void lost_print(const struct fb_loop *loop, const struct fb_bad_name *bad,
+static void lost_print(const struct fb_names *names, const struct fb_bad_name *bad,
                        struct fb_page *page)
 {
     char quoted[FB_LOG_QUOTE_MAX];
-    uint32_t slot = fb_cache_find(loop->names.text_index, bad->key);
-    const char *text = slot != FB_NONE ? loop->names.texts[slot].text : "";
+    uint32_t slot = fb_cache_find(names->text_index, bad->key);
+    const char *text = slot != FB_NONE ? names->texts[slot].text : "";
     fb_page_put(page, "lost %s %s\n", fb_status_name((enum fb_status)bad->status),
                 fb_log_quote(text, quoted));
 }
 
-void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page)
+void fb_names_lost_print(const struct fb_names *names, struct fb_page *page)
 {
     struct fb_bad_name bad;
-    for (uint32_t i = 0; i < loop->settings->core.names_max; i++) {
-        if (fb_node_bad_name(loop->feed.node, i, &bad))
-            lost_print(loop, &bad, page);
-        if (fb_node_refused_name(loop->feed.node, i, &bad))
-            lost_print(loop, &bad, page);
+    for (uint32_t i = 0; i < names->context.settings->core.names_max; i++) {
+        if (fb_node_bad_name(names->context.feed->node, i, &bad))
+            lost_print(names, &bad, page);
+        if (fb_node_refused_name(names->context.feed->node, i, &bad))
+            lost_print(names, &bad, page);
     }
 }

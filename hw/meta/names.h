@@ -11,15 +11,14 @@
 #define FB_HW_META_NAMES_H
 
 #include "core/name/name.h"
+#include "hw/base/feed.h"
 #include "hw/meta/meta.h"
-#include "hw/origin/origin.h"
 
-struct fb_loop;
+struct fb_names;
 struct fb_name_task;
 struct name_known;
 struct name_text;
 struct name_hold;
-struct work;
 
 enum {
     FB_NAME_TASKS_MAX = 256, /* at once; more: BUSY */
@@ -35,7 +34,7 @@ typedef void fb_name_done(struct fb_name_task *task, enum fb_status status);
 /* A request to the core; the caller's until done, which may be called before start returns. */
 struct fb_name_task {
     fb_name_done *done;
-    struct fb_loop *loop;
+    struct fb_names *names;
     enum fb_request_kind kind; /* NAME_* */
     uint32_t name_length;
     const char *name;                            /* the caller's, until done */
@@ -54,7 +53,15 @@ struct fb_name_task {
     uint64_t request_id;
 };
 
+/* What names work with; the caller's, as long as they are open. */
+struct fb_names_context {
+    const struct fb_settings *settings;
+    struct fb_objects *objects;
+    struct fb_feed *feed;
+};
+
 struct fb_names {
+    struct fb_names_context context;
     bool is_on; /* there is a store */
     struct fb_cache *index;
     struct name_known *known; /* records as last seen, LRU by key */
@@ -67,12 +74,12 @@ struct fb_names {
     uint64_t bad_seen;  /* names given up, when that was last logged */
     uint64_t *bad_said; /* of each place of the core's list: what was logged; 0: nothing */
     struct fb_meta_task list;
-    struct work *listing; /* META_LIST that waits for a page */
     bool has_page;
 };
 
 /* Errors: error set. */
-void fb_names_open(struct fb_names *names, struct fb_loop *loop, struct fb_error *error);
+void fb_names_open(struct fb_names *names, const struct fb_names_context *context,
+                   struct fb_error *error);
 void fb_names_close(struct fb_names *names);
 uint64_t fb_names_bytes(const struct fb_settings *settings);
 
@@ -80,34 +87,32 @@ uint64_t fb_names_bytes(const struct fb_settings *settings);
 void fb_name_start(struct fb_name_task *task);
 
 /* The core's answer to one of them. */
-void fb_names_reply(struct fb_loop *loop, const struct fb_reply *reply);
+void fb_names_reply(struct fb_names *names, const struct fb_reply *reply);
 
 /* Nobody will commit the object, which was being written: what is owed of it goes (R21). */
-void fb_names_abandon(struct fb_loop *loop, const struct fb_object *object);
+void fb_names_abandon(struct fb_names *names, const struct fb_object *object);
 
 /* Blocks of the object have been at the origin for long: if no record says that they are needed,
  * and no client here writes them, they go. */
-void fb_names_collect(struct fb_loop *loop, const struct fb_object *object);
+void fb_names_collect(struct fb_names *names, const struct fb_object *object);
 
 /* The object's commit is to be finished: it stays known until then. */
-void fb_names_hold(struct fb_loop *loop, const struct fb_object *object);
+void fb_names_hold(struct fb_names *names, const struct fb_object *object);
 
 /* Lets go of what is finished; says what cannot be. */
-void fb_names_sweep(struct fb_loop *loop);
+void fb_names_sweep(struct fb_names *names);
 
 /* A line "lost STATUS NAME" for each name that cannot be finished. */
 struct fb_page;
-void fb_names_lost_print(const struct fb_loop *loop, struct fb_page *page);
+void fb_names_lost_print(const struct fb_names *names, struct fb_page *page);
 
 /* The text of a key that the core does something about; NULL: not known. length: of it. */
-const char *fb_names_text(struct fb_loop *loop, struct fb_key key, uint32_t *length);
+const char *fb_names_text(struct fb_names *names, struct fb_key key, uint32_t *length);
 
 /* Remembers a text, or a record as it was last seen, with what was beside it (NULL: as before). */
-void fb_names_text_put(struct fb_loop *loop, struct fb_key key, const char *text, uint32_t length);
+void fb_names_text_put(struct fb_names *names, struct fb_key key, const char *text,
+                       uint32_t length);
 void fb_names_known_put(struct fb_names *names, struct fb_key key, const struct fb_meta *record,
                         const struct fb_meta_attributes *attributes);
-
-/* names_op.c: the ops that are about names, from META_GET and META_LIST on. */
-void fb_names_op(struct work *work);
 
 #endif

@@ -199,6 +199,6 @@ uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size)
     tenants_print(&page, loop);
     peers_print(&page, loop);
     members_print(&page, loop);
-    fb_names_lost_print(loop, &page);
+    fb_names_lost_print(&loop->names, &page);
     return page.used;
 }

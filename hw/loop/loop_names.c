@@ -83,7 +83,7 @@ static void meta_start(struct work *work)
 {
     struct fb_meta_task *task = &work->meta;
     uint32_t length;
-    const char *text = fb_names_text(work->loop, work->op.block.key, &length);
+    const char *text = fb_names_text(&work->loop->names, work->op.block.key, &length);
     task->verb = work->op.kind == FB_OP_META_PUT ? FB_META_VERB_PUT : FB_META_VERB_GET;
     task->done = meta_done;
     task->key = work->op.block.key;
@@ -120,7 +120,7 @@ static void list_end(struct work *work, enum fb_status status, const struct fb_m
         event.done.listed.record = name->record;
         event.done.listed.key = name->key;
         event.done.status = name->is_bad ? FB_CORRUPT : status;
-        fb_names_text_put(loop, name->key, name->text, name->length);
+        fb_names_text_put(&loop->names, name->key, name->text, name->length);
     }
     work_event(work, &event);
 }
@@ -128,9 +128,9 @@ static void list_end(struct work *work, enum fb_status status, const struct fb_m
 static void listed(struct fb_meta_task *task, enum fb_status status)
 {
     struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, names.list);
-    struct work *work = loop->names.listing;
+    struct work *work = loop->listing;
     const struct fb_meta_name *name = NULL;
-    loop->names.listing = NULL;
+    loop->listing = NULL;
     loop->names.has_page = status == FB_OK;
     if (status == FB_OK)
         name = page_find(&loop->names, work->op.block.key);
@@ -147,22 +147,23 @@ static void page_told(struct fb_io *io, int32_t result)
 /* From the page that is there, unless it ends before; a new round reads a new one. */
 static void list_start(struct work *work)
 {
-    struct fb_names *names = &work->loop->names;
+    struct fb_loop *loop = work->loop;
+    struct fb_names *names = &loop->names;
     struct fb_key from = work->op.block.key;
     bool is_first = from.high == 0 && from.low == 0;
     if (names->has_page && !is_first && page_find(names, from) != NULL) {
         fb_io_init(&work->io, page_told);
-        fb_uring_nothing(&work->loop->uring, &work->io);
+        fb_uring_nothing(&loop->uring, &work->io);
         return;
     }
-    FB_ASSERT(names->listing == NULL); /* the core has one under way at a time */
-    names->listing = work;
+    FB_ASSERT(loop->listing == NULL); /* the core has one under way at a time */
+    loop->listing = work;
     names->has_page = false;
     names->list.verb = FB_META_VERB_PENDING;
     names->list.done = listed;
     names->list.names_max = FB_NAME_LIST_MAX;
     names->list.key = from;
-    fb_meta_start(&work->loop->meta, &names->list);
+    fb_meta_start(&loop->meta, &names->list);
 }
 
 /* What the origin says of an object is of use to those that know it. */
@@ -264,7 +265,7 @@ static void origin_start(struct work *work)
     struct fb_loop *loop = work->loop;
     struct fb_origin_task *task = &work->origin;
     uint32_t length;
-    const char *text = fb_names_text(loop, work->op.block.key, &length);
+    const char *text = fb_names_text(&loop->names, work->op.block.key, &length);
     bool is_stat = work->op.kind == FB_OP_ORIGIN_STAT;
     if (text == NULL || !fb_object_name_is_fine(text, length)) {
         work_end_later(work, FB_INVALID);
@@ -297,7 +298,7 @@ static void origin_start(struct work *work)
     fb_origin_start(&loop->origin, task);
 }
 
-void fb_names_op(struct work *work)
+void names_start(struct work *work)
 {
     enum fb_op_kind kind = (enum fb_op_kind)work->op.kind;
     const struct fb_loop *loop = work->loop;

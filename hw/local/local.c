@@ -8,9 +8,8 @@
 #include "hw/local/local.h"
 
 #include "core/panic.h"
-#include "hw/base/budget.h"
+#include "hw/base/container.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,13 +20,13 @@
 
 void local_session_settle(struct local_session *session)
 {
-    struct fb_local *local = &session->loop->local;
+    struct fb_local *local = session->local;
     bool is_over = session->state == LOCAL_CLOSING && !session->receive.is_pending &&
                    !session->send.is_pending && !session->bell.is_pending &&
                    session->requests_used == 0 && session->slots_used == 0;
     if (!is_over)
         return;
-    fb_uring_close_apart(&session->loop->uring, session->socket);
+    fb_uring_close_apart(session->local->context.uring, session->socket);
     close(session->doorbell);
     free(session->opens);
     session->opens = NULL;
@@ -44,7 +43,7 @@ void local_session_settle(struct local_session *session)
 /* Gives back everything that the client holds. */
 void local_session_end(struct local_session *session, const char *reason)
 {
-    struct fb_loop *loop = session->loop;
+    struct fb_local *local = session->local;
     if (session->state == LOCAL_CLOSING)
         return;
     if (reason != NULL)
@@ -52,7 +51,7 @@ void local_session_end(struct local_session *session, const char *reason)
     session->state = LOCAL_CLOSING;
     (void)shutdown(session->socket, SHUT_RDWR);
     if (session->bell.is_pending)
-        fb_uring_cancel(&loop->uring, &session->bell);
+        fb_uring_cancel(local->context.uring, &session->bell);
     local_ring_end(session);
     for (uint32_t i = 0; i < session->open_count; i++)
         local_object_close(session, session->opens[i]);
@@ -63,7 +62,7 @@ void local_session_end(struct local_session *session, const char *reason)
 /* The descriptors that a client maps and rings. */
 static void control_fill(struct local_session *session)
 {
-    const int files[FB_LOCAL_FILES] = {session->loop->memory.file, session->shared.file,
+    const int files[FB_LOCAL_FILES] = {session->local->context.memory->file, session->shared.file,
                                        session->doorbell};
     static_assert(CMSG_SPACE(sizeof(files)) <= sizeof(session->control), "they fit");
     session->message.msg_control = session->control;
@@ -86,7 +85,8 @@ static void session_flush(struct local_session *session)
         (struct msghdr){.msg_iov = session->parts, .msg_iovlen = reply->page_size > 0 ? 2 : 1};
     if (reply->kind == FB_LOCAL_HELLO)
         control_fill(session);
-    fb_uring_send_parts(&session->loop->uring, &session->send, session->socket, &session->message);
+    fb_uring_send_parts(session->local->context.uring, &session->send, session->socket,
+                        &session->message);
 }
 
 static void send_done(struct fb_io *io, int32_t result)
@@ -168,7 +168,7 @@ static void packet_handle(struct local_session *session)
 static void session_receive(struct local_session *session)
 {
     if (session->state != LOCAL_CLOSING)
-        local_inbox_receive(&session->loop->uring, &session->receive, session->socket,
+        local_inbox_receive(session->local->context.uring, &session->receive, session->socket,
                             &session->inbox);
 }
 
@@ -176,7 +176,7 @@ static void bell_wait(struct local_session *session)
 {
     const struct fb_bytes room = {.at = (unsigned char *)&session->bell_count,
                                   .size = sizeof(session->bell_count)};
-    fb_uring_read(&session->loop->uring, &session->bell, session->doorbell, room, 0);
+    fb_uring_read(session->local->context.uring, &session->bell, session->doorbell, room, 0);
 }
 
 static void receive_done(struct fb_io *io, int32_t result)
@@ -184,7 +184,7 @@ static void receive_done(struct fb_io *io, int32_t result)
     struct local_session *session = FB_CONTAINER(io, struct local_session, receive);
     const char *fault = NULL;
     if (result > 0)
-        fault = local_inbox_fault(&session->loop->uring, &session->inbox, (uint32_t)result);
+        fault = local_inbox_fault(session->local->context.uring, &session->inbox, (uint32_t)result);
     if (fault == NULL && result > 0 && session->inbox.packet.kind == FB_LOCAL_HELLO)
         fault = "a second greeting";
     if (session->state == LOCAL_CLOSING || result <= 0 || fault != NULL) {
@@ -257,17 +257,16 @@ static uint32_t local_version(const struct fb_local_request *hello)
 
 bool local_session_open(const struct local_guest *guest)
 {
-    struct fb_loop *loop = guest->loop;
-    struct fb_local *local = &loop->local;
+    struct fb_local *local = guest->local;
     uint32_t index = 0;
-    while (index < local->sessions_max && local->sessions[index].state != LOCAL_FREE)
+    while (index < local->context.sessions_max && local->sessions[index].state != LOCAL_FREE)
         index++;
-    FB_ASSERT(index < local->sessions_max); /* the guest was told whether there is room */
+    FB_ASSERT(index < local->context.sessions_max); /* the guest was told whether there is room */
     struct local_session *session = &local->sessions[index];
-    if (!session_make(session, loop->settings->arena_bytes))
+    if (!session_make(session, local->context.settings->arena_bytes))
         return false;
     local->active[local->session_count++] = index;
-    session->loop = loop;
+    session->local = local;
     session->socket = guest->socket;
     session->version = local_version(&guest->inbox.packet);
     session->user = guest->user;
@@ -319,24 +318,17 @@ void fb_local_try(const struct fb_settings *settings, bool *is_busy, struct fb_e
     door_fault(settings->socket_path, code, error);
 }
 
-void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error)
+void fb_local_open(struct fb_local *local, const struct fb_local_context *context,
+                   struct fb_error *error)
 {
-    const struct fb_settings *settings = loop->settings;
+    const struct fb_settings *settings = context->settings;
     const char *path = settings->socket_path;
-    *local = (struct fb_local){.listener = -1};
+    *local = (struct fb_local){.context = *context, .listener = -1};
     if (path[0] == '\0')
         return;
     int token = token_read(settings, local->token, error);
     if (token < 0)
         return;
-    struct fb_budget budget;
-    fb_budget_make(settings, &budget, error);
-    if (!fb_error_is_set(error))
-        fb_budget_bound(&budget, settings, error);
-    if (fb_error_is_set(error))
-        return;
-    local->bound = budget.bound;
-    local->sessions_max = budget.clients_max;
     local->token_length = (uint32_t)token;
     local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));
     local->guests = calloc(FB_LOCAL_GUESTS_MAX, sizeof(*local->guests));
@@ -348,7 +340,7 @@ void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error
         fb_error_set(error, "out of memory for clients");
         return;
     }
-    int code = local_door_open(loop);
+    int code = local_door_open(local);
     door_fault(path, code, error);
 }
 
@@ -371,20 +363,21 @@ void fb_local_close(struct fb_local *local, const struct fb_settings *settings)
     *local = (struct fb_local){.listener = -1};
 }
 
-uint32_t fb_local_writing(const struct fb_loop *loop)
+uint32_t fb_local_writing(const struct fb_local *local)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < loop->local.session_count; i++) {
-        const struct local_session *session = &loop->local.sessions[loop->local.active[i]];
+    for (uint32_t i = 0; i < local->session_count; i++) {
+        const struct local_session *session = &local->sessions[local->active[i]];
         for (uint32_t k = 0; k < session->open_count; k++) {
-            const struct fb_object *object = fb_objects_look(&loop->objects, session->opens[k]);
+            const struct fb_object *object =
+                fb_objects_look(local->context.objects, session->opens[k]);
             count += object != NULL && object->is_written;
         }
     }
     return count;
 }
 
-void fb_local_sweep(struct fb_loop *loop)
+void fb_local_sweep(struct fb_local *local)
 {
-    local_door_sweep(loop);
+    local_door_sweep(local);
 }

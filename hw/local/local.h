@@ -11,7 +11,12 @@
 
 #include "core/index/share.h"
 #include "client/protocol/local_protocol.h"
+#include "hw/base/feed.h"
 #include "hw/base/log.h"
+#include "hw/base/mapping.h"
+#include "hw/base/standing.h"
+#include "hw/local/reads.h"
+#include "hw/meta/names.h"
 #include "hw/origin/origin.h"
 #include "client/protocol/ring.h"
 #include "hw/base/settings.h"
@@ -45,20 +50,43 @@ struct fb_local_tenant {
     uint64_t writes, write_bytes;
 };
 
-struct fb_loop;
+struct fb_local;
 struct local_guest;
 struct local_pin;
 struct local_session;
 
+/* What the clients' side works with, and whom it tells; the caller's, as long as it is open. */
+struct fb_local_context {
+    const struct fb_settings *settings;
+    struct fb_uring *uring;
+    const struct fb_mapping *memory; /* of the cache: what clients read */
+    struct fb_objects *objects;
+    struct fb_feed *feed;
+    const struct fb_standing *standing;
+    struct fb_origin *origin;
+    struct fb_meta_store *meta;
+    struct fb_names *names;
+    uint32_t sessions_max;
+    const char *bound; /* what sessions_max comes from */
+    /* Guests wait outside until one of those inside has had his time: a sweep sees to it. */
+    void (*sweep_soon)(struct fb_local *local);
+    /* Writes the daemon's state to text; asks_others: whose own are in the next one. Returns its
+     * bytes. */
+    uint32_t (*status)(struct fb_local *local, bool asks_others, char *text, uint32_t size);
+    /* An operator's wish. */
+    void (*drain)(struct fb_local *local, enum fb_local_drain wish);
+};
+
 struct fb_local {
+    struct fb_local_context context;
+    struct fb_reads reads;
     struct local_session *sessions;
     int listener; /* -1: no socket */
     struct fb_io accept;
     struct local_guest *guests;
     struct fb_stranger strangers[FB_LOCAL_GUESTS_MAX]; /* the guests who may be told to leave */
     uint32_t guest_count;
-    uint32_t session_count, sessions_max;
-    const char *bound;                      /* what sessions_max comes from */
+    uint32_t session_count;
     uint32_t active[FB_LOCAL_SESSIONS_MAX]; /* sessions that are not free */
     char token[FB_TOKEN_MAX];
     uint32_t token_length; /* 0: none is wanted */
@@ -77,30 +105,31 @@ struct fb_local {
 };
 
 /* Errors: error set. */
-void fb_local_open(struct fb_local *local, struct fb_loop *loop, struct fb_error *error);
+void fb_local_open(struct fb_local *local, const struct fb_local_context *context,
+                   struct fb_error *error);
 /* Would the socket or the token be refused? Only looks. is_busy: a daemon listens there. Errors:
  * error set: they would. */
 void fb_local_try(const struct fb_settings *settings, bool *is_busy, struct fb_error *error);
 void fb_local_close(struct fb_local *local, const struct fb_settings *settings);
 
 /* Files that clients have not committed. */
-uint32_t fb_local_writing(const struct fb_loop *loop);
+uint32_t fb_local_writing(const struct fb_local *local);
 
 /* Accepts again when that failed. */
-void fb_local_sweep(struct fb_loop *loop);
+void fb_local_sweep(struct fb_local *local);
 
 /* The core's answer to a client's request. */
-void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply);
+void fb_local_reply(struct fb_local *local, const struct fb_reply *reply);
 
 /* The bytes of a span in a client's arena; size 0: there is no such client. */
-struct fb_bytes fb_local_arena(struct fb_loop *loop, const struct fb_span *span);
+struct fb_bytes fb_local_arena(struct fb_local *local, const struct fb_span *span);
 
 /* Takes what clients have written to their rings and wakes those that wait for replies; returns
  * how many requests there were. */
-uint32_t fb_local_work(struct fb_loop *loop);
+uint32_t fb_local_work(struct fb_local *local);
 
 /* Before waiting for completions: true when the loop may sleep. After: fb_local_awake. */
-bool fb_local_may_sleep(struct fb_loop *loop);
-void fb_local_awake(struct fb_loop *loop);
+bool fb_local_may_sleep(struct fb_local *local);
+void fb_local_awake(struct fb_local *local);
 
 #endif

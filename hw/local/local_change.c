@@ -9,17 +9,17 @@
  *  2. A client that is not root may give a file to itself only, and neither make devices nor set
  *     who a program runs as. */
 #include "core/panic.h"
+#include "hw/base/container.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/meta/kept_change.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static struct fb_loop *loop_of(const struct local_request *request)
+static struct fb_local *local_of(const struct local_request *request)
 {
-    return request->session->loop;
+    return request->session->local;
 }
 
 /* The one reply; page_size: bytes of the session's page that go with it, else the page is free. */
@@ -35,7 +35,7 @@ static void look_up(struct local_request *request, const char *name, uint32_t le
 {
     request->name = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
                                           .done = done,
-                                          .names = &loop_of(request)->names,
+                                          .names = local_of(request)->context.names,
                                           .name_length = length,
                                           .name = name,
                                           .found = &request->kept};
@@ -47,7 +47,7 @@ static void kept_show(struct local_request *request)
 {
     struct fb_origin_task *task = &request->origin;
     struct fb_kept kept;
-    if (!local_is_kept(loop_of(request)))
+    if (!local_is_kept(local_of(request)))
         return;
     if (task->object.written != 0)
         task->attributes.modified_ns = (int64_t)task->object.written;
@@ -64,7 +64,7 @@ static void looked(struct fb_origin_task *task, enum fb_status status)
     const struct fb_name_facts facts = fb_name_read(&request->name.record);
     bool is_ahead = facts.state == FB_NAME_CACHED;
     if (!is_ahead && status == FB_OK)
-        fb_objects_recognise(&loop_of(request)->objects, object);
+        fb_objects_recognise(local_of(request)->context.objects, object);
     if (is_ahead && status != FB_OK)
         task->attributes = (struct fb_attributes){.mode = 0};
     if (is_ahead) {
@@ -86,7 +86,7 @@ static void looked(struct fb_origin_task *task, enum fb_status status)
                         .object = object->handle,
                         .version_of_object = object->version,
                         .size = object->size,
-                        .block_size = loop_of(request)->settings->core.block_size_bytes,
+                        .block_size = local_of(request)->context.settings->core.block_size_bytes,
                         .state = is_ahead,
                         .level = is_ahead ? facts.level : FB_LEVEL_ORIGIN,
                     });
@@ -97,7 +97,7 @@ static void origin_look(struct local_request *request)
     request->origin.verb = FB_ORIGIN_LOOK;
     request->origin.may_be_seen = true;
     request->origin.done = looked;
-    fb_origin_start(&loop_of(request)->origin, &request->origin);
+    fb_origin_start(local_of(request)->context.origin, &request->origin);
 }
 
 /* What has no object is all that its record says. false: there is no such. */
@@ -108,7 +108,7 @@ static bool kept_looked(struct local_request *request)
     struct fb_attributes attributes = {.mode = 0};
     struct fb_kept kept;
     uint32_t length = 0;
-    bool is_read = local_is_kept(loop_of(request)) && fb_kept_read(&request->kept, &kept);
+    bool is_read = local_is_kept(local_of(request)) && fb_kept_read(&request->kept, &kept);
     if (!is_read || fb_kept_type(&kept, &facts) == 0)
         return false;
     (void)fb_kept_extra(&kept, "", 0, &length);
@@ -123,7 +123,7 @@ static bool kept_looked(struct local_request *request)
                         .object = object->handle,
                         .version_of_object = object->version,
                         .size = object->size,
-                        .block_size = loop_of(request)->settings->core.block_size_bytes,
+                        .block_size = local_of(request)->context.settings->core.block_size_bytes,
                         .level = FB_LEVEL_ORIGIN,
                     });
     return true;
@@ -136,7 +136,7 @@ static void look_recorded(struct fb_name_task *task, enum fb_status status)
     if ((status != FB_OK && status != FB_ABSENT) || is_gone)
         answer(request, (struct fb_local_reply){.status = is_gone ? FB_ABSENT : status});
     else if (fb_name_read(&task->record).state == FB_NAME_CACHED &&
-             !loop_of(request)->origin.can_change)
+             !local_of(request)->context.origin->can_change)
         looked(&request->origin, FB_ABSENT);
     else if (!kept_looked(request))
         origin_look(request);
@@ -165,10 +165,10 @@ static bool request_begin(struct local_request *request, const struct fb_local_r
 void local_look_start(struct local_request *request, const struct fb_local_request *from)
 {
     const struct fb_object *object = &request->origin.object;
-    const struct fb_loop *loop = loop_of(request);
-    if (!request_begin(request, from, loop->origin.can_change))
+    const struct fb_local *local = local_of(request);
+    if (!request_begin(request, from, local->context.origin->can_change))
         return;
-    if (loop->names.is_on && object->name_length > 0)
+    if (local->context.names->is_on && object->name_length > 0)
         look_up(request, object->name, object->name_length, look_recorded);
     else
         origin_look(request);
@@ -190,7 +190,7 @@ static void origin_change(struct local_request *request)
     request->origin.change = &request->change;
     request->origin.bytes =
         (struct fb_bytes){.at = request->session->page, .size = FB_LOCAL_PAGE_BYTES};
-    fb_origin_start(&loop_of(request)->origin, &request->origin);
+    fb_origin_start(local_of(request)->context.origin, &request->origin);
 }
 
 /* The origin was not as far as the record; it is to be asked again. */
@@ -219,7 +219,7 @@ static bool is_settled(struct local_request *request, const char *name, uint32_t
         return false;
     }
     request->name = (struct fb_name_task){.done = hurried,
-                                          .names = &loop_of(request)->names,
+                                          .names = local_of(request)->context.names,
                                           .kind = FB_REQUEST_NAME_ASK,
                                           .name_length = length,
                                           .name = name,
@@ -329,18 +329,18 @@ bool local_change_read(const struct fb_local_request *from, struct fb_origin_cha
 
 void local_change_start(struct local_request *request, const struct fb_local_request *from)
 {
-    struct fb_loop *loop = loop_of(request);
+    struct fb_local *local = local_of(request);
     const struct fb_object *object = &request->origin.object;
     struct fb_origin_change *change = &request->change;
     /* Older clients do not say how what they change is seen. */
-    bool is_kept = local_is_kept(loop) && request->session->version >= FB_LOCAL_VERSION_KEPT;
+    bool is_kept = local_is_kept(local) && request->session->version >= FB_LOCAL_VERSION_KEPT;
     bool is_read = local_change_read(from, change);
-    bool is_of_marks = is_read && fb_origin_has_marks(&loop->origin, change);
-    bool is_possible = is_read && (loop->origin.can_change || is_kept || is_of_marks);
-    int name_is = is_read ? name_fault(&loop->origin, from, change) : 0;
+    bool is_of_marks = is_read && fb_origin_has_marks(local->context.origin, change);
+    bool is_possible = is_read && (local->context.origin->can_change || is_kept || is_of_marks);
+    int name_is = is_read ? name_fault(local->context.origin, from, change) : 0;
     enum fb_status status = is_possible || name_is == EILSEQ ? FB_OK : FB_INVALID;
     if (status == FB_OK && !is_only_asking(change->kind))
-        status = local_write_status(loop);
+        status = local_write_status(local);
     int fault = status == FB_OK ? user_fault(request->session, change) : 0;
     if (status == FB_OK && fault == 0)
         fault = name_is;
@@ -355,7 +355,7 @@ void local_change_start(struct local_request *request, const struct fb_local_req
         origin_change(request);
     else if (is_kept)
         local_kept_start(request, true);
-    else if (loop->names.is_on && object->name_length > 0 && !is_kept_by_commit(change))
+    else if (local->context.names->is_on && object->name_length > 0 && !is_kept_by_commit(change))
         look_up(request, object->name, object->name_length, change_recorded);
     else
         origin_change(request);

@@ -11,8 +11,8 @@
  *     socket that lingers, and the loop must not. */
 #include "core/panic.h"
 #include "hw/base/clock.h"
+#include "hw/base/container.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/base/patience.h"
 
 #include <errno.h>
@@ -81,11 +81,11 @@ static bool token_is_right(const struct fb_local *local, const struct fb_local_r
            CRYPTO_memcmp(from->text, local->token, local->token_length) == 0;
 }
 
-static void refused_log(struct fb_loop *loop, const char *reason)
+static void refused_log(struct fb_local *local, const char *reason)
 {
     uint64_t held;
-    loop->local.refused++;
-    if (fb_log_may(&loop->local.refused_pace, fb_clock_ns(), &held))
+    local->refused++;
+    if (fb_log_may(&local->refused_pace, fb_clock_ns(), &held))
         fb_log(FB_LOG_WARNING, "client_refused", "reason=\"%s\" not_logged=%llu", reason,
                (unsigned long long)held);
 }
@@ -93,8 +93,7 @@ static void refused_log(struct fb_loop *loop, const char *reason)
 /* The place is free; accepting goes on. */
 static void guest_free(struct local_guest *guest)
 {
-    struct fb_loop *loop = guest->loop;
-    struct fb_local *local = &loop->local;
+    struct fb_local *local = guest->local;
     uint32_t index = (uint32_t)(guest - local->guests);
     FB_ASSERT(guest->socket >= 0 && local->guest_count > 0);
     guest->socket = -1;
@@ -102,13 +101,13 @@ static void guest_free(struct local_guest *guest)
     local->strangers[index].is_here = false;
     local->guest_count--;
     if (!local->accept.is_pending)
-        fb_uring_accept(&loop->uring, &local->accept, local->listener);
+        fb_uring_accept(local->context.uring, &local->accept, local->listener);
 }
 
 /* Ends what is pending, which then frees the place. */
 static void guest_leave(struct local_guest *guest)
 {
-    struct fb_local *local = &guest->loop->local;
+    struct fb_local *local = guest->local;
     guest->is_leaving = true;
     local->strangers[guest - local->guests].is_here = false; /* nobody leaves twice */
     (void)shutdown(guest->socket, SHUT_RDWR);
@@ -120,65 +119,66 @@ enum { REASON_MAX = 96 };
 static bool has_room(const struct fb_local *local, const struct local_guest *guest,
                      char reason[REASON_MAX])
 {
-    struct fb_share share = {.total = local->sessions_max, .used = local->session_count};
+    struct fb_share share = {.total = local->context.sessions_max, .used = local->session_count};
     for (uint32_t i = 0; i < local->session_count; i++) {
         const struct local_session *session = &local->sessions[local->active[i]];
         share.used_by_owner += session->user == guest->user;
         share.used_by_one += session->user == guest->user && session->process == guest->process;
     }
-    if (guest->loop->standing.is_draining)
+    if (guest->local->context.standing->is_draining)
         snprintf(reason, REASON_MAX, "the daemon is stopping");
     else if (share.used == share.total)
         snprintf(reason, REASON_MAX, "%u clients, and %s has room for %u", local->session_count,
-                 local->bound, local->sessions_max);
+                 local->context.bound, local->context.sessions_max);
     else
         snprintf(reason, REASON_MAX, "process %u or user %u has most of the clients there can be",
                  guest->process, guest->user);
-    return !guest->loop->standing.is_draining && fb_share_has_room(&share, 1);
+    return !guest->local->context.standing->is_draining && fb_share_has_room(&share, 1);
 }
 
 /* Tells the client why, before its connection ends. */
 static void guest_refuse(struct local_guest *guest, const char *reason)
 {
-    const struct fb_loop *loop = guest->loop;
-    const struct fb_local_reply reply = {.version = guest->inbox.packet.version,
-                                         .kind = FB_LOCAL_HELLO,
-                                         .id = guest->inbox.packet.id,
-                                         .status = loop->standing.is_draining ? FB_GONE : FB_BUSY,
-                                         .size = fb_node_undrained_bytes(loop->feed.node)};
-    refused_log(guest->loop, reason);
+    const struct fb_local *local = guest->local;
+    const struct fb_local_reply reply = {
+        .version = guest->inbox.packet.version,
+        .kind = FB_LOCAL_HELLO,
+        .id = guest->inbox.packet.id,
+        .status = local->context.standing->is_draining ? FB_GONE : FB_BUSY,
+        .size = fb_node_undrained_bytes(local->context.feed->node)};
+    refused_log(guest->local, reason);
     (void)send(guest->socket, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void receive_done(struct fb_io *io, int32_t result)
 {
     struct local_guest *guest = FB_CONTAINER(io, struct local_guest, receive);
-    struct fb_loop *loop = guest->loop;
+    struct fb_local *local = guest->local;
     const struct fb_local_request *from = &guest->inbox.packet;
     if (result == -ECANCELED)
         return;
     const char *fault =
-        result > 0 ? local_inbox_fault(&loop->uring, &guest->inbox, (uint32_t)result) : NULL;
+        result > 0 ? local_inbox_fault(local->context.uring, &guest->inbox, (uint32_t)result)
+                   : NULL;
     bool is_over = result <= 0 || guest->is_leaving;
     if (!is_over && fault == NULL && from->kind != FB_LOCAL_HELLO)
         fault = "a client does not begin with a greeting";
-    if (!is_over && fault == NULL && !token_is_right(&loop->local, from))
+    if (!is_over && fault == NULL && !token_is_right(local, from))
         fault = "the client shows no token, or another than that in client.token";
     if (!is_over && fault != NULL)
-        refused_log(loop, fault);
+        refused_log(local, fault);
     bool is_fine = !is_over && fault == NULL;
     char reason[REASON_MAX] = "out of memory";
-    bool is_in = is_fine && has_room(&loop->local, guest, reason) && local_session_open(guest);
+    bool is_in = is_fine && has_room(local, guest, reason) && local_session_open(guest);
     if (is_fine && !is_in)
         guest_refuse(guest, reason);
     if (!is_in)
-        fb_uring_close_apart(&loop->uring, guest->socket);
+        fb_uring_close_apart(local->context.uring, guest->socket);
     guest_free(guest);
 }
 
-static void guest_come(struct fb_loop *loop, int socket)
+static void guest_come(struct fb_local *local, int socket)
 {
-    struct fb_local *local = &loop->local;
     struct ucred peer = {.uid = UINT32_MAX};
     socklen_t size = sizeof(peer);
     uint32_t index = 0;
@@ -187,7 +187,7 @@ static void guest_come(struct fb_loop *loop, int socket)
     FB_ASSERT(index < FB_LOCAL_GUESTS_MAX);
     (void)getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size);
     struct local_guest *guest = &local->guests[index];
-    guest->loop = loop;
+    guest->local = local;
     guest->socket = socket;
     guest->user = peer.uid;
     guest->process = (uint32_t)peer.pid;
@@ -195,13 +195,12 @@ static void guest_come(struct fb_loop *loop, int socket)
         (struct fb_stranger){.source = peer.uid, .since_ns = fb_clock_ns(), .is_here = true};
     local->guest_count++;
     fb_io_init(&guest->receive, receive_done);
-    local_inbox_receive(&loop->uring, &guest->receive, socket, &guest->inbox);
+    local_inbox_receive(local->context.uring, &guest->receive, socket, &guest->inbox);
 }
 
 /* Accepts while there is a place; else makes one. */
-static void accept_again(struct fb_loop *loop)
+static void accept_again(struct fb_local *local)
 {
-    struct fb_local *local = &loop->local;
     if (local->guest_count == FB_LOCAL_GUESTS_MAX) {
         uint32_t leaving =
             fb_stranger_to_leave(local->strangers, FB_LOCAL_GUESTS_MAX, fb_clock_ns());
@@ -209,23 +208,23 @@ static void accept_again(struct fb_loop *loop)
         if (leaving != FB_NONE)
             guest_leave(&local->guests[leaving]);
         else
-            loop_sweep_soon(loop);
+            local->context.sweep_soon(local);
     } else if (!local->accept.is_pending) {
-        fb_uring_accept(&loop->uring, &local->accept, local->listener);
+        fb_uring_accept(local->context.uring, &local->accept, local->listener);
     }
 }
 
 static void accept_done(struct fb_io *io, int32_t result)
 {
-    struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, local.accept);
+    struct fb_local *local = FB_CONTAINER(io, struct fb_local, accept);
     if (result == -ECANCELED)
         return;
     if (result < 0) {
-        refused_log(loop, strerror(-result));
+        refused_log(local, strerror(-result));
         return; /* the next sweep listens again */
     }
-    guest_come(loop, result);
-    accept_again(loop);
+    guest_come(local, result);
+    accept_again(local);
 }
 
 /* A socket that nobody listens on is what a daemon left that was killed. */
@@ -297,10 +296,9 @@ int local_door_try(const char *path)
     return !S_ISSOCK(facts.st_mode) ? -EEXIST : socket_is_stale(&address) ? 0 : -EADDRINUSE;
 }
 
-int local_door_open(struct fb_loop *loop)
+int local_door_open(struct fb_local *local)
 {
-    struct fb_local *local = &loop->local;
-    const char *path = loop->settings->socket_path;
+    const char *path = local->context.settings->socket_path;
     struct sockaddr_un address;
     for (uint32_t i = 0; i < FB_LOCAL_GUESTS_MAX; i++)
         local->guests[i].socket = -1;
@@ -316,7 +314,7 @@ int local_door_open(struct fb_loop *loop)
     if (code != 0)
         return code;
     fb_io_init(&local->accept, accept_done);
-    fb_uring_accept(&loop->uring, &local->accept, local->listener);
+    fb_uring_accept(local->context.uring, &local->accept, local->listener);
     return 0;
 }
 
@@ -335,9 +333,8 @@ void local_door_close(struct fb_local *local, const char *path)
         unlink(path);
 }
 
-void local_door_sweep(struct fb_loop *loop)
+void local_door_sweep(struct fb_local *local)
 {
-    struct fb_local *local = &loop->local;
     if (local->listener < 0)
         return;
     for (uint32_t i = 0; i < FB_LOCAL_GUESTS_MAX; i++) {
@@ -345,8 +342,8 @@ void local_door_sweep(struct fb_loop *loop)
                        fb_clock_ns() - local->strangers[i].since_ns > greeting_ns;
         if (!is_late)
             continue;
-        refused_log(loop, "no greeting in time");
+        refused_log(local, "no greeting in time");
         guest_leave(&local->guests[i]);
     }
-    accept_again(loop);
+    accept_again(local);
 }

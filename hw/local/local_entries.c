@@ -1,8 +1,8 @@
 /* What the metadata store alone has in a folder: links, empty folders, whatever has no object; the
  * list that local_kept.c keeps. A client merges it into the origin's listing, page by page. */
 #include "core/panic.h"
+#include "hw/base/container.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ void local_entries_start(struct local_request *request, const struct fb_local_re
     struct fb_local_reply refusal = {.status = !is_fine                ? FB_INVALID
                                                : session->is_page_used ? FB_BUSY
                                                                        : FB_OK};
-    if (refusal.status != FB_OK || !local_is_kept(session->loop)) {
+    if (refusal.status != FB_OK || !local_is_kept(session->local)) {
         local_request_end(request, &refusal);
         return;
     }
@@ -76,5 +76,5 @@ void local_entries_start(struct local_request *request, const struct fb_local_re
                                           .names = entries->names,
                                           .names_max = NAMES_MAX};
     memcpy(entries->task.name.text, from->text + from->name_length, from->cursor_length);
-    fb_meta_start(&session->loop->meta, &entries->task);
+    fb_meta_start(session->local->context.meta, &entries->task);
 }

@@ -4,7 +4,6 @@
 #define FB_HW_LOCAL_LOCAL_INTERNAL_H
 
 #include "hw/local/local.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/base/mapping.h"
 #include "hw/meta/names.h"
 #include "hw/base/offload.h"
@@ -23,7 +22,7 @@ struct local_inbox {
 
 /* One who has connected and not greeted yet. */
 struct local_guest {
-    struct fb_loop *loop;
+    struct fb_local *local;
     struct fb_io receive;
     int socket; /* -1: a free place */
     uint32_t user, process;
@@ -100,7 +99,7 @@ struct local_owed {
 };
 
 struct local_session {
-    struct fb_loop *loop;
+    struct fb_local *local;
     struct fb_io receive, send, bell;
     enum local_state state;
     int socket;
@@ -139,10 +138,10 @@ struct local_session {
 };
 
 /* local_door.c */
-int local_door_open(struct fb_loop *loop); /* Errors: -errno; -EEXIST: a file is there */
-int local_door_try(const char *path);      /* the same, but binds nothing */
+int local_door_open(struct fb_local *local); /* Errors: -errno; -EEXIST: a file is there */
+int local_door_try(const char *path);        /* the same, but binds nothing */
 void local_door_close(struct fb_local *local, const char *path);
-void local_door_sweep(struct fb_loop *loop);
+void local_door_sweep(struct fb_local *local);
 void local_inbox_receive(struct fb_uring *uring, struct fb_io *io, int socket,
                          struct local_inbox *inbox);
 /* What is wrong with a packet of so many bytes; NULL: nothing. */
@@ -170,7 +169,7 @@ void local_land(struct local_session *session, enum local_use use);
 /* May it write so many bytes more, which are owed until the origin has them? */
 bool local_may_owe(struct local_session *session, uint32_t size_bytes);
 /* What a client hears that may not: BUSY, or what the origin refuses of all that is owed (R16). */
-enum fb_status local_owed_refusal(const struct fb_loop *loop);
+enum fb_status local_owed_refusal(const struct fb_local *local);
 /* May so many bytes more be lent to it? */
 bool local_has_memory(const struct local_session *session, uint64_t size_bytes);
 /* A record for a pin; false: there are too many, or it has most of them. */
@@ -199,7 +198,8 @@ void local_open_start(struct local_request *request, const struct fb_local_reque
 void local_write_start(struct local_request *request, const struct fb_local_request *from);
 void local_commit_start(struct local_request *request, const struct fb_local_request *from);
 
-enum fb_status local_write_status(const struct fb_loop *loop); /* may this node change anything? */
+enum fb_status
+local_write_status(const struct fb_local *local); /* may this node change anything? */
 
 /* local_change.c */
 void local_look_start(struct local_request *request, const struct fb_local_request *from);
@@ -209,7 +209,7 @@ bool local_change_read(const struct fb_local_request *from, struct fb_origin_cha
 
 /* local_kept.c */
 /* Does the metadata store keep what is said of names beside their bytes? */
-bool local_is_kept(const struct fb_loop *loop);
+bool local_is_kept(const struct fb_local *local);
 /* CHANGE, where it does, of the request's object; has_page: the request has the session's. */
 void local_kept_start(struct local_request *request, bool has_page);
 

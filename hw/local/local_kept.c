@@ -17,6 +17,7 @@
  *     what it removes would be back when that is removed. */
 #include "core/panic.h"
 #include "hw/base/clock.h"
+#include "hw/base/container.h"
 #include "hw/local/local_kept.h"
 
 #include <errno.h>
@@ -27,9 +28,9 @@ enum { TRIES_MAX = 32, UNSURE_MAX = 3 };
 
 static void begin(struct kept_change *change);
 
-static struct fb_loop *loop_of(const struct kept_change *change)
+static struct fb_local *local_of(const struct kept_change *change)
 {
-    return change->request->session->loop;
+    return change->request->session->local;
 }
 
 static struct kept_change *change_of(const struct local_request *request)
@@ -92,7 +93,8 @@ static void put_done(struct fb_meta_task *task, enum fb_status status)
 {
     struct kept_change *change = FB_CONTAINER(task, struct kept_change, task);
     if (status == FB_OK) {
-        fb_names_known_put(&loop_of(change)->names, task->key, &task->record, &task->attributes);
+        fb_names_known_put(local_of(change)->context.names, task->key, &task->record,
+                           &task->attributes);
         kept_end_error(change, 0);
         return;
     }
@@ -109,10 +111,10 @@ void kept_put_start(struct kept_change *change, const struct fb_object *object, 
     task->key = fb_name_key(object->name, object->name_length);
     task->name.length = object->name_length;
     memcpy(task->name.text, object->name, object->name_length + 1);
-    if (fb_standing_is_fenced(&loop_of(change)->standing))
+    if (fb_standing_is_fenced(local_of(change)->context.standing))
         kept_end_status(change, FB_GONE);
     else
-        fb_meta_start(&loop_of(change)->meta, task);
+        fb_meta_start(local_of(change)->context.meta, task);
 }
 
 /* The record, with what is kept beside it. */
@@ -177,7 +179,7 @@ void kept_above_read(struct kept_change *change, const struct fb_object *object,
     }
     change->above = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
                                           .done = above_read,
-                                          .names = &loop_of(change)->names,
+                                          .names = local_of(change)->context.names,
                                           .name_length = above,
                                           .name = object->name,
                                           .found = &change->above_found};
@@ -190,7 +192,7 @@ void kept_facts_make(struct kept_change *change, struct fb_name_facts *facts, bo
     if (is_first)
         facts->level = FB_LEVEL_ORIGIN; /* a tombstone says on what it said */
     facts->state = FB_NAME_ORIGIN;
-    facts->node = loop_of(change)->settings->node;
+    facts->node = local_of(change)->context.settings->node;
     facts->version = version;
 }
 
@@ -231,7 +233,7 @@ void kept_list_read(struct kept_change *change, const char *folder, uint32_t len
                                          .key = fb_name_key(folder, length),
                                          .names = &change->listed,
                                          .names_max = 1};
-    fb_meta_start(&loop_of(change)->meta, &change->task);
+    fb_meta_start(local_of(change)->context.meta, &change->task);
 }
 
 /* It was asked for before, and not heard: is what is there what it did? */
@@ -254,7 +256,7 @@ static void change_kept(struct kept_change *change)
     if (change->request->name.record.version == 0)
         change->facts = (struct fb_name_facts){.state = FB_NAME_ORIGIN,
                                                .level = FB_LEVEL_ORIGIN,
-                                               .node = loop_of(change)->settings->node,
+                                               .node = local_of(change)->context.settings->node,
                                                .version = FB_NAME_VERSION_NONE};
     int fault = fb_kept_change(&change->kept, wanted, &change->scene);
     if (fault != 0)
@@ -342,7 +344,7 @@ void kept_hurry(struct kept_change *change, const struct fb_object *object, uint
 {
     struct local_request *request = change->request;
     request->name = (struct fb_name_task){.done = hurried,
-                                          .names = &loop_of(change)->names,
+                                          .names = local_of(change)->context.names,
                                           .kind = FB_REQUEST_NAME_ASK,
                                           .name_length = object->name_length,
                                           .name = object->name,
@@ -384,7 +386,7 @@ static void object_find(struct kept_change *change)
     request->origin.verb = FB_ORIGIN_LOOK;
     request->origin.may_be_seen = false;
     request->origin.done = origin_looked;
-    fb_origin_start(&loop_of(change)->origin, &request->origin);
+    fb_origin_start(local_of(change)->context.origin, &request->origin);
 }
 
 static void recorded(struct fb_name_task *task, enum fb_status status)
@@ -431,16 +433,17 @@ static void begin(struct kept_change *change)
     request->name = (struct fb_name_task){.kind = change->is_make ? FB_REQUEST_NAME_BEGIN
                                                                   : FB_REQUEST_NAME_READ,
                                           .done = recorded,
-                                          .names = &loop_of(change)->names,
+                                          .names = local_of(change)->context.names,
                                           .name_length = object->name_length,
                                           .name = object->name,
                                           .found = &request->kept};
     fb_name_start(&request->name);
 }
 
-bool local_is_kept(const struct fb_loop *loop)
+bool local_is_kept(const struct fb_local *local)
 {
-    return loop->names.is_on && loop->origin.can_write && !loop->origin.can_change;
+    return local->context.names->is_on && local->context.origin->can_write &&
+           !local->context.origin->can_change;
 }
 
 void local_kept_start(struct local_request *request, bool has_page)

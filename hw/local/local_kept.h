@@ -3,7 +3,6 @@
 #define FB_HW_LOCAL_LOCAL_KEPT_H
 
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/meta/kept_change.h"
 
 /* A change that is under way. */

@@ -10,6 +10,7 @@
  *  2. What is done again knows its own target by its version (made), and a source that is gone then
  *     for moved.
  *  3. A folder that gets something between the two stays, and so does the target: EXDEV. */
+#include "hw/base/container.h"
 #include "hw/local/local_kept.h"
 
 #include "core/panic.h"
@@ -130,7 +131,7 @@ static void target_read(struct fb_name_task *task, enum fb_status status)
     } else {
         change->target.verb = FB_ORIGIN_LOOK;
         change->target.done = target_looked;
-        fb_origin_start(&change->request->session->loop->origin, &change->target);
+        fb_origin_start(change->request->session->local->context.origin, &change->target);
     }
 }
 
@@ -140,12 +141,13 @@ static void target_begin(struct kept_change *change)
     struct fb_object *target = &change->target.object;
     *target = (struct fb_object){.name_length = wanted->text_length};
     memcpy(target->name, wanted->text, wanted->text_length + 1);
-    change->target_name = (struct fb_name_task){.kind = FB_REQUEST_NAME_BEGIN,
-                                                .done = target_read,
-                                                .names = &change->request->session->loop->names,
-                                                .name_length = target->name_length,
-                                                .name = target->name,
-                                                .found = &change->target_found};
+    change->target_name =
+        (struct fb_name_task){.kind = FB_REQUEST_NAME_BEGIN,
+                              .done = target_read,
+                              .names = change->request->session->local->context.names,
+                              .name_length = target->name_length,
+                              .name = target->name,
+                              .found = &change->target_found};
     fb_name_start(&change->target_name);
 }
 

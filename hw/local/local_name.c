@@ -3,8 +3,8 @@
  * objects. */
 #include "core/panic.h"
 #include "hw/base/clock.h"
+#include "hw/base/container.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/meta/kept_change.h"
 
 #include <errno.h>
@@ -16,9 +16,9 @@ static void refuse(struct local_request *request, enum fb_status status)
     local_request_end(request, &reply);
 }
 
-static struct fb_loop *loop_of(const struct local_request *request)
+static struct fb_local *local_of(const struct local_request *request)
 {
-    return request->session->loop;
+    return request->session->local;
 }
 
 /* The request's object is the one that is named, of no version yet. */
@@ -35,7 +35,7 @@ static void name_ask(struct local_request *request, enum fb_request_kind kind, f
 {
     const struct fb_object *object = &request->origin.object;
     request->name.done = done;
-    request->name.names = &loop_of(request)->names;
+    request->name.names = local_of(request)->context.names;
     request->name.kind = kind;
     request->name.name_length = object->name_length;
     request->name.name = object->name;
@@ -53,7 +53,7 @@ static enum fb_status object_open(struct local_session *session, const struct fb
 static uint32_t kept_type(const struct local_request *request, struct fb_kept *kept)
 {
     const struct fb_name_facts facts = fb_name_read(&request->name.record);
-    bool is_read = local_is_kept(loop_of(request)) && fb_kept_read(&request->kept, kept);
+    bool is_read = local_is_kept(local_of(request)) && fb_kept_read(&request->kept, kept);
     return is_read ? fb_kept_type(kept, &facts) : 0;
 }
 
@@ -106,7 +106,7 @@ static void looked(struct fb_name_task *task, enum fb_status status)
         .object = object->handle,
         .version_of_object = object->version,
         .size = object->size,
-        .block_size = loop_of(request)->settings->core.block_size_bytes,
+        .block_size = local_of(request)->context.settings->core.block_size_bytes,
         .state = object->is_cached,
         .level = object->is_cached ? facts.level : FB_LEVEL_ORIGIN};
     local_request_end(request, &reply);
@@ -136,7 +136,7 @@ static bool name_take(struct local_request *request, const struct fb_local_reque
         return false;
     }
     name_copy(request, from);
-    request->name = (struct fb_name_task){.names = &loop_of(request)->names};
+    request->name = (struct fb_name_task){.names = local_of(request)->context.names};
     return true;
 }
 
@@ -151,13 +151,14 @@ void local_open_start(struct local_request *request, const struct fb_local_reque
     name_ask(request, FB_REQUEST_NAME_LOOK, looked);
 }
 
-enum fb_status local_write_status(const struct fb_loop *loop)
+enum fb_status local_write_status(const struct fb_local *local)
 {
-    if (!loop->origin.can_write)
+    if (!local->context.origin->can_write)
         return FB_INVALID;
-    if (fb_standing_refuses(&loop->standing, FB_REQUEST_NAME_BEGIN))
+    if (fb_standing_refuses(local->context.standing, FB_REQUEST_NAME_BEGIN))
         return FB_GONE;
-    return loop->standing.is_draining || loop->standing.is_resting ? FB_BUSY : FB_OK;
+    return local->context.standing->is_draining || local->context.standing->is_resting ? FB_BUSY
+                                                                                       : FB_OK;
 }
 
 static void created(struct fb_name_task *task, enum fb_status status);
@@ -186,15 +187,15 @@ static void placed(struct fb_origin_task *task, enum fb_status status)
  * whether it may be a file's. */
 static void place_ask(struct local_request *request)
 {
-    struct fb_loop *loop = loop_of(request);
+    struct fb_local *local = local_of(request);
     request->origin.error = 0;
-    if (!loop->origin.can_change) {
+    if (!local->context.origin->can_change) {
         placed(&request->origin, FB_OK);
         return;
     }
     request->origin.verb = FB_ORIGIN_PLACE;
     request->origin.done = placed;
-    fb_origin_start(&loop->origin, &request->origin);
+    fb_origin_start(local->context.origin, &request->origin);
 }
 
 static void created(struct fb_name_task *task, enum fb_status status)
@@ -220,35 +221,36 @@ static void created(struct fb_name_task *task, enum fb_status status)
     object->record_version = task->record.version;
     object->replaced_version = task->replaced;
     fb_object_identify(object);
-    if (fb_objects_find(&loop_of(request)->objects, object->handle) != NULL) {
+    if (fb_objects_find(local_of(request)->context.objects, object->handle) != NULL) {
         /* Begun here before, over the same version: its blocks have these keys. */
         request->name = (struct fb_name_task){.replaced = object->version, .found = &request->kept};
         name_ask(request, FB_REQUEST_NAME_BEGIN, created);
         return;
     }
-    const struct fb_local_reply reply = {.status = object_open(request->session, object),
-                                         .object = object->handle,
-                                         .version_of_object = object->version,
-                                         .block_size =
-                                             loop_of(request)->settings->core.block_size_bytes};
+    const struct fb_local_reply reply = {
+        .status = object_open(request->session, object),
+        .object = object->handle,
+        .version_of_object = object->version,
+        .block_size = local_of(request)->context.settings->core.block_size_bytes};
     local_request_end(request, &reply);
 }
 
 /* A name that the origin cannot have is nobody's to give or take. */
 void local_write_start(struct local_request *request, const struct fb_local_request *from)
 {
-    struct fb_loop *loop = loop_of(request);
-    enum fb_status status = local_write_status(loop);
-    if (status == FB_OK && !fb_origin_has_name(&loop->origin, from->text, from->name_length))
+    struct fb_local *local = local_of(request);
+    enum fb_status status = local_write_status(local);
+    if (status == FB_OK &&
+        !fb_origin_has_name(local->context.origin, from->text, from->name_length))
         refuse_as(request, EILSEQ);
     else if (name_take(request, from, status))
         place_ask(request);
 }
 
 /* Not all is at the origin yet: is that because it refuses what is missing? */
-static enum fb_status wait_status(struct fb_loop *loop, uint64_t handle)
+static enum fb_status wait_status(struct fb_local *local, uint64_t handle)
 {
-    const struct fb_object *known = fb_objects_find(&loop->objects, handle);
+    const struct fb_object *known = fb_objects_find(local->context.objects, handle);
     return known != NULL && known->refusal != FB_OK ? known->refusal : FB_BUSY;
 }
 
@@ -261,13 +263,13 @@ static bool is_unsure(enum fb_status status)
 static void commit_failed(struct local_request *request, struct fb_object *known,
                           enum fb_status status)
 {
-    struct fb_loop *loop = loop_of(request);
-    if (known != NULL && loop->names.is_on && is_unsure(status))
+    struct fb_local *local = local_of(request);
+    if (known != NULL && local->context.names->is_on && is_unsure(status))
         known->unsure = request->name.record;
     if (known != NULL && local_write_is_over(known))
-        fb_names_abandon(&loop->names, known); /* who asked has gone meanwhile */
+        fb_names_abandon(local->context.names, known); /* who asked has gone meanwhile */
     if (status == FB_BUSY)
-        status = wait_status(loop, request->origin.object.handle);
+        status = wait_status(local, request->origin.object.handle);
     const struct fb_local_reply reply = {.status = status, .size = request->origin.object.size};
     local_request_end(request, &reply);
 }
@@ -277,9 +279,9 @@ static void commit_failed(struct local_request *request, struct fb_object *known
 static void committed(struct fb_name_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, name);
-    struct fb_loop *loop = loop_of(request);
+    struct fb_local *local = local_of(request);
     struct fb_object *object = &request->origin.object;
-    struct fb_object *known = fb_objects_find(&loop->objects, object->handle);
+    struct fb_object *known = fb_objects_find(local->context.objects, object->handle);
     FB_ASSERT(known == NULL || known->commits > 0);
     if (known != NULL)
         known->commits--;
@@ -288,8 +290,9 @@ static void committed(struct fb_name_task *task, enum fb_status status)
         return;
     }
     object->is_written = false;
-    object->is_committed = loop->names.is_on;
-    object->is_cached = loop->names.is_on && fb_name_read(&task->record).state == FB_NAME_CACHED;
+    object->is_committed = local->context.names->is_on;
+    object->is_cached =
+        local->context.names->is_on && fb_name_read(&task->record).state == FB_NAME_CACHED;
     if (known != NULL) {
         known->size = object->size;
         known->is_written = false;
@@ -297,7 +300,7 @@ static void committed(struct fb_name_task *task, enum fb_status status)
         known->is_cached = object->is_cached;
     }
     if (object->is_cached)
-        fb_names_hold(&loop->names, object);
+        fb_names_hold(local->context.names, object);
     bool is_enough = request->level != FB_LEVEL_ORIGIN || !object->is_cached;
     const struct fb_local_reply reply = {.status = is_enough ? FB_OK : FB_BUSY,
                                          .size = object->size,
@@ -309,7 +312,7 @@ static void asked(struct fb_name_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, name);
     if (status == FB_BUSY)
-        status = wait_status(loop_of(request), request->origin.object.handle);
+        status = wait_status(local_of(request), request->origin.object.handle);
     const struct fb_local_reply reply = {.status = status, .size = request->origin.object.size};
     local_request_end(request, &reply);
 }
@@ -330,20 +333,23 @@ static void commit_again(struct local_request *request)
 /* given: beside the record; NULL: what is there stays. */
 static void commit_begin(struct local_request *request, const struct fb_meta_attributes *given)
 {
-    struct fb_loop *loop = loop_of(request);
-    struct fb_object *object = fb_objects_find(&loop->objects, request->origin.object.handle);
+    struct fb_local *local = local_of(request);
+    struct fb_object *object =
+        fb_objects_find(local->context.objects, request->origin.object.handle);
     if (object == NULL) { /* closed meanwhile */
         refuse(request, FB_INVALID);
         return;
     }
     /* Level REPLICATED or DEVICE that was answered with fewer copies is shown as what holds, and
      * so is REPLICATED where one copy is all that is waited for. */
-    bool is_one = request->level == FB_LEVEL_REPLICATED && loop->settings->core.write_quorum == 1;
+    bool is_one =
+        request->level == FB_LEVEL_REPLICATED && local->context.settings->core.write_quorum == 1;
     bool is_less = is_one || (object->is_degraded && request->level != FB_LEVEL_ORIGIN);
     const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
                                         .level = is_less ? FB_LEVEL_MEMORY : request->level,
-                                        .node = loop->settings->node,
-                                        .block_size_bytes = loop->settings->core.block_size_bytes,
+                                        .node = local->context.settings->node,
+                                        .block_size_bytes =
+                                            local->context.settings->core.block_size_bytes,
                                         .version = object->version,
                                         .size = request->origin.object.size};
     request->name = (struct fb_name_task){.record = fb_name_record(&facts, object->record_version),
@@ -388,7 +394,7 @@ static void commit_given(struct local_request *request, const struct fb_local_re
                                         .now_ns = (int64_t)fb_wall_ns(),
                                         .user = request->session->user};
     struct fb_kept kept;
-    bool is_said = from->cursor_length > 0 && local_is_kept(loop_of(request));
+    bool is_said = from->cursor_length > 0 && local_is_kept(local_of(request));
     bool is_new = request->origin.object.is_new;
     request->kept.length = 0;
     if (is_said && !local_change_read(from, change)) {
@@ -396,7 +402,7 @@ static void commit_given(struct local_request *request, const struct fb_local_re
     } else if (is_said && change->kind == FB_CHANGE_RENAME) {
         request->name = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
                                               .done = source_read,
-                                              .names = &loop_of(request)->names,
+                                              .names = local_of(request)->context.names,
                                               .name_length = change->text_length,
                                               .name = change->text,
                                               .found = &request->kept};
@@ -412,15 +418,16 @@ static void commit_given(struct local_request *request, const struct fb_local_re
 
 void local_commit_start(struct local_request *request, const struct fb_local_request *from)
 {
-    struct fb_loop *loop = loop_of(request);
-    struct fb_object *object = fb_objects_find(&loop->objects, from->object);
+    struct fb_local *local = local_of(request);
+    struct fb_object *object = fb_objects_find(local->context.objects, from->object);
     enum fb_status status = FB_OK;
     bool is_whole = local_write_covers(request->session, from->object, from->index);
-    if (fb_standing_refuses(&loop->standing, FB_REQUEST_NAME_COMMIT))
+    if (fb_standing_refuses(local->context.standing, FB_REQUEST_NAME_COMMIT))
         status = FB_GONE;
-    if (!loop->origin.can_write || object == NULL || from->level > FB_LEVEL_ORIGIN || !is_whole)
+    if (!local->context.origin->can_write || object == NULL || from->level > FB_LEVEL_ORIGIN ||
+        !is_whole)
         status = FB_INVALID;
-    if (status == FB_OK && from->index > loop->origin.object_max)
+    if (status == FB_OK && from->index > local->context.origin->object_max)
         status = FB_TOO_LARGE;
     if (status != FB_OK) {
         refuse(request, status);

@@ -2,8 +2,8 @@
  * unfinished. A client merges them into the origin's listing. When they are more than NAMES_MAX, or
  * than a page holds of one folder, the listing is refused: one that lacks names would be a lie. */
 #include "core/panic.h"
+#include "hw/base/container.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +152,7 @@ static void settled(struct fb_meta_task *task, enum fb_status status)
     const struct fb_meta_name *below = status == FB_OK ? below_find(pending) : NULL;
     if (below != NULL) {
         pending->name = (struct fb_name_task){.done = hurried,
-                                              .names = &request->session->loop->names,
+                                              .names = request->session->local->context.names,
                                               .kind = FB_REQUEST_NAME_ASK,
                                               .name_length = (uint32_t)strlen(below->text),
                                               .name = below->text,
@@ -171,7 +171,7 @@ void local_pending_settle(struct local_request *request, const char *folder, uin
 {
     struct pending *pending = pending_new(request, folder, length, settled);
     pending->then = then;
-    fb_meta_start(&request->session->loop->meta, &pending->task);
+    fb_meta_start(request->session->local->context.meta, &pending->task);
 }
 
 static void listed(struct fb_meta_task *task, enum fb_status status)
@@ -190,17 +190,17 @@ static void listed(struct fb_meta_task *task, enum fb_status status)
 void local_pending_start(struct local_request *request, const struct fb_local_request *from)
 {
     struct local_session *session = request->session;
-    struct fb_loop *loop = session->loop;
+    struct fb_local *local = session->local;
     bool is_fine = from->name_length == 0 || fb_object_name_is_fine(from->text, from->name_length);
     struct fb_local_reply refusal = {.status = !is_fine                ? FB_INVALID
                                                : session->is_page_used ? FB_BUSY
                                                                        : FB_OK};
-    if (refusal.status != FB_OK || !loop->names.is_on) {
+    if (refusal.status != FB_OK || !local->context.names->is_on) {
         local_request_end(request, &refusal);
         return;
     }
     session->is_page_used = true;
     struct pending *pending = pending_new(request, from->text, from->name_length, listed);
     pending->has_emptied = from->index == 1;
-    fb_meta_start(&loop->meta, &pending->task);
+    fb_meta_start(local->context.meta, &pending->task);
 }

@@ -1,9 +1,7 @@
 /* What clients ask over the socket: each request ends in exactly one local_request_end. */
 #include "core/panic.h"
+#include "hw/base/container.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
-#include "hw/ops/status.h"
-#include "hw/ops/summary.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -17,13 +15,14 @@ static void refuse(struct local_request *request, enum fb_status status)
 
 static void hello_start(struct local_request *request)
 {
-    const struct fb_loop *loop = request->session->loop;
-    const struct fb_local_reply reply = {.source = loop->settings->node,
-                                         .version_of_object = loop->settings->names_valid_ns,
-                                         .size = loop->memory.bytes.size,
-                                         .block_size = loop->settings->core.block_size_bytes,
-                                         .state = local_is_kept(loop),
-                                         .index = loop->settings->arena_bytes};
+    const struct fb_local *local = request->session->local;
+    const struct fb_local_reply reply = {
+        .source = local->context.settings->node,
+        .version_of_object = local->context.settings->names_valid_ns,
+        .size = local->context.memory->bytes.size,
+        .block_size = local->context.settings->core.block_size_bytes,
+        .state = local_is_kept(local),
+        .index = local->context.settings->arena_bytes};
     local_request_end(request, &reply);
 }
 
@@ -50,7 +49,7 @@ static void list_done(struct fb_origin_task *task, enum fb_status status)
         reply.page_size = (uint32_t)(task->moved + cursor_length);
         reply.index = task->cursor.skip;
         reply.state = (task->stands ? FB_LOCAL_LIST_STANDS : 0) |
-                      (session->loop->origin.can_change ? 0 : FB_LOCAL_LIST_KEYED);
+                      (session->local->context.origin->can_change ? 0 : FB_LOCAL_LIST_KEYED);
     }
     if (reply.page_size == 0)
         session->is_page_used = false;
@@ -81,7 +80,7 @@ static void list_start(struct local_request *request, const struct fb_local_requ
     task->object = (struct fb_object){.name_length = from->name_length};
     memcpy(task->object.name, from->text, from->name_length);
     task->object.name[from->name_length] = '\0';
-    fb_origin_start(&session->loop->origin, task);
+    fb_origin_start(session->local->context.origin, task);
 }
 
 static void status_start(struct local_request *request, const struct fb_local_request *from)
@@ -92,10 +91,10 @@ static void status_start(struct local_request *request, const struct fb_local_re
         return;
     }
     session->is_page_used = true;
-    if (from->index == 1)
-        fb_summaries_ask(session->loop);
+    const struct fb_local_context *context = &session->local->context;
     const struct fb_local_reply reply = {
-        .page_size = fb_status_print(session->loop, (char *)session->page, FB_LOCAL_PAGE_BYTES)};
+        .page_size = context->status(session->local, from->index == 1, (char *)session->page,
+                                     FB_LOCAL_PAGE_BYTES)};
     local_request_end(request, &reply);
 }
 
@@ -104,7 +103,7 @@ static void drain_start(struct local_request *request, const struct fb_local_req
 {
     static const char *const names[FB_LOCAL_DRAINS] = {"end", "begin", "leave"};
     struct local_session *session = request->session;
-    struct fb_loop *loop = session->loop;
+    struct fb_local *local = session->local;
     bool may = session->user == 0 || session->user == geteuid();
     if (from->index >= FB_LOCAL_DRAINS || !may) {
         refuse(request, may ? FB_INVALID : FB_DENIED);
@@ -112,10 +111,8 @@ static void drain_start(struct local_request *request, const struct fb_local_req
     }
     fb_log(FB_LOG_INFO, "drain", "wish=%s user=%u process=%u undrained_bytes=%llu",
            names[from->index], session->user, session->process,
-           (unsigned long long)fb_node_undrained_bytes(loop->feed.node));
-    loop->standing.is_resting = from->index != FB_LOCAL_DRAIN_END;
-    if (from->index == FB_LOCAL_DRAIN_LEAVE && !loop->standing.is_draining)
-        loop_stop(loop);
+           (unsigned long long)fb_node_undrained_bytes(local->context.feed->node));
+    local->context.drain(local, (enum fb_local_drain)from->index);
     refuse(request, FB_OK);
 }
 

@@ -3,7 +3,6 @@
  * and the slot's generation. */
 #include "core/panic.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 
 #include <linux/futex.h>
 #include <string.h>
@@ -20,15 +19,15 @@ struct batch {
 
 static uint32_t session_index(const struct local_session *session)
 {
-    return (uint32_t)(session - session->loop->local.sessions);
+    return (uint32_t)(session - session->local->sessions);
 }
 
 /* The slot that a request's id names. */
-static struct local_slot *slot_of(struct fb_loop *loop, uint64_t request_id)
+static struct local_slot *slot_of(struct fb_local *local, uint64_t request_id)
 {
     uint32_t index = (uint32_t)(request_id >> SLOT_SHIFT) & 0xffff;
     FB_ASSERT(index < FB_RING_ENTRIES);
-    return &loop->local.sessions[request_id >> SESSION_SHIFT].slots[index];
+    return &local->sessions[request_id >> SESSION_SHIFT].slots[index];
 }
 
 static enum local_use use_of(uint32_t kind)
@@ -92,7 +91,7 @@ void local_ring_end(struct local_session *session)
         if (!session->leases[i].is_used)
             continue;
         const struct fb_event event = release_event(lease_free(session, &session->leases[i]));
-        loop_event(session->loop, &event);
+        fb_feed_event(session->local->context.feed, &event);
     }
 }
 
@@ -120,26 +119,26 @@ static void ring_reply(struct local_session *session, struct fb_ring_reply reply
     session->must_wake = true;
 }
 
-static void read_note(struct fb_loop *loop, const struct local_slot *slot,
+static void read_note(struct fb_local *local, const struct local_slot *slot,
                       const struct fb_reply *reply)
 {
-    uint64_t latency_us = slot->since_ns > 0 ? (loop->feed.now_ns - slot->since_ns) / 1000 : 0;
-    fb_reads_note(&loop->reads, &(struct fb_read_note){.key = slot->key,
-                                                       .replied_ns = loop->feed.now_ns,
-                                                       .latency_us = latency_us < UINT32_MAX
-                                                                         ? (uint32_t)latency_us
-                                                                         : UINT32_MAX,
-                                                       .index = (uint32_t)slot->index,
-                                                       .source = reply->source,
-                                                       .status = (uint16_t)reply->status,
-                                                       .reason = (uint16_t)reply->reason});
+    uint64_t latency_us =
+        slot->since_ns > 0 ? (local->context.feed->now_ns - slot->since_ns) / 1000 : 0;
+    fb_reads_note(&local->reads, &(struct fb_read_note){.key = slot->key,
+                                                        .replied_ns = local->context.feed->now_ns,
+                                                        .latency_us = latency_us < UINT32_MAX
+                                                                          ? (uint32_t)latency_us
+                                                                          : UINT32_MAX,
+                                                        .index = (uint32_t)slot->index,
+                                                        .source = reply->source,
+                                                        .status = (uint16_t)reply->status,
+                                                        .reason = (uint16_t)reply->reason});
 }
 
 /* What was served is counted with its tenant. */
-static void tenant_note(struct fb_loop *loop, const struct local_slot *slot,
+static void tenant_note(struct fb_local *local, const struct local_slot *slot,
                         const struct fb_reply *reply)
 {
-    struct fb_local *local = &loop->local;
     bool is_get = slot->kind == FB_RING_GET || slot->kind == FB_RING_GET_KEY;
     bool is_write = slot->kind == FB_RING_WRITE || slot->kind == FB_RING_PUT;
     if (reply->status != FB_OK || slot->tenant >= local->tenant_count)
@@ -154,25 +153,25 @@ static void tenant_note(struct fb_loop *loop, const struct local_slot *slot,
 
 /* A file that the origin showed once and does not have any more was removed there: nobody promised
  * to keep its bytes. */
-static uint32_t status_of(struct fb_loop *loop, const struct local_slot *slot,
+static uint32_t status_of(struct fb_local *local, const struct local_slot *slot,
                           const struct fb_reply *reply)
 {
     const struct fb_object *object = NULL;
     if (reply->status == FB_LOST)
-        object = fb_objects_find(&loop->objects, slot->key.low);
+        object = fb_objects_find(local->context.objects, slot->key.low);
     bool is_removed = reply->status == FB_LOST && (object == NULL || !object->is_cached);
     return is_removed ? (uint32_t)FB_ABSENT : reply->status;
 }
 
 /* Is a write less safe than its level says? Then the name must not say more than is true, and the
  * operator hears of it: once an object. */
-static void level_note(struct fb_loop *loop, const struct local_slot *slot,
+static void level_note(struct fb_local *local, const struct local_slot *slot,
                        const struct fb_reply *reply)
 {
     bool wants = slot->level == FB_LEVEL_REPLICATED || slot->level == FB_LEVEL_DEVICE;
-    uint64_t quorum = loop->settings->core.write_quorum;
+    uint64_t quorum = local->context.settings->core.write_quorum;
     bool is_lowered = reply->status == FB_OK && wants && reply->copies < quorum;
-    struct fb_object *object = fb_objects_find(&loop->objects, slot->key.low);
+    struct fb_object *object = fb_objects_find(local->context.objects, slot->key.low);
     if ((!is_lowered && reply->status != FB_DEGRADED) || object == NULL)
         return;
     object->is_degraded = object->is_degraded || is_lowered;
@@ -185,9 +184,9 @@ static void level_note(struct fb_loop *loop, const struct local_slot *slot,
            is_lowered ? "allowed" : "refused");
 }
 
-void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
+void fb_local_reply(struct fb_local *local, const struct fb_reply *reply)
 {
-    struct local_session *session = &loop->local.sessions[reply->request_id >> SESSION_SHIFT];
+    struct local_session *session = &local->sessions[reply->request_id >> SESSION_SHIFT];
     uint32_t index = (uint32_t)(reply->request_id >> SLOT_SHIFT) & 0xffff;
     FB_ASSERT(index < FB_RING_ENTRIES);
     struct local_slot *slot = &session->slots[index];
@@ -195,22 +194,22 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
     bool is_get = slot->kind == FB_RING_GET || slot->kind == FB_RING_GET_KEY;
     bool is_lent = reply->status == FB_OK && is_get;
     struct fb_ring_reply answer = {.id = slot->client_id,
-                                   .status = status_of(loop, slot, reply),
+                                   .status = status_of(local, slot, reply),
                                    .reason = reply->reason,
                                    .source = reply->source,
                                    .count = reply->match_count,
                                    .offset = reply->span.offset,
                                    .size = reply->span.size};
     if (is_get)
-        read_note(session->loop, slot, reply);
-    tenant_note(loop, slot, reply);
+        read_note(session->local, slot, reply);
+    tenant_note(local, slot, reply);
     if (slot->kind == FB_RING_PIN)
         answer.lease = local_pin_made(session, (uint32_t)slot->index, reply);
     bool is_written = slot->kind == FB_RING_WRITE && reply->status == FB_OK;
     if (is_written && !local_write_note(session, slot->key.low, slot->index, slot->size))
         answer.status = FB_FULL;
     if (slot->kind == FB_RING_WRITE)
-        level_note(session->loop, slot, reply);
+        level_note(session->local, slot, reply);
     slot->is_used = 0;
     slot->generation++;
     slot->next = session->slot_free;
@@ -225,17 +224,17 @@ void fb_local_reply(struct fb_loop *loop, const struct fb_reply *reply)
     }
     if (is_lent) { /* the client went meanwhile */
         const struct fb_event event = release_event(reply->lease);
-        loop_event(loop, &event);
+        fb_feed_event(local->context.feed, &event);
     }
     local_session_settle(session);
 }
 
-struct fb_bytes fb_local_arena(struct fb_loop *loop, const struct fb_span *span)
+struct fb_bytes fb_local_arena(struct fb_local *local, const struct fb_span *span)
 {
     uint64_t index = span->offset >> ARENA_SHIFT;
     uint64_t offset = span->offset & ((UINT64_C(1) << ARENA_SHIFT) - 1);
     const struct local_session *session =
-        index < FB_LOCAL_SESSIONS_MAX ? &loop->local.sessions[index] : NULL;
+        index < FB_LOCAL_SESSIONS_MAX ? &local->sessions[index] : NULL;
     bool is_there = session != NULL && session->ring != NULL && offset <= session->arena.size &&
                     span->size <= session->arena.size - offset;
     if (!is_there)
@@ -277,21 +276,21 @@ static void object_reach(struct fb_object *object, uint64_t index, uint32_t size
 static bool block_make(struct local_session *session, const struct fb_ring_request *from,
                        struct fb_block *block)
 {
-    struct fb_loop *loop = session->loop;
-    uint64_t block_size = loop->settings->core.block_size_bytes;
+    struct fb_local *local = session->local;
+    uint64_t block_size = local->context.settings->core.block_size_bytes;
     if (from->kind == FB_RING_GET_KEY || from->kind == FB_RING_PUT) {
         *block = (struct fb_block){
             .key = fb_object_kv_key(from->key), .object = FB_OBJECT_NONE, .size = from->size};
         block->tenant = from->tenant;
         return from->kind == FB_RING_GET_KEY || arena_holds(session, from->offset, from->size);
     }
-    struct fb_object *object = fb_objects_find(&loop->objects, from->object);
+    struct fb_object *object = fb_objects_find(local->context.objects, from->object);
     if (object == NULL)
         return false;
     if (from->kind == FB_RING_WRITE) {
         if (!object->is_written || !local_write_is_own(session, from->object))
             return false;
-        fb_objects_owe(&loop->objects, from->object, loop->feed.now_ns);
+        fb_objects_owe(local->context.objects, from->object, local->context.feed->now_ns);
         object_reach(object, from->index, from->size, block_size);
         *block = fb_object_new_block(object, block_size, from->index, from->size);
         block->tenant = from->tenant;
@@ -321,7 +320,7 @@ static bool match_start(struct local_session *session, const struct fb_ring_requ
                                                .key_count = from->size,
                                                .request_id = slot_take(session, from),
                                                .keys = keys}};
-    loop_event(session->loop, &event);
+    fb_feed_event(session->local->context.feed, &event);
     return true;
 }
 
@@ -341,7 +340,7 @@ static void unpin(struct local_session *session, const struct fb_ring_request *f
         .kind = FB_EVENT_REQUEST,
         .request = {.kind = FB_REQUEST_UNPIN, .lease = local_pin_end(session, from->object)}};
     if (event.request.lease != UINT64_MAX)
-        loop_event(session->loop, &event);
+        fb_feed_event(session->local->context.feed, &event);
     ring_reply(session, (struct fb_ring_reply){.id = from->id, .status = FB_OK});
 }
 
@@ -359,7 +358,7 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
                                            .level = from->level,
                                            .request_id = slot_take(session, from),
                                            .block = block}};
-    struct local_slot *slot = slot_of(session->loop, event->request.request_id);
+    struct local_slot *slot = slot_of(session->local, event->request.request_id);
     slot->key = block.key;
     slot->index = from->kind == FB_RING_PIN ? batch->pin : from->index;
     slot->size = block.size;
@@ -369,7 +368,7 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
     if (is_copy)
         event->request.span = (struct fb_span){
             .region = FB_REGION_CLIENT,
-            .peer = session->loop->settings->node,
+            .peer = session->local->context.settings->node,
             .offset = (uint64_t)session_index(session) << ARENA_SHIFT | from->offset,
             .size = from->size};
     return true;
@@ -383,13 +382,14 @@ static void release_start(struct local_session *session, uint64_t id, struct bat
         batch->events[batch->count++] = release_event(lease_free(session, lease));
 }
 
-static void batch_run(struct fb_loop *loop, struct batch *batch)
+static void batch_run(struct fb_local *local, struct batch *batch)
 {
-    fb_node_prefetch(loop->feed.node, batch->events, batch->count);
+    fb_node_prefetch(local->context.feed->node, batch->events, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
-        loop_event(loop, &batch->events[i]);
+        fb_feed_event(local->context.feed, &batch->events[i]);
         if (batch->events[i].request.kind == FB_REQUEST_GET)
-            slot_of(loop, batch->events[i].request.request_id)->since_ns = loop->feed.now_ns;
+            slot_of(local, batch->events[i].request.request_id)->since_ns =
+                local->context.feed->now_ns;
     }
     batch->count = 0;
 }
@@ -398,31 +398,31 @@ static void batch_run(struct fb_loop *loop, struct batch *batch)
 static enum fb_status request_room(struct local_session *session,
                                    const struct fb_ring_request *from, struct batch *batch)
 {
-    struct fb_loop *loop = session->loop;
-    struct fb_local *local = &loop->local;
+    struct fb_local *local = session->local;
     bool is_get = from->kind == FB_RING_GET || from->kind == FB_RING_GET_KEY;
     bool is_write = from->kind == FB_RING_WRITE;
-    if (is_write && fb_standing_refuses(&loop->standing, FB_REQUEST_WRITE))
+    if (is_write && fb_standing_refuses(local->context.standing, FB_REQUEST_WRITE))
         return FB_GONE;
     if (is_get && session->leases_used + session->slots_used >= FB_LOCAL_LEASES_MAX)
         return FB_BUSY;
     bool may_fly = local_may_fly(session, use_of(from->kind));
     if (!may_fly && batch->count > 0) { /* some are answered at once */
-        batch_run(loop, batch);
+        batch_run(local, batch);
         may_fly = local_may_fly(session, use_of(from->kind));
     }
     bool may_owe = !is_write || local_may_owe(session, from->size);
-    bool may_lend = !is_get || local_has_memory(session, loop->settings->core.block_size_bytes);
+    bool may_lend =
+        !is_get || local_has_memory(session, local->context.settings->core.block_size_bytes);
     local->flights_refused += !may_fly;
     local->writes_refused += !may_owe;
     local->loans_refused += !may_lend;
-    return !may_owe ? local_owed_refusal(loop) : may_fly && may_lend ? FB_OK : FB_BUSY;
+    return !may_owe ? local_owed_refusal(local) : may_fly && may_lend ? FB_OK : FB_BUSY;
 }
 
 static bool pin_start(struct local_session *session, const struct fb_ring_request *from,
                       struct batch *batch, enum fb_status *refusal)
 {
-    struct local_pin *pins = session->loop->local.pins;
+    struct local_pin *pins = session->local->pins;
     *refusal = FB_BUSY;
     if (!local_pin_begin(session, from->offset, &batch->pin))
         return false;
@@ -485,7 +485,7 @@ static uint32_t session_work(struct local_session *session, struct batch *batch)
         unread += session->ring_tail - written;
     }
     atomic_store_explicit(&ring->request_head, session->ring_head, memory_order_release);
-    batch_run(session->loop, batch);
+    batch_run(session->local, batch);
     return count;
 }
 
@@ -500,9 +500,8 @@ static void session_wake(struct local_session *session)
     (void)syscall(SYS_futex, &ring->reply_tail, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-uint32_t fb_local_work(struct fb_loop *loop)
+uint32_t fb_local_work(struct fb_local *local)
 {
-    struct fb_local *local = &loop->local;
     struct batch batch = {.count = 0};
     uint32_t count = 0;
     /* Backwards: a session that ends takes itself out of the list. */
@@ -516,9 +515,8 @@ uint32_t fb_local_work(struct fb_loop *loop)
     return count;
 }
 
-bool fb_local_may_sleep(struct fb_loop *loop)
+bool fb_local_may_sleep(struct fb_local *local)
 {
-    struct fb_local *local = &loop->local;
     bool is_idle = true;
     local->is_asleep = true;
     for (uint32_t i = 0; i < local->session_count; i++) {
@@ -538,9 +536,8 @@ bool fb_local_may_sleep(struct fb_loop *loop)
     return is_idle;
 }
 
-void fb_local_awake(struct fb_loop *loop)
+void fb_local_awake(struct fb_local *local)
 {
-    struct fb_local *local = &loop->local;
     if (!local->is_asleep)
         return;
     local->is_asleep = false;

@@ -4,7 +4,6 @@
 #include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/local/local_internal.h"
-#include "hw/loop/loop_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,7 @@ static const uint64_t owed_count_ns = 50000000;
 
 static uint32_t session_index(const struct local_session *session)
 {
-    return (uint32_t)(session - session->loop->local.sessions);
+    return (uint32_t)(session - session->local->sessions);
 }
 
 static uint64_t use_total(const struct fb_config *core, enum local_use use)
@@ -45,8 +44,8 @@ static uint64_t use_total(const struct fb_config *core, enum local_use use)
 /* While half of them is free nobody is asked. */
 bool local_may_fly(const struct local_session *session, enum local_use use)
 {
-    const struct fb_local *local = &session->loop->local;
-    uint64_t total = use_total(&session->loop->settings->core, use);
+    const struct fb_local *local = session->local;
+    uint64_t total = use_total(&session->local->context.settings->core, use);
     if (use >= LOCAL_USES || local->flying[use] < total / 2)
         return true;
     struct fb_share share = {.total = total,
@@ -66,16 +65,16 @@ void local_fly(struct local_session *session, enum local_use use)
     if (use >= LOCAL_USES)
         return;
     session->flying[use]++;
-    session->loop->local.flying[use]++;
+    session->local->flying[use]++;
 }
 
 void local_land(struct local_session *session, enum local_use use)
 {
     if (use >= LOCAL_USES)
         return;
-    FB_ASSERT(session->flying[use] > 0 && session->loop->local.flying[use] > 0);
+    FB_ASSERT(session->flying[use] > 0 && session->local->flying[use] > 0);
     session->flying[use]--;
-    session->loop->local.flying[use]--;
+    session->local->flying[use]--;
 }
 
 static void owed_add(struct local_owed *owed, uint64_t bytes, bool is_own, bool is_users)
@@ -91,10 +90,10 @@ static void owed_add(struct local_owed *owed, uint64_t bytes, bool is_own, bool 
 /* Whose is what is owed? */
 static void owed_count(struct local_session *session)
 {
-    struct fb_loop *loop = session->loop;
-    const struct fb_config *core = &loop->settings->core;
+    struct fb_local *local = session->local;
+    const struct fb_config *core = &local->context.settings->core;
     struct local_owed *owed = &session->owed;
-    uint64_t memory = loop->memory.bytes.size, entries = core->memory_entries_max;
+    uint64_t memory = local->context.memory->bytes.size, entries = core->memory_entries_max;
     entries -= entries / OWED_REST;
     *owed = (struct local_owed){
         .counted_ns = fb_clock_ns(),
@@ -102,9 +101,9 @@ static void owed_count(struct local_session *session)
                    .times = OWED_TIMES},
         .bytes = {.total = memory - memory / OWED_REST, .times = OWED_TIMES}};
     uint32_t cursor = FB_NONE, size;
-    for (uint64_t handle = fb_node_owed_next(loop->feed.node, &cursor, &size); cursor != FB_NONE;
-         handle = fb_node_owed_next(loop->feed.node, &cursor, &size)) {
-        const struct fb_object *object = fb_objects_find(&loop->objects, handle);
+    for (uint64_t handle = fb_node_owed_next(local->context.feed->node, &cursor, &size);
+         cursor != FB_NONE; handle = fb_node_owed_next(local->context.feed->node, &cursor, &size)) {
+        const struct fb_object *object = fb_objects_find(local->context.objects, handle);
         bool is_known = object != NULL && object->writer != 0;
         bool is_users = is_known && object->user == session->user;
         owed_add(owed, size, is_users && object->writer == session->number, is_users);
@@ -114,10 +113,12 @@ static void owed_count(struct local_session *session)
 /* What is owed leaves with the drain. It is counted anew now and then, and only while much is. */
 bool local_may_owe(struct local_session *session, uint32_t size_bytes)
 {
-    struct fb_loop *loop = session->loop;
+    struct fb_local *local = session->local;
     struct local_owed *owed = &session->owed;
-    bool is_plenty = fb_node_owed_blocks(loop->feed.node) < loop->settings->core.dirty_max / 2 &&
-                     fb_node_undrained_bytes(loop->feed.node) < loop->memory.bytes.size / 2;
+    bool is_plenty =
+        fb_node_owed_blocks(local->context.feed->node) <
+            local->context.settings->core.dirty_max / 2 &&
+        fb_node_undrained_bytes(local->context.feed->node) < local->context.memory->bytes.size / 2;
     if (is_plenty)
         return true;
     if (fb_clock_ns() - owed->counted_ns > owed_count_ns)
@@ -128,10 +129,10 @@ bool local_may_owe(struct local_session *session, uint32_t size_bytes)
     return true;
 }
 
-enum fb_status local_owed_refusal(const struct fb_loop *loop)
+enum fb_status local_owed_refusal(const struct fb_local *local)
 {
     struct fb_refused refused;
-    fb_node_refused(loop->feed.node, &refused);
+    fb_node_refused(local->context.feed->node, &refused);
     FB_ASSERT(refused.verdict != FB_OK);
     return (enum fb_status)refused.verdict;
 }
@@ -139,8 +140,8 @@ enum fb_status local_owed_refusal(const struct fb_loop *loop)
 /* Names: an object's place in the table is its first opener's until the last client closes it. */
 static bool has_open_room(const struct local_session *session)
 {
-    const struct fb_local *local = &session->loop->local;
-    const struct fb_objects *objects = &session->loop->objects;
+    const struct fb_local *local = session->local;
+    const struct fb_objects *objects = session->local->context.objects;
     uint64_t total = fb_cache_slots_max(objects->index);
     struct fb_share share = {.total = total,
                              .reserved = total / PEERS_PART,
@@ -156,8 +157,8 @@ static bool has_open_room(const struct local_session *session)
 
 enum fb_status local_object_open(struct local_session *session, const struct fb_object *object)
 {
-    struct fb_objects *objects = &session->loop->objects;
-    struct fb_local *local = &session->loop->local;
+    struct fb_objects *objects = session->local->context.objects;
+    struct fb_local *local = session->local;
     struct fb_object *known = fb_objects_find(objects, object->handle);
     bool is_new = known == NULL || known->client_opens == 0;
     bool is_full = session->open_count == FB_LOCAL_OPENS_MAX ||
@@ -192,27 +193,28 @@ bool local_write_is_over(const struct fb_object *object)
 
 void local_object_close(struct local_session *session, uint64_t handle)
 {
-    struct fb_objects *objects = &session->loop->objects;
+    struct fb_objects *objects = session->local->context.objects;
     struct fb_object *object = fb_objects_find(objects, handle);
     FB_ASSERT(object != NULL && object->opens > 0 && object->client_opens > 0);
     object->opens--;
     if (--object->client_opens == 0) {
-        struct local_session *opener = &session->loop->local.sessions[object->opener];
+        struct local_session *opener = &session->local->sessions[object->opener];
         FB_ASSERT(opener->charged > 0 && objects->client_open_count > 0);
         opener->charged--;
         objects->client_open_count--;
     }
     local_write_end(session, handle);
     if (local_write_is_over(object))
-        fb_names_abandon(&session->loop->names, object);
+        fb_names_abandon(session->local->context.names, object);
 }
 
 /* As with shares: no more than is left. One block lent many times takes nothing more from anybody,
  * and is counted each time: so nobody is asked while half of the memory is left. */
 bool local_has_memory(const struct local_session *session, uint64_t size_bytes)
 {
-    const struct fb_loop *loop = session->loop;
-    uint64_t total = loop->memory.bytes.size, pinned = fb_node_pinned_bytes(loop->feed.node);
+    const struct fb_local *local = session->local;
+    uint64_t total = local->context.memory->bytes.size,
+             pinned = fb_node_pinned_bytes(local->context.feed->node);
     uint64_t left = total > pinned ? total - pinned : 0;
     return session->lent_bytes == 0 || left > total / 2 || session->lent_bytes + size_bytes <= left;
 }
@@ -221,8 +223,8 @@ bool local_has_memory(const struct local_session *session, uint64_t size_bytes)
  * core's, and one may have all of that; but here it is known whose each record is. */
 bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin)
 {
-    struct fb_local *local = &session->loop->local;
-    uint64_t now_ns = fb_clock_ns(), pins_max = session->loop->settings->core.pins_max;
+    struct fb_local *local = session->local;
+    uint64_t now_ns = fb_clock_ns(), pins_max = session->local->context.settings->core.pins_max;
     struct fb_share share = {.total = pins_max, .times = PINS_TIMES};
     uint32_t free = FB_NONE;
     for (uint32_t i = 0; i < pins_max; i++) {
@@ -249,7 +251,7 @@ bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *p
 
 uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply)
 {
-    struct local_pin *made = &session->loop->local.pins[pin];
+    struct local_pin *made = &session->local->pins[pin];
     if (reply->status != FB_OK) {
         made->end_ns = 0;
         return 0;
@@ -261,9 +263,9 @@ uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struc
 uint64_t local_pin_end(struct local_session *session, uint64_t lease)
 {
     uint64_t index = lease >> 32;
-    if (index >= session->loop->settings->core.pins_max)
+    if (index >= session->local->context.settings->core.pins_max)
         return UINT64_MAX;
-    struct local_pin *pin = &session->loop->local.pins[index];
+    struct local_pin *pin = &session->local->pins[index];
     bool is_own = pin->session == session->number && pin->generation == (uint32_t)lease &&
                   pin->end_ns > 0 && pin->core_lease != 0;
     if (!is_own)
@@ -356,7 +358,7 @@ bool local_write_note(struct local_session *session, uint64_t handle, uint64_t b
     struct local_write *write = write_find(session, handle);
     if (write == NULL)
         return true; /* closed meanwhile */
-    if (size_bytes == session->loop->settings->core.block_size_bytes)
+    if (size_bytes == session->local->context.settings->core.block_size_bytes)
         return runs_add(write, block);
     write->last = block;
     write->last_bytes = size_bytes;
@@ -365,7 +367,7 @@ bool local_write_note(struct local_session *session, uint64_t handle, uint64_t b
 
 bool local_write_covers(struct local_session *session, uint64_t handle, uint64_t size_bytes)
 {
-    uint64_t block_bytes = session->loop->settings->core.block_size_bytes;
+    uint64_t block_bytes = session->local->context.settings->core.block_size_bytes;
     uint64_t whole = size_bytes / block_bytes, rest = size_bytes % block_bytes;
     const struct local_write *write = write_find(session, handle);
     if (write == NULL)

@@ -24,7 +24,6 @@
 #include "hw/meta/meta.h"
 #include "hw/meta/members.h"
 #include "hw/meta/names.h"
-#include "hw/local/reads.h"
 #include "hw/loop/ready.h"
 #include "hw/net/tcp.h"
 #include "hw/base/uring.h"
@@ -67,7 +66,6 @@ struct fb_loop {
     struct fb_local local;
     struct fb_http http;
     struct fb_ready ready;
-    struct fb_reads reads;
     struct fb_recorder recorder;
     struct fb_members_context membership;
     struct fb_members *members; /* NULL: a list that does not change */
@@ -87,6 +85,9 @@ struct fb_loop {
 };
 
 /* loop.c */
+/* One step, at loop->feed.now_ns. */
+void loop_step(struct fb_loop *loop, const struct fb_event *event);
+/* One step, now. */
 void loop_event(struct fb_loop *loop, const struct fb_event *event);
 /* Strangers wait outside until one of those inside has had his time: a sweep sees to it. */
 void loop_sweep_soon(struct fb_loop *loop);
@@ -94,6 +95,13 @@ void loop_sweep_soon(struct fb_loop *loop);
 /* Told to end: what was acknowledged is drained first, stop_patience long; told twice: at once. */
 void loop_stop(struct fb_loop *loop);
 
+/* From then on SIGTERM and SIGINT stop it. */
+void loop_signals_open(struct fb_loop *loop, struct fb_error *error);
+
+/* loop_members.c */
+void loop_members_open(struct fb_loop *loop, struct fb_error *error);
+
+/* loop_open.c */
 /* Operations that the core can have in flight. */
 uint32_t loop_works_count(const struct fb_config *config);
 

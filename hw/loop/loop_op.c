@@ -178,7 +178,7 @@ static void peer_pull(struct work *work)
 /* A put: the client's bytes are in its arena. */
 static void client_pull(struct work *work)
 {
-    struct fb_bytes bytes = fb_local_arena(work->loop, &work->op.source);
+    struct fb_bytes bytes = fb_local_arena(&work->loop->local, &work->op.source);
     if (bytes.size != work->bytes.size)
         work_end_later(work, FB_GONE); /* the client is not there any more */
     else
@@ -252,7 +252,7 @@ void loop_op(struct fb_loop *loop, const struct fb_op *op)
         if (op->reply.request_id >> 48 == FB_NAME_SESSION)
             fb_names_reply(&loop->names, &op->reply);
         else
-            fb_local_reply(loop, &op->reply);
+            fb_local_reply(&loop->local, &op->reply);
         return;
     }
     if (op->kind == FB_OP_SEND) {

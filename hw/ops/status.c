@@ -47,7 +47,7 @@ static void usage_print(struct fb_page *page, const struct fb_loop *loop)
     fb_node_refused(loop->feed.node, &refused);
     fb_page_put(page, "draining %u\nrecovering %u\nfiles_written %u\nbad_names %u\n",
                 loop->standing.is_resting || loop->standing.is_draining,
-                fb_node_is_recovering(loop->feed.node), fb_local_writing(loop),
+                fb_node_is_recovering(loop->feed.node), fb_local_writing(&loop->local),
                 fb_node_bad_names(loop->feed.node));
     fb_page_put(
         page,

@@ -74,7 +74,7 @@ static void loop_sweep(struct fb_loop *loop)
     loop->sweep_ns = loop->feed.now_ns + (interval_ns < sweep_ns_max ? interval_ns : sweep_ns_max);
     fb_tcp_sweep(&loop->tcp);
     fb_local_sweep(&loop->local);
-    fb_http_sweep(loop);
+    fb_http_sweep(&loop->http);
     fb_ready_sweep(loop);
     fb_meta_sweep(&loop->meta, loop->feed.now_ns);
     drive_sweep(loop);

@@ -167,6 +167,27 @@ static void names_open(struct fb_loop *loop, struct fb_error *error)
     fb_names_open(&loop->names, &context, error);
 }
 
+static void loop_report(struct fb_loop *loop, struct fb_report *report)
+{
+    *report = (struct fb_report){.settings = loop->settings,
+                                 .node = loop->feed.node,
+                                 .standing = &loop->standing,
+                                 .objects = &loop->objects,
+                                 .tcp = &loop->tcp,
+                                 .local = &loop->local,
+                                 .meta = &loop->meta,
+                                 .names = &loop->names,
+                                 .drive = &loop->drive,
+                                 .headers = &loop->headers,
+                                 .now_ns = loop->feed.now_ns,
+                                 .start_ns = loop->start_ns,
+                                 .registered_bytes = loop->uring.registered.size,
+                                 .pages_pushed_out = loop->http.pushed_out,
+                                 .member_count = loop->member_count,
+                                 .members_left_out = loop->members_left_out};
+    report->is_ready = fb_ready_is(loop, report->reason);
+}
+
 static void tcp_sweep_soon(struct fb_tcp *tcp)
 {
     loop_sweep_soon(FB_CONTAINER(tcp, struct fb_loop, tcp));
@@ -174,7 +195,9 @@ static void tcp_sweep_soon(struct fb_tcp *tcp)
 
 static void tcp_hear(struct fb_tcp *tcp, uint32_t node, const struct fb_wire_frame *frame)
 {
-    fb_summary_heard(FB_CONTAINER(tcp, struct fb_loop, tcp), node, frame);
+    struct fb_report report;
+    loop_report(FB_CONTAINER(tcp, struct fb_loop, tcp), &report);
+    fb_summary_heard(tcp, &report, node, frame);
 }
 
 static void tcp_open(struct fb_loop *loop, struct fb_error *error)
@@ -198,9 +221,11 @@ static void local_sweep_soon(struct fb_local *local)
 static uint32_t local_status(struct fb_local *local, bool asks_others, char *text, uint32_t size)
 {
     struct fb_loop *loop = FB_CONTAINER(local, struct fb_loop, local);
+    struct fb_report report;
+    loop_report(loop, &report);
     if (asks_others)
-        fb_summaries_ask(loop);
-    return fb_status_print(loop, text, size);
+        fb_summaries_ask(&loop->tcp, &report);
+    return fb_status_print(&report, text, size);
 }
 
 static void local_drain(struct fb_local *local, enum fb_local_drain wish)
@@ -238,6 +263,25 @@ static void local_open(struct fb_loop *loop, struct fb_error *error)
     fb_local_open(&loop->local, &context, error);
 }
 
+static void http_sweep_soon(struct fb_http *http)
+{
+    loop_sweep_soon(FB_CONTAINER(http, struct fb_loop, http));
+}
+
+static void http_report(struct fb_http *http, struct fb_report *report)
+{
+    loop_report(FB_CONTAINER(http, struct fb_loop, http), report);
+}
+
+static void http_open(struct fb_loop *loop, struct fb_error *error)
+{
+    const struct fb_http_context context = {.settings = loop->settings,
+                                            .uring = &loop->uring,
+                                            .report = http_report,
+                                            .sweep_soon = http_sweep_soon};
+    fb_http_open(&loop->http, &context, error);
+}
+
 static void parts_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
@@ -272,7 +316,7 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
     if (!fb_error_is_set(error))
         local_open(loop, error);
     if (!fb_error_is_set(error))
-        fb_http_open(&loop->http, loop, error);
+        http_open(loop, error);
 }
 
 struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error *error)

@@ -7,9 +7,10 @@
 #define FB_HW_LOOP_READY_H
 
 #include "hw/meta/meta.h"
+#include "hw/ops/report.h"
 #include "hw/origin/origin.h"
 
-enum { FB_READY_TEXT_MAX = 256, FB_READY_PAGE_BYTES = 8192 };
+enum { FB_READY_PAGE_BYTES = 8192 };
 
 /* One of the two that are asked. */
 struct fb_ready_question {

@@ -4,9 +4,10 @@
 
 #include "core/panic.h"
 #include "hw/base/clock.h"
+#include "hw/base/container.h"
 #include "hw/net/address.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/ops/metrics.h"
+#include "hw/ops/report.h"
 #include "hw/base/page.h"
 
 #include <errno.h>
@@ -20,19 +21,19 @@ static const uint64_t patience_ns = 5000000000;
 
 static void page_close(struct fb_http_connection *connection)
 {
-    struct fb_http *http = &connection->loop->http;
+    struct fb_http *http = connection->http;
     close(connection->socket);
     connection->socket = -1;
     http->strangers[connection - http->connections].is_here = false;
     http->connection_count--;
     if (!http->accept.is_pending)
-        fb_uring_accept(&connection->loop->uring, &http->accept, http->listener);
+        fb_uring_accept(connection->http->context.uring, &http->accept, http->listener);
 }
 
 /* Ends what is pending, which closes it. */
 static void page_leave(struct fb_http_connection *connection)
 {
-    struct fb_http *http = &connection->loop->http;
+    struct fb_http *http = connection->http;
     connection->is_closing = true;
     http->strangers[connection - http->connections].is_here = false; /* nobody leaves twice */
     http->pushed_out++;
@@ -71,22 +72,29 @@ static void text_make(struct fb_http_connection *connection, const char *status,
 
 static void ready_make(struct fb_http_connection *connection)
 {
-    char reason[FB_READY_TEXT_MAX], line[FB_READY_TEXT_MAX + 1];
-    bool is_ready = fb_ready_is(connection->loop, reason);
-    snprintf(line, sizeof(line), "%s\n", reason);
-    text_make(connection, is_ready ? "200 OK" : "503 Service Unavailable", line);
+    struct fb_report report;
+    char line[FB_READY_TEXT_MAX + 1];
+    connection->http->context.report(connection->http, &report);
+    snprintf(line, sizeof(line), "%s\n", report.reason);
+    text_make(connection, report.is_ready ? "200 OK" : "503 Service Unavailable", line);
+}
+
+static void metrics_make(struct fb_http_connection *connection)
+{
+    static char metrics[FB_HTTP_PAGE_BYTES - 1024];
+    struct fb_report report;
+    connection->http->context.report(connection->http, &report);
+    page_make(connection, "200 OK", metrics, fb_metrics_print(&report, metrics, sizeof(metrics)));
 }
 
 static void answer_make(struct fb_http_connection *connection)
 {
-    static char metrics[FB_HTTP_PAGE_BYTES - 1024];
-    const struct fb_loop *loop = connection->loop;
     bool is_read = strncmp(connection->request, "GET ", 4) == 0 ||
                    strncmp(connection->request, "HEAD ", 5) == 0;
     if (!is_read)
         text_make(connection, "405 Method Not Allowed", "only GET and HEAD\n");
     else if (path_is(connection, "/metrics"))
-        page_make(connection, "200 OK", metrics, fb_metrics_print(loop, metrics, sizeof(metrics)));
+        metrics_make(connection);
     else if (path_is(connection, "/health"))
         text_make(connection, "200 OK", "alive\n");
     else if (path_is(connection, "/ready"))
@@ -101,7 +109,7 @@ static void page_send(struct fb_http_connection *connection)
 {
     const struct fb_bytes rest = {.at = (unsigned char *)connection->page + connection->page_sent,
                                   .size = connection->page_size - connection->page_sent};
-    fb_uring_send(&connection->loop->uring, &connection->io, connection->socket, rest, 0);
+    fb_uring_send(connection->http->context.uring, &connection->io, connection->socket, rest, 0);
 }
 
 static void send_done(struct fb_io *io, int32_t result)
@@ -119,7 +127,7 @@ static void page_receive(struct fb_http_connection *connection)
     const struct fb_bytes room = {.at = (unsigned char *)connection->request +
                                         connection->request_size,
                                   .size = FB_HTTP_REQUEST_BYTES - connection->request_size};
-    fb_uring_receive(&connection->loop->uring, &connection->io, connection->socket, room, 0);
+    fb_uring_receive(connection->http->context.uring, &connection->io, connection->socket, room, 0);
 }
 
 static void receive_done(struct fb_io *io, int32_t result)
@@ -145,15 +153,14 @@ static void receive_done(struct fb_io *io, int32_t result)
     page_send(connection);
 }
 
-static void page_begin(struct fb_loop *loop, int socket)
+static void page_begin(struct fb_http *http, int socket)
 {
-    struct fb_http *http = &loop->http;
     uint32_t index = 0;
     while (http->connections[index].socket >= 0)
         index++;
     FB_ASSERT(index < FB_HTTP_CONNECTIONS_MAX);
     struct fb_http_connection *connection = &http->connections[index];
-    connection->loop = loop;
+    connection->http = http;
     connection->socket = socket;
     connection->is_closing = false;
     connection->request_size = 0;
@@ -166,34 +173,34 @@ static void page_begin(struct fb_loop *loop, int socket)
 }
 
 /* Accepts while there is a place; else makes one. */
-static void accept_again(struct fb_loop *loop)
+static void accept_again(struct fb_http *http)
 {
-    struct fb_http *http = &loop->http;
     if (http->connection_count == FB_HTTP_CONNECTIONS_MAX) {
         uint32_t leaving =
             fb_stranger_to_leave(http->strangers, FB_HTTP_CONNECTIONS_MAX, fb_clock_ns());
         if (leaving != FB_NONE)
             page_leave(&http->connections[leaving]);
         else
-            loop_sweep_soon(loop);
+            http->context.sweep_soon(http);
     } else if (!http->accept.is_pending) {
-        fb_uring_accept(&loop->uring, &http->accept, http->listener);
+        fb_uring_accept(http->context.uring, &http->accept, http->listener);
     }
 }
 
 static void accept_done(struct fb_io *io, int32_t result)
 {
-    struct fb_loop *loop = FB_CONTAINER(io, struct fb_loop, http.accept);
+    struct fb_http *http = FB_CONTAINER(io, struct fb_http, accept);
     if (result == -ECANCELED || result < 0)
         return; /* the next sweep listens again */
-    page_begin(loop, result);
-    accept_again(loop);
+    page_begin(http, result);
+    accept_again(http);
 }
 
-void fb_http_open(struct fb_http *http, struct fb_loop *loop, struct fb_error *error)
+void fb_http_open(struct fb_http *http, const struct fb_http_context *context,
+                  struct fb_error *error)
 {
-    const char *text = loop->settings->http;
-    *http = (struct fb_http){.listener = -1};
+    const char *text = context->settings->http;
+    *http = (struct fb_http){.context = *context, .listener = -1};
     if (text[0] == '\0')
         return;
     http->connections = calloc(FB_HTTP_CONNECTIONS_MAX, sizeof(*http->connections));
@@ -207,7 +214,7 @@ void fb_http_open(struct fb_http *http, struct fb_loop *loop, struct fb_error *e
     if (fb_error_is_set(error))
         return;
     fb_io_init(&http->accept, accept_done);
-    fb_uring_accept(&loop->uring, &http->accept, http->listener);
+    fb_uring_accept(http->context.uring, &http->accept, http->listener);
 }
 
 void fb_http_close(struct fb_http *http)
@@ -222,9 +229,8 @@ void fb_http_close(struct fb_http *http)
     *http = (struct fb_http){.listener = -1};
 }
 
-void fb_http_sweep(struct fb_loop *loop)
+void fb_http_sweep(struct fb_http *http)
 {
-    struct fb_http *http = &loop->http;
     if (http->connections == NULL)
         return;
     for (uint32_t i = 0; i < FB_HTTP_CONNECTIONS_MAX; i++) {
@@ -232,5 +238,5 @@ void fb_http_sweep(struct fb_loop *loop)
         if (stranger->is_here && fb_clock_ns() - stranger->since_ns > patience_ns)
             page_leave(&http->connections[i]);
     }
-    accept_again(loop);
+    accept_again(http);
 }

@@ -18,10 +18,11 @@ enum {
     FB_HTTP_PAGE_BYTES = 64 * 1024,
 };
 
-struct fb_loop;
+struct fb_http;
+struct fb_report;
 
 struct fb_http_connection {
-    struct fb_loop *loop;
+    struct fb_http *http;
     struct fb_io io;
     int socket; /* -1: free */
     bool is_closing;
@@ -30,7 +31,17 @@ struct fb_http_connection {
     char page[FB_HTTP_PAGE_BYTES];
 };
 
+/* What the pages' server works with, and whom it asks; the caller's, as long as it is open. */
+struct fb_http_context {
+    const struct fb_settings *settings;
+    struct fb_uring *uring;
+    void (*report)(struct fb_http *http, struct fb_report *report);
+    /* Others wait outside until one of those inside has had his time: a sweep sees to it. */
+    void (*sweep_soon)(struct fb_http *http);
+};
+
 struct fb_http {
+    struct fb_http_context context;
     struct fb_http_connection *connections; /* NULL: no page is served */
     struct fb_stranger strangers[FB_HTTP_CONNECTIONS_MAX];
     uint32_t connection_count;
@@ -40,8 +51,9 @@ struct fb_http {
 };
 
 /* Errors: error set. */
-void fb_http_open(struct fb_http *http, struct fb_loop *loop, struct fb_error *error);
+void fb_http_open(struct fb_http *http, const struct fb_http_context *context,
+                  struct fb_error *error);
 void fb_http_close(struct fb_http *http);
-void fb_http_sweep(struct fb_loop *loop);
+void fb_http_sweep(struct fb_http *http);
 
 #endif

@@ -2,8 +2,8 @@
 #include "hw/ops/metrics.h"
 
 #include "hw/base/clock.h"
-#include "hw/loop/loop_internal.h"
 #include "hw/base/page.h"
+#include "hw/ops/report.h"
 #include "hw/ops/status.h"
 #include "version.h"
 
@@ -98,17 +98,17 @@ static void type_put(struct fb_page *page, const char *name, const char *type, c
     fb_page_put(page, "# HELP forebay_%s %s\n# TYPE forebay_%s %s\n", name, help, name, type);
 }
 
-static void usage(struct fb_page *page, const struct fb_loop *loop)
+static void usage(struct fb_page *page, const struct fb_report *report)
 {
-    const struct fb_object *oldest = fb_objects_owed_oldest(&loop->objects);
+    const struct fb_object *oldest = fb_objects_owed_oldest(report->objects);
     struct fb_refused refused;
-    fb_node_refused(loop->feed.node, &refused);
+    fb_node_refused(report->node, &refused);
     gauge(page, "memory_used_bytes", "of the cache memory, taken",
-          fb_node_memory_used_bytes(loop->feed.node));
+          fb_node_memory_used_bytes(report->node));
     gauge(page, "device_used_bytes", "of the cache space on the drive, taken",
-          fb_node_device_used_bytes(loop->feed.node));
+          fb_node_device_used_bytes(report->node));
     gauge(page, "undrained_blocks", "blocks acknowledged that may not be at the origin yet",
-          fb_node_owed_blocks(loop->feed.node));
+          fb_node_owed_blocks(report->node));
     gauge(page, "refused_blocks", "of those, blocks that the origin refuses until somebody helps",
           refused.blocks);
     type_put(page, "undrained_oldest_seconds", "gauge",
@@ -116,27 +116,27 @@ static void usage(struct fb_page *page, const struct fb_loop *loop)
     fb_page_put(page, "forebay_undrained_oldest_seconds %.3f\n",
                 oldest != NULL ? (double)(fb_clock_ns() - oldest->owed_ns) * 1e-9 : 0.0);
     gauge(page, "unfinished_names", "names whose commit or removal the origin does not show yet",
-          fb_node_unfinished_names(loop->feed.node));
+          fb_node_unfinished_names(report->node));
     gauge(page, "bad_names", "names that cannot be finished: see forebay lost",
-          fb_node_bad_names(loop->feed.node));
-    gauge(page, "draining", "1: it takes no writes of clients", loop->standing.is_resting);
+          fb_node_bad_names(report->node));
+    gauge(page, "draining", "1: it takes no writes of clients", report->standing->is_resting);
     gauge(page, "fenced", "1: the cluster may count this node as gone",
-          fb_standing_is_fenced(&loop->standing));
+          fb_standing_is_fenced(report->standing));
     type_put(page, "uptime_seconds", "gauge", "since the daemon started");
     fb_page_put(page, "forebay_uptime_seconds %.3f\n",
-                (double)(fb_clock_ns() - loop->start_ns) * 1e-9);
+                (double)(fb_clock_ns() - report->start_ns) * 1e-9);
 }
 
 /* One value of each tenant that has or had something. */
-static void tenant_values(struct fb_page *page, const struct fb_loop *loop, const char *name,
+static void tenant_values(struct fb_page *page, const struct fb_report *report, const char *name,
                           const char *type, const char *help, size_t offset)
 {
-    const struct fb_local *local = &loop->local;
+    const struct fb_local *local = report->local;
     uint32_t shown = 0;
     type_put(page, name, type, help);
     for (uint32_t i = 0; i < local->tenant_count && shown < FB_SHOWN_TENANTS_MAX; i++) {
         const struct fb_local_tenant *tenant = &local->tenants[i];
-        uint64_t bytes = fb_node_tenant_bytes(loop->feed.node, i), value = bytes;
+        uint64_t bytes = fb_node_tenant_bytes(report->node, i), value = bytes;
         if (bytes == 0 && tenant->reads == 0 && tenant->writes == 0)
             continue;
         if (offset < sizeof(*tenant))
@@ -146,13 +146,13 @@ static void tenant_values(struct fb_page *page, const struct fb_loop *loop, cons
     }
 }
 
-static void tenants(struct fb_page *page, const struct fb_loop *loop)
+static void tenants(struct fb_page *page, const struct fb_report *report)
 {
-    tenant_values(page, loop, "tenant_memory_bytes", "gauge",
+    tenant_values(page, report, "tenant_memory_bytes", "gauge",
                   "of the cache memory, where tenants are told apart (core.tenants_max)",
                   sizeof(struct fb_local_tenant));
 #define VALUE(field, help) \
-    tenant_values(page, loop, "tenant_" #field "_total", "counter", help, \
+    tenant_values(page, report, "tenant_" #field "_total", "counter", help, \
                   offsetof(struct fb_local_tenant, field));
     VALUE(reads, "blocks that this machine's clients read")
     VALUE(read_bytes, "their bytes")
@@ -169,28 +169,26 @@ static void peer_put(void *context, const struct fb_tcp_peer *peer, bool is_susp
                 is_suspected ? "suspected" : fb_peer_state_name(peer->state), is_up);
 }
 
-static void peers(struct fb_page *page, const struct fb_loop *loop)
+static void peers(struct fb_page *page, const struct fb_report *report)
 {
     uint32_t away = 0, suspected = 0;
-    for (uint32_t i = 0; i < loop->tcp.peer_count; i++) {
-        away += loop->tcp.peers[i].state == FB_PEER_AWAY;
-        suspected += fb_node_suspects(loop->feed.node, loop->tcp.peers[i].node);
+    for (uint32_t i = 0; i < report->tcp->peer_count; i++) {
+        away += report->tcp->peers[i].state == FB_PEER_AWAY;
+        suspected += fb_node_suspects(report->node, report->tcp->peers[i].node);
     }
     gauge(page, "peers_away", "peers to which the last try to connect failed", away);
     gauge(page, "peers_suspected", "peers that were silent or broke off lately", suspected);
     type_put(page, "peer_up", "gauge",
              "0: it is away or suspected; those with something wrong "
              "first, others where there is room");
-    (void)fb_status_peers(loop, peer_put, page);
+    (void)fb_status_peers(report, peer_put, page);
 }
 
-uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
+uint32_t fb_metrics_print(const struct fb_report *report, char *text, uint32_t size)
 {
-    const struct fb_settings *settings = loop->settings;
-    const struct fb_stats *stats = fb_node_stats(loop->feed.node);
+    const struct fb_settings *settings = report->settings;
+    const struct fb_stats *stats = fb_node_stats(report->node);
     struct fb_page page = {.text = text, .size = size};
-    char reason[FB_READY_TEXT_MAX];
-    bool is_ready = fb_ready_is(loop, reason);
     fb_page_put(&page,
                 "# HELP forebay_info what runs here\n# TYPE forebay_info gauge\n"
                 "forebay_info{version=\"%s\",cluster=\"%s\",node=\"%u\"} 1\n",
@@ -202,42 +200,43 @@ uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size)
     latency(&page, "get", "of reads, from request to reply, every reason", &stats->get_latency_ns);
     latency(&page, "write", "of durable writes, from bytes in memory to reply",
             &stats->write_latency_ns);
-    usage(&page, loop);
-    tenants(&page, loop);
-    peers(&page, loop);
-    gauge(&page, "ready", "1: clients can be served", is_ready);
-    gauge(&page, "members", "members of the cluster", loop->member_count);
+    usage(&page, report);
+    tenants(&page, report);
+    peers(&page, report);
+    gauge(&page, "ready", "1: clients can be served", report->is_ready);
+    gauge(&page, "members", "members of the cluster", report->member_count);
     gauge(
         &page, "write_quorum",
         "copies that levels replicated and device wait for; 1: they are one node's memory or drive",
         settings->core.write_quorum);
     gauge(&page, "members_left_out",
           "records of members that are not understood or find no room: see the log",
-          loop->members_left_out);
+          report->members_left_out);
     gauge(&page, "peers_connected", "peers to which messages can be sent now",
-          fb_tcp_connected(&loop->tcp));
-    clients(&page, &loop->local);
+          fb_tcp_connected(report->tcp));
+    clients(&page, report->local);
     gauge(&page, "undrained_bytes", "bytes acknowledged that may not be at the origin yet",
-          fb_node_undrained_bytes(loop->feed.node));
+          fb_node_undrained_bytes(report->node));
     gauge(&page, "memory_size_bytes", "cache memory", settings->core.memory_size_bytes);
     gauge(&page, "memory_registered_bytes",
-          "of it, registered with io_uring; 0: drive I/O costs more", loop->uring.registered.size);
+          "of it, registered with io_uring; 0: drive I/O costs more", report->registered_bytes);
     gauge(&page, "device_size_bytes", "cache space on the drive", settings->core.device_size_bytes);
     gauge(&page, "device_failing", "1: the drive's last write or sync failed",
-          loop->drive.error != 0);
+          report->drive->error != 0);
     gauge(&page, "device_owed_bytes", "of acknowledged blocks that the drive is to keep",
-          loop->headers.owed_bytes);
+          report->headers->owed_bytes);
     counter(&page, "device_headers_mended", "damaged headers and heads made from their copies",
-            loop->headers.faults + loop->headers.head_faults);
+            report->headers->faults + report->headers->head_faults);
     counter(&page, "device_headers_cleared", "headers that could be read in no copy at the start",
-            loop->headers.cleared);
-    counter(&page, "objects_refused", "objects for which no name was free", loop->objects.refusals);
+            report->headers->cleared);
+    counter(&page, "objects_refused", "objects for which no name was free",
+            report->objects->refusals);
     counter(&page, "messages_dropped", "messages that found no connection and no room",
-            loop->tcp.messages_dropped);
+            report->tcp->messages_dropped);
     counter(&page, "strangers_refused", "connections that ended without the greeting of a member",
-            loop->tcp.strangers_refused);
+            report->tcp->strangers_refused);
     counter(&page, "pages_pushed_out", "http requests that were too slow, or made room for others",
-            loop->http.pushed_out);
-    counter(&page, "connections_lost", "connections that ended", loop->tcp.connections_lost);
+            report->pages_pushed_out);
+    counter(&page, "connections_lost", "connections that ended", report->tcp->connections_lost);
     return page.used;
 }

@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-struct fb_loop;
+struct fb_report;
 
 /* Writes the page to text of size bytes; returns how many were written. What does not fit is left
  * out. */
-uint32_t fb_metrics_print(const struct fb_loop *loop, char *text, uint32_t size);
+uint32_t fb_metrics_print(const struct fb_report *report, char *text, uint32_t size);
 
 #endif

@@ -12,16 +12,16 @@ enum {
         64, /* more: those with the lowest numbers; how many are left out is said */
 };
 
-struct fb_loop;
+struct fb_report;
 
 /* Writes "name value" lines to text of size bytes; returns how many were written. Lists follow the
  * single values: "tenant 3 reads=... ...", "peer 1 state=... ...", "lost ...". */
-uint32_t fb_status_print(const struct fb_loop *loop, char *text, uint32_t size);
+uint32_t fb_status_print(const struct fb_report *report, char *text, uint32_t size);
 
 /* Calls `then` for up to FB_SHOWN_PEERS_MAX peers, those that are away or suspected first; returns
  * how many were left out. */
 struct fb_tcp_peer;
 typedef void fb_peer_call(void *context, const struct fb_tcp_peer *peer, bool is_suspected);
-uint32_t fb_status_peers(const struct fb_loop *loop, fb_peer_call *then, void *context);
+uint32_t fb_status_peers(const struct fb_report *report, fb_peer_call *then, void *context);
 
 #endif

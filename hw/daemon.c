@@ -1,11 +1,11 @@
 /* forebayd: reads its config, opens one node and runs it until SIGTERM. */
 #include "base/options.h"
 #include "base/process.h"
-#include "hw/base/budget.h"
+#include "hw/loop/budget.h"
 #include "hw/base/log.h"
 #include "hw/loop/loop.h"
 #include "hw/loop/reload.h"
-#include "hw/ops/doctor.h"
+#include "hw/doctor/doctor.h"
 #include "hw/base/settings.h"
 #include "base/units.h"
 #include "version.h"

@@ -1,7 +1,7 @@
 /* `forebay doctor`: what on this machine would keep a daemon from running, or slow it down. */
 #include "base/options.h"
 #include "cli/command.h"
-#include "hw/ops/doctor.h"
+#include "hw/doctor/doctor.h"
 
 #include <stdio.h>
 

@@ -6,11 +6,11 @@
 #include "core/config.h"
 #include "core/place/view.h"
 #include "base/document.h"
+#include "hw/base/address.h"
 
 enum {
     FB_CLUSTER_NAME_MAX = 64,
     FB_SETTINGS_NAMES = 512, /* core.names_max, unless it is given */
-    FB_ADDRESS_MAX = 128,
     FB_SETTINGS_PATH_MAX = 1024,
     FB_SOCKET_PATH_MAX = 104, /* less than sun_path holds */
     FB_ORIGIN_WORD_MAX = 256,

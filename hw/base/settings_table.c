@@ -3,7 +3,7 @@
 
 #include "base/units.h"
 #include "core/panic.h"
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -3,6 +3,7 @@
  * once. */
 #include "core/panic.h"
 #include "hw/base/clock.h"
+#include "hw/loop/loop.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/loop/reload.h"
 

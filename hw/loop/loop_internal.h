@@ -15,7 +15,6 @@
 #include "hw/ops/http.h"
 #include "hw/local/local.h"
 #include "hw/base/log.h"
-#include "hw/loop/loop.h"
 #include "hw/origin/object.h"
 #include "hw/base/offload.h"
 #include "hw/origin/origin.h"

@@ -1,8 +1,9 @@
 /* Opens and closes what a loop has, in an order in which each finds what it stands on, and fills in
  * whom each tells. See loop.h. */
 #include "core/panic.h"
-#include "hw/base/budget.h"
+#include "hw/loop/budget.h"
 #include "hw/base/clock.h"
+#include "hw/loop/loop.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/ops/status.h"
 #include "hw/ops/summary.h"

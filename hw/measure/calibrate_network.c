@@ -8,7 +8,7 @@
  * a millisecond or two in its port's queue. */
 #include "hw/measure/calibrate.h"
 
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -7,7 +7,7 @@
 #include "hw/base/container.h"
 #include "hw/base/log.h"
 #include "hw/base/offload.h"
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 #include "hw/meta/etcd.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "hw/net/tcp.h"
 
 #include "core/panic.h"
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 #include "hw/net/tcp_internal.h"
 #include "hw/net/tls.h"
 

@@ -3,7 +3,7 @@
 #include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/base/container.h"
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 #include "hw/net/tcp.h"
 #include "hw/net/tcp_internal.h"
 

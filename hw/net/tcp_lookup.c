@@ -7,7 +7,7 @@
  *                              '--not found: said once--> looked up again, when it is wanted */
 #include "core/panic.h"
 #include "hw/base/container.h"
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 #include "hw/net/tcp.h"
 #include "hw/net/tcp_internal.h"
 

@@ -5,7 +5,7 @@
 #include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/base/container.h"
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 #include "hw/ops/metrics.h"
 #include "hw/ops/report.h"
 #include "hw/base/page.h"

@@ -5,7 +5,7 @@
  * writes so that the daemon has something to ask. Checksums are right, else none would be heard. */
 #include "tests/fuzz/daemon.h"
 
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 
 #include <stddef.h>
 #include <xxhash.h>

@@ -1,7 +1,7 @@
 /* address.h: texts that anybody may have written become addresses, or are refused. */
 #include "tests/support/unit.h"
 
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 
 #include <string.h>
 

@@ -234,7 +234,6 @@ LAYERS = {
 CIRCLES_LEFT = (
     {"core", "core/index", "core/name", "core/node", "core/place", "core/read", "core/tier",
      "core/write"},
-    {"hw/base", "hw/drive", "hw/local", "hw/loop", "hw/meta", "hw/net", "hw/ops", "hw/origin"},
     {"cli", "cli/help"}, {"models", "models/scenario"}, {"sim", "sim/clients", "sim/world"},
     {"sim/swarm", "sim/swarm/oracle"},
 )
@@ -298,7 +297,7 @@ def goto(sources):
 # Where what others wrote is parsed, and what it is called there.
 OUTSIDE = {
     "core/node/sane.c": r"message->(?!kind\b|source\b)\w+",
-    "hw/net/address.c": "text",
+    "hw/base/address.c": "text",
     "hw/meta/etcd.c": "answer|encoded|body|entry",
     "hw/ops/http.c": "request_size",
     "hw/local/local_door.c": "from|packet",

@@ -1,7 +1,7 @@
 /* Looks at this machine with the eyes of a daemon that is to run here: one line a thing, with what
  * to do about it. Changes nothing; connects to the members and to the origin. */
-#ifndef FB_HW_OPS_DOCTOR_H
-#define FB_HW_OPS_DOCTOR_H
+#ifndef FB_HW_DOCTOR_DOCTOR_H
+#define FB_HW_DOCTOR_DOCTOR_H
 
 #include "hw/base/settings.h"
 

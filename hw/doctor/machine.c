@@ -1,9 +1,9 @@
 /* See machine.h. */
-#include "hw/ops/machine.h"
+#include "hw/doctor/machine.h"
 
 #include "base/units.h"
 #include "core/node/node.h"
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,18 +1,18 @@
 /* See doctor.h. A fault is what keeps a daemon from running or from its data; a warning costs
  * speed. */
-#include "hw/ops/doctor.h"
+#include "hw/doctor/doctor.h"
 
 #include "core/node/node.h"
 #include "core/stats.h"
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 #include "hw/net/tls.h"
-#include "hw/base/budget.h"
+#include "hw/loop/budget.h"
 #include "hw/drive/drive.h"
 #include "hw/drive/headers.h"
 #include "hw/local/local.h"
 #include "hw/loop/record.h"
 #include "hw/meta/meta.h"
-#include "hw/ops/machine.h"
+#include "hw/doctor/machine.h"
 #include "hw/origin/origin_posix.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"

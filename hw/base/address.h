@@ -1,11 +1,13 @@
 /* HOST:PORT texts, from a config or from a record that anybody may have written, as socket
  * addresses. */
-#ifndef FB_HW_NET_ADDRESS_H
-#define FB_HW_NET_ADDRESS_H
+#ifndef FB_HW_BASE_ADDRESS_H
+#define FB_HW_BASE_ADDRESS_H
 
 #include "base/document.h"
 
 #include <sys/socket.h>
+
+enum { FB_ADDRESS_MAX = 128 }; /* bytes of a text, with its end */
 
 /* Is it HOST:PORT, a port in figures from 1 to 65535, a host without blanks and in whole brackets?
  */

@@ -1,8 +1,7 @@
 /* See address.h. */
-#include "hw/net/address.h"
+#include "hw/base/address.h"
 
 #include "hw/base/patience.h"
-#include "hw/base/settings.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -10,8 +10,8 @@
  *     at the start, not a kill by the kernel later.
  *  4. Open files are bound by the process' limit in the same way: where it has no room for a few
  *     clients the start is refused, else as many are let in as it has room for. */
-#ifndef FB_HW_BASE_BUDGET_H
-#define FB_HW_BASE_BUDGET_H
+#ifndef FB_HW_LOOP_BUDGET_H
+#define FB_HW_LOOP_BUDGET_H
 
 #include "hw/base/settings.h"
 

@@ -1,5 +1,5 @@
 /* See budget.h. Sizes are of the structs that are allocated, so that they cannot grow apart. */
-#include "hw/base/budget.h"
+#include "hw/loop/budget.h"
 
 #include "base/process.h"
 #include "core/panic.h"

@@ -13,7 +13,7 @@
 #include "hw/loop/record.h"
 #include "hw/meta/meta.h"
 #include "hw/doctor/machine.h"
-#include "hw/origin/origin_posix.h"
+#include "hw/origin/posix_parts.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
 #include "base/units.h"

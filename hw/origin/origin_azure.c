@@ -11,6 +11,7 @@
  * AZURE_STORAGE_SAS_TOKEN. Source: Azure, "Authorize with Shared Key", version 2015-02-21 and
  * later; "List Blobs". */
 #include "hw/origin/origin_http.h"
+#include "hw/origin/http_answer.h"
 
 #include "core/panic.h"
 

@@ -1,5 +1,6 @@
 /* The thread that runs the transfers; see origin_http.h. */
 #include "hw/origin/origin_http.h"
+#include "hw/origin/http_answer.h"
 
 #include "core/key.h"
 #include "core/panic.h"

@@ -9,8 +9,9 @@
  *     refused for good is not asked for again (core/io.h, R16).
  *  4. A weak ETag is taken for the strong one: proxies weaken what they pass on. */
 #include "hw/base/clock.h"
-#include "hw/origin/origin_http.h"
+#include "hw/origin/http_answer.h"
 
+#include "hw/origin/origin_http.h"
 #include "core/panic.h"
 
 #include <openssl/evp.h>

@@ -21,6 +21,7 @@
 #include "core/key.h"
 #include "core/panic.h"
 #include "hw/origin/origin_posix.h"
+#include "hw/origin/posix_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,6 +8,7 @@
 #include "core/panic.h"
 #include "hw/base/container.h"
 #include "hw/origin/origin_posix.h"
+#include "hw/origin/posix_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,6 +12,7 @@
 #include "hw/base/clock.h"
 #include "hw/base/container.h"
 #include "hw/origin/origin_posix.h"
+#include "hw/origin/posix_parts.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -21,6 +21,7 @@
 #include "hw/base/clock.h"
 #include "hw/base/log.h"
 #include "hw/origin/origin_posix.h"
+#include "hw/origin/posix_parts.h"
 
 #include <dirent.h>
 #include <errno.h>

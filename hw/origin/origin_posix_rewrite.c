@@ -20,6 +20,7 @@
 #include "core/panic.h"
 #include "hw/base/log.h"
 #include "hw/origin/origin_posix.h"
+#include "hw/origin/posix_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -20,6 +20,7 @@
 #include "hw/base/container.h"
 #include "hw/base/log.h"
 #include "hw/origin/origin_posix.h"
+#include "hw/origin/posix_parts.h"
 
 #include <dirent.h>
 #include <errno.h>

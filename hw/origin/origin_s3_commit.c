@@ -25,6 +25,8 @@
  * Servers that do not know conditions (If-Match) leave a window between HEAD and change. */
 #include "hw/origin/origin_s3.h"
 
+#include "hw/origin/http_answer.h"
+
 #include "core/panic.h"
 #include "hw/base/log.h"
 

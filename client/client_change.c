@@ -1,6 +1,7 @@
 /* Names beside bytes: what has a name, whatever it is, and how that is changed; see attributes.h.
  * For the mount. */
 #include "client/client_internal.h"
+#include "client/client_names.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* Asks the daemon where blocks are and how their last reads went. */
 #include "client/client_internal.h"
+#include "client/protocol/page.h"
 
 #include <errno.h>
 #include <string.h>

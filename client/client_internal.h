@@ -109,43 +109,10 @@ uint64_t client_stopping_owed_bytes(void);
 /* forebay_client_status; asks_members: the daemon asks the others for theirs, too. */
 int client_status(struct forebay_client *client, bool asks_members, char **text);
 
-/* client_change.c. -errno; of a change: the origin's own; -EOPNOTSUPP: it has nothing of the kind.
- */
-struct client_look {
-    struct forebay_facts facts;
-    struct fb_attributes attributes; /* mode 0: the origin has none */
-    uint64_t handle;
-};
-struct client_change {
-    enum fb_change_kind kind;
-    uint32_t which, flags;
-    struct fb_attributes attributes;
-    const char *text;
-    uint32_t text_size; /* bytes */
-};
-struct client_page { /* the client's, until its next call */
-    const unsigned char *at;
-    uint32_t size;
-};
-int client_look(struct forebay_client *client, const char *name, struct client_look *look);
-int client_change(struct forebay_client *client, const char *name,
-                  const struct client_change *change, struct client_page *page);
-/* Writes it behind a request's name; false: it is too long. */
-bool client_change_put(struct fb_local_request *request, const struct client_change *change);
-/* client_list.c: all that is there, links too. */
-int client_list_plain(struct forebay_client *client, const char *folder, forebay_entry_call *call,
-                      void *context);
-/* Is there a folder of objects? 1: something is in it; 0: it is empty, and stands all the same
- * (FB_LOCAL_LIST_STANDS); -ENOENT: not, or all that is in it is about to go. */
-int client_folder_find(struct forebay_client *client, const char *folder);
 /* client.c: how long calls wait for any answer, from now on. */
 void client_patience_set(struct forebay_client *client, uint64_t patience_ns);
 
 /* client_write.c */
-/* forebay_file_commit, with what is said beside bytes (FB_LOCAL_COMMIT); NULL: nothing is.
- * is_taken: was it? Not, as far as is known, when another has made the name; may be NULL. */
-int client_commit(struct forebay_file *file, uint32_t patience_s, const struct client_change *said,
-                  bool *is_taken);
 void client_written(struct forebay_client *client, uint32_t slot,
                     const struct fb_ring_reply *reply);
 void client_writer_free(struct client_writer *writer);

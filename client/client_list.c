@@ -9,6 +9,8 @@
  * folder of its name can come, and what was given is not given once more. What is known is put in
  * that order, too, where a name may stand twice: as a file, and as a folder. */
 #include "client/client_internal.h"
+#include "client/client_names.h"
+#include "client/protocol/page.h"
 
 #include <errno.h>
 #include <stdio.h>

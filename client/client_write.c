@@ -5,6 +5,7 @@
  *                                                 '--BUSY--> AGAIN --pause--> SENT
  * One file at a time has the arena. */
 #include "client/client_internal.h"
+#include "client/client_names.h"
 
 #include <errno.h>
 #include <stdlib.h>

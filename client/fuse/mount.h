@@ -3,6 +3,7 @@
 #define FB_CLIENT_FUSE_MOUNT_H
 
 #include "client/client_internal.h"
+#include "client/client_names.h"
 #include "client/fuse/access.h"
 #include "client/fuse/fuse.h"
 #include "client/fuse/node.h"

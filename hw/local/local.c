@@ -10,6 +10,7 @@
 #include "core/panic.h"
 #include "hw/base/container.h"
 #include "hw/local/local_internal.h"
+#include "hw/local/share.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -16,6 +16,7 @@
 #include "hw/base/mapping.h"
 #include "hw/base/standing.h"
 #include "hw/local/reads.h"
+#include "hw/local/use.h"
 #include "hw/meta/names.h"
 #include "hw/origin/origin.h"
 #include "client/protocol/ring.h"
@@ -27,21 +28,11 @@ enum {
     FB_LOCAL_SESSIONS_MAX = 128,
     FB_LOCAL_GUESTS_MAX = 32,   /* connected, and not greeted yet; more: the oldest leaves */
     FB_LOCAL_OPENS_MAX = 16384, /* objects of one client at once; more: BUSY */
-    FB_LOCAL_WRITES_MAX = 256,  /* of them, those it writes; more: BUSY */
 };
 
 /* A core entry counts its pins in 16 bits. */
 static_assert((int)FB_LOCAL_SESSIONS_MAX * (int)FB_LOCAL_LEASES_MAX < 60000,
               "no client can overflow them");
-
-/* What requests take of the core while they have no answer. */
-enum local_use {
-    LOCAL_READS,   /* a fill, with its memory */
-    LOCAL_WRITES,  /* a put */
-    LOCAL_MATCHES, /* a match */
-    LOCAL_ASKS,    /* over the socket: about names, mostly */
-    LOCAL_USES
-};
 
 /* What this machine's clients had under a tenant's number. */
 struct fb_local_tenant {

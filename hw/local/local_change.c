@@ -10,6 +10,7 @@
  *     who a program runs as. */
 #include "core/panic.h"
 #include "hw/base/container.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
 #include "hw/meta/kept_change.h"
 

@@ -12,6 +12,7 @@
 #include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/base/container.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
 #include "hw/base/patience.h"
 

@@ -2,6 +2,7 @@
  * list that local_kept.c keeps. A client merges it into the origin's listing, page by page. */
 #include "core/panic.h"
 #include "hw/base/container.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* What a client asks about where blocks are and how their last reads went. */
 #include "core/panic.h"
 #include "hw/base/clock.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
 
 static void refuse(struct local_request *request, enum fb_status status)

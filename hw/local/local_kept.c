@@ -18,6 +18,7 @@
 #include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/base/container.h"
+#include "hw/local/local.h"
 #include "hw/local/local_kept.h"
 
 #include <errno.h>

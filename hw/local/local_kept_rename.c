@@ -11,6 +11,7 @@
  *     for moved.
  *  3. A folder that gets something between the two stays, and so does the target: EXDEV. */
 #include "hw/base/container.h"
+#include "hw/local/local.h"
 #include "hw/local/local_kept.h"
 
 #include "core/panic.h"

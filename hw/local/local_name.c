@@ -4,7 +4,9 @@
 #include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/base/container.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
+#include "hw/local/share.h"
 #include "hw/meta/kept_change.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  * than a page holds of one folder, the listing is refused: one that lacks names would be a lie. */
 #include "core/panic.h"
 #include "hw/base/container.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
 
 #include <stdlib.h>

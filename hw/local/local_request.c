@@ -1,7 +1,9 @@
 /* What clients ask over the socket: each request ends in exactly one local_request_end. */
 #include "core/panic.h"
 #include "hw/base/container.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
+#include "hw/local/share.h"
 
 #include <string.h>
 #include <unistd.h>

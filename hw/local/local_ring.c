@@ -2,7 +2,9 @@
  * core's look-ups are fetched for a whole batch at once. The id that the core sees is session, slot
  * and the slot's generation. */
 #include "core/panic.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
+#include "hw/local/share.h"
 
 #include <linux/futex.h>
 #include <string.h>

@@ -3,7 +3,9 @@
  * each has written, since a client commits only that. */
 #include "core/panic.h"
 #include "hw/base/clock.h"
+#include "hw/local/local.h"
 #include "hw/local/local_internal.h"
+#include "hw/local/share.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #ifndef FB_HW_LOCAL_READS_H
 #define FB_HW_LOCAL_READS_H
 
-#include "client/protocol/local_protocol.h"
+#include "client/protocol/page.h"
 
 enum { FB_READS_HITS = 256, FB_READS_OTHERS = 1024 }; /* kept of each kind */
 

@@ -3,9 +3,9 @@
 
 #include "base/process.h"
 #include "core/panic.h"
-#include "hw/local/local_internal.h"
+#include "hw/local/session.h"
 #include "hw/loop/loop_internal.h"
-#include "hw/origin/origin_http.h"
+#include "hw/origin/http_request.h"
 #include "base/units.h"
 
 #include <inttypes.h>

@@ -2,6 +2,7 @@
 #include "hw/origin/origin.h"
 
 #include "base/character.h"
+#include "client/protocol/page.h"
 #include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/base/container.h"

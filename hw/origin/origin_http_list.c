@@ -16,6 +16,7 @@
  *     server's word for it and the entries to skip. Where it is kept no more it is asked for again.
  *  4. A server's empty page is passed over. One that gives the same word again, a document type
  *     (entities), or more than HTTP_PAGE_BYTES_MAX is refused. */
+#include "client/protocol/page.h"
 #include "hw/origin/origin_http.h"
 
 #include "core/panic.h"

@@ -5,6 +5,7 @@
  * nor folder, and links that lead nowhere or out of the origin. */
 #include "core/panic.h"
 #include "client/protocol/local_protocol.h"
+#include "client/protocol/page.h"
 #include "hw/base/container.h"
 #include "hw/origin/origin_posix.h"
 

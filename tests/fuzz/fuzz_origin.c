@@ -4,6 +4,7 @@
  * one, then the body. A listing is read page by page as clients do, a commit goes on as long as its
  * answers let it. Includes origin_http.c, whose callbacks are called as libcurl would: with text
  * that no zero ends. Requests are prepared, but never sent. */
+#include "client/protocol/page.h"
 #include "hw/origin/origin_http.c"
 
 #include "tests/fuzz/fuzz.h"

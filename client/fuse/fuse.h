@@ -8,17 +8,7 @@
 #ifndef FB_CLIENT_FUSE_FUSE_H
 #define FB_CLIENT_FUSE_FUSE_H
 
-#include "client/forebay.h"
-
-#include <stdbool.h>
-
-struct fb_fuse_options {
-    const char *socket;       /* paths are full: the mount goes to the background, and to / */
-    const char *mountpoint;   /* a folder */
-    const char *spill;        /* a folder for files that are changed in their middle */
-    enum forebay_level level; /* of fsync, close and rename */
-    bool is_read_only, is_foreground, is_debugging, allows_others;
-};
+#include "client/fuse/options.h"
 
 /* Mounts and serves until it is unmounted. Returns the exit code, and says what is
  * wrong on stderr; or -errno: there is no daemon, which the caller is to say. */

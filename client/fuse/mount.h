@@ -5,8 +5,8 @@
 #include "client/client_internal.h"
 #include "client/client_names.h"
 #include "client/fuse/access.h"
-#include "client/fuse/fuse.h"
 #include "client/fuse/node.h"
+#include "client/fuse/options.h"
 
 #include <stdatomic.h>
 

@@ -6,6 +6,7 @@
  *     pages and mappings never mix versions. What this mount changes itself stays the same node.
  *  3. A folder that moves takes those below it along: they know their parent, not their full name.
  */
+#include "client/fuse/node.h"
 #include "client/fuse/number.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #ifndef FB_CLIENT_FUSE_NUMBER_H
 #define FB_CLIENT_FUSE_NUMBER_H
 
-#include "client/fuse/node.h"
+#include "client/fuse/tree.h"
 
 /* The number of a name of which no node is there, if its file has no other. */
 uint64_t number_of_name(struct fuse_nodes *nodes, const struct fuse_node *parent, const char *name);

@@ -3,7 +3,10 @@
 #ifndef FB_CLIENT_FUSE_WRITER_INTERNAL_H
 #define FB_CLIENT_FUSE_WRITER_INTERNAL_H
 
-#include "client/fuse/writer.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mount_writer;
 
 /* Begins to send; is_polite: -EBUSY when enough others do. */
 int writer_stream_begin(struct mount_writer *writer, bool is_polite);

@@ -1,5 +1,5 @@
-/* What the page behind a reply has: of LIST, PENDING and ENTRIES a folder's entries, of EXPLAIN blocks;
- * see local_protocol.h. */
+/* What the page behind a reply has: of LIST, PENDING and ENTRIES a folder's entries, of EXPLAIN
+ * blocks; see local_protocol.h. */
 #ifndef FB_CLIENT_PROTOCOL_PAGE_H
 #define FB_CLIENT_PROTOCOL_PAGE_H
 

@@ -13,7 +13,7 @@
  * is moved here. */
 #include "cli/bench/bench.h"
 #include "cli/command.h"
-#include "cli/help/instructions.h"
+#include "cli/bench/instructions.h"
 #include "core/node/node.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * checkpoints, a change of the cluster, or names that are overwritten. */
 #include "models/scenario/scenario_internal.h"
 
-#include "models/dlio.h"
+#include "models/scenario/dlio.h"
 
 #include <stdio.h>
 #include <string.h>

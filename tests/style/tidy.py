@@ -235,8 +235,7 @@ CIRCLES_LEFT = (
     {"core", "core/index", "core/name", "core/node", "core/place", "core/read", "core/tier",
      "core/write"},
     {"hw/base", "hw/drive", "hw/local", "hw/loop", "hw/meta", "hw/net", "hw/ops", "hw/origin"},
-    {"cli", "cli/help"}, {"models", "models/scenario"}, {"sim", "sim/clients", "sim/world"},
-    {"sim/swarm", "sim/swarm/oracle"},
+    {"sim", "sim/clients", "sim/world"}, {"sim/swarm", "sim/swarm/oracle"},
 )
 
 

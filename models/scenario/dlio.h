@@ -1,7 +1,7 @@
 /* DLIO / MLPerf Storage workload files, read as they are: keys that mean nothing here are left
  * alone, keys that mean something must be right. */
-#ifndef FB_MODELS_DLIO_H
-#define FB_MODELS_DLIO_H
+#ifndef FB_MODELS_SCENARIO_DLIO_H
+#define FB_MODELS_SCENARIO_DLIO_H
 
 #include "models/scenario/scenario.h"
 

@@ -18,7 +18,8 @@
 #include "sim/clients/checkpoint_internal.h"
 
 #include "core/key.h"
-#include "sim/goodput.h"
+#include "sim/clients/goodput.h"
+#include "sim/clients/kinds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -290,7 +291,6 @@ static double lost_bytes(const struct world *world)
 void checkpoint_stored(struct world *world)
 {
     struct checkpoint *state = world->checkpoint;
-    world->kind = FB_WORKLOAD_CHECKPOINT; /* the origin calls, not the table of clients */
     state->stored++;
     state->drained_ns = world_now_ns(world);
     bool is_due = spec(world)->restores_when_drained && !state->is_restoring;

@@ -3,7 +3,7 @@
 #include "sim/clients/dataset.h"
 
 #include "core/key.h"
-#include "sim/clients/generator.h"
+#include "sim/generator.h"
 
 #include <gsl/gsl_randist.h>
 #include <math.h>

@@ -4,7 +4,7 @@
  * (a stride over the object), so that not all ask the same owner at the same moment; it is done
  * when it has every block. The bound that a result is held to: object / NIC rate + log2(nodes)
  * block times. Source: a binary tree of holders doubles each block time; DESIGN.md section 4. */
-#include "sim/world/world_internal.h"
+#include "sim/clients/kinds.h"
 
 #include "core/key.h"
 

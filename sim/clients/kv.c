@@ -12,6 +12,7 @@
  *
  *     IDLE --request arrived--> MATCHING --reply--> MOVING (gets, then puts) --last done--> IDLE
  *                                          '-> PULLING --last piece--^ */
+#include "sim/clients/kinds.h"
 #include "sim/clients/kv_internal.h"
 
 #include "core/key.h"

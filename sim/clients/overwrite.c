@@ -9,7 +9,7 @@
  * are judged (overwrite_history.h); a wrong one ends the run as failed. A node's death ends its
  * clients; a commit that was under way with it may still be seen, or never. */
 #include "sim/clients/overwrite_history.h"
-#include "sim/world/world_internal.h"
+#include "sim/clients/kinds.h"
 
 #include "core/key.h"
 #include "core/index/random.h"

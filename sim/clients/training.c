@@ -15,7 +15,9 @@
  * Source: DLIO, statscounter.py, end_epoch; MLPerf Storage rules v1.0; DLIO main loop (barrier
  * after each step).
  */
+#include "sim/clients/kinds.h"
 #include "sim/clients/training_internal.h"
+#include "sim/generator.h"
 
 #include <stdio.h>
 #include <stdlib.h>

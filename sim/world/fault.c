@@ -6,6 +6,7 @@
  * A node that is down hears nothing and says nothing. What others pull from it fails after
  * GONE_NS, as a transport's own retries do; the members learn of it detect_after later, when its
  * lease has run out, by a new view; a restarted node joins with the next view at once. */
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include <gsl/gsl_randist.h>

@@ -1,6 +1,7 @@
 /* What a finished run gave: counters summed over nodes, latency percentiles, shares by reason,
  * utilisation of every resource, the workload's own figures, time series, one row a node. */
 #include "core/panic.h"
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include <math.h>

@@ -4,6 +4,7 @@
  *
  * Only blocks of objects from WORLD_WRITTEN on are remembered; others are taken to be there. A
  * store counts only when all of it has arrived: nothing half-written is ever found. */
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include <stdlib.h>
@@ -117,8 +118,7 @@ void world_store_end(struct world *world, uint32_t index, enum fb_status status)
         stored_add(world, world_tag_of(&op->block));
         account->stored_bytes += op->span.size;
         world->stored_ns = world_now_ns(world);
-        if (world->checkpoint != NULL)
-            checkpoint_stored(world);
+        workload_stored(world);
     }
     uint64_t at_ns = world_now_ns(world) + world->scenario->origin.latency_ns +
                      world_far_way_ns(world, pending.node, false);

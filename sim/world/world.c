@@ -7,6 +7,8 @@
  *
  * Determinism: the engine delivers by (date, cookie); cookies are (node, pending index), and
  * pending indexes are given out in the order of the run. Every event and op is hashed. */
+#include "sim/world/world.h"
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include "base/progress.h"

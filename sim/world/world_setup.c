@@ -1,4 +1,5 @@
 /* Builds the world's hosts from a scenario and takes them down again. */
+#include "sim/generator.h"
 #include "sim/world/world_internal.h"
 
 #include <stdlib.h>

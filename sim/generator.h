@@ -1,6 +1,6 @@
 /* Random numbers of a run: a generator of its own for each purpose. */
-#ifndef FB_SIM_CLIENTS_GENERATOR_H
-#define FB_SIM_CLIENTS_GENERATOR_H
+#ifndef FB_SIM_GENERATOR_H
+#define FB_SIM_GENERATOR_H
 
 #include <gsl/gsl_rng.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* See generator.h. */
-#include "sim/clients/generator.h"
+#include "sim/generator.h"
 
 #include "core/key.h"
 

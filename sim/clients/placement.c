@@ -10,7 +10,7 @@
  * given a perfect balance and the least moves, since it may put any block anywhere; what it costs
  * is asked for: a lookup for every block of a cluster that reads at its ports' rate. Guess: readers
  * do not remember answers; those that remember a share of them ask less by that share. */
-#include "sim/world/world_internal.h"
+#include "sim/clients/kinds.h"
 
 #include "core/place/view.h"
 

@@ -6,6 +6,7 @@
  * requests that come late are not. A step takes time; a node that is busy or paused is asked again
  * when it is ready. */
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 #include "core/trace.h"
 

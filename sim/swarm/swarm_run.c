@@ -12,6 +12,7 @@
  * The same plan gives the same events: they are ordered by (time, order in which they were
  * queued), and every delay is drawn from the seed and a counter of one node. */
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 #include <stdlib.h>
 #include <string.h>

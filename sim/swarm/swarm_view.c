@@ -2,6 +2,7 @@
  * on its members alone, but for its version, so those that were built are kept for other runs of
  * this process; a run has copies of its own, each with a later version than the one before. */
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 #include <stdlib.h>
 

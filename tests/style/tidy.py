@@ -235,7 +235,6 @@ CIRCLES_LEFT = (
     {"core", "core/index", "core/name", "core/node", "core/place", "core/read", "core/tier",
      "core/write"},
     {"hw/base", "hw/drive", "hw/local", "hw/loop", "hw/meta", "hw/net", "hw/ops", "hw/origin"},
-    {"sim/swarm", "sim/swarm/oracle"},
 )
 
 

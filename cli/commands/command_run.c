@@ -6,6 +6,7 @@
 #include "cli/run/run_options.h"
 #include "cli/run/run_slice.h"
 
+#include "models/scenario/sweep.h"
 #include "results/expect.h"
 #include "base/file.h"
 #include "sim/engine/engine.h"

@@ -1,5 +1,5 @@
 /* The sweep of an experiment: `sweep: {KEY: [VALUES], ...}` into all combinations. */
-#include "models/scenario/scenario.h"
+#include "models/scenario/sweep.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "models/scenario/dlio.h"
 #include "models/scenario/scenario.h"
 
+#include "models/scenario/sweep.h"
 #include "tests/fuzz/fuzz.h"
 
 #include "tests/fuzz/file.h"

@@ -6,6 +6,7 @@
  *     by climbing to the nearest labelled parent.
  *
  * Anchors parse, but a value that is an alias is an error where it is read (map.c). */
+#include "base/document.h"
 #include "base/document_internal.h"
 
 #include "core/panic.h"

@@ -1,9 +1,11 @@
 /* summary.json and manifest.json. Keys keep their order and numbers 12 digits, so that equal
  * results are equal bytes; whatever depends on the wall clock stands in the manifest's object
  * wall_clock alone. */
+#include "base/file.h"
 #include "results/internal.h"
 
 #include "core/panic.h"
+#include "results/results.h"
 #include "version.h"
 
 #include <math.h>

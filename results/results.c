@@ -1,6 +1,8 @@
 /* Writes a results folder. The manifest comes last: a folder without a
  * manifest of its own run is not a result. */
+#include "base/file.h"
 #include "results/internal.h"
+#include "results/results.h"
 
 #include <stdlib.h>
 #include <string.h>

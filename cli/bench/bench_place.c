@@ -1,6 +1,7 @@
 /* `forebay bench place`: how long a partition table takes to build, and a lookup in it, for each
  * placement and number of members. Two ranks, domains of 32, equal weights. A build is the best of
  * three; a lookup is the mean of many of random keys, so it is one cache miss at worst. */
+#include "base/clock.h"
 #include "cli/bench/bench.h"
 #include "cli/command.h"
 
@@ -10,28 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LOOKUPS = 4000000, BUILDS = 3, HOSTS_PER_DOMAIN = 32 };
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static double lookup_ns(const struct fb_view *view)
 {
     struct fb_random random;
     uint64_t sum = 0;
     fb_random_init(&random, 1);
-    double begun_s = now_s();
+    double begun_s = fb_clock_s();
     for (uint32_t i = 0; i < LOOKUPS; i++) {
         struct fb_key key = {.high = fb_random_next(&random), .low = i};
         sum += fb_view_owner(view, key, 0);
     }
-    double taken_s = now_s() - begun_s;
+    double taken_s = fb_clock_s() - begun_s;
     return sum > 0 ? taken_s * 1e9 / LOOKUPS : 0;
 }
 
@@ -52,9 +45,9 @@ static bool place_measure(enum fb_placement placement, uint32_t count, bool is_j
                                       .placement = placement};
     bool is_fine = members != NULL && view != NULL;
     for (uint32_t i = 0; is_fine && i < BUILDS; i++) {
-        double begun_s = now_s();
+        double begun_s = fb_clock_s();
         is_fine = fb_view_build_plan(view, size_bytes, &plan) == FB_OK;
-        double taken_s = now_s() - begun_s;
+        double taken_s = fb_clock_s() - begun_s;
         best_s = taken_s < best_s ? taken_s : best_s;
     }
     const char *format = is_json ? "%s{\"placement\": \"%s\", \"members\": %u, \"build_ms\": %.3f, "

@@ -11,6 +11,7 @@
  * clock costs each step under a nanosecond; the median over batches is printed. The miss comes last
  * because it changes what is resident. The node has the default settings but for its size; no byte
  * is moved here. */
+#include "base/clock.h"
 #include "cli/bench/bench.h"
 #include "cli/command.h"
 #include "cli/bench/instructions.h"
@@ -20,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 enum {
     BATCH = 64,
@@ -160,13 +160,6 @@ static bool is_expected(enum phase phase, uint32_t count, const struct fb_op *op
     return op->kind != FB_OP_SEND || op->message.kind == FB_MESSAGE_OFFER;
 }
 
-static uint64_t clock_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /* Steps through the events that are ready, of which bench->phase says the kind. */
 static void batch_step(void *argument)
 {
@@ -190,9 +183,9 @@ static void bench_run(struct bench *bench, enum phase phase, uint32_t batch)
     bench->phase = phase;
     if (batch == BATCHES - 1)
         bench->instructions[phase] = (double)fb_instructions_count(batch_step, bench) / BATCH;
-    uint64_t begin_ns = clock_now_ns();
+    uint64_t begin_ns = fb_clock_ns();
     batch_step(bench);
-    bench->ns[phase][batch] = (double)(clock_now_ns() - begin_ns) / BATCH;
+    bench->ns[phase][batch] = (double)(fb_clock_ns() - begin_ns) / BATCH;
     if (bench->wrong > 0) {
         fprintf(stderr, "forebay bench step: %s: the core answered something else\n",
                 phases[phase].text);

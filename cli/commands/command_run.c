@@ -1,4 +1,5 @@
 /* `forebay run`: an experiment becomes a results folder. */
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/run/run_folder.h"
 #include "cli/run/run_jobs.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 struct session {
@@ -329,13 +329,6 @@ static int fail(struct session *session, const struct fb_error *error, int code)
     return code;
 }
 
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static void session_folder(struct session *session, struct fb_error *error)
 {
     char path[FB_PATH_MAX];
@@ -355,7 +348,7 @@ int fb_command_run(int argc, char **argv)
     struct session *session = calloc(1, sizeof(*session));
     struct fb_error error = {.text = ""};
     const char *folder = session->folder.path;
-    double begun_s = now_s();
+    double begun_s = fb_clock_s();
     session->folder.lock = -1;
     fb_run_options_parse(argc, argv, &session->options, &error);
     if (!fb_error_is_set(&error))
@@ -372,7 +365,7 @@ int fb_command_run(int argc, char **argv)
     bool is_sliced =
         !session->options.does_slice || session->results.is_partial || session_slice(session);
     is_sliced = (session->results.is_partial || session_preset(session)) && is_sliced;
-    session->results.wall_s = now_s() - begun_s;
+    session->results.wall_s = fb_clock_s() - begun_s;
     bool is_met = session_expect(session, &error);
     if (!fb_error_is_set(&error))
         fb_results_write(&session->results, folder, &error);

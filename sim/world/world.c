@@ -7,6 +7,7 @@
  *
  * Determinism: the engine delivers by (date, cookie); cookies are (node, pending index), and
  * pending indexes are given out in the order of the run. Every event and op is hashed. */
+#include "base/clock.h"
 #include "sim/world/world.h"
 #include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
@@ -328,13 +328,6 @@ static void world_check_end(struct world *world)
     }
 }
 
-static double wall_now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static double timeval_s(struct timeval time)
 {
     return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
@@ -360,7 +353,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
                           .progress_to = progress_to,
                           .pending_free = FB_NONE,
                           .error = error};
-    double started_s = wall_now_s();
+    double started_s = fb_clock_s();
     memset(run, 0, sizeof(*run));
     run->seed = seed;
     world.hash = XXH3_createState();
@@ -369,7 +362,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
     if (world_open_engine(&world)) {
         world_open(&world);
         workload_open(&world);
-        run->start_s = wall_now_s() - started_s;
+        run->start_s = fb_clock_s() - started_s;
         if (!fb_error_is_set(error)) {
             fault_start(&world);
             workload_start(&world);
@@ -377,7 +370,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
         }
         if (!world.is_stopped && !fb_error_is_set(error))
             world_check_end(&world);
-        run->wall_s = wall_now_s() - started_s;
+        run->wall_s = fb_clock_s() - started_s;
         usage_note(run);
         run->is_partial = world.is_stopped;
         run->determinism_hash = XXH3_64bits_digest(world.hash);

@@ -12,6 +12,7 @@
  * because it changes what is resident. The node has the default settings but for its size; no byte
  * is moved here. */
 #include "base/clock.h"
+#include "base/memory.h"
 #include "cli/bench/bench.h"
 #include "cli/command.h"
 #include "cli/bench/instructions.h"
@@ -236,13 +237,9 @@ static void *allocate(uint64_t size_bytes)
     const uint64_t page_bytes = 2 << 20;
     uint64_t rounded_bytes = (size_bytes + page_bytes - 1) / page_bytes * page_bytes;
     void *memory = aligned_alloc(page_bytes, rounded_bytes);
-    if (memory != NULL) {
-        madvise(memory, rounded_bytes, MADV_HUGEPAGE);
-    } else {
-        fprintf(stderr, "forebay bench step: no memory for %llu bytes\n",
-                (unsigned long long)size_bytes);
-        exit(FB_EXIT_FAILED);
-    }
+    if (memory == NULL)
+        fb_out_of_memory(1, rounded_bytes, "the nodes", NULL);
+    madvise(memory, rounded_bytes, MADV_HUGEPAGE);
     return memory;
 }
 

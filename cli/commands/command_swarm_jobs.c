@@ -129,7 +129,7 @@ static bool child_start(struct child *child)
     return child->pid >= 0;
 }
 
-/* What a child that ended by a signal said last: the line of the assertion, if there is one. */
+/* What a child that ended badly said last: the line of the assertion, if there is one. */
 static void child_failure(struct child *child, int status, struct fb_swarm_result *result)
 {
     char line[FB_SWARM_TEXT_MAX] = "";
@@ -141,12 +141,15 @@ static void child_failure(struct child *child, int status, struct fb_swarm_resul
         snprintf(result->text, sizeof(result->text), "ended with status 0x%x", (unsigned)status);
     rewind(child->message);
     while (fgets(line, sizeof(line), child->message) != NULL) {
-        const char *marks[] = {"assertion failed", "ERROR: AddressSanitizer", "runtime error"};
+        const char *marks[][2] = {{"assertion failed", "assertion"},
+                                  {"ERROR: AddressSanitizer", "sanitizer"},
+                                  {"runtime error", "sanitizer"},
+                                  {"out of memory for", "memory"}};
         for (uint32_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-            if (strstr(line, marks[i]) == NULL)
+            if (strstr(line, marks[i][0]) == NULL)
                 continue;
             line[strcspn(line, "\n")] = 0;
-            snprintf(result->check, sizeof(result->check), i == 0 ? "assertion" : "sanitizer");
+            snprintf(result->check, sizeof(result->check), "%s", marks[i][1]);
             snprintf(result->text, sizeof(result->text), "%s", line);
             return;
         }

@@ -8,6 +8,7 @@
  * Determinism: the engine delivers by (date, cookie); cookies are (node, pending index), and
  * pending indexes are given out in the order of the run. Every event and op is hashed. */
 #include "base/clock.h"
+#include "base/memory.h"
 #include "sim/world/world.h"
 #include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
@@ -48,12 +49,8 @@ void world_fault(struct world *world, const char *text, uint32_t node)
 static void pending_grow(struct world *world)
 {
     uint32_t count = world->pending_count > 0 ? world->pending_count * 2 : 1024;
-    struct pending *grown = realloc(world->pending, count * sizeof(*grown));
-    if (grown == NULL) {
-        fprintf(stderr, "forebay: out of memory for %u pending events\n", count);
-        exit(1);
-    }
-    world->pending = grown;
+    world->pending =
+        fb_grow(world->pending, count, sizeof(*world->pending), "pending events", NULL);
     world->pending_count = count;
 }
 
@@ -280,8 +277,9 @@ static bool world_open_engine(struct world *world)
     uint32_t count = scenario->nodes + scenario->origin.accounts;
     uint32_t leaves =
         (scenario->nodes + scenario->network.hosts_per_leaf - 1) / scenario->network.hosts_per_leaf;
-    struct fb_engine_host *hosts = calloc(count, sizeof(*hosts));
-    struct fb_engine_leaf *leaf = calloc(leaves + scenario->origin.accounts, sizeof(*leaf));
+    struct fb_engine_host *hosts = fb_allocate(count, sizeof(*hosts), "the network", NULL);
+    struct fb_engine_leaf *leaf =
+        fb_allocate(leaves + scenario->origin.accounts, sizeof(*leaf), "the network", NULL);
     uint64_t port = world_port_bytes_per_s(world);
     uint64_t uplink = (uint64_t)((double)port * scenario->network.hosts_per_leaf /
                                  scenario->network.oversubscription);

@@ -6,8 +6,10 @@
  *     by climbing to the nearest labelled parent.
  *
  * Anchors parse, but a value that is an alias is an error where it is read (map.c). */
+#include "base/document.h"
 #include "base/document_internal.h"
 
+#include "base/memory.h"
 #include "core/panic.h"
 
 #include <errno.h>
@@ -40,15 +42,16 @@ bool fb_error_is_set(const struct fb_error *error)
     return error->text[0] != '\0';
 }
 
-/* Up to FILE_SIZE_MAX + 1 bytes or more, in memory that grows with them; NULL: out of memory. */
-static char *bytes_read(FILE *file, size_t *size)
+/* Up to FILE_SIZE_MAX + 1 bytes or more, in memory that grows with them. Errors: NULL: out of
+ * memory. */
+static char *bytes_read(FILE *file, const char *path, size_t *size, struct fb_error *error)
 {
     char *bytes = NULL;
     size_t room = 0;
     *size = 0;
     while (*size == room && room <= FILE_SIZE_MAX) {
         room = room == 0 ? FILE_SIZE_FIRST : 2 * room;
-        char *longer = realloc(bytes, room);
+        char *longer = fb_grow(bytes, room, 1, path, error);
         if (longer == NULL) {
             free(bytes);
             return NULL;
@@ -67,10 +70,8 @@ static char *file_read(const char *path, size_t *size, struct fb_error *error)
         fb_error_set(error, "%s: cannot open: %s: check the path", path, strerror(errno));
         return NULL;
     }
-    char *bytes = bytes_read(file, size);
-    if (bytes == NULL)
-        fb_error_set(error, "%s: out of memory", path);
-    else if (ferror(file))
+    char *bytes = bytes_read(file, path, size, error);
+    if (bytes != NULL && ferror(file))
         fb_error_set(error, "%s: cannot read: %s: is it a file?", path, strerror(errno));
     else if (*size > FILE_SIZE_MAX)
         fb_error_set(error, "%s: larger than %d MiB: is it YAML?", path, FILE_SIZE_MAX >> 20);
@@ -150,7 +151,7 @@ static struct fy_document *tree_parse(const char *path, char *text, size_t size,
     bool is_blank = text_is_blank(text, size);
     struct fy_parser *parser = fy_parser_create(&config);
     if (parser == NULL || fy_parser_set_malloc_string(parser, text, size) != 0) {
-        fb_error_set(error, "%s: out of memory", path);
+        fb_out_of_memory(1, size, path, error);
         free(text);
         if (parser != NULL)
             fy_parser_destroy(parser);
@@ -193,10 +194,10 @@ struct fb_document *fb_document_open(const char *path, struct fb_error *error)
     char *text = file_read(path, &size, error);
     if (text == NULL)
         return NULL;
-    struct fb_document *document = calloc(1, sizeof(*document));
+    struct fb_document *document = fb_allocate(1, sizeof(*document), path, error);
     struct fy_diag *diagnostics = diagnostics_create();
-    if (document == NULL || diagnostics == NULL)
-        fb_error_set(error, "%s: out of memory", path);
+    if (diagnostics == NULL)
+        fb_out_of_memory(1, size, path, error);
     fb_text_check(text, size, path, true, error);
     if (fb_error_is_set(error)) {
         free(text);
@@ -378,12 +379,15 @@ void fb_document_set_value(struct fb_document *document, const char *key, const 
         fb_error_set(error, "%s: not a key: write dotted names, e.g. core.policy=lru", label);
         return;
     }
-    char *kept = document->label_count < FB_LABELS_MAX ? strdup(label) : NULL;
-    if (kept == NULL) {
+    if (document->label_count == FB_LABELS_MAX) {
         fb_error_set(error, "%s: more than %d assignments and swept keys: write some into the file",
                      label, FB_LABELS_MAX);
         return;
     }
+    char *kept = fb_allocate(strlen(label) + 1, 1, label, error);
+    if (kept == NULL)
+        return;
+    memcpy(kept, label, strlen(label));
     document->labels[document->label_count++] = kept;
     struct fy_node *node = value_parse(document, value, label, error);
     if (fb_error_is_set(error)) {

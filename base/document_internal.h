@@ -3,10 +3,13 @@
 #ifndef FB_BASE_DOCUMENT_INTERNAL_H
 #define FB_BASE_DOCUMENT_INTERNAL_H
 
-#include "base/document.h"
-
 #include <libfyaml.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fb_error;
+struct fb_map;
 
 enum { FB_LABELS_MAX = 64, FB_DOCUMENT_PATH_MAX = 1024 };
 

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+enum { FB_PATH_MAX = 1024 };
+
 struct fb_file {
     FILE *stream; /* NULL when opening failed; writes may go to it unchecked, commit finds errors */
     char path[1200], temporary[1216];

@@ -3,6 +3,7 @@
  * A key becomes known by being asked for. fb_map_close walks the map's keys and reports the first
  * one that nobody asked for, with the nearest known name when it is near enough to be a typing
  * error. */
+#include "base/document.h"
 #include "base/document_internal.h"
 
 #include "core/panic.h"

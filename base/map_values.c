@@ -3,6 +3,7 @@
  * Each getter checks form, then range. When the value is wrong the error says what was read and
  * what to write; the getter then returns its least allowed value, so that callers need no checks
  * between. */
+#include "base/document.h"
 #include "base/document_internal.h"
 
 #include "base/units.h"

@@ -1,11 +1,11 @@
 /* Progress of long work on stderr: a bar with the time left on a terminal, a line per 10%
  * otherwise. A child process can be told to write its share to a shared slot instead
  * (fb_progress_redirect). */
+#include "base/clock.h"
 #include "base/progress.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BAR_WIDTH = 32 };
@@ -17,13 +17,6 @@ static struct {
     int tenths;
     volatile double *slot;
 } progress;
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 void fb_progress_redirect(volatile double *slot)
 {
@@ -37,7 +30,7 @@ void fb_progress_begin(const char *title, bool is_quiet)
     progress.is_quiet = is_quiet;
     progress.is_terminal = isatty(STDERR_FILENO);
     progress.is_begun = true;
-    progress.begun_s = now_s();
+    progress.begun_s = fb_clock_s();
     progress.drawn_s = 0;
     progress.tenths = 0;
 }
@@ -64,7 +57,7 @@ void fb_progress_update(double share)
         *progress.slot = share;
         return;
     }
-    double now = now_s();
+    double now = fb_clock_s();
     if (!progress.is_begun || progress.is_quiet)
         return;
     if (!progress.is_terminal) {

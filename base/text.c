@@ -3,6 +3,7 @@
  * ever over a directive of bytes that are no characters. Lines and columns count from 1, columns in
  * bytes. */
 #include "base/character.h"
+#include "base/document.h"
 #include "base/document_internal.h"
 
 /* The same without control characters, which YAML has not. */

@@ -5,6 +5,7 @@
  * that change is not to be expected. */
 #include "results/internal.h"
 #include "results/metric_names.h"
+#include "results/results.h"
 
 #include <stdio.h>
 #include <string.h>

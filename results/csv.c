@@ -1,5 +1,7 @@
 /* series.csv and per_entity.csv: one value a line, tidy for data frames. */
+#include "base/file.h"
 #include "results/internal.h"
+#include "results/results.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* See expect.h. */
 #include "results/expect.h"
 
+#include "base/memory.h"
 #include "results/metric_names.h"
 
 #include <math.h>
@@ -54,9 +55,7 @@ uint32_t fb_checks_load(const char *path, struct fb_check **checks, struct fb_er
         return 0;
     struct fb_map root = fb_document_root(document, error);
     uint32_t count = fb_map_list_count(&root, "checks");
-    *checks = calloc(count + 1, sizeof(**checks));
-    if (*checks == NULL)
-        fb_error_set(error, "%s: out of memory for %u checks", path, count);
+    *checks = fb_allocate((uint64_t)count + 1, sizeof(**checks), "checks", error);
     for (uint32_t i = 0; i < count && !fb_error_is_set(error); i++) {
         struct fb_map map = fb_map_list_map(&root, "checks", i);
         check_load(&map, &(*checks)[i]);
@@ -142,12 +141,10 @@ static void range_text(const struct fb_check *check, char *text, size_t size)
 static struct fb_expectation *expectation_add(struct fb_expectations *expectations,
                                               struct fb_error *error)
 {
-    struct fb_expectation *list =
-        realloc(expectations->list, (expectations->count + 1) * sizeof(*list));
-    if (list == NULL) {
-        fb_error_set(error, "out of memory for %u checks", expectations->count + 1);
+    struct fb_expectation *list = fb_grow(expectations->list, (uint64_t)expectations->count + 1,
+                                          sizeof(*list), "checks", error);
+    if (list == NULL)
         return NULL;
-    }
     expectations->list = list;
     list[expectations->count].is_met = false;
     return &list[expectations->count++];

@@ -2,10 +2,14 @@
 #ifndef FB_RESULTS_INTERNAL_H
 #define FB_RESULTS_INTERNAL_H
 
-#include "base/file.h"
-#include "results/results.h"
-
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct fb_error;
+struct fb_results;
+struct fb_slice;
 
 void fb_summary_write(const struct fb_results *results, const char *folder, struct fb_error *error);
 void fb_manifest_write(const struct fb_results *results, const char *folder,

@@ -1,9 +1,12 @@
 /* summary.json and manifest.json. Keys keep their order and numbers 12 digits, so that equal
  * results are equal bytes; whatever depends on the wall clock stands in the manifest's object
  * wall_clock alone. */
+#include "base/file.h"
+#include "base/memory.h"
 #include "results/internal.h"
 
 #include "core/panic.h"
+#include "results/results.h"
 #include "version.h"
 
 #include <math.h>
@@ -76,9 +79,9 @@ static json_t *metrics_json(const struct fb_point *point)
     for (uint32_t m = 0; first != NULL && m < first->metric_count; m++) {
         const char *unit;
         struct fb_estimate estimate = fb_estimate_of(NULL, 0);
-        double *values = calloc(point->run_count, sizeof(*values));
+        double *values = fb_allocate(point->run_count, sizeof(*values), "figures", NULL);
         uint32_t count = 0;
-        for (uint32_t r = 0; r < point->run_count && values != NULL; r++) {
+        for (uint32_t r = 0; r < point->run_count; r++) {
             for (uint32_t k = 0; k < point->runs[r].metric_count; k++) {
                 if (strcmp(point->runs[r].metrics[k].name, first->metrics[m].name) == 0)
                     values[count++] = point->runs[r].metrics[k].value;

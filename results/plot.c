@@ -1,10 +1,12 @@
 /* The report's plots. Each is NAME.dat and NAME.gp in the results folder, so that anybody can
  * redraw it, and is drawn by gnuplot into an SVG that the report takes in. Colours are Okabe and
  * Ito's, safe for the colour-blind; every axis names its unit. */
+#include "base/file.h"
 #include "results/internal.h"
 
 #include "core/panic.h"
 #include "results/metric_names.h"
+#include "results/results.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,10 @@
 /* A metric over a sweep: x is the numeric parameter with the most values, one curve for each
  * combination of the others; bars when no parameter is numeric. Error bars are 95% confidence
  * intervals. */
+#include "base/file.h"
 #include "results/internal.h"
 #include "results/metric_names.h"
+#include "results/results.h"
 
 #include <math.h>
 #include <stdlib.h>

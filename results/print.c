@@ -1,6 +1,7 @@
 /* The summary for a terminal: a list for one point, a table with a row a point for a sweep. */
 #include "results/internal.h"
 #include "results/metric_names.h"
+#include "results/results.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -1,7 +1,9 @@
 /* report.html: one file without scripts or network, made to be read, printed and forwarded. */
+#include "base/file.h"
 #include "results/internal.h"
 #include "results/metric_names.h"
 
+#include "results/results.h"
 #include "version.h"
 
 #include <stdlib.h>

@@ -1,19 +1,11 @@
 /* Writes a results folder. The manifest comes last: a folder without a
  * manifest of its own run is not a result. */
+#include "base/file.h"
 #include "results/internal.h"
+#include "results/results.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-void fb_run_free(struct fb_run *run)
-{
-    free(run->metrics);
-    free(run->series);
-    free(run->entities);
-    free(run->latencies);
-    memset(run, 0, sizeof(*run));
-}
 
 void fb_results_write(const struct fb_results *results, const char *folder, struct fb_error *error)
 {

@@ -5,6 +5,7 @@
 
 #include "core/panic.h"
 #include "results/metric_names.h"
+#include "results/results.h"
 
 #include <math.h>
 #include <string.h>

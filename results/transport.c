@@ -2,6 +2,7 @@
  * bytes. */
 #include "results/transport.h"
 
+#include "base/memory.h"
 #include "core/panic.h"
 
 #include <stdlib.h>
@@ -36,12 +37,10 @@ static const char *intern(const char *text)
             return names[i];
     }
     if (count % NAMES_ROOM == 0) {
-        char **grown = realloc(names, (count + NAMES_ROOM) * sizeof(*names));
-        FB_ASSERT(grown != NULL);
-        names = grown;
+        names = fb_grow(names, (uint64_t)count + NAMES_ROOM, sizeof(*names), "names", NULL);
     }
-    names[count] = strdup(text);
-    FB_ASSERT(names[count] != NULL);
+    names[count] = fb_allocate(strlen(text) + 1, 1, "names", NULL);
+    memcpy(names[count], text, strlen(text));
     return names[count++];
 }
 
@@ -116,9 +115,9 @@ bool fb_transport_read(FILE *stream, struct fb_run *run, struct fb_error *error)
                    run->entity_count < COUNT_MAX && run->latency_count < COUNT_MAX;
     if (!is_sane)
         return false;
-    run->metrics = calloc(run->metric_count + 1, sizeof(*run->metrics));
-    run->series = calloc(run->series_count + 1, sizeof(*run->series));
-    run->entities = calloc(run->entity_count + 1, sizeof(*run->entities));
-    run->latencies = calloc(run->latency_count + 1, sizeof(*run->latencies));
+    run->metrics = fb_allocate(run->metric_count, sizeof(*run->metrics), "figures", NULL);
+    run->series = fb_allocate(run->series_count, sizeof(*run->series), "figures", NULL);
+    run->entities = fb_allocate(run->entity_count, sizeof(*run->entities), "figures", NULL);
+    run->latencies = fb_allocate(run->latency_count, sizeof(*run->latencies), "figures", NULL);
     return get_rows(stream, run) && get(stream, &magic, sizeof(magic)) && magic == MAGIC;
 }

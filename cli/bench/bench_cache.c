@@ -5,6 +5,7 @@
  * of exponent 1. libCacheSim reads it from a file that is deleted again; its hash table is given
  * the size that suits the capacity best, since its default of 2^24 buckets does not fit a
  * processor's cache. */
+#include "base/memory.h"
 #include "base/options.h"
 #include "cli/bench/bench.h"
 #include "cli/command.h"
@@ -95,15 +96,14 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
  * of 1 / rank kept in a table. Ids are the ranks. */
 static void trace_make(struct fb_trace_file *trace, struct fb_error *error)
 {
-    double *sums = malloc(MADE_BLOCKS * sizeof(*sums)), sum = 0;
+    double *sums = fb_allocate(MADE_BLOCKS, sizeof(*sums), "a trace", error), sum = 0;
     *trace = (struct fb_trace_file){
-        .requests = calloc(1, sizeof(*trace->requests)),
+        .requests = fb_allocate(1, sizeof(*trace->requests), "a trace", error),
         .request_count = 1,
-        .blocks = malloc(MADE_REFERENCES * sizeof(*trace->blocks)),
+        .blocks = fb_allocate(MADE_REFERENCES, sizeof(*trace->blocks), "a trace", error),
         .block_count = MADE_REFERENCES,
     };
     if (sums == NULL || trace->requests == NULL || trace->blocks == NULL) {
-        fb_error_set(error, "out of memory");
         free(sums);
         return;
     }

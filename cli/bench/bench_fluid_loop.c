@@ -12,6 +12,7 @@
  * allows one engine a process, and one that takes too long is ended by an alarm wherever it is. */
 #include "cli/bench/bench_fluid.h"
 
+#include "base/memory.h"
 #include "core/panic.h"
 #include "core/index/random.h"
 #include "sim/engine/engine.h"
@@ -137,13 +138,11 @@ static void fluid_loop_child(const struct fb_fluid_loop *loop, struct fb_fluid_l
     uint32_t link_count = fb_fabric_link_count(fabric);
     struct fluid_loop run = {.loop = loop};
     fb_random_init(&run.random, SEED);
-    uint64_t *capacities = calloc(link_count, sizeof(*capacities));
-    FB_ASSERT(capacities != NULL);
+    uint64_t *capacities = fb_allocate(link_count, sizeof(*capacities), "links", NULL);
     fb_fabric_capacities(fabric, capacities);
     uint64_t memory_before_bytes = memory_now_bytes();
     run.fluid = fb_fluid_open(capacities, link_count, fabric->host_count * loop->flows_per_host,
                               loop->tolerance);
-    FB_ASSERT(run.fluid != NULL);
     fluid_loop_play(&run, result);
     result->memory_bytes = memory_now_bytes() - memory_before_bytes;
     fb_fluid_close(run.fluid);
@@ -200,9 +199,8 @@ static void simgrid_loop_child(const struct fb_fluid_loop *loop,
     };
     fb_random_init(&run.random, SEED);
     uint32_t leaf_count = (fabric->host_count - 1) / fabric->hosts_per_leaf + 1;
-    struct fb_engine_host *hosts = calloc(fabric->host_count, sizeof(*hosts));
-    struct fb_engine_leaf *leaves = calloc(leaf_count, sizeof(*leaves));
-    FB_ASSERT(hosts != NULL && leaves != NULL);
+    struct fb_engine_host *hosts = fb_allocate(fabric->host_count, sizeof(*hosts), "hosts", NULL);
+    struct fb_engine_leaf *leaves = fb_allocate(leaf_count, sizeof(*leaves), "leaves", NULL);
     double uplink = (double)fabric->port_bytes_per_s * fabric->hosts_per_leaf;
     uint64_t leaf_bytes_per_s = (uint64_t)(uplink / fabric->leaf_oversubscription);
     for (uint32_t i = 0; i < fabric->host_count; i++)

@@ -11,16 +11,17 @@
  * clock costs each step under a nanosecond; the median over batches is printed. The miss comes last
  * because it changes what is resident. The node has the default settings but for its size; no byte
  * is moved here. */
+#include "base/clock.h"
+#include "base/memory.h"
 #include "cli/bench/bench.h"
 #include "cli/command.h"
-#include "cli/help/instructions.h"
+#include "cli/bench/instructions.h"
 #include "core/node/node.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 enum {
     BATCH = 64,
@@ -160,13 +161,6 @@ static bool is_expected(enum phase phase, uint32_t count, const struct fb_op *op
     return op->kind != FB_OP_SEND || op->message.kind == FB_MESSAGE_OFFER;
 }
 
-static uint64_t clock_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /* Steps through the events that are ready, of which bench->phase says the kind. */
 static void batch_step(void *argument)
 {
@@ -190,9 +184,9 @@ static void bench_run(struct bench *bench, enum phase phase, uint32_t batch)
     bench->phase = phase;
     if (batch == BATCHES - 1)
         bench->instructions[phase] = (double)fb_instructions_count(batch_step, bench) / BATCH;
-    uint64_t begin_ns = clock_now_ns();
+    uint64_t begin_ns = fb_clock_ns();
     batch_step(bench);
-    bench->ns[phase][batch] = (double)(clock_now_ns() - begin_ns) / BATCH;
+    bench->ns[phase][batch] = (double)(fb_clock_ns() - begin_ns) / BATCH;
     if (bench->wrong > 0) {
         fprintf(stderr, "forebay bench step: %s: the core answered something else\n",
                 phases[phase].text);
@@ -243,13 +237,9 @@ static void *allocate(uint64_t size_bytes)
     const uint64_t page_bytes = 2 << 20;
     uint64_t rounded_bytes = (size_bytes + page_bytes - 1) / page_bytes * page_bytes;
     void *memory = aligned_alloc(page_bytes, rounded_bytes);
-    if (memory != NULL) {
-        madvise(memory, rounded_bytes, MADV_HUGEPAGE);
-    } else {
-        fprintf(stderr, "forebay bench step: no memory for %llu bytes\n",
-                (unsigned long long)size_bytes);
-        exit(FB_EXIT_FAILED);
-    }
+    if (memory == NULL)
+        fb_out_of_memory(1, rounded_bytes, "the nodes", NULL);
+    madvise(memory, rounded_bytes, MADV_HUGEPAGE);
     return memory;
 }
 

@@ -1,5 +1,6 @@
 /* `forebay get`: reads a file through this machine's daemon and writes it to a file or to standard
  * output. The target appears under its name only when it is whole. */
+#include "base/clock.h"
 #include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PART_BYTES = 64 << 20, PATH_BYTES = 4096 };
@@ -23,13 +23,6 @@ struct get_options {
     uint64_t offset, size;
     bool is_verbose;
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static int fail(const char *what, int code)
 {
@@ -151,7 +144,7 @@ static int get(const struct get_options *options)
     int code = forebay_client_open(options->socket, &client);
     if (code != 0)
         return fb_no_daemon("get", options->socket, code);
-    double began = seconds_now();
+    double began = fb_clock_s();
     code = forebay_file_open(client, options->name, &file);
     if (code != 0) {
         forebay_client_close(client);
@@ -160,7 +153,7 @@ static int get(const struct get_options *options)
     bool is_output = options->target == NULL || strcmp(options->target, "-") == 0;
     int exit_code = is_output ? copy(file, STDOUT_FILENO, options) : copy_to_file(file, options);
     if (options->is_verbose && exit_code == FB_EXIT_FINE)
-        print_sources(file, seconds_now() - began);
+        print_sources(file, fb_clock_s() - began);
     forebay_file_close(file);
     forebay_client_close(client);
     return exit_code;

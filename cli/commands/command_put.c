@@ -1,5 +1,6 @@
 /* `forebay put`: writes a file through this machine's daemon, and ends when it is as safe as
  * --level asks for and visible under its name. */
+#include "base/clock.h"
 #include "base/options.h"
 #include "cli/command.h"
 #include "client/forebay.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PART_BYTES = 4 << 20, LEVELS = 4, PATIENCE_S = 600 };
@@ -23,13 +23,6 @@ struct put_options {
     enum forebay_level level;
     bool is_verbose;
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static int fail(const char *what, int code)
 {
@@ -80,18 +73,18 @@ static int put_file(const struct put_options *options, int from, struct forebay_
 {
     struct forebay_file *file;
     bool is_reading = false;
-    double began = seconds_now();
+    double began = fb_clock_s();
     int code = forebay_file_create(client, options->name, options->level, &file);
     if (code != 0)
         return fail(options->name, code);
     int64_t bytes = copy(from, file, &is_reading);
     code = bytes < 0 ? (int)bytes : forebay_file_sync(file);
     if (code == 0)
-        print_progress(options, levels[options->level], bytes, seconds_now() - began);
+        print_progress(options, levels[options->level], bytes, fb_clock_s() - began);
     if (code == 0)
         code = forebay_file_commit(file, PATIENCE_S);
     if (code == 0)
-        print_progress(options, "committed", bytes, seconds_now() - began);
+        print_progress(options, "committed", bytes, fb_clock_s() - began);
     forebay_file_close(file);
     return code == 0 ? FB_EXIT_FINE : fail(is_reading ? options->source : options->name, code);
 }

@@ -1,4 +1,6 @@
 /* `forebay run`: an experiment becomes a results folder. */
+#include "base/clock.h"
+#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/run/run_folder.h"
 #include "cli/run/run_jobs.h"
@@ -6,6 +8,7 @@
 #include "cli/run/run_options.h"
 #include "cli/run/run_slice.h"
 
+#include "models/scenario/sweep.h"
 #include "results/expect.h"
 #include "base/file.h"
 #include "sim/engine/engine.h"
@@ -14,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 struct session {
@@ -84,8 +86,10 @@ static void session_load(struct session *session, struct fb_error *error)
                                          options->assignment_count, &session->points, error);
     if (fb_error_is_set(error))
         return;
-    session->scenarios = calloc(session->point_count, sizeof(*session->scenarios));
-    session->results.points = calloc(session->point_count, sizeof(*session->results.points));
+    session->scenarios =
+        fb_allocate(session->point_count, sizeof(*session->scenarios), "points", NULL);
+    session->results.points =
+        fb_allocate(session->point_count, sizeof(*session->results.points), "points", NULL);
     for (uint32_t i = 0; i < session->point_count && !fb_error_is_set(error); i++)
         fb_scenario_load(options->experiment, options->assignments, options->assignment_count,
                          &session->points[i], &session->scenarios[i], error);
@@ -115,17 +119,14 @@ static void text_add(const char **list, uint32_t *count, const char *text)
 }
 
 /* What any of the points rests on: inputs, guesses; and the config of each. */
-static void points_gather(struct session *session, struct fb_error *error)
+static void points_gather(struct session *session)
 {
     struct fb_results *results = &session->results;
-    uint32_t points = session->point_count;
-    session->inputs = calloc((size_t)points * FB_INPUTS_MAX, sizeof(*session->inputs));
-    session->guesses = calloc((size_t)points * FB_GUESSES_MAX, sizeof(*session->guesses));
-    session->configs = calloc(points, sizeof(*session->configs));
-    if (session->inputs == NULL || session->guesses == NULL || session->configs == NULL) {
-        fb_error_set(error, "out of memory for %u points", points);
-        return;
-    }
+    uint64_t points = session->point_count;
+    session->inputs = fb_allocate(points * FB_INPUTS_MAX, sizeof(*session->inputs), "points", NULL);
+    session->guesses =
+        fb_allocate(points * FB_GUESSES_MAX, sizeof(*session->guesses), "points", NULL);
+    session->configs = fb_allocate(points, sizeof(*session->configs), "points", NULL);
     for (uint32_t p = 0; p < points; p++) {
         const struct fb_scenario *scenario = &session->scenarios[p];
         session->configs[p] = scenario->resolved;
@@ -139,7 +140,7 @@ static void points_gather(struct session *session, struct fb_error *error)
     results->configs = session->configs;
 }
 
-static void results_describe(struct session *session, struct fb_error *error)
+static void results_describe(struct session *session)
 {
     const struct fb_scenario *first = &session->scenarios[0];
     struct fb_results *results = &session->results;
@@ -151,7 +152,7 @@ static void results_describe(struct session *session, struct fb_error *error)
     snprintf(results->engine, sizeof(results->engine), "%s, network %s", engine,
              first->engine == FB_ENGINE_PLAIN ? "fluid" : network);
     results->point_count = session->point_count;
-    points_gather(session, error);
+    points_gather(session);
 }
 
 static void point_describe(struct session *session, uint32_t index, uint32_t seeds)
@@ -166,7 +167,7 @@ static void point_describe(struct session *session, uint32_t index, uint32_t see
                  sweep->settings[i].value);
     }
     point->parameter_count = sweep->setting_count;
-    point->runs = calloc(seeds, sizeof(*point->runs));
+    point->runs = fb_allocate(seeds, sizeof(*point->runs), "runs", NULL);
     point->run_count = seeds;
 }
 
@@ -193,7 +194,7 @@ static void session_simulate(struct session *session, struct fb_error *error)
     const struct fb_run_options *options = &session->options;
     uint32_t seeds = session_seeds(session);
     uint32_t count = session->point_count * seeds;
-    struct fb_job *jobs = calloc(count, sizeof(*jobs));
+    struct fb_job *jobs = fb_allocate(count, sizeof(*jobs), "runs", NULL);
     bool is_stopped = false;
     for (uint32_t p = 0; p < session->point_count; p++) {
         uint64_t first = options->seed > 0 ? options->seed : session->scenarios[p].first_seed;
@@ -328,13 +329,6 @@ static int fail(struct session *session, const struct fb_error *error, int code)
     return code;
 }
 
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static void session_folder(struct session *session, struct fb_error *error)
 {
     char path[FB_PATH_MAX];
@@ -351,10 +345,10 @@ static void session_folder(struct session *session, struct fb_error *error)
 
 int fb_command_run(int argc, char **argv)
 {
-    struct session *session = calloc(1, sizeof(*session));
+    struct session *session = fb_allocate(1, sizeof(*session), "the run", NULL);
     struct fb_error error = {.text = ""};
     const char *folder = session->folder.path;
-    double begun_s = now_s();
+    double begun_s = fb_clock_s();
     session->folder.lock = -1;
     fb_run_options_parse(argc, argv, &session->options, &error);
     if (!fb_error_is_set(&error))
@@ -362,7 +356,7 @@ int fb_command_run(int argc, char **argv)
     if (!fb_error_is_set(&error))
         session_folder(session, &error); /* before the work, which may be long */
     if (!fb_error_is_set(&error))
-        results_describe(session, &error);
+        results_describe(session);
     if (fb_error_is_set(&error))
         return fail(session, &error, FB_EXIT_USAGE);
     session_simulate(session, &error);
@@ -371,7 +365,7 @@ int fb_command_run(int argc, char **argv)
     bool is_sliced =
         !session->options.does_slice || session->results.is_partial || session_slice(session);
     is_sliced = (session->results.is_partial || session_preset(session)) && is_sliced;
-    session->results.wall_s = now_s() - begun_s;
+    session->results.wall_s = fb_clock_s() - begun_s;
     bool is_met = session_expect(session, &error);
     if (!fb_error_is_set(&error))
         fb_results_write(&session->results, folder, &error);

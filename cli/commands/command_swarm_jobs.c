@@ -2,6 +2,7 @@
  * what it gave to a place of its own in shared memory. A child that ends by a signal (a false
  * assertion, a sanitizer, an endless loop that SIGALRM ends) leaves its seed there: the parent
  * notes the failure and starts another child. */
+#include "base/clock.h"
 #include "cli/commands/command_swarm.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SEED_SECONDS_MAX = 300, TWICE_ONE_IN = 20, MINIMISE_RUNS_MAX = 1500 };
@@ -33,13 +33,6 @@ struct child {
     pid_t pid;     /* 0: none */
     FILE *message; /* its stderr */
 };
-
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void *share(size_t size_bytes)
 {
@@ -106,7 +99,7 @@ static void child_main(const struct swarm_options *options, struct shared *share
 {
     for (;;) {
         uint64_t index = atomic_fetch_add(&shared->next, 1);
-        bool is_late = options->seconds > 0 && now_seconds() >= end_seconds;
+        bool is_late = options->seconds > 0 && fb_clock_s() >= end_seconds;
         is_late = is_late || (options->stops_early && atomic_load(&shared->failed) > 0);
         if (index >= options->seeds || is_late)
             _exit(0);
@@ -136,7 +129,7 @@ static bool child_start(struct child *child)
     return child->pid >= 0;
 }
 
-/* What a child that ended by a signal said last: the line of the assertion, if there is one. */
+/* What a child that ended badly said last: the line of the assertion, if there is one. */
 static void child_failure(struct child *child, int status, struct fb_swarm_result *result)
 {
     char line[FB_SWARM_TEXT_MAX] = "";
@@ -148,12 +141,15 @@ static void child_failure(struct child *child, int status, struct fb_swarm_resul
         snprintf(result->text, sizeof(result->text), "ended with status 0x%x", (unsigned)status);
     rewind(child->message);
     while (fgets(line, sizeof(line), child->message) != NULL) {
-        const char *marks[] = {"assertion failed", "ERROR: AddressSanitizer", "runtime error"};
+        const char *marks[][2] = {{"assertion failed", "assertion"},
+                                  {"ERROR: AddressSanitizer", "sanitizer"},
+                                  {"runtime error", "sanitizer"},
+                                  {"out of memory for", "memory"}};
         for (uint32_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-            if (strstr(line, marks[i]) == NULL)
+            if (strstr(line, marks[i][0]) == NULL)
                 continue;
             line[strcspn(line, "\n")] = 0;
-            snprintf(result->check, sizeof(result->check), i == 0 ? "assertion" : "sanitizer");
+            snprintf(result->check, sizeof(result->check), "%s", marks[i][1]);
             snprintf(result->text, sizeof(result->text), "%s", line);
             return;
         }
@@ -197,7 +193,7 @@ bool swarm_jobs_run(const struct swarm_options *options, struct swarm_totals *to
 {
     struct shared *shared = share(sizeof(*shared));
     static struct child children[SWARM_JOBS_MAX];
-    double begin = now_seconds();
+    double begin = fb_clock_s();
     if (shared == NULL)
         return false;
     bool is_fine = true;
@@ -224,7 +220,7 @@ bool swarm_jobs_run(const struct swarm_options *options, struct swarm_totals *to
             fclose(children[i].message);
         children[i].message = NULL;
     }
-    totals->seconds = now_seconds() - begin;
+    totals->seconds = fb_clock_s() - begin;
     munmap(shared, sizeof(*shared));
     return is_fine;
 }

@@ -1,6 +1,7 @@
 /* See daemon_state.h. */
 #include "cli/commands/daemon_state.h"
 
+#include "base/clock.h"
 #include "core/panic.h"
 
 #include "base/units.h"
@@ -12,17 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Owed for longer than any drain that goes on. guess: minutes; a cluster's own alert may differ. */
 static const uint64_t owed_long_ns = UINT64_C(300) * 1000000000;
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Cuts the text into lines, and these into name and value. */
 static int lines_cut(struct state *state)
@@ -49,9 +42,9 @@ static int lines_cut(struct state *state)
 
 int state_take(struct forebay_client *client, bool asks_members, struct state *state)
 {
-    *state = (struct state){.asked_ns = now_ns()};
+    *state = (struct state){.asked_ns = fb_clock_ns()};
     int code = client_status(client, asks_members, &state->text);
-    state->taken_ns = now_ns();
+    state->taken_ns = fb_clock_ns();
     if (code == 0)
         code = lines_cut(state);
     if (code != 0)

@@ -4,21 +4,14 @@
  * hits. Making the cache empty again lies outside. */
 #include "cli/run/replay.h"
 
+#include "base/clock.h"
 #include "core/key.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PASSES_MIN = 5, PASSES_MAX = 200 };
 static const double seconds_min = 0.2, seconds_max = 10;
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 /* A set of ids in open addressing, at most half full; the id 0 is counted apart. */
 uint64_t fb_replay_unique_blocks(const struct fb_trace_file *trace)
@@ -62,7 +55,7 @@ static double replay_pass(const struct fb_trace_file *trace, struct fb_cache *ca
                           struct fb_replay *replay)
 {
     uint64_t block_hits = 0, prefix_hits = 0;
-    double start = seconds_now();
+    double start = fb_clock_s();
     for (uint64_t i = 0; i < trace->request_count; i++) {
         const uint64_t *blocks = trace->blocks + trace->requests[i].first;
         uint32_t count = trace->requests[i].block_count, prefix = count;
@@ -74,7 +67,7 @@ static double replay_pass(const struct fb_trace_file *trace, struct fb_cache *ca
         }
         prefix_hits += prefix;
     }
-    double seconds = seconds_now() - start;
+    double seconds = fb_clock_s() - start;
     replay->block_hits = block_hits;
     replay->prefix_hits = prefix_hits;
     return seconds;

@@ -3,6 +3,7 @@
  * event; with --print the events and ops are shown as they go. */
 #include "cli/run/replay_events.h"
 
+#include "base/memory.h"
 #include "cli/command.h"
 #include "core/node/node.h"
 #include "core/panic.h"
@@ -58,8 +59,10 @@ static void header_read(struct events_replay *replay)
     }
     uint64_t size_bytes = fb_node_size_bytes(&replay->config);
     replay->node = aligned_alloc(64, (size_bytes + 63) / 64 * 64);
-    if (size_bytes == 0 || replay->node == NULL ||
-        fb_node_init(replay->node, size_bytes, &replay->config, header.seed) != FB_OK)
+    if (replay->node == NULL)
+        fb_out_of_memory(1, size_bytes, "the node", replay->error);
+    else if (size_bytes == 0 ||
+             fb_node_init(replay->node, size_bytes, &replay->config, header.seed) != FB_OK)
         fault(replay, "its config makes no node");
 }
 
@@ -107,8 +110,7 @@ static bool view_read(struct events_replay *replay, const struct fb_record *reco
     if (record->size != sizeof(view) + view.member_count * sizeof(*members))
         return false;
     uint64_t size_bytes = fb_view_size_bytes(view.member_count);
-    struct fb_view *built = aligned_alloc(8, (size_bytes + 7) / 8 * 8);
-    FB_ASSERT(built != NULL);
+    struct fb_view *built = fb_allocate(1, size_bytes, "a view", NULL);
     const struct fb_view_plan plan = {.version = view.version,
                                       .members = members,
                                       .member_count = view.member_count,
@@ -221,8 +223,7 @@ int fb_replay_events(int argc, char **argv)
                 "forebay replay: which recording? forebay replay --events PATH [--print]\n");
         return FB_EXIT_USAGE;
     }
-    struct events_replay *replay = calloc(1, sizeof(*replay));
-    FB_ASSERT(replay != NULL);
+    struct events_replay *replay = fb_allocate(1, sizeof(*replay), "a replay", NULL);
     replay->path = argv[2];
     replay->is_printing = is_printing;
     replay->error = &error;

@@ -1,4 +1,5 @@
 /* See run_folder.h. */
+#include "cli/run/job.h"
 #include "cli/run/run_folder.h"
 
 #include "base/file.h"

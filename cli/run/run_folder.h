@@ -9,7 +9,12 @@
 #ifndef FB_CLI_RUN_RUN_FOLDER_H
 #define FB_CLI_RUN_RUN_FOLDER_H
 
-#include "cli/run/run_jobs.h"
+#include "base/file.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fb_job;
 
 struct fb_run_folder {
     char path[FB_PATH_MAX];

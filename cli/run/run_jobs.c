@@ -1,6 +1,7 @@
 /* See run_jobs.h. SimGrid allows one engine a process, so every job is a child; its figures come
  * back through a temporary file (pipes would have to be drained while others run), its progress
  * through shared memory. */
+#include "base/memory.h"
 #include "base/progress.h"
 #include "cli/run/run_jobs.h"
 
@@ -166,11 +167,11 @@ void fb_jobs_run(const struct fb_jobs *jobs, bool *is_stopped, struct fb_error *
     size_t bytes = jobs->count * sizeof(double);
     volatile double *shares =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct child *children = calloc(jobs->count, sizeof(*children));
+    struct child *children = fb_allocate(jobs->count, sizeof(*children), "runs", error);
     sigset_t ended, old_mask;
     *is_stopped = false;
     if (shares == MAP_FAILED || children == NULL) {
-        fb_error_set(error, "out of memory for %u runs", jobs->count);
+        fb_out_of_memory(1, bytes, "runs", error);
         free(children);
         return;
     }

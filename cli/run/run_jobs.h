@@ -2,18 +2,9 @@
 #ifndef FB_CLI_RUN_RUN_JOBS_H
 #define FB_CLI_RUN_RUN_JOBS_H
 
-#include "models/scenario/scenario.h"
-#include "results/results.h"
+#include "cli/run/job.h"
 
 struct fb_run_folder;
-
-struct fb_job {
-    const struct fb_scenario *scenario;
-    uint64_t seed;
-    uint32_t point;
-    struct fb_run *run; /* filled in */
-    bool is_done;
-};
 
 /* fb_jobs_run runs all, at most `side_by_side` at a time. Ctrl-C ends them early: *is_stopped, runs
  * marked partial; a second one kills. Errors: error set with the point's and seed's own line. */

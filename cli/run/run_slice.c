@@ -7,12 +7,12 @@
  * slice is left out. */
 #include "cli/run/run_slice.h"
 
+#include "base/clock.h"
 #include "cli/run/run_jobs.h"
 #include "sim/engine/engine.h"
 #include "sim/clients/workload.h"
 
 #include <string.h>
-#include <time.h>
 
 enum {
     NODES_FIRST = 8,
@@ -130,13 +130,6 @@ void fb_slice_preset(const struct fb_scenario *scaled, const struct fb_scenario 
     slice->nodes_all = scaled->nodes;
 }
 
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 void fb_slice_grow(const struct fb_scenario *whole, uint64_t seed, uint32_t side_by_side,
                    bool is_quiet, struct fb_slice *slice, struct fb_error *error)
 {
@@ -145,9 +138,9 @@ void fb_slice_grow(const struct fb_scenario *whole, uint64_t seed, uint32_t side
     for (uint32_t nodes = NODES_FIRST; last_s * GROWTH_OF_TWICE <= SECONDS_MAX; nodes *= 2) {
         struct fb_slice next;
         struct fb_error own = {.text = ""};
-        double begun_s = now_s();
+        double begun_s = fb_clock_s();
         fb_slice_run(whole, seed, nodes, side_by_side, is_quiet, &next, &own);
-        last_s = now_s() - begun_s;
+        last_s = fb_clock_s() - begun_s;
         if (fb_error_is_set(&own)) {
             if (slice->nodes == 0)
                 *error = own;

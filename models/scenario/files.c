@@ -1,6 +1,7 @@
 /* Where the files are that experiments name. Components are looked up by name in the program's data
  * folder: $FOREBAY_DATA, else share/forebay beside the program's bin/, else the source tree. Paths
  * are tried beside the file that names them first. */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 #include "base/units.h"

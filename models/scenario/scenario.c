@@ -3,9 +3,11 @@
  * Order: the file, then `--set` assignments, then the sweep point's settings; then each part is
  * read and checked against the parts before it: hardware, network, origin, cluster size, workload,
  * core. Every map is closed, so that a key nobody knows is an error. */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 #include "models/scenario/engine_choice.h"
+#include "models/scenario/sweep.h"
 
 #include <stdio.h>
 #include <stdlib.h>

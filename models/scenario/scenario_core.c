@@ -1,5 +1,6 @@
 /* The cache's settings of an experiment (core_fields.c), and what hardware and workload ask of
  * them. Shorthands in blocks: memory_blocks and device_blocks. */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 #include "base/units.h"

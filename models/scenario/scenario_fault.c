@@ -6,6 +6,7 @@
  *     - {kind: kill, node: 3, at: 10 s, restart_after: 1 h, drive: lost}    another machine
  *     - {kind: slow, share: 0.02, at: 0 s, factor: 0.1}        ports at a tenth of their rate
  *     inject: false                                          none of them; for a sweep */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 static void fault_load(struct fb_map *map, uint32_t nodes, struct fb_fault *fault)

@@ -1,5 +1,6 @@
 /* The node: its own file, and the files of the NIC and the drive that it names with their counts.
  */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 #include "models/scenario/engine_choice.h"

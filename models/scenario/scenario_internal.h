@@ -4,7 +4,9 @@
 #define FB_MODELS_SCENARIO_SCENARIO_INTERNAL_H
 
 #include "base/core_fields.h"
-#include "models/scenario/scenario.h"
+#include "base/file.h"
+
+struct fb_scenario;
 
 enum { FB_SCHEMA_VERSION = 1 };
 

@@ -1,4 +1,5 @@
 /* The metadata store: where names and manifests are. Clusters without names need none. */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* The network between nodes: leaves, and a core above them. */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 #include "models/scenario/engine_choice.h"

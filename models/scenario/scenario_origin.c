@@ -1,4 +1,5 @@
 /* The origin: the blob store or file system that holds the data behind the cache. */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* The scenario as YAML for the manifest: every resolved value, in a fixed order, in base units, so
  * that the same inputs give the same bytes. */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
 #include "models/scenario/engine_choice.h"

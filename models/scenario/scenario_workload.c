@@ -1,8 +1,9 @@
 /* The workload: training reads from a DLIO file with overrides, a KV trace, a fan-out read,
  * checkpoints, a change of the cluster, or names that are overwritten. */
+#include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
-#include "models/dlio.h"
+#include "models/scenario/dlio.h"
 
 #include <stdio.h>
 #include <string.h>

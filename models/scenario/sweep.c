@@ -1,5 +1,7 @@
 /* The sweep of an experiment: `sweep: {KEY: [VALUES], ...}` into all combinations. */
-#include "models/scenario/scenario.h"
+#include "models/scenario/sweep.h"
+
+#include "base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,9 +98,7 @@ uint32_t fb_sweep_load(const char *path, const char *const *assignments, uint32_
             key_add(&sweep, key);
     }
     if (!fb_error_is_set(error)) {
-        *points = calloc(sweep.point_count, sizeof(**points));
-        if (*points == NULL)
-            fb_error_set(error, "%s: out of memory for %u points", path, sweep.point_count);
+        *points = fb_allocate(sweep.point_count, sizeof(**points), "points of a sweep", error);
         for (uint32_t i = 0; i < sweep.point_count && *points != NULL; i++)
             point_fill(&sweep, i, &(*points)[i]);
     }

@@ -1,5 +1,5 @@
 /* `unscaled: {KEY: VALUE, ...}`: how an experiment would be set if it were not scaled down. */
-#include "models/scenario/scenario.h"
+#include "models/scenario/sweep.h"
 
 #include <stdio.h>
 

@@ -3,6 +3,7 @@
  * It has no magic number, so what can not be one is refused: a length that is no multiple, times
  * that go back, an object of no bytes.
  * Source: libCacheSim, libCacheSim/traceReader/customizedReader/oracle/oracleGeneralBin.h. */
+#include "models/trace/trace_file.h"
 #include "models/trace/trace_internal.h"
 
 enum { RECORD_BYTES = 24 };

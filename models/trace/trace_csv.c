@@ -5,6 +5,7 @@
  * and how much was asked for, not what could be shared: they are refused by name.
  * Source: libCacheSim, doc/quickstart_cachesim.md; Azure public dataset, AzureLLMInferenceDataset;
  * BurstGPT, README.md. */
+#include "models/trace/trace_file.h"
 #include "models/trace/trace_internal.h"
 
 #include <stdlib.h>

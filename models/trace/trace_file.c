@@ -6,6 +6,7 @@
  * other without gaps. */
 #include "models/trace/trace_file.h"
 
+#include "base/memory.h"
 #include "models/trace/trace_internal.h"
 #include "models/trace/trace_stream.h"
 
@@ -35,12 +36,9 @@ static bool room_make(struct trace_loader *loader, void **array, uint64_t *room,
     if (count < *room)
         return true;
     uint64_t more = *room == 0 ? 4096 : *room * 2;
-    void *grown = realloc(*array, more * element_size);
-    if (grown == NULL) {
-        fb_error_set(loader->error, "%s: out of memory at line %llu", loader->path,
-                     (unsigned long long)loader->line);
+    void *grown = fb_grow(*array, more, element_size, loader->path, loader->error);
+    if (grown == NULL)
         return false;
-    }
     *array = grown;
     *room = more;
     return true;

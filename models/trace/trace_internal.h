@@ -2,9 +2,13 @@
 #ifndef FB_MODELS_TRACE_TRACE_INTERNAL_H
 #define FB_MODELS_TRACE_TRACE_INTERNAL_H
 
-#include "models/trace/trace_file.h"
-
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+
+struct fb_error;
+struct fb_trace_file;
+struct fb_trace_request;
 
 struct trace_loader {
     const char *path;

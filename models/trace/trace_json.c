@@ -1,6 +1,7 @@
 /* Requests of LLM services as JSON lines, as Mooncake's and Bailian's traces are: timestamp in ms,
  * input_length and output_length in tokens, hash_ids. jansson checks the form of each line.
  * Source: kvcache-ai/Mooncake, FAST25-release/README; alibaba-edu/qwen-bailian-usagetraces-anon. */
+#include "models/trace/trace_file.h"
 #include "models/trace/trace_internal.h"
 
 #include <jansson.h>

@@ -17,8 +17,10 @@
  * interval when acked bytes were lost with it. */
 #include "sim/clients/checkpoint_internal.h"
 
+#include "base/memory.h"
 #include "core/key.h"
-#include "sim/goodput.h"
+#include "sim/clients/goodput.h"
+#include "sim/clients/kinds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -45,23 +47,24 @@ struct fb_block checkpoint_block(const struct world *world, uint64_t number)
 
 void checkpoint_open(struct world *world)
 {
-    struct checkpoint *state = calloc(1, sizeof(*state));
+    struct checkpoint *state = fb_allocate(1, sizeof(*state), "a checkpoint", world->error);
     uint64_t block = world->scenario->core.block_size_bytes;
     uint32_t nodes = world->scenario->nodes;
     world->checkpoint = state;
+    if (state == NULL)
+        return;
     state->blocks = (spec(world)->state_size_bytes + block - 1) / block;
     state->gather_ranges = restore_gather_ranges(world->scenario);
     state->slots_per_node = state->gather_ranges * RESTORE_GATHERS;
     if (state->slots_per_node < spec(world)->window)
         state->slots_per_node = spec(world)->window;
-    state->nodes = calloc(nodes, sizeof(*state->nodes));
-    state->slots = calloc((size_t)nodes * state->slots_per_node, sizeof(*state->slots));
-    state->ranges = calloc((size_t)state->gather_ranges + 1, sizeof(*state->ranges));
-    state->is_acked = calloc(state->blocks, 1);
-    if (state->nodes == NULL || state->slots == NULL || state->ranges == NULL ||
-        state->is_acked == NULL)
-        fb_error_set(world->error, "out of memory for %llu blocks of a checkpoint",
-                     (unsigned long long)state->blocks);
+    state->nodes = fb_allocate(nodes, sizeof(*state->nodes), "a checkpoint", world->error);
+    state->slots = fb_allocate((uint64_t)nodes * state->slots_per_node, sizeof(*state->slots),
+                               "a checkpoint", world->error);
+    state->ranges = fb_allocate((uint64_t)state->gather_ranges + 1, sizeof(*state->ranges),
+                                "a checkpoint", world->error);
+    state->is_acked = fb_allocate(state->blocks, sizeof(*state->is_acked), "blocks of a checkpoint",
+                                  world->error);
 }
 
 void checkpoint_close(struct world *world)
@@ -290,7 +293,6 @@ static double lost_bytes(const struct world *world)
 void checkpoint_stored(struct world *world)
 {
     struct checkpoint *state = world->checkpoint;
-    world->kind = FB_WORKLOAD_CHECKPOINT; /* the origin calls, not the table of clients */
     state->stored++;
     state->drained_ns = world_now_ns(world);
     bool is_due = spec(world)->restores_when_drained && !state->is_restoring;

@@ -2,8 +2,9 @@
  * change of the workload's size does not shift what others draw (common random numbers). */
 #include "sim/clients/dataset.h"
 
+#include "base/memory.h"
 #include "core/key.h"
-#include "sim/clients/generator.h"
+#include "sim/generator.h"
 
 #include <gsl/gsl_randist.h>
 #include <math.h>
@@ -23,23 +24,22 @@ static uint64_t draw_length(const struct fb_training *training, gsl_rng *random)
     return bytes > 0 ? bytes : 1;
 }
 
-bool fb_dataset_open(struct fb_dataset *dataset, const struct fb_training *training, uint64_t seed)
+void fb_dataset_open(struct fb_dataset *dataset, const struct fb_training *training, uint64_t seed,
+                     struct fb_error *error)
 {
     dataset->file_count = training->files;
     dataset->samples_per_file = training->samples_per_file;
     dataset->epoch_seed = (seed << 32) ^ fb_mix(seed >> 32);
     dataset->is_sampled = training->shuffle_samples && training->samples_per_file > 1;
-    dataset->sample_bytes = calloc(training->files, sizeof(*dataset->sample_bytes));
-    dataset->order = calloc(training->files, sizeof(*dataset->order));
+    dataset->sample_bytes =
+        fb_allocate(training->files, sizeof(*dataset->sample_bytes), "files", error);
+    dataset->order = fb_allocate(training->files, sizeof(*dataset->order), "files", error);
     gsl_rng *random = fb_generator_open(seed);
-    if (dataset->sample_bytes == NULL || dataset->order == NULL || random == NULL)
-        return false;
-    for (uint64_t i = 0; i < training->files; i++) {
+    for (uint64_t i = 0; i < training->files && !fb_error_is_set(error); i++) {
         dataset->sample_bytes[i] = draw_length(training, random);
         dataset->order[i] = (uint32_t)i;
     }
     gsl_rng_free(random);
-    return true;
 }
 
 void fb_dataset_close(struct fb_dataset *dataset)

@@ -17,8 +17,9 @@ struct fb_dataset {
 
 /* Draws the files' sample lengths: normal around the mean, cut off symmetrically at 0 and twice the
  * mean, so that the mean is the nominal one. The same seed gives the same files.
- * Returns false when memory is short. */
-bool fb_dataset_open(struct fb_dataset *dataset, const struct fb_training *training, uint64_t seed);
+ * Errors: out of memory. */
+void fb_dataset_open(struct fb_dataset *dataset, const struct fb_training *training, uint64_t seed,
+                     struct fb_error *error);
 void fb_dataset_close(struct fb_dataset *dataset);
 
 /* Shuffles the files for an epoch, when the workload asks for that. */

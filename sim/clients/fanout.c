@@ -4,8 +4,9 @@
  * (a stride over the object), so that not all ask the same owner at the same moment; it is done
  * when it has every block. The bound that a result is held to: object / NIC rate + log2(nodes)
  * block times. Source: a binary tree of holders doubles each block time; DESIGN.md section 4. */
-#include "sim/world/world_internal.h"
+#include "sim/clients/kinds.h"
 
+#include "base/memory.h"
 #include "core/key.h"
 
 #include <math.h>
@@ -53,14 +54,16 @@ void fanout_check(const struct fb_scenario *scenario, struct fb_error *error)
 
 void fanout_open(struct world *world)
 {
-    struct fanout *state = calloc(1, sizeof(*state));
+    struct fanout *state = fb_allocate(1, sizeof(*state), "readers", world->error);
     world->fanout = state;
+    if (state == NULL)
+        return;
     state->blocks = blocks_of(world->scenario);
     state->window = spec(world)->window < state->blocks ? spec(world)->window : state->blocks;
-    state->nodes = calloc(world->scenario->nodes, sizeof(*state->nodes));
-    state->reads = calloc((size_t)world->scenario->nodes * state->window, sizeof(*state->reads));
-    if (state->nodes == NULL || state->reads == NULL)
-        fb_error_set(world->error, "out of memory for %u readers", world->scenario->nodes);
+    uint64_t nodes = world->scenario->nodes;
+    state->nodes = fb_allocate(nodes, sizeof(*state->nodes), "readers", world->error);
+    state->reads =
+        fb_allocate(nodes * state->window, sizeof(*state->reads), "readers", world->error);
 }
 
 void fanout_close(struct world *world)
@@ -230,9 +233,9 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
     const struct fanout *state = world->fanout;
     const struct fb_scenario *scenario = world->scenario;
     uint32_t nodes = scenario->nodes, count = 0, left = 0;
-    double *times = calloc(nodes, sizeof(*times));
+    double *times = fb_allocate(nodes, sizeof(*times), "times of readers", NULL);
     uint64_t fetched = 0, read_ns_max = 0;
-    for (uint32_t i = 0; i < nodes && times != NULL; i++) {
+    for (uint32_t i = 0; i < nodes; i++) {
         const struct fanout_node *reader = &state->nodes[i];
         if (reader->ended_ns > 0 && !reader->has_died && !world->hosts[i].is_slow) {
             times[count++] = (double)(reader->ended_ns - reader->begun_ns) * 1e-9;

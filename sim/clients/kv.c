@@ -12,6 +12,8 @@
  *
  *     IDLE --request arrived--> MATCHING --reply--> MOVING (gets, then puts) --last done--> IDLE
  *                                          '-> PULLING --last piece--^ */
+#include "base/memory.h"
+#include "sim/clients/kinds.h"
 #include "sim/clients/kv_internal.h"
 
 #include "core/key.h"
@@ -95,10 +97,9 @@ static void arrivals_build(struct kv *kv, const struct fb_kv *spec, struct fb_er
     if (spec->requests_max > 0 && spec->requests_max < count)
         count = spec->requests_max;
     kv->request_count = count * copies;
-    kv->arrivals = calloc(kv->request_count + 1, sizeof(*kv->arrivals));
+    kv->arrivals =
+        fb_allocate(kv->request_count + 1, sizeof(*kv->arrivals), "the requests of a trace", error);
     if (kv->arrivals == NULL) {
-        fb_error_set(error, "out of memory for %llu requests of %u copies of a trace",
-                     (unsigned long long)kv->request_count, copies);
         kv->request_count = 0;
         return;
     }
@@ -121,14 +122,17 @@ const struct fb_trace_request *kv_request_of(const struct kv *kv, uint64_t numbe
 void kv_open(struct world *world)
 {
     const struct fb_kv *spec = &world->scenario->workload.kv;
-    struct kv *kv = calloc(1, sizeof(*kv));
+    struct kv *kv = fb_allocate(1, sizeof(*kv), "KV clients", world->error);
+    uint32_t nodes = world->scenario->nodes;
     world->kv = kv;
-    kv->nodes = calloc(world->scenario->nodes, sizeof(*kv->nodes));
+    if (kv == NULL)
+        return;
+    kv->nodes = fb_allocate(nodes, sizeof(*kv->nodes), "KV clients", world->error);
     if (spec->layer_groups > 1)
-        kv->pulls = calloc(world->scenario->nodes, sizeof(*kv->pulls));
+        kv->pulls = fb_allocate(nodes, sizeof(*kv->pulls), "KV clients", world->error);
     fb_trace_file_load(spec->trace, &kv->trace, world->error);
     arrivals_build(kv, spec, world->error);
-    for (uint32_t i = 0; i < world->scenario->nodes; i++)
+    for (uint32_t i = 0; i < nodes && kv->nodes != NULL; i++)
         kv->nodes[i].waiting = i;
 }
 

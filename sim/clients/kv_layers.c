@@ -10,6 +10,8 @@
  * that of the computation alone is exposed. Read whole, all of the pull is. */
 #include "sim/clients/kv_internal.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 
 static const struct fb_kv *spec(const struct world *world)
@@ -28,8 +30,8 @@ static void list_ask(struct world *world, uint32_t node)
 {
     struct kv_pull *pull = &world->kv->pulls[node];
     uint32_t count = pull->blocks * kv_layer_groups(world);
-    struct fb_range *ranges = calloc(count, sizeof(*ranges));
-    for (uint32_t i = 0; ranges != NULL && i < count; i++)
+    struct fb_range *ranges = fb_allocate(count, sizeof(*ranges), "a gather", NULL);
+    for (uint32_t i = 0; i < count; i++)
         ranges[i] = range_of(world, node, i);
     const struct fb_request list = {.kind = FB_REQUEST_GATHER,
                                     .request_id = (uint64_t)LIST_BIT << WORD_SHIFT,
@@ -60,7 +62,7 @@ void kv_pull_begin(struct world *world, uint32_t node)
     }
     if (pull->left > pull->room) {
         pull->room = pull->left;
-        pull->leases = realloc(pull->leases, pull->room * sizeof(*pull->leases));
+        pull->leases = fb_grow(pull->leases, pull->room, sizeof(*pull->leases), "leases", NULL);
     }
     list_ask(world, node);
 }

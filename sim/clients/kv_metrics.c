@@ -4,6 +4,7 @@
  * tokens' prefill and costs the time that prefill waits for it; gets overlap, so a request's blocks
  * share its time evenly, and each block's saving counts for the tier that it came from. Below
  * bytes_per_token * prefill_tokens_per_s a tier is slower than computing again: the break-even. */
+#include "sim/clients/kinds.h"
 #include "sim/clients/kv_internal.h"
 
 /* A request ended: what its matched pieces saved. */

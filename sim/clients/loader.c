@@ -9,6 +9,7 @@
  * A range that fails is asked for again by a GET of its own. */
 #include "sim/clients/training_internal.h"
 
+#include "base/memory.h"
 #include "core/key.h"
 
 #include <stdio.h>
@@ -27,11 +28,7 @@ static uint32_t read_take(struct training *state)
 {
     if (state->read_free == FB_NONE) {
         uint32_t count = state->read_count > 0 ? state->read_count * 2 : 256;
-        state->reads = realloc(state->reads, count * sizeof(*state->reads));
-        if (state->reads == NULL) {
-            fprintf(stderr, "forebay: out of memory for %u reads\n", count);
-            exit(1);
-        }
+        state->reads = fb_grow(state->reads, count, sizeof(*state->reads), "reads", NULL);
         for (uint32_t i = count; i-- > state->read_count;) {
             state->reads[i].next_free = state->read_free;
             state->read_free = i;
@@ -125,8 +122,8 @@ static void gather_ask(struct world *world, uint32_t accelerator, uint32_t index
 {
     struct training *state = world->training;
     struct worker *worker = &state->accelerators[accelerator].workers[index];
-    struct fb_range *ranges = calloc(worker->item_count, sizeof(*ranges));
-    for (uint32_t i = 0; ranges != NULL && i < worker->item_count; i++) {
+    struct fb_range *ranges = fb_allocate(worker->item_count, sizeof(*ranges), "a gather", NULL);
+    for (uint32_t i = 0; i < worker->item_count; i++) {
         const struct read *read = &state->reads[worker->items[i]];
         ranges[i] = (struct fb_range){
             .block = read->block, .offset = (uint32_t)read->offset, .size = (uint32_t)read->bytes};
@@ -152,7 +149,7 @@ static void gather_begin(struct world *world, uint32_t accelerator, uint32_t ind
     while (batch_next(world, accelerator, &worker->at, &read)) {
         if (worker->item_count == room) {
             room = room > 0 ? room * 2 : 64;
-            worker->items = realloc(worker->items, room * sizeof(*worker->items));
+            worker->items = fb_grow(worker->items, room, sizeof(*worker->items), "reads", NULL);
         }
         uint32_t taken = read_take(state);
         state->reads[taken] = read;

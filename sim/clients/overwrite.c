@@ -8,8 +8,9 @@
  * Refused and unanswered requests are asked again. What a look-up returns and each block's bytes
  * are judged (overwrite_history.h); a wrong one ends the run as failed. A node's death ends its
  * clients; a commit that was under way with it may still be seen, or never. */
+#include "base/memory.h"
 #include "sim/clients/overwrite_history.h"
-#include "sim/world/world_internal.h"
+#include "sim/clients/kinds.h"
 
 #include "core/key.h"
 #include "core/index/random.h"
@@ -63,15 +64,16 @@ void overwrite_check(const struct fb_scenario *scenario, struct fb_error *error)
 
 void overwrite_open(struct world *world)
 {
-    struct overwrite *state = calloc(1, sizeof(*state));
+    struct overwrite *state = fb_allocate(1, sizeof(*state), "overwriting clients", world->error);
     uint64_t block_bytes = world->scenario->core.block_size_bytes;
     uint32_t nodes = world->scenario->nodes;
     world->overwrite = state;
+    if (state == NULL)
+        return;
     state->blocks = (uint32_t)((spec(world)->object_size_bytes + block_bytes - 1) / block_bytes);
-    state->history = fb_history_open(spec(world)->names, nodes * spec(world)->rounds);
-    state->clients = calloc((size_t)nodes * ROLES, sizeof(*state->clients));
-    if (state->history == NULL || state->clients == NULL)
-        fb_error_set(world->error, "out of memory for %u overwritten names", spec(world)->names);
+    state->history = fb_history_open(spec(world)->names, nodes * spec(world)->rounds, world->error);
+    state->clients = fb_allocate((uint64_t)nodes * ROLES, sizeof(*state->clients),
+                                 "overwriting clients", world->error);
 }
 
 void overwrite_close(struct world *world)

@@ -1,6 +1,7 @@
 /* See overwrite_history.h. */
 #include "sim/clients/overwrite_history.h"
 
+#include "base/memory.h"
 #include "core/panic.h"
 
 #include <stdlib.h>
@@ -19,17 +20,18 @@ struct fb_history {
     uint32_t names;
 };
 
-struct fb_history *fb_history_open(uint32_t names, uint32_t writes_max)
+struct fb_history *fb_history_open(uint32_t names, uint32_t writes_max, struct fb_error *error)
 {
-    struct fb_history *history = calloc(1, sizeof(*history));
+    struct fb_history *history = fb_allocate(1, sizeof(*history), "history of names", error);
     size_t versions = (size_t)writes_max + 1;
     if (history == NULL)
         return NULL;
     history->names = names;
     history->writes_max = writes_max;
-    history->write = calloc(versions, sizeof(*history->write));
-    history->acked = calloc(names, sizeof(*history->acked));
-    history->seen = calloc(names * versions, sizeof(*history->seen));
+    history->write = fb_allocate(versions, sizeof(*history->write), "history of names", error);
+    history->acked = fb_allocate(names, sizeof(*history->acked), "history of names", error);
+    history->seen =
+        fb_allocate(names * versions, sizeof(*history->seen), "history of names", error);
     if (history->write != NULL && history->acked != NULL && history->seen != NULL)
         return history;
     fb_history_close(history);

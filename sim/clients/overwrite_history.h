@@ -23,11 +23,12 @@ enum fb_history_verdict {
     FB_HISTORY_FORKED   /* somebody saw something else at this version */
 };
 
+struct fb_error;
 struct fb_history;
 
-/* Of names 0..names-1 and at most `writes_max` writes, >= 1 each. NULL: out of memory. Free with
- * fb_history_close. */
-struct fb_history *fb_history_open(uint32_t names, uint32_t writes_max);
+/* Of names 0..names-1 and at most `writes_max` writes, >= 1 each. Free with fb_history_close.
+ * Errors: NULL: out of memory. */
+struct fb_history *fb_history_open(uint32_t names, uint32_t writes_max, struct fb_error *error);
 void fb_history_close(struct fb_history *history);
 
 /* Begins a write; its number, from 1 on. At most writes_max times. */

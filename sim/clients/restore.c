@@ -7,6 +7,7 @@
  *               |--absent--> done, counted: lost, or not at the origin yet
  *               '--else--> asked again, alone, after a pause */
 #include "sim/clients/checkpoint_internal.h"
+#include "sim/clients/kinds.h"
 
 static const struct fb_checkpoint *spec(const struct world *world)
 {

@@ -15,7 +15,10 @@
  * Source: DLIO, statscounter.py, end_epoch; MLPerf Storage rules v1.0; DLIO main loop (barrier
  * after each step).
  */
+#include "base/memory.h"
+#include "sim/clients/kinds.h"
 #include "sim/clients/training_internal.h"
+#include "sim/generator.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,22 +72,26 @@ void training_check(const struct fb_scenario *scenario, struct fb_error *error)
 void training_open(struct world *world)
 {
     const struct fb_training *training = training_spec(world);
-    struct training *state = calloc(1, sizeof(*state));
+    struct training *state = fb_allocate(1, sizeof(*state), "accelerators", world->error);
     world->training = state;
+    if (state == NULL)
+        return;
     state->ranks = world->scenario->nodes * world->scenario->accelerators;
     state->steps = steps_of(world->scenario);
     state->window = training->read_threads * training->prefetch_batches;
     state->random = fb_generator_open(world->seed + 1);
     state->read_free = FB_NONE;
-    state->epochs = calloc(training->epochs, sizeof(*state->epochs));
-    state->accelerators = calloc(state->ranks, sizeof(*state->accelerators));
-    for (uint32_t i = 0; i < state->ranks; i++) {
-        state->accelerators[i].workers = calloc(training->read_threads, sizeof(struct worker));
-        state->accelerators[i].is_loaded = calloc(state->window, sizeof(bool));
+    state->epochs = fb_allocate(training->epochs, sizeof(*state->epochs), "epochs", world->error);
+    state->accelerators =
+        fb_allocate(state->ranks, sizeof(*state->accelerators), "accelerators", world->error);
+    for (uint32_t i = 0; i < state->ranks && !fb_error_is_set(world->error); i++) {
+        struct accelerator *accelerator = &state->accelerators[i];
+        accelerator->workers = fb_allocate(training->read_threads, sizeof(*accelerator->workers),
+                                           "loaders", world->error);
+        accelerator->is_loaded =
+            fb_allocate(state->window, sizeof(*accelerator->is_loaded), "loaders", world->error);
     }
-    if (!fb_dataset_open(&state->dataset, training, world->seed + 2))
-        fb_error_set(world->error, "out of memory for %llu files",
-                     (unsigned long long)training->files);
+    fb_dataset_open(&state->dataset, training, world->seed + 2, world->error);
 }
 
 void training_close(struct world *world)
@@ -93,9 +100,10 @@ void training_close(struct world *world)
     if (state == NULL)
         return;
     for (uint32_t i = 0; state->accelerators != NULL && i < state->ranks; i++) {
-        for (uint32_t w = 0; w < training_spec(world)->read_threads; w++)
-            free(state->accelerators[i].workers[w].items);
-        free(state->accelerators[i].workers);
+        struct worker *workers = state->accelerators[i].workers;
+        for (uint32_t w = 0; workers != NULL && w < training_spec(world)->read_threads; w++)
+            free(workers[w].items);
+        free(workers);
         free(state->accelerators[i].is_loaded);
     }
     if (state->random != NULL)

@@ -3,7 +3,8 @@
  * timer details says whose they are, and is added and taken off here. */
 #include "sim/clients/workload.h"
 
-#include "sim/world/world_internal.h"
+#include "sim/clients/kinds.h"
+#include "sim/world/world_clients.h"
 
 #include <stddef.h>
 
@@ -16,6 +17,7 @@ static const struct kind {
     void (*start)(struct world *world);
     void (*reply)(struct world *world, uint32_t node, const struct fb_reply *reply);
     void (*timer)(struct world *world, uint32_t node, uint64_t detail);
+    void (*stored)(struct world *world); /* NULL: it does not care what the origin has */
     void (*node_down)(struct world *world, uint32_t node); /* NULL: its clients just end */
     void (*node_up)(struct world *world, uint32_t node);   /* NULL: and do not come back */
     double (*progress)(const struct world *world);
@@ -53,6 +55,7 @@ static const struct kind {
                                 .start = checkpoint_start,
                                 .reply = checkpoint_reply,
                                 .timer = checkpoint_timer,
+                                .stored = checkpoint_stored,
                                 .node_down = checkpoint_node_down,
                                 .progress = checkpoint_progress,
                                 .metrics = checkpoint_metrics},
@@ -142,6 +145,15 @@ void workload_timer(struct world *world, uint32_t node, uint64_t detail)
 {
     world->kind = (uint32_t)(detail >> TAG_SHIFT);
     kinds[world->kind].timer(world, node, detail & ((UINT64_C(1) << TAG_SHIFT) - 1));
+}
+
+void workload_stored(struct world *world)
+{
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        world->kind = i;
+        if (is_active(world->scenario, i) && kinds[i].stored != NULL)
+            kinds[i].stored(world);
+    }
 }
 
 /* A client may kill a node itself, and goes on afterwards as the kind that it is. */

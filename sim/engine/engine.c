@@ -6,6 +6,7 @@
  * 400,000 pending. */
 #include "sim/engine/engine_internal.h"
 
+#include "base/memory.h"
 #include "core/panic.h"
 
 #include <stdio.h>
@@ -35,12 +36,10 @@ static uint32_t link_leaf_down(const struct fb_engine *engine, uint32_t leaf)
     return link_leaf_up(engine, leaf) + 1;
 }
 
-static bool open_fluid(struct fb_engine *engine)
+static void open_fluid(struct fb_engine *engine)
 {
     uint32_t count = 2 * engine->host_count + 2 * engine->leaf_count;
-    uint64_t *capacities = calloc(count, sizeof(*capacities));
-    if (capacities == NULL)
-        return false;
+    uint64_t *capacities = fb_allocate(count, sizeof(*capacities), "the network", NULL);
     for (uint32_t i = 0; i < engine->host_count; i++) {
         capacities[link_host_up(i)] = engine->hosts[i].up_bytes_per_s;
         capacities[link_host_down(i)] = engine->hosts[i].down_bytes_per_s;
@@ -53,7 +52,6 @@ static bool open_fluid(struct fb_engine *engine)
     }
     engine->fluid = fb_fluid_open(capacities, count, FLOWS_HINT, FB_FLUID_TOLERANCE);
     free(capacities);
-    return engine->fluid != NULL;
 }
 
 struct fb_engine *fb_engine_open(enum fb_engine_kind kind, enum fb_engine_flows flows,
@@ -65,33 +63,28 @@ struct fb_engine *fb_engine_open(enum fb_engine_kind kind, enum fb_engine_flows 
         snprintf(error, error_size, "engine simgrid: this build has no SimGrid; use plain");
         return NULL;
     }
-    struct fb_engine *engine = calloc(1, sizeof(*engine));
-    FB_ASSERT(engine != NULL);
+    struct fb_engine *engine = fb_allocate(1, sizeof(*engine), "the engine", NULL);
     engine->kind = kind;
     engine->flows = kind == FB_ENGINE_PLAIN ? FB_FLOWS_FLUID : flows;
     engine->callback = callback;
     engine->context = context;
     engine->host_count = network->host_count;
     engine->leaf_count = network->leaf_count;
-    engine->hosts = calloc(network->host_count, sizeof(*engine->hosts));
-    engine->leaves = calloc(network->leaf_count, sizeof(*engine->leaves));
-    engine->is_up = calloc(network->host_count, sizeof(*engine->is_up));
-    FB_ASSERT(engine->hosts != NULL && engine->leaves != NULL && engine->is_up != NULL);
+    engine->hosts = fb_allocate(network->host_count, sizeof(*engine->hosts), "the network", NULL);
+    engine->leaves = fb_allocate(network->leaf_count, sizeof(*engine->leaves), "the network", NULL);
+    engine->is_up = fb_allocate(network->host_count, sizeof(*engine->is_up), "the network", NULL);
     memcpy(engine->hosts, network->hosts, network->host_count * sizeof(*engine->hosts));
     memcpy(engine->leaves, network->leaves, network->leaf_count * sizeof(*engine->leaves));
     for (uint32_t i = 0; i < network->host_count; i++)
         engine->is_up[i] = true;
-    bool is_open = engine->flows == FB_FLOWS_LMM || open_fluid(engine);
-    if (!is_open)
-        snprintf(error, error_size, "out of memory for a network of %u hosts", engine->host_count);
+    if (engine->flows != FB_FLOWS_LMM)
+        open_fluid(engine);
 #ifdef WITH_SIM
-    if (is_open && kind == FB_ENGINE_SIMGRID)
-        is_open = fb_simgrid_open(engine, error, error_size);
-#endif
-    if (!is_open) {
+    if (kind == FB_ENGINE_SIMGRID && !fb_simgrid_open(engine, error, error_size)) {
         fb_engine_close(engine);
         return NULL;
     }
+#endif
     return engine;
 }
 
@@ -161,8 +154,7 @@ void fb_engine_transfer(struct fb_engine *engine, uint32_t source, uint32_t targ
 static void fluid_fail(struct fb_engine *engine, uint32_t link)
 {
     uint32_t count = fb_fluid_flows_on(engine->fluid, link, NULL, 0);
-    uint32_t *flows = calloc(count > 0 ? count : 1, sizeof(*flows));
-    FB_ASSERT(flows != NULL);
+    uint32_t *flows = fb_allocate(count, sizeof(*flows), "flows", NULL);
     fb_fluid_flows_on(engine->fluid, link, flows, count);
     for (uint32_t i = 0; i < count; i++) {
         fb_event_heap_push(&engine->failures, engine->now_ns,
@@ -243,8 +235,7 @@ static void due_add(struct due_list *list, uint64_t cookie, enum fb_status statu
 {
     if (list->count == list->count_max) {
         list->count_max = list->count_max > 0 ? list->count_max * 2 : DUE_MAX_FIRST;
-        list->items = realloc(list->items, list->count_max * sizeof(*list->items));
-        FB_ASSERT(list->items != NULL);
+        list->items = fb_grow(list->items, list->count_max, sizeof(*list->items), "events", NULL);
     }
     list->items[list->count++] = (struct due){.cookie = cookie, .status = status};
 }

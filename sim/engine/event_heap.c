@@ -1,6 +1,7 @@
 /* See event_heap.h. 4-ary, because a node's children share a cache line. */
 #include "sim/engine/event_heap.h"
 
+#include "base/memory.h"
 #include "core/panic.h"
 
 #include <stdlib.h>
@@ -14,8 +15,7 @@ void fb_event_heap_push(struct fb_event_heap *heap, uint64_t at_ns, uint64_t coo
 {
     if (heap->count == heap->count_max) {
         uint64_t count = heap->count_max > 0 ? heap->count_max * 2 : 1024;
-        heap->entries = realloc(heap->entries, count * sizeof(*heap->entries));
-        FB_ASSERT(heap->entries != NULL);
+        heap->entries = fb_grow(heap->entries, count, sizeof(*heap->entries), "events", NULL);
         heap->count_max = count;
     }
     const struct fb_event_heap_entry entry = {.at_ns = at_ns, .cookie = cookie};

@@ -10,6 +10,7 @@
  * This file keeps the flows' lives; it does not compute rates. */
 #include "sim/fluid/fluid_internal.h"
 
+#include "base/memory.h"
 #include "core/panic.h"
 
 #include <math.h>
@@ -19,9 +20,7 @@ struct fb_fluid *fb_fluid_open(const uint64_t *link_bytes_per_s, uint32_t link_c
                                uint32_t flows_max, double tolerance)
 {
     FB_ASSERT(tolerance >= 0);
-    struct fb_fluid *fluid = calloc(1, sizeof(*fluid));
-    if (fluid == NULL)
-        return NULL;
+    struct fb_fluid *fluid = fb_allocate(1, sizeof(*fluid), "the network", NULL);
     fluid->tolerance = tolerance;
     fluid->flow_free = FLUID_NONE;
     fluid->flow_size_bytes = sizeof(struct fluid_flow);

@@ -14,8 +14,8 @@ struct fb_fluid;
 static const double FB_FLUID_TOLERANCE = 0.005;
 
 /* link_bytes_per_s: capacity of each link, > 0. tolerance: relative error of rates that is
- * accepted, 0: exact. flows_max: a hint for the first allocation; it grows. Errors: NULL: out of
- * memory. */
+ * accepted, 0: exact. flows_max: a hint for the first allocation; it grows. Without memory the
+ * program ends. */
 struct fb_fluid *fb_fluid_open(const uint64_t *link_bytes_per_s, uint32_t link_count,
                                uint32_t flows_max, double tolerance);
 void fb_fluid_close(struct fb_fluid *fluid);

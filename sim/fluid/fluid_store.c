@@ -1,8 +1,9 @@
 /* Memory of the fluid network: flow records, links, and the pool of lists whose pieces are powers
  * of two, each size with its own free list, so that lists grow and shrink without the heap.
- * Does not know rates. Running out of memory is the end of a simulation: it asserts. */
+ * Does not know rates. Running out of memory is the end of a simulation. */
 #include "sim/fluid/fluid_internal.h"
 
+#include "base/memory.h"
 #include "core/panic.h"
 
 #include <math.h>
@@ -20,7 +21,8 @@ void *fb_fluid_grow(void *items, uint64_t count_before, uint64_t count, uint64_t
     uint64_t alignment = size_bytes < PAGE_HUGE_BYTES ? LINE_BYTES : PAGE_HUGE_BYTES;
     size_bytes = (size_bytes + alignment - 1) / alignment * alignment;
     void *grown = aligned_alloc(alignment, size_bytes);
-    FB_ASSERT(grown != NULL);
+    if (grown == NULL)
+        fb_out_of_memory(count, item_size_bytes, "the network", NULL);
 #ifdef MADV_HUGEPAGE
     /* Access is random: with small pages most of the time goes into address translation. */
     if (alignment == PAGE_HUGE_BYTES)

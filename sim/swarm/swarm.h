@@ -9,6 +9,7 @@
 #define FB_SIM_SWARM_SWARM_H
 
 #include "core/config.h"
+#include "sim/swarm/swarm_checks.h"
 #include "sim/swarm/swarm_tables.h"
 
 #include <stdbool.h>

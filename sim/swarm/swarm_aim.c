@@ -10,6 +10,8 @@
  * Cluster, pools and seeds' other settings stay as they were drawn wherever the aim allows. */
 #include "sim/swarm/swarm_draw.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,8 +83,8 @@ static void aim_room(struct fb_random *random, struct fb_swarm_plan *plan)
 static void aim_writes(struct fb_random *random, struct fb_swarm_plan *plan, uint32_t levels)
 {
     plan->request_count = AIM_REQUESTS / 2 + (uint32_t)below(random, AIM_REQUESTS / 2);
-    plan->requests = realloc(plan->requests, plan->request_count * sizeof(*plan->requests));
-    FB_ASSERT(plan->requests != NULL);
+    plan->requests =
+        fb_grow(plan->requests, plan->request_count, sizeof(*plan->requests), "requests", NULL);
     uint64_t early_ns = plan->heal_ns / 8;
     for (uint32_t i = 0; i < plan->request_count; i++) {
         bool is_write = below(random, 3) > 0;

@@ -5,6 +5,7 @@
  * bytes are there, and its header is not. While a node is down heads, headers and bytes may be
  * damaged: the driver tells a damaged head or header, takes it from a copy, or is refused by the
  * core; bytes it can not tell. */
+#include "base/memory.h"
 #include "core/tier/head.h"
 #include "sim/swarm/swarm_internal.h"
 
@@ -211,8 +212,7 @@ void swarm_drive_restart(struct swarm *swarm, uint32_t node)
 {
     struct swarm_node *host = &swarm->nodes[node];
     bool is_lost = !host->is_drive_safe && swarm_draw(swarm, node, 4) == 0;
-    struct page_state *states = calloc(host->chunks + 1, sizeof(*states));
-    FB_ASSERT(states != NULL);
+    struct page_state *states = fb_allocate(host->chunks + 1, sizeof(*states), "a drive", NULL);
     if (is_lost)
         swarm_copies_strike(swarm, node, FB_PROMISE_drive_lost);
     for (uint32_t chunk = 0; chunk < host->chunks; chunk++) {

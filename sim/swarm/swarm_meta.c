@@ -11,6 +11,8 @@
  * or will later. */
 #include "sim/swarm/swarm_internal.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,8 +47,8 @@ static bool name_put(struct swarm_name *name, const struct fb_meta *record)
 {
     if (record->version != name->count)
         return false;
-    name->history = realloc(name->history, (name->count + 1) * sizeof(*name->history));
-    FB_ASSERT(name->history != NULL);
+    name->history =
+        fb_grow(name->history, name->count + 1, sizeof(*name->history), "versions", NULL);
     struct fb_meta *made = &name->history[name->count++];
     *made = *record;
     made->version = name->count;

@@ -5,19 +5,14 @@
  * Every beginning is another life. Completions of an earlier life are dropped, messages and
  * requests that come late are not. A step takes time; a node that is busy or paused is asked again
  * when it is ready. */
+#include "base/memory.h"
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 #include "core/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void *node_allocate(uint64_t count, uint64_t size_bytes)
-{
-    void *memory = calloc(count > 0 ? count : 1, size_bytes);
-    FB_ASSERT(memory != NULL);
-    return memory;
-}
 
 uint64_t swarm_node_now_ns(const struct swarm *swarm, uint32_t node)
 {
@@ -55,19 +50,19 @@ void swarm_node_open(struct swarm *swarm, uint32_t node)
     uint64_t unit = swarm->unit_bytes;
     host->memory_units = (uint32_t)(config->memory_size_bytes / unit) + FB_UNITS_PER_CHUNK;
     host->device_units = (uint32_t)(config->device_size_bytes / unit) + FB_UNITS_PER_CHUNK;
-    host->memory = node_allocate(host->memory_units, sizeof(*host->memory));
-    host->device = node_allocate(host->device_units, sizeof(*host->device));
+    host->memory = fb_allocate(host->memory_units, sizeof(*host->memory), "a node", NULL);
+    host->device = fb_allocate(host->device_units, sizeof(*host->device), "a node", NULL);
     host->config = *config;
     host->config.node = node;
-    host->unflushed = node_allocate(host->device_units, sizeof(*host->unflushed));
+    host->unflushed = fb_allocate(host->device_units, sizeof(*host->unflushed), "a node", NULL);
     host->chunks = (uint32_t)(config->device_size_bytes / config->block_size_bytes);
-    host->pages = node_allocate(host->chunks, sizeof(*host->pages));
+    host->pages = fb_allocate(host->chunks, sizeof(*host->pages), "a node", NULL);
     for (uint32_t i = 0; i < host->chunks; i++)
-        host->pages[i] = node_allocate(1, sizeof(*host->pages[i]));
-    host->readers = node_allocate(host->memory_units, sizeof(*host->readers));
-    host->lent_ns = node_allocate(host->memory_units, sizeof(*host->lent_ns));
-    host->writers = node_allocate(host->memory_units, sizeof(*host->writers));
-    host->core = node_allocate(1, fb_node_size_bytes(config));
+        host->pages[i] = fb_allocate(1, sizeof(*host->pages[i]), "a node", NULL);
+    host->readers = fb_allocate(host->memory_units, sizeof(*host->readers), "a node", NULL);
+    host->lent_ns = fb_allocate(host->memory_units, sizeof(*host->lent_ns), "a node", NULL);
+    host->writers = fb_allocate(host->memory_units, sizeof(*host->writers), "a node", NULL);
+    host->core = fb_allocate(1, fb_node_size_bytes(config), "a node", NULL);
     host->clock_ns = swarm_draw(swarm, node, UINT64_C(1) << 40);
     host->steps_to_check = swarm->plan->check_every;
     node_begin(swarm, node);
@@ -174,7 +169,7 @@ static bool node_comes_to_rest(struct swarm *swarm, uint32_t node)
     uint64_t size_bytes = fb_node_size_bytes(&swarm->nodes[node].config);
     uint64_t now_ns = swarm_node_now_ns(swarm, node);
     struct fb_op ops[FB_STEP_OPS_MAX];
-    struct fb_node *copy = node_allocate(1, size_bytes);
+    struct fb_node *copy = fb_allocate(1, size_bytes, "a node", NULL);
     memcpy(copy, swarm->nodes[node].core, size_bytes);
     uint32_t ticks = 0;
     while (ticks < SWARM_SPINS_MAX && fb_node_deadline_ns(copy) <= now_ns) {

@@ -5,6 +5,7 @@
  * source belong to the op: nobody else may write them (R4), but for the memory of a peer, which is
  * only lent (R5). */
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 static_assert(FB_READ_ONLY == FB_DENIED + 1 && FB_REFUSED == FB_DENIED + 2 &&
                   FB_TOO_LARGE == FB_DENIED + 3,

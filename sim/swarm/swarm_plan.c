@@ -9,6 +9,8 @@
  * is to be beyond the atlas. */
 #include "sim/swarm/swarm_draw.h"
 
+#include "base/memory.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,8 +225,7 @@ static void draw_requests(struct fb_random *random, struct fb_swarm_plan *plan)
     }
     uint64_t most = one_in(random, 16) ? REQUESTS_LONG : REQUESTS_MAX;
     plan->request_count = (uint32_t)log_between(random, 20, most);
-    plan->requests = calloc(plan->request_count, sizeof(*plan->requests));
-    FB_ASSERT(plan->requests != NULL);
+    plan->requests = fb_allocate(plan->request_count, sizeof(*plan->requests), "requests", NULL);
     for (uint32_t i = 0; i < plan->request_count; i++) {
         struct fb_swarm_request *request = &plan->requests[i];
         uint64_t share = below(random, total);
@@ -388,8 +389,7 @@ static void draw_tenant(struct fb_random *random, struct fb_swarm_plan *plan)
 struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
 {
     struct fb_random random;
-    struct fb_swarm_plan *plan = calloc(1, sizeof(*plan));
-    FB_ASSERT(plan != NULL);
+    struct fb_swarm_plan *plan = fb_allocate(1, sizeof(*plan), "a plan", NULL);
     fb_random_init(&random, seed);
     plan->seed = seed;
     plan->is_beyond = is_beyond;
@@ -409,11 +409,9 @@ struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond)
 
 struct fb_swarm_plan *fb_swarm_plan_copy(const struct fb_swarm_plan *plan)
 {
-    struct fb_swarm_plan *copy = malloc(sizeof(*copy));
-    FB_ASSERT(copy != NULL);
+    struct fb_swarm_plan *copy = fb_allocate(1, sizeof(*copy), "a plan", NULL);
     *copy = *plan;
-    copy->requests = calloc(plan->request_count + 1, sizeof(*copy->requests));
-    FB_ASSERT(copy->requests != NULL);
+    copy->requests = fb_allocate(plan->request_count, sizeof(*copy->requests), "requests", NULL);
     if (plan->request_count > 0)
         memcpy(copy->requests, plan->requests, plan->request_count * sizeof(*copy->requests));
     return copy;

@@ -11,7 +11,9 @@
  *
  * The same plan gives the same events: they are ordered by (time, order in which they were
  * queued), and every delay is drawn from the seed and a counter of one node. */
+#include "base/memory.h"
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +28,7 @@ struct swarm_event *swarm_push(struct swarm *swarm, uint64_t at_ns, enum swarm_e
 {
     if (swarm->event_free == FB_NONE) {
         uint32_t max = swarm->event_max > 0 ? 2 * swarm->event_max : 256;
-        swarm->events = realloc(swarm->events, max * sizeof(*swarm->events));
-        FB_ASSERT(swarm->events != NULL);
+        swarm->events = fb_grow(swarm->events, max, sizeof(*swarm->events), "events", NULL);
         FB_ASSERT(max < 1u << COOKIE_BITS);
         for (uint32_t i = swarm->event_max; i < max; i++)
             swarm->events[i].next = i + 1 < max ? i + 1 : FB_NONE;
@@ -428,8 +429,7 @@ static void run_open(struct swarm *swarm)
     swarm->limit_ns = swarm_limit_ns(plan);
     swarm->event_free = FB_NONE;
     swarm->request_max = plan->request_count + plan->nodes * (plan->after + WHOLE_BLOCKS_MAX);
-    swarm->requests = calloc(swarm->request_max + 1, sizeof(*swarm->requests));
-    FB_ASSERT(swarm->requests != NULL);
+    swarm->requests = fb_allocate(swarm->request_max, sizeof(*swarm->requests), "requests", NULL);
     swarm_fault_order(swarm);
     swarm_view_change(swarm, (uint32_t)all);
     for (uint32_t node = 0; node < plan->nodes; node++)
@@ -466,8 +466,7 @@ static void run_close(struct swarm *swarm)
 
 void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm_result *result)
 {
-    struct swarm *swarm = calloc(1, sizeof(*swarm));
-    FB_ASSERT(swarm != NULL);
+    struct swarm *swarm = fb_allocate(1, sizeof(*swarm), "a swarm", NULL);
     memset(result, 0, sizeof(*result));
     result->seed = plan->seed;
     swarm->plan = plan;

@@ -14,6 +14,7 @@
  *
  * Draws are from a sequence of their own. */
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 enum stage { STAGE_STEP, STAGE_REACH, STAGE_ANSWER, STAGE_PATIENCE, STAGE_EXPIRE };
 

@@ -9,6 +9,8 @@
  * hand. # begins a comment. */
 #include "sim/swarm/swarm_internal.h"
 
+#include "base/memory.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -227,9 +229,8 @@ static bool read_request(struct reader *reader)
     for (uint32_t verb = 0; word != NULL && verb < FB_SWARM_VERB_COUNT; verb++) {
         if (strcmp(word, fb_swarm_verb_name(verb)) != 0)
             continue;
-        size_t size_bytes = (plan->request_count + 1) * sizeof(*plan->requests);
-        plan->requests = realloc(plan->requests, size_bytes);
-        FB_ASSERT(plan->requests != NULL);
+        plan->requests = fb_grow(plan->requests, (uint64_t)plan->request_count + 1,
+                                 sizeof(*plan->requests), "requests", NULL);
         struct fb_swarm_request *request = &plan->requests[plan->request_count++];
         *request = (struct fb_swarm_request){.verb = verb};
         if (!reader_fields(reader, request_fields, request))
@@ -291,8 +292,7 @@ static bool plan_is_sane(struct reader *reader)
 struct fb_swarm_plan *fb_swarm_plan_read(FILE *stream, const char *name,
                                          char error[FB_SWARM_TEXT_MAX])
 {
-    struct fb_swarm_plan *plan = calloc(1, sizeof(*plan));
-    FB_ASSERT(plan != NULL);
+    struct fb_swarm_plan *plan = fb_allocate(1, sizeof(*plan), "a plan", NULL);
     plan->domains = 1;
     plan->check_every = 1;
     plan->detect_ns = FB_NEVER_NS;

@@ -6,6 +6,7 @@
  *
  * A client whose node crashes has lost what it asked and what it held. */
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,9 @@
 /* Who is a member, and when each node hears of it. A view takes milliseconds to build and depends
  * on its members alone, but for its version, so those that were built are kept for other runs of
  * this process; a run has copies of its own, each with a later version than the one before. */
+#include "base/memory.h"
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 #include <stdlib.h>
 
@@ -37,8 +39,7 @@ static bool view_build(struct kept_view *entry)
                                               .is_up = entry->up_mask >> i & 1};
     }
     uint64_t size_bytes = fb_view_size_bytes(entry->nodes);
-    entry->view = calloc(1, size_bytes);
-    FB_ASSERT(entry->view != NULL);
+    entry->view = fb_allocate(1, size_bytes, "a view", NULL);
     return fb_view_build(entry->view, size_bytes, 1, members, count, entry->ranks) == FB_OK;
 }
 
@@ -98,8 +99,8 @@ static const struct fb_view *view_renew(struct swarm *swarm, const struct fb_vie
         place++;
     FB_ASSERT(place < SWARM_VIEWS_MAX);
     if (swarm->views[place] == NULL)
-        swarm->views[place] = malloc(fb_view_size_bytes(swarm->plan->nodes));
-    FB_ASSERT(swarm->views[place] != NULL);
+        swarm->views[place] =
+            fb_allocate(1, fb_view_size_bytes(swarm->plan->nodes), "a view", NULL);
     fb_view_copy(swarm->views[place], from, version);
     return swarm->views[place];
 }

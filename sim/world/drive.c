@@ -8,6 +8,7 @@
  * ever read them, and a scan finds nothing. */
 #include "sim/world/world_internal.h"
 
+#include "base/memory.h"
 #include "core/tier/header.h"
 
 #include <stdlib.h>
@@ -27,9 +28,8 @@ void world_drive_open(struct world *world, uint32_t node)
                   (scenario->faults[i].restart_after_ns > 0 && !scenario->faults[i].is_drive_lost);
     if (!is_kept || chunk_count(world) == 0)
         return;
-    world->hosts[node].pages = calloc(chunk_count(world), sizeof(*world->hosts[node].pages));
-    if (world->hosts[node].pages == NULL)
-        fb_error_set(world->error, "out of memory for the drive of node %u", node);
+    world->hosts[node].pages =
+        fb_allocate(chunk_count(world), sizeof(*world->hosts[node].pages), "drives", world->error);
 }
 
 /* New drives: nothing is on them. */
@@ -53,11 +53,7 @@ static struct fb_header_page *page_at(struct world *world, uint32_t node, uint64
     uint64_t chunk = position / world->scenario->core.block_size_bytes;
     struct fb_header_page **page = &world->hosts[node].pages[chunk];
     if (*page == NULL)
-        *page = calloc(1, sizeof(**page));
-    if (*page == NULL) {
-        fb_error_set(world->error, "out of memory for the drive of node %u", node);
-        world_stop(world);
-    }
+        *page = fb_allocate(1, sizeof(**page), "a page of a drive", NULL);
     return *page;
 }
 

@@ -2,6 +2,7 @@
  * take; per-flow and per-event sizes are those of the structures, and growth by doubling. */
 #include "sim/world/estimate.h"
 
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include "core/place/view.h"

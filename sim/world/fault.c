@@ -6,6 +6,8 @@
  * A node that is down hears nothing and says nothing. What others pull from it fails after
  * GONE_NS, as a transport's own retries do; the members learn of it detect_after later, when its
  * lease has run out, by a new view; a restarted node joins with the next view at once. */
+#include "base/memory.h"
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include <gsl/gsl_randist.h>
@@ -45,11 +47,9 @@ static void fault_draw(struct world *world, uint32_t index, uint32_t *order)
 void fault_start(struct world *world)
 {
     const struct fb_scenario *scenario = world->scenario;
-    uint32_t *order = calloc(scenario->nodes, sizeof(*order));
-    if (order == NULL) {
-        fb_error_set(world->error, "out of memory for %u nodes", scenario->nodes);
+    uint32_t *order = fb_allocate(scenario->nodes, sizeof(*order), "faults", world->error);
+    if (order == NULL)
         return;
-    }
     for (uint32_t i = 0; i < scenario->fault_count; i++) {
         if (scenario->faults[i].node == UINT32_MAX)
             fault_draw(world, i, order);

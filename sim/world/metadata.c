@@ -8,6 +8,7 @@
  * tests/core/name/test_meta.c. */
 #include "sim/world/world_internal.h"
 
+#include "base/memory.h"
 #include "core/key.h"
 
 #include <stdlib.h>
@@ -31,17 +32,11 @@ static struct named *place_of(struct named *places, uint64_t mask, struct fb_key
     return &places[at];
 }
 
-static bool metadata_grow(struct world *world)
+static void metadata_grow(struct world *world)
 {
     struct metadata *metadata = world->metadata;
     uint64_t mask = metadata->mask * 2 + 1;
-    struct named *places = calloc(mask + 1, sizeof(*places));
-    if (places == NULL) {
-        fb_error_set(world->error, "out of memory for %llu metadata records",
-                     (unsigned long long)mask);
-        world_stop(world);
-        return false;
-    }
+    struct named *places = fb_allocate(mask + 1, sizeof(*places), "metadata", NULL);
     for (uint64_t i = 0; i <= metadata->mask; i++) {
         if (metadata->places[i].record.version != 0)
             *place_of(places, mask, metadata->places[i].key) = metadata->places[i];
@@ -49,17 +44,15 @@ static bool metadata_grow(struct world *world)
     free(metadata->places);
     metadata->places = places;
     metadata->mask = mask;
-    return true;
 }
 
 void world_metadata_open(struct world *world)
 {
     if (world->scenario->metadata.operations_per_s == 0)
         return;
-    struct metadata *metadata = calloc(1, sizeof(*metadata));
-    struct named *places = calloc(64, sizeof(*places));
+    struct metadata *metadata = fb_allocate(1, sizeof(*metadata), "metadata", world->error);
+    struct named *places = fb_allocate(64, sizeof(*places), "metadata", world->error);
     if (metadata == NULL || places == NULL) {
-        fb_error_set(world->error, "out of memory for the metadata store");
         free(metadata);
         free(places);
         return;
@@ -101,8 +94,8 @@ void world_metadata_arrive(struct world *world, uint32_t index)
     const struct fb_op op = world->pending[index].op;
     const struct fb_metadata *model = &world->scenario->metadata;
     bool is_put = op.kind == FB_OP_META_PUT;
-    if (metadata->count * 2 > metadata->mask && !metadata_grow(world))
-        return;
+    if (metadata->count * 2 > metadata->mask)
+        metadata_grow(world);
     struct named *place = place_of(metadata->places, metadata->mask, op.block.key);
     struct fb_done done = {.op_id = op.op_id, .status = FB_OK};
     metadata->operations++;

@@ -1,6 +1,8 @@
 /* What a finished run gave: counters summed over nodes, latency percentiles, shares by reason,
  * utilisation of every resource, the workload's own figures, time series, one row a node. */
+#include "base/memory.h"
 #include "core/panic.h"
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include <math.h>
@@ -16,8 +18,8 @@ void metrics_add(struct fb_run *run, const char *name, const char *unit, double 
 {
     uint32_t count = run->metric_count;
     if (count % METRICS_ROOM == 0) {
-        run->metrics = realloc(run->metrics, (count + METRICS_ROOM) * sizeof(*run->metrics));
-        FB_ASSERT(run->metrics != NULL);
+        run->metrics =
+            fb_grow(run->metrics, count + METRICS_ROOM, sizeof(*run->metrics), "metrics", NULL);
     }
     run->metrics[run->metric_count++] =
         (struct fb_metric){.name = name, .unit = unit, .value = value};
@@ -39,8 +41,7 @@ const char *metrics_name(const char *format, ...)
         if (strcmp(name->text, text) == 0)
             return name->text;
     }
-    struct name *made = malloc(sizeof(*made));
-    FB_ASSERT(made != NULL);
+    struct name *made = fb_allocate(1, sizeof(*made), "names of metrics", NULL);
     made->next = names;
     memcpy(made->text, text, sizeof(text));
     names = made;
@@ -113,9 +114,9 @@ static double latency_quantile_ns(const struct totals *totals, double share)
 
 static void latency_points(const struct totals *totals, struct fb_run *run)
 {
-    run->latencies = calloc(FB_HISTOGRAM_BUCKETS, sizeof(*run->latencies));
+    run->latencies = fb_allocate(FB_HISTOGRAM_BUCKETS, sizeof(*run->latencies), "latencies", NULL);
     double below = 0;
-    for (uint32_t b = 0; b < FB_HISTOGRAM_BUCKETS && run->latencies != NULL; b++) {
+    for (uint32_t b = 0; b < FB_HISTOGRAM_BUCKETS; b++) {
         if (totals->latency_counts[b] == 0)
             continue;
         below += (double)totals->latency_counts[b];
@@ -220,9 +221,9 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
 static void add_entities(const struct world *world, struct fb_run *run)
 {
     uint32_t nodes = world->scenario->nodes < ENTITIES_MAX ? world->scenario->nodes : ENTITIES_MAX;
-    run->entities = calloc((size_t)nodes * 5 + 2 * world->scenario->origin.accounts + 1,
-                           sizeof(*run->entities));
-    for (uint32_t i = 0; i < nodes && run->entities != NULL; i++) {
+    run->entities = fb_allocate((uint64_t)nodes * 5 + 2 * world->scenario->origin.accounts + 1,
+                                sizeof(*run->entities), "rows of nodes", NULL);
+    for (uint32_t i = 0; i < nodes; i++) {
         const struct host *host = &world->hosts[i];
         struct fb_stats stats;
         metrics_node(world, i, &stats);
@@ -259,12 +260,7 @@ static void add_entities(const struct world *world, struct fb_run *run)
 
 void metrics_collect(struct world *world, struct fb_run *run)
 {
-    struct totals *totals = malloc(sizeof(*totals));
-    if (totals == NULL) {
-        fb_error_set(world->error, "out of memory for results");
-        free(totals);
-        return;
-    }
+    struct totals *totals = fb_allocate(1, sizeof(*totals), "figures", NULL);
     if (world->end_ns == 0 || run->is_partial)
         world->end_ns = world_now_ns(world);
     totals_collect(world, totals);

@@ -1,6 +1,8 @@
 /* Time series in a fixed number of bins. See series.h. */
 #include "sim/world/series.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,9 +43,9 @@ struct fb_series_row *fb_series_rows(const struct fb_series *series, uint64_t en
     if (bins > FB_SERIES_BINS)
         bins = FB_SERIES_BINS;
     double bin_s = (double)series->bin_ns * 1e-9;
-    struct fb_series_row *rows = calloc(bins * FB_SERIES_COUNT, sizeof(*rows));
+    struct fb_series_row *rows = fb_allocate(bins * FB_SERIES_COUNT, sizeof(*rows), "series", NULL);
     *count = 0;
-    for (uint64_t i = 0; rows != NULL && i < bins; i++) {
+    for (uint64_t i = 0; i < bins; i++) {
         double read = series->sums[FB_SERIES_READ][i];
         /* The last bin is shorter: its rate is over the time that it really covers. */
         double start_s = (double)i * bin_s, end_s = (double)end_ns * 1e-9;

@@ -4,9 +4,7 @@
 #ifndef FB_SIM_WORLD_SERIES_H
 #define FB_SIM_WORLD_SERIES_H
 
-#include "results/results.h"
-
-#include <stdint.h>
+#include "sim/run.h"
 
 enum { FB_SERIES_BINS = 240 };
 

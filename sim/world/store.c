@@ -4,6 +4,8 @@
  *
  * Only blocks of objects from WORLD_WRITTEN on are remembered; others are taken to be there. A
  * store counts only when all of it has arrived: nothing half-written is ever found. */
+#include "base/memory.h"
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include <stdlib.h>
@@ -27,12 +29,7 @@ static void stored_grow(struct world *world)
 {
     struct stored *stored = world->stored;
     struct stored grown = {.mask = stored->mask * 2 + 1, .count = stored->count};
-    grown.tags = calloc(grown.mask + 1, sizeof(*grown.tags));
-    if (grown.tags == NULL) {
-        fb_error_set(world->error, "out of memory for what the origin stores");
-        world_stop(world);
-        return;
-    }
+    grown.tags = fb_allocate(grown.mask + 1, sizeof(*grown.tags), "what the origin stores", NULL);
     for (uint64_t i = 0; i <= stored->mask; i++) {
         uint64_t at;
         if (stored->tags[i] != 0 && !stored_find(&grown, stored->tags[i], &at))
@@ -46,9 +43,10 @@ static void stored_add(struct world *world, uint64_t tag)
 {
     uint64_t at;
     if (world->stored == NULL) {
-        world->stored = calloc(1, sizeof(*world->stored));
+        world->stored = fb_allocate(1, sizeof(*world->stored), "what the origin stores", NULL);
         world->stored->mask = 1023;
-        world->stored->tags = calloc(1024, sizeof(uint64_t));
+        world->stored->tags =
+            fb_allocate(1024, sizeof(*world->stored->tags), "what the origin stores", NULL);
     }
     if (world->stored->count * 2 > world->stored->mask)
         stored_grow(world);
@@ -117,8 +115,7 @@ void world_store_end(struct world *world, uint32_t index, enum fb_status status)
         stored_add(world, world_tag_of(&op->block));
         account->stored_bytes += op->span.size;
         world->stored_ns = world_now_ns(world);
-        if (world->checkpoint != NULL)
-            checkpoint_stored(world);
+        workload_stored(world);
     }
     uint64_t at_ns = world_now_ns(world) + world->scenario->origin.latency_ns +
                      world_far_way_ns(world, pending.node, false);

@@ -1,16 +1,16 @@
 /* See tags.h. */
 #include "sim/world/tags.h"
 
+#include "base/memory.h"
 #include "core/limits.h"
 #include "core/panic.h"
 
 #include <stdlib.h>
 
-bool fb_tags_open(struct fb_tags *tags, uint64_t chunks)
+void fb_tags_open(struct fb_tags *tags, uint64_t chunks, struct fb_error *error)
 {
-    tags->chunks = calloc(chunks > 0 ? chunks : 1, sizeof(*tags->chunks));
+    tags->chunks = fb_allocate(chunks, sizeof(*tags->chunks), "blocks of nodes", error);
     tags->count = tags->chunks != NULL ? chunks : 0;
-    return tags->chunks != NULL;
 }
 
 void fb_tags_close(struct fb_tags *tags)
@@ -29,7 +29,6 @@ uint64_t *fb_tags_at(struct fb_tags *tags, uint64_t unit)
     if (in_chunk == 0)
         return &chunk->first;
     if (chunk->rest == NULL)
-        chunk->rest = calloc(FB_UNITS_PER_CHUNK - 1, sizeof(*chunk->rest));
-    FB_ASSERT(chunk->rest != NULL);
+        chunk->rest = fb_allocate(FB_UNITS_PER_CHUNK - 1, sizeof(*chunk->rest), "extents", NULL);
     return &chunk->rest[in_chunk - 1];
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fb_error;
+
 struct fb_tags_chunk {
     uint64_t first; /* of unit 0 */
     uint64_t *rest; /* of the units from 1 on; NULL: never used */
@@ -20,11 +22,11 @@ struct fb_tags { /* zeroed: empty */
     uint64_t count;
 };
 
-/* False: out of memory. */
-bool fb_tags_open(struct fb_tags *tags, uint64_t chunks);
+/* Errors: out of memory, and it is empty. */
+void fb_tags_open(struct fb_tags *tags, uint64_t chunks, struct fb_error *error);
 void fb_tags_close(struct fb_tags *tags);
 
-/* The word of a unit, 0 at first. Stops the program when there is no memory for it. */
+/* The word of a unit, 0 at first. Without memory for it the program ends. */
 uint64_t *fb_tags_at(struct fb_tags *tags, uint64_t unit);
 
 #endif

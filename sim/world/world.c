@@ -7,6 +7,10 @@
  *
  * Determinism: the engine delivers by (date, cookie); cookies are (node, pending index), and
  * pending indexes are given out in the order of the run. Every event and op is hashed. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "sim/world/world.h"
+#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include "base/progress.h"
@@ -17,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
@@ -46,12 +49,8 @@ void world_fault(struct world *world, const char *text, uint32_t node)
 static void pending_grow(struct world *world)
 {
     uint32_t count = world->pending_count > 0 ? world->pending_count * 2 : 1024;
-    struct pending *grown = realloc(world->pending, count * sizeof(*grown));
-    if (grown == NULL) {
-        fprintf(stderr, "forebay: out of memory for %u pending events\n", count);
-        exit(1);
-    }
-    world->pending = grown;
+    world->pending =
+        fb_grow(world->pending, count, sizeof(*world->pending), "pending events", NULL);
     world->pending_count = count;
 }
 
@@ -278,8 +277,9 @@ static bool world_open_engine(struct world *world)
     uint32_t count = scenario->nodes + scenario->origin.accounts;
     uint32_t leaves =
         (scenario->nodes + scenario->network.hosts_per_leaf - 1) / scenario->network.hosts_per_leaf;
-    struct fb_engine_host *hosts = calloc(count, sizeof(*hosts));
-    struct fb_engine_leaf *leaf = calloc(leaves + scenario->origin.accounts, sizeof(*leaf));
+    struct fb_engine_host *hosts = fb_allocate(count, sizeof(*hosts), "the network", NULL);
+    struct fb_engine_leaf *leaf =
+        fb_allocate(leaves + scenario->origin.accounts, sizeof(*leaf), "the network", NULL);
     uint64_t port = world_port_bytes_per_s(world);
     uint64_t uplink = (uint64_t)((double)port * scenario->network.hosts_per_leaf /
                                  scenario->network.oversubscription);
@@ -326,13 +326,6 @@ static void world_check_end(struct world *world)
     }
 }
 
-static double wall_now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static double timeval_s(struct timeval time)
 {
     return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
@@ -358,7 +351,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
                           .progress_to = progress_to,
                           .pending_free = FB_NONE,
                           .error = error};
-    double started_s = wall_now_s();
+    double started_s = fb_clock_s();
     memset(run, 0, sizeof(*run));
     run->seed = seed;
     world.hash = XXH3_createState();
@@ -367,7 +360,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
     if (world_open_engine(&world)) {
         world_open(&world);
         workload_open(&world);
-        run->start_s = wall_now_s() - started_s;
+        run->start_s = fb_clock_s() - started_s;
         if (!fb_error_is_set(error)) {
             fault_start(&world);
             workload_start(&world);
@@ -375,7 +368,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
         }
         if (!world.is_stopped && !fb_error_is_set(error))
             world_check_end(&world);
-        run->wall_s = wall_now_s() - started_s;
+        run->wall_s = fb_clock_s() - started_s;
         usage_note(run);
         run->is_partial = world.is_stopped;
         run->determinism_hash = XXH3_64bits_digest(world.hash);

@@ -5,7 +5,7 @@
 #define FB_SIM_WORLD_WORLD_H
 
 #include "models/scenario/scenario.h"
-#include "results/results.h"
+#include "sim/run.h"
 
 /* Runs one scenario with one seed. should_stop may be NULL; it is polled (Ctrl-C) and the run then
  * ends early, marked partial. progress_from..progress_to: share of the whole work, for the bar.

@@ -13,6 +13,7 @@
  * oracle can compare. */
 #include "sim/world/world_internal.h"
 
+#include "base/memory.h"
 #include "core/key.h"
 
 #include <gsl/gsl_randist.h>
@@ -129,9 +130,9 @@ static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const st
     struct pending *pending = &world->pending[index];
     pending->event = (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = op->message};
     if (op->message.kind == FB_MESSAGE_MATCH_ASK) {
-        size_t bytes = op->message.match_ask.key_count * sizeof(*pending->keys);
-        pending->keys = malloc(bytes > 0 ? bytes : 1);
-        memcpy(pending->keys, op->message.match_ask.keys, bytes);
+        uint32_t count = op->message.match_ask.key_count;
+        pending->keys = fb_allocate(count, sizeof(*pending->keys), "keys of a message", NULL);
+        memcpy(pending->keys, op->message.match_ask.keys, count * sizeof(*pending->keys));
         pending->event.message.match_ask.keys = pending->keys;
     }
     world_timer(world, sent_ns + way_ns(world, node, op->target), index);

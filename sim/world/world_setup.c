@@ -1,16 +1,10 @@
 /* Builds the world's hosts from a scenario and takes them down again. */
+#include "base/memory.h"
+#include "sim/generator.h"
 #include "sim/world/world_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void *allocate(struct world *world, uint64_t size_bytes)
-{
-    void *memory = calloc(1, size_bytes > 0 ? size_bytes : 1);
-    if (memory == NULL)
-        fb_error_set(world->error, "out of memory: %llu bytes", (unsigned long long)size_bytes);
-    return memory;
-}
 
 static struct fb_station_config drive_config(const struct fb_scenario *scenario)
 {
@@ -64,11 +58,8 @@ void world_host_reset(struct world *world, uint32_t node)
     uint64_t seed = (world->seed * 1000003 + node) ^ (uint64_t)host->life << 48;
     host->life++;
     if (host->earlier == NULL)
-        host->earlier = calloc(1, sizeof(*host->earlier));
-    if (host->earlier == NULL)
-        world_fault(world, "out of memory for what it has counted so far", node);
-    else
-        fb_stats_add(host->earlier, fb_node_stats(host->core));
+        host->earlier = fb_allocate(1, sizeof(*host->earlier), "counters", NULL);
+    fb_stats_add(host->earlier, fb_node_stats(host->core));
     fb_station_reset(host->drive, now_ns);
     fb_station_reset(host->nic, now_ns);
     fb_station_reset(host->memory, now_ns);
@@ -93,9 +84,8 @@ static void host_open(struct world *world, uint32_t index)
     }
     uint64_t chunks = config.memory_size_bytes / config.block_size_bytes;
     uint64_t device_chunks = config.device_size_bytes / config.block_size_bytes;
-    if (!fb_tags_open(&host->memory_tags, chunks) ||
-        !fb_tags_open(&host->device_tags, device_chunks))
-        fb_error_set(world->error, "out of memory for the blocks of node %u", index);
+    fb_tags_open(&host->memory_tags, chunks, world->error);
+    fb_tags_open(&host->device_tags, device_chunks, world->error);
     world_drive_open(world, index);
     uint64_t work_requests_per_s = hardware->nic.work_requests_per_s * hardware->nic.count;
     host->drive = station_open(world, drive_config(scenario));
@@ -112,11 +102,14 @@ static void host_open(struct world *world, uint32_t index)
 static void view_build(struct world *world)
 {
     const struct fb_scenario *scenario = world->scenario;
-    struct fb_member *members = calloc(scenario->nodes, sizeof(*members));
+    struct fb_member *members =
+        fb_allocate(scenario->nodes, sizeof(*members), "members", world->error);
     uint64_t size_bytes = fb_view_size_bytes(scenario->nodes);
-    world->view = allocate(world, size_bytes);
-    if (members == NULL || world->view == NULL)
+    world->view = fb_allocate(1, size_bytes, "a view of the members", world->error);
+    if (members == NULL || world->view == NULL) {
+        free(members);
         return;
+    }
     for (uint32_t i = 0; i < scenario->nodes; i++)
         members[i] = (struct fb_member){.node = i,
                                         .domain = i / scenario->network.hosts_per_leaf,
@@ -167,7 +160,8 @@ void world_view_change(struct world *world)
 struct fb_station *world_gate_open(struct world *world, uint64_t operations_per_s)
 {
     const struct fb_station_config config = pipe_config(0, operations_per_s);
-    struct fb_station *station = allocate(world, fb_station_size_bytes(&config));
+    struct fb_station *station =
+        fb_allocate(1, fb_station_size_bytes(&config), "a gate", world->error);
     if (station != NULL)
         fb_station_init(station, &config);
     return station;
@@ -185,15 +179,17 @@ uint64_t world_host_bytes(const struct fb_scenario *scenario)
 void world_open(struct world *world)
 {
     const struct fb_scenario *scenario = world->scenario;
-    world->hosts = allocate(world, scenario->nodes * sizeof(*world->hosts));
-    world->accounts = allocate(world, scenario->origin.accounts * sizeof(*world->accounts));
+    world->hosts = fb_allocate(scenario->nodes, sizeof(*world->hosts), "nodes", world->error);
+    world->accounts = fb_allocate(scenario->origin.accounts, sizeof(*world->accounts),
+                                  "accounts of the origin", world->error);
     world->random = fb_generator_open(world->seed);
+    if (fb_error_is_set(world->error))
+        return;
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
         world->accounts[i].gate = world_gate_open(world, scenario->origin.requests_per_s);
     world_metadata_open(world);
     if (!fb_arena_open(&world->arena, scenario->nodes * world_host_bytes(scenario)))
-        fb_error_set(world->error, "out of memory for %u nodes of %llu bytes", scenario->nodes,
-                     (unsigned long long)world_host_bytes(scenario));
+        fb_out_of_memory(scenario->nodes, world_host_bytes(scenario), "nodes", world->error);
     for (uint32_t i = 0; i < scenario->nodes && !fb_error_is_set(world->error); i++)
         host_open(world, i);
     if (!fb_error_is_set(world->error))

@@ -4,9 +4,10 @@
  * assignment, as with --set. Files that an input names are read, too, from the source folder. What
  * is not YAML is given to the first reader only: they all open a file the same way. */
 #include "hw/base/settings.h"
-#include "models/dlio.h"
+#include "models/scenario/dlio.h"
 #include "models/scenario/scenario.h"
 
+#include "models/scenario/sweep.h"
 #include "tests/fuzz/fuzz.h"
 
 #include "tests/fuzz/file.h"

@@ -1,6 +1,6 @@
 /* Proves that DLIO workload files mean here what they mean to DLIO (keys, defaults), that foreign
  * keys are left alone, and that wrong values and missing parts are named. */
-#include "models/dlio.h"
+#include "models/scenario/dlio.h"
 
 #include "tests/support/temporary.h"
 

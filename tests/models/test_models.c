@@ -1,5 +1,6 @@
 /* Proves that every YAML file that is shipped loads, and that the resolved text is the same for the
  * same inputs and is YAML itself. */
+#include "models/scenario/sweep.h"
 #include "tests/models/experiment.h"
 
 #include <dirent.h>

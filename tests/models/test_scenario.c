@@ -1,6 +1,7 @@
 /* Proves that experiments resolve to the values they name, that every mistake is answered by one
  * line with place, key and remedy, and that guesses and inputs are collected. Error cases are
  * one-line changes of one good experiment or component. */
+#include "models/scenario/sweep.h"
 #include "tests/models/experiment.h"
 
 static void load_of_good_experiment_resolves_every_part(void **state)

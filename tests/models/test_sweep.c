@@ -1,5 +1,6 @@
 /* Proves that a sweep becomes all its combinations in a fixed order, that assignments pin keys, and
  * that mistakes are named with their line, also when they show only in a point's scenario. */
+#include "models/scenario/sweep.h"
 #include "tests/models/experiment.h"
 
 static uint32_t sweep_text(const char *text, const char *const *assignments, uint32_t count,

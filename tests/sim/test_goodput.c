@@ -2,7 +2,7 @@
  * and Daly when failures are rare, and what losing undrained checkpoints must cost. */
 #include "tests/support/unit.h"
 
-#include "sim/goodput.h"
+#include "sim/clients/goodput.h"
 
 #include <math.h>
 

@@ -1,10 +1,10 @@
-/* The promise as a table (sim/swarm/oracle/promise.h), the page that shows it, and the core.
+/* The promise as a table (sim/swarm/promise.h), the page that shows it, and the core.
  * How: docs/promise.md has what fb_promise_print prints (FB_PROMISE_UPDATE=1 writes it anew), and
  * README names the page. For each level, quorum and number of members a cluster whose origin is
  * away takes a write; at its answer as many nodes owe the block as the table says. */
 #include "tests/support/unit.h"
 
-#include "sim/swarm/oracle/promise.h"
+#include "sim/swarm/promise.h"
 #include "tests/support/flow.h"
 
 #include <stdio.h>
@@ -51,7 +51,7 @@ static void promise_page_has_the_printed_tables(void **state)
         write_page("docs/promise.md", printed);
     char *page = read_page("docs/promise.md"), *readme = read_page("README.md");
     if (strstr(page, printed) == NULL)
-        fail_msg("docs/promise.md is not what sim/swarm/oracle/promise.h says; FB_PROMISE_UPDATE=1 "
+        fail_msg("docs/promise.md is not what sim/swarm/promise.h says; FB_PROMISE_UPDATE=1 "
                  "writes it");
     assert_non_null(strstr(readme, "docs/promise.md"));
     free(page);

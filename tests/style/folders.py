@@ -16,9 +16,9 @@ PURPOSE = {
     "client": "libforebay: forebay.h and what is behind it",
     "client/fuse": "forebay mount",
     "client/protocol": "what clients and daemon share: requests, the ring, attributes",
-    "cli": "the program; one file a subcommand",
+    "cli": "the program: what its commands share",
     "cli/bench": "forebay bench and calibrate",
-    "cli/commands": "the subcommands",
+    "cli/commands": "main, and the subcommands, one file each",
     "cli/help": "the one table of help, settings, man page, completion",
     "cli/run": "folders, jobs and options of forebay run; replay",
     "core": "the cache brain; io.h is its contract",
@@ -56,7 +56,7 @@ PURPOSE = {
     "sim/world": "nodes, drives, origin, store; ops become work",
     "tests": "one folder a subject",
 }
-NO_SOURCES = ("docs", "experiments", "packaging", "tests", "hw/examples")
+NO_SOURCES = ("docs", "experiments", "models", "packaging", "tests", "hw/examples")
 
 
 def folders():

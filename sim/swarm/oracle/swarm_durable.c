@@ -7,6 +7,7 @@
  * that was acknowledged must be at the origin when all is healed and quiet; what was never acked,
  * or was given up (FORGET), may be there. */
 #include "sim/swarm/swarm_internal.h"
+#include "sim/swarm/swarm_store.h"
 
 /* Numbers of objects that the second variants have their bytes of. */
 enum { VARIANT_APART = 1 << 24 };

@@ -9,6 +9,7 @@
  * origin has the bytes of the last commit, unless a stranger came after.
  *
  * An op that breaks off has taken effect, or has not, or will later. */
+#include "base/memory.h"
 #include "core/name/name.h"
 #include "core/index/random.h"
 #include "sim/swarm/swarm_internal.h"
@@ -45,8 +46,8 @@ static struct fb_name_facts facts_at(const struct swarm_name *name, uint64_t ver
 static void shown_put(struct swarm_name *name, uint64_t written, uint64_t blocks)
 {
     name->shown = (struct swarm_shown){.written = written, .blocks = blocks};
-    name->past = realloc(name->past, (name->past_count + 1) * sizeof(*name->past));
-    FB_ASSERT(name->past != NULL);
+    name->past = fb_grow(name->past, (uint64_t)name->past_count + 1, sizeof(*name->past),
+                         "what was shown", NULL);
     name->past[name->past_count++] = name->shown;
 }
 
@@ -63,8 +64,8 @@ static void parts_remove(struct swarm_name *name, uint64_t version)
 {
     if (version == 0 || parts_are_gone(name, version))
         return;
-    name->gone = realloc(name->gone, (name->gone_count + 1) * sizeof(*name->gone));
-    FB_ASSERT(name->gone != NULL);
+    name->gone =
+        fb_grow(name->gone, (uint64_t)name->gone_count + 1, sizeof(*name->gone), "versions", NULL);
     name->gone[name->gone_count++] = version;
 }
 
@@ -555,9 +556,8 @@ void swarm_plan_names(struct fb_swarm_plan *plan)
     config->name_list_ns = 200000000 + fb_random_below(&random, UINT64_C(20000000000));
     if (config->metas_max < 4)
         config->metas_max = 4;
-    plan->requests =
-        realloc(plan->requests, (plan->request_count + more) * sizeof(*plan->requests));
-    FB_ASSERT(plan->requests != NULL);
+    plan->requests = fb_grow(plan->requests, (uint64_t)plan->request_count + more,
+                             sizeof(*plan->requests), "requests", NULL);
     for (uint32_t i = 0; i < more; i++) {
         struct fb_swarm_request *request = &plan->requests[plan->request_count++];
         *request =

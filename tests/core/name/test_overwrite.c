@@ -27,7 +27,7 @@ static enum fb_history_verdict judge(struct fb_history *history, uint64_t acked_
 static void record_of_before_an_ack_is_stale(void **state)
 {
     (void)state;
-    struct fb_history *history = fb_history_open(NAMES, WRITES);
+    struct fb_history *history = fb_history_open(NAMES, WRITES, NULL);
     uint64_t first = whole_write(history, NAME), second = whole_write(history, NAME);
     assert_int_equal(judge(history, 0, 0, 0), FB_HISTORY_RIGHT);
     assert_int_equal(fb_history_won(history, first, 1), FB_HISTORY_RIGHT);
@@ -43,7 +43,7 @@ static void record_of_before_an_ack_is_stale(void **state)
 static void record_of_another_name_is_foreign(void **state)
 {
     (void)state;
-    struct fb_history *history = fb_history_open(NAMES, WRITES);
+    struct fb_history *history = fb_history_open(NAMES, WRITES, NULL);
     uint64_t other = whole_write(history, OTHER);
     assert_int_equal(judge(history, 0, 1, other), FB_HISTORY_FOREIGN);
     assert_int_equal(judge(history, 0, 1, other + 1), FB_HISTORY_FOREIGN);
@@ -54,7 +54,7 @@ static void record_of_another_name_is_foreign(void **state)
 static void record_of_a_write_under_way_is_torn(void **state)
 {
     (void)state;
-    struct fb_history *history = fb_history_open(NAMES, WRITES);
+    struct fb_history *history = fb_history_open(NAMES, WRITES, NULL);
     uint64_t write = fb_history_begin(history, NAME);
     assert_int_equal(judge(history, 0, 1, write), FB_HISTORY_TORN);
     fb_history_whole(history, write);
@@ -65,7 +65,7 @@ static void record_of_a_write_under_way_is_torn(void **state)
 static void record_of_a_refused_commit_is_lost(void **state)
 {
     (void)state;
-    struct fb_history *history = fb_history_open(NAMES, WRITES);
+    struct fb_history *history = fb_history_open(NAMES, WRITES, NULL);
     uint64_t write = whole_write(history, NAME);
     fb_history_lost(history, write);
     assert_int_equal(judge(history, 0, 1, write), FB_HISTORY_LOST);
@@ -75,7 +75,7 @@ static void record_of_a_refused_commit_is_lost(void **state)
 static void version_that_is_two_writes_is_forked(void **state)
 {
     (void)state;
-    struct fb_history *history = fb_history_open(NAMES, WRITES);
+    struct fb_history *history = fb_history_open(NAMES, WRITES, NULL);
     uint64_t first = whole_write(history, NAME), second = whole_write(history, NAME);
     assert_int_equal(judge(history, 0, 1, first), FB_HISTORY_RIGHT);
     assert_int_equal(judge(history, 0, 1, second), FB_HISTORY_FORKED);

@@ -3,8 +3,8 @@
  *
  * A level says of how many nodes a write is on which medium when it is answered; a fault says which
  * media outlast it. A block is kept as long as one copy of it is left that its faults spare. */
-#ifndef FB_SIM_SWARM_ORACLE_PROMISE_H
-#define FB_SIM_SWARM_ORACLE_PROMISE_H
+#ifndef FB_SIM_SWARM_PROMISE_H
+#define FB_SIM_SWARM_PROMISE_H
 
 #include "core/config.h"
 #include "core/io.h"

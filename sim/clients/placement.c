@@ -10,8 +10,9 @@
  * given a perfect balance and the least moves, since it may put any block anywhere; what it costs
  * is asked for: a lookup for every block of a cluster that reads at its ports' rate. Guess: readers
  * do not remember answers; those that remember a share of them ask less by that share. */
-#include "sim/world/world_internal.h"
+#include "sim/clients/kinds.h"
 
+#include "base/memory.h"
 #include "core/place/view.h"
 
 #include <stdlib.h>
@@ -69,10 +70,9 @@ static void table_build(struct world *world, struct table *table, bool is_after)
     const struct fb_placement_change *change = spec(world);
     uint32_t nodes = is_after ? change->nodes_after : change->nodes_before, missing = FB_PARTITIONS;
     uint64_t size_bytes = fb_view_size_bytes(nodes);
-    struct fb_member *members = calloc(nodes, sizeof(*members));
-    table->view = malloc(size_bytes);
+    struct fb_member *members = fb_allocate(nodes, sizeof(*members), "members", world->error);
+    table->view = fb_allocate(1, size_bytes, "a view of the members", world->error);
     if (members == NULL || table->view == NULL) {
-        fb_error_set(world->error, "out of memory for the tables of %u nodes", nodes);
         free(members);
         return;
     }
@@ -109,20 +109,17 @@ static void table_build(struct world *world, struct table *table, bool is_after)
 void placement_open(struct world *world)
 {
     const struct fb_placement_change *change = spec(world);
-    struct placement *state = calloc(1, sizeof(*state));
+    struct placement *state = fb_allocate(1, sizeof(*state), "tables of owners", world->error);
     world->placement = state;
-    if (state == NULL) {
-        fb_error_set(world->error, "out of memory");
+    if (state == NULL)
         return;
-    }
     state->ranks = (uint32_t)world->scenario->core.replicas;
     state->nodes =
         change->nodes_before > change->nodes_after ? change->nodes_before : change->nodes_after;
-    state->loads_before = calloc(state->nodes, sizeof(uint32_t));
-    state->loads_after = calloc(state->nodes, sizeof(uint32_t));
-    state->firsts_after = calloc(state->nodes, sizeof(uint32_t));
-    if (state->loads_before == NULL || state->loads_after == NULL || state->firsts_after == NULL)
-        fb_error_set(world->error, "out of memory for %u nodes", state->nodes);
+    uint64_t load_bytes = sizeof(*state->loads_before);
+    state->loads_before = fb_allocate(state->nodes, load_bytes, "loads of nodes", world->error);
+    state->loads_after = fb_allocate(state->nodes, load_bytes, "loads of nodes", world->error);
+    state->firsts_after = fb_allocate(state->nodes, load_bytes, "loads of nodes", world->error);
     for (uint32_t i = 0; i < state->nodes; i++) {
         bool was = is_alive(change, i, false), is = is_alive(change, i, true);
         state->alive_before += was;

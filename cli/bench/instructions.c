@@ -2,7 +2,7 @@
  * machine hides the processor's counters; slow (microseconds an instruction), so a few thousand
  * instructions are what it is for. What the stops themselves take is measured once with an empty
  * function and taken off. */
-#include "cli/help/instructions.h"
+#include "cli/bench/instructions.h"
 
 #include <signal.h>
 #include <sys/ptrace.h>

@@ -3,8 +3,8 @@
  * The job works for an interval, stops for a checkpoint, works again. A failure throws it back to
  * the last checkpoint that survived, and costs the restore. Failures are a Poisson process: the
  * time to the next is exponential. Durations in seconds. */
-#ifndef FB_SIM_GOODPUT_H
-#define FB_SIM_GOODPUT_H
+#ifndef FB_SIM_CLIENTS_GOODPUT_H
+#define FB_SIM_CLIENTS_GOODPUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

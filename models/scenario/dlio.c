@@ -5,7 +5,7 @@
  *
  * Not modelled, hence errors: a spread of computation_time, and read_threads 0 (reads in the main
  * thread). Evaluation and checkpoints in the file are left alone. */
-#include "models/dlio.h"
+#include "models/scenario/dlio.h"
 
 #include <stdio.h>
 #include <stdlib.h>

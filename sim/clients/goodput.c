@@ -5,10 +5,10 @@
  *
  * A checkpoint that is not drained at a failure survives unless the setting loses such. Drains
  * follow each other: one begins when the one before it has ended. */
-#include "sim/goodput.h"
+#include "sim/clients/goodput.h"
 
 #include "core/panic.h"
-#include "sim/clients/generator.h"
+#include "sim/generator.h"
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>

@@ -1,12 +1,10 @@
-/* What a swarm's files call of the models that clients are judged by: durable blocks, names,
- * tenants, gathers. Included by swarm_internal.h, whose types these are of. */
-#ifndef FB_SIM_SWARM_ORACLE_SWARM_MODEL_H
-#define FB_SIM_SWARM_ORACLE_SWARM_MODEL_H
+/* What a run tells and asks of the models that its clients are judged by: durable blocks, names,
+ * tenants, gathers. Their files, in oracle/, stand on the run. */
+#ifndef FB_SIM_SWARM_SWARM_JUDGES_H
+#define FB_SIM_SWARM_SWARM_JUDGES_H
 
-#include "sim/swarm/oracle/promise.h"
-
-/* swarm_plan.c: a block's size is a function of its place. */
-uint32_t swarm_block_size(const struct fb_swarm_plan *plan, uint64_t place);
+#include "sim/swarm/promise.h"
+#include "sim/swarm/swarm_state.h"
 
 /* swarm_durable.c: what was promised, and what of it is at the origin. */
 /* Nobody wants the version that a request names any more. */
@@ -48,17 +46,6 @@ void swarm_copies_unscanned(struct swarm *swarm, uint32_t node);
 void swarm_check_copies(struct swarm *swarm);
 void swarm_copies_restart(struct swarm *swarm, uint32_t node);
 
-/* swarm_drive.c */
-void swarm_drive_write(struct swarm *swarm, struct swarm_event *event);
-void swarm_drive_written(struct swarm *swarm, uint32_t node, const struct fb_op *op);
-void swarm_drive_mark(struct swarm *swarm, uint32_t node, const struct fb_op *op);
-void swarm_drive_scan(struct swarm *swarm, const struct swarm_event *event, struct fb_done *done);
-void swarm_drive_crash(struct swarm *swarm, uint32_t node, bool is_power_cut);
-void swarm_drive_restart(struct swarm *swarm, uint32_t node);
-
-/* swarm_run.c: a node is dead for good, and the view still names it. */
-bool swarm_has_dead_member(const struct swarm *swarm);
-
 /* swarm_code.c: ENCODE and DECODE. */
 void swarm_encode(struct swarm *swarm, const struct swarm_event *event);
 bool swarm_decode(struct swarm *swarm, const struct swarm_event *event);
@@ -85,18 +72,6 @@ void swarm_judge_name_write(struct swarm *swarm, struct swarm_request *request,
                             const struct fb_reply *reply);
 void swarm_judge_name_remove(struct swarm *swarm, struct swarm_request *request,
                              const struct fb_reply *reply);
-
-/* swarm_meta.c: the metadata store and its clients. */
-void swarm_meta_begin(struct swarm *swarm, struct swarm_event *event, uint64_t *delay_ns);
-void swarm_meta_effect(struct swarm *swarm, struct swarm_event *event);
-void swarm_meta_late(struct swarm *swarm, const struct swarm_event *event);
-void swarm_ask_lookup(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
-void swarm_ask_commit(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);
-void swarm_judge_lookup(struct swarm *swarm, struct swarm_request *request,
-                        const struct fb_reply *reply);
-void swarm_judge_commit(struct swarm *swarm, struct swarm_request *request,
-                        const struct fb_reply *reply);
-void swarm_names_free(struct swarm *swarm);
 
 /* swarm_gather.c: gathers, pins, hints. */
 void swarm_ask_gather(struct swarm *swarm, struct swarm_request *request, struct fb_request *out);

@@ -1,5 +1,5 @@
 /* See promise.h. */
-#include "sim/swarm/oracle/promise.h"
+#include "sim/swarm/promise.h"
 
 #include "core/panic.h"
 

@@ -1,6 +1,6 @@
 /* How many instructions a function retires. */
-#ifndef FB_CLI_HELP_INSTRUCTIONS_H
-#define FB_CLI_HELP_INSTRUCTIONS_H
+#ifndef FB_CLI_BENCH_INSTRUCTIONS_H
+#define FB_CLI_BENCH_INSTRUCTIONS_H
 
 #include <stdint.h>
 

@@ -1,0 +1,69 @@
+/* What a cluster is made of, as component files say it: hardware, network, origin, metadata
+ * store. */
+#ifndef FB_MODELS_SCENARIO_CLUSTER_H
+#define FB_MODELS_SCENARIO_CLUSTER_H
+
+#include "base/core_fields.h"
+
+struct fb_drive {
+    uint32_t count; /* drives in the node */
+    uint32_t queue_depth;
+    uint64_t size_bytes;
+    uint64_t read_latency_ns, write_latency_ns;
+    uint64_t read_bytes_per_s, write_bytes_per_s;
+    uint64_t read_operations_per_s, write_operations_per_s;
+};
+
+struct fb_nic {
+    uint32_t count;            /* ports in the node */
+    uint64_t rate_bytes_per_s; /* of one port: line rate */
+    double efficiency;         /* share of the line rate that payload gets */
+    uint64_t latency_ns;       /* one way, host to host, without switches */
+    uint64_t work_requests_per_s;
+    uint64_t message_bytes_max; /* a transfer is cut into work requests of this size */
+};
+
+struct fb_hardware {
+    char name[FB_NAME_MAX];
+    uint32_t accelerators;
+    uint32_t cpu_cores; /* that the cache may use */
+    uint64_t memory_size_bytes;
+    uint64_t memory_bytes_per_s; /* copies between client and cache */
+    uint64_t core_step_ns;       /* CPU time of one core step */
+    uint64_t submit_ns;          /* CPU time of handing one op to device, NIC or origin client */
+    uint64_t digest_bytes_per_s; /* of one CPU core */
+    struct fb_nic nic;
+    struct fb_drive drive;
+};
+
+struct fb_network {
+    char name[FB_NAME_MAX];
+    uint32_t hosts_per_leaf;
+    uint32_t leaves_max;
+    double oversubscription;  /* hosts' port rate over uplink rate; 1: non-blocking */
+    uint64_t leaf_latency_ns; /* added inside a leaf */
+    uint64_t core_latency_ns; /* added between leaves, in place of leaf_latency_ns */
+    uint64_t port_queue_ns;   /* a message waits behind bulk in a host's port, at most so long */
+};
+
+struct fb_origin_model {
+    char name[FB_NAME_MAX];
+    uint32_t accounts;
+    uint64_t latency_ns;       /* to the first byte */
+    double latency_sigma;      /* of ln(latency): log-normal spread; 0: constant */
+    uint64_t read_bytes_per_s; /* per account */
+    uint64_t write_bytes_per_s;
+    uint64_t requests_per_s;     /* per account */
+    uint64_t stream_bytes_per_s; /* of one request */
+    uint64_t part_bytes;         /* a block is moved by parallel requests of this size */
+    uint32_t requests_max;       /* at once per account, above: throttled */
+};
+
+struct fb_metadata { /* operations_per_s 0: the cluster has none */
+    char name[FB_NAME_MAX];
+    uint64_t operations_per_s; /* all of the store's machines together */
+    uint64_t read_latency_ns;
+    uint64_t commit_latency_ns;
+};
+
+#endif

@@ -3,6 +3,8 @@
 #include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
+#include "core/index/cache.h"
+#include "core/place/view.h"
 #include "models/scenario/engine_choice.h"
 
 #include <inttypes.h>

@@ -3,6 +3,8 @@
 #include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
+#include "core/block.h"
+#include "core/place/view.h"
 #include "models/scenario/dlio.h"
 
 #include <stdio.h>

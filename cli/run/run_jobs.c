@@ -7,6 +7,7 @@
 
 #include "cli/run/run_folder.h"
 #include "results/transport.h"
+#include "sim/engine/engine.h"
 #include "sim/world/world.h"
 
 #include <errno.h>
@@ -175,8 +176,11 @@ void fb_jobs_run(const struct fb_jobs *jobs, bool *is_stopped, struct fb_error *
         free(children);
         return;
     }
-    for (uint32_t i = 0; i < jobs->count; i++)
+    for (uint32_t i = 0; i < jobs->count; i++) {
         children[i].pid = jobs->list[i].is_done ? -1 : 0;
+        if (children[i].pid == 0) /* once here, not in each child, which says it if there is none */
+            (void)fb_engine_kind_is_built(jobs->list[i].scenario->engine);
+    }
     stop_requests = 0;
     parent_process = getpid();
     sigemptyset(&ended);

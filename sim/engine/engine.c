@@ -79,21 +79,17 @@ struct fb_engine *fb_engine_open(enum fb_engine_kind kind, enum fb_engine_flows 
         engine->is_up[i] = true;
     if (engine->flows != FB_FLOWS_LMM)
         open_fluid(engine);
-#ifdef WITH_SIM
-    if (kind == FB_ENGINE_SIMGRID && !fb_simgrid_open(engine, error, error_size)) {
+    if (kind == FB_ENGINE_SIMGRID && !fb_simgrid_find()->open(engine, error, error_size)) {
         fb_engine_close(engine);
         return NULL;
     }
-#endif
     return engine;
 }
 
 void fb_engine_close(struct fb_engine *engine)
 {
-#ifdef WITH_SIM
     if (engine->simgrid != NULL)
-        fb_simgrid_close(engine);
-#endif
+        fb_simgrid_find()->close(engine);
     if (engine->fluid != NULL)
         fb_fluid_close(engine->fluid);
     fb_event_heap_free(&engine->timers);
@@ -144,9 +140,7 @@ void fb_engine_transfer(struct fb_engine *engine, uint32_t source, uint32_t targ
     } else if (engine->flows == FB_FLOWS_FLUID) {
         fluid_transfer(engine, source, target, size_bytes, cookie);
     } else {
-#ifdef WITH_SIM
-        fb_simgrid_transfer(engine, source, target, size_bytes, cookie);
-#endif
+        fb_simgrid_find()->transfer(engine, source, target, size_bytes, cookie);
     }
 }
 
@@ -177,9 +171,7 @@ void fb_engine_set_up(struct fb_engine *engine, uint32_t host, bool is_up)
         }
         return;
     }
-#ifdef WITH_SIM
-    fb_simgrid_set_up(engine, host, is_up);
-#endif
+    fb_simgrid_find()->set_up(engine, host, is_up);
 }
 
 void fb_engine_set_capacity(struct fb_engine *engine, uint32_t host, uint64_t up_bytes_per_s,
@@ -195,9 +187,7 @@ void fb_engine_set_capacity(struct fb_engine *engine, uint32_t host, uint64_t up
                               down_bytes_per_s);
         return;
     }
-#ifdef WITH_SIM
-    fb_simgrid_set_capacity(engine, host, up_bytes_per_s, down_bytes_per_s);
-#endif
+    fb_simgrid_find()->set_capacity(engine, host, up_bytes_per_s, down_bytes_per_s);
 }
 
 uint64_t fb_engine_backlog_ns(struct fb_engine *engine, uint32_t host, bool is_up)
@@ -283,10 +273,8 @@ uint64_t fb_engine_events(const struct fb_engine *engine)
 
 const char *fb_engine_version(const struct fb_engine *engine)
 {
-#ifdef WITH_SIM
     if (engine->kind == FB_ENGINE_SIMGRID)
-        return fb_simgrid_version(engine);
-#endif
+        return fb_simgrid_find()->version(engine);
     FB_ASSERT(engine->kind == FB_ENGINE_PLAIN);
     return "plain";
 }

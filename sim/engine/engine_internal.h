@@ -37,20 +37,36 @@ void fb_engine_deliver_due(struct fb_engine *engine, uint64_t *extra, uint32_t e
 /* The next date at which something is due; UINT64_MAX: nothing. */
 uint64_t fb_engine_next_ns(struct fb_engine *engine);
 
-/* engine_simgrid.cpp */
-bool fb_simgrid_open(struct fb_engine *engine, char *error, uint64_t error_size);
-void fb_simgrid_close(struct fb_engine *engine);
-void fb_simgrid_transfer(struct fb_engine *engine, uint32_t source, uint32_t target,
-                         uint64_t size_bytes, uint64_t cookie);
-void fb_simgrid_set_up(struct fb_engine *engine, uint32_t host, bool is_up);
-void fb_simgrid_set_capacity(struct fb_engine *engine, uint32_t host, uint64_t up_bytes_per_s,
-                             uint64_t down_bytes_per_s);
-void fb_simgrid_run(struct fb_engine *engine);
-const char *fb_simgrid_version(const struct fb_engine *engine);
+/* engine_simgrid.cpp, which is a module of its own (engine_load.c). Of lmm only: transfer, set_up,
+ * set_capacity. */
+struct fb_simgrid {
+    bool (*open)(struct fb_engine *engine, char *error, uint64_t error_size);
+    void (*close)(struct fb_engine *engine);
+    void (*transfer)(struct fb_engine *engine, uint32_t source, uint32_t target,
+                     uint64_t size_bytes, uint64_t cookie);
+    void (*set_up)(struct fb_engine *engine, uint32_t host, bool is_up);
+    void (*set_capacity)(struct fb_engine *engine, uint32_t host, uint64_t up_bytes_per_s,
+                         uint64_t down_bytes_per_s);
+    void (*run)(struct fb_engine *engine);
+    const char *(*version)(const struct fb_engine *engine);
+    /* Date, in seconds, at which SimGrid's own disk model ends `count` reads of size_bytes that
+     * start together: the cross-check of station.c. */
+    double (*disk_read_s)(uint64_t bytes_per_s, uint64_t size_bytes, uint32_t count);
+};
 
-/* Date, in seconds, at which SimGrid's own disk model ends `count` reads of size_bytes that
- * start together: the cross-check of station.c. */
-double fb_simgrid_disk_read_s(uint64_t bytes_per_s, uint64_t size_bytes, uint32_t count);
+/* What the module calls of the program that has loaded it. */
+struct fb_simgrid_hooks {
+    void (*deliver_due)(struct fb_engine *engine, uint64_t *extra, uint32_t extra_count);
+    uint64_t (*next_ns)(struct fb_engine *engine);
+    void (*heap_push)(struct fb_event_heap *heap, uint64_t at_ns, uint64_t cookie);
+};
+
+/* The module's own symbol. */
+typedef const struct fb_simgrid *fb_simgrid_module(const struct fb_simgrid_hooks *hooks);
+fb_simgrid_module fb_simgrid_calls;
+
+/* Loads the module, once. NULL: there is none, in this build or where it is installed. */
+const struct fb_simgrid *fb_simgrid_find(void);
 
 #ifdef __cplusplus
 }

@@ -5,15 +5,6 @@
 
 #include <stddef.h>
 
-bool fb_engine_kind_is_built(enum fb_engine_kind kind)
-{
-#ifdef WITH_SIM
-    return kind == FB_ENGINE_SIMGRID || kind == FB_ENGINE_PLAIN;
-#else
-    return kind == FB_ENGINE_PLAIN;
-#endif
-}
-
 static void plain_run(struct fb_engine *engine)
 {
     while (!engine->is_stopped) {
@@ -28,11 +19,8 @@ static void plain_run(struct fb_engine *engine)
 
 void fb_engine_run(struct fb_engine *engine)
 {
-#ifdef WITH_SIM
-    if (engine->kind == FB_ENGINE_SIMGRID) {
-        fb_simgrid_run(engine);
-        return;
-    }
-#endif
-    plain_run(engine);
+    if (engine->kind == FB_ENGINE_SIMGRID)
+        fb_simgrid_find()->run(engine);
+    else
+        plain_run(engine);
 }

@@ -47,6 +47,7 @@ struct SimgridState {
     uint64_t armed_ns = UINT64_MAX;
 };
 
+const fb_simgrid_hooks *hooks = nullptr;
 fb_engine *the_engine = nullptr; /* SimGrid allows one engine a process */
 bool was_opened = false;
 
@@ -73,7 +74,7 @@ void on_timer()
     state->armed = nullptr;
     state->armed_ns = UINT64_MAX;
     if (!engine->is_stopped)
-        fb_engine_deliver_due(engine, nullptr, 0);
+        hooks->deliver_due(engine, nullptr, 0);
     arm(engine);
 }
 
@@ -84,7 +85,7 @@ void on_flows_ended()
     ended.swap(state_of(engine)->ended);
     advance_to_clock(engine);
     if (!engine->is_stopped)
-        fb_engine_deliver_due(engine, ended.data(), static_cast<uint32_t>(ended.size()));
+        hooks->deliver_due(engine, ended.data(), static_cast<uint32_t>(ended.size()));
     arm(engine);
 }
 
@@ -92,7 +93,7 @@ void on_flows_ended()
 void arm(fb_engine *engine)
 {
     SimgridState *state = state_of(engine);
-    uint64_t next_ns = engine->is_stopped ? UINT64_MAX : fb_engine_next_ns(engine);
+    uint64_t next_ns = engine->is_stopped ? UINT64_MAX : hooks->next_ns(engine);
     if (next_ns >= state->armed_ns)
         return;
     if (state->armed != nullptr)
@@ -193,9 +194,7 @@ sg4::Engine *open_simgrid()
     return engine;
 }
 
-} // namespace
-
-extern "C" bool fb_simgrid_open(struct fb_engine *engine, char *error, uint64_t error_size)
+bool simgrid_open(struct fb_engine *engine, char *error, uint64_t error_size)
 {
     if (was_opened) {
         std::snprintf(error, error_size,
@@ -219,15 +218,15 @@ extern "C" bool fb_simgrid_open(struct fb_engine *engine, char *error, uint64_t 
     return true;
 }
 
-extern "C" void fb_simgrid_close(struct fb_engine *engine)
+void simgrid_close(struct fb_engine *engine)
 {
     the_engine = nullptr;
     delete state_of(engine);
     engine->simgrid = nullptr;
 }
 
-extern "C" void fb_simgrid_transfer(struct fb_engine *engine, uint32_t source, uint32_t target,
-                                    uint64_t size_bytes, uint64_t cookie)
+void simgrid_transfer(struct fb_engine *engine, uint32_t source, uint32_t target,
+                      uint64_t size_bytes, uint64_t cookie)
 {
     SimgridState *state = state_of(engine);
     sg4::CommPtr comm = sg4::Comm::sendto_init();
@@ -238,7 +237,7 @@ extern "C" void fb_simgrid_transfer(struct fb_engine *engine, uint32_t source, u
         comm->start(); /* 3.32 starts when both ends are known, later versions do not */
 }
 
-extern "C" void fb_simgrid_set_up(struct fb_engine *engine, uint32_t host, bool is_up)
+void simgrid_set_up(struct fb_engine *engine, uint32_t host, bool is_up)
 {
     SimgridState *state = state_of(engine);
     std::vector<Flow> failed;
@@ -250,14 +249,14 @@ extern "C" void fb_simgrid_set_up(struct fb_engine *engine, uint32_t host, bool 
     }
     for (const Flow &flow : failed) {
         state->flows.erase(flow.comm.get());
-        fb_event_heap_push(&engine->failures, engine->now_ns, flow.cookie);
+        hooks->heap_push(&engine->failures, engine->now_ns, flow.cookie);
         state->cancelled.push_back(flow.comm);
         flow.comm->cancel();
     }
 }
 
-extern "C" void fb_simgrid_set_capacity(struct fb_engine *engine, uint32_t host,
-                                        uint64_t up_bytes_per_s, uint64_t down_bytes_per_s)
+void simgrid_set_capacity(struct fb_engine *engine, uint32_t host, uint64_t up_bytes_per_s,
+                          uint64_t down_bytes_per_s)
 {
     SimgridState *state = state_of(engine);
     if (engine->flows != FB_FLOWS_LMM)
@@ -266,13 +265,13 @@ extern "C" void fb_simgrid_set_capacity(struct fb_engine *engine, uint32_t host,
     state->down[host]->set_bandwidth(static_cast<double>(down_bytes_per_s));
 }
 
-extern "C" void fb_simgrid_run(struct fb_engine *engine)
+void simgrid_run(struct fb_engine *engine)
 {
     arm(engine);
     sg4::Engine::get_instance()->run();
 }
 
-extern "C" const char *fb_simgrid_version(const struct fb_engine *engine)
+const char *simgrid_version(const struct fb_engine *engine)
 {
     static char text[48];
     int major, minor, patch;
@@ -282,7 +281,7 @@ extern "C" const char *fb_simgrid_version(const struct fb_engine *engine)
     return text;
 }
 
-extern "C" double fb_simgrid_disk_read_s(uint64_t bytes_per_s, uint64_t size_bytes, uint32_t count)
+double simgrid_disk_read_s(uint64_t bytes_per_s, uint64_t size_bytes, uint32_t count)
 {
     if (was_opened)
         return -1;
@@ -302,4 +301,15 @@ extern "C" double fb_simgrid_disk_read_s(uint64_t bytes_per_s, uint64_t size_byt
     });
     engine->run();
     return sg4::Engine::get_clock();
+}
+
+} // namespace
+
+extern "C" const struct fb_simgrid *fb_simgrid_calls(const struct fb_simgrid_hooks *program)
+{
+    static const struct fb_simgrid calls = {simgrid_open,    simgrid_close,        simgrid_transfer,
+                                            simgrid_set_up,  simgrid_set_capacity, simgrid_run,
+                                            simgrid_version, simgrid_disk_read_s};
+    hooks = program;
+    return &calls;
 }

@@ -193,4 +193,4 @@ class Objects(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main(__name__, at_once=2)
+    hw_test.main(__name__)

@@ -535,4 +535,4 @@ def lingering_pair():
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_doors_test", at_once=4)
+    hw_test.main("hw_doors_test")

@@ -280,5 +280,5 @@ class Etcd(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_etcd_test", at_once=4,
+    hw_test.main("hw_etcd_test",
                  what_is_missing=lambda: not shutil.which("etcd") and "no etcd here")

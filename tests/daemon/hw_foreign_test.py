@@ -213,4 +213,4 @@ class Foreign(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_foreign_test", at_once=4)
+    hw_test.main("hw_foreign_test")

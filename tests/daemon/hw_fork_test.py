@@ -125,4 +125,4 @@ class Fork(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_fork_test", at_once=2)
+    hw_test.main("hw_fork_test")

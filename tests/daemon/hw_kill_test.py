@@ -21,6 +21,7 @@ import time
 
 import hw_name_test
 import hw_test
+import together
 from hw_test import Case, Daemon, free_ports
 
 ROUNDS, SEED = 5, 1  # of main()
@@ -248,8 +249,7 @@ def main():
     suite = hw_test.unittest.TestSuite(
         loader.loadTestsFromTestCase(kind)
         for kind in (Kill, KillAllHolders, KillCoded) + etcd)
-    fine = hw_test.unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful()
-    return 0 if fine else 1
+    return 0 if together.run(suite, at_once=4) else 1
 
 
 if __name__ == "__main__":

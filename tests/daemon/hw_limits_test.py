@@ -10,10 +10,8 @@ import http.server
 import json
 import os
 import socket
-import sys
 import threading
 import time
-import unittest
 
 import hw_test
 import stranger
@@ -278,6 +276,7 @@ class Records(http.server.BaseHTTPRequestHandler):
     """An etcd of which a test says what it lists as unfinished: whole, or page by page."""
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    disable_nagle_algorithm = True
     keys, aliens, asked = [], 0, []
     may_answer = threading.Event()
 
@@ -384,6 +383,7 @@ class Unfinished(Case):
 class Blocks(http.server.BaseHTTPRequestHandler):
     """An Azure server that takes everything."""
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     stored = []
 
     def log_message(self, *arguments):
@@ -456,10 +456,4 @@ class Answers(Case):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_limits_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_limits_test")

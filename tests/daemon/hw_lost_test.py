@@ -10,7 +10,6 @@ usage: hw_lost_test.py BUILD [unittest's arguments]     exit code 77: there is n
 import os
 import random
 import shutil
-import sys
 import time
 import unittest
 
@@ -121,10 +120,4 @@ class LostListed(Lost):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    hw_test.BUILD = os.path.abspath(sys.argv.pop(1))
-    if not hw_test.has_io_uring():
-        print("hw_lost_test: skipped: no io_uring here")
-        sys.exit(77)
-    unittest.main(verbosity=1)
+    hw_test.main("hw_lost_test")

@@ -320,4 +320,4 @@ class Etcd(Attributes, OnEtcd, Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_mount_attributes_test", at_once=2, needs_fuse=True)
+    hw_test.main("hw_mount_attributes_test", needs_fuse=True)

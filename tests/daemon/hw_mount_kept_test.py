@@ -272,4 +272,4 @@ class Etcd(Faults, OnEtcd, Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_mount_kept_test", at_once=2, needs_fuse=True)
+    hw_test.main("hw_mount_kept_test", needs_fuse=True)

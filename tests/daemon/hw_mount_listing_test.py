@@ -224,4 +224,4 @@ class Lmdb(Listed, Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_mount_listing_test", at_once=4, needs_fuse=True)
+    hw_test.main("hw_mount_listing_test", needs_fuse=True)

@@ -199,6 +199,7 @@ class Objects(Case):
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_HEAD(self):
                 test.heads += 1

@@ -67,4 +67,4 @@ class Start(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_mount_start_test", at_once=2, needs_fuse=True)
+    hw_test.main("hw_mount_start_test", needs_fuse=True)

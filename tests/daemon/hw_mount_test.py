@@ -597,4 +597,4 @@ class UnansweredWithStore(Unanswered):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_mount_test", at_once=4, needs_fuse=True)
+    hw_test.main("hw_mount_test", needs_fuse=True)

@@ -179,4 +179,4 @@ class Drive(Moved):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_moved_test", at_once=2)
+    hw_test.main("hw_moved_test")

@@ -482,4 +482,4 @@ class NamesMembers(NamesEtcd):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_name_test", at_once=4)
+    hw_test.main("hw_name_test")

@@ -270,4 +270,4 @@ class OpenFiles(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_odd_test", at_once=4)
+    hw_test.main("hw_odd_test")

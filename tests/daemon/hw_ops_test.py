@@ -501,4 +501,4 @@ class Metrics(Operator):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_ops_test", at_once=2)
+    hw_test.main("hw_ops_test")

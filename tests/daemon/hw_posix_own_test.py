@@ -391,4 +391,4 @@ class Elsewhere(Own):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_posix_own_test", at_once=4)
+    hw_test.main("hw_posix_own_test")

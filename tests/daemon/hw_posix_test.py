@@ -383,4 +383,4 @@ class Listings(Posix):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_posix_test", at_once=4)
+    hw_test.main("hw_posix_test")

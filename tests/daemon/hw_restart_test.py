@@ -259,4 +259,4 @@ class Paths(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_restart_test", at_once=4)
+    hw_test.main("hw_restart_test")

@@ -249,4 +249,4 @@ class Started(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_room_test", at_once=2)
+    hw_test.main("hw_room_test")

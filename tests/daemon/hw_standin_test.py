@@ -157,4 +157,4 @@ if __name__ == "__main__":
     if sys.argv[2:3] == ["--puts"]:
         PUTS = int(sys.argv[3])
         del sys.argv[2:4]
-    hw_test.main("hw_standin_test", at_once=4 if PUTS < 1000 else 1)
+    hw_test.main("hw_standin_test", at_once=hw_test.AT_ONCE if PUTS < 1000 else 1)

@@ -538,4 +538,4 @@ class Misbehaviour(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_stub_test", at_once=4)
+    hw_test.main("hw_stub_test")

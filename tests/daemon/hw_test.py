@@ -25,6 +25,7 @@ import urllib.request
 import together
 
 BUILD = ""
+AT_ONCE = 8  # tests of a script: they wait for daemons and clocks most of their time
 TAKEN = []  # names of ports
 CONFIG = """schema_version: 1
 cluster: test
@@ -563,9 +564,8 @@ def has_io_uring():
             return b"forebayd: io_uring" not in text
 
 
-def main(name, at_once=1, needs_fuse=False, what_is_missing=lambda: None):
-    """Runs the tests of the script that is run; exit code 77: they cannot run here. Some at once,
-    where they wait for daemons and clocks most of their time."""
+def main(name, at_once=AT_ONCE, needs_fuse=False, what_is_missing=lambda: None):
+    """Runs the tests of the script that is run; exit code 77: they cannot run here."""
     global BUILD
     if len(sys.argv) < 2:
         sys.exit(sys.modules["__main__"].__doc__)
@@ -587,4 +587,4 @@ def main(name, at_once=1, needs_fuse=False, what_is_missing=lambda: None):
 
 
 if __name__ == "__main__":
-    main("hw_test", at_once=4)
+    main("hw_test")

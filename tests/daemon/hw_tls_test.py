@@ -193,5 +193,5 @@ class Token(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_tls_test", at_once=4,
+    hw_test.main("hw_tls_test",
                  what_is_missing=lambda: not shutil.which("openssl") and "no openssl here")

@@ -171,4 +171,4 @@ if __name__ == "__main__":
         print("hw_upgrade_test: skipped: %s is not in this clone" % release())
         sys.exit(77)
     OLD = build(release())
-    hw_test.main("hw_upgrade_test", at_once=2)
+    hw_test.main("hw_upgrade_test")

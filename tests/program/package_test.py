@@ -110,6 +110,8 @@ class Package(unittest.TestCase):
         self.fine("forebay", "run", "/usr/share/forebay/experiments/kv-cache.yaml", "--quiet",
                   "--out", "/srv/out")
         self.assertTrue(os.path.exists(self.place("/srv/out/summary.json")))
+        with open(self.place("/srv/out/manifest.json"), encoding="utf-8") as manifest:
+            self.assertIn("simgrid, network", manifest.read())  # its module was found
         self.fine("dpkg", "--purge", *PACKAGES)
         self.assertEqual(self.root.left(), [])
 

@@ -308,10 +308,8 @@ static void disk_of_simgrid_agrees_with_size_over_rate(void **state)
         pid_t child = fork();
         if (child == 0) {
             crash_plainly();
-#ifdef WITH_SIM
-            double seconds = fb_simgrid_disk_read_s(7 * GB, GB, count);
+            double seconds = fb_simgrid_find()->disk_read_s(7 * GB, GB, count);
             expect_near((uint64_t)(seconds * 1e9), count / 7.0, "SimGrid's disk");
-#endif
             _exit(0);
         }
         int status = 0;

@@ -85,10 +85,49 @@ struct script_event *script_push(struct script *script, uint64_t at_ns, uint32_t
     return event;
 }
 
+/* Views that were built last, the newest first: a view is most of what a short script costs, and
+ * many scripts of a test have the same. */
+enum { VIEWS_KEPT = 4 };
+static struct kept_view {
+    struct fb_member members[SCRIPT_NODES_MAX];
+    uint32_t count, ranks;
+    struct fb_view *view;
+} views_kept[VIEWS_KEPT];
+
+static bool is_alike(const struct kept_view *a, const struct kept_view *b)
+{
+    return a->count == b->count && a->ranks == b->ranks &&
+           memcmp(a->members, b->members, a->count * sizeof(a->members[0])) == 0;
+}
+
+/* A view of its own, which the caller frees. */
+static struct fb_view *view_of(uint64_t version, const struct fb_member *members, uint32_t count,
+                               uint32_t ranks)
+{
+    struct kept_view kept = {.count = count, .ranks = ranks};
+    uint64_t view_bytes = fb_view_size_bytes(count);
+    memcpy(kept.members, members, count * sizeof(members[0]));
+    uint32_t at = 0;
+    while (at < VIEWS_KEPT - 1 && !is_alike(&views_kept[at], &kept))
+        at++;
+    kept.view = views_kept[at].view;
+    if (!is_alike(&views_kept[at], &kept)) {
+        free(kept.view);
+        kept.view = calloc(1, view_bytes);
+        if (fb_view_build(kept.view, view_bytes, 1, members, count, ranks) != FB_OK)
+            abort();
+    }
+    memmove(&views_kept[1], views_kept, at * sizeof(views_kept[0]));
+    views_kept[0] = kept;
+    struct fb_view *view = calloc(1, view_bytes);
+    fb_view_copy(view, kept.view, version);
+    return view;
+}
+
 struct script *script_open(uint32_t nodes, const struct fb_config *config, uint64_t seed)
 {
     struct script *script = calloc(1, sizeof(*script));
-    struct fb_member members[SCRIPT_NODES_MAX];
+    struct fb_member members[SCRIPT_NODES_MAX] = {{.node = 0}};
     script->nodes = nodes;
     script->config = *config;
     script->seed = seed;
@@ -96,11 +135,8 @@ struct script *script_open(uint32_t nodes, const struct fb_config *config, uint6
     script->text = calloc(1, 1);
     for (uint32_t i = 0; i < nodes; i++)
         members[i] = (struct fb_member){.node = i, .domain = i, .weight = 1, .is_up = 1};
-    uint64_t view_bytes = fb_view_size_bytes(nodes);
-    script->view = calloc(1, view_bytes);
     uint32_t ranks = nodes < config->replicas ? nodes : (uint32_t)config->replicas;
-    if (fb_view_build(script->view, view_bytes, 1, members, nodes, ranks) != FB_OK)
-        abort();
+    script->view = view_of(1, members, nodes, ranks);
     for (uint32_t i = 0; i < nodes; i++) {
         struct fb_config own = *config;
         own.node = i;
@@ -194,22 +230,19 @@ struct fb_header *script_header(struct script *script, uint32_t node, uint32_t n
 void script_bury(struct script *script, uint64_t at_ns, uint32_t node)
 {
     struct fb_member members[SCRIPT_NODES_MAX];
-    uint64_t view_bytes = fb_view_size_bytes(script->nodes);
     uint32_t ranks = fb_view_ranks(script->view), alive = 0;
     if (node != FB_NONE)
         script_kill(script, node);
     if (script->old_view != NULL)
         abort(); /* one burial a script */
     script->old_view = script->view;
-    script->view = calloc(1, view_bytes);
     for (uint32_t i = 0; i < script->nodes; i++) {
         members[i] =
             (struct fb_member){.node = i, .domain = i, .weight = 1, .is_up = !script->is_dead[i]};
         alive += !script->is_dead[i];
     }
     ranks = alive < ranks ? alive : ranks;
-    if (fb_view_build(script->view, view_bytes, 2, members, script->nodes, ranks) != FB_OK)
-        abort();
+    script->view = view_of(2, members, script->nodes, ranks);
     for (uint32_t i = 0; i < script->nodes; i++)
         script_push(script, at_ns, i)->event =
             (struct fb_event){.kind = FB_EVENT_VIEW, .view = script->view};

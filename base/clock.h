@@ -1,10 +1,11 @@
-/* How long things take: a clock that no setting of the time of day moves. */
+/* Clocks: how long things take, by one that no setting of the time of day moves, and that time. */
 #ifndef FB_BASE_CLOCK_H
 #define FB_BASE_CLOCK_H
 
 #include <stdint.h>
 
-uint64_t fb_clock_ns(void);
-double fb_clock_s(void);
+uint64_t fb_clock_ns(void); /* only forward */
+double fb_clock_s(void);    /* the same clock */
+uint64_t fb_wall_ns(void);  /* since 1970 */
 
 #endif

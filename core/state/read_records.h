@@ -1,4 +1,4 @@
-/* What else reading remembers: loans, matches, gathers, pins, and how fast others are; see state.h. */
+/* What else reading remembers: loans, matches, gathers, pins, how fast others are; see state.h. */
 #ifndef FB_CORE_STATE_READ_RECORDS_H
 #define FB_CORE_STATE_READ_RECORDS_H
 

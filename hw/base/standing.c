@@ -2,7 +2,7 @@
 #include "hw/base/standing.h"
 
 #include "core/place/membership.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 
 bool fb_standing_is_fenced(const struct fb_standing *standing)
 {

@@ -10,7 +10,7 @@
  *  3. A descriptor that a client sends is closed by another thread: closing may wait, as with a
  *     socket that lingers, and the loop must not. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/local/local.h"
 #include "hw/local/local_internal.h"

@@ -1,6 +1,6 @@
 /* What a client asks about where blocks are and how their last reads went. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/local/local.h"
 #include "hw/local/local_internal.h"
 

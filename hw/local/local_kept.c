@@ -16,7 +16,7 @@
  *  4. A removal that the origin has not seen yet is waited for before the name is made anew: else
  *     what it removes would be back when that is removed. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/local/local.h"
 #include "hw/local/local_kept.h"

@@ -2,7 +2,7 @@
  * core, which decides what a name means (core/name/name.c); here are the sessions and their
  * objects. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/local/local.h"
 #include "hw/local/local_internal.h"

@@ -2,7 +2,7 @@
  * memory, requests under way, bytes that are owed (core/index/share.h says by which rule); and what
  * each has written, since a client commits only that. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/local/local.h"
 #include "hw/local/local_internal.h"
 #include "hw/local/share.h"

@@ -2,7 +2,7 @@
  * then sending what that made to peers and waiting for completions, each of which is handled at
  * once. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/loop/loop.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/loop/reload.h"

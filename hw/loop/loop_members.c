@@ -1,7 +1,7 @@
 /* Who the members are: each list of them becomes a view, and the view an event; and until when this
  * node is one of them. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/loop/loop_internal.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "core/key.h"
 #include "core/panic.h"
 #include "core/place/membership.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/loop/loop_internal.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
  * whom each tells. See loop.h. */
 #include "core/panic.h"
 #include "hw/loop/budget.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/loop/loop.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/ops/status.h"

@@ -3,7 +3,7 @@
  * name. */
 #include "hw/loop/ready.h"
 
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/loop/loop_internal.h"
 
 #include <stdio.h>

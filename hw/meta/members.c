@@ -3,7 +3,7 @@
 
 #include "core/panic.h"
 #include "core/place/membership.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/base/log.h"
 #include "hw/base/offload.h"

@@ -3,7 +3,7 @@
 
 #include "client/protocol/local_protocol.h"
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 
 #include <errno.h>

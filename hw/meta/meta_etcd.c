@@ -11,7 +11,7 @@
  *  3. An answer of 503 may stand for a PUT that took effect (a leader that went meanwhile): IO, not
  *     THROTTLED. 429 is a PUT that was not taken: THROTTLED, or FULL with the words of ErrNoSpace.
  * Source: etcd 3.4, "gRPC gateway" and api/etcdserverpb/rpc.proto. */
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/meta/meta.h"
 
 #include "core/name/name.h"

@@ -1,9 +1,10 @@
 /* See names.h: texts, what is known of records, and requests to the core about them. */
 #include "hw/meta/names.h"
 
+#include "core/index/cache.h"
 #include "core/key.h"
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/log.h"
 #include "hw/meta/kept.h"
 #include "hw/base/page.h"

@@ -6,7 +6,7 @@
  * A receive is always pending while OPEN, so the peer's end shows at once. CLOSING waits for the
  * kernel to let go of all memory before anything is given back. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/net/tcp.h"
 #include "hw/net/tcp_internal.h"

@@ -1,7 +1,7 @@
 /* The way in for other nodes: the listener, and those who have connected and not greeted yet. See
  * tcp.h, 6 and 7. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/base/address.h"
 #include "hw/net/tcp.h"

@@ -3,7 +3,7 @@
 #include "hw/ops/http.h"
 
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/base/address.h"
 #include "hw/ops/metrics.h"

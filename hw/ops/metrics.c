@@ -1,7 +1,7 @@
 /* See metrics.h. Counters end in _total and have base units, as Prometheus wants it. */
 #include "hw/ops/metrics.h"
 
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/page.h"
 #include "hw/ops/report.h"
 #include "hw/ops/status.h"

@@ -1,7 +1,7 @@
 /* See status.h. Names are those of the core's counters, as in the simulator's reports. */
 #include "hw/ops/status.h"
 
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/page.h"
 #include "hw/ops/report.h"
 #include "hw/ops/summary.h"

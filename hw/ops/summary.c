@@ -3,7 +3,7 @@
 
 #include "core/panic.h"
 #include "hw/ops/report.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 
 void fb_summary_make(const struct fb_report *report, struct fb_wire_summary *summary)
 {

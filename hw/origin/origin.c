@@ -4,7 +4,7 @@
 #include "base/character.h"
 #include "client/protocol/page.h"
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 
 #include <errno.h>

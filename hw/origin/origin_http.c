@@ -4,7 +4,7 @@
 
 #include "core/key.h"
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/base/log.h"
 #include "version.h"

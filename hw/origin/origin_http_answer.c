@@ -8,7 +8,7 @@
  *  3. An error is told by the server's own code (<Code>, x-ms-error-code), which is logged: what is
  *     refused for good is not asked for again (core/io.h, R16).
  *  4. A weak ETag is taken for the strong one: proxies weaken what they pass on. */
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/origin/http_answer.h"
 
 #include "hw/origin/origin_http.h"

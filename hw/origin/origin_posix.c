@@ -14,7 +14,7 @@
  *  3. Opening is RESOLVE_BENEATH: neither ".." nor a symbolic link leads out of the folder. Links
  *     that lead about within it by absolute paths are resolved by a worker.
  */
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/origin/origin.h"
 

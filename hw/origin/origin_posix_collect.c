@@ -9,7 +9,7 @@
  *  4. Clocks leap. The age is told by the file system's clock, and believed of blocks only that
  *     this daemon has seen unchanged for as long, or an hour. */
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/container.h"
 #include "hw/origin/origin_posix.h"
 #include "hw/origin/posix_parts.h"

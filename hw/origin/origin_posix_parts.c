@@ -18,7 +18,7 @@
  *     up that name alone. It is tried for some time, never waited for: a worker comes back. */
 #include "core/key.h"
 #include "core/panic.h"
-#include "hw/base/clock.h"
+#include "base/clock.h"
 #include "hw/base/log.h"
 #include "hw/origin/origin_posix.h"
 #include "hw/origin/posix_parts.h"

@@ -19,29 +19,6 @@
 
 enum { FILE_SIZE_FIRST = 16 << 10, FILE_SIZE_MAX = 16 << 20, KEY_MAX = 128 };
 
-void fb_error_set_list(struct fb_error *error, const char *format, va_list arguments)
-{
-    if (fb_error_is_set(error))
-        return;
-    vsnprintf(error->text, sizeof(error->text), format, arguments);
-    /* A value quoted in the text may hold line breaks; an error is one line. */
-    for (char *c = error->text; *c != '\0'; c++)
-        *c = *c == '\n' || *c == '\r' ? ' ' : *c;
-}
-
-void fb_error_set(struct fb_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fb_error_set_list(error, format, arguments);
-    va_end(arguments);
-}
-
-bool fb_error_is_set(const struct fb_error *error)
-{
-    return error->text[0] != '\0';
-}
-
 /* Up to FILE_SIZE_MAX + 1 bytes or more, in memory that grows with them. Errors: NULL: out of
  * memory. */
 static char *bytes_read(FILE *file, const char *path, size_t *size, struct fb_error *error)

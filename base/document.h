@@ -8,20 +8,11 @@
 #ifndef FB_BASE_DOCUMENT_H
 #define FB_BASE_DOCUMENT_H
 
-#include <stdbool.h>
+#include "base/error.h"
+
 #include <stdint.h>
 
 struct fb_document;
-
-/* One line "FILE:LINE:COLUMN: what is wrong: remedy", empty while all is well. */
-struct fb_error {
-    char text[512];
-};
-
-/* Sets the error if none is set. printf-like. */
-void fb_error_set(struct fb_error *error, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-bool fb_error_is_set(const struct fb_error *error);
 
 /* Errors: NULL and error set: file missing or unreadable, not YAML, repeated key, several
  * documents. */

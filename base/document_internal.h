@@ -4,7 +4,6 @@
 #define FB_BASE_DOCUMENT_INTERNAL_H
 
 #include <libfyaml.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,8 +38,5 @@ const char *fb_map_scalar(struct fb_map *map, const char *name);
 /* Errors: the text is none that YAML may be. place: the file, or "--set KEY" without lines. */
 void fb_text_check(const char *text, size_t size, const char *place, bool has_lines,
                    struct fb_error *error);
-
-void fb_error_set_list(struct fb_error *error, const char *format, va_list arguments)
-    __attribute__((format(printf, 2, 0)));
 
 #endif

@@ -1,7 +1,7 @@
 /* See memory.h. */
 #include "base/memory.h"
 
-#include "base/document.h"
+#include "base/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>

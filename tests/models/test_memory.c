@@ -1,8 +1,8 @@
 /* base/memory.c: memory is zeroed and never NULL by a size of 0; what there is not is said, or ends
  * the program.
  * How: more is asked for than there can be; the end is seen by the parent of a child. */
+#include "base/error.h"
 #include "base/memory.h"
-#include "base/document.h"
 #include "tests/support/unit.h"
 
 #include <stdio.h>

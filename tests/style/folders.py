@@ -12,7 +12,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGE = os.path.join(ROOT, "docs", "architecture.md")
 PURPOSE = {
-    "base": "the ground floor: documents, units, files, progress; stands on nothing of ours",
+    "base": "the ground floor: errors, memory, documents, units, files; stands on nothing of ours",
     "client": "libforebay: forebay.h and what is behind it",
     "client/fuse": "forebay mount",
     "client/protocol": "what clients and daemon share: requests, the ring, attributes",

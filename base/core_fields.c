@@ -7,7 +7,9 @@
 #include "base/core_fields.h"
 
 #include "base/units.h"
+#include "core/index/cache.h"
 #include "core/panic.h"
+#include "core/place/view.h"
 
 #include <inttypes.h>
 #include <stdio.h>

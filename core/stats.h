@@ -3,7 +3,7 @@
 #ifndef FB_CORE_STATS_H
 #define FB_CORE_STATS_H
 
-#include "core/index/histogram.h"
+#include "core/histogram.h"
 #include "core/io.h"
 
 /* X(name, unit, help) */

@@ -2,7 +2,6 @@
  *     "     12345 n2 < message offer key=1f.3 id=100000005 size=4096 peer=n1 detail=0"
  * "<" is an event that came in, ">" an op that went out. No stdio: digits are written by hand. */
 #include "core/trace.h"
-#include "core/write/write.h"
 
 #include "core/panic.h"
 #include "core/stats.h"

@@ -4,7 +4,7 @@
 #define FB_CLI_COMMANDS_DAEMON_STATE_H
 
 #include "client/forebay.h"
-#include "core/index/histogram.h"
+#include "core/histogram.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,9 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "core/config.h"
+#include "core/index/cache.h"
 #include "core/panic.h"
+#include "core/place/view.h"
 #include "hw/base/settings_table.h"
 #include "base/core_fields.h"
 

@@ -5,6 +5,8 @@
  * sketch. Invariants:
  *  1. A slot is in exactly one of: a bucket chain and a policy queue, or the free list.
  *  2. A key appears once. */
+#include "core/index/cache.h"
+
 #include "core/key.h"
 #include "core/index/policy.h"
 

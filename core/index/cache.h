@@ -7,17 +7,8 @@
 #ifndef FB_CORE_INDEX_CACHE_H
 #define FB_CORE_INDEX_CACHE_H
 
+#include "core/choices.h"
 #include "core/io.h"
-
-enum fb_policy {
-    FB_POLICY_FIFO,
-    FB_POLICY_LRU,
-    FB_POLICY_CLOCK,    /* Corbato 1968; one reference bit */
-    FB_POLICY_SIEVE,    /* Zhang et al., NSDI 2024 */
-    FB_POLICY_S3FIFO,   /* Yang et al., SOSP 2023: 10% small queue, ghost, 2-bit frequency */
-    FB_POLICY_WTINYLFU, /* Einziger, Friedman, Manes, ACM TOS 2017: 1% window, SLRU main, sketch */
-    FB_POLICY_COUNT
-};
 
 struct fb_cache;
 

@@ -15,8 +15,7 @@
  * are more versions since, ours may have been the first of them: nobody can tell. Then, and when
  * the store stays silent, the client hears TIMEOUT and knows no more than that: it looks up. */
 #include "core/name/name_flows.h"
-
-#include "core/refusal.h"
+#include "core/read/read.h"
 
 enum { META_FREE, META_GET, META_PUT, META_CHECK, META_PAUSE };
 

@@ -41,7 +41,7 @@ void bad_add(struct fb_node *node, struct fb_key key, uint64_t version, enum fb_
     FB_ASSERT(node->bad_used <= max);
 }
 
-static struct bad_name *bad_find(struct fb_node *node, struct fb_key key)
+struct bad_name *bad_find(struct fb_node *node, struct fb_key key)
 {
     for (uint32_t i = 0; i < node->config.names_max && node->bad_used > 0; i++) {
         struct bad_name *bad = &node_bad_names(node)[i];
@@ -197,49 +197,4 @@ void collect_done(struct step *step, const struct fb_done *done)
     if (is_one || status == FB_ABSENT) /* else the store is silent: on from here, later */
         pass_end(node);
     list_pause(node, node->config.name_list_ns);
-}
-
-uint32_t fb_node_unfinished_names(const struct fb_node *node)
-{
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->jobs_used <= node->names_used);
-    return node->jobs_used + node->left_used + node->bad_used;
-}
-
-bool fb_node_has_name(const struct fb_node *node, struct fb_key key)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(node->names_used <= node->config.names_max);
-    for (uint32_t i = 0; i < node->config.names_max && node->names_used > 0; i++) {
-        const struct name *name = &node_names(state)[i];
-        if (name->kind != NAME_FREE && fb_key_equal(name->key, key))
-            return true;
-    }
-    return bad_find(state, key) != NULL;
-}
-
-bool fb_node_finishes_name(const struct fb_node *node, struct fb_key key, uint64_t version)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(version > 0);
-    return finish_find(state, key, version) != FB_NONE;
-}
-
-bool fb_node_bad_name(const struct fb_node *node, uint32_t index, struct fb_bad_name *bad)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(index < node->config.names_max);
-    const struct bad_name *found = &node_bad_names(state)[index];
-    *bad =
-        (struct fb_bad_name){.key = found->key, .version = found->version, .status = found->status};
-    FB_ASSERT(found->status < FB_STATUS_COUNT);
-    return found->status != FB_OK;
-}
-
-uint32_t fb_node_bad_names(const struct fb_node *node)
-{
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->bad_used <= node->config.names_max);
-    return node->bad_used;
 }

@@ -30,7 +30,7 @@
  *     is found in the store's list again (name_collect.c). */
 #include "core/name/name_flows.h"
 #include "core/name/name.h"
-#include "core/refusal.h"
+#include "core/read/read.h"
 
 static const uint64_t pause_first_ns = 50000000, pause_last_ns = 5000000000;
 enum { PAUSE_DOUBLINGS_MAX = 7, REFUSALS_MAX = 8, TRIES_STUCK = 3, TRIES_SUPERSEDED = 40 };
@@ -124,13 +124,9 @@ static void finish_failed(struct fb_node *node, uint32_t index, enum fb_status s
     name_end(node, index);
 }
 
-bool fb_node_refused_name(const struct fb_node *node, uint32_t index, struct fb_bad_name *refused)
+bool finish_is_refused(const struct name *name)
 {
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(index < node->config.names_max);
-    const struct name *name = &node_names(state)[index];
-    *refused = (struct fb_bad_name){
-        .key = name->key, .version = name->record.value.high, .status = name->refusal};
+    FB_ASSERT(name->kind <= NAME_ABANDON);
     FB_ASSERT(name->kind != NAME_FINISH || name->refusal < FB_STATUS_COUNT);
     return name->kind == NAME_FINISH && name->refusal != FB_OK && name->tries >= REFUSALS_MAX;
 }

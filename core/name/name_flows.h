@@ -2,7 +2,7 @@
 #ifndef FB_CORE_NAME_NAME_FLOWS_H
 #define FB_CORE_NAME_NAME_FLOWS_H
 
-#include "core/node/step.h"
+#include "core/state/step.h"
 
 /* meta.c: for a name of name.c, which hears of it by name_recorded; false: there is no room now. */
 bool meta_of_name(struct step *step, uint32_t name, const struct fb_meta *record, bool is_commit);
@@ -35,6 +35,8 @@ void finish_done(struct step *step, uint32_t index, const struct fb_done *done);
 /* version 0: any. FB_NONE: there is no such job. */
 uint32_t finish_find(struct fb_node *node, struct fb_key key, uint64_t version);
 bool finish_has_room(struct fb_node *node); /* for one job more */
+/* Has the origin refused it for some time, as it will until somebody helps? */
+bool finish_is_refused(const struct name *name);
 
 /* name_collect.c: unfinished names of others, and those that cannot be finished. */
 void collect_start(struct fb_node *node);
@@ -43,6 +45,7 @@ void collect_done(struct step *step, const struct fb_done *done);
 bool collect_is_ours(const struct fb_node *node, const struct fb_meta *record, struct fb_key key,
                      uint64_t wall_ns);
 void bad_add(struct fb_node *node, struct fb_key key, uint64_t version, enum fb_status status);
+struct bad_name *bad_find(struct fb_node *node, struct fb_key key); /* NULL: it is none */
 void bad_remove(struct fb_node *node, struct fb_key key);
 
 /* name_abandon.c: versions that nobody can commit any more. */

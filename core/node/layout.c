@@ -1,6 +1,7 @@
 /* Where the parts of a node's state are, how large they are for a config, and their first content.
  * One list of parts serves the size, the offsets, and the scale preset's compile-time check. */
-#include "core/node/step.h"
+#include "core/node/node.h"
+#include "core/state/step.h"
 
 #include "core/key.h"
 

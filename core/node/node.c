@@ -1,5 +1,7 @@
 /* The node's step: dispatches an event to its flow, then answers waiters with the room that is left
  * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
+#include "core/node/node.h"
+
 #include "core/name/name_flows.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
@@ -277,98 +279,6 @@ uint64_t fb_node_deadline_ns(const struct fb_node *node)
 const struct fb_stats *fb_node_stats(const struct fb_node *node)
 {
     return &node->stats;
-}
-
-bool fb_node_is_idle(const struct fb_node *node)
-{
-    FB_ASSERT(node->fills_used <= node->config.fills_max);
-    FB_ASSERT(node->lends_used <= node->config.lends_max);
-    return node->fills_used == 0 && node->waiters_used == 0 && node->lends_used == 0 &&
-           node->writes_used == 0 && node->matches_used == 0 && node->puts_used == 0 &&
-           node->dirty_used == 0 && node->drains_used == 0 && node->pins_used == 0 &&
-           node->ranges_used == 0 && node->metas_used == 0 && node->mends_used == 0 &&
-           node->names_used == 0 && node->name_ops == 0 && !recover_is_running(node);
-}
-
-uint64_t fb_node_undrained_bytes(const struct fb_node *node)
-{
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->dirty_used > 0 || node->dirty_bytes == 0);
-    return node->dirty_bytes;
-}
-
-uint64_t fb_node_pinned_bytes(const struct fb_node *node)
-{
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->pins_used > 0 || node->pinned_bytes == 0);
-    return node->pinned_bytes;
-}
-
-uint64_t fb_node_memory_used_bytes(const struct fb_node *node)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    uint64_t used_bytes = fb_extents_used_units(node_extents(state)) * node->memory_unit_bytes;
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->memory_unit_bytes > 0);
-    return used_bytes;
-}
-
-uint64_t fb_node_device_used_bytes(const struct fb_node *node)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->memory_unit_bytes > 0);
-    return node->device_entries_max > 0
-               ? fb_extents_used_units(node_device_extents(state)) * node->memory_unit_bytes
-               : 0;
-}
-
-bool fb_node_suspects(const struct fb_node *node, uint32_t peer)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(peer != FB_NONE);
-    return suspect_is(state, peer);
-}
-
-uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->tenants_limited <= node->config.tenants_max);
-    return tenant < node->config.tenants_max ? node_tenants(state)[tenant].used_bytes : 0;
-}
-
-bool fb_node_holds(const struct fb_node *node, struct fb_key key)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(node->size_bytes > 0);
-    uint32_t slot = fb_cache_find(node_cache(state), key);
-    bool is_resident = slot != FB_NONE && node_entries(state)[slot].state == ENTRY_RESIDENT;
-    return is_resident || device_find(state, key) != FB_NONE;
-}
-
-void fb_node_find(const struct fb_node *node, struct fb_key key, struct fb_found *found)
-{
-    struct fb_node *state = (struct fb_node *)(uintptr_t)node; /* accessors are not const */
-    FB_ASSERT(node->size_bytes > 0);
-    uint32_t slot = fb_cache_find(node_cache(state), key);
-    *found =
-        (struct fb_found){.is_on_device = device_find(state, key) != FB_NONE, .owner = FB_NONE};
-    if (node->view != NULL)
-        found->owner = fb_view_owner(node->view, key, 0);
-    if (slot == FB_NONE)
-        return;
-    const struct entry *entry = &node_entries(state)[slot];
-    FB_ASSERT(entry->holder_count <= FB_HOLDERS_MAX);
-    found->is_in_memory = entry->state == ENTRY_RESIDENT;
-    found->is_coming = entry->state == ENTRY_FILLING;
-    found->is_owed = (entry->flags & ENTRY_DIRTY) != 0;
-    for (uint32_t i = 0; i < entry->holder_count; i++) {
-        if (entry->holder_ready >> i & 1u)
-            found->holders[found->holder_count++] = entry->holders[i];
-    }
-    FB_ASSERT(found->holder_count <= entry->holder_count);
 }
 
 void fb_node_check(const struct fb_node *node)

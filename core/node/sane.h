@@ -2,7 +2,7 @@
 #ifndef FB_CORE_NODE_SANE_H
 #define FB_CORE_NODE_SANE_H
 
-#include "core/node/step.h"
+#include "core/state/step.h"
 
 bool message_is_sane(const struct fb_node *node, const struct fb_message *message);
 /* Answers one that is not, where an answer is due, and counts it. */

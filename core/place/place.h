@@ -6,8 +6,9 @@
 #ifndef FB_CORE_PLACE_PLACE_H
 #define FB_CORE_PLACE_PLACE_H
 
+#include "core/key.h"
 #include "core/panic.h"
-#include "core/place/view.h"
+#include "core/place/member.h"
 
 #include <stdbool.h>
 

@@ -2,6 +2,8 @@
  * algorithms that fill the table.
  *
  * Does not: keep anything of one build for the next. */
+#include "core/place/view.h"
+
 #include "core/place/place.h"
 
 #include <string.h>

@@ -15,24 +15,9 @@
 #ifndef FB_CORE_PLACE_VIEW_H
 #define FB_CORE_PLACE_VIEW_H
 
+#include "core/choices.h"
 #include "core/key.h"
-
-enum { FB_WEIGHT_MAX = 65535 };
-
-struct fb_member {
-    uint32_t node;   /* id, unique */
-    uint32_t domain; /* failure domain */
-    uint32_t weight; /* 1..FB_WEIGHT_MAX, share of the keys; 0: member that owns nothing */
-    uint32_t is_up;  /* 0: listed but owns nothing */
-};
-
-enum fb_placement {
-    FB_PLACEMENT_RENDEZVOUS, /* moves the minimum, whoever comes or goes; loads spread by chance */
-    FB_PLACEMENT_RING,       /* virtual nodes on a circle, for comparison with other caches */
-    FB_PLACEMENT_JUMP,       /* cheapest to build for many members; ids must be dense */
-    FB_PLACEMENT_BALANCED,   /* loads differ by one partition; dearer to build */
-    FB_PLACEMENT_COUNT
-};
+#include "core/place/member.h"
 
 const char *fb_placement_name(enum fb_placement placement);
 

@@ -7,7 +7,6 @@
  *                      --WAIT---> WAITING
  *                      --DENY---> failed: the next candidate (attempt.c)
  *     silence: patience.c */
-#include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 

@@ -19,7 +19,6 @@
  * hurried: it is asked again every wait_ns and must only show that it lives, so a slow origin is
  * not asked twice for one block. Every attempt owns its extent until its op is DONE: a late
  * write can not hit memory of others (R5). */
-#include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"
@@ -246,7 +245,7 @@ void attempt_start(struct step *step, uint32_t fill_index)
     bool has_next =
         (node->config.use_peers && node->view != NULL) || fill->block.object != FB_OBJECT_NONE;
     /* What is found again after a start may be nowhere else. */
-    bool may_pass_by = device_slot != FB_NONE && has_next && !recover_is_running(node);
+    bool may_pass_by = device_slot != FB_NONE && has_next && !node_is_recovering(node);
     if (may_pass_by && device_is_passed_by(node))
         device_slot = FB_NONE;
     enum fb_status status;

@@ -11,7 +11,6 @@
  * FAILING    the entry is gone already: a new request begins a new fill
  * DRAINING   nobody waits; an abandoned attempt's op is still in flight and owns memory (R3, R5)
  * Waiters are answered a few per step (R2), in the order in which they came. */
-#include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"

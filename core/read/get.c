@@ -5,7 +5,6 @@
  *     get_request --hit--------------> get_reply --client reads--> get_release
  *         '------miss--> fill ... ---> get_reply
  *         '------no slots, no memory-> get_refuse BUSY (R9) */
-#include "core/refusal.h"
 #include "core/write/standin.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
@@ -187,7 +186,7 @@ void write_request(struct step *step, const struct fb_request *request)
     }
     if (slot != FB_NONE && write_forgets(node, slot))
         slot = FB_NONE;
-    if (recover_is_running(node))
+    if (node_is_recovering(node))
         get_refuse(step, request->request_id, FB_BUSY);
     else if (!put_may_hold(node, request->level))
         get_refuse(step, request->request_id, FB_DEGRADED);

@@ -2,7 +2,7 @@
 #ifndef FB_CORE_READ_READ_H
 #define FB_CORE_READ_READ_H
 
-#include "core/node/step.h"
+#include "core/state/step.h"
 
 /* fill.c: the life of a fill and its waiters. */
 uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t flags);
@@ -27,6 +27,10 @@ bool attempt_reserve(struct fb_node *node, uint32_t attempt);
 struct fb_op *attempt_op(struct step *step, uint32_t attempt, enum fb_op_kind kind);
 void attempt_set(struct fb_node *node, uint32_t attempt, enum attempt_state state,
                  uint64_t patience_ns);
+/* A peer was told `status` by the origin, and has asked as often as it may (R16). */
+void attempt_hear_final(struct fb_node *node, uint32_t attempt, enum fb_status status);
+/* Of a fetch: is asking again of no use? Of a store FULL and INVALID are so, too. */
+bool status_is_for_good(enum fb_status status);
 void attempt_check(struct fb_node *node);
 
 /* origin.c: bounded fetches. */
@@ -105,6 +109,7 @@ bool suspect_is(struct fb_node *node, uint32_t peer);
 void serve_ask(struct step *step, const struct fb_message *message);
 void serve_waiter(struct step *step, const struct waiter *waiter, uint32_t slot, bool is_fetched);
 void serve_deny(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_status status);
+void serve_deny_final(struct step *step, uint32_t peer, uint64_t ask_id, enum fb_status status);
 void serve_return(struct step *step, const struct fb_message *message);
 void serve_expire(struct fb_node *node);
 void serve_check(struct fb_node *node);

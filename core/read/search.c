@@ -89,7 +89,7 @@ enum fb_status search_here(struct fb_node *node, struct fb_key key, uint32_t *fr
     bool is_brought = entry != NULL && node_fills(node)[entry->fill].flags & (FILL_PUT | FILL_MEND);
     FB_ASSERT(entry == NULL || entry->state == ENTRY_FILLING);
     /* A node that begins does not know all of its drive, but what it looks for itself. */
-    bool is_unknown = entry == NULL && recover_is_running(node);
+    bool is_unknown = entry == NULL && node_is_recovering(node);
     return is_brought || is_unknown ? FB_BUSY : FB_ABSENT;
 }
 

@@ -2,7 +2,7 @@
 #ifndef FB_CORE_READ_SEARCH_H
 #define FB_CORE_READ_SEARCH_H
 
-#include "core/node/step.h"
+#include "core/state/step.h"
 
 enum { SEEKS_A_STEP = 4 };
 

@@ -11,7 +11,6 @@
  * A reader becomes a holder when it is lent to, and stops being one when it returns without KEPT.
  *
  *     lend:  (free) --serve_offer--> lent --serve_return | serve_expire--> (free) */
-#include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 

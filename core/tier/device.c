@@ -197,7 +197,7 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
     struct entry *entry = &node_entries(node)[slot];
     uint32_t device_slot = FB_NONE;
     bool is_owed = writer != FB_NONE; /* promised: the budget is for what is merely useful */
-    if (node->write_free != FB_NONE && !recover_is_running(node) &&
+    if (node->write_free != FB_NONE && !node_is_recovering(node) &&
         (is_owed || budget_allows(node)))
         device_slot = device_insert(node, entry, key);
     if (device_slot == FB_NONE) {

@@ -2,7 +2,7 @@
 #ifndef FB_CORE_TIER_TIER_H
 #define FB_CORE_TIER_TIER_H
 
-#include "core/node/step.h"
+#include "core/state/step.h"
 
 /* memory.c: entries and their bytes. */
 uint32_t memory_units(const struct fb_node *node, uint32_t size_bytes);

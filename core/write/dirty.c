@@ -6,7 +6,6 @@
  *     (none) --dirty_mark--> listed, oldest first --dirty_clear: stored, or held by others--> gone
  *
  * The list is the drain's order. Invariant: entry.fill of a DIRTY entry is its record. */
-#include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"
@@ -124,42 +123,6 @@ struct fb_block dirty_block(struct fb_node *node, uint32_t index)
                              .object = dirty->object,
                              .offset = dirty->offset,
                              .size = node_entries(node)[dirty->slot].size_bytes};
-}
-
-uint32_t fb_node_owed_blocks(const struct fb_node *node)
-{
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->dirty_used <= node->config.dirty_max);
-    return node->dirty_used;
-}
-
-uint64_t fb_node_owed_next(struct fb_node *node, uint32_t *cursor, uint32_t *size_bytes)
-{
-    uint32_t index = *cursor == FB_NONE ? node->dirty_oldest : node_dirty(node)[*cursor].newer;
-    FB_ASSERT(node->size_bytes > 0);
-    *cursor = index;
-    *size_bytes = 0;
-    if (index == FB_NONE)
-        return FB_OBJECT_NONE;
-    FB_ASSERT(node_dirty(node)[index].slot != FB_NONE);
-    *size_bytes = node_entries(node)[node_dirty(node)[index].slot].size_bytes;
-    return node_dirty(node)[index].object;
-}
-
-bool fb_node_owes(struct fb_node *node, uint64_t object)
-{
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(object != FB_OBJECT_NONE);
-    for (uint32_t i = node->dirty_oldest; i != FB_NONE; i = node_dirty(node)[i].newer) {
-        if (node_dirty(node)[i].object == object)
-            return true;
-    }
-    for (uint32_t i = 0; i < node->config.fills_max; i++) { /* a holder's, or one found again */
-        const struct fill *fill = &node_fills(node)[i];
-        if (fill->state != FILL_FREE && fill->block.object == object)
-            return true;
-    }
-    return false;
 }
 
 void dirty_check(struct fb_node *node)

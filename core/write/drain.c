@@ -19,7 +19,6 @@
  * A drain gives way to reads: it is held to drain_bytes_per_s, to drains_max stores at once, and to
  * drains_min while more than drain_yield_fills blocks are being read. It never stops altogether: a
  * training job reads without a pause, and what is not drained is not safe for good. */
-#include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"

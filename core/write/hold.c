@@ -212,7 +212,7 @@ void hold_message(struct step *step, const struct fb_message *message)
                                   .level = hold->level,
                                   .instead = hold->number == 0 ? hold->part.instead : FB_NONE};
     bool is_again = hold->flags & FB_MESSAGE_FLAG_AGAIN;
-    if (recover_is_running(node) && hold->level != FB_LEVEL_VOLATILE) {
+    if (node_is_recovering(node) && hold->level != FB_LEVEL_VOLATILE) {
         node->stats.busy_answers++;
         hold_answer(step, message->source, hold->ask_id, FB_BUSY);
         return;

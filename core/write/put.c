@@ -15,7 +15,6 @@
  * have drives, the write is DEGRADED; with `degraded: allow` it is answered when all of those hold
  * it. The same record repairs undrained blocks after a view change. With erasure_data: erasure.c.
  */
-#include "core/refusal.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 #include "core/write/standin.h"

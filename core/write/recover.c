@@ -20,8 +20,6 @@
 #include "core/tier/tier.h"
 #include "core/write/write.h"
 
-enum { RECOVER_SCANNING = 1, RECOVER_PAUSED, RECOVER_ENDING };
-
 /* The records that it waits for are freed by a drain, which may take as long as the origin. What
  * was not had in one round is looked for in so many more, also while a peer that may have it is
  * silent or begins itself: two that began would wait for each other for ever, and nobody can write
@@ -51,18 +49,6 @@ void recover_start(struct step *step)
     FB_ASSERT(node->recover_cursor == 0);
     if (node->device_entries_max > 0 && node->config.recover)
         recover_scan(step);
-}
-
-bool recover_is_running(const struct fb_node *node)
-{
-    FB_ASSERT(node->recover_state <= RECOVER_ENDING);
-    FB_ASSERT(node->recover_state != 0 || node->recover_reads == 0);
-    return node->recover_state != 0;
-}
-
-bool fb_node_is_recovering(const struct fb_node *node)
-{
-    return recover_is_running(node);
 }
 
 /* An owed block was not had: its read failed, or for now there is no room for it. */
@@ -255,7 +241,7 @@ static bool recover_take(struct step *step, const struct fb_header *header)
     struct fb_node *node = step->node;
     uint32_t device_slot = device_find(node, header->key);
     bool is_owed = header->state == FB_HEADER_OWED && header->object != FB_OBJECT_NONE;
-    FB_ASSERT(recover_is_running(node));
+    FB_ASSERT(node_is_recovering(node));
     if (is_owed && device_slot != FB_NONE && !node_device_entries(node)[device_slot].is_owed &&
         !recover_supersede(node, device_slot))
         return false;

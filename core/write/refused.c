@@ -9,7 +9,6 @@
  * for ever, of what no waiting mends. So a write that finds no room hears the refusal, once all
  * that is owed is refused, and none of it has gone for two of the drain's rounds: before that,
  * room may come from what is not. What still fits is taken. */
-#include "core/refusal.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"
 
@@ -31,7 +30,7 @@ void refused_set(struct fb_node *node, uint32_t index, enum fb_status status)
 }
 
 /* Is it of use to wait until some of it has gone? BUSY; or what stands in the way. */
-static enum fb_status refused_verdict(const struct fb_node *node)
+enum fb_status refused_verdict(const struct fb_node *node)
 {
     uint64_t since_ns =
         node->refused_ns > node->dirty_left_ns ? node->refused_ns : node->dirty_left_ns;
@@ -48,15 +47,4 @@ enum fb_status refused_answer(const struct fb_node *node, uint32_t size_bytes)
     FB_ASSERT(node->dirty_used <= node->config.dirty_max);
     bool has_room = memory_may_keep(node, size_bytes) && node->dirty_free != FB_NONE;
     return has_room ? FB_BUSY : refused_verdict(node);
-}
-
-void fb_node_refused(const struct fb_node *node, struct fb_refused *refused)
-{
-    FB_ASSERT(node->size_bytes > 0);
-    FB_ASSERT(node->refused_used <= node->dirty_used);
-    *refused = (struct fb_refused){.blocks = node->refused_used, .verdict = refused_verdict(node)};
-    if (node->refused_used == 0)
-        return;
-    refused->status = node->refused_status;
-    refused->since_ns = node->refused_ns;
 }

@@ -2,7 +2,7 @@
 #ifndef FB_CORE_WRITE_STANDIN_H
 #define FB_CORE_WRITE_STANDIN_H
 
-#include "core/node/step.h"
+#include "core/state/step.h"
 
 /* put.c */
 /* The owner at a rank; FB_NONE: there is none. */

@@ -2,11 +2,10 @@
 #ifndef FB_CORE_WRITE_WRITE_H
 #define FB_CORE_WRITE_WRITE_H
 
-#include "core/node/step.h"
+#include "core/state/step.h"
 
 /* recover.c: what was on the drive. */
 void recover_start(struct step *step);
-bool recover_is_running(const struct fb_node *node);
 void recover_done(struct step *step, const struct fb_done *done);
 void recover_timer(struct step *step);
 void recover_filled(struct fb_node *node, const struct fill *fill);
@@ -33,6 +32,8 @@ void put_timer(struct step *step, uint32_t put);
 void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status);
 /* No more is to be done about it: it is at the origin, OK, or nobody wants it. */
 void put_drained(struct step *step, uint32_t slot, enum fb_status status);
+/* The origin refuses the entry's block (R16): who waits for the origin hears it. */
+void put_refused(struct step *step, uint32_t slot, enum fb_status status);
 bool put_repeat(struct fb_node *node, uint32_t slot); /* false: no record is left */
 bool put_of_slot(struct fb_node *node, uint32_t slot);
 bool put_is_stuck(struct fb_node *node, uint32_t slot);
@@ -103,6 +104,14 @@ bool dirty_mark(struct fb_node *node, uint32_t slot, const struct fb_block *bloc
 void dirty_clear(struct step *step, uint32_t dirty);
 struct fb_block dirty_block(struct fb_node *node, uint32_t dirty);
 void dirty_check(struct fb_node *node);
+
+/* refused.c: what the origin refuses for good (R16). */
+/* What became of an owed block's store: OK: it is not refused, or not owed any more. */
+void refused_set(struct fb_node *node, uint32_t dirty, enum fb_status status);
+/* Is it of use to wait until some of it has gone? BUSY; or what stands in the way. */
+enum fb_status refused_verdict(const struct fb_node *node);
+/* What a write hears for which there is no room, or no slot: BUSY, or what stands in the way. */
+enum fb_status refused_answer(const struct fb_node *node, uint32_t size_bytes);
 
 /* drain.c: write-back to the origin. */
 void drain_tell(struct step *step, uint32_t target, uint32_t status, struct fb_key key);

@@ -1,6 +1,7 @@
 /* See object.h. The index is the core's own cache of keys with the policy LRU. */
 #include "hw/origin/object.h"
 
+#include "core/index/cache.h"
 #include "core/key.h"
 #include "core/panic.h"
 

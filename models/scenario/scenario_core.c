@@ -3,6 +3,7 @@
 #include "models/scenario/scenario_internal.h"
 
 #include "base/units.h"
+#include "core/block.h"
 
 #include <stddef.h>
 

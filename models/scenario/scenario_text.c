@@ -2,6 +2,8 @@
  * that the same inputs give the same bytes. */
 #include "models/scenario/scenario_internal.h"
 
+#include "core/index/cache.h"
+#include "core/place/view.h"
 #include "models/scenario/engine_choice.h"
 
 #include <inttypes.h>

@@ -2,6 +2,8 @@
  * checkpoints, a change of the cluster, or names that are overwritten. */
 #include "models/scenario/scenario_internal.h"
 
+#include "core/block.h"
+#include "core/place/view.h"
 #include "models/dlio.h"
 
 #include <stdio.h>

@@ -3,6 +3,7 @@
  * How: small tables filled beyond their size; block arithmetic at its edges. */
 #include "hw/origin/object.h"
 
+#include "core/index/cache.h"
 #include "tests/support/unit.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* histogram.c: every value falls into the bucket whose range holds it, and buckets are 12.5% wide.
  * How: all bucket edges, and the values beside them. */
-#include "core/index/histogram.h"
+#include "core/histogram.h"
 #include "tests/support/unit.h"
 
 #include <string.h>

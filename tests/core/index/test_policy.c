@@ -2,6 +2,7 @@
  * scan-resistant policies keep what is used often while much passes by that is used once. How:
  * policy_wtinylfu.c is included to see its counters; hit ratios on made references have exact
  * seeds. */
+#include "core/index/cache.h"
 #include "core/index/policy_wtinylfu.c"
 #include "core/index/random.h"
 #include "tests/support/unit.h"

@@ -1,7 +1,7 @@
 /* Log-scaled histogram of nanoseconds: 8 buckets an octave (12.5% wide), 0 ns .. 2^43 ns (2.4 h);
  * larger values count in the last bucket. Mergeable by adding. */
-#ifndef FB_CORE_INDEX_HISTOGRAM_H
-#define FB_CORE_INDEX_HISTOGRAM_H
+#ifndef FB_CORE_HISTOGRAM_H
+#define FB_CORE_HISTOGRAM_H
 
 #include <stdint.h>
 

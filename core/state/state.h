@@ -1,15 +1,37 @@
 /* A node's state: one contiguous block, private to core/: the header below, then the pools of
- * records.h. The only pointer is the shared view (R8), so a node can be copied, hashed and
- * compared. */
-#ifndef FB_CORE_NODE_STATE_H
-#define FB_CORE_NODE_STATE_H
+ * *_records.h. The only pointer is the shared view (R8), so a node can be copied, hashed and
+ * compared. References are u32 indexes.
+ *
+ * Who owns what:
+ *  entry    what the memory tier knows of a cached block beyond its key; index: its cache slot
+ *  fill     a block being acquired; holds its entry (FILLING), its waiters, and two attempts
+ *  attempt  one way of acquiring it: from device, peer, origin or client; 2 * fill and 2 * fill + 1
+ *  waiter   a local request or a peer's ask that a fill will answer
+ *  lend     a peer's permission to pull an entry's bytes; pins the entry until RETURN or expiry
+ *  write    a device write in flight; pins its memory entry and its device entry
+ *  match    a remote prefix match in flight; put: a durable write being spread
+ *  dirty    a block that is not at the origin yet
+ *  range    of a gather; pins its entry once it is there */
+#ifndef FB_CORE_STATE_STATE_H
+#define FB_CORE_STATE_STATE_H
 
+#include "core/config.h"
+#include "core/index/cache.h"
 #include "core/index/extent.h"
-#include "core/node/node.h"
-#include "core/panic.h"
 #include "core/index/random.h"
-#include "core/node/records.h"
 #include "core/index/timer.h"
+#include "core/panic.h"
+#include "core/place/view.h"
+#include "core/state/coded_records.h"
+#include "core/state/fill_records.h"
+#include "core/state/name_records.h"
+#include "core/state/read_records.h"
+#include "core/state/tier_records.h"
+#include "core/state/write_records.h"
+#include "core/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 struct fb_node {
     struct fb_config config;
@@ -109,109 +131,12 @@ STATE_ACCESSOR(uint64_t, node_abandoned, abandoned_offset)
 STATE_ACCESSOR(struct fb_timer, node_timer, timer_offset)
 #undef STATE_ACCESSOR
 
-/* Timer ids: attempts first, then matches, the oldest loan, puts, the drain, gathers, metas, the
- * pins' earliest end, the scan's pause, mends, the list of unfinished names, names. */
-static inline uint32_t timer_of_match(const struct fb_node *node, uint32_t match)
+/* Is it still looking for what was on the drive? See recover.c. */
+static inline bool node_is_recovering(const struct fb_node *node)
 {
-    return (uint32_t)node->config.fills_max * FB_ATTEMPTS_MAX + match;
-}
-
-static inline uint32_t timer_of_lends(const struct fb_node *node)
-{
-    return timer_of_match(node, (uint32_t)node->config.matches_max);
-}
-
-static inline uint32_t timer_of_put(const struct fb_node *node, uint32_t put)
-{
-    return timer_of_lends(node) + 1 + put;
-}
-
-static inline uint32_t timer_of_drain(const struct fb_node *node)
-{
-    return timer_of_put(node, (uint32_t)node->config.puts_max);
-}
-
-static inline uint32_t timer_of_gather(const struct fb_node *node, uint32_t gather)
-{
-    return timer_of_drain(node) + 1 + gather;
-}
-
-static inline uint32_t timer_of_meta(const struct fb_node *node, uint32_t meta)
-{
-    return timer_of_gather(node, (uint32_t)node->config.gathers_max) + meta;
-}
-
-static inline uint32_t timer_of_pins(const struct fb_node *node)
-{
-    return timer_of_meta(node, (uint32_t)node->config.metas_max);
-}
-
-static inline uint32_t timer_of_recover(const struct fb_node *node)
-{
-    return timer_of_pins(node) + 1;
-}
-
-static inline uint32_t timer_of_mend(const struct fb_node *node, uint32_t mend)
-{
-    return timer_of_recover(node) + 1 + mend;
-}
-
-/* Blocks made from fragments at once. */
-static inline uint32_t mend_count(const struct fb_node *node)
-{
-    return node->config.erasure_data > 0 ? (uint32_t)node->config.mends_max : 0;
-}
-
-static inline uint32_t timer_of_list(const struct fb_node *node)
-{
-    return timer_of_mend(node, mend_count(node));
-}
-
-static inline uint32_t timer_of_name(const struct fb_node *node, uint32_t name)
-{
-    return timer_of_list(node) + 1 + name;
-}
-
-static inline uint32_t timer_count(const struct fb_node *node)
-{
-    return timer_of_name(node, (uint32_t)node->config.names_max);
-}
-
-/* Ids that leave the node: class, index, generation. */
-enum id_class {
-    ID_ATTEMPT = 1,
-    ID_WRITE,
-    ID_MATCH,
-    ID_PUT,
-    ID_DRAIN,
-    ID_GATHER,
-    ID_META,
-    ID_PIN,
-    ID_CODE,
-    ID_SCAN,
-    ID_NAME,
-    ID_LIST,
-    ID_MEND
-};
-
-static inline uint64_t id_make(enum id_class class, uint32_t index, uint32_t generation)
-{
-    return (uint64_t) class << 56 | (uint64_t)index << 32 | generation;
-}
-
-static inline uint32_t id_class(uint64_t id)
-{
-    return (uint32_t)(id >> 56);
-}
-
-static inline uint32_t id_index(uint64_t id)
-{
-    return (uint32_t)(id >> 32) & 0xffffffu;
-}
-
-static inline uint32_t id_generation(uint64_t id)
-{
-    return (uint32_t)id;
+    FB_ASSERT(node->recover_state <= RECOVER_ENDING);
+    FB_ASSERT(node->recover_state != 0 || node->recover_reads == 0);
+    return node->recover_state != 0;
 }
 
 #endif

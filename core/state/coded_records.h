@@ -1,6 +1,6 @@
 /* The records of blocks under an erasure code, private to core/; there are none when it is off. */
-#ifndef FB_CORE_WRITE_CODED_H
-#define FB_CORE_WRITE_CODED_H
+#ifndef FB_CORE_STATE_CODED_RECORDS_H
+#define FB_CORE_STATE_CODED_RECORDS_H
 
 #include "core/io.h"
 

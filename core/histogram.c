@@ -1,5 +1,5 @@
 /* Log-scaled histogram: 8 linear buckets below 8 ns, then 8 an octave. */
-#include "core/index/histogram.h"
+#include "core/histogram.h"
 
 #include "core/panic.h"
 

@@ -1,6 +1,6 @@
 /* The records of names, private to core/; see name.c. */
-#ifndef FB_CORE_NAME_NAME_RECORDS_H
-#define FB_CORE_NAME_NAME_RECORDS_H
+#ifndef FB_CORE_STATE_NAME_RECORDS_H
+#define FB_CORE_STATE_NAME_RECORDS_H
 
 #include "core/io.h"
 
@@ -71,6 +71,19 @@ struct bad_name { /* cannot be finished; see name_collect.c. status FB_OK: free 
     uint8_t is_seen;    /* in this pass through the list */
     uint8_t is_doubted; /* LOST: members have changed since, it is looked at again */
     uint8_t reserved[2];
+};
+
+struct meta { /* a lookup or a commit; see meta.c */
+    uint64_t request_id;
+    struct fb_key key;
+    struct fb_meta record; /* COMMIT: what shall be */
+    uint32_t generation;
+    uint32_t failures;
+    uint8_t state;
+    uint8_t is_commit;
+    uint8_t is_unsure; /* a PUT was not answered */
+    uint8_t reserved;
+    uint32_t name; /* for whom, see name.c; FB_NONE: for a client */
 };
 
 #endif

@@ -1,9 +1,9 @@
 /* The step that is being made, and how it is written to. */
-#ifndef FB_CORE_NODE_STEP_H
-#define FB_CORE_NODE_STEP_H
+#ifndef FB_CORE_STATE_STEP_H
+#define FB_CORE_STATE_STEP_H
 
 #include "core/bits.h"
-#include "core/node/state.h"
+#include "core/state/ids.h"
 
 /* What a step has written so far. */
 struct step {

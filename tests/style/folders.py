@@ -28,7 +28,7 @@ PURPOSE = {
     "core/place": "who is a member, and the table that says who owns what",
     "core/read": "get, fill, attempt, serve, match, gather, search",
     "core/state": "what a node consists of: records, ids, the step being made",
-    "core/tier": "memory, device, tenants, chains, drive headers",
+    "core/tier": "memory, device, tenants, chains, fragments, drive headers",
     "core/write": "put, hold, drain, recover, erasure code, stand-ins",
     "docs": "what you read", "experiments": "one YAML a question; results of long runs",
     "hw": "the real driver: forebayd",

@@ -1,5 +1,6 @@
 /* The node's step: dispatches an event to its flow, then answers waiters with the room that is left
- * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
+ * (R2); its deadline, and its checks. What one folder has found out for another goes through here:
+ * they do not call up. layout.c: what the state consists of; facts.c: what others may ask. */
 #include "core/node/node.h"
 
 #include "core/name/name_flows.h"
@@ -278,6 +279,7 @@ void fb_node_prefetch(const struct fb_node *node, const struct fb_event *events,
 static void node_answer(struct step *step)
 {
     struct waiter waiter;
+    FB_ASSERT(step->node->work_head != FB_NONE);
     for (const struct fill *fill = fill_work(step, &waiter); fill != NULL;
          fill = fill_work(step, &waiter)) {
         FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);

@@ -4,7 +4,8 @@
  * one; the fill answers it. Every answered get lends a span of cache memory under a lease:
  *     get_request --hit--------------> get_reply --client reads--> get_release
  *         '------miss--> fill ... ---> get_reply
- *         '------no slots, no memory-> get_refuse BUSY (R9) */
+ *         '------no slots, no memory-> get_refuse BUSY (R9)
+ * Durable writes are in write.c. */
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 

@@ -1,4 +1,4 @@
-/* What the flows of names call of each other and others of them; as flows.h. */
+/* What the flows of names call of each other and others of them: a paragraph a file. */
 #ifndef FB_CORE_NAME_NAME_FLOWS_H
 #define FB_CORE_NAME_NAME_FLOWS_H
 

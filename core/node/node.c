@@ -1,5 +1,6 @@
 /* The node's step: dispatches an event to its flow, then answers waiters with the room that is left
- * (R2); its deadline, and its checks. What the state consists of is in layout.c. */
+ * (R2); its deadline, and its checks. What one folder has found out for another goes through here:
+ * they do not call up. layout.c: what the state consists of; facts.c: what others may ask. */
 #include "core/node/node.h"
 
 #include "core/name/name_flows.h"
@@ -11,6 +12,22 @@
 
 /* Timers that one TICK looks at; those left are due still, so that there is another (R2). */
 enum { TIMERS_A_STEP = 64 };
+
+static void node_tenant(struct step *step, const struct fb_request *request)
+{
+    enum fb_status status = tenant_set(step->node, request);
+    FB_ASSERT(step_room(step) > 0);
+    if (status != FB_OK) {
+        get_refuse(step, request->request_id, status);
+        return;
+    }
+    struct fb_op *op = step_op(step, FB_OP_REPLY);
+    op->reply = (struct fb_reply){.request_id = request->request_id,
+                                  .status = FB_OK,
+                                  .reason = FB_REASON_MEMORY,
+                                  .source = (uint32_t)step->node->config.node};
+    FB_ASSERT(op->target == FB_NONE);
+}
 
 static void node_request(struct step *step, const struct fb_request *request)
 {
@@ -43,7 +60,7 @@ static void node_request(struct step *step, const struct fb_request *request)
         commit_request(step, request);
         return;
     case FB_REQUEST_TENANT:
-        tenant_request(step, request);
+        node_tenant(step, request);
         return;
     case FB_REQUEST_PIN:
         pin_request(step, request);
@@ -70,6 +87,19 @@ static void node_request(struct step *step, const struct fb_request *request)
         return;
     }
     get_refuse(step, request->request_id, FB_INVALID);
+}
+
+/* The answer to a read's search, a mend's, or a commit's. */
+static void node_sought(struct step *step, const struct fb_message *message)
+{
+    uint32_t class = id_class(message->sought.ask_id);
+    FB_ASSERT(message->kind == FB_MESSAGE_SOUGHT);
+    FB_ASSERT(message->source != FB_NONE);
+    search_heard(step, message);
+    if (class == ID_MEND)
+        mend_sought(step, message);
+    else if (class == ID_NAME)
+        seek_heard(step, message);
 }
 
 static void node_message(struct step *step, const struct fb_message *message)
@@ -127,9 +157,23 @@ static void node_message(struct step *step, const struct fb_message *message)
         search_answer(step, message);
         return;
     case FB_MESSAGE_SOUGHT:
-        search_heard(step, message);
+        node_sought(step, message);
         return;
     }
+}
+
+/* A write to the drive has ended: the tier first, then the put that waits for it. */
+static void node_written(struct step *step, const struct fb_done *done)
+{
+    uint32_t index = id_index(done->op_id);
+    enum fb_status status = (enum fb_status)done->status;
+    FB_ASSERT(id_class(done->op_id) == ID_WRITE);
+    device_write_done(step, index, id_generation(done->op_id), status);
+    const struct device_write *write = &node_writes(step->node)[index];
+    FB_ASSERT(write->generation == id_generation(done->op_id));
+    if (write->writer != FB_NONE)
+        hold_written(step, write->slot, write->writer, write->hold_id, status);
+    device_write_end(step, index);
 }
 
 static void node_done(struct step *step, const struct fb_done *done)
@@ -153,8 +197,7 @@ static void node_done(struct step *step, const struct fb_done *done)
     else if (class == ID_LIST)
         collect_done(step, done);
     else
-        device_write_done(step, id_index(done->op_id), id_generation(done->op_id),
-                          (enum fb_status)done->status);
+        node_written(step, done);
 }
 
 static void node_start(struct step *step)
@@ -231,6 +274,28 @@ void fb_node_prefetch(const struct fb_node *node, const struct fb_event *events,
     }
 }
 
+/* Answers those who wait for fills that are over, while the step has room: readers are the fill's,
+ * the others of whoever writes. */
+static void node_answer(struct step *step)
+{
+    struct waiter waiter;
+    FB_ASSERT(step->node->work_head != FB_NONE);
+    for (const struct fill *fill = fill_work(step, &waiter); fill != NULL;
+         fill = fill_work(step, &waiter)) {
+        FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
+        if (waiter.kind == WAITER_HOLD)
+            hold_waiter(step, &waiter, fill);
+        else if (waiter.kind == WAITER_FRAGMENT || waiter.kind == WAITER_MEND)
+            mend_filled(step, &waiter, fill);
+        else if (waiter.kind == WAITER_RECOVER)
+            recover_filled(step->node, fill);
+        else if (waiter.kind == WAITER_WRITE)
+            write_spread(step, &waiter, fill->slot, &fill->block);
+        else
+            put_share(step->node, fill->slot);
+    }
+}
+
 uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_event *event,
                       struct fb_op ops[FB_STEP_OPS_MAX])
 {
@@ -260,7 +325,8 @@ uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_eve
         break;
     }
     put_repair(node);
-    fill_work(&step);
+    if (node->work_head != FB_NONE)
+        node_answer(&step);
     FB_ASSERT(step.count <= FB_STEP_OPS_MAX);
     return step.count;
 }

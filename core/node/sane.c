@@ -9,14 +9,6 @@
 #include "core/tier/tier.h"
 #include "core/write/write.h"
 
-static bool block_is_sane(const struct fb_node *node, const struct fb_block *block)
-{
-    FB_ASSERT(node->config.block_size_bytes > 0);
-    FB_ASSERT(block != NULL);
-    return block->size > 0 && block->size <= node->config.block_size_bytes &&
-           tenant_is_known(node, block->tenant);
-}
-
 /* Compared, or with a meaning whatever it is. */
 static bool range_any(const struct fb_node *node, const void *field)
 {
@@ -27,7 +19,7 @@ static bool range_any(const struct fb_node *node, const void *field)
 
 static bool range_block(const struct fb_node *node, const struct fb_block *block)
 {
-    return block_is_sane(node, block);
+    return memory_may_hold(node, block);
 }
 
 static bool range_key_count(const struct fb_node *node, const uint32_t *key_count)
@@ -83,20 +75,6 @@ static bool hold_is_sane(const struct fb_node *node, const struct fb_message *me
     return hold->span.size == hold->block.size && hold->span.peer == message->source &&
            (hold->block.object != FB_OBJECT_NONE || is_volatile) &&
            (hold->digest != 0 || is_volatile) && fragment_is_sane(node, message);
-}
-
-/* Also of one that lies past a short block's end there is nothing to tell. */
-bool fragment_told_is_sane(const struct fb_node *node, const struct fb_message *message)
-{
-    const struct fb_message_fragment *told = &message->fragment;
-    FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
-    FB_ASSERT(message->source != FB_NONE);
-    uint64_t count = node->config.erasure_data + node->config.erasure_parity;
-    bool has_code = node->config.erasure_data > 0 && node->view != NULL;
-    bool is_one = told->number > 0 && told->number <= count;
-    return has_code && is_one && block_is_sane(node, &told->block) &&
-           told->block.object != FB_OBJECT_NONE && told->digest != 0 &&
-           fragment_bytes(&node->config, told->block.size, told->number - 1) > 0;
 }
 
 bool message_is_sane(const struct fb_node *node, const struct fb_message *message)

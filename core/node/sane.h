@@ -7,10 +7,5 @@
 bool message_is_sane(const struct fb_node *node, const struct fb_message *message);
 /* Answers one that is not, where an answer is due, and counts it. */
 void message_refuse(struct step *step, const struct fb_message *message);
-/* A FRAGMENT, also one that this node tells itself. */
-bool fragment_told_is_sane(const struct fb_node *node, const struct fb_message *message);
-
-/* hold.c: the answer to a HOLD. */
-void hold_answer(struct step *step, uint32_t writer, uint64_t id, enum fb_status status);
 
 #endif

@@ -209,3 +209,11 @@ const struct fb_member *fb_view_find(const struct fb_view *view, uint32_t node)
     FB_ASSERT(low < view->member_count);
     return view->members[low].node == node ? &view->members[low] : NULL;
 }
+
+bool fb_view_is_up(const struct fb_view *view, uint32_t node)
+{
+    FB_ASSERT(view != NULL);
+    FB_ASSERT(node != FB_NONE);
+    const struct fb_member *member = fb_view_find(view, node);
+    return member != NULL && member->is_up;
+}

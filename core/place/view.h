@@ -61,6 +61,7 @@ uint32_t fb_view_owner(const struct fb_view *view, struct fb_key key, uint32_t r
 /* The index-th member by node id, and the member that is that node; NULL: there is none. */
 const struct fb_member *fb_view_member(const struct fb_view *view, uint32_t index);
 const struct fb_member *fb_view_find(const struct fb_view *view, uint32_t node);
+_Bool fb_view_is_up(const struct fb_view *view, uint32_t node); /* and a member */
 
 uint32_t fb_view_ranks(const struct fb_view *view);
 uint64_t fb_view_version(const struct fb_view *view);

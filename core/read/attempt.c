@@ -21,7 +21,6 @@
  * write can not hit memory of others (R5). */
 #include "core/read/read.h"
 #include "core/tier/tier.h"
-#include "core/write/write.h"
 #include "core/read/search.h"
 
 static struct fill *attempt_fill(struct fb_node *node, uint32_t index)
@@ -167,7 +166,8 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
         }
     }
     fill->candidate = (uint8_t)node->config.replicas;
-    uint32_t writer = fill->flags & (FILL_FETCH | FILL_HOLD) ? FB_NONE : mend_writer(node, fill);
+    bool is_known = fill->flags & (FILL_FETCH | FILL_HOLD);
+    uint32_t writer = is_known ? FB_NONE : fragment_writer(node, fill);
     if (writer == FB_NONE || !has_peers)
         return origin_start(step, index, is_owner || !has_peers);
     /* A fragment is here: it is not at the origin, or not the whole of it. Its writer has it. */

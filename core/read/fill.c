@@ -13,7 +13,6 @@
  * Waiters are answered a few per step (R2), in the order in which they came. */
 #include "core/read/read.h"
 #include "core/tier/tier.h"
-#include "core/write/write.h"
 
 static void work_append(struct fb_node *node, uint32_t fill)
 {
@@ -149,7 +148,7 @@ void fill_finish(struct step *step, uint32_t index, uint32_t attempt_index)
     bool is_spilled = node->config.device_keeps_puts && (fill->flags & FILL_PUT) &&
                       fill->block.object == FB_OBJECT_NONE;
     if ((is_fetched || is_spilled) && !tenant_has_ttl(node, fill->slot))
-        device_write_begin(step, fill->slot, fill->block.key, FB_NONE, 0);
+        device_write_begin(step, fill->slot, fill->block.key, NULL);
     work_append(node, index);
 }
 
@@ -179,23 +178,13 @@ static enum fb_status fill_status(const struct fill *fill)
     return is_of_mend ? FB_BUSY : (enum fb_status)fill->status;
 }
 
-static void fill_answer(struct step *step, struct fill *fill, const struct waiter *waiter)
+/* False: there is more to it than reading, and the caller's. */
+static bool fill_answer(struct step *step, struct fill *fill, const struct waiter *waiter)
 {
-    struct fb_node *node = step->node;
     FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
     FB_ASSERT(step_room(step) > 0);
-    if (waiter->kind == WAITER_HOLD) {
-        hold_waiter(step, waiter, fill);
-        return;
-    }
-    if (waiter->kind == WAITER_FRAGMENT || waiter->kind == WAITER_MEND) {
-        mend_filled(step, waiter, fill);
-        return;
-    }
-    if (waiter->kind == WAITER_RECOVER) {
-        recover_filled(node, fill);
-        return;
-    }
+    if (waiter->kind >= WAITER_HOLD)
+        return false;
     if (waiter->kind == WAITER_GATHER || waiter->kind == WAITER_PIN) {
         const struct fb_reply how = {.status = fill_status(fill),
                                      .reason = fill->first_is_answered ? FB_REASON_COALESCED
@@ -203,10 +192,10 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
                                      .source = fill->source};
         fill->first_is_answered = 1;
         if (waiter->kind == WAITER_GATHER)
-            gather_filled(node, waiter, fill->slot, &how);
+            gather_filled(step->node, waiter, fill->slot, &how);
         else
             pin_filled(step, waiter, fill->slot, &how);
-        return;
+        return true;
     }
     if (fill->state == FILL_FAILING) {
         bool is_final = (fill->flags & FILL_FINAL) && fill->status != FB_BUSY;
@@ -216,26 +205,22 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
             serve_deny(step, waiter->peer, waiter->id, fill_status(fill));
         else
             get_refuse(step, waiter->id, fill_status(fill));
-        return;
+        return true;
     }
     if (waiter->kind == WAITER_PEER) {
-        bool is_fetched = node_entries(node)[fill->slot].flags & ENTRY_FETCHED;
+        bool is_fetched = node_entries(step->node)[fill->slot].flags & ENTRY_FETCHED;
         serve_waiter(step, waiter, fill->slot, is_fetched);
-        return;
+        return true;
     }
-    if (waiter->kind == WAITER_WRITE) {
-        write_spread(step, waiter, fill->slot, &fill->block);
-        return;
-    }
+    if (waiter->kind == WAITER_WRITE)
+        return false;
     enum fb_reason reason = fill->first_is_answered ? FB_REASON_COALESCED : fill->reason;
     fill->first_is_answered = 1;
     get_reply(step, waiter, fill->slot, reason, fill->source);
-    if (waiter->kind == WAITER_PUT)
-        put_share(node, fill->slot);
+    return waiter->kind != WAITER_PUT;
 }
 
-/* Answers waiters, oldest fill first, while the step has room. */
-void fill_work(struct step *step)
+const struct fill *fill_work(struct step *step, struct waiter *waiter)
 {
     struct fb_node *node = step->node;
     while (node->work_head != FB_NONE && step_room(step) > 0) {
@@ -244,14 +229,15 @@ void fill_work(struct step *step)
         FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
         uint32_t slot = fill->waiter_head;
         if (slot != FB_NONE) {
-            struct waiter waiter = node_waiters(node)[slot];
-            fill->waiter_head = waiter.next;
+            *waiter = node_waiters(node)[slot];
+            fill->waiter_head = waiter->next;
             if (fill->waiter_head == FB_NONE)
                 fill->waiter_tail = FB_NONE;
             node_waiters(node)[slot].next = node->waiter_free;
             node->waiter_free = slot;
             node->waiters_used--;
-            fill_answer(step, fill, &waiter);
+            if (!fill_answer(step, fill, waiter))
+                return fill;
             continue;
         }
         work_pop(node);
@@ -263,6 +249,7 @@ void fill_work(struct step *step)
         fill->state = FILL_DRAINING;
         fill_drain(node, index);
     }
+    return NULL;
 }
 
 /* Frees the fill once nobody waits and no attempt has an op in flight. */

@@ -4,11 +4,10 @@
  * one; the fill answers it. Every answered get lends a span of cache memory under a lease:
  *     get_request --hit--------------> get_reply --client reads--> get_release
  *         '------miss--> fill ... ---> get_reply
- *         '------no slots, no memory-> get_refuse BUSY (R9) */
-#include "core/write/standin.h"
+ *         '------no slots, no memory-> get_refuse BUSY (R9)
+ * Durable writes are in write.c. */
 #include "core/read/read.h"
 #include "core/tier/tier.h"
-#include "core/write/write.h"
 
 static uint64_t lease_make(uint32_t slot, uint32_t generation)
 {
@@ -64,8 +63,7 @@ void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, en
 
 static bool request_is_sane(struct fb_node *node, const struct fb_block *block, uint32_t slot)
 {
-    if (block->size == 0 || block->size > node->config.block_size_bytes ||
-        !tenant_is_known(node, block->tenant))
+    if (!memory_may_hold(node, block))
         return false;
     return slot == FB_NONE || node_entries(node)[slot].size_bytes == block->size;
 }
@@ -75,9 +73,8 @@ bool get_is_sane(struct fb_node *node, const struct fb_block *block)
     return request_is_sane(node, block, fb_cache_find(node_cache(node), block->key));
 }
 
-/* Joins the fill of an entry, or begins one. */
-static void request_fill(struct step *step, const struct fb_request *request, uint32_t slot,
-                         const struct waiter *waiter)
+bool get_fill(struct step *step, const struct fb_request *request, uint32_t slot,
+              const struct waiter *waiter)
 {
     struct fb_node *node = step->node;
     bool is_put = waiter->kind == WAITER_PUT || waiter->kind == WAITER_WRITE;
@@ -89,19 +86,16 @@ static void request_fill(struct step *step, const struct fb_request *request, ui
     if (fill != FB_NONE)
         branch_link(node, node_fills(node)[fill].slot, parent);
     branch_release(node, parent);
-    if (fill == FB_NONE) {
-        bool is_write = waiter->kind == WAITER_WRITE;
-        get_refuse(step, request->request_id,
-                   is_write ? refused_answer(node, request->block.size) : FB_BUSY);
-        return;
-    }
+    if (fill == FB_NONE)
+        return false;
     bool is_queued = fill_add_waiter(node, fill, waiter);
     FB_ASSERT(is_queued);
     if (slot != FB_NONE)
-        return;
+        return true;
     if (is_put)
         node_fills(node)[fill].put_source = request->span;
     attempt_start(step, fill);
+    return true;
 }
 
 void get_request(struct step *step, const struct fb_request *request)
@@ -123,8 +117,8 @@ void get_request(struct step *step, const struct fb_request *request)
         memory_touch(node, slot);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT)
         get_reply(step, &waiter, slot, FB_REASON_MEMORY, (uint32_t)node->config.node);
-    else
-        request_fill(step, request, slot, &waiter);
+    else if (!get_fill(step, request, slot, &waiter))
+        get_refuse(step, request->request_id, FB_BUSY);
 }
 
 /* Copies a volatile block (no origin copy) from the client into memory; present: a touch. */
@@ -148,72 +142,8 @@ void put_request(struct step *step, const struct fb_request *request)
         memory_touch(node, slot);
     if (slot != FB_NONE && node_entries(node)[slot].state == ENTRY_RESIDENT)
         get_reply(step, &waiter, slot, FB_REASON_MEMORY, (uint32_t)node->config.node);
-    else
-        request_fill(step, request, slot, &waiter);
-}
-
-/* A copy that was read without a digest can't be promised: it goes, and the client's bytes are
- * pulled. False: it is none, or in use still. */
-static bool write_forgets(struct fb_node *node, uint32_t slot)
-{
-    struct entry *entry = &node_entries(node)[slot];
-    FB_ASSERT(entry->state != ENTRY_FREE);
-    bool is_unknown = entry->state == ENTRY_RESIDENT && entry->digest == 0;
-    FB_ASSERT(!is_unknown || !(entry->flags & ENTRY_DIRTY));
-    if (!is_unknown || memory_drop(node, slot))
-        return is_unknown;
-    entry->flags |= ENTRY_TRANSIENT;
-    return false;
-}
-
-/* A durable write: the client's bytes into memory first, then to those who shall hold them. A block
- * that is being acquired otherwise is BUSY: versions are never mixed. */
-void write_request(struct step *step, const struct fb_request *request)
-{
-    struct fb_node *node = step->node;
-    FB_ASSERT(request->kind == FB_REQUEST_WRITE);
-    const struct waiter waiter = {.id = request->request_id,
-                                  .since_ns = node->now_ns,
-                                  .next = FB_NONE,
-                                  .peer = FB_NONE,
-                                  .kind = WAITER_WRITE,
-                                  .level = (uint8_t)request->level};
-    uint32_t slot = fb_cache_find(node_cache(node), request->block.key);
-    if (!request_is_sane(node, &request->block, slot) || request->level >= FB_LEVEL_VOLATILE ||
-        request->block.object == FB_OBJECT_NONE || request->span.size != request->block.size) {
-        get_refuse(step, request->request_id, FB_INVALID);
-        return;
-    }
-    if (slot != FB_NONE && write_forgets(node, slot))
-        slot = FB_NONE;
-    if (node_is_recovering(node))
+    else if (!get_fill(step, request, slot, &waiter))
         get_refuse(step, request->request_id, FB_BUSY);
-    else if (!put_may_hold(node, request->level))
-        get_refuse(step, request->request_id, FB_DEGRADED);
-    else if (slot == FB_NONE && !memory_may_keep(node, request->block.size))
-        get_refuse(step, request->request_id, refused_answer(node, request->block.size));
-    else if (slot == FB_NONE)
-        request_fill(step, request, slot, &waiter);
-    else if (node_entries(node)[slot].state == ENTRY_RESIDENT)
-        write_spread(step, &waiter, slot, &request->block);
-    else
-        get_refuse(step, request->request_id, FB_BUSY);
-}
-
-/* The bytes are in memory: mark them and spread them, or say why not. */
-void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
-                  const struct fb_block *block)
-{
-    struct fb_node *node = step->node;
-    FB_ASSERT(waiter->kind == WAITER_WRITE);
-    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
-    bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
-    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot);
-    bool has_room = is_kept || memory_may_keep(node, block->size);
-    if (is_free && has_room && dirty_mark(node, slot, block) &&
-        put_begin(node, slot, waiter->level, waiter->id, true))
-        return;
-    get_refuse(step, waiter->id, is_free && !is_kept ? refused_answer(node, block->size) : FB_BUSY);
 }
 
 /* Ends a loan to a local client. A lease that is not current is ignored: the client erred. */

@@ -10,7 +10,9 @@ bool fill_has_waiter(struct fb_node *node, uint32_t fill, uint32_t peer, uint64_
 bool fill_add_waiter(struct fb_node *node, uint32_t fill, const struct waiter *waiter);
 void fill_finish(struct step *step, uint32_t fill, uint32_t attempt);
 void fill_fail(struct fb_node *node, uint32_t fill, enum fb_status status);
-void fill_work(struct step *step); /* answers waiters while there is room */
+/* Answers waiters while the step has room, the oldest fill's first. Not NULL: there is
+ * more to do for `waiter`: of a PUT, which was answered, a WRITE, and the kinds after it. */
+const struct fill *fill_work(struct step *step, struct waiter *waiter);
 void fill_drain(struct fb_node *node, uint32_t fill);
 void fill_check(struct fb_node *node);
 
@@ -59,9 +61,9 @@ void ask_return(struct step *step, uint32_t peer, uint64_t lend_id, struct fb_ke
 
 /* get.c: local requests. */
 void get_request(struct step *step, const struct fb_request *request);
-void write_request(struct step *step, const struct fb_request *request);
-void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
-                  const struct fb_block *block);
+/* Joins the fill of the entry at `slot`, or begins one; false: there is no room. */
+bool get_fill(struct step *step, const struct fb_request *request, uint32_t slot,
+              const struct waiter *waiter);
 void get_release(struct step *step, const struct fb_request *request);
 void get_reply(struct step *step, const struct waiter *waiter, uint32_t slot, enum fb_reason reason,
                uint32_t source);

@@ -28,10 +28,8 @@
 #include "core/read/search.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
-#include "core/write/write.h"
 
 #include "core/key.h"
-#include "core/name/name_flows.h"
 #include "core/place/spread.h"
 
 enum { SEARCH_MAX = 64, SEARCHES_MAX = 2, DOUBLINGS_MAX = 4, ANSWERS_MANY = 16 };
@@ -300,16 +298,8 @@ void search_heard(struct step *step, const struct fb_message *message)
                    node_attempts(node)[index].state == ATTEMPT_SEARCH &&
                    node_attempts(node)[index].generation == id_generation(ask_id);
     suspect_clear(node, message->source, !is_mine);
-    if (id_class(ask_id) == ID_MEND) {
-        mend_sought(step, message);
-        return;
-    }
-    if (id_class(ask_id) == ID_NAME) {
-        seek_heard(step, message);
-        return;
-    }
     if (!is_mine) {
-        node->stats.late_messages++;
+        node->stats.late_messages += id_class(ask_id) != ID_MEND && id_class(ask_id) != ID_NAME;
         return;
     }
     struct attempt *attempt = &node_attempts(node)[index];

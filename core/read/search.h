@@ -20,6 +20,7 @@ enum fb_status search_here(struct fb_node *node, struct fb_key key, uint32_t *fr
 bool search_begin(struct step *step, uint32_t fill);
 void search_timer(struct step *step, uint32_t attempt);
 void search_answer(struct step *step, const struct fb_message *message);
+/* A search of a mend, or of a name, hears of it next. */
 void search_heard(struct step *step, const struct fb_message *message);
 
 /* Are there fragments enough to make the block of? */
@@ -27,8 +28,5 @@ bool search_is_enough(const struct fb_node *node, uint32_t fragments, uint32_t s
 /* Whom those asked still wait for, once that one has answered. */
 uint64_t search_answered(const struct fb_node *node, struct fb_key key, uint64_t waiting,
                          uint32_t source);
-
-/* mend.c: the same answer, to a mend that looks for fragments. */
-void mend_sought(struct step *step, const struct fb_message *message);
 
 #endif

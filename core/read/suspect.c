@@ -12,7 +12,6 @@
  * one slot make each other forgotten, which costs a silence. */
 #include "core/key.h"
 #include "core/read/read.h"
-#include "core/write/standin.h"
 
 enum { DOUBLINGS_MAX = 6 };
 
@@ -35,6 +34,17 @@ void suspect_add(struct fb_node *node, uint32_t peer)
     node->stats.suspicions++;
 }
 
+/* A suspected peer has answered: blocks that are held for it are looked at now. */
+static void suspect_over(struct fb_node *node)
+{
+    FB_ASSERT(node->standins_held <= node->dirty_used);
+    if (node->standins_held == 0)
+        return;
+    node->drain_round_ns = node->now_ns;
+    fb_timer_set(node_timer(node), timer_of_drain(node), node->now_ns);
+    FB_ASSERT(node->dirty_used > 0);
+}
+
 void suspect_clear(struct fb_node *node, uint32_t peer, bool is_late)
 {
     struct suspect *suspect = suspect_slot(node, peer);
@@ -47,7 +57,7 @@ void suspect_clear(struct fb_node *node, uint32_t peer, bool is_late)
     else if (suspect->failures == 1 && suspect->until_ns > node->now_ns)
         suspect->until_ns = node->now_ns;
     if (was_suspected && !suspect_is(node, peer))
-        standin_heard(node);
+        suspect_over(node);
 }
 
 bool suspect_is(struct fb_node *node, uint32_t peer)

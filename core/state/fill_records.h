@@ -86,14 +86,14 @@ struct attempt {
     uint8_t is_hedge, is_now, is_writers, reserved_8; /* see ask_send, start_remote */
 };
 
-enum {
+enum waiter_kind {
     WAITER_GET,
     WAITER_PUT,
-    WAITER_WRITE,
-    WAITER_HOLD,
     WAITER_PEER,
     WAITER_GATHER,
     WAITER_PIN,
+    WAITER_WRITE,
+    WAITER_HOLD,     /* from here on they hear of a fill that failed, too */
     WAITER_FRAGMENT, /* a mend's fragment */
     WAITER_MEND,     /* a mend's block */
     WAITER_RECOVER   /* an owed block of the drive */

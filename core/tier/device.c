@@ -9,7 +9,6 @@
  * A writing entry and one that is being read are pinned and not evicted; what is forgotten goes
  * when the last pin does. */
 #include "core/tier/tier.h"
-#include "core/write/write.h"
 
 uint32_t device_find(struct fb_node *node, struct fb_key key)
 {
@@ -184,9 +183,8 @@ static void budget_spend(struct fb_node *node, uint64_t size_bytes)
     node->device_ready_ns += size_bytes * 1000000000u / rate;
 }
 
-/* writer FB_NONE: write-behind; else the put that waits for it. */
-void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uint32_t writer,
-                        uint64_t hold_id)
+void device_write_begin(struct step *step, uint32_t slot, struct fb_key key,
+                        const struct device_promise *promise)
 {
     struct fb_node *node = step->node;
     if (node->device_entries_max == 0)
@@ -196,9 +194,9 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
     FB_ASSERT(step_room(step) > 0);
     struct entry *entry = &node_entries(node)[slot];
     uint32_t device_slot = FB_NONE;
-    bool is_owed = writer != FB_NONE; /* promised: the budget is for what is merely useful */
+    /* The budget is for what is merely useful. */
     if (node->write_free != FB_NONE && !node_is_recovering(node) &&
-        (is_owed || budget_allows(node)))
+        (promise != NULL || budget_allows(node)))
         device_slot = device_insert(node, entry, key);
     if (device_slot == FB_NONE) {
         node->stats.device_write_skips++;
@@ -210,19 +208,18 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key, uin
     node->writes_used++;
     write->slot = slot;
     write->device_slot = device_slot;
-    write->writer = writer;
-    write->hold_id = hold_id;
+    write->writer = promise != NULL ? promise->writer : FB_NONE;
+    write->hold_id = promise != NULL ? promise->hold_id : 0;
     memory_pin(node, slot);
     struct fb_op *op = step_op(step, FB_OP_WRITE);
     op->op_id = id_make(ID_WRITE, index, write->generation);
     op->span = memory_span(node, entry->first_unit, entry->size_bytes);
     op->source = device_span(node, device_slot);
     op->block = (struct fb_block){.key = key, .object = FB_OBJECT_NONE, .size = entry->size_bytes};
-    bool is_block = (entry->flags & ENTRY_DIRTY) && fragment_of_dirty(node, entry->fill) == NULL;
-    if (is_owed && is_block)
-        op->block = dirty_block(node, entry->fill);
+    write->is_owed = promise != NULL && promise->block != NULL;
+    if (write->is_owed)
+        op->block = *promise->block;
     op->digest = entry->digest;
-    write->is_owed = is_owed && is_block;
     op->header_state = write->is_owed ? FB_HEADER_OWED : FB_HEADER_CLEAN;
     budget_spend(node, entry->size_bytes);
     node->stats.device_writes++;
@@ -258,7 +255,7 @@ void device_write_done(struct step *step, uint32_t index, uint32_t generation,
 {
     struct fb_node *node = step->node;
     FB_ASSERT(index < node->config.device_writes_max);
-    struct device_write *write = &node_writes(node)[index];
+    const struct device_write *write = &node_writes(node)[index];
     FB_ASSERT(write->generation == generation);
     struct device_entry *entry = &node_device_entries(node)[write->device_slot];
     FB_ASSERT(entry->pins > 0);
@@ -273,9 +270,16 @@ void device_write_done(struct step *step, uint32_t index, uint32_t generation,
         device_free(node, write->device_slot);
         fb_cache_remove(node_device_cache(node), write->device_slot);
     }
-    if (write->writer != FB_NONE)
-        hold_written(step, write->slot, write->writer, write->hold_id, status);
-    if (write->is_owed && entry->is_resident && !device_is_promised(node, write))
+}
+
+void device_write_end(struct step *step, uint32_t index)
+{
+    struct fb_node *node = step->node;
+    struct device_write *write = &node_writes(node)[index];
+    FB_ASSERT(index < node->config.device_writes_max);
+    FB_ASSERT(node->writes_used > 0);
+    bool is_resident = node_device_entries(node)[write->device_slot].is_resident;
+    if (write->is_owed && is_resident && !device_is_promised(node, write))
         device_mark(step, write->device_slot); /* stored or forgotten meanwhile */
     memory_unpin(node, write->slot);
     memory_settle(node, write->slot);

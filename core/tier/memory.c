@@ -84,6 +84,14 @@ uint32_t memory_allocate(struct fb_node *node, uint32_t size_bytes)
     return FB_NONE;
 }
 
+bool memory_may_hold(const struct fb_node *node, const struct fb_block *block)
+{
+    FB_ASSERT(node->config.block_size_bytes > 0);
+    FB_ASSERT(block != NULL);
+    return block->size > 0 && block->size <= node->config.block_size_bytes &&
+           tenant_is_known(node, block->tenant);
+}
+
 bool memory_may_keep(const struct fb_node *node, uint32_t size_bytes)
 {
     uint64_t chunks = node->config.memory_size_bytes / node->config.block_size_bytes;

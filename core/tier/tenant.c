@@ -11,7 +11,6 @@
  *     block:  (none) --fill--> counted, listed --evicted, expired, quota--> (none)
  *
  * Invariant: used_bytes is the sum over the tenant's entries, those being filled included. */
-#include "core/read/read.h"
 #include "core/tier/tier.h"
 
 enum { TICK_SHIFT = 27 };
@@ -26,28 +25,20 @@ bool tenant_is_known(const struct fb_node *node, uint32_t tenant)
     return tenant == 0 || tenant < node->config.tenants_max;
 }
 
-/* Sets quota and time to live; 0: none. Blocks that are here keep their dates. */
-void tenant_request(struct step *step, const struct fb_request *request)
+enum fb_status tenant_set(struct fb_node *node, const struct fb_request *request)
 {
-    struct fb_node *node = step->node;
     uint32_t tenant = request->block.tenant;
     FB_ASSERT(request->kind == FB_REQUEST_TENANT);
-    FB_ASSERT(step_room(step) > 0);
-    if (!tenants_are_on(node) || !tenant_is_known(node, tenant)) {
-        get_refuse(step, request->request_id, FB_INVALID);
-        return;
-    }
+    FB_ASSERT(node->tenants_limited <= node->config.tenants_max);
+    if (!tenants_are_on(node) || !tenant_is_known(node, tenant))
+        return FB_INVALID;
     node_tenants(node)[tenant].quota_bytes = request->quota_bytes;
     node_tenants(node)[tenant].ttl_ns = request->ttl_ns;
     node->tenants_limited = 0;
     for (uint32_t i = 0; i < node->config.tenants_max; i++)
         node->tenants_limited +=
             node_tenants(node)[i].quota_bytes > 0 || node_tenants(node)[i].ttl_ns > 0;
-    struct fb_op *op = step_op(step, FB_OP_REPLY);
-    op->reply = (struct fb_reply){.request_id = request->request_id,
-                                  .status = FB_OK,
-                                  .reason = FB_REASON_MEMORY,
-                                  .source = (uint32_t)node->config.node};
+    return FB_OK;
 }
 
 static void list_add(struct fb_node *node, uint32_t slot)

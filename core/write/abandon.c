@@ -53,7 +53,7 @@ void abandon_block(struct step *step, uint32_t index)
     node->stats.abandoned++;
     put_drained(step, slot, FB_GONE);
     if (fragment_of_dirty(node, index) != NULL) {
-        fragment_drained(step, slot);
+        drain_fragment(step, slot);
         return;
     }
     dirty_clear(step, index);

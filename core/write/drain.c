@@ -30,6 +30,37 @@ enum { DRAIN_ROUNDS_MAX = 6, DRAIN_ASKS_MAX = 3 };
 /* An origin that throttles is asked again soon, to keep its pace; one that fails, less and less. */
 enum { DRAIN_THROTTLES_MAX = 3, DRAIN_FAILURES_MAX = 9 };
 
+/* The whole block is at the origin: this part of it is of no use. */
+void drain_fragment(struct step *step, uint32_t slot)
+{
+    struct fb_node *node = step->node;
+    struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    FB_ASSERT(fragment_of_dirty(node, entry->fill) != NULL);
+    node_fragments(node)[entry->fill].size_bytes = 0;
+    dirty_clear(step, entry->fill);
+    entry->flags |= ENTRY_TRANSIENT;
+    memory_settle(node, slot);
+}
+
+/* Its block can not be made now, and the origin does not have it. */
+void drain_put_off(struct step *step, uint32_t slot)
+{
+    struct fb_node *node = step->node;
+    const struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->flags & ENTRY_DIRTY);
+    struct fragment *fragment = fragment_of_dirty(node, entry->fill);
+    FB_ASSERT(fragment != NULL);
+    if (fragment->vain_ns == 0)
+        fragment->vain_ns = node->now_ns > 0 ? node->now_ns : 1;
+    uint64_t since_ns = node->now_ns - fragment->vain_ns, most_ns = node->config.orphan_ns / 8;
+    fragment->tell_ns = node->now_ns + (since_ns < most_ns ? since_ns : most_ns);
+    if (since_ns < node->config.orphan_ns)
+        return;
+    node->stats.orphans_dropped++;
+    drain_fragment(step, slot);
+}
+
 static bool drain_is_failing(const struct fb_node *node)
 {
     FB_ASSERT(node->drain_failures <= DRAIN_FAILURES_MAX);
@@ -374,7 +405,7 @@ void drain_told(struct step *step, const struct fb_message *message)
     if (node_dirty(node)[index].is_storing || code_is_busy(node, slot))
         return; /* its own store ends it */
     if (fragment_of_dirty(node, index) != NULL) {
-        fragment_drained(step, slot);
+        drain_fragment(step, slot);
         return;
     }
     put_drained(step, slot, FB_OK);
@@ -438,7 +469,7 @@ void drain_lost(struct step *step, const struct fb_message *message)
     bool is_kept = status == FB_BUSY || is_refused;
     struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
     if (fragment != NULL && status == FB_ABSENT) {
-        fragment_put_off(step, slot);
+        drain_put_off(step, slot);
         return;
     }
     if (fragment != NULL && is_kept)

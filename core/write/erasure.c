@@ -34,29 +34,6 @@
 #include "core/key.h"
 #include "core/place/spread.h"
 
-/* Exclusive-or with a word of the fragment's own: the same call leads back. */
-struct fb_key fragment_key(struct fb_key key, uint32_t fragment)
-{
-    const uint64_t seed = UINT64_C(0x666f726562617921);
-    FB_ASSERT(fragment < FB_FRAGMENTS_MAX);
-    key.low ^= fb_mix(seed + fragment);
-    FB_ASSERT(fb_mix(seed + fragment) != 0);
-    return key;
-}
-
-/* 0: it lies past the end of a short block. */
-uint32_t fragment_bytes(const struct fb_config *config, uint32_t size_bytes, uint32_t fragment)
-{
-    uint32_t bytes = fb_fragment_bytes(config, size_bytes);
-    FB_ASSERT(fragment < config->erasure_data + config->erasure_parity);
-    FB_ASSERT(bytes > 0);
-    if (fragment >= config->erasure_data)
-        return bytes;
-    uint64_t first = (uint64_t)fragment * bytes;
-    uint64_t left = first < size_bytes ? size_bytes - first : 0;
-    return left < bytes ? (uint32_t)left : bytes;
-}
-
 bool code_is_wanted(const struct fb_node *node, uint32_t level)
 {
     FB_ASSERT(level < FB_LEVEL_COUNT);

@@ -10,7 +10,6 @@
  * answered again: BUSY, if the bytes are on their way; it says that this node lives. What is known
  * to be at the origin is not owed once more: a holder that gives it to this node again and again
  * would hear each time that it is not there yet. */
-#include "core/node/sane.h"
 #include "core/read/read.h"
 #include "core/tier/tier.h"
 #include "core/write/write.h"
@@ -53,7 +52,10 @@ enum fb_status hold_settle(struct step *step, uint32_t slot, uint32_t level, uin
         device_slot = FB_NONE;
     }
     if (device_slot == FB_NONE) {
-        device_write_begin(step, slot, key, writer, id);
+        const struct fb_block block = dirty_block(node, entry->fill);
+        const struct device_promise promise = {
+            .block = is_block ? &block : NULL, .hold_id = id, .writer = writer};
+        device_write_begin(step, slot, key, &promise);
         return FB_BUSY;
     }
     node_device_entries(node)[device_slot].pins++;
@@ -103,8 +105,7 @@ static void hold_spread(struct fb_node *node, uint32_t slot, uint32_t writer)
     FB_ASSERT(writer != FB_NONE);
     if (node->view == NULL || node->config.place_local || node->repair_next != FB_NONE)
         return; /* a walk that is under way comes to the newest last */
-    const struct fb_member *member = fb_view_find(node->view, writer);
-    if (member == NULL || !member->is_up)
+    if (!fb_view_is_up(node->view, writer))
         node->repair_next = entry->fill;
 }
 

@@ -35,46 +35,9 @@
 #include "core/write/write.h"
 
 #include "core/key.h"
-#include "core/node/sane.h"
 #include "core/read/search.h"
 
 enum { MEND_BITS = 16, FRAGMENT_BITS = 8 };
-
-static bool node_is_up(const struct fb_node *node, uint32_t peer)
-{
-    FB_ASSERT(peer != FB_NONE);
-    FB_ASSERT(node->view != NULL);
-    const struct fb_member *member = fb_view_find(node->view, peer);
-    return member != NULL && member->is_up;
-}
-
-/* The writer of a fill's block, of which an undrained fragment is here; FB_NONE: none is, or its
- * writer is gone. Then the origin may have the block, or older bytes: the fill looks at the
- * digest. */
-uint32_t mend_writer(struct fb_node *node, struct fill *fill)
-{
-    uint32_t count = (uint32_t)(node->config.erasure_data + node->config.erasure_parity);
-    FB_ASSERT(node->config.erasure_data == 0 || count <= FB_FRAGMENTS_MAX);
-    if (node->config.erasure_data == 0 || node->dirty_used == 0)
-        return FB_NONE;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t slot = fb_cache_find(node_cache(node), fragment_key(fill->block.key, i));
-        if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY))
-            continue;
-        const struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
-        if (fragment == NULL)
-            continue;
-        FB_ASSERT(fragment->index == i);
-        bool is_gone = fragment->is_orphan || fragment->writer == node->config.node ||
-                       node->view == NULL || !node_is_up(node, fragment->writer);
-        if (!is_gone)
-            return fragment->writer;
-        fill->flags |= FILL_HOLD;
-        fill->digest = fragment->digest;
-        return FB_NONE;
-    }
-    return FB_NONE;
-}
 
 /* A holder's look at one of its fragments: whoever drains it is asked or told. */
 void mend_tell(struct step *step, uint32_t index)
@@ -89,7 +52,7 @@ void mend_tell(struct step *step, uint32_t index)
     uint32_t target = fragment->writer;
     if (node->view == NULL)
         return;
-    if (!fragment->is_orphan && target != self && node_is_up(node, target)) {
+    if (!fragment->is_orphan && target != self && fb_view_is_up(node->view, target)) {
         block.object = FB_OBJECT_NONE;
         message.kind = FB_MESSAGE_DRAIN_ASK;
         message.drain_ask =
@@ -175,7 +138,7 @@ static void mend_answer(struct step *step, const struct fb_message *message)
     if (message->source == node->config.node) {
         uint32_t slot = fb_cache_find(node_cache(node), key);
         FB_ASSERT(slot != FB_NONE);
-        fragment_drained(step, slot);
+        drain_fragment(step, slot);
         return;
     }
     drain_tell(step, message->source, FB_OK, key);
@@ -200,7 +163,7 @@ static void mend_deny(struct step *step, struct fb_key key, uint32_t source)
     if (source != node->config.node)
         drain_deny(step, source, FB_ABSENT, key);
     else if (slot != FB_NONE && (node_entries(node)[slot].flags & ENTRY_DIRTY))
-        fragment_put_off(step, slot);
+        drain_put_off(step, slot);
 }
 
 /* Whoever has told of a fragment hears that it is in vain; those for whom this step has no room

@@ -48,4 +48,3 @@ enum fb_status refused_answer(const struct fb_node *node, uint32_t size_bytes)
     bool has_room = memory_may_keep(node, size_bytes) && node->dirty_free != FB_NONE;
     return has_room ? FB_BUSY : refused_verdict(node);
 }
-

@@ -286,14 +286,3 @@ bool standin_is_handing(struct fb_node *node, uint32_t index)
     dirty->looks = 0;
     return true;
 }
-
-/* A suspected peer has answered: blocks that are held for it are looked at now. */
-void standin_heard(struct fb_node *node)
-{
-    FB_ASSERT(node->standins_held <= node->dirty_used);
-    if (node->standins_held == 0)
-        return;
-    node->drain_round_ns = node->now_ns;
-    fb_timer_set(node_timer(node), timer_of_drain(node), node->now_ns);
-    FB_ASSERT(node->dirty_used > 0);
-}

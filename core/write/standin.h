@@ -7,8 +7,6 @@
 /* put.c */
 /* The owner at a rank; FB_NONE: there is none. */
 uint32_t put_owner(const struct fb_node *node, struct fb_key key, uint32_t rank);
-/* Can as many members as the level wants hold a block, by the view? */
-bool put_may_hold(const struct fb_node *node, uint32_t level);
 
 /* dirty.c: the drain is to look at a record soon. */
 void dirty_renew(struct fb_node *node, uint32_t dirty);
@@ -23,6 +21,5 @@ uint32_t standin_reach(struct fb_node *node, const struct put *put);
 void standin_hold(struct fb_node *node, uint32_t dirty, uint32_t owner);
 void standin_keep(struct fb_node *node, const struct put *put, uint32_t dirty);
 bool standin_is_handing(struct fb_node *node, uint32_t dirty); /* to its owner: not stored now */
-void standin_heard(struct fb_node *node);
 
 #endif

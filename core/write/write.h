@@ -24,9 +24,16 @@ void abandon_tell(struct step *step, uint32_t target, uint64_t object);
 bool abandon_answers(struct step *step, uint32_t source, uint64_t object);
 void abandon_message(struct step *step, const struct fb_message *message);
 
+/* write.c: clients' durable writes. */
+void write_request(struct step *step, const struct fb_request *request);
+void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
+                  const struct fb_block *block);
+
 /* put.c: the writer's side of durable writes. */
 bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t request_id,
                bool has_client);
+/* Can as many members as the level wants hold a block, by the view? */
+bool put_may_hold(const struct fb_node *node, uint32_t level);
 void put_share(struct fb_node *node, uint32_t slot);
 void put_timer(struct step *step, uint32_t put);
 void put_held(struct step *step, uint64_t id, uint32_t source, enum fb_status status);
@@ -58,8 +65,6 @@ void put_rely(struct fb_node *node, uint32_t slot);        /* another was told H
 bool put_is_relied_on(struct fb_node *node, uint32_t put); /* so it stays, and all are asked anew */
 
 /* erasure.c: the writer's side of blocks that are cut into fragments. */
-struct fb_key fragment_key(struct fb_key key, uint32_t fragment); /* its own inverse */
-uint32_t fragment_bytes(const struct fb_config *config, uint32_t size_bytes, uint32_t fragment);
 bool code_is_wanted(const struct fb_node *node, uint32_t level);
 void code_begin(struct fb_node *node, uint32_t put);
 void code_targets(struct fb_node *node, uint32_t put);
@@ -74,25 +79,17 @@ bool code_is_spread(struct fb_node *node, uint32_t put);
 void code_notify(struct step *step, struct fb_key key, uint32_t kind, uint32_t size_bytes);
 void code_check(struct fb_node *node);
 
-/* fragment.c: what holders have; mend.c: blocks made from it. */
-struct fragment *fragment_of_dirty(struct fb_node *node, uint32_t dirty); /* NULL: a whole block */
-bool fragment_has_room(struct fb_node *node, uint32_t slot);
-void fragment_put_off(struct step *step, uint32_t slot);
-bool fragment_is_sane(const struct fb_node *node, const struct fb_message *message);
-struct fragment fragment_of_message(const struct fb_message *message);
-const struct fragment *fragment_of_fill(struct fb_node *node, const struct fill *fill);
-void fragment_arrives(struct fb_node *node, uint32_t fill, const struct fb_message *message);
-void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment *fragment);
-void fragment_drained(struct step *step, uint32_t slot);
-uint32_t mend_writer(struct fb_node *node, struct fill *fill); /* of an undrained fragment here */
+/* mend.c: blocks made of fragments. */
 void mend_tell(struct step *step, uint32_t dirty);
 void mend_hear(struct step *step, const struct fb_message *message);
 void mend_filled(struct step *step, const struct waiter *waiter, const struct fill *fill);
+void mend_sought(struct step *step, const struct fb_message *message); /* SOUGHT, asked by it */
 void mend_timer(struct step *step, uint32_t mend);
 void mend_check(struct fb_node *node);
 
 /* hold.c: the holder's side. */
 void hold_message(struct step *step, const struct fb_message *message);
+void hold_answer(struct step *step, uint32_t writer, uint64_t id, enum fb_status status);
 void hold_waiter(struct step *step, const struct waiter *waiter, const struct fill *fill);
 enum fb_status hold_settle(struct step *step, uint32_t slot, uint32_t level, uint32_t writer,
                            uint64_t id);
@@ -114,6 +111,8 @@ enum fb_status refused_verdict(const struct fb_node *node);
 enum fb_status refused_answer(const struct fb_node *node, uint32_t size_bytes);
 
 /* drain.c: write-back to the origin. */
+void drain_fragment(struct step *step, uint32_t slot); /* its whole block is there, or unwanted */
+void drain_put_off(struct step *step, uint32_t slot);  /* a fragment: no block is made of it now */
 void drain_tell(struct step *step, uint32_t target, uint32_t status, struct fb_key key);
 void drain_deny(struct step *step, uint32_t target, uint32_t status, struct fb_key key);
 void drain_wake(struct fb_node *node, uint32_t dirty); /* it is new */

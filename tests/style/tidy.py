@@ -230,11 +230,6 @@ LAYERS = {
     "results": "core base sim", "client": "core base", "hw": "core base client/protocol",
     "cli": "core base models results sim client hw", "packaging": "",
 }
-# Folders that include each other in a circle still; no other may come to.
-CIRCLES_LEFT = (
-    {"core", "core/index", "core/name", "core/node", "core/place", "core/read", "core/tier",
-     "core/write"},
-)
 
 
 def includes(source):
@@ -254,25 +249,38 @@ def layer(sources):
                 yield source, number, f"{path} is not below {source.folder}/"
 
 
-@rule("no circle of folders that include each other, but those that are known")
-def folder_circle(sources):
+def circles(sources, part_of):
+    """(part, part, source, line) of each first include that leads back to where it stands."""
     edges, places = {}, {}
     for source in sources:
-        here = os.path.dirname(source.path)
-        for number, path in includes(source) if source.folder in LAYERS else ():
-            there = os.path.dirname(path)
+        here = part_of(source.path)
+        for number, path in includes(source):
+            there = part_of(path)
             if there != here:
                 edges.setdefault(here, set()).add(there)
                 places.setdefault((here, there), (source, number))
     for (here, there), (source, number) in places.items():
         reached, queue = set(), [there]
         while queue:
-            folder = queue.pop()
-            if folder not in reached:
-                reached.add(folder)
-                queue.extend(edges.get(folder, ()))
-        if here in reached and not any({here, there} <= circle for circle in CIRCLES_LEFT):
-            yield source, number, f"{here}/ and {there}/ include each other"
+            part = queue.pop()
+            if part not in reached:
+                reached.add(part)
+                queue.extend(edges.get(part, ()))
+        if here in reached:
+            yield here, there, source, number
+
+
+@rule("no circle of folders that include each other")
+def folder_circle(sources):
+    layered = [source for source in sources if source.folder in LAYERS]
+    for here, there, source, number in circles(layered, os.path.dirname):
+        yield source, number, f"{here}/ and {there}/ include each other"
+
+
+@rule("no circle of modules (x.c with x.h) in core/ that include each other")
+def core_circle(sources):
+    for here, there, source, number in circles(core_of(sources), lambda p: p.rsplit(".", 1)[0]):
+        yield source, number, f"{here} and {there} include each other"
 
 
 @rule("a function that returns nothing is not named like a question")
@@ -296,6 +304,7 @@ def goto(sources):
 OUTSIDE = {
     "core/node/sane.c": r"message->(?!kind\b|source\b)\w+",
     "hw/base/address.c": "text",
+    "core/tier/fragment.c": r"(?:message|told|hold)->(?!kind\b|source\b)\w+",
     "hw/meta/etcd.c": "answer|encoded|body|entry",
     "hw/ops/http.c": "request_size",
     "hw/local/local_door.c": "from|packet",

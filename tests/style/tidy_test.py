@@ -22,6 +22,7 @@ CLEAN = {
     "hw/a.c": TOP + FUNCTION.format("    goto out;\nout:\n"),
     "models/hardware/a.yaml": "# A thing.\nsize: {value: 1 KiB, guess: 1 KiB to 2 KiB}\n",
     "models/workloads/a.yaml": "batch_size: 4\n",
+    "core/index/two.h": GUARD.format('#include "core/index/one.h"'),
     "hw/two/a.h": GUARD.format('#include "hw/one/a.h"'),
     "tests/test_a.c": TOP + "static void a_when_b_gives_c(void **state)\n{\n    (void)state;\n}\n",
     "tests/a.py": "#!/usr/bin/env python3\n# A script.\n",
@@ -50,6 +51,7 @@ BREACHES = {
                        .replace("fb_one", "fb_two", 1), 3),
     "layer": ("base/a.c", TOP + '#include "sim/a.h"\n', 2),
     "folder-circle": ("hw/one/a.c", TOP + '#include "hw/two/a.h"\n', 2),
+    "core-circle": ("core/index/one.c", TOP + '#include "core/index/two.h"\n', 2),
     "question": ("sim/a.c", TOP + FUNCTION.format("").replace("int fb_one", "void fb_is_one"), 3),
     "goto": ("sim/a.c", TOP + FUNCTION.format("    goto out;\nout:\n"), 5),
     "timed-wait": ("hw/a.c", TOP + FUNCTION.format(

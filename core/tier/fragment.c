@@ -6,9 +6,31 @@
  *
  * mend.c makes blocks of them; erasure.c cuts and spreads them. */
 #include "core/tier/tier.h"
-#include "core/write/write.h"
 
 #include "core/key.h"
+
+/* Exclusive-or with a word of the fragment's own: the same call leads back. */
+struct fb_key fragment_key(struct fb_key key, uint32_t fragment)
+{
+    const uint64_t seed = UINT64_C(0x666f726562617921);
+    FB_ASSERT(fragment < FB_FRAGMENTS_MAX);
+    key.low ^= fb_mix(seed + fragment);
+    FB_ASSERT(fb_mix(seed + fragment) != 0);
+    return key;
+}
+
+/* 0: it lies past the end of a short block. */
+uint32_t fragment_bytes(const struct fb_config *config, uint32_t size_bytes, uint32_t fragment)
+{
+    uint32_t bytes = fb_fragment_bytes(config, size_bytes);
+    FB_ASSERT(fragment < config->erasure_data + config->erasure_parity);
+    FB_ASSERT(bytes > 0);
+    if (fragment >= config->erasure_data)
+        return bytes;
+    uint64_t first = (uint64_t)fragment * bytes;
+    uint64_t left = first < size_bytes ? size_bytes - first : 0;
+    return left < bytes ? (uint32_t)left : bytes;
+}
 
 static struct fragment *fragment_if(struct fb_node *node, uint32_t at)
 {
@@ -48,6 +70,21 @@ bool fragment_is_sane(const struct fb_node *node, const struct fb_message *messa
         block_size > node->config.block_size_bytes || hold->block_digest == 0)
         return false;
     return fragment_bytes(&node->config, block_size, hold->number - 1) == hold->block.size;
+}
+
+/* A FRAGMENT, also one that this node tells itself. Of one that lies past a short block's end there
+ * is nothing to tell. */
+bool fragment_told_is_sane(const struct fb_node *node, const struct fb_message *message)
+{
+    const struct fb_message_fragment *told = &message->fragment;
+    FB_ASSERT(message->kind == FB_MESSAGE_FRAGMENT);
+    FB_ASSERT(message->source != FB_NONE);
+    uint64_t count = node->config.erasure_data + node->config.erasure_parity;
+    bool has_code = node->config.erasure_data > 0 && node->view != NULL;
+    bool is_one = told->number > 0 && told->number <= count;
+    return has_code && is_one && memory_may_hold(node, &told->block) &&
+           told->block.object != FB_OBJECT_NONE && told->digest != 0 &&
+           fragment_bytes(&node->config, told->block.size, told->number - 1) > 0;
 }
 
 struct fragment fragment_of_message(const struct fb_message *message)
@@ -93,33 +130,30 @@ void fragment_settle(struct fb_node *node, uint32_t dirty, const struct fragment
     node_fragments(node)[dirty] = fragment != NULL ? *fragment : (struct fragment){.size_bytes = 0};
 }
 
-/* The whole block is at the origin: this part of it is of no use. */
-void fragment_drained(struct step *step, uint32_t slot)
+/* The writer of a fill's block, of which an undrained fragment is here; FB_NONE: none is, or its
+ * writer is gone. Then the origin may have the block, or older bytes: the fill looks at the
+ * digest. */
+uint32_t fragment_writer(struct fb_node *node, struct fill *fill)
 {
-    struct fb_node *node = step->node;
-    struct entry *entry = &node_entries(node)[slot];
-    FB_ASSERT(entry->flags & ENTRY_DIRTY);
-    FB_ASSERT(fragment_of_dirty(node, entry->fill) != NULL);
-    node_fragments(node)[entry->fill].size_bytes = 0;
-    dirty_clear(step, entry->fill);
-    entry->flags |= ENTRY_TRANSIENT;
-    memory_settle(node, slot);
-}
-
-/* Its block can not be made now, and the origin does not have it. */
-void fragment_put_off(struct step *step, uint32_t slot)
-{
-    struct fb_node *node = step->node;
-    const struct entry *entry = &node_entries(node)[slot];
-    FB_ASSERT(entry->flags & ENTRY_DIRTY);
-    struct fragment *fragment = fragment_of_dirty(node, entry->fill);
-    FB_ASSERT(fragment != NULL);
-    if (fragment->vain_ns == 0)
-        fragment->vain_ns = node->now_ns > 0 ? node->now_ns : 1;
-    uint64_t since_ns = node->now_ns - fragment->vain_ns, most_ns = node->config.orphan_ns / 8;
-    fragment->tell_ns = node->now_ns + (since_ns < most_ns ? since_ns : most_ns);
-    if (since_ns < node->config.orphan_ns)
-        return;
-    node->stats.orphans_dropped++;
-    fragment_drained(step, slot);
+    uint32_t count = (uint32_t)(node->config.erasure_data + node->config.erasure_parity);
+    FB_ASSERT(node->config.erasure_data == 0 || count <= FB_FRAGMENTS_MAX);
+    if (node->config.erasure_data == 0 || node->dirty_used == 0)
+        return FB_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = fb_cache_find(node_cache(node), fragment_key(fill->block.key, i));
+        if (slot == FB_NONE || !(node_entries(node)[slot].flags & ENTRY_DIRTY))
+            continue;
+        const struct fragment *fragment = fragment_of_dirty(node, node_entries(node)[slot].fill);
+        if (fragment == NULL)
+            continue;
+        FB_ASSERT(fragment->index == i);
+        bool is_gone = fragment->is_orphan || fragment->writer == node->config.node ||
+                       node->view == NULL || !fb_view_is_up(node->view, fragment->writer);
+        if (!is_gone)
+            return fragment->writer;
+        fill->flags |= FILL_HOLD;
+        fill->digest = fragment->digest;
+        return FB_NONE;
+    }
+    return FB_NONE;
 }

@@ -1,0 +1,74 @@
+/* A client's durable write: its bytes into memory, as a fill, then to those who shall hold them.
+ *
+ *     write_request --not here--> fill pulls the client's bytes --> write_spread --> put.c
+ *         |---------here, its digest known------------------------------^
+ *         '---------on its way otherwise, no room, no record----------> BUSY, or the refusal */
+#include "core/write/write.h"
+
+#include "core/read/read.h"
+#include "core/tier/tier.h"
+
+/* A copy that was read without a digest can't be promised: it goes, and the client's bytes are
+ * pulled. False: it is none, or in use still. */
+static bool write_forgets(struct fb_node *node, uint32_t slot)
+{
+    struct entry *entry = &node_entries(node)[slot];
+    FB_ASSERT(entry->state != ENTRY_FREE);
+    bool is_unknown = entry->state == ENTRY_RESIDENT && entry->digest == 0;
+    FB_ASSERT(!is_unknown || !(entry->flags & ENTRY_DIRTY));
+    if (!is_unknown || memory_drop(node, slot))
+        return is_unknown;
+    entry->flags |= ENTRY_TRANSIENT;
+    return false;
+}
+
+/* A durable write: the client's bytes into memory first, then to those who shall hold them. A block
+ * that is being acquired otherwise is BUSY: versions are never mixed. */
+void write_request(struct step *step, const struct fb_request *request)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(request->kind == FB_REQUEST_WRITE);
+    const struct waiter waiter = {.id = request->request_id,
+                                  .since_ns = node->now_ns,
+                                  .next = FB_NONE,
+                                  .peer = FB_NONE,
+                                  .kind = WAITER_WRITE,
+                                  .level = (uint8_t)request->level};
+    uint32_t slot = fb_cache_find(node_cache(node), request->block.key);
+    if (!get_is_sane(node, &request->block) || request->level >= FB_LEVEL_VOLATILE ||
+        request->block.object == FB_OBJECT_NONE || request->span.size != request->block.size) {
+        get_refuse(step, request->request_id, FB_INVALID);
+        return;
+    }
+    if (slot != FB_NONE && write_forgets(node, slot))
+        slot = FB_NONE;
+    if (node_is_recovering(node)) {
+        get_refuse(step, request->request_id, FB_BUSY);
+    } else if (!put_may_hold(node, request->level)) {
+        get_refuse(step, request->request_id, FB_DEGRADED);
+    } else if (slot == FB_NONE) {
+        bool has_room = memory_may_keep(node, request->block.size);
+        if (!has_room || !get_fill(step, request, slot, &waiter))
+            get_refuse(step, request->request_id, refused_answer(node, request->block.size));
+    } else if (node_entries(node)[slot].state == ENTRY_RESIDENT) {
+        write_spread(step, &waiter, slot, &request->block);
+    } else {
+        get_refuse(step, request->request_id, FB_BUSY);
+    }
+}
+
+/* The bytes are in memory: mark them and spread them, or say why not. */
+void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
+                  const struct fb_block *block)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(waiter->kind == WAITER_WRITE);
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
+    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot);
+    bool has_room = is_kept || memory_may_keep(node, block->size);
+    if (is_free && has_room && dirty_mark(node, slot, block) &&
+        put_begin(node, slot, waiter->level, waiter->id, true))
+        return;
+    get_refuse(step, waiter->id, is_free && !is_kept ? refused_answer(node, block->size) : FB_BUSY);
+}

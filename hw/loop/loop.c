@@ -76,7 +76,7 @@ static void loop_sweep(struct fb_loop *loop)
     fb_tcp_sweep(&loop->tcp);
     fb_local_sweep(&loop->local);
     fb_http_sweep(&loop->http);
-    fb_ready_sweep(loop);
+    fb_ready_sweep(&loop->ready);
     fb_meta_sweep(&loop->meta, loop->feed.now_ns);
     drive_sweep(loop);
     fb_names_sweep(&loop->names);

@@ -23,7 +23,7 @@
 #include "hw/meta/meta.h"
 #include "hw/meta/members.h"
 #include "hw/meta/names.h"
-#include "hw/loop/ready.h"
+#include "hw/ops/ready.h"
 #include "hw/net/tcp.h"
 #include "hw/base/uring.h"
 

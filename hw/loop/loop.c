@@ -1,7 +1,6 @@
 /* See loop.h and loop_internal.h. Order of a round: what the workers ended, ticks that are due,
  * then sending what that made to peers and waiting for completions, each of which is handled at
  * once. */
-#include "core/panic.h"
 #include "hw/base/clock.h"
 #include "hw/loop/loop.h"
 #include "hw/loop/loop_internal.h"
@@ -10,7 +9,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>

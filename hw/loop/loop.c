@@ -1,7 +1,6 @@
 /* See loop.h and loop_internal.h. Order of a round: what the workers ended, ticks that are due,
  * then sending what that made to peers and waiting for completions, each of which is handled at
  * once. */
-#include "core/panic.h"
 #include "base/clock.h"
 #include "hw/loop/loop.h"
 #include "hw/loop/loop_internal.h"
@@ -10,7 +9,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -76,7 +74,7 @@ static void loop_sweep(struct fb_loop *loop)
     fb_tcp_sweep(&loop->tcp);
     fb_local_sweep(&loop->local);
     fb_http_sweep(&loop->http);
-    fb_ready_sweep(loop);
+    fb_ready_sweep(&loop->ready);
     fb_meta_sweep(&loop->meta, loop->feed.now_ns);
     drive_sweep(loop);
     fb_names_sweep(&loop->names);

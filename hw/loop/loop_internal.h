@@ -1,4 +1,4 @@
-/* The daemon's one node and everything that its thread owns; private to hw/.
+/* The daemon's one node and everything that its thread owns; private to loop/.
  *
  * The loop waits for completions, each of which may become an event; a step of the core gives ops,
  * each of which becomes one operation here, whose completion is the event DONE. Nothing here
@@ -23,7 +23,7 @@
 #include "hw/meta/meta.h"
 #include "hw/meta/members.h"
 #include "hw/meta/names.h"
-#include "hw/loop/ready.h"
+#include "hw/ops/ready.h"
 #include "hw/net/tcp.h"
 #include "hw/base/uring.h"
 

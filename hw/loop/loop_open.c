@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "hw/loop/loop.h"
 #include "hw/loop/loop_internal.h"
+#include "hw/ops/report.h"
 #include "hw/ops/status.h"
 #include "hw/ops/summary.h"
 
@@ -186,7 +187,7 @@ static void loop_report(struct fb_loop *loop, struct fb_report *report)
                                  .pages_pushed_out = loop->http.pushed_out,
                                  .member_count = loop->member_count,
                                  .members_left_out = loop->members_left_out};
-    report->is_ready = fb_ready_is(loop, report->reason);
+    report->is_ready = fb_ready_is(&loop->ready, report->reason);
 }
 
 static void tcp_sweep_soon(struct fb_tcp *tcp)
@@ -329,6 +330,13 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
     }
     loop->settings = settings;
     loop->feed.event = feed_event;
+    loop->ready.context = (struct fb_ready_context){.settings = settings,
+                                                    .feed = &loop->feed,
+                                                    .standing = &loop->standing,
+                                                    .drive = &loop->drive,
+                                                    .names = &loop->names,
+                                                    .origin = &loop->origin,
+                                                    .meta = &loop->meta};
     loop->memory.file = -1;
     loop->drive.file = -1;
     loop->headers.file = -1;

@@ -10,8 +10,7 @@
 #include "hw/meta/meta.h"
 #include "hw/meta/names.h"
 #include "hw/net/tcp.h"
-
-enum { FB_READY_TEXT_MAX = 256 };
+#include "hw/ops/ready.h"
 
 struct fb_report {
     const struct fb_settings *settings;

@@ -3,14 +3,17 @@
  * requests' matter, else one that is slow would take all nodes out of service at once. Not while
  * it is cut off from its cluster, or stopping, nor while what a path of the settings named at the
  * start is not there any more (hw/base/anchor.h). */
-#ifndef FB_HW_LOOP_READY_H
-#define FB_HW_LOOP_READY_H
+#ifndef FB_HW_OPS_READY_H
+#define FB_HW_OPS_READY_H
 
+#include "hw/base/feed.h"
+#include "hw/base/standing.h"
+#include "hw/drive/drive.h"
 #include "hw/meta/meta.h"
-#include "hw/ops/report.h"
+#include "hw/meta/names.h"
 #include "hw/origin/origin.h"
 
-enum { FB_READY_PAGE_BYTES = 8192 };
+enum { FB_READY_TEXT_MAX = 256, FB_READY_PAGE_BYTES = 8192 };
 
 /* One of the two that are asked. */
 struct fb_ready_question {
@@ -19,7 +22,19 @@ struct fb_ready_question {
     uint64_t again_ns;
 };
 
+/* What it goes by; the caller's. */
+struct fb_ready_context {
+    const struct fb_settings *settings;
+    const struct fb_feed *feed;
+    const struct fb_standing *standing;
+    const struct fb_drive_file *drive;
+    const struct fb_names *names;
+    struct fb_origin *origin;
+    struct fb_meta_store *meta;
+};
+
 struct fb_ready {
+    struct fb_ready_context context;
     struct fb_ready_question origin, metadata;
     struct fb_origin_task origin_task;
     struct fb_meta_task metadata_task;
@@ -27,12 +42,10 @@ struct fb_ready {
     _Alignas(8) unsigned char page[FB_READY_PAGE_BYTES];
 };
 
-struct fb_loop;
-
 /* Asks what has not been answered yet. */
-void fb_ready_sweep(struct fb_loop *loop);
+void fb_ready_sweep(struct fb_ready *ready);
 
 /* Is it ready? reason: one line without newline: why not, or "ready". */
-bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX]);
+bool fb_ready_is(const struct fb_ready *ready, char reason[FB_READY_TEXT_MAX]);
 
 #endif

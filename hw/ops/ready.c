@@ -1,10 +1,10 @@
 /* See ready.h. A bucket is listed, because one that is not there answers a look for an object as
  * one that is empty does; a folder was opened at the start, and may be large: it is asked for a
  * name. */
-#include "hw/loop/ready.h"
+#include "hw/ops/ready.h"
 
 #include "base/clock.h"
-#include "hw/loop/loop_internal.h"
+#include "hw/base/container.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,60 +21,58 @@ static void question_end(struct fb_ready_question *question, enum fb_status stat
 
 static void origin_done(struct fb_origin_task *task, enum fb_status status)
 {
-    struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, ready.origin_task);
+    struct fb_ready *ready = FB_CONTAINER(task, struct fb_ready, origin_task);
     bool is_name = task->verb == FB_ORIGIN_STAT;
-    question_end(&loop->ready.origin, status, status == FB_OK || (status == FB_ABSENT && is_name));
+    question_end(&ready->origin, status, status == FB_OK || (status == FB_ABSENT && is_name));
 }
 
-static void origin_ask(struct fb_loop *loop)
+static void origin_ask(struct fb_ready *ready)
 {
     static const char name[] = "is-it-ready";
-    struct fb_origin_task *task = &loop->ready.origin_task;
-    bool is_folder = loop->settings->origin.kind == FB_ORIGIN_POSIX;
-    *task =
-        (struct fb_origin_task){.verb = is_folder ? FB_ORIGIN_STAT : FB_ORIGIN_LIST,
-                                .done = origin_done,
-                                .bytes = {.at = loop->ready.page, .size = sizeof(loop->ready.page)},
-                                .cursor = {.text = loop->ready.cursor}};
-    loop->ready.cursor[0] = '\0';
+    struct fb_origin_task *task = &ready->origin_task;
+    bool is_folder = ready->context.settings->origin.kind == FB_ORIGIN_POSIX;
+    *task = (struct fb_origin_task){.verb = is_folder ? FB_ORIGIN_STAT : FB_ORIGIN_LIST,
+                                    .done = origin_done,
+                                    .bytes = {.at = ready->page, .size = sizeof(ready->page)},
+                                    .cursor = {.text = ready->cursor}};
+    ready->cursor[0] = '\0';
     if (is_folder) {
         memcpy(task->object.name, name, sizeof(name));
         task->object.name_length = sizeof(name) - 1;
     }
-    loop->ready.origin.is_asked = true;
-    fb_origin_start(&loop->origin, task);
+    ready->origin.is_asked = true;
+    fb_origin_start(ready->context.origin, task);
 }
 
 static void metadata_done(struct fb_meta_task *task, enum fb_status status)
 {
-    struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, ready.metadata_task);
-    question_end(&loop->ready.metadata, status, status == FB_OK || status == FB_ABSENT);
+    struct fb_ready *ready = FB_CONTAINER(task, struct fb_ready, metadata_task);
+    question_end(&ready->metadata, status, status == FB_OK || status == FB_ABSENT);
 }
 
-static void metadata_ask(struct fb_loop *loop)
+static void metadata_ask(struct fb_ready *ready)
 {
-    loop->ready.metadata_task =
-        (struct fb_meta_task){.verb = FB_META_VERB_GET, .done = metadata_done};
-    loop->ready.metadata.is_asked = true;
-    fb_meta_start(&loop->meta, &loop->ready.metadata_task);
+    ready->metadata_task = (struct fb_meta_task){.verb = FB_META_VERB_GET, .done = metadata_done};
+    ready->metadata.is_asked = true;
+    fb_meta_start(ready->context.meta, &ready->metadata_task);
 }
 
-static bool is_due(const struct fb_loop *loop, const struct fb_ready_question *question)
+static bool is_due(const struct fb_ready *ready, const struct fb_ready_question *question)
 {
-    return !question->is_answered && !question->is_asked && question->again_ns <= loop->feed.now_ns;
+    return !question->is_answered && !question->is_asked &&
+           question->again_ns <= ready->context.feed->now_ns;
 }
 
-void fb_ready_sweep(struct fb_loop *loop)
+void fb_ready_sweep(struct fb_ready *ready)
 {
-    struct fb_ready *ready = &loop->ready;
-    if (loop->settings->origin.kind == FB_ORIGIN_NONE)
+    if (ready->context.settings->origin.kind == FB_ORIGIN_NONE)
         ready->origin.is_answered = true;
-    if (!loop->names.is_on)
+    if (!ready->context.names->is_on)
         ready->metadata.is_answered = true;
-    if (is_due(loop, &ready->origin))
-        origin_ask(loop);
-    if (is_due(loop, &ready->metadata))
-        metadata_ask(loop);
+    if (is_due(ready, &ready->origin))
+        origin_ask(ready);
+    if (is_due(ready, &ready->metadata))
+        metadata_ask(ready);
 }
 
 /* What is wrong with what was asked; false: nothing. */
@@ -104,25 +102,26 @@ static bool moved_put(const struct fb_anchor *anchor, char reason[FB_READY_TEXT_
     return true;
 }
 
-bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX])
+bool fb_ready_is(const struct fb_ready *ready, char reason[FB_READY_TEXT_MAX])
 {
-    if (loop->standing.is_draining) {
+    if (ready->context.standing->is_draining) {
         snprintf(reason, FB_READY_TEXT_MAX, "stopping");
         return false;
     }
-    if (fb_standing_is_fenced(&loop->standing)) {
+    if (fb_standing_is_fenced(ready->context.standing)) {
         snprintf(reason, FB_READY_TEXT_MAX,
                  "fenced: the lease has run out; it joins again when etcd answers");
         return false;
     }
-    if (reason_put("origin", &loop->ready.origin, reason) ||
-        reason_put("metadata", &loop->ready.metadata, reason))
+    if (reason_put("origin", &ready->origin, reason) ||
+        reason_put("metadata", &ready->metadata, reason))
         return false;
-    if (moved_put(&loop->origin.anchor, reason) || moved_put(&loop->meta.anchor, reason))
+    if (moved_put(&ready->context.origin->anchor, reason) ||
+        moved_put(&ready->context.meta->anchor, reason))
         return false;
-    if (loop->drive.error != 0)
+    if (ready->context.drive->error != 0)
         snprintf(reason, FB_READY_TEXT_MAX, "ready, but for level device: device.path: %s",
-                 fb_anchor_reason(loop->drive.error));
+                 fb_anchor_reason(ready->context.drive->error));
     else
         snprintf(reason, FB_READY_TEXT_MAX, "ready");
     return true;

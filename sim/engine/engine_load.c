@@ -3,6 +3,8 @@
  * lib/forebay beside its bin/; one that is not finds it where it was built. */
 #include "sim/engine/engine_internal.h"
 
+#include <stddef.h>
+
 #ifdef FB_SIMGRID_MODULE
 #include "core/panic.h"
 

@@ -456,4 +456,4 @@ class Answers(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_limits_test")
+    hw_test.main("hw_limits_test", at_once=2)  # a timeout is among the limits

@@ -120,4 +120,4 @@ class LostListed(Lost):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_lost_test")
+    hw_test.main("hw_lost_test", at_once=1)  # both must put all before the first drain

@@ -218,4 +218,4 @@ class Cgroup(Case):
 
 
 if __name__ == "__main__":
-    hw_test.main("hw_memory_test")
+    hw_test.main("hw_memory_test", at_once=1)  # locked memory is counted for all of a user

@@ -67,9 +67,14 @@ class Writing(Cluster):
         self.writes_without(lambda daemon: daemon.kill())
 
     def test_one_of_four_stopped_others_write(self):
+        def resume(daemon):
+            daemon.process.send_signal(signal.SIGCONT)
+            time.sleep(0.5)  # what it was sent meanwhile arrives
+            daemon.wait_until(lambda: daemon.status()["undrained_bytes"] == "0")
+
         def stop(daemon):
             daemon.process.send_signal(signal.SIGSTOP)
-            self.addCleanup(daemon.process.send_signal, signal.SIGCONT)
+            self.addCleanup(resume, daemon)
         self.writes_without(stop)
 
 

@@ -14,7 +14,7 @@ def flat(suite):
 
 
 def run_alone(test):
-    """A test in a process of its own: its id, and what keeps its own words and unittest's."""
+    """A test in a process of its own: its id, and files for its own words and for unittest's."""
     words, output = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     sys.stdout.flush()
     sys.stderr.flush()

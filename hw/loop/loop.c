@@ -50,18 +50,18 @@ static void loop_tick(struct fb_loop *loop)
         loop_event(loop, &tick);
 }
 
-/* Told to stop: is there still something to wait for? */
-static void loop_drain(struct fb_loop *loop)
+/* Told to stop, and there is nothing to wait for any more. Asked between rounds: what came within
+ * one, and was acknowledged, is waited for, too. */
+static bool loop_is_over(const struct fb_loop *loop)
 {
     if (!loop->standing.is_draining)
-        return;
+        return false;
     bool is_left = fb_node_undrained_bytes(loop->feed.node) > 0 ||
                    fb_local_writing(&loop->local) > 0 || fb_node_is_recovering(loop->feed.node) ||
                    fb_node_unfinished_names(loop->feed.node) > fb_node_bad_names(loop->feed.node);
     if (loop->settings->is_draining_only) /* what is owed may have been found by nobody yet */
         is_left = is_left || loop->headers.owed_blocks > 0;
-    if (!is_left || loop->feed.now_ns >= loop->stop_ns)
-        loop->standing.is_stopping = true;
+    return !is_left || loop->feed.now_ns >= loop->stop_ns;
 }
 
 static void loop_sweep(struct fb_loop *loop)
@@ -79,7 +79,6 @@ static void loop_sweep(struct fb_loop *loop)
     drive_sweep(loop);
     fb_names_sweep(&loop->names);
     fb_origin_sweep(&loop->origin);
-    loop_drain(loop);
     fb_recorder_flush(&loop->recorder, loop->feed.now_ns);
 }
 
@@ -175,22 +174,22 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
 {
     loop->standing.is_draining = loop->settings->is_draining_only;
     loop->stop_ns = FB_NEVER_NS;
-    while (!loop->standing.is_stopping) {
+    do {
         int code = loop_round(loop);
         if (code < 0) {
             fb_error_set(error, "io_uring: %s", strerror(-code));
             return;
         }
-    }
+    } while (!loop_is_over(loop));
+    loop->standing.is_stopping = true;
     left_say(loop, error);
 }
 
 void loop_stop(struct fb_loop *loop)
 {
-    loop->standing.is_stopping = loop->standing.is_draining;
+    uint64_t patience_ns = loop->standing.is_draining ? 0 : loop->settings->stop_patience_ns;
     loop->standing.is_draining = true;
-    loop->stop_ns = fb_clock_ns() + loop->settings->stop_patience_ns;
-    loop->sweep_ns = 0; /* looks at once whether there is anything to wait for */
+    loop->stop_ns = fb_clock_ns() + patience_ns; /* told twice: no more */
     const struct fb_event drain = {.kind = FB_EVENT_REQUEST, .request = {.kind = FB_REQUEST_DRAIN}};
     loop_event(loop, &drain);
 }

@@ -179,6 +179,8 @@ class Owed(Case):
         self.owe()
         daemon = self.start("core.device_size=16 MiB", options=("--discard-owed",))
         self.assertRegex(daemon.log(), "event=owed_discarded .*blocks=5 bytes=%d" % self.SIZE)
+        daemon.wait_until(lambda: daemon.status()["unfinished_names"] == "1")
+        self.assertEqual(daemon.stop(), 1)  # its name is left, and nobody can finish it
 
     def test_discarding_keeps_what_these_settings_can(self):
         self.owe()

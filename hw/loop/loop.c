@@ -50,8 +50,7 @@ static void loop_tick(struct fb_loop *loop)
         loop_event(loop, &tick);
 }
 
-/* Told to stop, and there is nothing to wait for any more. Asked between rounds: what came within
- * one, and was acknowledged, is waited for, too. */
+/* Told to stop, and there is nothing to wait for any more. */
 static bool loop_is_over(const struct fb_loop *loop)
 {
     if (!loop->standing.is_draining)
@@ -79,6 +78,7 @@ static void loop_sweep(struct fb_loop *loop)
     drive_sweep(loop);
     fb_names_sweep(&loop->names);
     fb_origin_sweep(&loop->origin);
+    loop->may_end = loop_is_over(loop);
     fb_recorder_flush(&loop->recorder, loop->feed.now_ns);
 }
 
@@ -175,12 +175,13 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
     loop->standing.is_draining = loop->settings->is_draining_only;
     loop->stop_ns = FB_NEVER_NS;
     do {
+        loop->may_end = false;
         int code = loop_round(loop);
         if (code < 0) {
             fb_error_set(error, "io_uring: %s", strerror(-code));
             return;
         }
-    } while (!loop_is_over(loop));
+    } while (!loop->may_end || !loop_is_over(loop));
     loop->standing.is_stopping = true;
     left_say(loop, error);
 }
@@ -190,6 +191,7 @@ void loop_stop(struct fb_loop *loop)
     uint64_t patience_ns = loop->standing.is_draining ? 0 : loop->settings->stop_patience_ns;
     loop->standing.is_draining = true;
     loop->stop_ns = fb_clock_ns() + patience_ns; /* told twice: no more */
+    loop->sweep_ns = 0; /* looks at once whether there is anything to wait for */
     const struct fb_event drain = {.kind = FB_EVENT_REQUEST, .request = {.kind = FB_REQUEST_DRAIN}};
     loop_event(loop, &drain);
 }

@@ -80,6 +80,7 @@ struct fb_loop {
     int signal_file;
     bool has_ring;
     uint64_t stop_ns; /* no later than that, while it drains */
+    bool may_end;     /* this round began with nothing left to wait for: what it brings is */
     bool was_fenced;  /* as last logged */
 };
 

@@ -20,6 +20,7 @@ import unittest
 import hw_test
 import stranger
 from hw_test import Case, Daemon, free_ports
+from processes import stand_still
 from stranger import Client
 
 TOKEN = b"a token of the test, long enough"
@@ -89,7 +90,7 @@ class Clients(Served):
         daemon = self.serve()
         for connection in (self.guest(daemon), self.client(daemon).socket):
             sender, receiver = lingering_pair()
-            daemon.process.send_signal(signal.SIGSTOP)  # so that its close is the last one
+            stand_still(daemon.process)  # so that its close is the last one
             socket.send_fds(connection, [bytes(48)], [sender.fileno()])
             sender.close()
             daemon.process.send_signal(signal.SIGCONT)

@@ -16,6 +16,7 @@ import unittest
 import hw_test
 import stranger
 from hw_test import Case, Daemon, program
+from processes import stand_still
 
 
 class Clients(Case):
@@ -32,7 +33,7 @@ class Clients(Case):
                 stdout=subprocess.PIPE)
             self.assertEqual(reader.stdout.read(1), large[:1])
             time.sleep(numbers.random() * 0.02)
-            reader.send_signal(signal.SIGSTOP)
+            stand_still(reader)
             reader.kill()
             reader.wait()
             reader.stdout.close()

@@ -17,6 +17,7 @@ import unittest
 import hw_test
 import stranger
 from hw_test import Case, Daemon, free_ports, page
+from processes import stand_still
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MONITORING = os.path.join(ROOT, "packaging", "monitoring")
@@ -212,7 +213,7 @@ class Cluster(Operator):
         config, _ = self.pair()
         first, second = self.start(config, 0), self.start(config, 1)
         self.assertTrue(self.table(first)[0].startswith("FINE"))
-        second.process.send_signal(signal.SIGSTOP)
+        stand_still(second.process)
         answer, rows = self.table(first)
         second.process.send_signal(signal.SIGCONT)
         self.assertIn("  - node 1 gives no answer: is its daemon stopped", answer)

@@ -8,7 +8,6 @@ usage: hw_posix_own_test.py BUILD [unittest's arguments]    exit code 77: there 
 
 import fcntl
 import os
-import signal
 import subprocess
 import threading
 import time
@@ -16,6 +15,7 @@ import time
 import hw_test
 import stranger
 from hw_test import Case, Daemon
+from processes import stand_still
 
 DAY_S = 24 * 3600
 
@@ -288,7 +288,7 @@ class SeveralNames(Own):
         with open(self.files[0], "rb", buffering=0) as file:
             while first == b"A" and put.poll() is None:
                 first = os.pread(file.fileno(), 1, 0)
-        daemons[0].process.send_signal(signal.SIGSTOP)
+        stand_still(daemons[0].process)
         for number in range(6):
             begun = time.monotonic()
             self.assertEqual(self.put(daemons[1], b"other", "other%d" % number, "--level",

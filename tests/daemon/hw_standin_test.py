@@ -15,6 +15,7 @@ import time
 import hw_test
 import stranger
 from hw_test import Case, Daemon, free_ports, program, run
+from processes import stand_still
 
 PUTS = 12        # each way; --puts
 PATIENCE_S = 4   # of a put on a machine that is busy elsewhere; alone it takes a tenth
@@ -73,7 +74,7 @@ class Writing(Cluster):
             daemon.wait_until(lambda: daemon.status()["undrained_bytes"] == "0")
 
         def stop(daemon):
-            daemon.process.send_signal(signal.SIGSTOP)
+            stand_still(daemon.process)
             self.addCleanup(resume, daemon)
         self.writes_without(stop)
 
@@ -83,7 +84,7 @@ class Names(Cluster):
         """Of many versions of one name, each block of which is owed: whoever has heard of them all
         at once and is left alone brings each of them to the origin."""
         one, two = self.start_all(2, "replicas: 2, drain_delay: 6 s, ")
-        two.process.send_signal(signal.SIGSTOP)
+        stand_still(two.process)
         clients = []
         for _ in range(12):
             client = stranger.Client(one.socket)

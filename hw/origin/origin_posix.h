@@ -116,8 +116,8 @@ void fb_origin_posix_place(struct fb_origin_task *task);
 /* CHANGE. */
 void fb_origin_posix_change(struct fb_origin_task *task);
 
-/* A name's last part, and the folder that it is in, opened; posix_folders_open: made, if wanted, and
- * all above it last. No symbolic link leads out of the origin. Errors: -errno. */
+/* A name's last part, and the folder that it is in, opened; posix_folders_open: made, if wanted, so
+ * that it lasts with all above it. No symbolic link leads out of the origin. Errors: -errno. */
 const char *posix_base_of(const char *name);
 int posix_parent_open(int root, const char *name);
 int posix_folders_open(struct posix_origin *posix, const char *name, bool is_made);

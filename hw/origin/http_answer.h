@@ -9,6 +9,8 @@ void http_header_take(struct http_request *request, const char *line, size_t siz
 void http_answer_take(struct http_request *request, const char *bytes, size_t size);
 /* An answer to a FETCH, before its first byte: is it what was asked for? Else reason is set. */
 bool http_range_fits(struct http_request *request, long code);
+/* origin_http_fit.c. Is it an answer of the protocol to what was asked? Else reason is set. */
+bool http_answer_fits(struct http_request *request, long code);
 /* What a whole answer means; *is_temporary: trying again may help. */
 enum fb_status http_answer_status(struct http_request *request, long code, bool *is_temporary);
 /* Of an answer that is an error. */
@@ -23,7 +25,6 @@ bool http_stat_advance(struct http_request *request, long answer, enum fb_status
 /* The answer is over: what its body adds to what its headers say. */
 void http_answer_end(struct http_request *request);
 uint64_t http_version_of(const struct http_request *request);
-bool http_has_version(const struct http_request *request);
 
 /* The target was looked at (HEAD) before a COMMIT or REMOVE, and may change until it is done: what
  * changes it is sent with a condition, so that no later version is ever covered or removed. */

@@ -18,6 +18,7 @@ enum {
     HTTP_MISSING_MAX = 64, /* more: the oldest is forgotten, and the last block looked at */
     HTTP_JOIN_BYTES_MAX = 64 << 20, /* of parts that are put together of small blocks */
     HTTP_ANSWER_MAX = 8192, /* a name of 1024 bytes, each written as six, and that of an upload */
+    HTTP_BEGAN_BYTES = 64,  /* of a body, that the log may show */
     HTTP_STEP_HEAD = 0,     /* the first step of a COMMIT or REMOVE */
     HTTP_STEP_MARK = 1,     /* of a LIST: is there an object that marks the folder? */
 };
@@ -37,8 +38,9 @@ struct http_answer {
     char code[HTTP_CODE_MAX]; /* the server's own word for an error */
     unsigned char md5[16];
     bool has_size, has_range, has_md5, has_digest, is_bad, is_folder;
-    uint64_t digest;                               /* of a block's bytes, from the metadata */
-    uint64_t size;                                 /* Content-Length */
+    bool is_html, is_store; /* Content-Type; a header that only a store sends */
+    uint64_t digest;        /* of a block's bytes, from the metadata */
+    uint64_t size;          /* Content-Length */
     uint64_t range_first, range_last, range_total; /* Content-Range; total UINT64_MAX: not said */
     uint32_t retry_after_s;
     int64_t date_s; /* the server's clock; 0: not said */
@@ -64,6 +66,9 @@ struct http_request {
     uint32_t tries;
     bool has_failed; /* one of them; it is tried again */
     uint64_t moved;
+    const char *root; /* "<NAME", of the element that a 200 must be; NULL: it need be none */
+    bool is_foreign;  /* the answer is none of the protocol */
+    char began[HTTP_BEGAN_BYTES];  /* the body */
     const char *reason;            /* what is wrong with the answer; NULL: nothing */
     uint64_t signed_with;          /* credentials_reads when the try began */
     enum http_probe probe;         /* STAT: what the listing is for that follows its HEAD */
@@ -79,6 +84,7 @@ struct http_request {
     bool has_upload;
     enum fb_status outcome;
     const char *outcome_reason;
+    char outcome_began[HTTP_BEGAN_BYTES]; /* empty: it was no foreign answer */
     uint64_t part, loaded; /* loaded: bytes of the part that is put together in body */
     char answer[HTTP_ANSWER_MAX], upload[HTTP_SECRET_MAX];
     struct http_others others;

@@ -235,6 +235,8 @@ static bool azure_advance(struct http_request *request, long code, enum fb_statu
 {
     const struct fb_origin_task *task = request->task;
     bool is_remove = task->verb == FB_ORIGIN_REMOVE;
+    if (request->is_foreign)
+        return false;
     if (request->step++ != HTTP_STEP_HEAD) {
         bool is_changed = http_guard_failed(request, code);
         request->step = is_changed ? HTTP_STEP_HEAD : request->step; /* it is looked at again */
@@ -258,6 +260,7 @@ static bool azure_prepare(struct http_request *request)
     const struct fb_origin_task *task = request->task;
     bool is_marks = http_marks_is_list(request);
     bool is_list = task->verb == FB_ORIGIN_LIST || is_probe(request) || is_marks;
+    request->root = is_list ? http_azure.list_root : NULL;
     bool is_fine = http_url_append(request, settings->endpoint) && http_url_append(request, "/") &&
                    http_url_add(request, settings->bucket, false);
     if (is_list)
@@ -324,7 +327,16 @@ static uint64_t azure_object_max(uint64_t block_bytes)
     return block_bytes * BLOCKS_MAX;
 }
 
+/* Azure, "Delete Blob". */
+static bool azure_is_removed(long code)
+{
+    return code == 202;
+}
+
 const struct http_dialect http_azure = {.name = "azure",
+                                        .list_root = "<EnumerationResults",
+                                        .has_plain_blocks = true,
+                                        .is_removed = azure_is_removed,
                                         .can_write = true,
                                         .wants_no_controls = true,
                                         .prepare = azure_prepare,

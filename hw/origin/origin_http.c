@@ -165,8 +165,11 @@ static bool object_take(struct http_request *request, const char *bytes, size_t 
 static size_t body_take(char *bytes, size_t one, size_t count, void *context)
 {
     struct http_request *request = context;
-    size_t size = one * count;
+    size_t size = one * count, begun = strlen(request->began);
+    size_t part = size < HTTP_BEGAN_BYTES - 1 - begun ? size : HTTP_BEGAN_BYTES - 1 - begun;
     long code = 0;
+    memcpy(request->began + begun, bytes, part);
+    request->began[begun + part] = '\0';
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &code);
     bool is_fine = code == 200 || code == 206;
     if (is_fine && request->task->verb == FB_ORIGIN_FETCH)
@@ -242,16 +245,21 @@ static void request_log(const struct http_request *request, enum fb_status statu
                         CURLcode code)
 {
     char name[FB_LOG_QUOTE_MAX], word[FB_LOG_QUOTE_MAX], remedy[HTTP_REMEDY_MAX] = "";
+    char began[FB_LOG_QUOTE_MAX] = "";
     bool is_denied = status == FB_DENIED;
     const char *reason = request->reason != NULL ? request->reason
                          : code != CURLE_OK      ? curl_easy_strerror(code)
                                                  : "";
     if (is_denied)
         http_remedy_print(request, remedy, sizeof(remedy));
+    bool has_begun = request->is_foreign && request->began[0] != '\0';
+    if (has_begun)
+        fb_log_quote(request->began, began);
     fb_log(is_denied ? FB_LOG_ERROR : FB_LOG_WARNING, is_denied ? "origin_denied" : "origin_failed",
-           "status=%s http=%ld code=%s tries=%u object=%s reason=\"%s\"%s", fb_status_name(status),
-           answer, fb_log_quote(request->said.code, word), request->tries,
-           fb_log_quote(request->task->object.name, name), reason, remedy);
+           "status=%s http=%ld code=%s tries=%u object=%s reason=\"%s\"%s%s%s",
+           fb_status_name(status), answer, fb_log_quote(request->said.code, word), request->tries,
+           fb_log_quote(request->task->object.name, name), reason, remedy,
+           has_begun ? " began=" : "", began);
 }
 
 /* One try. */
@@ -269,6 +277,8 @@ static void request_start(struct http_request *request)
     request->body_sent = 0;
     request->answer_size = 0;
     request->answer[0] = '\0';
+    request->began[0] = '\0';
+    request->is_foreign = false;
     request->url[0] = '\0';
     if (request->task->verb == FB_ORIGIN_LIST)
         http_list_begin(request);
@@ -364,7 +374,7 @@ static void request_done(struct http_request *request, CURLcode code)
     else
         status = transport_status(request, code, &is_temporary);
     curl_multi_remove_handle(http->multi, request->easy);
-    if (answer >= 200 && answer < 300)
+    if (answer >= 200 && answer < 300 && !request->is_foreign)
         http->bucket_seen_ns = fb_clock_ns();
     if (status == FB_DENIED && has_others_by_now(request)) {
         if (request->task->verb == FB_ORIGIN_STAT)

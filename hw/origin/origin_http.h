@@ -11,9 +11,10 @@
  *     Each try ends in time: one whose bytes come slower than 4 KiB/s for `timeout` does, and all
  *     do after some times that and what so many bytes may take.
  *  3. The version of an object is what its writer has put into its metadata, else a hash of its
- *     ETag (that a proxy has weakened: of what it was), else of its Last-Modified; a GET whose
- *     version is another one is CONFLICT. An object with none of them cannot be cached: REFUSED.
- *  4. What a server says is believed when it fits what was asked: see origin_http_answer.c.
+ *     ETag (that a proxy has weakened: of what it was); a GET whose version is another one is
+ *     CONFLICT. An object without an ETag cannot be cached: every store gives one.
+ *  4. What a server says is believed when it fits what was asked: see origin_http_fit.c and
+ *     origin_http_answer.c.
  *  5. Secrets come from a file or the environment, never from the config, and are never logged. The
  *     file is read again at SIGHUP, and when the server refuses and it has changed; whoever was
  *     refused with those before is asked for again with those that are there by then. */
@@ -33,7 +34,10 @@ struct http_page;
  */
 struct http_dialect {
     const char *name;
+    const char *list_root; /* "<NAME" of the element that a listing is */
     bool can_write, wants_no_controls;
+    bool has_plain_blocks; /* a block that is stored has no ETag */
+    bool (*is_removed)(long code);
     uint64_t (*object_max)(uint64_t block_bytes); /* the largest that can be committed */
     bool (*prepare)(struct http_request *request);
     /* Fills in user, secret, token. Errors: error set, and what is there stays. */
@@ -105,6 +109,8 @@ bool http_credential(const struct http_origin *http, const char *key, const char
  * fills the task's page. *again: the server's page was empty, the next one is to be asked for. */
 void http_list_begin(struct http_request *request);
 bool http_list_feed(struct http_request *request, const char *bytes, size_t size);
+/* All has come: is it a listing? Else reason is set. */
+bool http_list_fits(struct http_request *request);
 enum fb_status http_list_end(struct http_request *request, bool *again);
 void http_list_drop(struct http_request *request);
 /* The rest of a page that the server gave before; false: it is not kept. */

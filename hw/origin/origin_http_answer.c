@@ -2,8 +2,9 @@
  * configured, with proxies before it, so nothing is taken that does not fit what was asked:
  *
  *  1. A part of an object is 206 with the range that was asked for, of an object of the size that
- *     is known, or, when the whole object was asked for, 200; of that length, no byte less or more,
- *     and with the digest that the server itself gives (Content-MD5).
+ *     is known, or, when the whole object was asked for, a store's 200; of that length, no byte
+ *     less or more, and with the digest that the server itself gives (Content-MD5). It is an answer
+ *     of the protocol at all: see origin_http_fit.c.
  *  2. Sizes and ranges are plain numbers; a header that is none makes the answer bad.
  *  3. An error is told by the server's own code (<Code>, x-ms-error-code), which is logged: what is
  *     refused for good is not asked for again (core/io.h, R16).
@@ -32,14 +33,7 @@ uint64_t http_version_of(const struct http_request *request)
     const struct http_answer *said = &request->said;
     if (said->version[0] != '\0')
         return strtoull(said->version, NULL, 16);
-    const char *word = said->etag[0] != '\0' ? said->etag : said->modified;
-    return XXH3_64bits(word, strlen(word));
-}
-
-bool http_has_version(const struct http_request *request)
-{
-    const struct http_answer *said = &request->said;
-    return said->version[0] != '\0' || said->etag[0] != '\0' || said->modified[0] != '\0';
+    return XXH3_64bits(said->etag, strlen(said->etag));
 }
 
 /* A plain decimal number below size_max; false: it is none. */
@@ -134,6 +128,12 @@ static void value_take(struct http_answer *said, const char *name, const char *v
     else if (strcasecmp(name, "x-amz-meta-hdi_isfolder") == 0 ||
              strcasecmp(name, "x-ms-meta-hdi_isfolder") == 0)
         said->is_folder = strcasecmp(value, "true") == 0;
+    if (strcasecmp(name, "content-type") == 0)
+        said->is_html = strncasecmp(value, "text/html", 9) == 0 ||
+                        strncasecmp(value, "application/xhtml", 17) == 0;
+    if (strncasecmp(name, "x-amz-", 6) == 0 || strncasecmp(name, "x-ms-", 5) == 0 ||
+        strncasecmp(name, "x-goog-", 7) == 0)
+        said->is_store = true;
     if (strcasecmp(name, "content-length") == 0) {
         said->has_size = number_read(&at, &said->size) && *at == '\0';
         said->is_bad = said->is_bad || !said->has_size;
@@ -195,13 +195,13 @@ bool http_range_fits(struct http_request *request, long code)
     request->reason = NULL;
     if (code != 200 && code != 206)
         return true;
-    if (!http_has_version(request))
-        request->reason = "the answer has neither an ETag nor a Last-Modified";
-    else if (is_other_version(request))
+    if (!http_answer_fits(request, code))
+        return false;
+    if (is_other_version(request))
         request->reason = "the object is another version";
     else if (said->is_bad)
         request->reason = "a header of the answer is too long, or no number";
-    else if (code == 200 && !is_whole)
+    else if (code == 200 && (!is_whole || !said->is_store))
         request->reason = "the server leaves the range aside";
     else if (said->has_range && (said->range_first != task->offset || said->range_last != last))
         request->reason = "the answer is another range";
@@ -350,13 +350,12 @@ static enum fb_status fetch_status(struct http_request *request, long code, bool
     unsigned size = 0;
     *is_temporary = false;
     if (!http_range_fits(request, code)) {
-        bool is_known = http_has_version(request);
         bool is_before = object->is_cached && (request->said.version[0] == '\0' ||
                                                http_version_of(request) < object->version);
-        if (is_known && is_other_version(request))
+        if (is_other_version(request))
             return is_before ? FB_ABSENT : FB_CONFLICT;
-        *is_temporary = is_known && code == 206;
-        return is_known ? FB_IO : FB_REFUSED;
+        *is_temporary = code == 206;
+        return FB_IO;
     }
     *is_temporary = true;
     if (request->moved < request->task->bytes.size) {
@@ -375,8 +374,6 @@ static enum fb_status stat_status(struct http_request *request)
 {
     if (request->said.is_bad || !request->said.has_size)
         request->reason = "the object has no size, or an ETag, that can be";
-    else if (!http_has_version(request))
-        request->reason = "the object has neither an ETag nor a Last-Modified";
     return request->reason != NULL ? FB_REFUSED : request->said.is_folder ? FB_ABSENT : FB_OK;
 }
 
@@ -408,6 +405,10 @@ static bool block_fits(struct http_request *request)
 enum fb_status http_answer_status(struct http_request *request, long code, bool *is_temporary)
 {
     enum fb_origin_verb verb = request->task->verb;
+    request->is_foreign = !http_answer_fits(request, code);
+    *is_temporary = true;
+    if (request->is_foreign)
+        return FB_IO;
     code = code_meant(request, code);
     *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 507) ||
                     is_passing(request);
@@ -460,6 +461,8 @@ bool http_stat_advance(struct http_request *request, long answer, enum fb_status
 {
     const struct http_origin *http = request->http;
     const struct http_answer *said = &request->said;
+    if (request->is_foreign)
+        return false;
     uint64_t now_ns = fb_clock_ns();
     bool is_known = http->bucket_seen_ns > 0 && now_ns - http->bucket_seen_ns < bucket_known_ns;
     bool is_silent = said->code[0] == '\0';

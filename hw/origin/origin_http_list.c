@@ -14,8 +14,9 @@
  *     below it is looked for under such a name.
  *  3. A page of the server that does not fit ours is kept for those that follow; its cursor is the
  *     server's word for it and the entries to skip. Where it is kept no more it is asked for again.
- *  4. A server's empty page is passed over. One that gives the same word again, a document type
- *     (entities), or more than HTTP_PAGE_BYTES_MAX is refused. */
+ *  4. What has another root than a listing is none. A server's empty page is passed over. One that
+ *     gives the same word again, a document type (entities), or more than HTTP_PAGE_BYTES_MAX is
+ *     refused. */
 #include "client/protocol/page.h"
 #include "hw/origin/origin_http.h"
 
@@ -27,6 +28,8 @@
 #include <string.h>
 
 enum { LISTING_TEXT_BYTES = FB_LOCAL_CURSOR_MAX + 1, EMPTY_PAGES_MAX = 1000 };
+
+static const char word_too_long[] = "the listing's word for its next page is too long";
 
 struct entry {
     char *name;
@@ -46,6 +49,8 @@ struct http_listing {
     XML_Parser parser;
     struct http_page *page;
     char prefix[FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + sizeof(HTTP_MARK)]; /* of all names */
+    const char *root; /* that the first element is to be */
+    bool has_root, is_broken;
     bool has_marks, is_first, is_entry, is_folder, is_name_encoded, is_all_encoded, is_last,
         is_full, is_cut;
     uint64_t bytes, seen, size;
@@ -74,6 +79,11 @@ static bool is_one_of(const char *word, const char *first, const char *second)
 static void element_begin(void *context, const char *name, const char **attributes)
 {
     struct http_listing *listing = context;
+    if (!listing->has_root && strcmp(name, listing->root) != 0) {
+        XML_StopParser(listing->parser, XML_FALSE);
+        return;
+    }
+    listing->has_root = true;
     if (is_one_of(name, "Contents", "Blob"))
         listing->is_entry = true;
     if (is_one_of(name, "CommonPrefixes", "BlobPrefix"))
@@ -256,6 +266,7 @@ void http_list_begin(struct http_request *request)
     FB_ASSERT(listing != NULL && page != NULL && parser != NULL);
     listing->parser = parser;
     listing->page = page;
+    listing->root = request->http->dialect->list_root + 1;
     listing->is_first = is_first;
     listing->empty_pages = empty_pages;
     memcpy(page->folder, task->object.name, task->object.name_length + 1);
@@ -288,9 +299,25 @@ bool http_list_feed(struct http_request *request, const char *bytes, size_t size
     listing->bytes += size;
     if (listing->bytes > HTTP_PAGE_BYTES_MAX)
         request->reason = "a page of the listing has more than 32 MiB";
+    if (listing->is_full)
+        request->reason = word_too_long;
     if (listing->bytes > HTTP_PAGE_BYTES_MAX || listing->is_full)
         return false;
-    return XML_Parse(listing->parser, bytes, (int)size, 0) == XML_STATUS_OK;
+    listing->is_broken =
+        listing->is_broken || XML_Parse(listing->parser, bytes, (int)size, 0) != XML_STATUS_OK;
+    return true;
+}
+
+bool http_list_fits(struct http_request *request)
+{
+    struct http_listing *listing = request->listing;
+    listing->is_broken =
+        listing->is_broken || XML_Parse(listing->parser, "", 0, 1) != XML_STATUS_OK;
+    if (!listing->is_broken || request->reason != NULL)
+        return request->reason == NULL;
+    request->reason =
+        listing->has_root ? "the listing is no XML that can be read" : "the answer is no listing";
+    return false;
 }
 
 static int entry_compare(const void *a, const void *b)
@@ -406,12 +433,10 @@ enum fb_status http_list_end(struct http_request *request, bool *again)
     struct http_listing *listing = request->listing;
     struct fb_origin_task *task = request->task;
     struct http_page *page = listing->page;
-    bool is_xml = XML_Parse(listing->parser, "", 0, 1) == XML_STATUS_OK;
     *again = false;
-    if (!is_xml || listing->is_full) {
-        request->reason = is_xml ? "the listing's word for its next page is too long"
-                                 : "the listing is no XML that can be read";
-        return is_xml ? FB_REFUSED : FB_IO;
+    if (listing->is_full) {
+        request->reason = word_too_long;
+        return FB_REFUSED;
     }
     if (listing->is_last)
         listing->next[0] = '\0';

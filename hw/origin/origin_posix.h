@@ -26,8 +26,9 @@ struct posix_names {
 
 enum {
     POSIX_LISTINGS_MAX = 8,
-    POSIX_ORPHANS_MAX = 32, /* found in one look; those left are found in the next */
-    POSIX_WATCHES_MAX = 256 /* old folders of blocks that are watched; others wait for a place */
+    POSIX_ORPHANS_MAX = 32,  /* found in one look; those left are found in the next */
+    POSIX_WATCHES_MAX = 256, /* old folders of blocks that are watched; others wait for a place */
+    POSIX_SYNCED_MAX = 1024  /* folders known to last; others' parents are synced again */
 };
 
 /* A folder of blocks that is old: seen first, and last, as it was changed then. handle 0: none. */
@@ -65,8 +66,9 @@ struct posix_origin {
     bool is_looking;
     uint64_t look_ns; /* when the path is looked at again */
     struct fb_offload_task look;
-    _Atomic uint32_t owner_seen; /* of our folder, mapped by a server, + 1; 0: none */
-    pthread_mutex_t mutex;       /* of what follows */
+    _Atomic uint64_t synced[POSIX_SYNCED_MAX]; /* see origin_posix_sync.c */
+    _Atomic uint32_t owner_seen;               /* of our folder, mapped by a server, + 1; 0: none */
+    pthread_mutex_t mutex;                     /* of what follows */
     struct posix_held held;
     uint64_t uses;
     struct posix_listing listings[POSIX_LISTINGS_MAX];
@@ -114,10 +116,20 @@ void fb_origin_posix_place(struct fb_origin_task *task);
 /* CHANGE. */
 void fb_origin_posix_change(struct fb_origin_task *task);
 
-/* A name's last part, and the folder that it is in, opened; posix_folders_make: made, if need be.
- * No symbolic link leads out of the origin. Errors: -errno. */
+/* A name's last part, and the folder that it is in, opened; posix_folders_open: made, if wanted, so
+ * that it lasts with all above it. No symbolic link leads out of the origin. Errors: -errno. */
 const char *posix_base_of(const char *name);
 int posix_parent_open(int root, const char *name);
-int posix_folders_make(int root, const char *name);
+int posix_folders_open(struct posix_origin *posix, const char *name, bool is_made);
+/* The last folder of the path that is there, open; path is cut to it, "" is the root. */
+int posix_deepest_open(int root, char *path);
+
+/* origin_posix_sync.c: the folder's entries last; the entry of the folder, at path, in its parent
+ * does; so do the name and all folders that it is in. After a folder was moved all are forgotten.
+ * Errors: -errno. */
+int posix_folder_sync(int folder);
+int posix_entry_sync(struct posix_origin *posix, int parent, int folder, const char *path);
+int posix_name_sync(struct posix_origin *posix, const char *name);
+void posix_entries_forget(struct posix_origin *posix);
 
 #endif

@@ -55,14 +55,15 @@ static int make_node(const struct place *place, const struct fb_origin_change *c
         mknodat(place->folder, place->base, type | S_IRUSR | S_IWUSR, change->attributes.device));
 }
 
-static int make(int root, const char *name, const struct fb_origin_change *change)
+static int make(struct posix_origin *posix, const char *name, const struct fb_origin_change *change)
 {
     struct place place;
     struct stat parent;
     struct fb_attributes wanted = change->attributes;
     bool has_parents = (change->flags & FB_MAKE_PARENTS) == 0;
     place.base = posix_base_of(name);
-    place.folder = has_parents ? posix_parent_open(root, name) : posix_folders_make(root, name);
+    place.folder =
+        has_parents ? posix_parent_open(posix->root, name) : posix_folders_open(posix, name, true);
     if (place.folder < 0)
         return place.folder;
     int code = result_of(fstat(place.folder, &parent));
@@ -80,6 +81,8 @@ static int make(int root, const char *name, const struct fb_origin_change *chang
         code = result_of(fchmodat(place.folder, place.base, wanted.mode & MODE_BITS, 0));
     if (is_made && code != 0)
         unlinkat(place.folder, place.base, S_ISDIR(wanted.mode) ? AT_REMOVEDIR : 0);
+    if (code == 0)
+        code = posix_folder_sync(place.folder);
     close(place.folder);
     return code;
 }
@@ -132,9 +135,10 @@ static int move(int root, const struct place *from, const struct fb_origin_chang
         code = result_of(linkat(from->folder, from->base, to.folder, to.base, 0));
     else
         code = result_of(renameat2(from->folder, from->base, to.folder, to.base, change->flags));
-    /* A name is as safe as a commit's from the answer on. */
-    if (code == 0 && (fsync(to.folder) != 0 || fsync(from->folder) != 0))
-        code = -errno;
+    if (code == 0)
+        code = posix_folder_sync(to.folder); /* first: a cut between leaves both names, not none */
+    if (code == 0)
+        code = posix_folder_sync(from->folder);
     close(to.folder);
     return code;
 }
@@ -178,6 +182,12 @@ static int remove_plain(const struct place *place)
     return result_of(unlinkat(place->folder, place->base, 0));
 }
 
+/* A name is as safe as a commit's from the answer on, and one that is removed as gone. */
+static int remove_synced(const struct place *place, int code)
+{
+    return code == 0 ? posix_folder_sync(place->folder) : code;
+}
+
 static int run(struct fb_origin_task *task, const struct place *place)
 {
     struct fb_origin_change *change = task->change;
@@ -186,11 +196,12 @@ static int run(struct fb_origin_task *task, const struct place *place)
     int code = -EINVAL;
     switch (change->kind) {
     case FB_CHANGE_REMOVE_FOLDER:
-        return result_of(unlinkat(place->folder, place->base, AT_REMOVEDIR));
+        return remove_synced(place, result_of(unlinkat(place->folder, place->base, AT_REMOVEDIR)));
     case FB_CHANGE_REMOVE:
-        return remove_plain(place);
+        return remove_synced(place, remove_plain(place));
     case FB_CHANGE_RENAME:
     case FB_CHANGE_LINK:
+        posix_entries_forget(posix_of(task->origin));
         return move(root, place, change);
     case FB_CHANGE_SET:
         return set(place, change);
@@ -264,7 +275,7 @@ static int change(struct fb_origin_task *task)
     if (is_root && task->change->kind != FB_CHANGE_SET && !(task->change->kind > FB_CHANGE_SET))
         return -EBUSY;
     if (task->change->kind == FB_CHANGE_MAKE)
-        return make(root, task->object.name, task->change);
+        return make(posix_of(task->origin), task->object.name, task->change);
     bool has_target =
         task->change->kind == FB_CHANGE_RENAME || task->change->kind == FB_CHANGE_LINK;
     if (task->origin->has_records && (!is_direct(root, task->object.name) ||

@@ -30,19 +30,23 @@ enum { HALF_WRITTEN_S = 24 * 3600, ONE_S = 1000000000, NAME_FILE_BYTES = FB_OBJE
 static const uint64_t watch_most_ns = UINT64_C(3600000000000);
 static const uint64_t pause_most_ns = UINT64_C(3600000000000), pause_least_ns = 1000000000;
 
-int posix_name_put(int folder, const struct fb_object *object)
+int posix_name_put(int folder, const struct fb_object *object, const char *beside)
 {
     char text[NAME_FILE_BYTES];
     int length = snprintf(text, sizeof(text), "%" PRIu64 "\n%s", object->version, object->name);
-    int file =
-        openat(folder, POSIX_NAME_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, POSIX_FILE_MODE);
+    int file = openat(folder, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                      POSIX_FILE_MODE);
     if (file < 0)
-        return errno == EEXIST ? 0 : -errno;
+        return -errno;
     int code = write(file, text, (size_t)length) == length ? 0 : -EIO;
+    if (code == 0 && fdatasync(file) != 0)
+        code = -errno;
     if (close(file) != 0 && code == 0)
         code = -errno;
+    if (code == 0 && renameat(folder, beside, folder, POSIX_NAME_FILE) != 0)
+        code = -errno;
     if (code != 0)
-        unlinkat(folder, POSIX_NAME_FILE, 0);
+        unlinkat(folder, beside, 0);
     return code;
 }
 

@@ -15,7 +15,9 @@
  *     map its user); what is below it is opened without links.
  *  2. Only names of these forms are ever removed, and only in folders of these forms.
  *  3. A lock is a byte of one file, that of a name or an inode, so who stops while he has it holds
- *     up that name alone. It is tried for some time, never waited for: a worker comes back. */
+ *     up that name alone. It is tried for some time, never waited for: a worker comes back.
+ *  4. .name comes into HANDLE after HANDLE's own entry is synced, whoever made it: power that goes
+ *     between leaves none, and the next one to store there syncs it. */
 #include "core/key.h"
 #include "core/panic.h"
 #include "base/clock.h"
@@ -124,13 +126,14 @@ static bool is_own_folder(struct posix_origin *posix, int file)
     return is_own;
 }
 
-static void root_sync(int root)
+/* Our folder lasts; the root's is no descriptor that could be synced. */
+static int parts_keep(struct posix_origin *posix, int parts)
 {
-    int file = posix_own_open(root, ".");
-    if (file >= 0) {
-        (void)fsync(file);
-        close(file);
-    }
+    int root = posix_own_open(posix->root, ".");
+    int code = root < 0 ? root : posix_entry_sync(posix, root, parts, FB_OBJECT_PARTS);
+    if (root >= 0)
+        close(root);
+    return code;
 }
 
 int posix_parts_open(struct posix_origin *posix, bool is_made)
@@ -139,14 +142,27 @@ int posix_parts_open(struct posix_origin *posix, bool is_made)
     if (file == -ENOENT && is_made) {
         if (mkdirat(posix->root, FB_OBJECT_PARTS, PRIVATE_FOLDER) != 0 && errno != EEXIST)
             return -errno;
-        root_sync(posix->root);
         file = posix_own_open(posix->root, FB_OBJECT_PARTS);
     }
-    if (file >= 0 && !is_own_folder(posix, file)) {
+    if (file < 0)
+        return file;
+    int code = !is_own_folder(posix, file) ? -EPERM : is_made ? parts_keep(posix, file) : 0;
+    if (code != 0)
         close(file);
-        return -EPERM;
-    }
-    return file;
+    return code != 0 ? code : file;
+}
+
+/* Who finds the file with the name in the folder knows that the folder lasts (invariant 4). */
+static int blocks_keep(const struct fb_origin_task *task, int parts, int blocks)
+{
+    char beside[POSIX_OWN_BYTES];
+    if (faccessat(blocks, POSIX_NAME_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    int code = posix_folder_sync(parts);
+    posix_commit_name(task, beside);
+    if (code == 0)
+        code = posix_name_put(blocks, &task->object, beside);
+    return code == -ENOENT ? 0 : code; /* removed meanwhile: made anew when asked again */
 }
 
 int posix_blocks_open(struct fb_origin_task *task, bool is_made)
@@ -158,18 +174,15 @@ int posix_blocks_open(struct fb_origin_task *task, bool is_made)
         return parts;
     snprintf(name, sizeof(name), "%016" PRIx64, task->object.handle);
     int file = posix_own_open(parts, name);
-    if (file == -ENOENT && is_made) {
+    if (file == -ENOENT && is_made)
         file = mkdirat(parts, name, PRIVATE_FOLDER) != 0 && errno != EEXIST
                    ? -errno
                    : posix_own_open(parts, name);
-        int code = file >= 0 ? posix_name_put(file, &task->object) : 0;
-        if (code != 0 && code != -ENOENT) { /* removed meanwhile: made anew when asked again */
-            close(file);
-            file = code;
-        }
-    }
+    int code = file >= 0 && is_made ? blocks_keep(task, parts, file) : 0;
     close(parts);
-    return file;
+    if (code != 0)
+        close(file);
+    return code != 0 ? code : file;
 }
 
 bool posix_is_handle(const char *name)

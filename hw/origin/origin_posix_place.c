@@ -27,8 +27,7 @@ static bool is_too_long(const char *name)
     return false;
 }
 
-/* The last folder of the path that is there, open; path is cut to it, "" is the root. */
-static int deepest_open(int root, char *path)
+int posix_deepest_open(int root, char *path)
 {
     int folder = posix_folder_open(root, path[0] != '\0' ? path : ".");
     while (folder == -ENOENT && path[0] != '\0') {
@@ -91,7 +90,7 @@ static int name_place(int root, struct fb_object *object)
         return -ENAMETOOLONG;
     if (base != name)
         snprintf(path, sizeof(path), "%.*s", (int)(base - name - 1), name);
-    int folder = deepest_open(root, path);
+    int folder = posix_deepest_open(root, path);
     if (folder < 0)
         return folder;
     const char *rest = path[0] != '\0' ? name + strlen(path) + 1 : name;

@@ -55,16 +55,19 @@ void posix_rewrite_path(const struct posix_origin *posix, const struct statx *fa
              key_of(posix, facts->stx_ino));
 }
 
-/* `whole` goes for good before what it is done with. */
-static void mark_drop(int parts, uint64_t key, int mark)
+/* `whole` goes for good before what it is done with. Errors: -errno. */
+static int mark_drop(int parts, uint64_t key, int mark)
 {
     char name[POSIX_OWN_BYTES];
     mark_name(key, name);
     unlinkat(mark, "target", 0);
     unlinkat(mark, "whole", 0);
-    (void)fsync(mark);
+    int code = posix_folder_sync(mark);
+    if (code != 0)
+        return code;
     unlinkat(mark, "name", 0);
     unlinkat(parts, name, AT_REMOVEDIR);
+    return 0;
 }
 
 static int text_put(int folder, const char *text)
@@ -112,7 +115,7 @@ static int mark_put(int parts, uint64_t key, const struct posix_rewrite *rewrite
     if (code == 0 && fsync(mark) != 0)
         code = -errno;
     if (code != 0 && mark >= 0) {
-        mark_drop(parts, key, mark);
+        (void)mark_drop(parts, key, mark);
         close(mark);
     }
     return code != 0 ? code : mark;
@@ -191,7 +194,7 @@ static int mark_finish(struct posix_origin *posix, int parts, uint64_t key)
     bool is_over = !is_begun || target == -ENOENT || target == -ENOTDIR;
     int code = is_over ? 0 : target < 0 ? target : whole < 0 ? -EIO : bytes_replace(whole, target);
     if (code == 0)
-        mark_drop(parts, key, mark);
+        code = mark_drop(parts, key, mark);
     if (whole >= 0)
         close(whole);
     if (target >= 0)
@@ -279,8 +282,8 @@ static int marked_replace(int parts, uint64_t key, int target, const struct posi
         code = whole < 0 ? -errno : bytes_replace(whole, target);
     if (whole >= 0)
         close(whole);
-    if (code == 0 || !is_begun)
-        mark_drop(parts, key, mark);
+    int dropped = code == 0 || !is_begun ? mark_drop(parts, key, mark) : 0;
+    code = code == 0 ? dropped : code;
     close(mark);
     return is_begun && code != 0 ? -EAGAIN : code;
 }

@@ -1,11 +1,13 @@
 /* Writing to a folder as origin: blocks first, each a file of its own, since they come from several
  * nodes and in any order; the object appears whole when it is committed.
  *
- *     STORE   .forebay-parts/HANDLE/INDEX, written beside, synced, renamed: whole or not there
+ *     STORE   .forebay-parts/HANDLE/INDEX, written beside, synced, renamed: whole or not there. It
+ *             is stored when the folder is synced, so that its name lasts
  *     COMMIT  all blocks into a file among them (shared extents where the file system can), its
  *             size, mode and owner as those of what it replaces, its time of change =
  *             as_version, synced, renamed to the target, or, where that has several names,
- *             copied over its bytes (origin_posix_rewrite.c)
+ *             copied over its bytes (origin_posix_rewrite.c); the folder is synced before the
+ *             blocks go
  *     REMOVE  the target, unless a later one is there; blocks of the version
  *
  * A commit that is repeated finds its own result and is fine; several nodes may do it at once. The
@@ -123,7 +125,14 @@ static int block_put(struct fb_origin_task *task, int folder)
         code = -errno;
     if (code != 0)
         unlinkat(folder, beside, 0);
-    return code;
+    return code == 0 ? posix_folder_sync(folder) : code;
+}
+
+/* The name of the version that was seen there lasts; whoever made it may not have come to that. */
+static int past_sync(struct fb_origin_task *task)
+{
+    int code = posix_name_sync(posix_of(task->origin), task->object.name);
+    return code == -ENOENT ? -EAGAIN : code; /* it has gone again */
 }
 
 /* A block that is stored once more after its object was committed is not needed. That may come
@@ -131,14 +140,14 @@ static int block_put(struct fb_origin_task *task, int folder)
 static int store(struct fb_origin_task *task)
 {
     if (is_past(task))
-        return 0;
+        return past_sync(task);
     int folder = posix_blocks_open(task, true);
     int code = folder < 0 ? folder : block_put(task, folder);
     if (folder >= 0)
         close(folder);
     if (code == -ENOENT) /* its folder was removed meanwhile: perhaps nobody wants it */
         code = -EAGAIN;
-    if (code == 0 && is_past(task))
+    if (code == 0 && is_past(task) && past_sync(task) == 0)
         posix_parts_remove(task);
     return code;
 }
@@ -270,24 +279,25 @@ static int target_fill(struct fb_origin_task *task, const struct beside *beside,
     return code;
 }
 
-/* Makes the folders that a name is in, none of them through a link out of the origin, and opens the
- * last one. Errors: -errno. */
-int posix_folders_make(int root, const char *name)
+int posix_folders_open(struct posix_origin *posix, const char *name, bool is_made)
 {
     char path[POSIX_PATH_BYTES];
-    int parent = posix_folder_open(root, ".");
+    int root = posix->root, parent = posix_folder_open(root, ".");
     for (const char *part = name, *slash; parent >= 0 && (slash = strchr(part, '/')) != NULL;
          part = slash + 1) {
         snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
         int folder = posix_folder_open(root, path);
-        if (folder == -ENOENT) {
+        if (folder == -ENOENT && is_made) {
             const char *base = path + (part - name);
             folder = mkdirat(parent, base, POSIX_FOLDER_MODE) != 0 && errno != EEXIST
                          ? -errno
                          : posix_folder_open(root, path);
         }
+        int code = folder < 0 ? 0 : posix_entry_sync(posix, parent, folder, path);
         close(parent);
-        parent = folder;
+        if (code != 0)
+            close(folder);
+        parent = code != 0 ? code : folder;
     }
     return parent;
 }
@@ -326,8 +336,6 @@ static int target_show(struct fb_origin_task *task, const struct beside *beside,
     if (code == 0 && is_shared)
         code = posix_rewrite(posix, lock, &rewrite);
     else if (code == 0 && renameat(beside->folder, beside->path, folder, base) != 0)
-        code = -errno;
-    if (code == 0 && fsync(folder) != 0)
         code = -errno;
     if (code == 0) {
         task->object.shown = 0;
@@ -411,13 +419,28 @@ int posix_parent_open(int root, const char *name)
     return posix_folder_open(root, path);
 }
 
+/* There is no folder that the name could be in, and there will be none when the power has gone:
+ * whoever removed it may not have come to that. */
+static int absence_sync(struct fb_origin_task *task)
+{
+    char path[POSIX_PATH_BYTES];
+    snprintf(path, sizeof(path), "%s", task->object.name);
+    int folder = posix_deepest_open(task->origin->folder, path);
+    int code = folder < 0 ? folder : posix_folder_sync(folder);
+    if (folder >= 0)
+        close(folder);
+    return code == -ENOTDIR ? 0 : code;
+}
+
 static int take_away(struct fb_origin_task *task)
 {
     int code = 0;
     const char *base = posix_base_of(task->object.name);
     int folder = posix_parent_open(task->origin->folder, task->object.name);
+    if (folder == -ENOENT || folder == -ENOTDIR)
+        return absence_sync(task);
     if (folder < 0)
-        return folder == -ENOENT || folder == -ENOTDIR ? 0 : folder;
+        return folder;
     int lock = name_lock(task);
     if (lock < 0)
         code = lock;
@@ -426,8 +449,8 @@ static int take_away(struct fb_origin_task *task)
     if (code == 0 && is_removed(folder, task, base) && unlinkat(folder, base, 0) != 0 &&
         errno != ENOENT && errno != EISDIR) /* a folder is no version of it */
         code = -errno;
-    if (code == 0 && fsync(folder) != 0)
-        code = -errno;
+    if (code == 0)
+        code = posix_folder_sync(folder);
     if (lock >= 0)
         close(lock);
     close(folder);
@@ -438,10 +461,12 @@ static int take_away(struct fb_origin_task *task)
 
 static int commit(struct fb_origin_task *task)
 {
-    int folder = posix_folders_make(task->origin->folder, task->object.name);
+    int folder = posix_folders_open(posix_of(task->origin), task->object.name, true);
     if (folder < 0)
         return folder;
     int code = commit_in(task, folder, posix_base_of(task->object.name));
+    if (code == 0) /* also what another one has shown */
+        code = posix_folder_sync(folder);
     close(folder);
     if (code == 0 && task->as_version == task->object.version)
         posix_parts_remove(task);

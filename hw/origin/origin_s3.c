@@ -98,6 +98,7 @@ static bool s3_prepare(struct http_request *request)
     bool is_probe = task->verb == FB_ORIGIN_STAT && request->step != HTTP_STEP_HEAD;
     bool is_marks = http_marks_is_list(request);
     bool is_list = task->verb == FB_ORIGIN_LIST || is_probe || is_marks;
+    request->root = is_list ? http_s3.list_root : NULL;
     bool is_fine = http_url_append(request, settings->endpoint) && http_url_append(request, "/") &&
                    http_url_add(request, settings->bucket, false);
     if (is_list)
@@ -137,7 +138,15 @@ static void s3_credentials(struct http_origin *http, struct fb_error *error)
                             "key: give both or none");
 }
 
+/* AWS, "DeleteObject"; others say 200. */
+static bool s3_is_removed(long code)
+{
+    return code == 204 || code == 200;
+}
+
 const struct http_dialect http_s3 = {.name = "s3",
+                                     .list_root = "<ListBucketResult",
+                                     .is_removed = s3_is_removed,
                                      .can_write = true,
                                      .prepare = s3_prepare,
                                      .credentials = s3_credentials,

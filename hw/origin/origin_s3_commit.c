@@ -210,10 +210,22 @@ static bool left_append(struct http_request *request)
            http_url_append(request, path);
 }
 
+/* The element that the answer to a step is. Source: AWS, "Amazon S3 API Reference". */
+static const char *root_of(enum step step)
+{
+    return step == STEP_BEGIN      ? "<InitiateMultipartUploadResult"
+           : step == STEP_COPY     ? "<CopyPartResult"
+           : step == STEP_COMPLETE ? "<CompleteMultipartUploadResult"
+           : step == STEP_OTHERS   ? "<ListMultipartUploadsResult"
+           : step == STEP_LEFT     ? http_s3.list_root
+                                   : NULL;
+}
+
 bool s3_steps_prepare(struct http_request *request)
 {
     enum step step = (enum step)request->step;
     method_set(request, step);
+    request->root = root_of(step);
     if (step == STEP_LEFT)
         return left_append(request);
     if (step == STEP_LOOK || step == STEP_BLOCKS)
@@ -291,6 +303,8 @@ static bool fail(struct http_request *request, enum fb_status *status, enum fb_s
     *status = outcome;
     request->outcome = outcome;
     request->outcome_reason = request->reason;
+    memcpy(request->outcome_began, request->is_foreign ? request->began : "",
+           request->is_foreign ? sizeof(request->began) : 1);
     request->head = request->said; /* the log is to have this one's code */
     request->step = STEP_ABORT;
     return request->has_upload;
@@ -499,6 +513,9 @@ static bool again_advance(struct http_request *request, long code, enum fb_statu
 
 bool s3_steps_advance(struct http_request *request, long code, enum fb_status *status)
 {
+    bool is_past = request->step > STEP_TARGET; /* what is left is a matter of room only */
+    if (request->is_foreign && !is_past)
+        return fail(request, status, FB_IO);
     switch ((enum step)request->step) {
     case STEP_HEAD:
         return head_advance(request, code, status);
@@ -536,6 +553,8 @@ bool s3_steps_advance(struct http_request *request, long code, enum fb_status *s
         request->has_upload = false;
         request->said = request->head;
         request->reason = request->outcome_reason;
+        memcpy(request->began, request->outcome_began, sizeof(request->began));
+        request->is_foreign = request->began[0] != '\0';
         *status = request->outcome;
         return false;
     }

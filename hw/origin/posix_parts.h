@@ -21,14 +21,16 @@ enum posix_own {
     POSIX_OWN_NEAR,
 };
 
-/* Says in a folder of blocks whose they are, if nothing does yet. Errors: -errno. */
-int posix_name_put(int folder, const struct fb_object *object);
+/* Says in a folder of blocks whose they are, by a file that is written as `beside` at first, and so
+ * is whole or not there. Errors: -errno. */
+int posix_name_put(int folder, const struct fb_object *object, const char *beside);
 
 /* origin_posix_parts.c. Is .forebay-parts none, or a folder that may be entered? error: what it is
  * and how it is mended. */
 bool posix_parts_are_fine(int root, const char *path, struct fb_error *error);
-/* That folder, and the one in it of the object's blocks; made, if wanted and not there; and any
- * folder that is not led to by links. Errors: -errno; -EPERM: it is a stranger's. */
+/* That folder, and the one in it of the object's blocks; if wanted made, if it is not there, and so
+ * that it lasts; and any folder that is not led to by links. Errors: -errno; -EPERM: it is a
+ * stranger's. */
 int posix_parts_open(struct posix_origin *posix, bool is_made);
 int posix_blocks_open(struct fb_origin_task *task, bool is_made);
 int posix_own_open(int folder, const char *name);

@@ -165,8 +165,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = "upload&<%d" % len(self.bucket.seen)
         self.bucket.uploads[name.replace("&", "").replace("<", "")] = (
             {}, self.headers.get("x-amz-meta-forebayversion"), key, self.bucket.moment())
-        self.answer(200, ("<R><Bucket>b</Bucket><Key>%s</Key><UploadId>%s</UploadId></R>" % (
-            escape(key, {'"': "&quot;"}), name.replace("&", "").replace("<", ""))).encode())
+        self.answer(200, ("<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>%s</Key>"
+                          "<UploadId>%s</UploadId></InitiateMultipartUploadResult>" % (
+                              escape(key, {'"': "&quot;"}),
+                              name.replace("&", "").replace("<", ""))).encode())
 
     def uploads(self, key, query, body):
         """By key, then by moment, a page at a time."""

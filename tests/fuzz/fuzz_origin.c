@@ -54,7 +54,8 @@ static void list_read(struct fuzz_input *input)
     http_list_begin(&request);
     bool is_fine = http_list_feed(&request, (const char *)input->at, first) &&
                    http_list_feed(&request, (const char *)input->at + first, input->left - first);
-    if (is_fine && http_list_end(&request, &is_again) == FB_OK && !is_again) {
+    if (is_fine && http_list_fits(&request) && http_list_end(&request, &is_again) == FB_OK &&
+        !is_again) {
         page_check();
         for (uint32_t i = 0; i < PAGES_MAX && http_list_kept(&http, &task); i++)
             page_check();

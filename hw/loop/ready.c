@@ -34,6 +34,7 @@ static void origin_ask(struct fb_loop *loop)
     *task =
         (struct fb_origin_task){.verb = is_folder ? FB_ORIGIN_STAT : FB_ORIGIN_LIST,
                                 .done = origin_done,
+                                .passes_hold = true,
                                 .bytes = {.at = loop->ready.page, .size = sizeof(loop->ready.page)},
                                 .cursor = {.text = loop->ready.cursor}};
     loop->ready.cursor[0] = '\0';
@@ -54,7 +55,7 @@ static void metadata_done(struct fb_meta_task *task, enum fb_status status)
 static void metadata_ask(struct fb_loop *loop)
 {
     loop->ready.metadata_task =
-        (struct fb_meta_task){.verb = FB_META_VERB_GET, .done = metadata_done};
+        (struct fb_meta_task){.verb = FB_META_VERB_GET, .done = metadata_done, .passes_hold = true};
     loop->ready.metadata.is_asked = true;
     fb_meta_start(&loop->meta, &loop->ready.metadata_task);
 }
@@ -118,6 +119,12 @@ bool fb_ready_is(const struct fb_loop *loop, char reason[FB_READY_TEXT_MAX])
     if (reason_put("origin", &loop->ready.origin, reason) ||
         reason_put("metadata", &loop->ready.metadata, reason))
         return false;
+    if (loop->belonging.step != FB_BELONGING_DONE) {
+        snprintf(reason, FB_READY_TEXT_MAX,
+                 "it is not known yet whether origin and metadata store are the right ones: see "
+                 "the log and forebay doctor");
+        return false;
+    }
     if (moved_put(&loop->origin.anchor, reason) || moved_put(&loop->meta.anchor, reason))
         return false;
     if (loop->drive.error != 0)

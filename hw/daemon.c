@@ -30,6 +30,10 @@ static const char usage[] =
     "                     before core.device_size or core.block_size are changed\n"
     "  --discard-owed     gives up what the drive owes and these settings cannot keep; the log\n"
     "                     says how many bytes. Without it such a start is refused\n"
+    "  --accept-origin    the origin that is there is meant, though drive or metadata store know\n"
+    "                     another one: it is theirs from now on. Such a start is refused else\n"
+    "  --accept-metadata  the same of a metadata store that has not the names of what the drive\n"
+    "                     owes: these bytes may be found under no name\n"
     "  --version          prints the version\n\n"
     "SIGTERM and SIGINT end it cleanly: it takes no new clients and files, stores what it has\n"
     "acknowledged at the origin, at most stop_patience long (20 s), and goes; a second one ends\n"
@@ -42,7 +46,7 @@ struct options {
     const char *config;
     const char *assignments[ASSIGNMENTS_MAX];
     uint32_t assignment_count;
-    bool is_check, is_drain, may_discard_owed;
+    bool is_check, is_drain, may_discard_owed, accepts_origin, accepts_metadata;
 };
 
 static int assignments_refuse(void)
@@ -58,7 +62,8 @@ static int options_parse(int argc, char **argv, struct options *options)
     static const struct option table[] = {
         {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
         {"check", no_argument, NULL, 'k'},        {"drain", no_argument, NULL, 'd'},
-        {"discard-owed", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+        {"discard-owed", no_argument, NULL, 'o'}, {"accept-origin", no_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'},         {"accept-metadata", no_argument, NULL, 'm'},
         {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
     for (int option; (option = fb_options_next(argc, argv, "h", table, NULL)) != -1;) {
         if (option == 'h') {
@@ -77,6 +82,10 @@ static int options_parse(int argc, char **argv, struct options *options)
             options->is_drain = true;
         else if (option == 'o')
             options->may_discard_owed = true;
+        else if (option == 'a')
+            options->accepts_origin = true;
+        else if (option == 'm')
+            options->accepts_metadata = true;
         else if (option == 's' && options->assignment_count < ASSIGNMENTS_MAX)
             options->assignments[options->assignment_count++] = optarg;
         else if (option == 's')
@@ -198,6 +207,8 @@ int main(int argc, char **argv)
     }
     settings.is_draining_only = options.is_drain;
     settings.may_discard_owed = options.may_discard_owed;
+    settings.accepts_origin = options.accepts_origin;
+    settings.accepts_metadata = options.accepts_metadata;
     fb_reload_open(&(struct fb_reload){.config = options.config,
                                        .assignments = options.assignments,
                                        .assignment_count = options.assignment_count,

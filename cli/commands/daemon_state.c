@@ -232,6 +232,18 @@ static void judge_peers(const struct state *state, struct state_judgement *judge
         state_reason_add(judgement, "%u more peers are away or silent", count - NAMED_MAX);
 }
 
+/* Owed at the start, and no record tells of it. */
+static void judge_unnamed(const struct state *state, struct state_judgement *judgement)
+{
+    char bytes[32];
+    if (state_number(state, "unnamed_blocks") > 0)
+        state_reason_add(judgement,
+                         "%s were owed at the start under names without a record, such as %s: a "
+                         "writer died before its commit, or the metadata store is an older one",
+                         fb_format_bytes(bytes, (double)state_number(state, "unnamed_bytes")),
+                         state_text(state, "unnamed_name"));
+}
+
 void state_judge(const struct state *state, struct state_judgement *judgement)
 {
     char age[32];
@@ -247,6 +259,7 @@ void state_judge(const struct state *state, struct state_judgement *judgement)
     if (strcmp(device, "none") != 0 && strcmp(device, "fine") != 0)
         state_reason_add(judgement, "the drive fails: %s: see the log and dmesg", device);
     judge_refusal(state, judgement);
+    judge_unnamed(state, judgement);
     if (state_number(state, "metadata_full_ns") > 0)
         state_reason_add(
             judgement,

@@ -20,6 +20,7 @@
 #define FB_CORE_TIER_HEAD_H
 
 #include "core/limits.h"
+#include "core/tier/identity.h"
 
 #include <stdbool.h>
 
@@ -33,7 +34,8 @@ struct fb_head {
     uint64_t cluster;  /* digest of its name */
     uint64_t device_size_bytes, block_size_bytes;
     uint32_t node;
-    uint32_t state; /* enum fb_head_state */
+    uint32_t state;             /* enum fb_head_state */
+    struct fb_identities knows; /* whose the bytes on it are */
 };
 
 enum fb_head_copy_state {

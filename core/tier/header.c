@@ -48,6 +48,20 @@ void fb_header_settle(struct fb_header_page *page, uint64_t unit_bytes, uint64_t
         header->state = FB_HEADER_CLEAN;
 }
 
+_Bool fb_header_forget(struct fb_header_page *page)
+{
+    _Bool is_changed = 0;
+    FB_ASSERT(page != 0);
+    for (uint32_t unit = 0; unit < FB_UNITS_PER_CHUNK; unit++) {
+        struct fb_header *header = &page->headers[unit];
+        if (header->state != FB_HEADER_CLEAN)
+            continue;
+        *header = (struct fb_header){.state = FB_HEADER_NONE};
+        is_changed = 1;
+    }
+    return is_changed;
+}
+
 uint32_t fb_header_next(const struct fb_header_page *page, uint32_t unit)
 {
     FB_ASSERT(unit <= FB_UNITS_PER_CHUNK);

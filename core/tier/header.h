@@ -30,6 +30,9 @@ void fb_header_put(struct fb_header_page *page, uint64_t unit_bytes,
 /* MARK: the block at this position of the device is not owed any more. */
 void fb_header_settle(struct fb_header_page *page, uint64_t unit_bytes, uint64_t position);
 
+/* What is not owed is forgotten; false: nothing was. */
+_Bool fb_header_forget(struct fb_header_page *page);
+
 /* The first header from `unit` on; FB_NONE: there is none. */
 uint32_t fb_header_next(const struct fb_header_page *page, uint32_t unit);
 

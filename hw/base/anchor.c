@@ -4,8 +4,12 @@
 #include "hw/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* A block device is what it stands for: nodes for it are made anew at each boot. */
 static void identity_take(struct fb_anchor *anchor, const struct stat *facts)
@@ -21,6 +25,8 @@ void fb_anchor_set(struct fb_anchor *anchor, const char *setting, const char *pa
     struct stat facts;
     anchor->setting = setting;
     anchor->path = path;
+    anchor->file = file;
+    atomic_store(&anchor->below, NULL);
     atomic_store(&anchor->fault, 0);
     if (fstat(file, &facts) == 0)
         identity_take(anchor, &facts);
@@ -28,7 +34,27 @@ void fb_anchor_set(struct fb_anchor *anchor, const char *setting, const char *pa
         anchor->setting = NULL;
 }
 
-static int look(const struct fb_anchor *anchor)
+void fb_anchor_keep(struct fb_anchor *anchor, const char *below)
+{
+    atomic_store(&anchor->below, below);
+}
+
+/* What others have put in the way is told by who goes there. */
+static int below_look(struct fb_anchor *anchor)
+{
+    const char *below = atomic_load(&anchor->below);
+    const struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    if (below == NULL)
+        return 0;
+    int file = (int)syscall(SYS_openat2, anchor->file, below, &how, sizeof(how));
+    if (file < 0)
+        return errno == ENOENT ? ENODATA : errno == ELOOP || errno == ENOTDIR ? 0 : errno;
+    close(file);
+    return 0;
+}
+
+static int look(struct fb_anchor *anchor)
 {
     struct fb_anchor now;
     struct stat facts;
@@ -37,7 +63,7 @@ static int look(const struct fb_anchor *anchor)
     identity_take(&now, &facts);
     bool is_same = now.device == anchor->device && now.number == anchor->number &&
                    now.special == anchor->special;
-    return is_same ? 0 : ESTALE;
+    return is_same ? below_look(anchor) : ESTALE;
 }
 
 int fb_anchor_look(struct fb_anchor *anchor)
@@ -64,5 +90,7 @@ int fb_anchor_fault(const struct fb_anchor *anchor)
 
 const char *fb_anchor_reason(int fault)
 {
-    return fault == ESTALE ? "another one than was opened is there" : strerror(fault);
+    return fault == ESTALE    ? "another one than was opened is there"
+           : fault == ENODATA ? "its identity is not in it any more: it is another one, or emptied"
+                              : strerror(fault);
 }

@@ -11,11 +11,17 @@ struct fb_anchor {
     const char *setting; /* "origin.path"; NULL: nothing is looked after */
     const char *path;    /* the caller's, as long as the anchor is used */
     uint64_t device, number, special;
+    int file;                  /* with below: the path, opened; the caller's */
+    const char *_Atomic below; /* a file in it that must be there; NULL: none */
     _Atomic int fault; /* of the last look: 0, ESTALE: another thing is there, or errno of a look */
 };
 
 /* file: the path, opened. The path is looked at from now on. */
 void fb_anchor_set(struct fb_anchor *anchor, const char *setting, const char *path, int file);
+
+/* A file in the folder that is looked for, too: without it another thing is there, whatever its
+ * inode says. */
+void fb_anchor_keep(struct fb_anchor *anchor, const char *below);
 
 /* Looks whether the path names still what was opened, and logs when that changes; any thread, which
  * may wait for the file system. Returns 0 or an errno: ESTALE: it names something else. */

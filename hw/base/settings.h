@@ -88,6 +88,8 @@ struct fb_settings {
     uint32_t objects_max;                   /* whose names are remembered */
     uint32_t workers;                       /* threads that digest and copy */
     bool may_discard_owed;                  /* forebayd --discard-owed */
+    bool accepts_origin;                    /* forebayd --accept-origin */
+    bool accepts_metadata;                  /* forebayd --accept-metadata */
     bool is_draining_only;                  /* forebayd --drain */
     bool are_entries_derived;               /* core.memory_entries_max: from other settings */
     uint64_t names_valid_ns;                /* what the origin said of a name is kept so long */

@@ -13,18 +13,22 @@
 #define HEAD_MAGIC_ANY "FBDRIVE"  /* of every version from 2 on */
 #define HEADERS_MAGIC "FBHDR01\n" /* version 1: a table behind the cache space, and no head */
 
-enum { AREA_BYTES = 1 << 20, SECTOR_BYTES = 512, HEAD_COPIES_AT_START = 2 };
+enum { AREA_BYTES = 1 << 20, SECTOR_BYTES = 512, HEAD_BYTES = 48, HEAD_COPIES_AT_START = 2 };
 
+/* What it knows came later: a page without it, of zeros, knows nothing yet. */
 struct head_page {
     char magic[8];
-    struct fb_head head;
+    unsigned char head[HEAD_BYTES];
     char cluster[FB_CLUSTER_NAME_MAX];
-    unsigned char room[SECTOR_BYTES - 8 - sizeof(struct fb_head) - FB_CLUSTER_NAME_MAX - 8];
+    struct fb_identities knows;
+    unsigned char room[SECTOR_BYTES - 8 - HEAD_BYTES - FB_CLUSTER_NAME_MAX -
+                       sizeof(struct fb_identities) - 8];
     uint64_t checksum; /* XXH3 of what comes before */
     unsigned char zeros[FB_DRIVE_PAGE_BYTES - SECTOR_BYTES];
 };
 
-static_assert(sizeof(struct fb_head) == 48, "stored");
+static_assert(offsetof(struct fb_head, knows) == HEAD_BYTES, "stored");
+static_assert(sizeof(struct fb_identities) == 32, "stored");
 static_assert(sizeof(struct head_page) == FB_DRIVE_PAGE_BYTES, "stored");
 
 struct fb_drive_layout fb_drive_layout_of(uint64_t device_size_bytes, uint64_t block_size_bytes)
@@ -66,10 +70,18 @@ static bool is_zeros(const void *bytes, uint64_t size)
     return at[0] == 0 && memcmp(at, at + 1, size - 1) == 0;
 }
 
+static struct fb_head head_take(const struct head_page *page)
+{
+    struct fb_head head;
+    memcpy(&head, page->head, HEAD_BYTES);
+    head.knows = page->knows;
+    return head;
+}
+
 /* Checked through and through: what it says is used to find the tables. */
 static bool head_is_fine(const struct head_page *page)
 {
-    const struct fb_head *head = &page->head;
+    const struct fb_head whole = head_take(page), *head = &whole;
     uint64_t alignment = (uint64_t)FB_UNITS_PER_CHUNK * FB_DRIVE_PAGE_BYTES;
     return memcmp(page->magic, HEAD_MAGIC, sizeof(page->magic)) == 0 &&
            page->checksum == XXH3_64bits(page, offsetof(struct head_page, checksum)) &&
@@ -89,7 +101,7 @@ static void copy_take(struct fb_heads *heads, uint32_t copy, const struct head_p
     if (is_zeros(page, sizeof(*page))) {
         into->state = FB_HEAD_COPY_EMPTY;
     } else if (head_is_fine(page)) {
-        *into = (struct fb_head_copy){.head = page->head, .state = FB_HEAD_COPY_FINE};
+        *into = (struct fb_head_copy){.head = head_take(page), .state = FB_HEAD_COPY_FINE};
         heads->chosen = fb_head_choose(heads->copies, FB_HEAD_COPIES);
         if (heads->chosen == copy)
             memcpy(heads->cluster, page->cluster, sizeof(heads->cluster));
@@ -186,7 +198,8 @@ int fb_heads_write(int file, struct fb_head *head, const char *cluster)
     FB_ASSERT(head->state >= FB_HEAD_FORMING && head->state <= FB_HEAD_IN_USE);
     head->sequence++;
     memcpy(page.magic, HEAD_MAGIC, sizeof(page.magic));
-    page.head = *head;
+    memcpy(page.head, head, HEAD_BYTES);
+    page.knows = head->knows;
     memcpy(page.cluster, cluster, strlen(cluster) + 1);
     page.checksum = XXH3_64bits(&page, offsetof(struct head_page, checksum));
     FB_ASSERT(head_is_fine(&page));

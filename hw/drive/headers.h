@@ -45,6 +45,11 @@ uint64_t fb_headers_size_bytes(uint64_t device_size_bytes, uint64_t block_size_b
 void fb_headers_open(struct fb_headers *headers, const struct fb_settings *settings,
                      struct fb_error *error);
 
+/* Says on the drive whose what is on it is; forgets: what is cached goes, what is owed stays.
+ * Before the first scan. Errors: error set. */
+void fb_headers_know(struct fb_headers *headers, const struct fb_identities *knows, bool forgets,
+                     struct fb_error *error);
+
 /* Would it be refused? Only looks. Errors: error set: it would. */
 void fb_headers_try(const struct fb_settings *settings, struct fb_error *error);
 

@@ -139,6 +139,8 @@ static int drive_form(struct fb_headers *headers, const struct fb_settings *sett
     headers->head = fb_head_wanted(settings);
     headers->head.identity = identity;
     headers->head.sequence = old != NULL ? old->sequence : 0;
+    if (old != NULL && old->cluster == headers->head.cluster && old->node == headers->head.node)
+        headers->head.knows = old->knows;
     headers->head.state = FB_HEAD_FORMING;
     headers->is_new = true;
     int code = fb_heads_write(headers->file, &headers->head, settings->cluster);
@@ -246,6 +248,42 @@ static void form_log(struct fb_headers *headers, const struct fb_heads *heads,
         headers->discarded_blocks = found->owed_blocks + found->unknown;
         headers->discarded_bytes = found->owed_bytes + found->nameless_bytes;
     }
+}
+
+/* Of every page what is cached goes; what is owed stays. Errors: -errno. */
+static int cached_clear(const struct fb_headers *headers)
+{
+    struct fb_header_page page, second;
+    uint64_t faults = 0;
+    int code = 0;
+    for (uint64_t chunk = 0; chunk < headers->layout.chunks && code == 0; chunk++) {
+        headers_read(headers, 0, chunk, 1, &page);
+        headers_read(headers, 1, chunk, 1, &second);
+        (void)headers_join(headers, chunk, &page, &second, &faults);
+        if (!fb_header_forget(&page))
+            continue;
+        headers_seal(headers, chunk, &page);
+        for (uint32_t table = 0; table < FB_DRIVE_TABLES && code == 0; table++)
+            code = headers_write(headers, table, chunk, 1, &page);
+    }
+    return code == 0 ? fb_drive_io_sync(headers->file) : code;
+}
+
+void fb_headers_know(struct fb_headers *headers, const struct fb_identities *knows, bool forgets,
+                     struct fb_error *error)
+{
+    struct fb_head *head = &headers->head;
+    bool is_known = fb_key_equal(head->knows.origin, knows->origin) &&
+                    fb_key_equal(head->knows.store, knows->store);
+    if (headers->file < 0 || (is_known && !forgets))
+        return;
+    int code = forgets ? cached_clear(headers) : 0;
+    head->knows = *knows;
+    if (code == 0)
+        code = fb_heads_write(headers->file, head, headers->settings->cluster);
+    if (code != 0)
+        fb_error_set(error, "device.path %s: its head and headers: %s",
+                     headers->settings->device_path, strerror(-code));
 }
 
 /* Reads what is there, with the tables of the head that was found. */

@@ -73,6 +73,8 @@ static void loop_sweep(struct fb_loop *loop)
     fb_tcp_sweep(&loop->tcp);
     fb_local_sweep(&loop->local);
     fb_http_sweep(&loop->http);
+    fb_belonging_sweep(loop);
+    fb_unnamed_sweep(loop);
     fb_ready_sweep(&loop->ready);
     fb_meta_sweep(&loop->meta, loop->feed.now_ns);
     drive_sweep(loop);
@@ -181,9 +183,11 @@ void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
             fb_error_set(error, "io_uring: %s", strerror(-code));
             return;
         }
-    } while (!loop->may_end || !loop_is_over(loop));
+    } while (!loop->standing.is_stopping && (!loop->may_end || !loop_is_over(loop)));
     loop->standing.is_stopping = true;
-    left_say(loop, error);
+    fb_belonging_end(loop, error);
+    if (!fb_error_is_set(error))
+        left_say(loop, error);
 }
 
 void loop_stop(struct fb_loop *loop)

@@ -24,6 +24,8 @@
 #include "hw/meta/members.h"
 #include "hw/meta/names.h"
 #include "hw/ops/ready.h"
+#include "hw/loop/belonging.h"
+#include "hw/loop/unnamed.h"
 #include "hw/net/tcp.h"
 #include "hw/base/uring.h"
 
@@ -65,6 +67,8 @@ struct fb_loop {
     struct fb_local local;
     struct fb_http http;
     struct fb_ready ready;
+    struct fb_belonging belonging;
+    struct fb_unnamed unnamed;
     struct fb_recorder recorder;
     struct fb_members_context membership;
     struct fb_members *members; /* NULL: a list that does not change */

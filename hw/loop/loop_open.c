@@ -184,6 +184,9 @@ static void loop_report(struct fb_loop *loop, struct fb_report *report)
                                  .now_ns = loop->feed.now_ns,
                                  .start_ns = loop->start_ns,
                                  .registered_bytes = loop->uring.registered.size,
+                                 .unnamed_blocks = loop->unnamed.blocks,
+                                 .unnamed_bytes = loop->unnamed.bytes,
+                                 .unnamed_name = loop->unnamed.name,
                                  .pages_pushed_out = loop->http.pushed_out,
                                  .member_count = loop->member_count,
                                  .members_left_out = loop->members_left_out};
@@ -309,6 +312,8 @@ static void parts_open(struct fb_loop *loop, struct fb_error *error)
         fb_meta_open(&loop->meta, &loop->uring, settings, error);
     if (!fb_error_is_set(error))
         names_open(loop, error);
+    if (!fb_error_is_set(error))
+        fb_belonging_open(loop, error);
     if (!fb_error_is_set(error))
         loop_signals_open(loop, error);
     if (!fb_error_is_set(error))

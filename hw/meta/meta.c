@@ -133,7 +133,40 @@ void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task)
     FB_ASSERT(store->internal != NULL);
     task->store = store;
     task->offload = (struct fb_offload_task){.run = task_run, .done = task_done};
-    fb_offload_start(&store->calls, &task->offload, false);
+    if (!store->is_held || task->passes_hold) {
+        fb_offload_start(&store->calls, &task->offload, false);
+        return;
+    }
+    task->next = NULL;
+    if (store->held_tail != NULL)
+        store->held_tail->next = task;
+    else
+        store->held_head = task;
+    store->held_tail = task;
+}
+
+static struct fb_meta_task *held_take(struct fb_meta_store *store)
+{
+    struct fb_meta_task *first = store->held_head;
+    store->held_head = store->held_tail = NULL;
+    return first;
+}
+
+void fb_meta_release(struct fb_meta_store *store)
+{
+    store->is_held = false;
+    for (struct fb_meta_task *task = held_take(store), *next; task != NULL; task = next) {
+        next = task->next;
+        fb_offload_start(&store->calls, &task->offload, false);
+    }
+}
+
+void fb_meta_held_end(struct fb_meta_store *store, enum fb_status status)
+{
+    for (struct fb_meta_task *task = held_take(store), *next; task != NULL; task = next) {
+        next = task->next;
+        task->done(task, status);
+    }
 }
 
 static void look_run(struct fb_offload_task *offload)

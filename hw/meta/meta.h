@@ -66,6 +66,7 @@ struct fb_meta_task {
     struct fb_meta_attributes attributes; /* GET, PUT */
     bool keeps_attributes;                /* PUT: those that are there stay */
     bool is_pending;                      /* PUT: the record is unfinished */
+    bool passes_hold;                     /* it is started while the store is held, too */
     enum fb_meta_listing listing;         /* PUT; name.type: of what is put into the list */
     bool must_be_empty;                   /* PUT: the name's own list; else CONFLICT */
     struct fb_key folder;                 /* PUT: of a record that is of folder_version, else */
@@ -77,6 +78,7 @@ struct fb_meta_task {
     struct fb_meta_store *store;
     struct fb_offload_task offload;
     enum fb_status status;
+    struct fb_meta_task *next;
 };
 
 struct fb_meta_store {
@@ -86,6 +88,8 @@ struct fb_meta_store {
     void *internal; /* the backend's; NULL: there is no store */
     struct fb_offload calls;
     struct fb_anchor anchor; /* LMDB: its file; while its path names another one all is REFUSED */
+    bool is_held;            /* it is not known yet whether it is the right one */
+    struct fb_meta_task *held_head, *held_tail; /* tasks that wait for that */
     bool is_looking;
     uint64_t look_ns; /* when the path is looked at again */
     uint64_t full_ns; /* since when PUTs find no room; 0: they do */
@@ -99,6 +103,10 @@ void fb_meta_open(struct fb_meta_store *store, struct fb_uring *uring,
 void fb_meta_close(struct fb_meta_store *store);
 
 void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task);
+
+/* As those of an origin (hw/origin/origin.h). */
+void fb_meta_release(struct fb_meta_store *store);
+void fb_meta_held_end(struct fb_meta_store *store, enum fb_status status);
 
 /* Now and then. */
 void fb_meta_sweep(struct fb_meta_store *store, uint64_t now_ns);

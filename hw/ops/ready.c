@@ -33,6 +33,7 @@ static void origin_ask(struct fb_ready *ready)
     bool is_folder = ready->context.settings->origin.kind == FB_ORIGIN_POSIX;
     *task = (struct fb_origin_task){.verb = is_folder ? FB_ORIGIN_STAT : FB_ORIGIN_LIST,
                                     .done = origin_done,
+                                    .passes_hold = true,
                                     .bytes = {.at = ready->page, .size = sizeof(ready->page)},
                                     .cursor = {.text = ready->cursor}};
     ready->cursor[0] = '\0';
@@ -52,7 +53,8 @@ static void metadata_done(struct fb_meta_task *task, enum fb_status status)
 
 static void metadata_ask(struct fb_ready *ready)
 {
-    ready->metadata_task = (struct fb_meta_task){.verb = FB_META_VERB_GET, .done = metadata_done};
+    ready->metadata_task =
+        (struct fb_meta_task){.verb = FB_META_VERB_GET, .done = metadata_done, .passes_hold = true};
     ready->metadata.is_asked = true;
     fb_meta_start(ready->context.meta, &ready->metadata_task);
 }
@@ -116,6 +118,12 @@ bool fb_ready_is(const struct fb_ready *ready, char reason[FB_READY_TEXT_MAX])
     if (reason_put("origin", &ready->origin, reason) ||
         reason_put("metadata", &ready->metadata, reason))
         return false;
+    if (ready->context.origin->is_held) {
+        snprintf(reason, FB_READY_TEXT_MAX,
+                 "it is not known yet whether origin and metadata store are the right ones: see "
+                 "the log and forebay doctor");
+        return false;
+    }
     if (moved_put(&ready->context.origin->anchor, reason) ||
         moved_put(&ready->context.meta->anchor, reason))
         return false;

@@ -23,9 +23,11 @@ struct fb_report {
     const struct fb_names *names;
     const struct fb_drive_file *drive;
     const struct fb_headers *headers;
-    uint64_t now_ns;           /* of the last event */
-    uint64_t start_ns;         /* the daemon's */
-    uint64_t registered_bytes; /* of the cache memory, with io_uring */
+    uint64_t now_ns;                        /* of the last event */
+    uint64_t start_ns;                      /* the daemon's */
+    uint64_t registered_bytes;              /* of the cache memory, with io_uring */
+    uint64_t unnamed_blocks, unnamed_bytes; /* owed at the start, under names without records */
+    const char *unnamed_name;               /* one of them; empty: none */
     uint64_t pages_pushed_out;
     uint32_t member_count, members_left_out;
     bool is_ready;

@@ -56,6 +56,9 @@ static void usage_print(struct fb_page *page, const struct fb_report *report)
         fb_node_memory_used_bytes(report->node), fb_node_device_used_bytes(report->node),
         fb_node_owed_blocks(report->node), oldest != NULL ? fb_clock_ns() - oldest->owed_ns : 0,
         fb_log_quote(oldest != NULL ? oldest->name : "", quoted));
+    fb_page_put(page, "unnamed_blocks %" PRIu64 "\nunnamed_bytes %" PRIu64 "\nunnamed_name %s\n",
+                report->unnamed_blocks, report->unnamed_bytes,
+                fb_log_quote(report->unnamed_name, quoted));
     fb_page_put(page, "metadata_full_ns %" PRIu64 "\n",
                 report->meta->full_ns > 0 ? fb_clock_ns() - report->meta->full_ns : 0);
     fb_page_put(page, "refused_blocks %u\nrefused_status %s\nrefused_ns %" PRIu64 "\n",

@@ -225,6 +225,48 @@ static bool seen_start(struct fb_origin_task *task)
     return false;
 }
 
+static void task_begin(struct fb_origin *origin, struct fb_origin_task *task)
+{
+    const struct fb_object *object = &task->object;
+    bool is_asking = task->verb == FB_ORIGIN_STAT || task->verb == FB_ORIGIN_LOOK ||
+                     task->verb == FB_ORIGIN_LIST;
+    if (fb_anchor_fault(&origin->anchor) != 0) {
+        fb_io_init(&task->io, moved_done);
+        fb_uring_nothing(task->origin->context.uring, &task->io);
+    } else if (is_asking && !fb_origin_has_name(origin, object->name, object->name_length)) {
+        none_start(origin, task);
+    } else if (!seen_start(task)) {
+        origin->start(origin, task);
+    }
+}
+
+static struct fb_origin_task *held_take(struct fb_origin *origin)
+{
+    struct fb_origin_task *first = origin->held_head;
+    origin->held_head = origin->held_tail = NULL;
+    return first;
+}
+
+void fb_origin_release(struct fb_origin *origin)
+{
+    origin->is_held = false;
+    for (struct fb_origin_task *task = held_take(origin), *next; task != NULL; task = next) {
+        next = task->next;
+        task_begin(origin, task);
+    }
+}
+
+void fb_origin_held_end(struct fb_origin *origin, enum fb_status status)
+{
+    for (struct fb_origin_task *task = held_take(origin), *next; task != NULL; task = next) {
+        next = task->next;
+        task->is_final = true; /* it was asked for as often as others are */
+        if (task->verb == FB_ORIGIN_CHANGE)
+            task->change->error = EIO;
+        task->done(task, task->verb == FB_ORIGIN_CHANGE ? FB_OK : status);
+    }
+}
+
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
     task->origin = origin;
@@ -237,18 +279,17 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
     task->attributes = (struct fb_attributes){.mode = 0};
     bool is_of_folders = task->verb == FB_ORIGIN_CHANGE || task->verb == FB_ORIGIN_PLACE;
     bool is_of_marks = task->verb == FB_ORIGIN_CHANGE && fb_origin_has_marks(origin, task->change);
-    const struct fb_object *object = &task->object;
-    bool is_asking = task->verb == FB_ORIGIN_STAT || task->verb == FB_ORIGIN_LOOK ||
-                     task->verb == FB_ORIGIN_LIST;
     FB_ASSERT(!is_of_folders || origin->can_change || is_of_marks);
     if (task->verb == FB_ORIGIN_LOOK && !origin->can_change)
         task->verb = FB_ORIGIN_STAT; /* objects are files */
-    if (fb_anchor_fault(&origin->anchor) != 0) {
-        fb_io_init(&task->io, moved_done);
-        fb_uring_nothing(task->origin->context.uring, &task->io);
-    } else if (is_asking && !fb_origin_has_name(origin, object->name, object->name_length)) {
-        none_start(origin, task);
-    } else if (!seen_start(task)) {
-        origin->start(origin, task);
+    if (!origin->is_held || task->passes_hold) {
+        task_begin(origin, task);
+        return;
     }
+    task->next = NULL;
+    if (origin->held_tail != NULL)
+        origin->held_tail->next = task;
+    else
+        origin->held_head = task;
+    origin->held_tail = task;
 }

@@ -34,11 +34,13 @@ struct fb_origin {
         struct fb_origin *origin); /* credentials may have changed; NULL: none are used */
     bool has_records;              /* of names, at the metadata store */
     bool can_write;
-    uint64_t object_max;     /* bytes of the largest object that can be committed */
-    bool can_change;         /* it has modes, owners, folders, links: CHANGE */
-    bool wants_text;         /* names are UTF-8 */
-    bool wants_no_controls;  /* and have no control characters */
-    int folder;              /* posix */
+    uint64_t object_max;    /* bytes of the largest object that can be committed */
+    bool can_change;        /* it has modes, owners, folders, links: CHANGE */
+    bool wants_text;        /* names are UTF-8 */
+    bool wants_no_controls; /* and have no control characters */
+    int folder;             /* posix */
+    bool is_held;           /* it is not known yet whether it is the right one */
+    struct fb_origin_task *held_head, *held_tail; /* tasks that wait for that */
     struct fb_anchor anchor; /* posix: while its path names another folder, all is REFUSED */
     void *internal;          /* the backend's */
 };
@@ -53,6 +55,11 @@ void fb_origin_reload(struct fb_origin *origin);
 
 /* The caller owns the task, which must live until done. */
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task);
+
+/* Tasks that are held go on, and none is held from now on; or those there are end so, as they would
+ * of an origin that is away. */
+void fb_origin_release(struct fb_origin *origin);
+void fb_origin_held_end(struct fb_origin *origin, enum fb_status status);
 
 /* Can the origin have an object of that name? What it cannot is absent, and is not made. */
 bool fb_origin_has_name(const struct fb_origin *origin, const char *name, uint32_t length);

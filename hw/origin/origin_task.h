@@ -63,6 +63,7 @@ struct fb_origin_task {
     struct fb_origin_cursor cursor;
     struct fb_attributes attributes; /* LOOK; mode 0: the origin has none */
     struct fb_origin_change *change; /* CHANGE: the caller's, until done */
+    bool passes_hold;                /* it is started while the origin is held, too */
     bool may_be_seen;                /* STAT, LOOK: names.valid holds for it */
     bool is_direct; /* STAT: a name that leads to another one through links is ABSENT, is_alias, and
                        replaced in object by that one */

@@ -43,7 +43,7 @@ class Leftovers(Case):
     def parts(self):
         folder = self.path("origin/.forebay-parts")
         return [os.path.join(path, name) for path, _, names in os.walk(folder) for name in names
-                if name != ".lock"]
+                if name not in (".lock", "identity")]
 
     def blocks(self):
         return [path for path in self.parts() if os.path.basename(path).isdigit()]
@@ -183,7 +183,7 @@ class Objects(Case):
         daemon = Daemon(self, config)
 
         def blocks():
-            return [key for key in bucket.objects if ".forebay-parts" in key]
+            return [key for key in bucket.objects if ".forebay-parts/" in key]
 
         client, _ = write_blocks(self, daemon, b"half", 8)
         daemon.wait_until(lambda: len(blocks()) == 8)

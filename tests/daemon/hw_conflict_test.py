@@ -92,8 +92,10 @@ class Conflicts(Case):
         self.relay = Relay(self, self.server.endpoint)
 
     def daemon(self, *assignments):
-        return Daemon(self, self.store, *self.SETTINGS,
-                      "origin.endpoint=" + self.relay.endpoint, *assignments)
+        daemon = Daemon(self, self.store, *self.SETTINGS,
+                        "origin.endpoint=" + self.relay.endpoint, *assignments)
+        self.relay.seen.clear()  # of the origin's identity
+        return daemon
 
     def other(self):
         """A daemon of somebody else's, who goes to the server directly."""

@@ -343,7 +343,7 @@ class Elsewhere(Own):
             self.assertEqual((facts.st_mode & 0o7777, facts.st_uid, facts.st_gid),
                              (0o640, 1234, 2345))
             self.assertEqual(sorted(os.listdir(self.there)), ["file", "new", "other", "several"])
-            daemon.wait_until(lambda: os.listdir(self.parts) == [".lock"])
+            daemon.wait_until(lambda: sorted(os.listdir(self.parts)) == [".lock", "identity"])
             self.assertEqual(daemon.stop(), 0)
             for name in os.listdir(self.there):
                 os.unlink(os.path.join(self.there, name))

@@ -153,6 +153,7 @@ class Writes(Posix):
 
     def test_half_written_files_of_dead_writers_go_and_blocks_stay(self):
         parts = os.path.join(self.origin, ".forebay-parts")
+        self.daemon.stop()  # before it looks for what they left
         old, young = time.time() - 2 * DAY_S, time.time() - DAY_S / 2
         for folder, names in (("0000000000000001", ("0", "1.77.0x5", ".commit.0.77.0x5")),
                               ("0000000000000002", ("0.77.0x5",)), ("0000000000000003", ())):
@@ -162,9 +163,9 @@ class Writes(Posix):
                 os.utime(os.path.join(parts, folder, name), (old, old))
             os.utime(os.path.join(parts, folder), (old, old))
         os.utime(os.path.join(parts, "0000000000000002", "0.77.0x5"), (young, young))
-        self.daemon.stop()
         Daemon(self, self.config, name="later").wait_until(
-            lambda: sorted(os.listdir(parts)) == ["0000000000000001", "0000000000000002"] and
+            lambda: sorted(os.listdir(parts)) == ["0000000000000001", "0000000000000002",
+                                                  "identity"] and
             os.listdir(os.path.join(parts, "0000000000000001")) == ["0"])
         self.assertEqual(os.listdir(os.path.join(parts, "0000000000000002")), ["0.77.0x5"])
 

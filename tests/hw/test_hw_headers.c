@@ -252,6 +252,77 @@ static void page_that_is_damaged_meanwhile_takes_no_promise(void **state)
     temporary_end(&temporary);
 }
 
+static void identities_are_set(const struct fb_headers *headers, struct fb_identities knows)
+{
+    assert_true(fb_key_equal(headers->head.knows.origin, knows.origin));
+    assert_true(fb_key_equal(headers->head.knows.store, knows.store));
+}
+
+/* A head that knows nothing is what the release before wrote: zeros up to its checksum. */
+static void head_of_the_release_before_is_read_and_filled_in(void **state)
+{
+    (void)state;
+    enum { KNOWN_AT = 8 + 48 + FB_CLUSTER_NAME_MAX, CHECKSUM_AT = 512 - 8 };
+    struct temporary temporary;
+    temporary_begin(&temporary);
+    const struct fb_settings settings = settings_make(&temporary, CHUNKS);
+    const struct fb_identities none = {.origin = {.high = 0}};
+    const struct fb_identities knows = {.origin = {.high = 1, .low = 2}, .store = {.low = 3}};
+    struct fb_error error = {.text = ""};
+    unsigned char page[FB_DRIVE_PAGE_BYTES], zeros[CHECKSUM_AT - KNOWN_AT] = {0};
+    struct fb_headers headers = headers_open(&settings);
+    fb_headers_close(&headers);
+    int file = open(settings.device_path, O_RDONLY);
+    assert_int_equal(pread(file, page, sizeof(page), 0), sizeof(page));
+    close(file);
+    assert_memory_equal(page, "FBDRIVE2", 8);
+    assert_memory_equal(page + KNOWN_AT, zeros, sizeof(zeros));
+    headers = headers_open(&settings);
+    identities_are_set(&headers, none);
+    fb_headers_know(&headers, &knows, false, &error);
+    assert_false(fb_error_is_set(&error));
+    fb_headers_close(&headers);
+    headers = headers_open(&settings);
+    assert_int_equal(headers.head_faults, 0);
+    identities_are_set(&headers, knows);
+    fb_headers_close(&headers);
+    temporary_end(&temporary);
+}
+
+/* Another origin's: what is cached goes, what is owed stays; also when it is formed anew. */
+static void drive_of_another_origin_forgets_what_it_caches(void **state)
+{
+    (void)state;
+    struct temporary temporary;
+    temporary_begin(&temporary);
+    struct fb_settings settings = settings_make(&temporary, CHUNKS);
+    const struct fb_identities knows = {.origin = {.high = 4}, .store = {.low = 5}};
+    struct fb_error error = {.text = ""};
+    struct fb_headers headers = headers_open(&settings);
+    const struct fb_object object = object_make(7, 40);
+    struct fb_header owed = header_make(1, 3, 20), cached = header_make(2, 64 + 3, 20);
+    uint64_t last = 0;
+    owed_put(&headers, &owed, &object);
+    cached.state = FB_HEADER_CLEAN;
+    assert_int_equal(fb_headers_put(&headers, &cached), FB_OK);
+    assert_int_equal(scan_count(&headers, &last), 2);
+    fb_headers_close(&headers);
+    headers = headers_open(&settings);
+    fb_headers_know(&headers, &knows, true, &error);
+    assert_false(fb_error_is_set(&error));
+    assert_int_equal(scan_count(&headers, &last), 1);
+    assert_int_equal(last, owed.digest);
+    assert_int_equal(headers.owed_bytes, owed.size);
+    fb_headers_settle(&headers, owed.position);
+    fb_headers_close(&headers);
+    settings.core.device_size_bytes /= 2;
+    headers = headers_open(&settings);
+    assert_true(headers.is_new);
+    identities_are_set(&headers, knows);
+    fb_headers_close(&headers);
+    temporary_end(&temporary);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +331,8 @@ int main(void)
         cmocka_unit_test(file_of_others_is_refused_by_what_it_is),
         cmocka_unit_test(page_that_is_damaged_meanwhile_takes_no_promise),
         cmocka_unit_test(file_cut_short_is_fine_if_the_last_stop_owed_nothing),
+        cmocka_unit_test(head_of_the_release_before_is_read_and_filled_in),
+        cmocka_unit_test(drive_of_another_origin_forgets_what_it_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

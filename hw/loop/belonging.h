@@ -1,0 +1,52 @@
+/* Are origin and metadata store those that the node's bytes belong to? Asked at the start, and
+ * until both have answered; core/tier/identity.h judges.
+ *
+ *     STORE --> ORIGIN --judged--> MAKE --> KEEP --> DONE
+ *       ^                    '-----none wanted--^ |
+ *       '--another node has changed what it knows-'
+ *
+ *  1. Until then both are held: whoever asks them hears what he would of one that is away. A start
+ *     waits for them for some time, so that a wrong one is refused before anybody was let in.
+ *  2. Nothing is written at either before all that is known was read.
+ *  3. The store keeps its identity, and the origin's, as attributes of a record of a name that no
+ *     client can have; a change of it is a PUT of the version that was read. */
+#ifndef FB_HW_LOOP_BELONGING_H
+#define FB_HW_LOOP_BELONGING_H
+
+#include "hw/meta/meta.h"
+#include "hw/origin/identity.h"
+
+enum fb_belonging_step {
+    FB_BELONGING_STORE,
+    FB_BELONGING_ORIGIN,
+    FB_BELONGING_MAKE,
+    FB_BELONGING_KEEP,
+    FB_BELONGING_DONE
+};
+
+struct fb_belonging {
+    enum fb_belonging_step step;
+    bool is_asking, has_failed;
+    bool may_make;      /* an identity at the origin */
+    bool forgets;       /* what the drive caches */
+    bool has_begun;     /* the node runs */
+    uint32_t conflicts; /* in a row, with others who change what the store knows */
+    uint64_t again_ns;
+    struct fb_identities store; /* as it keeps them */
+    uint64_t store_version;     /* of that record; 0: there is none */
+    struct fb_identities found; /* as they are to be kept */
+    struct fb_meta_task meta;
+    struct fb_identity_question question;
+    struct fb_error error; /* it is refused */
+};
+
+struct fb_loop;
+
+/* Errors: error set: they are others. An origin or store that is away is none. */
+void fb_belonging_open(struct fb_loop *loop, struct fb_error *error);
+/* Asks again what has not answered; ends the loop when it is refused. */
+void fb_belonging_sweep(struct fb_loop *loop);
+/* Why the loop ended, if it was that. */
+void fb_belonging_end(const struct fb_loop *loop, struct fb_error *error);
+
+#endif

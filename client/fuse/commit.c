@@ -66,19 +66,23 @@ static enum forebay_level level_of(const struct mount_writer *writer)
 /* Is what the name means what the writer began with? Another's version that came since would be
  * lost under what is made of the one before. Where its origin has times of change a file may come
  * to have another version by reaching it, or by what is said of it; where it has none only what is
- * not there yet is told apart. The name may have gone: the commit says so. */
+ * not there yet is told apart. A name that went took the file with it: what is committed now would
+ * bring it back. One that is new has no name before its first commit. */
 static int base_check(const struct mount_writer *writer, const char *name)
 {
     struct fuse_found found;
+    bool has_base = writer->base.handle != 0;
     int code = found_find(writer->mount, name, &found);
+    if (code == -ENOENT)
+        return has_base ? -ESTALE : 0;
     if (code != 0)
-        return code == -ENOENT ? 0 : code;
+        return code;
     bool is_same = found.object.version == writer->base.version ||
                    found.object.handle == writer->base.handle ||
                    (!found.is_ahead && !found.is_told) ||
                    (found.object.size == writer->base.size &&
                     found.attributes.modified_ns == writer->base_modified_ns);
-    return is_same || writer->base.handle == 0 ? 0 : -ESTALE;
+    return is_same || !has_base ? 0 : -ESTALE;
 }
 
 static int stream_try(struct mount_writer *writer, const char *name, bool is_polite)
@@ -94,6 +98,8 @@ static int stream_try(struct mount_writer *writer, const char *name, bool is_pol
         return code;
     }
     code = forebay_file_create(writer->client, name, level_of(writer), &writer->file);
+    if (code == -ENOENT && writer->base.handle != 0)
+        code = -ESTALE; /* the folder went, and the name with it */
     if (code == 0)
         code = base_check(writer, name);
     if (code != 0)
@@ -245,6 +251,13 @@ static int commit_try(struct mount_writer *writer)
     return code;
 }
 
+/* Is there a name in the mount that it can be committed under? */
+static bool has_name(const struct mount_writer *writer)
+{
+    char name[NAME_MAX_BYTES];
+    return fuse_nodes_name(&writer->mount->nodes, writer->node, NULL, name, sizeof(name)) == 0;
+}
+
 int writer_commit_locked(struct mount_writer *writer)
 {
     uint64_t began_ns = fuse_clock_ns();
@@ -256,7 +269,7 @@ int writer_commit_locked(struct mount_writer *writer)
     do {
         code = commit_try(writer);
     } while (!has_sent && mount_may_retry(writer->mount, code, began_ns));
-    if (code == -ENOENT && !has_sent) /* its name went meanwhile */
+    if (code == -ENOENT && !has_sent && !has_name(writer)) /* this mount removed it meanwhile */
         return 0;
     if (code != 0 && (has_sent || code == -ESTALE))
         return fail(writer, code);

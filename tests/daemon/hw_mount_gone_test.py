@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""A name that goes while a file is open for writing under it stays gone: whoever writes on hears
+ESTALE, as from another's version, or, where the same mount removed it, the file has no name.
+Over an object store with records in LMDB and in etcd, and over a folder without a store.
+
+usage: hw_mount_gone_test.py BUILD [unittest's arguments]
+exit code 77: no io_uring or no FUSE
+"""
+
+import contextlib
+import errno
+import os
+import subprocess
+import sys
+import time
+
+import hw_test
+from hw_mount_nodes_test import Nodes
+from hw_test import Case
+from kept import OnEtcd, OnLmdb, read, write
+
+FIRST, MORE = b"x" * 300000, b"y" * 300000
+
+
+def append(file):
+    os.lseek(file, 0, os.SEEK_END)
+    os.write(file, MORE)
+
+
+def overwrite(file):
+    os.pwrite(file, MORE[:7], 1000)
+
+
+def cut(file):
+    os.ftruncate(file, 100)
+
+
+def map_and_write(file):
+    """In another process: msync holds the interpreter, and the bucket is served by this one."""
+    program = "import mmap; mapped = mmap.mmap(%d, 4096); mapped[5:10] = b'hello'; mapped.flush()"
+    done = subprocess.run([sys.executable, "-c", program % file], pass_fds=[file], check=False,
+                          capture_output=True, text=True)
+    assert "Stale file handle" in done.stderr, done.stderr
+
+
+class Gone:
+    """first, last: folders of two mounts; daemons: of theirs."""
+
+    def gone(self, name):
+        for mount in (self.first, self.last):
+            self.assertFalse(os.path.exists(os.path.join(mount, name)), name)
+            self.assertNotIn(name, os.listdir(mount))
+
+    def remove(self, name):
+        os.unlink(os.path.join(self.last, name))
+
+    def remove_past_mounts(self, name):
+        self.assertEqual(self.daemons[0].forebay("rm", name).returncode, 0)
+
+    def rename(self, name):
+        os.rename(os.path.join(self.last, name), os.path.join(self.last, name + ".moved"))
+
+    def hears_stale(self, file):
+        with self.assertRaises(OSError) as caught:
+            os.fsync(file)
+        self.assertEqual(errno.errorcode[caught.exception.errno], "ESTALE")
+        with contextlib.suppress(OSError):
+            os.close(file)
+
+    def opened(self, name):
+        file = os.open(os.path.join(self.first, name), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        os.write(file, FIRST)
+        os.fsync(file)
+        return file
+
+    def test_writer_hears_that_its_name_went(self):
+        ways = [(take, change) for take in (self.remove, self.remove_past_mounts, self.rename)
+                for change in (append, overwrite, cut, map_and_write)]
+        for number, (take, change) in enumerate(ways):
+            with self.subTest(take=take.__name__, change=change.__name__):
+                name = "file%d" % number
+                file = self.opened(name)
+                take(name)
+                if change == append:
+                    time.sleep(1.1)  # the kernel asks again
+                change(file)
+                self.hears_stale(file)
+                self.gone(name)
+                if take == self.rename:
+                    self.assertEqual(read(os.path.join(self.last, name + ".moved")), FIRST)
+
+    def test_what_is_set_of_an_open_file_makes_no_name(self):
+        file = self.opened("file")
+        self.remove("file")
+        time.sleep(1.1)
+        for call in (lambda: os.fchmod(file, 0o600), lambda: os.utime(file, (1, 1))):
+            with contextlib.suppress(OSError):
+                call()
+        os.close(file)
+        self.gone("file")
+
+    def test_file_that_its_own_mount_removed_is_written_without_a_name(self):
+        file = self.opened("file")
+        os.unlink(os.path.join(self.first, "file"))
+        append(file)
+        os.fsync(file)
+        self.assertEqual(os.pread(file, 1 << 20, 0), FIRST + MORE)
+        os.close(file)
+        self.gone("file")
+
+    def test_name_that_is_made_anew_is_anothers(self):
+        file = self.opened("file")
+        self.remove("file")
+        write(os.path.join(self.last, "file"), b"another's")
+        append(file)
+        self.hears_stale(file)
+        self.assertEqual(read(os.path.join(self.first, "file")), b"another's")
+
+
+class OverLmdb(Gone, OnLmdb, Case):
+    pass
+
+
+class OverEtcd(Gone, OnEtcd, Case):
+    pass
+
+
+class OverFolder(Gone, Nodes):
+    def setUp(self):
+        super().setUp()
+        self.first, self.last = self.a, self.b
+
+
+if __name__ == "__main__":
+    hw_test.main("hw_mount_gone_test", needs_fuse=True)

@@ -292,8 +292,9 @@ int writer_commit(struct mount_writer *writer)
     return code;
 }
 
-/* From one file to the other, with one client. */
-static int copy(struct forebay_client *client, const char *from, struct forebay_file *to)
+/* From one file to the other, with one client; version: of what was copied. */
+static int copy(struct forebay_client *client, const char *from, struct forebay_file *to,
+                uint64_t *version)
 {
     struct forebay_file *file;
     unsigned char *part = malloc(COPY_BYTES);
@@ -303,6 +304,7 @@ static int copy(struct forebay_client *client, const char *from, struct forebay_
         return code;
     }
     uint64_t end = forebay_file_size_bytes(file);
+    *version = file->version;
     for (uint64_t at = 0; at < end && code == 0;) {
         uint64_t wanted = end - at < COPY_BYTES ? end - at : COPY_BYTES;
         int64_t got = forebay_file_read(file, at, part, wanted);
@@ -314,13 +316,22 @@ static int copy(struct forebay_client *client, const char *from, struct forebay_
     return code;
 }
 
+/* Without records nothing else can tell that the source went, or was written again, meanwhile. */
+static int source_check(struct forebay_client *client, const char *from, uint64_t version)
+{
+    struct client_look look;
+    int code = client_look(client, from, &look);
+    return code == 0 && look.facts.version != version ? -EAGAIN : code;
+}
+
 int writer_copy(struct mount *mount, const char *from, const char *to,
                 const struct fb_attributes *seen)
 {
-    const struct client_change moved = {.kind = FB_CHANGE_RENAME,
-                                        .attributes = *seen,
-                                        .text = from,
-                                        .text_size = (uint32_t)strlen(from)};
+    struct client_change moved = {.kind = FB_CHANGE_RENAME,
+                                  .flags = mount->can_move ? FB_RENAME_TAKES : 0,
+                                  .attributes = *seen,
+                                  .text = from,
+                                  .text_size = (uint32_t)strlen(from)};
     struct forebay_client *client;
     struct forebay_file *file;
     int code = mount_client_take(mount, MOUNT_BYTES, NULL, &client);
@@ -328,7 +339,9 @@ int writer_copy(struct mount *mount, const char *from, const char *to,
         return mount_error(code);
     code = forebay_file_create(client, to, mount->options->level, &file);
     if (code == 0) {
-        code = copy(client, from, file);
+        code = copy(client, from, file, &moved.attributes.number);
+        if (code == 0 && !mount->can_move)
+            code = source_check(client, from, moved.attributes.number);
         if (code == 0)
             code = client_commit(file, PATIENCE_S, &moved, NULL);
         forebay_file_close(file);

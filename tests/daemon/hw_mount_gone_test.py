@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A name that goes while a file is open for writing under it stays gone: whoever writes on hears
-ESTALE, as from another's version, or, where the same mount removed it, the file has no name.
+ESTALE, as from another's version, or, where the same mount removed it, the file has no name. A
+rename is done once and whole: of two of one file one is done, and the other has changed nothing.
 Over an object store with records in LMDB and in etcd, and over a folder without a store.
 
 usage: hw_mount_gone_test.py BUILD [unittest's arguments]
@@ -12,6 +13,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import hw_test
@@ -117,11 +119,92 @@ class Gone:
         self.assertEqual(read(os.path.join(self.first, "file")), b"another's")
 
 
-class OverLmdb(Gone, OnLmdb, Case):
+def at_once(*calls):
+    """What each said: None, or an error's name."""
+    said = [None] * len(calls)
+
+    def run(index):
+        try:
+            calls[index]()
+        except OSError as error:
+            said[index] = errno.errorcode[error.errno]
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return said
+
+
+class Renames:
+    ROUNDS = 8
+
+    def seen(self, name):
+        """What both mounts read; None: there is no such name."""
+        found = [read(path) if os.path.exists(path) else None
+                 for path in (os.path.join(mount, name) for mount in (self.first, self.last))]
+        self.assertEqual(found[0], found[1], name)
+        return found[0]
+
+    def put(self, name, content):
+        write(os.path.join(self.first, name), content)
+
+    def test_of_two_who_rename_a_file_one_does(self):
+        for number in range(self.ROUNDS):
+            source, targets = "a%d" % number, ("x%d" % number, "y%d" % number)
+            for name in (source, *targets):
+                self.put(name, b"content of " + name.encode())
+            said = at_once(*(lambda mount=mount, to=to: os.rename(
+                os.path.join(mount, source), os.path.join(mount, to))
+                for mount, to in zip((self.first, self.last), targets)))
+            self.assertEqual(sorted(said, key=str), ["ENOENT", None])
+            self.assertIsNone(self.seen(source))
+            for to, error in zip(targets, said):
+                whose = to if error else source
+                self.assertEqual(self.seen(to), b"content of " + whose.encode())
+
+    def test_rename_and_removal_are_not_both_done(self):
+        for number in range(self.ROUNDS):
+            source, target = "b%d" % number, "z%d" % number
+            self.put(source, b"source")
+            self.put(target, b"target")
+            said = at_once(
+                lambda: os.rename(os.path.join(self.first, source),
+                                  os.path.join(self.first, target)),
+                lambda: os.unlink(os.path.join(self.last, source)))
+            self.assertIn(said, ([None, "ENOENT"], ["ENOENT", None]))
+            self.assertIsNone(self.seen(source))
+            self.assertEqual(self.seen(target), b"target" if said[0] else b"source")
+
+    def test_version_that_comes_during_a_rename_is_not_lost(self):
+        for number in range(self.ROUNDS):
+            source, target = "c%d" % number, "t%d" % number
+            self.put(source, b"old")
+            puts = []
+            said = at_once(
+                lambda: os.rename(os.path.join(self.first, source),
+                                  os.path.join(self.first, target)),
+                lambda: puts.append(self.daemons[-1].forebay(
+                    "put", self.write("new", b"new"), source)))
+            self.assertEqual(said, [None, None])
+            is_put = puts[0].returncode == 0  # or it began before the rename, and lost
+            self.assertIn((self.seen(source), self.seen(target)),
+                          ((b"new", b"old"), (None, b"new")) if is_put else ((None, b"old"),))
+
+    def test_renamed_file_is_gone_from_the_origin_soon(self):
+        self.put("old", b"content")
+        self.wait_shown("old")
+        os.rename(os.path.join(self.last, "old"), os.path.join(self.last, "new"))
+        self.wait_shown("new")
+        self.assertNotIn("old", self.bucket.objects)
+        self.assertEqual((self.seen("old"), self.seen("new")), (None, b"content"))
+
+
+class OverLmdb(Gone, Renames, OnLmdb, Case):
     pass
 
 
-class OverEtcd(Gone, OnEtcd, Case):
+class OverEtcd(Gone, Renames, OnEtcd, Case):
     pass
 
 

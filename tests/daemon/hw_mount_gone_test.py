@@ -163,6 +163,21 @@ class Renames:
                 whose = to if error else source
                 self.assertEqual(self.seen(to), b"content of " + whose.encode())
 
+    def test_of_two_who_rename_a_link_one_does(self):
+        for number in range(self.ROUNDS):
+            source, targets = "l%d" % number, ("m%d" % number, "n%d" % number)
+            for name in (source, *targets):
+                os.symlink("to " + name, os.path.join(self.first, name))
+            said = at_once(*(lambda mount=mount, to=to: os.rename(
+                os.path.join(mount, source), os.path.join(mount, to))
+                for mount, to in zip((self.first, self.last), targets)))
+            self.assertEqual(sorted(said, key=str), ["ENOENT", None])
+            for mount in (self.first, self.last):
+                self.assertFalse(os.path.lexists(os.path.join(mount, source)))
+                for to, error in zip(targets, said):
+                    self.assertEqual(os.readlink(os.path.join(mount, to)),
+                                     "to " + (to if error else source))
+
     def test_rename_and_removal_are_not_both_done(self):
         for number in range(self.ROUNDS):
             source, target = "b%d" % number, "z%d" % number
@@ -205,7 +220,19 @@ class OverLmdb(Gone, Renames, OnLmdb, Case):
 
 
 class OverEtcd(Gone, Renames, OnEtcd, Case):
-    pass
+    def test_rename_whose_answer_is_lost_is_done_once(self):
+        self.put("old", b"content")
+        os.symlink("where", os.path.join(self.first, "link"))
+        self.wait_shown("old")
+        for name in ("old", "link"):
+            lost = self.way.lost
+            self.way.losses = 1
+            os.rename(os.path.join(self.last, name), os.path.join(self.last, name + ".new"))
+            self.assertEqual(self.way.lost, lost + 1)
+        self.assertEqual((self.seen("old"), self.seen("old.new")), (None, b"content"))
+        for mount in (self.first, self.last):
+            self.assertFalse(os.path.lexists(os.path.join(mount, "link")))
+            self.assertEqual(os.readlink(os.path.join(mount, "link.new")), "where")
 
 
 class OverFolder(Gone, Nodes):

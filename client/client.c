@@ -166,6 +166,7 @@ static int memory_map(struct forebay_client *client, const struct fb_local_reply
     client->version = reply->version;
     client->valid_ns = reply->version_of_object;
     client->is_keeping = reply->state == 1;
+    client->can_move = reply->level == 1;
     return 0;
 }
 

@@ -62,6 +62,7 @@ struct forebay_client {
         patience_ns; /* without any answer; 0: for ever. Then -ETIMEDOUT, and it is to be closed */
     uint64_t valid_ns; /* how long the daemon's answers about names may be kept */
     bool is_keeping;   /* it keeps what is said of objects beside their bytes */
+    bool can_move;     /* a commit can take the name away that was copied */
     bool has_objects;  /* a listing told that the origin's names are those of objects */
     uint64_t reads;    /* in progress, or ended and not returned */
     unsigned char

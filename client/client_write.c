@@ -223,6 +223,12 @@ int forebay_file_commit(struct forebay_file *file, uint32_t patience_s)
     return client_commit(file, patience_s, NULL, NULL);
 }
 
+/* Is something said that is more than what is kept beside an object? */
+static bool is_move(const struct client_change *said)
+{
+    return said->kind == FB_CHANGE_RENAME && (said->flags & FB_RENAME_TAKES) != 0;
+}
+
 int client_commit(struct forebay_file *file, uint32_t patience_s, const struct client_change *said,
                   bool *is_taken)
 {
@@ -240,7 +246,8 @@ int client_commit(struct forebay_file *file, uint32_t patience_s, const struct c
                                            .object = writer->handle,
                                            .index = writer->size,
                                            .level = writer->level};
-        if (said != NULL && file->client->is_keeping && !client_change_put(&request, said))
+        bool is_said = said != NULL && (file->client->is_keeping || is_move(said));
+        if (is_said && !client_change_put(&request, said))
             return -E2BIG;
         code = client_call(file->client, &request, NULL, &reply);
         writer->is_unsure = writer->is_unsure || code == -ETIMEDOUT;

@@ -31,6 +31,8 @@
  *      the op (0: there is no record), and makes it one more. DONE carries the record as it is
  *      then: after OK the new one, after CONFLICT the other's. IO, TIMEOUT and GONE say nothing of
  *      whether it took effect, REFUSED (R16) and FULL: it did not, and asking again is of no use.
+ *      With a NAME_COMMIT's the driver may change another name's record, both or neither: ABSENT:
+ *      the op's record was as expected, the other's was not, and none has changed.
  *      A META_GET sees all that was answered OK.
  *  R15 Beside the blocks on the device the driver keeps a header of each WRITE that is done, until
  *      another WRITE touches its bytes; MARK makes an OWED one CLEAN. DONE of a WRITE whose header
@@ -93,7 +95,7 @@ enum fb_request_kind {
     FB_REQUEST_NAME_READ,   /* record: as last heard of, or 0; what does the store say? */
     FB_REQUEST_NAME_LOOK,   /* record: as last heard of, or 0; what does it mean? */
     FB_REQUEST_NAME_BEGIN,  /* record, wall_ns: which version may be written, over which record? */
-    FB_REQUEST_NAME_COMMIT, /* record: the one that BEGIN saw, with new facts; replaced */
+    FB_REQUEST_NAME_COMMIT, /* record: the one that BEGIN saw, with new facts; replaced; moved */
     FB_REQUEST_NAME_REMOVE, /* wall_ns */
     FB_REQUEST_NAME_ASK, /* version: BUSY: it is still to be shown by the origin; OK: it is not */
     /* version, size: nobody will commit it; block.object: its blocks'; record: of its COMMIT whose
@@ -116,9 +118,11 @@ struct fb_request {
     uint64_t quota_bytes; /* TENANT; 0: none */
     uint64_t ttl_ns;      /* TENANT: 0: for ever; PIN */
     uint64_t wall_ns;     /* NAME_BEGIN, NAME_REMOVE (R19) */
-    uint64_t replaced; /* NAME_COMMIT: version that it replaces; NAME_BEGIN: be later than this */
-    uint64_t version;  /* NAME_ASK, NAME_ABANDON: of the object; the latter: 0: it has no name */
-    uint64_t size;     /* NAME_ABANDON: bytes that may have been written of it */
+    uint64_t replaced;   /* NAME_COMMIT: version that it replaces; NAME_BEGIN: be later than this */
+    uint64_t version;    /* NAME_ASK, NAME_ABANDON: of the object; the latter: 0: it has no name */
+    uint64_t size;       /* NAME_ABANDON: bytes that may have been written of it */
+    struct fb_key moved; /* NAME_COMMIT: of a name that is removed with it (R14), whose keeper is
+                            this node; 0, 0: none */
 };
 
 struct fb_reply {

@@ -66,19 +66,23 @@ static enum forebay_level level_of(const struct mount_writer *writer)
 /* Is what the name means what the writer began with? Another's version that came since would be
  * lost under what is made of the one before. Where its origin has times of change a file may come
  * to have another version by reaching it, or by what is said of it; where it has none only what is
- * not there yet is told apart. The name may have gone: the commit says so. */
+ * not there yet is told apart. A name that went took the file with it: what is committed now would
+ * bring it back. One that is new has no name before its first commit. */
 static int base_check(const struct mount_writer *writer, const char *name)
 {
     struct fuse_found found;
+    bool has_base = writer->base.handle != 0;
     int code = found_find(writer->mount, name, &found);
+    if (code == -ENOENT)
+        return has_base ? -ESTALE : 0;
     if (code != 0)
-        return code == -ENOENT ? 0 : code;
+        return code;
     bool is_same = found.object.version == writer->base.version ||
                    found.object.handle == writer->base.handle ||
                    (!found.is_ahead && !found.is_told) ||
                    (found.object.size == writer->base.size &&
                     found.attributes.modified_ns == writer->base_modified_ns);
-    return is_same || writer->base.handle == 0 ? 0 : -ESTALE;
+    return is_same || !has_base ? 0 : -ESTALE;
 }
 
 static int stream_try(struct mount_writer *writer, const char *name, bool is_polite)
@@ -94,6 +98,8 @@ static int stream_try(struct mount_writer *writer, const char *name, bool is_pol
         return code;
     }
     code = forebay_file_create(writer->client, name, level_of(writer), &writer->file);
+    if (code == -ENOENT && writer->base.handle != 0)
+        code = -ESTALE; /* the folder went, and the name with it */
     if (code == 0)
         code = base_check(writer, name);
     if (code != 0)
@@ -245,6 +251,13 @@ static int commit_try(struct mount_writer *writer)
     return code;
 }
 
+/* Is there a name in the mount that it can be committed under? */
+static bool has_name(const struct mount_writer *writer)
+{
+    char name[NAME_MAX_BYTES];
+    return fuse_nodes_name(&writer->mount->nodes, writer->node, NULL, name, sizeof(name)) == 0;
+}
+
 int writer_commit_locked(struct mount_writer *writer)
 {
     uint64_t began_ns = fuse_clock_ns();
@@ -256,7 +269,7 @@ int writer_commit_locked(struct mount_writer *writer)
     do {
         code = commit_try(writer);
     } while (!has_sent && mount_may_retry(writer->mount, code, began_ns));
-    if (code == -ENOENT && !has_sent) /* its name went meanwhile */
+    if (code == -ENOENT && !has_sent && !has_name(writer)) /* this mount removed it meanwhile */
         return 0;
     if (code != 0 && (has_sent || code == -ESTALE))
         return fail(writer, code);
@@ -279,8 +292,9 @@ int writer_commit(struct mount_writer *writer)
     return code;
 }
 
-/* From one file to the other, with one client. */
-static int copy(struct forebay_client *client, const char *from, struct forebay_file *to)
+/* From one file to the other, with one client; version: of what was copied. */
+static int copy(struct forebay_client *client, const char *from, struct forebay_file *to,
+                uint64_t *version)
 {
     struct forebay_file *file;
     unsigned char *part = malloc(COPY_BYTES);
@@ -290,6 +304,7 @@ static int copy(struct forebay_client *client, const char *from, struct forebay_
         return code;
     }
     uint64_t end = forebay_file_size_bytes(file);
+    *version = file->version;
     for (uint64_t at = 0; at < end && code == 0;) {
         uint64_t wanted = end - at < COPY_BYTES ? end - at : COPY_BYTES;
         int64_t got = forebay_file_read(file, at, part, wanted);
@@ -301,13 +316,22 @@ static int copy(struct forebay_client *client, const char *from, struct forebay_
     return code;
 }
 
+/* Without records nothing else can tell that the source went, or was written again, meanwhile. */
+static int source_check(struct forebay_client *client, const char *from, uint64_t version)
+{
+    struct client_look look;
+    int code = client_look(client, from, &look);
+    return code == 0 && look.facts.version != version ? -EAGAIN : code;
+}
+
 int writer_copy(struct mount *mount, const char *from, const char *to,
                 const struct fb_attributes *seen)
 {
-    const struct client_change moved = {.kind = FB_CHANGE_RENAME,
-                                        .attributes = *seen,
-                                        .text = from,
-                                        .text_size = (uint32_t)strlen(from)};
+    struct client_change moved = {.kind = FB_CHANGE_RENAME,
+                                  .flags = mount->can_move ? FB_RENAME_TAKES : 0,
+                                  .attributes = *seen,
+                                  .text = from,
+                                  .text_size = (uint32_t)strlen(from)};
     struct forebay_client *client;
     struct forebay_file *file;
     int code = mount_client_take(mount, MOUNT_BYTES, NULL, &client);
@@ -315,7 +339,9 @@ int writer_copy(struct mount *mount, const char *from, const char *to,
         return mount_error(code);
     code = forebay_file_create(client, to, mount->options->level, &file);
     if (code == 0) {
-        code = copy(client, from, file);
+        code = copy(client, from, file, &moved.attributes.number);
+        if (code == 0 && !mount->can_move)
+            code = source_check(client, from, moved.attributes.number);
         if (code == 0)
             code = client_commit(file, PATIENCE_S, &moved, NULL);
         forebay_file_close(file);

@@ -156,6 +156,7 @@ static int daemon_greet(struct mount *mount)
         return code;
     mount->keep_s = (double)client->valid_ns / second_ns;
     mount->is_keeping = client->is_keeping;
+    mount->can_move = client->can_move;
     forebay_client_close(client);
     return 0;
 }

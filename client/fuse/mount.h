@@ -37,6 +37,7 @@ struct mount {
     struct mount_pool pool;
     double keep_s;            /* the kernel keeps names and facts this long */
     _Atomic bool is_keeping;  /* the daemon keeps what is said of objects beside their bytes */
+    _Atomic bool can_move;    /* a commit can take the name away that was copied */
     _Atomic bool has_objects; /* the origin has files alone; its listings tell */
     pthread_mutex_t writers_mutex;
     struct mount_writer *writers; /* files that are open for writing */

@@ -161,9 +161,10 @@ void do_unlink(fuse_req_t request, fuse_ino_t parent, const char *child)
     fuse_reply_err(request, -code);
 }
 
-/* Where an origin cannot rename: a file is copied, and the source removed last, so that a reader of
- * the target sees the old content or the new one; a crash between leaves both. */
-static int copy_rename(struct mount *mount, const char *from, const char *to, uint32_t flags)
+/* Where an origin cannot rename: a file is copied, and the source goes with the target's commit. A
+ * mount without records removes it last, so that a reader of the target sees the old content or the
+ * new one: a crash between leaves both, and whoever took it away meanwhile has not undone that. */
+static int copy_once(struct mount *mount, const char *from, const char *to, uint32_t flags)
 {
     struct fuse_found source, target;
     int code = found_find(mount, from, &source);
@@ -180,7 +181,20 @@ static int copy_rename(struct mount *mount, const char *from, const char *to, ui
         code = remove_name(mount, to, target.attributes.mode & S_IFMT);
     if (code == 0)
         code = writer_copy(mount, from, to, &source.attributes);
-    return code == 0 ? mount_remove(mount, from) : code;
+    if (code != 0 || mount->can_move)
+        return code;
+    code = mount_remove(mount, from);
+    return code == -ENOENT ? 0 : code;
+}
+
+/* What others write of both names meanwhile is copied, or replaced, once more. */
+static int copy_rename(struct mount *mount, const char *from, const char *to, uint32_t flags)
+{
+    enum { TRIES = 8 };
+    int code = -EAGAIN;
+    for (uint32_t i = 0; i < TRIES && (code == -EAGAIN || code == -ESTALE); i++)
+        code = copy_once(mount, from, to, flags);
+    return code == -EAGAIN || code == -ESTALE ? -EBUSY : code;
 }
 
 static int entry_count(void *context, const struct forebay_entry *entry)

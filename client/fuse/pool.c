@@ -63,6 +63,7 @@ static int client_connect(struct mount *mount, struct forebay_client **client)
     if (code == 0) {
         client_patience_set(*client, answer_ns);
         mount->is_keeping = (*client)->is_keeping;
+        mount->can_move = (*client)->can_move;
     }
     bool is_ours = code == -ENOMEM || code == -EMFILE || code == -EACCES;
     return code == 0 || is_ours ? code : -EHOSTUNREACH;

@@ -72,7 +72,8 @@ int writers_lock(struct mount *mount, struct fuse_node *node, struct writers_loc
 void writers_unlock(struct writers_locked *locked);
 
 /* A new version of `to` with the content of `from`, where an origin cannot rename; seen: what is
- * said of that. */
+ * said of that, which goes at once where the mount can_move. -ENOENT: `from` went meanwhile;
+ * -EAGAIN, -ESTALE: it, or `to`, has another version now. Then `to` is as it was. */
 int writer_copy(struct mount *mount, const char *from, const char *to,
                 const struct fb_attributes *seen);
 

@@ -50,6 +50,9 @@ enum {
 /* Of FB_CHANGE_MAKE: the folders that a name is in are made, too. */
 enum { FB_MAKE_PARENTS = 1 };
 
+/* Of FB_CHANGE_RENAME in a COMMIT: the name that was copied goes with it. */
+enum { FB_RENAME_TAKES = 1 };
+
 /* Of FB_CHANGE_REMOVE_FOLDER: of an object store, the objects that mark it, and no record. ENOENT:
  * there are none; ENOTEMPTY: there are others. */
 enum { FB_REMOVE_MARKS = 1 };

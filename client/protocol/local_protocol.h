@@ -46,7 +46,9 @@ enum fb_local_kind {
     FB_LOCAL_COMMIT,  /* object, index: its size, level that holds; BUSY: try again; CONFLICT:
                         another writer was first; GONE: this node is fenced. cursor: none, or a
                         fb_local_change: MAKE: attributes of a new file; RENAME, text: a name: those
-                        of it, and its times as it is seen */
+                        of it, and its times as it is seen; with FB_RENAME_TAKES that name goes, at
+                        once: ABSENT: it is gone; REFUSED, EAGAIN: it is of another version than
+                        attributes.number, which was copied; nothing is committed then */
     FB_LOCAL_REMOVE,  /* name */
     FB_LOCAL_PENDING, /* name: a folder: page of what the origin does not show of it yet, sorted, or
                          shows still (is_gone); FULL: they are too many. index 1: also folders in it
@@ -108,7 +110,7 @@ struct fb_local_reply {
     uint32_t state;             /* OPEN, STAT: 1: committed, and not shown by the origin yet. HELLO:
                                    1: CHANGE and COMMIT keep what is said of objects. COMMIT: 1:
                                    what it says beside bytes was taken. LIST: FB_LOCAL_LIST_... */
-    uint32_t level;             /* OPEN, STAT: enum fb_level */
+    uint32_t level;             /* OPEN, STAT: enum fb_level. HELLO: 1: COMMIT takes a name away */
     uint64_t index; /* LIST: for the next request; both 0: no more. HELLO: arena's bytes. REFUSED:
                        an errno, if it is known */
 };

@@ -5,6 +5,7 @@
  *     commit_request --META_PUT--> PUT --OK, CONFLICT--> reply
  *                       PUT --BUSY, THROTTLED--> PAUSE --META_PUT--> PUT
  *                       PUT --IO, TIMEOUT, GONE: unsure--> PAUSE --META_GET--> CHECK
+ *                       PUT --ABSENT: what was to change with it has--> reply
  *                     CHECK --still the expected version--> PUT
  *                     CHECK --ours: OK, another's: CONFLICT, several later: TIMEOUT--> reply
  *     any --retries_max failures; refused for good (R16), and not unsure--> reply
@@ -213,7 +214,7 @@ void meta_done(struct step *step, uint32_t index, const struct fb_done *done)
         meta_end(step, index, lost_as(meta, &record), &record);
         return;
     }
-    if (status == FB_OK || status == FB_INVALID || (status == FB_ABSENT && is_read)) {
+    if (status == FB_OK || status == FB_INVALID || status == FB_ABSENT) {
         meta_end(step, index, status, &record);
         return;
     }

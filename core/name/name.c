@@ -395,10 +395,14 @@ static void request_put(struct step *step, uint32_t index, enum fb_status status
         name_record(step, index);
     } else if (status == FB_OK) {
         name->record = *found;
+        const struct fb_key moved = name->missing;
+        name->missing = (struct fb_key){.high = 0, .low = 0};
         name_reply(step, index, FB_OK)->version = wanted.version;
         finish_commit(step, index);
+        finish_moved(node, moved);
     } else {
-        name->record = status == FB_CONFLICT ? *found : name->change; /* R14: it may be there */
+        bool is_told = status == FB_CONFLICT || status == FB_ABSENT;
+        name->record = is_told ? *found : name->change; /* R14: it may be there */
         name_refuse(step, index, is_lost && is_commit && is_there && is_same ? FB_BUSY : status);
     }
 }
@@ -522,9 +526,11 @@ void name_request(struct step *step, const struct fb_request *request)
     name->key = request->block.key;
     name->wall_ns = request->wall_ns;
     name->replaced = request->kind == FB_REQUEST_NAME_ASK ? request->version : request->replaced;
-    if (name->kind == NAME_COMMIT)
+    if (name->kind == NAME_COMMIT) {
         name->change = request->record;
-    else if (name->kind <= NAME_BEGIN) /* as it was when it was last heard of */
+        name->missing = request->moved;
+    }
+    if (name->kind <= NAME_BEGIN) /* as it was when it was last heard of */
         name->record = request->record;
     FB_ASSERT(name->tries == 0);
     name->limit = name->kind == NAME_COMMIT ? request->record.value.high : UINT64_MAX;

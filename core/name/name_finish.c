@@ -226,6 +226,27 @@ void finish_commit(struct step *step, uint32_t index)
     finish_begin(step, index);
 }
 
+void finish_moved(struct fb_node *node, struct fb_key key)
+{
+    bool is_none = key.high == 0 && key.low == 0;
+    FB_ASSERT(is_none || node->config.records > 0);
+    if (is_none || node->config.records < 2)
+        return;
+    uint32_t index = finish_has_room(node) ? name_take(node, NAME_FINISH) : FB_NONE;
+    if (index == FB_NONE) { /* it is found in the store's list */
+        node->left_used++;
+        node->left_seen++;
+        return;
+    }
+    struct name *name = &node_names(node)[index];
+    node->jobs_used++;
+    name->key = key;
+    name->is_found = 1;
+    name->state = NAME_WAIT;
+    fb_timer_set(node_timer(node), timer_of_name(node, index), node->now_ns);
+    FB_ASSERT(name->record.version == 0);
+}
+
 /* A later object is at the origin. Is the record still this one? Then nobody's commit made it. */
 static void finish_raise(struct step *step, uint32_t index, uint64_t order)
 {

@@ -27,6 +27,8 @@ void name_check(struct fb_node *node);
 
 /* name_finish.c: what a commit or a removal leaves to do. */
 void finish_commit(struct step *step, uint32_t index); /* the slot's change has been made */
+/* A name of this node's keeping was removed with a commit; 0, 0: none was. */
+void finish_moved(struct fb_node *node, struct fb_key key);
 void finish_begin(struct step *step, uint32_t index);
 void finish_wait(struct fb_node *node, uint32_t index);
 void finish_recorded(struct step *step, uint32_t index, enum fb_status status,

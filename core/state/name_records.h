@@ -56,8 +56,8 @@ struct name { /* what is done about a name; see name.c */
     uint8_t is_abandoned;  /* FINISH: of what was overtaken or removed, too */
     uint32_t fragments;    /* bitmap of those that somebody has */
     uint32_t missing_size; /* of the block */
-    struct fb_key missing;
-    uint64_t waiting; /* bitmap of who has not answered */
+    struct fb_key missing; /* SEEK: the block; COMMIT: the name that it removes, 0, 0: none */
+    uint64_t waiting;      /* bitmap of who has not answered */
     uint64_t view_version;
     uint64_t object;  /* ABANDON; 0: not known yet */
     uint32_t told;    /* members in this round */

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES_MAX = 32, UNSURE_MAX = 3 };
+enum { TRIES_MAX = 32 };
 
 static void begin(struct kept_change *change);
 
@@ -84,7 +84,7 @@ static bool is_removal(enum fb_change_kind kind)
 void kept_put_failed(struct kept_change *change, enum fb_status status)
 {
     bool is_unsure = status == FB_GONE || status == FB_TIMEOUT || status == FB_IO;
-    if (status == FB_CONFLICT || (is_unsure && change->unsure++ < UNSURE_MAX))
+    if (status == FB_CONFLICT || (is_unsure && change->unsure++ < KEPT_UNSURE_MAX))
         kept_again(change);
     else
         kept_end_status(change, status);
@@ -358,8 +358,10 @@ static void removed(struct kept_change *change)
 {
     if (change->is_make)
         kept_hurry(change, &change->request->origin.object, change->facts.version);
+    else if (change->request->change.kind == FB_CHANGE_RENAME)
+        kept_rename(change);
     else
-        kept_end_error(change, change->is_moved ? 0 : ENOENT);
+        kept_end_error(change, ENOENT);
 }
 
 static void answer(struct kept_change *change)

@@ -5,6 +5,9 @@
 #include "hw/local/local_internal.h"
 #include "hw/meta/kept_change.h"
 
+/* PUTs whose end is not known that a change outlives. */
+enum { KEPT_UNSURE_MAX = 3 };
+
 /* A change that is under way. */
 struct kept_change {
     struct local_request *request;
@@ -25,7 +28,7 @@ struct kept_change {
     struct fb_name_task target_name;
     struct fb_meta_attributes target_found;
     uint32_t target_type;
-    bool is_moved; /* the target is put; what is left is to remove the source */
+    uint64_t moved[KEPT_UNSURE_MAX]; /* versions that PUTs of unknown end gave it; 0: none */
 };
 
 /* Ends the request, and what is under way. */
@@ -55,7 +58,7 @@ void kept_put_start(struct kept_change *change, const struct fb_object *object, 
 /* What a removal has begun is hurried, and the client asks again: BUSY. */
 void kept_hurry(struct kept_change *change, const struct fb_object *object, uint64_t version);
 
-/* RENAME; the source is known: scene.type. */
+/* RENAME; the source is known: scene.type; 0: it is gone. */
 void kept_rename(struct kept_change *change);
 
 #endif

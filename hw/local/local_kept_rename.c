@@ -2,14 +2,13 @@
  * client, as are folders that have something in them.
  *
  *     source known --> (a folder: its list) --> BEGIN of the target --> (its list) --> its folder
- *        ^                                         --> PUT of the target --> PUT of the source
- *        '------CONFLICT, or not known whether it was done------'-----------------'
+ *        ^                                         --> PUT of the target, by which the source goes
+ *        '------CONFLICT, ABSENT, or not known whether it was done: READ of the target------'
  *
- *  1. The target is put first: whoever looks finds one name or both, and what the target was is
- *     replaced at once.
- *  2. What is done again knows its own target by its version (made), and a source that is gone then
- *     for moved.
- *  3. A folder that gets something between the two stays, and so does the target: EXDEV. */
+ *  1. Both change at once or neither does (meta.h, 8): whoever looks finds one name, and of two who
+ *     rename one thing one hears ENOENT, whose target is what it was.
+ *  2. What may have been done knows its own target by its version (moved).
+ *  3. A folder that gets something meanwhile stays, and so does the target: EXDEV. */
 #include "hw/base/container.h"
 #include "hw/local/local.h"
 #include "hw/local/local_kept.h"
@@ -20,33 +19,32 @@
 #include <linux/fs.h>
 #include <string.h>
 
-static void source_removed(struct fb_meta_task *task, enum fb_status status)
+static bool is_unsure(enum fb_status status)
 {
-    struct kept_change *change = FB_CONTAINER(task, struct kept_change, task);
-    if (status == FB_OK)
-        kept_end_error(change, 0);
-    else
-        kept_put_failed(change, status);
-}
-
-static void source_remove(struct kept_change *change)
-{
-    struct fb_meta_task *task = &change->task;
-    *task = (struct fb_meta_task){.record = change->request->name.record,
-                                  .listing = FB_META_LIST_TAKE,
-                                  .must_be_empty = S_ISDIR(change->scene.type)};
-    kept_put_start(change, &change->request->origin.object, source_removed);
+    return status == FB_GONE || status == FB_TIMEOUT || status == FB_IO;
 }
 
 static void target_put(struct fb_meta_task *task, enum fb_status status)
 {
     struct kept_change *change = FB_CONTAINER(task, struct kept_change, task);
-    change->made = change->target_name.version; /* if not now, then perhaps later */
-    change->is_moved = change->is_moved || status == FB_OK;
-    if (status == FB_OK)
-        source_remove(change);
-    else
-        kept_put_failed(change, status);
+    if (status == FB_OK) {
+        kept_end_error(change, 0);
+        return;
+    }
+    if (is_unsure(status) && change->unsure < KEPT_UNSURE_MAX)
+        change->moved[change->unsure] = change->target_name.version;
+    kept_put_failed(change, status == FB_ABSENT ? FB_CONFLICT : status);
+}
+
+/* The source goes, as a removal would have it. */
+static void source_take(const struct kept_change *change, struct fb_meta_gone *gone)
+{
+    const struct fb_object *object = &change->request->origin.object;
+    *gone = (struct fb_meta_gone){.must_be_empty = S_ISDIR(change->scene.type)};
+    gone->name.key = fb_name_key(object->name, object->name_length);
+    gone->name.record = change->request->name.record;
+    gone->name.length = object->name_length;
+    memcpy(gone->name.text, object->name, object->name_length + 1);
 }
 
 static void target_write(struct kept_change *change)
@@ -63,6 +61,7 @@ static void target_write(struct kept_change *change)
     task->must_be_empty = S_ISDIR(change->target_type);
     task->name.type = change->kept.mode & S_IFMT;
     fb_kept_write(&change->kept, &task->attributes);
+    source_take(change, &task->gone);
     kept_put_start(change, &change->target.object, target_put);
 }
 
@@ -72,11 +71,11 @@ static void target_find(struct kept_change *change)
 }
 
 /* May the source take its place? 0, or an errno. */
-static int target_fault(const struct kept_change *change, bool is_own)
+static int target_fault(const struct kept_change *change)
 {
     uint32_t type = change->target_type;
     bool is_folder = S_ISDIR(change->scene.type);
-    if (type == 0 || is_own)
+    if (type == 0)
         return 0;
     if ((change->request->change.flags & RENAME_NOREPLACE) != 0)
         return EEXIST;
@@ -97,7 +96,7 @@ static void target_decide(struct kept_change *change, bool is_file)
     }
     uint32_t type = fb_kept_type(&kept, &facts);
     change->target_type = type != 0 ? type : is_file ? S_IFREG : 0;
-    int fault = target_fault(change, type != 0 && kept.made == change->made);
+    int fault = target_fault(change);
     if (fault != 0)
         kept_end_error(change, fault);
     else if (S_ISDIR(type))
@@ -152,17 +151,65 @@ static void target_begin(struct kept_change *change)
     fb_name_start(&change->target_name);
 }
 
-void kept_rename(struct kept_change *change)
+/* A folder has no place in itself. */
+static bool is_below_itself(const struct kept_change *change)
 {
     const struct fb_object *object = &change->request->origin.object;
-    FB_ASSERT(change->request->change.text_length <= FB_OBJECT_NAME_MAX);
+    const struct fb_origin_change *wanted = &change->request->change;
+    return wanted->text_length > object->name_length && wanted->text[object->name_length] == '/' &&
+           memcmp(wanted->text, object->name, object->name_length) == 0;
+}
+
+static void source_decide(struct kept_change *change)
+{
+    const struct fb_object *object = &change->request->origin.object;
     if (change->scene.type == 0)
-        kept_end_error(change, change->is_moved ? 0 : ENOENT);
+        kept_end_error(change, ENOENT);
     else if (S_ISREG(change->scene.type) ||
              (change->request->change.flags & ~(uint32_t)RENAME_NOREPLACE) != 0)
         kept_end_status(change, FB_INVALID);
+    else if (is_below_itself(change))
+        kept_end_error(change, EINVAL);
     else if (S_ISDIR(change->scene.type))
         kept_list_read(change, object->name, object->name_length, EXDEV, target_begin);
     else
         target_begin(change);
+}
+
+/* Is the target what a PUT of unknown end was to make of it? */
+static void target_reread(struct fb_name_task *task, enum fb_status status)
+{
+    struct kept_change *change = FB_CONTAINER(task, struct kept_change, target_name);
+    const struct fb_name_facts facts = fb_name_read(&task->record);
+    struct fb_kept kept;
+    bool is_done = false;
+    if ((status != FB_OK && status != FB_ABSENT) || task->is_old) {
+        kept_end_status(change, task->is_old ? FB_IO : status);
+        return;
+    }
+    bool is_there = fb_kept_read(&change->target_found, &kept) && fb_kept_type(&kept, &facts) != 0;
+    for (uint32_t i = 0; i < KEPT_UNSURE_MAX; i++)
+        is_done = is_done || (is_there && kept.made == change->moved[i]);
+    if (is_done)
+        kept_end_error(change, 0);
+    else
+        source_decide(change);
+}
+
+void kept_rename(struct kept_change *change)
+{
+    const struct fb_origin_change *wanted = &change->request->change;
+    FB_ASSERT(wanted->text_length <= FB_OBJECT_NAME_MAX);
+    if (change->unsure == 0) {
+        source_decide(change);
+        return;
+    }
+    change->target_name =
+        (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
+                              .done = target_reread,
+                              .names = change->request->session->local->context.names,
+                              .name_length = wanted->text_length,
+                              .name = wanted->text,
+                              .found = &change->target_found};
+    fb_name_start(&change->target_name);
 }

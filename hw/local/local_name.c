@@ -6,6 +6,7 @@
 #include "hw/base/container.h"
 #include "hw/local/local.h"
 #include "hw/local/local_internal.h"
+#include "hw/local/local_move.h"
 #include "hw/local/share.h"
 #include "hw/meta/kept_change.h"
 
@@ -259,7 +260,8 @@ static enum fb_status wait_status(struct fb_local *local, uint64_t handle)
 /* May a commit that was answered so have taken effect, or do so yet? BUSY: it was not asked. */
 static bool is_unsure(enum fb_status status)
 {
-    return status != FB_CONFLICT && status != FB_INVALID && status != FB_BUSY;
+    return status != FB_CONFLICT && status != FB_INVALID && status != FB_BUSY &&
+           status != FB_ABSENT;
 }
 
 static void commit_failed(struct local_request *request, struct fb_object *known,
@@ -287,6 +289,12 @@ static void committed(struct fb_name_task *task, enum fb_status status)
     FB_ASSERT(known == NULL || known->commits > 0);
     if (known != NULL)
         known->commits--;
+    bool is_open = known != NULL && !local_write_is_over(known);
+    if (status == FB_ABSENT && request->move != NULL && is_open) {
+        local_move_again(request);
+        return;
+    }
+    local_move_end(request);
     if (status != FB_OK) {
         commit_failed(request, known, status);
         return;
@@ -332,13 +340,15 @@ static void commit_again(struct local_request *request)
     local_request_end(request, &reply);
 }
 
-/* given: beside the record; NULL: what is there stays. */
-static void commit_begin(struct local_request *request, const struct fb_meta_attributes *given)
+/* given: beside the record; NULL: what is there stays. gone: goes with it; NULL: nothing does. */
+static void commit_begin(struct local_request *request, const struct fb_meta_attributes *given,
+                         const struct fb_meta_gone *gone)
 {
     struct fb_local *local = local_of(request);
     struct fb_object *object =
         fb_objects_find(local->context.objects, request->origin.object.handle);
-    if (object == NULL) { /* closed meanwhile */
+    if (object == NULL || local_write_is_over(object)) { /* closed meanwhile */
+        local_move_end(request);
         refuse(request, FB_INVALID);
         return;
     }
@@ -356,28 +366,22 @@ static void commit_begin(struct local_request *request, const struct fb_meta_att
                                         .size = request->origin.object.size};
     request->name = (struct fb_name_task){.record = fb_name_record(&facts, object->record_version),
                                           .replaced = object->replaced_version,
-                                          .attributes = given};
+                                          .attributes = given,
+                                          .gone = gone};
     object->commits++;
     name_ask(request, FB_REQUEST_NAME_COMMIT, committed);
 }
 
 /* What is kept of the name that this one is a copy of is this one's, with the times that are seen
  * of it. */
-static void source_read(struct fb_name_task *task, enum fb_status status)
+static bool source_keep(struct local_request *request)
 {
-    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
     const struct fb_attributes *seen = &request->change.attributes;
     const struct fb_kept_scene scene = {.now_ns = (int64_t)fb_wall_ns(),
                                         .user = request->session->user};
     struct fb_kept kept;
-    if (status != FB_OK && status != FB_ABSENT) {
-        refuse(request, status);
-        return;
-    }
-    if (task->is_old || !fb_kept_read(&request->kept, &kept)) {
-        refuse(request, task->is_old ? FB_IO : FB_CORRUPT);
-        return;
-    }
+    if (!fb_kept_read(&request->kept, &kept))
+        return false;
     if (kept.mode == 0 || kept.made != 0)
         fb_kept_begin(&kept, seen, &scene);
     kept.times_of = request->origin.object.version;
@@ -385,7 +389,30 @@ static void source_read(struct fb_name_task *task, enum fb_status status)
     kept.modified_ns = seen->modified_ns;
     kept.changed_ns = scene.now_ns;
     fb_kept_write(&kept, &request->kept);
-    commit_begin(request, &request->kept);
+    return true;
+}
+
+static void source_read(struct fb_name_task *task, enum fb_status status)
+{
+    struct local_request *request = FB_CONTAINER(task, struct local_request, name);
+    if (status != FB_OK && status != FB_ABSENT)
+        refuse(request, status);
+    else if (task->is_old || !source_keep(request))
+        refuse(request, task->is_old ? FB_IO : FB_CORRUPT);
+    else
+        commit_begin(request, &request->kept, NULL);
+}
+
+void local_commit_moved(struct local_request *request, const struct fb_meta_gone *gone)
+{
+    if (!local_is_kept(local_of(request))) {
+        commit_begin(request, NULL, gone);
+    } else if (source_keep(request)) {
+        commit_begin(request, &request->kept, gone);
+    } else {
+        local_move_end(request);
+        refuse(request, FB_CORRUPT);
+    }
 }
 
 /* What a commit says beside bytes. */
@@ -396,11 +423,16 @@ static void commit_given(struct local_request *request, const struct fb_local_re
                                         .now_ns = (int64_t)fb_wall_ns(),
                                         .user = request->session->user};
     struct fb_kept kept;
+    bool is_read = from->cursor_length > 0 && local_change_read(from, change);
+    bool is_move = is_read && local_of(request)->context.names->is_on &&
+                   change->kind == FB_CHANGE_RENAME && (change->flags & FB_RENAME_TAKES) != 0;
     bool is_said = from->cursor_length > 0 && local_is_kept(local_of(request));
     bool is_new = request->origin.object.is_new;
     request->kept.length = 0;
-    if (is_said && !local_change_read(from, change)) {
+    if (is_said && !is_read) {
         refuse(request, FB_INVALID);
+    } else if (is_move) {
+        local_move_start(request);
     } else if (is_said && change->kind == FB_CHANGE_RENAME) {
         request->name = (struct fb_name_task){.kind = FB_REQUEST_NAME_READ,
                                               .done = source_read,
@@ -414,7 +446,7 @@ static void commit_given(struct local_request *request, const struct fb_local_re
             fb_kept_begin(&kept, &change->attributes, &scene);
         if (is_said)
             fb_kept_write(&kept, &request->kept);
-        commit_begin(request, is_new ? &request->kept : NULL);
+        commit_begin(request, is_new ? &request->kept : NULL, NULL);
     }
 }
 

@@ -24,6 +24,7 @@ static void hello_start(struct local_request *request)
         .size = local->context.memory->bytes.size,
         .block_size = local->context.settings->core.block_size_bytes,
         .state = local_is_kept(local),
+        .level = local->context.names->is_on,
         .index = local->context.settings->arena_bytes};
     local_request_end(request, &reply);
 }

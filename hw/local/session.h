@@ -53,6 +53,7 @@ struct local_request {
     struct fb_origin_change change;
     struct fb_meta_attributes kept;  /* beside the name's record; COMMIT: what is given */
     struct kept_change *kept_change; /* CHANGE: local_kept.c's; NULL: none */
+    struct local_move *move;         /* COMMIT: local_move.c's; NULL: none */
 };
 
 /* A request over the ring that has no reply yet. */

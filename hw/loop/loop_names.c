@@ -24,6 +24,16 @@ static void attributes_give(struct fb_loop *loop, const struct fb_meta_task *met
     }
 }
 
+/* What went with a PUT has nothing beside its record any more. */
+static void gone_learn(struct fb_loop *loop, const struct fb_meta_gone *gone)
+{
+    static const struct fb_meta_attributes nothing = {.length = 0};
+    struct fb_meta record = gone->name.record;
+    record.version++;
+    if (gone->name.length > 0)
+        fb_names_known_put(&loop->names, gone->name.key, &record, &nothing);
+}
+
 static void meta_done(struct fb_meta_task *task, enum fb_status status)
 {
     struct work *work = FB_CONTAINER(task, struct work, meta);
@@ -33,10 +43,13 @@ static void meta_done(struct fb_meta_task *task, enum fb_status status)
         .done = {.op_id = work->op.op_id, .status = status, .record = task->record}};
     if (status == FB_OK || status == FB_CONFLICT || status == FB_ABSENT) {
         /* A PUT that keeps them may have read none. */
-        bool is_read = task->verb == FB_META_VERB_GET || status == FB_CONFLICT;
+        bool is_put = task->verb == FB_META_VERB_PUT;
+        bool is_read = !is_put || status != FB_OK;
         bool is_known = is_read || !task->keeps_attributes;
         fb_names_known_put(&loop->names, task->key, &task->record,
                            is_known ? &task->attributes : NULL);
+        if (is_put && status == FB_OK)
+            gone_learn(loop, &task->gone);
         if (is_read)
             attributes_give(loop, task);
     }
@@ -77,6 +90,9 @@ static void put_prepare(struct work *work, const char *text, uint32_t length)
     task->attributes.length = 0;
     if (is_given)
         task->attributes = *commit->attributes;
+    task->gone.name.length = 0;
+    if (commit != NULL && commit->gone != NULL)
+        task->gone = *commit->gone;
 }
 
 static void meta_start(struct work *work)

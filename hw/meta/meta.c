@@ -13,12 +13,13 @@
 
 static const uint64_t look_pause_ns = 500000000;
 
-uint32_t fb_meta_text_write(const struct fb_meta_task *task, char text[FB_META_TEXT_MAX])
+uint32_t fb_meta_text_write(const struct fb_meta_name *name,
+                            const struct fb_meta_attributes *attributes,
+                            char text[FB_META_TEXT_MAX])
 {
-    uint32_t length = task->name.length;
-    const struct fb_meta_attributes *attributes = &task->attributes;
+    uint32_t length = name->length;
     FB_ASSERT(length <= FB_OBJECT_NAME_MAX && attributes->length <= FB_META_ATTRIBUTES_MAX);
-    memcpy(text, task->name.text, length);
+    memcpy(text, name->text, length);
     if (attributes->length == 0)
         return length;
     text[length] = '\0';
@@ -32,6 +33,13 @@ void fb_meta_text_read(const char *text, uint32_t length, struct fb_meta_attribu
     uint32_t rest = end != NULL ? length - (uint32_t)(end - text) - 1 : 0;
     attributes->length = rest <= FB_META_ATTRIBUTES_MAX ? rest : 0;
     memcpy(attributes->bytes, text + length - rest, attributes->length);
+}
+
+bool fb_meta_has_part(const struct fb_meta_name *name)
+{
+    const char *slash = memrchr(name->text, '/', name->length);
+    const char *part = slash != NULL ? slash + 1 : name->text;
+    return name->length - (uint32_t)(part - name->text) <= FB_META_PART_MAX;
 }
 
 struct fb_key fb_meta_folder(const struct fb_meta_name *name, const char **part)

@@ -12,7 +12,10 @@
  *  6. What another hand than a daemon's has written is not believed: a record that cannot be read,
  *     a name that no client could make, or one that is not its key's, is listed as bad.
  *  7. What has no object is in its folder's list, ENTRIES, by a PUT that keeps list and record
- *     together. Of two who remove a folder and put something into its list one hears CONFLICT. */
+ *     together. Of two who remove a folder and put something into its list one hears CONFLICT.
+ *  8. A PUT may take another name away: both change at once or neither does. That name's attributes
+ *     and its place in its folder's list go with it. CONFLICT before ABSENT: who hears the latter
+ *     knows that no earlier try of the same PUT was done either. */
 #ifndef FB_HW_META_META_H
 #define FB_HW_META_META_H
 
@@ -26,7 +29,8 @@ struct fb_meta_task;
 
 enum fb_meta_verb {
     FB_META_VERB_GET,     /* key: record; ABSENT: there is none */
-    FB_META_VERB_PUT,     /* key, record of the expected version, name: CONFLICT: the other's */
+    FB_META_VERB_PUT,     /* key, record of the expected version, name: CONFLICT: the other's;
+                             ABSENT: what goes with it is not as expected, and nothing was done */
     FB_META_VERB_PENDING, /* fills names with those of unfinished records, by key, from key on */
     FB_META_VERB_ENTRIES, /* key: a folder's; fills names with its list, by the bytes of their last
                              parts, which are their texts: those behind name.text */
@@ -53,6 +57,13 @@ struct fb_meta_name {
 /* What a PUT does to the list of the folder that the name is in. */
 enum fb_meta_listing { FB_META_LIST_KEEP, FB_META_LIST_PUT, FB_META_LIST_TAKE };
 
+/* A name that goes with a PUT. */
+struct fb_meta_gone {
+    struct fb_meta_name name; /* its record: of the expected version; length 0: none goes */
+    bool is_pending;          /* its record is unfinished then */
+    bool must_be_empty;       /* its own list; else ABSENT */
+};
+
 /* Bytes of a name's last part, for it to be in a list. */
 enum { FB_META_PART_MAX = 255 };
 
@@ -71,6 +82,7 @@ struct fb_meta_task {
     bool must_be_empty;                   /* PUT: the name's own list; else CONFLICT */
     struct fb_key folder;                 /* PUT: of a record that is of folder_version, else */
     uint64_t folder_version;              /* CONFLICT; 0: whatever there is */
+    struct fb_meta_gone gone;             /* PUT */
     struct fb_meta_name *names;           /* PENDING, ENTRIES: room for names_max */
     uint32_t name_count, names_max;
     bool is_cut; /* PENDING, ENTRIES: there are more */
@@ -117,7 +129,9 @@ enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_error
 
 /* What backends keep as a record's text: the name and, behind a zero byte, its attributes. */
 enum { FB_META_TEXT_MAX = FB_OBJECT_NAME_MAX + 1 + FB_META_ATTRIBUTES_MAX };
-uint32_t fb_meta_text_write(const struct fb_meta_task *task, char text[FB_META_TEXT_MAX]);
+uint32_t fb_meta_text_write(const struct fb_meta_name *name,
+                            const struct fb_meta_attributes *attributes,
+                            char text[FB_META_TEXT_MAX]);
 /* Attributes of such a text. */
 void fb_meta_text_read(const char *text, uint32_t length, struct fb_meta_attributes *attributes);
 /* Its name. Sets is_bad unless it is one, and that of name->key. */
@@ -126,6 +140,8 @@ void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t len
 /* Could a client have put it into a folder's list: the text, a last part, and the type? */
 bool fb_meta_entry_is_fine(const struct fb_meta_name *entry);
 
+/* Has it a last part that can be in a list? */
+bool fb_meta_has_part(const struct fb_meta_name *name);
 /* Key of the folder that a name is in, and where its last part begins. */
 struct fb_key fb_meta_folder(const struct fb_meta_name *name, const char **part);
 

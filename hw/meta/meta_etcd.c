@@ -217,36 +217,69 @@ static void compare_add(json_t *compares, const char *key, uint64_t version)
         compares, json_pack("{s:s,s:s,s:s}", "target", "VERSION", "key", key, "version", text));
 }
 
+/* Each key in a list would have been created once. */
+static void empty_add(json_t *compares, const struct meta_etcd *meta, struct fb_key folder)
+{
+    char key[FB_ETCD_ENCODED_MAX], end[FB_ETCD_ENCODED_MAX];
+    list_encode(meta, folder, "", key, end);
+    json_array_append_new(compares, json_pack("{s:s,s:s,s:s,s:s}", "target", "CREATE", "key", key,
+                                              "range_end", end, "create_revision", "0"));
+}
+
 /* What has to be so for a PUT. */
 static json_t *compares_make(const struct meta_etcd *meta, const struct fb_meta_task *task)
 {
-    char key[FB_ETCD_ENCODED_MAX], end[FB_ETCD_ENCODED_MAX];
+    char key[FB_ETCD_ENCODED_MAX];
+    const struct fb_meta_gone *gone = &task->gone;
     json_t *compares = json_array();
     compare_add(compares, key_encode(meta, "names", task->key, key), task->record.version);
     if (task->folder_version > 0)
         compare_add(compares, key_encode(meta, "names", task->folder, key), task->folder_version);
-    if (task->must_be_empty) { /* each key in it would have been created once */
-        list_encode(meta, task->key, "", key, end);
-        json_array_append_new(compares, json_pack("{s:s,s:s,s:s,s:s}", "target", "CREATE", "key",
-                                                  key, "range_end", end, "create_revision", "0"));
-    }
+    if (task->must_be_empty)
+        empty_add(compares, meta, task->key);
+    if (gone->name.length > 0)
+        compare_add(compares, key_encode(meta, "names", gone->name.key, key),
+                    gone->name.record.version);
+    if (gone->name.length > 0 && gone->must_be_empty)
+        empty_add(compares, meta, gone->name.key);
     return compares;
+}
+
+/* Puts a record, and into the list of unfinished ones or out of that. */
+static void record_add(json_t *changes, const struct meta_etcd *meta, struct fb_key key,
+                       const struct fb_meta *record, const char *name, bool is_pending)
+{
+    char encoded[FB_ETCD_ENCODED_MAX], value[FB_ETCD_ENCODED_MAX];
+    char text[NUMBERS_BYTES + FB_OBJECT_NAME_MAX + 1];
+    snprintf(text, sizeof(text), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s",
+             record->value.high, record->value.low, record->size, name);
+    fb_etcd_encode(text, value);
+    json_array_append_new(changes, change_make(key_encode(meta, "names", key, encoded), value));
+    key_encode(meta, "pending", key, encoded);
+    json_array_append_new(changes, change_make(encoded, is_pending ? value : NULL));
+}
+
+/* What goes with a PUT: all that is beside its record, too. */
+static void gone_add(json_t *changes, const struct meta_etcd *meta, const struct fb_meta_gone *gone)
+{
+    char key[FB_ETCD_ENCODED_MAX];
+    const struct fb_meta_name *name = &gone->name;
+    if (name->length == 0)
+        return;
+    record_add(changes, meta, name->key, &name->record, name->text, gone->is_pending);
+    key_encode(meta, "attributes", name->key, key);
+    json_array_append_new(changes, change_make(key, NULL));
+    if (fb_meta_has_part(name))
+        json_array_append_new(changes, change_make(entry_encode(meta, name, key), NULL));
 }
 
 static json_t *put_request(const struct meta_etcd *meta, const struct fb_meta_task *task)
 {
-    char key[FB_ETCD_ENCODED_MAX], other[FB_ETCD_ENCODED_MAX], value[FB_ETCD_ENCODED_MAX];
-    char text[NUMBERS_BYTES + FB_OBJECT_NAME_MAX + 1];
-    const struct fb_meta *record = &task->record;
+    char other[FB_ETCD_ENCODED_MAX], value[FB_ETCD_ENCODED_MAX], text[24];
     const struct fb_meta_attributes *attributes = &task->attributes;
-    snprintf(text, sizeof(text), "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s",
-             record->value.high, record->value.low, record->size, task->name.text);
-    key_encode(meta, "names", task->key, key);
-    fb_etcd_encode(text, value);
     json_t *changes = json_array();
-    json_array_append_new(changes, change_make(key, value));
-    key_encode(meta, "pending", task->key, other);
-    json_array_append_new(changes, change_make(other, task->is_pending ? value : NULL));
+    record_add(changes, meta, task->key, &task->record, task->name.text, task->is_pending);
+    gone_add(changes, meta, &task->gone);
     key_encode(meta, "attributes", task->key, other);
     fb_etcd_encode_bytes((const char *)attributes->bytes, attributes->length, value);
     if (!task->keeps_attributes)
@@ -267,13 +300,16 @@ static enum fb_status run_put(struct meta_etcd *meta, struct fb_etcd *etcd,
 {
     json_t *answer = fb_etcd_post(etcd, "/v3/kv/txn", put_request(meta, task));
     enum fb_status status = FB_OK;
+    uint64_t expected = task->record.version;
     if (answer == NULL)
         return fault_status(meta, etcd);
     if (json_is_true(json_object_get(answer, "succeeded"))) {
         task->record.version++;
     } else {
         status = record_take(answer, task);
-        status = status == FB_OK || status == FB_ABSENT ? FB_CONFLICT : status;
+        bool is_read = status == FB_OK || status == FB_ABSENT;
+        bool is_gone = task->gone.name.length > 0 && task->record.version == expected;
+        status = !is_read ? status : is_gone ? FB_ABSENT : FB_CONFLICT;
     }
     json_decref(answer);
     return status;

@@ -99,21 +99,20 @@ static int record_read(const struct lmdb *lmdb, MDB_txn *transaction, struct fb_
 
 /* Puts the name into its folder's list, or takes it out. */
 static int entry_write(const struct lmdb *lmdb, MDB_txn *transaction,
-                       const struct fb_meta_task *task)
+                       const struct fb_meta_name *name, enum fb_meta_listing listing)
 {
     unsigned char bytes[KEY_BYTES + FB_META_PART_MAX];
     const char *part;
-    if (task->listing == FB_META_LIST_KEEP)
+    if (listing == FB_META_LIST_KEEP)
         return MDB_SUCCESS;
-    key_put(fb_meta_folder(&task->name, &part), bytes);
+    key_put(fb_meta_folder(name, &part), bytes);
     size_t length = strlen(part);
-    uint32_t type = task->name.type;
+    uint32_t type = name->type;
     memcpy(bytes + KEY_BYTES, part, length);
     MDB_val key = {.mv_size = KEY_BYTES + length, .mv_data = bytes};
     MDB_val value = {.mv_size = sizeof(type), .mv_data = &type};
-    int code = task->listing == FB_META_LIST_PUT
-                   ? mdb_put(transaction, lmdb->entries, &key, &value, 0)
-                   : mdb_del(transaction, lmdb->entries, &key, NULL);
+    int code = listing == FB_META_LIST_PUT ? mdb_put(transaction, lmdb->entries, &key, &value, 0)
+                                           : mdb_del(transaction, lmdb->entries, &key, NULL);
     return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
 }
 
@@ -175,23 +174,81 @@ static int is_as_wanted(const struct lmdb *lmdb, MDB_txn *transaction,
     return code;
 }
 
+/* Is what goes with a PUT as that wants it? */
+static int gone_is_as_wanted(const struct lmdb *lmdb, MDB_txn *transaction,
+                             const struct fb_meta_gone *gone, bool *is_wanted)
+{
+    struct fb_meta found;
+    struct fb_meta_attributes attributes;
+    struct fb_meta_name one;
+    struct fb_meta_task list = {.key = gone->name.key, .names = &one, .names_max = 1};
+    *is_wanted = true;
+    if (gone->name.length == 0)
+        return MDB_SUCCESS;
+    int code = record_read(lmdb, transaction, gone->name.key, &found, &attributes);
+    *is_wanted = found.version == gone->name.record.version;
+    code = code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+    if (code == MDB_SUCCESS && gone->must_be_empty) {
+        code = entries_read(lmdb, transaction, &list);
+        *is_wanted = *is_wanted && list.name_count == 0;
+    }
+    return code;
+}
+
+/* What a record becomes. */
+struct written {
+    struct fb_key key;
+    struct fb_meta record;
+    const struct fb_meta_name *name;
+    const struct fb_meta_attributes *attributes;
+    bool is_pending;
+    enum fb_meta_listing listing;
+};
+
 static int record_write(const struct lmdb *lmdb, MDB_txn *transaction,
-                        const struct fb_meta_task *task)
+                        const struct written *written)
 {
     unsigned char bytes[KEY_BYTES], whole[sizeof(struct stored) + FB_META_TEXT_MAX];
-    const struct stored stored = {.record = task->record};
-    key_put(task->key, bytes);
+    const struct stored stored = {.record = written->record};
+    key_put(written->key, bytes);
     memcpy(whole, &stored, sizeof(stored));
-    uint32_t length = fb_meta_text_write(task, (char *)whole + sizeof(stored));
+    uint32_t length =
+        fb_meta_text_write(written->name, written->attributes, (char *)whole + sizeof(stored));
     MDB_val key = {.mv_size = KEY_BYTES, .mv_data = bytes};
     MDB_val value = {.mv_size = sizeof(stored) + length, .mv_data = whole};
     int code = mdb_put(transaction, lmdb->names, &key, &value, 0);
-    if (code == MDB_SUCCESS && task->is_pending)
+    if (code == MDB_SUCCESS && written->is_pending)
         code = mdb_put(transaction, lmdb->pending, &key, &value, 0);
     else if (code == MDB_SUCCESS)
         code = mdb_del(transaction, lmdb->pending, &key, NULL);
     bool is_written = code == MDB_SUCCESS || code == MDB_NOTFOUND;
-    return is_written ? entry_write(lmdb, transaction, task) : code;
+    return is_written ? entry_write(lmdb, transaction, written->name, written->listing) : code;
+}
+
+/* The task's record, and what goes with it. */
+static int records_write(const struct lmdb *lmdb, MDB_txn *transaction,
+                         const struct fb_meta_task *task)
+{
+    const struct fb_meta_attributes nothing = {.length = 0};
+    const struct fb_meta_gone *gone = &task->gone;
+    const struct written own = {.key = task->key,
+                                .record = task->record,
+                                .name = &task->name,
+                                .attributes = &task->attributes,
+                                .is_pending = task->is_pending,
+                                .listing = task->listing};
+    struct written other = {.key = gone->name.key,
+                            .record = gone->name.record,
+                            .name = &gone->name,
+                            .attributes = &nothing,
+                            .is_pending = gone->is_pending,
+                            .listing = fb_meta_has_part(&gone->name) ? FB_META_LIST_TAKE
+                                                                     : FB_META_LIST_KEEP};
+    other.record.version++;
+    int code = record_write(lmdb, transaction, &own);
+    if (code == MDB_SUCCESS && gone->name.length > 0)
+        code = record_write(lmdb, transaction, &other);
+    return code;
 }
 
 static enum fb_status run_get(const struct lmdb *lmdb, struct fb_meta_task *task)
@@ -214,21 +271,25 @@ static enum fb_status run_put(const struct lmdb *lmdb, struct fb_meta_task *task
     if (code != MDB_SUCCESS)
         return status_of(code);
     code = record_read(lmdb, transaction, task->key, &found, &attributes);
-    bool is_read = code == MDB_SUCCESS || code == MDB_NOTFOUND, is_wanted = true;
+    bool is_read = code == MDB_SUCCESS || code == MDB_NOTFOUND;
+    bool is_wanted = true, is_gone_wanted = true;
     if (is_read)
         code = is_as_wanted(lmdb, transaction, task, &is_wanted);
+    if (is_read && code == MDB_SUCCESS)
+        code = gone_is_as_wanted(lmdb, transaction, &task->gone, &is_gone_wanted);
     is_read = code == MDB_SUCCESS;
-    if (is_read && (found.version != task->record.version || !is_wanted)) {
+    is_wanted = is_wanted && found.version == task->record.version;
+    if (is_read && (!is_wanted || !is_gone_wanted)) {
         mdb_txn_abort(transaction);
         task->record = found;
         task->attributes = attributes;
-        return FB_CONFLICT;
+        return is_wanted ? FB_ABSENT : FB_CONFLICT;
     }
     if (task->keeps_attributes)
         task->attributes = attributes;
     task->record.version++;
     if (is_read)
-        code = record_write(lmdb, transaction, task);
+        code = records_write(lmdb, transaction, task);
     if (code != MDB_SUCCESS) {
         mdb_txn_abort(transaction);
         task->record.version--;

@@ -180,6 +180,19 @@ static void known_give(struct fb_names *names, const struct fb_name_task *task)
     fb_kept_write(&kept, task->found);
 }
 
+/* The name that goes with a commit, where it is this node's to finish that; 0, 0: it is not. */
+static struct fb_key moved_key(const struct fb_name_task *task)
+{
+    const struct fb_meta_gone *gone = task->gone;
+    const struct fb_key none = {.high = 0, .low = 0};
+    if (gone == NULL)
+        return none;
+    struct fb_meta record = gone->name.record;
+    record.version = 1; /* as it will be read: there may be none yet */
+    bool is_ours = fb_name_read(&record).node == task->names->context.settings->node;
+    return is_ours ? gone->name.key : none;
+}
+
 void fb_name_start(struct fb_name_task *task)
 {
     struct fb_names *names = task->names;
@@ -199,6 +212,9 @@ void fb_name_start(struct fb_name_task *task)
     task->request_id = (uint64_t)FB_NAME_SESSION << SESSION_SHIFT | (uint64_t)slot << SLOT_SHIFT |
                        names->generation++;
     fb_names_text_put(names, key, task->name, task->name_length);
+    if (task->gone != NULL)
+        fb_names_text_put(names, task->gone->name.key, task->gone->name.text,
+                          task->gone->name.length);
     if (task->kind <= FB_REQUEST_NAME_BEGIN)
         task->record = known_find(names, key);
     const struct fb_event event = {.kind = FB_EVENT_REQUEST,
@@ -208,7 +224,8 @@ void fb_name_start(struct fb_name_task *task)
                                                .record = task->record,
                                                .wall_ns = fb_wall_ns(),
                                                .replaced = task->replaced,
-                                               .version = task->version}};
+                                               .version = task->version,
+                                               .moved = moved_key(task)}};
     fb_feed_event(names->context.feed, &event);
 }
 

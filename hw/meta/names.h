@@ -39,6 +39,7 @@ struct fb_name_task {
     uint32_t name_length;
     const char *name;                            /* the caller's, until done */
     const struct fb_meta_attributes *attributes; /* COMMIT: the caller's; NULL: as they are */
+    const struct fb_meta_gone *gone;  /* COMMIT: the caller's: goes with it; NULL: nothing does */
     struct fb_meta_attributes *found; /* those beside the record of found_version; NULL: not asked
                                          for */
     uint64_t found_version;
@@ -83,7 +84,8 @@ void fb_names_open(struct fb_names *names, const struct fb_names_context *contex
 void fb_names_close(struct fb_names *names);
 uint64_t fb_names_bytes(const struct fb_settings *settings);
 
-/* Done: as the core says. COMMIT: TIMEOUT: it may or may not have taken effect. */
+/* Done: as the core says. COMMIT: TIMEOUT: it may or may not have taken effect; ABSENT: what should
+ * go with it is not as expected. */
 void fb_name_start(struct fb_name_task *task);
 
 /* The core's answer to one of them. */

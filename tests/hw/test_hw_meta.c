@@ -1,7 +1,8 @@
 /* hw/meta/meta_lmdb.c keeps R14: a PUT takes effect only at the version it expects, and answers
  * with the record as it is then; what was put is there after the store is opened anew; unfinished
  * records are listed until they are finished, page by page; names that no client could make are
- * listed as bad; attributes come back byte for byte. hw/meta/names.c: a record says what its facts
+ * listed as bad; attributes come back byte for byte; a name that goes with a PUT goes with it or
+ * stays as it is. hw/meta/names.c: a record says what its facts
  * said; keys of KV spaces do not meet.
  * How: a store in a folder, its calls made on this thread; random writers against a plain array. */
 #include "core/index/random.h"
@@ -290,6 +291,69 @@ static void folder_goes_only_while_its_list_is_empty(void **state)
     assert_listed(place, "", "", "");
 }
 
+/* The PUT of one name, with which another goes, of a version. */
+static enum fb_status move(struct place *place, uint64_t expected, uint64_t gone_expected,
+                           struct fb_meta *record)
+{
+    struct fb_meta_task task = task_make(FB_META_VERB_PUT, 1);
+    task.record = (struct fb_meta){.version = expected, .size = 7};
+    task.gone.name = task_make(FB_META_VERB_PUT, 2).name;
+    task.gone.name.key = task_make(FB_META_VERB_PUT, 2).key;
+    task.gone.name.record = (struct fb_meta){.version = gone_expected, .size = 9};
+    task.gone.is_pending = true;
+    enum fb_status status = place->store.run(&place->store, &task);
+    *record = task.record;
+    return status;
+}
+
+static void name_that_goes_with_a_put_goes_or_stays_with_it(void **state)
+{
+    struct place *place = *state;
+    struct fb_meta record;
+    struct fb_meta_task source = listing_make("a/2", 0, FB_META_LIST_PUT);
+    source.attributes = (struct fb_meta_attributes){.length = 3, .bytes = "abc"};
+    assert_int_equal(place->store.run(&place->store, &source), FB_OK);
+    assert_int_equal(put(place, 1, 0, 4, &record), FB_OK);
+    assert_int_equal(move(place, 1, 2, &record), FB_ABSENT);
+    assert_int_equal(record.size, 4);
+    assert_int_equal(move(place, 0, 1, &record), FB_CONFLICT);
+    assert_int_equal(move(place, 0, 2, &record), FB_CONFLICT); /* before ABSENT */
+    assert_int_equal(record.version, 1);
+    assert_int_equal(get(place, 2, &record), FB_OK);
+    assert_int_equal(record.version, 1);
+    assert_listed(place, "a", "", "2 ");
+    assert_int_equal(pending_count(place), 0);
+    assert_int_equal(move(place, 1, 1, &record), FB_OK);
+    assert_int_equal(record.version, 2);
+    assert_int_equal(record.size, 7);
+    struct fb_meta_task gone = task_make(FB_META_VERB_GET, 2);
+    assert_int_equal(place->store.run(&place->store, &gone), FB_OK);
+    assert_int_equal(gone.record.version, 2);
+    assert_int_equal(gone.record.size, 9);
+    assert_int_equal(gone.attributes.length, 0);
+    assert_listed(place, "a", "", "");
+    assert_int_equal(pending_count(place), 1);
+}
+
+static void name_whose_list_has_something_does_not_go(void **state)
+{
+    struct place *place = *state;
+    struct fb_meta_task folder = listing_make("f", 0, FB_META_LIST_PUT);
+    struct fb_meta_task inside = listing_make("f/a", 0, FB_META_LIST_PUT);
+    assert_int_equal(place->store.run(&place->store, &folder), FB_OK);
+    assert_int_equal(place->store.run(&place->store, &inside), FB_OK);
+    struct fb_meta_task moved = listing_make("g", 0, FB_META_LIST_PUT);
+    moved.gone = (struct fb_meta_gone){.name = folder.name, .must_be_empty = true};
+    moved.gone.name.key = folder.key;
+    moved.gone.name.record = folder.record;
+    assert_int_equal(place->store.run(&place->store, &moved), FB_ABSENT);
+    assert_listed(place, "", "", "f ");
+    struct fb_meta_task take = listing_make("f/a", 1, FB_META_LIST_TAKE);
+    assert_int_equal(place->store.run(&place->store, &take), FB_OK);
+    assert_int_equal(place->store.run(&place->store, &moved), FB_OK);
+    assert_listed(place, "", "", "g ");
+}
+
 static void put_of_other_version_is_conflict_with_the_record(void **state)
 {
     struct place *place = *state;
@@ -398,6 +462,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(list_of_a_folder_goes_with_its_records, place_make,
                                         place_remove),
         cmocka_unit_test_setup_teardown(folder_goes_only_while_its_list_is_empty, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(name_that_goes_with_a_put_goes_or_stays_with_it, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(name_whose_list_has_something_does_not_go, place_make,
                                         place_remove),
         cmocka_unit_test_setup_teardown(put_of_other_version_is_conflict_with_the_record,
                                         place_make, place_remove),

@@ -1,7 +1,8 @@
 /* name.c, name_finish.c: a driver keeps more of a name beside its record than the core knows of
  * (hw/meta/kept.h), and changes the record's version with it. A commit that meets such a change is
- * no loser, one that meets a name made anew is; what is being finished is finished. How: scripted
- * nodes (script.h), whose store is changed between a BEGIN and its COMMIT. */
+ * no loser, one that meets a name made anew is; what is being finished is finished. It removes
+ * another name with a commit (R14): that is erased at once, and a commit that is ABSENT is over.
+ * How: scripted nodes (script.h), whose store is changed between a BEGIN and its COMMIT. */
 #include "core/name/name.h"
 
 #include "tests/support/name.h"
@@ -33,8 +34,10 @@ static struct fb_reply begin(struct script *script, uint64_t request_id)
     return reply;
 }
 
-static enum fb_status commit(struct script *script, uint64_t request_id,
-                             const struct fb_reply *begun)
+static const struct fb_key MOVED = {.high = 0x6e, .low = 2};
+
+static const struct fb_reply *commit_with(struct script *script, uint64_t request_id,
+                                          const struct fb_reply *begun, struct fb_key moved)
 {
     const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
                                         .level = FB_LEVEL_DEVICE,
@@ -45,8 +48,16 @@ static enum fb_status commit(struct script *script, uint64_t request_id,
                                        .request_id = request_id,
                                        .block = {.key = NAME, .object = FB_OBJECT_NONE},
                                        .record = fb_name_record(&facts, begun->record.version),
-                                       .replaced = begun->replaced};
-    return (enum fb_status)run(script, 0, &request)->status;
+                                       .replaced = begun->replaced,
+                                       .moved = moved};
+    return run(script, 0, &request);
+}
+
+static enum fb_status commit(struct script *script, uint64_t request_id,
+                             const struct fb_reply *begun)
+{
+    const struct fb_key none = {.high = 0, .low = 0};
+    return (enum fb_status)commit_with(script, request_id, begun, none)->status;
 }
 
 /* The driver changes what is beside the record, which is counted there. */
@@ -192,6 +203,52 @@ static void change_beside_is_no_failure(void **state)
     script_close(script);
 }
 
+static struct script_fault absent(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    return (struct script_fault){.status = op->kind == FB_OP_META_PUT ? FB_ABSENT : FB_OK};
+}
+
+/* What should go with it does not: it is no use to try again, and its end is known. */
+static void commit_whose_other_name_is_not_as_expected_is_absent(void **state)
+{
+    (void)state;
+    struct script *script = beside_open();
+    struct fb_reply begun = begin(script, 1);
+    uint64_t puts = fb_node_stats(script_node(script, 0))->meta_puts;
+    script_set_fault(script, absent, NULL);
+    const struct fb_reply *reply = commit_with(script, 2, &begun, MOVED);
+    assert_int_equal(reply->status, FB_ABSENT);
+    assert_int_equal(reply->record.version, 0);
+    assert_int_equal(fb_node_stats(script_node(script, 0))->meta_puts, puts + 1);
+    script_set_fault(script, NULL, NULL);
+    rest(script, S);
+    assert_int_equal(fb_node_unfinished_names(script_node(script, 0)), 0);
+    script_close(script);
+}
+
+/* The driver has changed both records; the core erases what went, without a look at the list. */
+static void name_that_went_with_a_commit_is_erased_at_once(void **state)
+{
+    (void)state;
+    struct script *script = beside_open();
+    const struct fb_name_facts gone = {
+        .state = FB_NAME_REMOVED, .level = FB_LEVEL_COUNT, .version = 6 * S, .size = 4 * S};
+    rest(script, 10 * MS);
+    *script_shown(script, MOVED) = (struct script_shown){.version = 4 * S, .size = 10};
+    struct fb_reply begun = begin(script, 1);
+    script_record_put(script, MOVED, fb_name_record(&gone, 1));
+    assert_int_equal(commit_with(script, 2, &begun, MOVED)->status, FB_OK);
+    rest(script, 100 * MS); /* the list is read each 3 s */
+    struct fb_meta record = script_record(script, MOVED);
+    assert_int_equal(fb_name_read(&record).state, FB_NAME_ORIGIN);
+    assert_int_equal(script_shown(script, MOVED)->version, 0);
+    assert_int_equal(state_of(script), FB_NAME_ORIGIN);
+    assert_int_equal(fb_node_unfinished_names(script_node(script, 0)), 0);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +258,8 @@ int main(void)
         cmocka_unit_test(commit_over_a_name_made_anew_is_too_late),
         cmocka_unit_test(commit_that_meets_a_change_each_time_is_busy),
         cmocka_unit_test(change_beside_is_no_failure),
+        cmocka_unit_test(commit_whose_other_name_is_not_as_expected_is_absent),
+        cmocka_unit_test(name_that_went_with_a_commit_is_erased_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

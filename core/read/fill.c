@@ -179,6 +179,16 @@ static enum fb_status fill_status(const struct fill *fill)
     return is_of_mend ? FB_BUSY : (enum fb_status)fill->status;
 }
 
+/* What a local client hears; a writer whose bytes found no room: of what use it is to wait. */
+static enum fb_status client_status(const struct fb_node *node, const struct fill *fill,
+                                    const struct waiter *waiter)
+{
+    enum fb_status status = fill_status(fill);
+    FB_ASSERT(fill->state == FILL_FAILING);
+    FB_ASSERT(waiter->kind != WAITER_PEER);
+    return status == FB_BUSY && waiter->kind == WAITER_WRITE ? refused_verdict(node) : status;
+}
+
 static void fill_answer(struct step *step, struct fill *fill, const struct waiter *waiter)
 {
     struct fb_node *node = step->node;
@@ -215,7 +225,7 @@ static void fill_answer(struct step *step, struct fill *fill, const struct waite
         else if (waiter->kind == WAITER_PEER)
             serve_deny(step, waiter->peer, waiter->id, fill_status(fill));
         else
-            get_refuse(step, waiter->id, fill_status(fill));
+            get_refuse(step, waiter->id, client_status(node, fill, waiter));
         return;
     }
     if (waiter->kind == WAITER_PEER) {

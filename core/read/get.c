@@ -83,6 +83,7 @@ static void request_fill(struct step *step, const struct fb_request *request, ui
     bool is_put = waiter->kind == WAITER_PUT || waiter->kind == WAITER_WRITE;
     FB_ASSERT(waiter->kind != WAITER_PEER);
     uint32_t fill = FB_NONE, parent = branch_hold(node, request->parent);
+    bool has_records = node->waiter_free != FB_NONE && node->fill_free != FB_NONE;
     if (node->waiter_free != FB_NONE)
         fill = slot != FB_NONE ? node_entries(node)[slot].fill
                                : fill_begin(node, &request->block, is_put ? FILL_PUT : 0);
@@ -92,7 +93,7 @@ static void request_fill(struct step *step, const struct fb_request *request, ui
     if (fill == FB_NONE) {
         bool is_write = waiter->kind == WAITER_WRITE;
         get_refuse(step, request->request_id,
-                   is_write ? refused_answer(node, request->block.size) : FB_BUSY);
+                   is_write && has_records ? refused_verdict(node) : FB_BUSY);
         return;
     }
     bool is_queued = fill_add_waiter(node, fill, waiter);
@@ -191,7 +192,7 @@ void write_request(struct step *step, const struct fb_request *request)
     else if (!put_may_hold(node, request->level))
         get_refuse(step, request->request_id, FB_DEGRADED);
     else if (slot == FB_NONE && !memory_may_keep(node, request->block.size))
-        get_refuse(step, request->request_id, refused_answer(node, request->block.size));
+        get_refuse(step, request->request_id, refused_verdict(node));
     else if (slot == FB_NONE)
         request_fill(step, request, slot, &waiter);
     else if (node_entries(node)[slot].state == ENTRY_RESIDENT)
@@ -208,12 +209,12 @@ void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
     FB_ASSERT(waiter->kind == WAITER_WRITE);
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
     bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
-    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot);
-    bool has_room = is_kept || memory_may_keep(node, block->size);
-    if (is_free && has_room && dirty_mark(node, slot, block) &&
+    bool is_spreading = put_of_slot(node, slot);
+    bool has_room = node->put_free != FB_NONE && (is_kept || memory_may_keep(node, block->size));
+    if (!is_spreading && has_room && dirty_mark(node, slot, block) &&
         put_begin(node, slot, waiter->level, waiter->id, true))
         return;
-    get_refuse(step, waiter->id, is_free && !is_kept ? refused_answer(node, block->size) : FB_BUSY);
+    get_refuse(step, waiter->id, is_spreading ? FB_BUSY : refused_verdict(node));
 }
 
 /* Ends a loan to a local client. A lease that is not current is ignored: the client erred. */

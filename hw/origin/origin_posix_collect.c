@@ -38,8 +38,8 @@ int posix_name_put(int folder, const struct fb_object *object)
         openat(folder, POSIX_NAME_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, POSIX_FILE_MODE);
     if (file < 0)
         return errno == EEXIST ? 0 : -errno;
-    int code = posix_write(
-        file, (struct fb_bytes){.at = (unsigned char *)text, .size = (uint64_t)length});
+    int code =
+        posix_write(file, (struct fb_bytes){.at = (unsigned char *)text, .size = (uint64_t)length});
     if (close(file) != 0 && code == 0)
         code = -errno;
     if (code != 0)

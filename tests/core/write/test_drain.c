@@ -294,8 +294,7 @@ struct refusing {
     uint32_t bad_tries;
 };
 
-static struct script_fault refuses_all(struct script *script, uint32_t node,
-                                       const struct fb_op *op)
+static struct script_fault refuses_all(struct script *script, uint32_t node, const struct fb_op *op)
 {
     struct refusing *refusing = script_context(script);
     (void)node;
@@ -303,8 +302,8 @@ static struct script_fault refuses_all(struct script *script, uint32_t node,
         return (struct script_fault){.status = FB_OK};
     bool is_bad = op->block.offset == refusing->first_bad_offset;
     refusing->bad_tries += is_bad;
-    return (struct script_fault){
-        .status = is_bad && refusing->bad_tries == 1 ? FB_IO : refusing->status};
+    return (struct script_fault){.status =
+                                     is_bad && refusing->bad_tries == 1 ? FB_IO : refusing->status};
 }
 
 static enum fb_status status_of(struct script *script, uint64_t request_id)
@@ -321,8 +320,7 @@ static void write_hears_the_refusal_though_one_block_failed_otherwise(void **sta
     (void)state;
     for (uint64_t bad = 0; bad < 2 * WRITES; bad++) {
         const struct fb_config config = drain_config();
-        struct refusing refusing = {.first_bad_offset = drain_block(bad).offset,
-                                    .status = FB_FULL};
+        struct refusing refusing = {.first_bad_offset = drain_block(bad).offset, .status = FB_FULL};
         struct script *script = script_open(1, &config, 1);
         script_set_fault(script, refuses_all, &refusing);
         for (uint64_t i = 0; i < 2 * WRITES - 2; i++) { /* the rest of memory is for reads */

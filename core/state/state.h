@@ -70,10 +70,10 @@ struct fb_node {
     uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */
     uint32_t fetches_used, fetch_oldest, fetch_newest; /* see origin.c */
     uint32_t bypass_turn;
-    uint32_t drain_is_look;  /* it goes over them now, and not round all */
-    uint32_t drain_rounds;   /* over all records, since the last news */
+    uint32_t drain_is_look;    /* it goes over them now, and not round all */
+    uint32_t drain_rounds;     /* over all records, since the last news */
     uint32_t drain_is_refused; /* the last store that failed was (R16) */
-    uint32_t drain_failures; /* pauses since the last store that did not fail; see drain.c */
+    uint32_t drain_failures;   /* pauses since the last store that did not fail; see drain.c */
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
     uint32_t mends_used, refused_status;                       /* of the last refusal */
     uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */

@@ -4,6 +4,8 @@
 #ifndef FB_CLI_COMMAND_H
 #define FB_CLI_COMMAND_H
 
+#include <stdio.h>
+
 enum { FB_EXIT_FINE = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
 
 int fb_command_run(int argc, char **argv);
@@ -33,5 +35,11 @@ int fb_command_completion(int argc, char **argv);
 /* Says that the daemon cannot be reached, and what to do; returns the exit code. socket: as given
  * to the command; NULL: the default. code: forebay_client_open's. */
 int fb_no_daemon(const char *command, const char *socket, int code);
+
+/* name_print.c: a name, with escapes for what would disturb a terminal. */
+void fb_name_print(FILE *stream, const char *name);
+
+/* Says why a command failed of a name; returns the exit code. */
+int fb_fail_print(const char *command, const char *name, const char *reason);
 
 #endif

@@ -48,8 +48,7 @@ struct explanation {
 
 static int fail(const char *what, int code)
 {
-    fprintf(stderr, "forebay explain: %s: %s\n", what, strerror(-code));
-    return FB_EXIT_FAILED;
+    return fb_fail_print("explain", what, strerror(-code));
 }
 
 static const char *place_of(const struct forebay_block *block)

@@ -26,9 +26,10 @@ struct get_options {
 
 static int fail(const char *what, int code)
 {
-    fprintf(stderr, "forebay get: %s: %s%s\n", what, strerror(-code),
-            code == -ESTALE ? "; it changed meanwhile: try again" : "");
-    return FB_EXIT_FAILED;
+    char reason[128];
+    snprintf(reason, sizeof(reason), "%s%s", strerror(-code),
+             code == -ESTALE ? "; it changed meanwhile: try again" : "");
+    return fb_fail_print("get", what, reason);
 }
 
 static int write_all(int file, const unsigned char *bytes, uint64_t size)

@@ -20,14 +20,18 @@ static int print_entry(void *context, const struct forebay_entry *entry)
     const struct ls_options *options = context;
     if (options->is_long)
         printf("%15" PRIu64 " ", entry->is_folder ? 0 : entry->size_bytes);
-    for (const char *byte = entry->name; *byte != '\0'; byte++) {
-        if ((unsigned char)*byte < ' ' || *byte == 127)
-            printf("\\x%02x", (unsigned char)*byte);
-        else
-            putchar(*byte);
-    }
+    fb_name_print(stdout, entry->name);
     printf("%s\n", entry->is_folder ? "/" : "");
     return 0;
+}
+
+/* A slash at the end says no more than that it is a folder; alone, it is the root. */
+static const char *folder_of(char *argument)
+{
+    size_t length = strlen(argument);
+    while (length > 0 && argument[length - 1] == '/')
+        argument[--length] = '\0';
+    return argument;
 }
 
 int fb_command_ls(int argc, char **argv)
@@ -51,7 +55,7 @@ int fb_command_ls(int argc, char **argv)
         return FB_EXIT_USAGE;
     }
     if (optind < argc)
-        options.folder = argv[optind];
+        options.folder = folder_of(argv[optind]);
     int code = forebay_client_open(options.socket, &client);
     if (code != 0)
         return fb_no_daemon("ls", options.socket, code);
@@ -59,9 +63,9 @@ int fb_command_ls(int argc, char **argv)
     forebay_client_close(client);
     if (code == 0)
         return FB_EXIT_FINE;
-    fprintf(stderr, "forebay ls: %s: %s\n", options.folder,
-            code == -EFBIG ? "more names are on their way to the origin than a listing can show: "
-                             "try again when they have got there (forebay status)"
-                           : strerror(-code));
-    return FB_EXIT_FAILED;
+    return fb_fail_print("ls", options.folder,
+                         code == -EFBIG
+                             ? "more names are on their way to the origin than a listing can "
+                               "show: try again when they have got there (forebay status)"
+                             : strerror(-code));
 }

@@ -42,8 +42,7 @@ static int keep(const struct keep_options *options)
     forebay_client_close(client);
     if (code == 0)
         return FB_EXIT_FINE;
-    fprintf(stderr, "forebay %s: %s: %s\n", options->command, options->name, reason_of(code));
-    return FB_EXIT_FAILED;
+    return fb_fail_print(options->command, options->name, reason_of(code));
 }
 
 static bool seconds_parse(const char *text, uint32_t *seconds)

@@ -35,8 +35,7 @@ static int fail(const char *what, int code)
         : code == -EILSEQ    ? "the name is no UTF-8, or has control characters, which the store's "
                                "names cannot have: give it another"
                              : strerror(-code);
-    fprintf(stderr, "forebay put: %s: %s\n", what, reason);
-    return FB_EXIT_FAILED;
+    return fb_fail_print("put", what, reason);
 }
 
 /* Returns the bytes copied, or -errno; *is_reading: which side failed. */

@@ -35,10 +35,9 @@ int fb_command_rm(int argc, char **argv)
             code = forebay_client_remove(client, argv[i]);
         if (code == 0)
             continue;
-        fprintf(stderr, "forebay rm: %s: %s\n", argv[i],
-                code == -ESTALE ? "somebody has changed it meanwhile: look again"
-                                : strerror(-code));
-        exit_code = FB_EXIT_FAILED;
+        exit_code = fb_fail_print("rm", argv[i],
+                                  code == -ESTALE ? "somebody has changed it meanwhile: look again"
+                                                  : strerror(-code));
     }
     forebay_client_close(client);
     return exit_code;

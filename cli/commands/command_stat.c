@@ -44,8 +44,7 @@ static const char *hint(int code)
 
 static int fail(const char *command, const char *what, int code)
 {
-    fprintf(stderr, "forebay %s: %s: %s\n", command, what, strerror(-code));
-    return FB_EXIT_FAILED;
+    return fb_fail_print(command, what, strerror(-code));
 }
 
 int fb_no_daemon(const char *command, const char *socket, int code)

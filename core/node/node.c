@@ -290,7 +290,7 @@ static void node_answer(struct step *step)
         else if (waiter.kind == WAITER_RECOVER)
             recover_filled(step->node, fill);
         else if (waiter.kind == WAITER_WRITE)
-            write_spread(step, &waiter, fill->slot, &fill->block);
+            write_filled(step, &waiter, fill);
         else
             put_share(step->node, fill->slot);
     }

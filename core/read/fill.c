@@ -168,7 +168,7 @@ void fill_fail(struct fb_node *node, uint32_t index, enum fb_status status)
 
 /* What readers hear. The origin's word that it has not got a block was one to the mend that they
  * waited with, which goes on; it is no verdict, nor is that of others while the block is made. */
-static enum fb_status fill_status(const struct fill *fill)
+enum fb_status fill_status(const struct fill *fill)
 {
     bool is_made = fill->flags & FILL_MEND;
     bool is_of_mend = (fill->status == FB_ABSENT && (is_made || (fill->flags & FILL_FETCH))) ||
@@ -183,7 +183,7 @@ static bool fill_answer(struct step *step, struct fill *fill, const struct waite
 {
     FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
     FB_ASSERT(step_room(step) > 0);
-    if (waiter->kind >= WAITER_HOLD)
+    if (waiter->kind >= WAITER_HOLD || waiter->kind == WAITER_WRITE)
         return false;
     if (waiter->kind == WAITER_GATHER || waiter->kind == WAITER_PIN) {
         const struct fb_reply how = {.status = fill_status(fill),
@@ -212,8 +212,6 @@ static bool fill_answer(struct step *step, struct fill *fill, const struct waite
         serve_waiter(step, waiter, fill->slot, is_fetched);
         return true;
     }
-    if (waiter->kind == WAITER_WRITE)
-        return false;
     enum fb_reason reason = fill->first_is_answered ? FB_REASON_COALESCED : fill->reason;
     fill->first_is_answered = 1;
     get_reply(step, waiter, fill->slot, reason, fill->source);

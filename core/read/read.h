@@ -13,6 +13,7 @@ void fill_fail(struct fb_node *node, uint32_t fill, enum fb_status status);
 /* Answers waiters while the step has room, the oldest fill's first. Not NULL: there is
  * more to do for `waiter`: of a PUT, which was answered, a WRITE, and the kinds after it. */
 const struct fill *fill_work(struct step *step, struct waiter *waiter);
+enum fb_status fill_status(const struct fill *fill); /* what those who wait for it hear */
 void fill_drain(struct fb_node *node, uint32_t fill);
 void fill_check(struct fb_node *node);
 

@@ -64,15 +64,16 @@ struct fb_node {
     uint64_t drain_retry_ns;              /* the pause after a failure is over then */
     uint64_t drain_look_ns;               /* then those whose stores failed are */
     uint64_t pinned_bytes;                /* of entries with pins */
-    uint64_t refused_ns, dirty_left_ns;   /* the first of those refusals; a record was cleared */
+    uint64_t refused_ns, dirty_left_ns;   /* the first of those refusals; one was stored */
     uint32_t fills_used, waiters_used, lends_used, writes_used, matches_used, pins_used;
     uint32_t is_started;
     uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */
     uint32_t fetches_used, fetch_oldest, fetch_newest; /* see origin.c */
     uint32_t bypass_turn;
-    uint32_t drain_is_look;  /* it goes over them now, and not round all */
-    uint32_t drain_rounds;   /* over all records, since the last news */
-    uint32_t drain_failures; /* pauses since the last store that did not fail; see drain.c */
+    uint32_t drain_is_look;    /* it goes over them now, and not round all */
+    uint32_t drain_rounds;     /* over all records, since the last news */
+    uint32_t drain_is_refused; /* the last store that failed was (R16) */
+    uint32_t drain_failures;   /* pauses since the last store that did not fail; see drain.c */
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
     uint32_t mends_used, refused_status;                       /* of the last refusal */
     uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */

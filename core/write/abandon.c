@@ -52,12 +52,14 @@ void abandon_block(struct step *step, uint32_t index)
     FB_ASSERT(!code_is_busy(node, slot));
     node->stats.abandoned++;
     put_drained(step, slot, FB_GONE);
+    uint64_t left_ns = node->dirty_left_ns;
     if (fragment_of_dirty(node, index) != NULL) {
         drain_fragment(step, slot);
-        return;
+    } else {
+        dirty_clear(step, index);
+        memory_settle(node, slot);
     }
-    dirty_clear(step, index);
-    memory_settle(node, slot);
+    node->dirty_left_ns = left_ns; /* it was not stored: see refused.c */
 }
 
 void abandon_tell(struct step *step, uint32_t target, uint64_t object)

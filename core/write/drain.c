@@ -176,13 +176,16 @@ static void drain_look(struct fb_node *node, uint64_t at_ns)
 }
 
 /* Has its store failed, and is it not its turn yet? While all fail, those that failed before go one
- * at a time; a new one is tried at once, and if that is stored the others follow. */
+ * at a time; a new one is tried at once, and if that is stored the others follow. An origin that
+ * refuses is there: what failed otherwise does not wait for the pauses of what is refused, or it
+ * would not be known for long that it is refused, too. */
 static bool drain_is_later(struct fb_node *node, const struct dirty *dirty)
 {
     uint64_t at_ns = dirty->retry_ns;
     if (dirty->failures == 0)
         return false;
-    if (drain_is_failing(node) && at_ns < node->drain_retry_ns)
+    bool is_known = dirty->refusal != FB_OK || !node->drain_is_refused;
+    if (drain_is_failing(node) && is_known && at_ns < node->drain_retry_ns)
         at_ns = node->drain_retry_ns;
     if (at_ns <= node->now_ns && drain_is_failing(node) && node->drains_used > 0)
         at_ns = node->now_ns + node->config.backoff_ns;
@@ -331,6 +334,9 @@ static void drain_failed(struct step *step, uint32_t index, enum fb_status statu
     }
     uint64_t own_ns = node->config.backoff_ns << dirty->failures;
     uint64_t pause_ns = drain_pause_ns(node, DRAIN_FAILURES_MAX);
+    if (node->drain_is_refused && !is_refused)
+        pause_ns = 0;
+    node->drain_is_refused = is_refused;
     FB_ASSERT(dirty->failures <= DRAIN_FAILURES_MAX);
     dirty->failures = (uint8_t)(dirty->failures + (dirty->failures < DRAIN_FAILURES_MAX));
     dirty->retry_ns = node->now_ns + (own_ns > pause_ns ? own_ns : pause_ns);

@@ -366,8 +366,9 @@ void code_timer(struct step *step, uint32_t index)
         put->failures = (uint16_t)(put->failures + (put->failures < UINT16_MAX));
     if (is_round)
         code->asked = 0;
-    if (!put->is_answered && put->failures > node->config.retries_max)
-        put_reply(step, put, FB_TIMEOUT, 0);
+    enum fb_status vain = put_vain(node, put, false);
+    if (!put->is_answered && vain != FB_OK)
+        put_reply(step, put, vain, 0);
     bool is_whole = code->state == CODE_READY && code->held == code_all(code);
     uint64_t again_ns = is_whole ? put_rest_ns(node) : put_pause_ns(node, put);
     if (is_stuck)

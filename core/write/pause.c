@@ -41,6 +41,19 @@ uint64_t put_silence_ns(const struct fb_node *node)
     return silence_ns < most_ns ? silence_ns : most_ns;
 }
 
+enum fb_status put_vain(const struct fb_node *node, const struct put *put, bool is_silent)
+{
+    enum { ROUNDS_LEAST = 2 }; /* a drive may be slow */
+    enum fb_status verdict = refused_verdict(node);
+    FB_ASSERT(put->slot != FB_NONE);
+    FB_ASSERT(verdict != FB_OK);
+    if (!is_silent && put->failures >= ROUNDS_LEAST && verdict != FB_BUSY)
+        return verdict;
+    if (put->failures <= node->config.retries_max)
+        return FB_OK;
+    return is_silent ? FB_DEGRADED : FB_TIMEOUT;
+}
+
 bool put_is_room_wanted(enum fb_status status)
 {
     FB_ASSERT(status < FB_STATUS_COUNT);

@@ -437,11 +437,11 @@ void put_timer(struct step *step, uint32_t index)
     if (bits_count(put->held) < put->target_count) {
         uint32_t silent = put->quiet & ~(uint32_t)put->held;
         bool is_first = put->failures == 0, is_new = put->asks == 0;
-        bool is_over = is_new && put->failures > node->config.retries_max;
+        enum fb_status vain = is_new ? put_vain(node, put, silent != 0) : FB_OK;
         uint32_t due = put_round(node, put);
         again_ns = put->asks != 0 ? put_silence_ns(node) : put_pause_ns(node, put);
-        if (!put->is_answered && is_over)
-            put_reply(step, put, silent != 0 ? FB_DEGRADED : FB_TIMEOUT, 0);
+        if (!put->is_answered && vain != FB_OK)
+            put_reply(step, put, vain, 0);
         put_ask(step, index, due, is_first ? 0 : FB_MESSAGE_FLAG_AGAIN);
     }
     put_due(node, index, again_ns);

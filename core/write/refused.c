@@ -6,10 +6,11 @@
  *
  * A writer who was answered at a lower level than the origin's hears of no refusal: his block is
  * safe here. But such blocks stay, and when they have the room, BUSY would be said to all writers
- * for ever, of what no waiting mends. So a write that finds no room hears the refusal, once all
- * that is owed is refused, and none of it has gone for two of the drain's rounds: before that,
- * room may come from what is not. What still fits is taken. */
-#include "core/tier/tier.h"
+ * for ever, of what no waiting mends. So a write that finds no room hears the refusal, whoever
+ * refuses it and whatever it finds too little of, once all that is owed is refused, and nothing was
+ * stored or handed on for two of the drain's rounds: before that, room may come from what is not.
+ * What writers give up makes room for others, and is no sign that more will come; what is to be
+ * let go still, the drain finds when it looks next. What still fits is taken. */
 #include "core/write/write.h"
 
 enum { REFUSED_ROUNDS = 2 };
@@ -36,15 +37,8 @@ enum fb_status refused_verdict(const struct fb_node *node)
         node->refused_ns > node->dirty_left_ns ? node->refused_ns : node->dirty_left_ns;
     FB_ASSERT(node->refused_used <= node->dirty_used);
     FB_ASSERT(since_ns <= node->now_ns);
-    bool is_all = node->refused_used > 0 && node->refused_used == node->dirty_used;
+    bool is_all = node->refused_used > 0 && node->refused_used == node->dirty_used &&
+                  node->drain_next == FB_NONE;
     bool is_long = node->now_ns - since_ns >= REFUSED_ROUNDS * node->config.drain_check_ns;
     return is_all && is_long ? (enum fb_status)node->refused_status : FB_BUSY;
-}
-
-enum fb_status refused_answer(const struct fb_node *node, uint32_t size_bytes)
-{
-    FB_ASSERT(size_bytes > 0);
-    FB_ASSERT(node->dirty_used <= node->config.dirty_max);
-    bool has_room = memory_may_keep(node, size_bytes) && node->dirty_free != FB_NONE;
-    return has_room ? FB_BUSY : refused_verdict(node);
 }

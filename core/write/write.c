@@ -48,8 +48,10 @@ void write_request(struct step *step, const struct fb_request *request)
         get_refuse(step, request->request_id, FB_DEGRADED);
     } else if (slot == FB_NONE) {
         bool has_room = memory_may_keep(node, request->block.size);
+        bool has_records = node->waiter_free != FB_NONE && node->fill_free != FB_NONE;
         if (!has_room || !get_fill(step, request, slot, &waiter))
-            get_refuse(step, request->request_id, refused_answer(node, request->block.size));
+            get_refuse(step, request->request_id,
+                       !has_room || has_records ? refused_verdict(node) : FB_BUSY);
     } else if (node_entries(node)[slot].state == ENTRY_RESIDENT) {
         write_spread(step, &waiter, slot, &request->block);
     } else {
@@ -58,17 +60,29 @@ void write_request(struct step *step, const struct fb_request *request)
 }
 
 /* The bytes are in memory: mark them and spread them, or say why not. */
-void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
+static void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
                   const struct fb_block *block)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(waiter->kind == WAITER_WRITE);
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
     bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
-    bool is_free = node->put_free != FB_NONE && !put_of_slot(node, slot);
-    bool has_room = is_kept || memory_may_keep(node, block->size);
-    if (is_free && has_room && dirty_mark(node, slot, block) &&
+    bool is_spreading = put_of_slot(node, slot);
+    bool has_room = node->put_free != FB_NONE && (is_kept || memory_may_keep(node, block->size));
+    if (!is_spreading && has_room && dirty_mark(node, slot, block) &&
         put_begin(node, slot, waiter->level, waiter->id, true))
         return;
-    get_refuse(step, waiter->id, is_free && !is_kept ? refused_answer(node, block->size) : FB_BUSY);
+    get_refuse(step, waiter->id, is_spreading ? FB_BUSY : refused_verdict(node));
+}
+
+void write_filled(struct step *step, const struct waiter *waiter, const struct fill *fill)
+{
+    FB_ASSERT(waiter->kind == WAITER_WRITE);
+    FB_ASSERT(fill->state == FILL_ANSWERING || fill->state == FILL_FAILING);
+    if (fill->state == FILL_ANSWERING) {
+        write_spread(step, waiter, fill->slot, &fill->block);
+        return;
+    }
+    enum fb_status status = fill_status(fill);
+    get_refuse(step, waiter->id, status == FB_BUSY ? refused_verdict(step->node) : status);
 }

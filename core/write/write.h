@@ -26,8 +26,7 @@ void abandon_message(struct step *step, const struct fb_message *message);
 
 /* write.c: clients' durable writes. */
 void write_request(struct step *step, const struct fb_request *request);
-void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
-                  const struct fb_block *block);
+void write_filled(struct step *step, const struct waiter *waiter, const struct fill *fill);
 
 /* put.c: the writer's side of durable writes. */
 bool put_begin(struct fb_node *node, uint32_t slot, uint32_t level, uint64_t request_id,
@@ -56,6 +55,9 @@ void put_reply(struct step *step, struct put *put, enum fb_status status, uint32
 uint64_t put_pause_ns(const struct fb_node *node, const struct put *put);
 uint64_t put_rest_ns(const struct fb_node *node); /* nobody is left to ask */
 uint64_t put_silence_ns(const struct fb_node *node);
+/* Before another round: what the writer hears if it is of no use; OK: go on. is_silent: some
+ * targets do not answer, else those that have not taken it lack room. */
+enum fb_status put_vain(const struct fb_node *node, const struct put *put, bool is_silent);
 bool put_is_room_wanted(enum fb_status status); /* of HELD: it lives, and cannot take it yet */
 /* Sets the timer: to put.due_ns, or to the earlier asking of those that are busy. */
 void put_wait(struct fb_node *node, uint32_t put);
@@ -105,10 +107,9 @@ void dirty_check(struct fb_node *node);
 /* refused.c: what the origin refuses for good (R16). */
 /* What became of an owed block's store: OK: it is not refused, or not owed any more. */
 void refused_set(struct fb_node *node, uint32_t dirty, enum fb_status status);
-/* Is it of use to wait until some of it has gone? BUSY; or what stands in the way. */
+/* What a write hears for which there is no room: BUSY, if it is of use to wait until some of what
+ * is owed has gone; or what stands in the way. */
 enum fb_status refused_verdict(const struct fb_node *node);
-/* What a write hears for which there is no room, or no slot: BUSY, or what stands in the way. */
-enum fb_status refused_answer(const struct fb_node *node, uint32_t size_bytes);
 
 /* drain.c: write-back to the origin. */
 void drain_fragment(struct step *step, uint32_t slot); /* its whole block is there, or unwanted */

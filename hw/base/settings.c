@@ -175,6 +175,11 @@ static void client_load(struct fb_map *root, struct fb_settings *settings)
     uint64_t block = settings->core.block_size_bytes, least = UINT64_C(16) << 20;
     settings->arena_bytes = 4 * block > least ? 4 * block : least;
     fb_settings_read(&map, "client", settings);
+    char size[32], want[32];
+    if (settings->arena_bytes < block)
+        fb_map_fault(&map, "arena", "is %s: at least core.block_size, %s: clients write by blocks",
+                     fb_format_bytes(size, (double)settings->arena_bytes),
+                     fb_format_bytes(want, (double)block));
     fb_map_close(&map);
 }
 

@@ -117,7 +117,7 @@ static const struct fb_setting table[] = {
     {"client", "token", TEXT, FIELD(token_path), .initial = "",
      .help = "file whose content clients must show, 16 to 256 bytes; empty: none"},
     {"client", "arena", BYTES(64 << 10, UINT64_C(1) << 36), FIELD(arena_bytes), .initial = "*",
-     .help = "shared memory from which one client writes; else 4 blocks, at least 16 MiB"},
+     .help = "shared memory from which one client writes; at least a block; else 4, or 16 MiB"},
     {"client", "spin", NS(0, SECOND_NS), FIELD(spin_ns), .initial = "50 us",
      .help = "how long the daemon looks for more before it sleeps"},
 

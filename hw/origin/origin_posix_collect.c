@@ -38,7 +38,8 @@ int posix_name_put(int folder, const struct fb_object *object, const char *besid
                       POSIX_FILE_MODE);
     if (file < 0)
         return -errno;
-    int code = write(file, text, (size_t)length) == length ? 0 : -EIO;
+    int code =
+        posix_write(file, (struct fb_bytes){.at = (unsigned char *)text, .size = (uint64_t)length});
     if (code == 0 && fdatasync(file) != 0)
         code = -errno;
     if (close(file) != 0 && code == 0)

@@ -164,6 +164,20 @@ class Names:
             self.first.wait_until(lambda: self.origin("list/g") == b"12345")
             self.first.wait_until(lambda: self.first.status()["unfinished_names"] == "0")
         self.assertEqual(self.last.forebay("ls", "nowhere").returncode, 1)
+        for folder, same in (("list/", "list"), ("list/d//", "list/d"), ("/", "")):
+            self.assertNotEqual(listed(same), [])
+            self.assertEqual(listed(folder), listed(same))
+
+    def test_name_that_is_an_order_to_a_terminal_is_shown_with_escapes(self):
+        odd = "odd/line\nred\x1b[31m\x7fe\u009b\u00e9"
+        shown = "line\\x0ared\\x1b[31m\\x7fe\\xc2\\x9b\u00e9"
+        self.object(odd, 10)
+        self.object(b"odd/\xff", 10)
+        self.assertEqual(self.last.forebay("ls", "odd").stdout.decode(), shown + "\n\\xff\n")
+        for command in ("get", "rm", "stat", "pin", "explain", "ls"):
+            ended = self.last.forebay(command, odd + ".not")
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn("odd/" + shown + ".not: No such file", ended.stderr.decode())
 
     def test_pin_and_invalidate(self):
         """A pinned file stays through twice the memory of reads; one let go of is fetched."""

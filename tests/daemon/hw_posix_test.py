@@ -298,6 +298,32 @@ class Refusals(Posix):
         self.put("small", b"1" * 1000)
         self.daemon.wait_until(lambda: self.daemon.status()["refused_blocks"] == "0")
 
+    def test_each_writer_after_the_memory_is_full_hears_no_space_soon(self):
+        """Blocks of a drive's and of memory's room: the daemon's share of what a client may owe,
+        the records and the drive are used up in turn. Whatever refuses, no writer waits long."""
+        self.over("-t", "tmpfs", "-o", "size=256k", "none")
+        self.at_origin("filler", b"x" * 250000)
+        drive = ("device.path=" + self.path("drive"), "core.device_size=4 MiB")
+        for memory, more, level in (("4 MiB", drive, "device"), ("16 MiB", drive, "device"),
+                                    ("4 MiB", (), "memory"), ("4 MiB", (), "origin")):
+            self.daemon = Daemon(self, self.config, "core.memory_size=" + memory,
+                                 "core.block_size=256 KiB", "stop_patience=0 s",
+                                 "metadata.kind=lmdb", "metadata.path=" + self.path(level + memory),
+                                 *more)
+            self.addCleanup(self.daemon.kill)
+            source, refused = self.write("source", os.urandom(600000)), 0
+            for number in range(10):
+                begun = time.monotonic()
+                put = self.daemon.forebay("put", "--level", level, source, "o%d" % number)
+                if put.returncode != 0:
+                    self.assertIn(b"No space left", put.stderr)
+                    refused += 1
+                self.assertLess(time.monotonic() - begun, 8)
+            self.assertGreaterEqual(refused, 3)
+            self.daemon.kill()
+            if more:
+                os.remove(self.path("drive"))
+
     def test_client_of_a_daemon_that_stops_hears_so_and_how_much_is_owed(self):
         self.over("-t", "tmpfs", "-o", "size=3m", "none")
         self.daemon = Daemon(self, self.config, "core.memory_size=8 MiB",

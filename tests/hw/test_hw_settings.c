@@ -122,6 +122,21 @@ static void load_device_with_odd_blocks_refuses(void **state)
                  "a multiple of 256 KiB");
 }
 
+static void load_arena_without_room_for_a_block_refuses(void **state)
+{
+    (void)state;
+    assert_fault("client: {", "client: {arena: 64 KiB, ",
+                 "client.arena: is 64.0 KiB: at least core.block_size, 1.00 MiB");
+}
+
+/* In which no holder can answer, so that every write would be degraded. */
+static void load_hold_shorter_than_an_answer_refuses(void **state)
+{
+    (void)state;
+    assert_fault("core: {", "core: {hold: 1 us, ", "core.hold: ");
+    assert_fault("core: {", "core: {hold: 1 us, ", "2.00 ms");
+}
+
 static void load_words_of_an_origin_at_their_longest_and_beyond(void **state)
 {
     (void)state;
@@ -177,6 +192,8 @@ int main(void)
         cmocka_unit_test(load_mistakes_give_their_lines),
         cmocka_unit_test(load_copies_that_cannot_be_refuses),
         cmocka_unit_test(load_device_with_odd_blocks_refuses),
+        cmocka_unit_test(load_hold_shorter_than_an_answer_refuses),
+        cmocka_unit_test(load_arena_without_room_for_a_block_refuses),
         cmocka_unit_test(load_words_of_an_origin_at_their_longest_and_beyond),
         cmocka_unit_test(load_shipped_examples_is_fine),
     };

@@ -287,6 +287,138 @@ static void drain_yields_to_no_read_that_waits_for_its_room(void **state)
     script_close(script);
 }
 
+/* What a scripted origin refuses, and how: the first store of one block fails otherwise. */
+struct refusing {
+    uint64_t first_bad_offset; /* UINT64_MAX: none */
+    enum fb_status status;
+    uint32_t bad_tries;
+};
+
+static struct script_fault refuses_all(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    struct refusing *refusing = script_context(script);
+    (void)node;
+    if (op->kind != FB_OP_STORE)
+        return (struct script_fault){.status = FB_OK};
+    bool is_bad = op->block.offset == refusing->first_bad_offset;
+    refusing->bad_tries += is_bad;
+    return (struct script_fault){.status =
+                                     is_bad && refusing->bad_tries == 1 ? FB_IO : refusing->status};
+}
+
+static enum fb_status status_of(struct script *script, uint64_t request_id)
+{
+    assert_non_null(script_reply(script, request_id));
+    return (enum fb_status)script_reply(script, request_id)->status;
+}
+
+/* One of the last blocks fails otherwise before it is refused, too: it has its turn before those
+ * that are known to be refused, so that the writer does not wait for as many pauses as there are
+ * blocks. */
+static void write_hears_the_refusal_though_one_block_failed_otherwise(void **state)
+{
+    (void)state;
+    for (uint64_t bad = 0; bad < 2 * WRITES; bad++) {
+        const struct fb_config config = drain_config();
+        struct refusing refusing = {.first_bad_offset = drain_block(bad).offset, .status = FB_FULL};
+        struct script *script = script_open(1, &config, 1);
+        script_set_fault(script, refuses_all, &refusing);
+        for (uint64_t i = 0; i < 2 * WRITES - 2; i++) { /* the rest of memory is for reads */
+            const struct fb_block block = drain_block(i);
+            uint64_t at_ns = i == bad ? SECOND_NS * 3 : 1000 + i * 1000000;
+            script_write(script, at_ns, 0, i, &block, FB_LEVEL_MEMORY);
+        }
+        const struct fb_block late = drain_block(100);
+        script_write(script, 7 * SECOND_NS, 0, 100, &late, FB_LEVEL_MEMORY);
+        script_run(script, 8 * SECOND_NS);
+        assert_int_equal(status_of(script, 100), FB_FULL);
+        script_close(script);
+    }
+}
+
+/* Memory has room, but all records of writes are those of blocks that the origin's writers were
+ * told of: the next one hears it, too. */
+static void write_without_a_record_hears_what_the_origin_refuses(void **state)
+{
+    (void)state;
+    struct fb_config config = drain_config();
+    config.puts_max = 4;
+    struct refusing refusing = {.first_bad_offset = UINT64_MAX, .status = FB_READ_ONLY};
+    struct script *script = script_open(1, &config, 1);
+    script_set_fault(script, refuses_all, &refusing);
+    for (uint64_t i = 0; i < 6; i++) {
+        const struct fb_block block = drain_block(i);
+        uint64_t at_ns = i < 5 ? 1000 + i * 1000000 : 5 * SECOND_NS;
+        script_write(script, at_ns, 0, i, &block, FB_LEVEL_ORIGIN);
+    }
+    script_run(script, 6 * SECOND_NS);
+    for (uint64_t i = 0; i < 4; i++)
+        assert_int_equal(status_of(script, i), FB_READ_ONLY);
+    assert_int_equal(status_of(script, 4), FB_BUSY);
+    assert_int_equal(status_of(script, 5), FB_READ_ONLY);
+    script_close(script);
+}
+
+/* The drive is full of what the origin refuses: a write to it hears that after two rounds, and not
+ * that it took too long after all of them. */
+static void write_to_a_full_drive_hears_what_the_origin_refuses(void **state)
+{
+    (void)state;
+    struct fb_config config = drain_config();
+    config.device_size_bytes = 4 * (uint64_t)FLOW_BLOCK_BYTES;
+    config.device_entries_max = 4;
+    config.hold_ns = SECOND_NS;
+    struct refusing refusing = {.first_bad_offset = UINT64_MAX, .status = FB_DENIED};
+    struct script *script = script_open(1, &config, 1);
+    script_set_fault(script, refuses_all, &refusing);
+    for (uint64_t i = 0; i < 5; i++) {
+        const struct fb_block block = drain_block(i);
+        script_write(script, 1000 + i * 1000000, 0, i, &block, FB_LEVEL_DEVICE);
+    }
+    script_run(script, 4 * SECOND_NS);
+    for (uint64_t i = 0; i < 4; i++)
+        assert_int_equal(status_of(script, i), FB_OK);
+    assert_int_equal(status_of(script, 4), FB_DENIED);
+    script_close(script);
+}
+
+/* What a writer gives up makes room, and is no sign of more: the next one without room hears the
+ * refusal at once. */
+static void write_after_one_that_gave_up_hears_the_refusal_at_once(void **state)
+{
+    enum { FITS = FLOW_BLOCKS - FLOW_BLOCKS / 8 };
+    (void)state;
+    struct fb_config config = drain_config();
+    config.names_max = 4;
+    struct refusing refusing = {.first_bad_offset = UINT64_MAX, .status = FB_FULL};
+    struct script *script = script_open(1, &config, 1);
+    script_set_fault(script, refuses_all, &refusing);
+    for (uint64_t i = 0; i < FITS; i++) {
+        const struct fb_block block =
+            script_block(SCRIPT_WRITTEN + 1 + (i < 2), i, FLOW_BLOCK_BYTES, 1);
+        script_write(script, 1000 + i * 1000000, 0, i, &block, FB_LEVEL_MEMORY);
+    }
+    const struct fb_request abandon = {.kind = FB_REQUEST_NAME_ABANDON,
+                                       .request_id = 50,
+                                       .block = {.key = {.low = 7}, .object = SCRIPT_WRITTEN + 2},
+                                       .version = 1,
+                                       .size = 10};
+    script_request(script, 5 * SECOND_NS, 0, &abandon);
+    for (uint64_t i = 0; i < 3; i++) { /* the room of two */
+        const struct fb_block block = drain_block(100 + i);
+        script_write(script, 5 * SECOND_NS + (i + 1) * 1000000, 0, 100 + i, &block,
+                     FB_LEVEL_MEMORY);
+    }
+    const struct fb_block late = drain_block(200);
+    script_write(script, 5 * SECOND_NS + 100000000, 0, 200, &late, FB_LEVEL_MEMORY);
+    script_run(script, 6 * SECOND_NS);
+    assert_int_equal(status_of(script, 100), FB_OK);
+    assert_int_equal(status_of(script, 101), FB_OK);
+    assert_int_not_equal(status_of(script, 102), FB_OK);
+    assert_int_equal(status_of(script, 200), FB_FULL);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +429,10 @@ int main(void)
         cmocka_unit_test(hold_of_what_is_at_the_origin_owes_nothing),
         cmocka_unit_test(write_without_room_hears_what_the_origin_refuses),
         cmocka_unit_test(write_while_others_are_stored_is_busy_and_not_refused),
+        cmocka_unit_test(write_hears_the_refusal_though_one_block_failed_otherwise),
+        cmocka_unit_test(write_without_a_record_hears_what_the_origin_refuses),
+        cmocka_unit_test(write_to_a_full_drive_hears_what_the_origin_refuses),
+        cmocka_unit_test(write_after_one_that_gave_up_hears_the_refusal_at_once),
         cmocka_unit_test(drain_yields_to_no_read_that_waits_for_its_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

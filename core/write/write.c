@@ -22,6 +22,22 @@ static bool write_forgets(struct fb_node *node, uint32_t slot)
     return false;
 }
 
+/* The bytes are in memory: mark them and spread them, or say why not. */
+static void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
+                  const struct fb_block *block)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(waiter->kind == WAITER_WRITE);
+    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
+    bool is_spreading = put_of_slot(node, slot);
+    bool has_room = node->put_free != FB_NONE && (is_kept || memory_may_keep(node, block->size));
+    if (!is_spreading && has_room && dirty_mark(node, slot, block) &&
+        put_begin(node, slot, waiter->level, waiter->id, true))
+        return;
+    get_refuse(step, waiter->id, is_spreading ? FB_BUSY : refused_verdict(node));
+}
+
 /* A durable write: the client's bytes into memory first, then to those who shall hold them. A block
  * that is being acquired otherwise is BUSY: versions are never mixed. */
 void write_request(struct step *step, const struct fb_request *request)
@@ -57,22 +73,6 @@ void write_request(struct step *step, const struct fb_request *request)
     } else {
         get_refuse(step, request->request_id, FB_BUSY);
     }
-}
-
-/* The bytes are in memory: mark them and spread them, or say why not. */
-static void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
-                  const struct fb_block *block)
-{
-    struct fb_node *node = step->node;
-    FB_ASSERT(waiter->kind == WAITER_WRITE);
-    FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
-    bool is_kept = (node_entries(node)[slot].flags & ENTRY_DIRTY) != 0;
-    bool is_spreading = put_of_slot(node, slot);
-    bool has_room = node->put_free != FB_NONE && (is_kept || memory_may_keep(node, block->size));
-    if (!is_spreading && has_room && dirty_mark(node, slot, block) &&
-        put_begin(node, slot, waiter->level, waiter->id, true))
-        return;
-    get_refuse(step, waiter->id, is_spreading ? FB_BUSY : refused_verdict(node));
 }
 
 void write_filled(struct step *step, const struct waiter *waiter, const struct fill *fill)

@@ -17,7 +17,6 @@
 #include "core/name/name_flows.h"
 #include "core/read/read.h"
 
-
 enum { META_FREE, META_GET, META_PUT, META_CHECK, META_PAUSE };
 
 static void meta_reply(struct step *step, uint64_t request_id, enum fb_status status,

@@ -73,9 +73,9 @@ enum fb_config_unit {
       "a write whose level too few members can hold: refuse, or allow with the copies there are") \
     X(place_local, FB_UNIT_FLAG, 0, 0, 1, \
       "1: a write stays on the node that made it (local NVMe and a copy in the background)") \
-    X(hold_ns, FB_UNIT_NS, UINT64_C(1000000000), 2000000, UINT64_C(600000000000), \
-      "time after which a holder that has not answered is asked again; in less than the least " \
-      "none can pull a block and digest it, and all writes are degraded") \
+    X(hold_ns, FB_UNIT_NS, UINT64_C(1000000000), 1000, UINT64_C(600000000000), \
+      "time after which a holder that has not answered is asked again; of a daemon: at least 1 " \
+      "ms") \
     X(drains_max, FB_UNIT_COUNT, 16, 1, 65535, "stores to the origin at once") \
     X(drain_bytes_per_s, FB_UNIT_RATE, 0, 0, UINT64_C(1) << 50, \
       "limit of a node's stores to the origin; 0: none") \

@@ -134,7 +134,7 @@ static void load_hold_shorter_than_an_answer_refuses(void **state)
 {
     (void)state;
     assert_fault("core: {", "core: {hold: 1 us, ", "core.hold: ");
-    assert_fault("core: {", "core: {hold: 1 us, ", "2.00 ms");
+    assert_fault("core: {", "core: {hold: 1 us, ", "1.00 ms");
 }
 
 static void load_words_of_an_origin_at_their_longest_and_beyond(void **state)

@@ -24,7 +24,7 @@ static bool write_forgets(struct fb_node *node, uint32_t slot)
 
 /* The bytes are in memory: mark them and spread them, or say why not. */
 static void write_spread(struct step *step, const struct waiter *waiter, uint32_t slot,
-                  const struct fb_block *block)
+                         const struct fb_block *block)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(waiter->kind == WAITER_WRITE);

@@ -1,5 +1,5 @@
 /* See meta.h: chooses the backend and hands its tasks to threads. */
-#include "hw/meta/meta.h"
+#include "hw/meta/meta_backend.h"
 
 #include "client/protocol/local_protocol.h"
 #include "core/panic.h"

@@ -12,7 +12,7 @@
  *     THROTTLED. 429 is a PUT that was not taken: THROTTLED, or FULL with the words of ErrNoSpace.
  * Source: etcd 3.4, "gRPC gateway" and api/etcdserverpb/rpc.proto. */
 #include "base/clock.h"
-#include "hw/meta/meta.h"
+#include "hw/meta/meta_backend.h"
 
 #include "core/name/name.h"
 #include "core/panic.h"

@@ -11,7 +11,7 @@
  *     the start when it is shorter than its last page says; it may be, by pages that are free.
  *  4. One process at a time: the lock file says so (fcntl), since two nodes of one folder would be
  *     two writers of one namespace that do not know of each other. */
-#include "hw/meta/meta.h"
+#include "hw/meta/meta_backend.h"
 
 #include "core/name/name.h"
 #include "core/panic.h"

@@ -10,6 +10,7 @@
 #include "hw/meta/names.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
+#include "hw/meta/meta_backend.h"
 
 #include <sys/stat.h>
 

@@ -262,12 +262,14 @@ class Store(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        text = self.rfile.read(int(self.headers["Content-Length"]))
+        is_own = base64.b64encode(b"FBIDENT1")[:10] in text  # what a store keeps of itself
+        answer = b'{"succeeded": true}' if is_own else b"{}"
         self.send_response(200)
         self.send_header("Content-Length", str(self.size))
         self.end_headers()
         try:
-            self.wfile.write(b" " * (self.size - 2) + b"{}")
+            self.wfile.write(b" " * (self.size - len(answer)) + answer)
         except OSError:
             pass
 

@@ -209,7 +209,8 @@ static void origin_told(struct fb_identity_question *question, enum fb_status st
     belonging->is_asking = false;
     if (status == FB_OK)
         belonging->found.origin = question->identity;
-    if (is_refused && (question->is_making || !is_known))
+    /* Nobody knows one yet: what can be read is, though none can be made. The next start tries. */
+    if ((question->is_making && status != FB_OK) || (is_refused && !is_known))
         unidentified_log(loop, status);
     else if (status != FB_OK && status != FB_ABSENT) {
         fail(loop, status);

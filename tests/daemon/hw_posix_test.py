@@ -402,7 +402,7 @@ class Listings(Posix):
             os.symlink(target, os.path.join(self.origin, name))
         os.symlink(os.path.join(self.origin, "plain"), os.path.join(self.origin, "same"))
         self.assertEqual(self.daemon.forebay("ls").stdout,
-                         b"plain\nsame\nsockets/\n\xff\xfe not utf-8\n")
+                         b"plain\nsame\nsockets/\n\\xff\\xfe not utf-8\n")
         for name in ("fifo", "sockets/one", "sockets"):
             self.assertIn(b"No such file", self.daemon.forebay("stat", name).stderr)
         for name in ("out", "outfile", "up", "nowhere", "loop", "out/passwd"):

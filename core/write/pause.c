@@ -47,6 +47,9 @@ enum fb_status put_vain(const struct fb_node *node, const struct put *put, bool 
     enum fb_status verdict = refused_verdict(node);
     FB_ASSERT(put->slot != FB_NONE);
     FB_ASSERT(verdict != FB_OK);
+    bool has_few = !put->is_coded && put->target_count < put_copies(node, put->level);
+    if (has_few && !node->config.degraded)
+        return FB_DEGRADED; /* members went: it is not for want of room */
     if (!is_silent && put->failures >= ROUNDS_LEAST && verdict != FB_BUSY)
         return verdict;
     if (put->failures <= node->config.retries_max)

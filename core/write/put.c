@@ -32,7 +32,7 @@ uint32_t put_owner(const struct fb_node *node, struct fb_key key, uint32_t rank)
 }
 
 /* Copies that a level wants; those of a code: see erasure.c. */
-static uint32_t level_copies(const struct fb_node *node, uint32_t level)
+uint32_t put_copies(const struct fb_node *node, uint32_t level)
 {
     FB_ASSERT(level < FB_LEVEL_COUNT);
     FB_ASSERT(node->config.write_quorum >= 1);
@@ -48,7 +48,7 @@ bool put_may_hold(const struct fb_node *node, uint32_t level)
         rank++;
     FB_ASSERT(rank > 0);
     return node->config.degraded || code_is_wanted(node, level) ||
-           rank >= level_copies(node, level);
+           rank >= put_copies(node, level);
 }
 
 static void put_targets(struct fb_node *node, struct put *put, struct fb_key key)
@@ -154,7 +154,7 @@ void put_reply(struct step *step, struct put *put, enum fb_status status, uint32
     if (status != FB_OK)
         return;
     node->stats.writes++;
-    node->stats.degraded += copies < level_copies(node, put->level);
+    node->stats.degraded += copies < put_copies(node, put->level);
     node->stats.write_bytes += node_entries(node)[put->slot].size_bytes;
     fb_histogram_add(&node->stats.write_latency_ns, node->now_ns - put->since_ns);
 }
@@ -190,7 +190,7 @@ static void put_degrade(struct step *step, struct put *put, uint32_t copies)
 /* Has the quorum been reached? */
 static void put_answer(struct step *step, struct put *put)
 {
-    uint32_t held = bits_count(put->held), copies = level_copies(step->node, put->level);
+    uint32_t held = bits_count(put->held), copies = put_copies(step->node, put->level);
     FB_ASSERT(put->slot != FB_NONE);
     FB_ASSERT(held <= put->target_count);
     if (put->is_answered || put->level == FB_LEVEL_ORIGIN)

@@ -45,6 +45,7 @@ bool put_of_slot(struct fb_node *node, uint32_t slot);
 bool put_is_stuck(struct fb_node *node, uint32_t slot);
 bool put_lost(struct fb_node *node, uint32_t slot, uint32_t target);
 bool put_is_spread(struct fb_node *node, uint32_t slot);
+uint32_t put_copies(const struct fb_node *node, uint32_t level); /* that a level wants */
 void put_view_changed(struct fb_node *node);
 void put_repair(struct fb_node *node);
 void put_check(struct fb_node *node);

@@ -432,6 +432,33 @@ static void write_when_too_few_members_answer_is_degraded_or_answered_aloud(void
     }
 }
 
+static struct script_fault full(struct script *script, uint32_t node, const struct fb_op *op)
+{
+    (void)script;
+    (void)node;
+    return (struct script_fault){.status = op->kind == FB_OP_STORE ? FB_FULL : FB_OK};
+}
+
+/* The origin is full, too: what the write lacks is members all the same. */
+static void write_when_members_go_and_the_origin_is_full_is_degraded(void **state)
+{
+    (void)state;
+    const struct fb_config config = standin_config();
+    const struct fb_block block = written_block(9), other = written_block(10);
+    for (uint64_t after = 30; after < 200; after += 10) {
+        struct script *script = script_open(2, &config, 7);
+        script_set_fault(script, full, NULL);
+        script_write(script, MS, 0, 2, &other, FB_LEVEL_MEMORY);
+        script_run(script, 400 * MS);
+        script_kill(script, 1);
+        script_write(script, 401 * MS, 0, 1, &block, FB_LEVEL_REPLICATED);
+        script_bury(script, (401 + after) * MS, 1);
+        script_run(script, 3 * (uint64_t)SECOND);
+        assert_answer(script, 1, FB_DEGRADED, 0);
+        script_close(script);
+    }
+}
+
 static void write_when_the_view_has_too_few_members_is_degraded_at_once(void **state)
 {
     (void)state;
@@ -520,6 +547,7 @@ int main(void)
         cmocka_unit_test(write_when_the_first_rank_is_dead_for_good_is_drained_in_time),
         cmocka_unit_test(standin_hands_what_is_on_its_drive_to_drives),
         cmocka_unit_test(write_when_too_few_members_answer_is_degraded_or_answered_aloud),
+        cmocka_unit_test(write_when_members_go_and_the_origin_is_full_is_degraded),
         cmocka_unit_test(write_when_the_view_has_too_few_members_is_degraded_at_once),
         cmocka_unit_test(write_before_any_view_is_degraded),
         cmocka_unit_test(write_device_when_nobody_has_a_drive_is_degraded_at_once),

@@ -47,8 +47,7 @@ bool put_may_hold(const struct fb_node *node, uint32_t level)
     while (rank < FB_RANKS_MAX && put_owner(node, any, rank) != FB_NONE)
         rank++;
     FB_ASSERT(rank > 0);
-    return node->config.degraded || code_is_wanted(node, level) ||
-           rank >= put_copies(node, level);
+    return node->config.degraded || code_is_wanted(node, level) || rank >= put_copies(node, level);
 }
 
 static void put_targets(struct fb_node *node, struct put *put, struct fb_key key)

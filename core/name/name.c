@@ -286,13 +286,8 @@ static void remove_decide(struct step *step, uint32_t index, const struct fb_don
     /* Who composes it now is the one to erase it: nobody else knows when that is over. */
     bool has_keeper = facts.state == FB_NAME_CACHED && node->view != NULL &&
                       fb_view_find(node->view, facts.node) != NULL;
-    const struct fb_name_facts gone = {
-        .state = FB_NAME_REMOVED,
-        .level = FB_LEVEL_COUNT,
-        .node = has_keeper ? facts.node : (uint32_t)node->config.node,
-        .block_size_bytes = facts.state == FB_NAME_CACHED ? facts.block_size_bytes : 0,
-        .version = version,
-        .size = facts.state == FB_NAME_CACHED ? facts.version : written};
+    const struct fb_name_facts gone = fb_name_removal(
+        &facts, has_keeper ? facts.node : (uint32_t)node->config.node, version, written);
     name->replaced = facts.state == FB_NAME_CACHED ? facts.size : 0;
     name->change = fb_name_record(&gone, name->record.version);
     name_put(step, index, NAME_PUT);

@@ -28,6 +28,11 @@ struct fb_name_facts {
 /* The record that holds the facts, to take the place of one of the expected version. */
 struct fb_meta fb_name_record(const struct fb_name_facts *facts, uint64_t expected_version);
 
+/* What a removal makes of a record that says `facts`, whose bytes a keeper is to erase: the facts
+ * of its record. written: the version that the origin shows, where the cache has no later one. */
+struct fb_name_facts fb_name_removal(const struct fb_name_facts *facts, uint32_t keeper,
+                                     uint64_t version, uint64_t written);
+
 /* One that says nothing, in the place of what cannot be read: BAD. */
 struct fb_meta fb_name_unread(uint64_t version);
 

@@ -27,6 +27,20 @@ struct fb_meta fb_name_record(const struct fb_name_facts *facts, uint64_t expect
                             .size = facts->size};
 }
 
+struct fb_name_facts fb_name_removal(const struct fb_name_facts *facts, uint32_t keeper,
+                                     uint64_t version, uint64_t written)
+{
+    bool is_cached = facts->state == FB_NAME_CACHED;
+    FB_ASSERT(version > 0);
+    FB_ASSERT(keeper != FB_NONE);
+    return (struct fb_name_facts){.state = FB_NAME_REMOVED,
+                                  .level = FB_LEVEL_COUNT,
+                                  .node = keeper,
+                                  .block_size_bytes = is_cached ? facts->block_size_bytes : 0,
+                                  .version = version,
+                                  .size = is_cached ? facts->version : written};
+}
+
 struct fb_meta fb_name_unread(uint64_t version)
 {
     FB_ASSERT(version > 0);

@@ -457,6 +457,17 @@ static void machine_say(void *context, bool is_fine, const char *what, const cha
     line(context, is_fine ? GRADE_FINE : GRADE_WARNING, what, "%s", text);
 }
 
+/* What a start needs, too. */
+static void look_at_settings(struct doctor *doctor)
+{
+    look_at_memory(doctor);
+    look_at_file_size(doctor);
+    look_at_device(doctor);
+    look_at_client(doctor);
+    look_at_tls(doctor);
+    look_at_origin(doctor);
+}
+
 uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
 {
     struct doctor doctor = {.settings = settings, .out = out};
@@ -473,12 +484,7 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
     fb_machine_look(settings, machine_say, &doctor);
     if (settings == NULL)
         return doctor.faults;
-    look_at_memory(&doctor);
-    look_at_file_size(&doctor);
-    look_at_device(&doctor);
-    look_at_client(&doctor);
-    look_at_tls(&doctor);
-    look_at_origin(&doctor);
+    look_at_settings(&doctor);
     look_at_metadata(&doctor);
     look_at_members(&doctor);
     look_at_copies(&doctor);
@@ -488,10 +494,5 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
 void fb_doctor_start(const struct fb_settings *settings, FILE *out)
 {
     struct doctor doctor = {.settings = settings, .out = out, .is_brief = true};
-    look_at_memory(&doctor);
-    look_at_file_size(&doctor);
-    look_at_device(&doctor);
-    look_at_client(&doctor);
-    look_at_tls(&doctor);
-    look_at_origin(&doctor);
+    look_at_settings(&doctor);
 }

@@ -25,13 +25,6 @@ static_assert(NAME_PARTS * SECTOR_BYTES == FB_DRIVE_NAME_BYTES, "a unit's room f
 static_assert(NAME_PARTS * NAME_PART_BYTES >= FB_OBJECT_NAME_MAX, "every name fits");
 static_assert(sizeof(struct fb_header_page) == FB_DRIVE_PAGE_BYTES, "a page of the drive");
 
-uint64_t fb_headers_size_bytes(uint64_t device_size_bytes, uint64_t block_size_bytes)
-{
-    if (device_size_bytes == 0)
-        return 0;
-    return fb_drive_layout_of(device_size_bytes, block_size_bytes).total_bytes;
-}
-
 /* Good at one place of these tables only. */
 static uint64_t place_seed(const struct fb_headers *headers, uint64_t chunk, uint32_t unit)
 {

@@ -38,9 +38,6 @@ struct fb_headers {
     bool is_new; /* the tables were made by this open */
 };
 
-/* Bytes of the whole drive with a cache space of that size. */
-uint64_t fb_headers_size_bytes(uint64_t device_size_bytes, uint64_t block_size_bytes);
-
 /* Looks at what is on the drive, and makes it ready, or refuses it. Errors: error set. */
 void fb_headers_open(struct fb_headers *headers, const struct fb_settings *settings,
                      struct fb_error *error);

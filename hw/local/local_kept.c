@@ -81,10 +81,14 @@ static bool is_removal(enum fb_change_kind kind)
     return kind == FB_CHANGE_REMOVE || kind == FB_CHANGE_REMOVE_FOLDER;
 }
 
+bool kept_is_unsure(enum fb_status status)
+{
+    return status == FB_GONE || status == FB_TIMEOUT || status == FB_IO;
+}
+
 void kept_put_failed(struct kept_change *change, enum fb_status status)
 {
-    bool is_unsure = status == FB_GONE || status == FB_TIMEOUT || status == FB_IO;
-    if (status == FB_CONFLICT || (is_unsure && change->unsure++ < KEPT_UNSURE_MAX))
+    if (status == FB_CONFLICT || (kept_is_unsure(status) && change->unsure++ < KEPT_UNSURE_MAX))
         kept_again(change);
     else
         kept_end_status(change, status);

@@ -39,6 +39,8 @@ void kept_end_error(struct kept_change *change, int error);
 /* From the record on; others change it as well. */
 void kept_again(struct kept_change *change);
 /* The same, when a PUT was not OK; BUSY and others end it. */
+/* Of a PUT that ended so nobody knows whether it was done (meta.h, 3). */
+bool kept_is_unsure(enum fb_status status);
 void kept_put_failed(struct kept_change *change, enum fb_status status);
 
 /* Reads the record of the folder that the object's name is in; a PUT, which is begun anew, then

@@ -19,11 +19,6 @@
 #include <linux/fs.h>
 #include <string.h>
 
-static bool is_unsure(enum fb_status status)
-{
-    return status == FB_GONE || status == FB_TIMEOUT || status == FB_IO;
-}
-
 static void target_put(struct fb_meta_task *task, enum fb_status status)
 {
     struct kept_change *change = FB_CONTAINER(task, struct kept_change, task);
@@ -31,7 +26,7 @@ static void target_put(struct fb_meta_task *task, enum fb_status status)
         kept_end_error(change, 0);
         return;
     }
-    if (is_unsure(status) && change->unsure < KEPT_UNSURE_MAX)
+    if (kept_is_unsure(status) && change->unsure < KEPT_UNSURE_MAX)
         change->moved[change->unsure] = change->target_name.version;
     kept_put_failed(change, status == FB_ABSENT ? FB_CONFLICT : status);
 }

@@ -67,19 +67,15 @@ static void source_lost(struct local_move *move, bool is_gone)
     }
 }
 
-/* size: of fb_name_facts, of a removal. */
-static void source_take(struct local_move *move, uint64_t size)
+/* written: the version that the origin shows, where the cache has none. */
+static void source_take(struct local_move *move, uint64_t written)
 {
     struct fb_meta_name *name = &move->gone.name;
     const struct fb_name_facts facts = fb_name_read(&move->name.record);
-    bool is_cached = facts.state == FB_NAME_CACHED;
-    const struct fb_name_facts removal = {
-        .state = FB_NAME_REMOVED,
-        .level = FB_LEVEL_COUNT,
-        .node = is_cached ? facts.node : local_of(move)->context.settings->node,
-        .block_size_bytes = is_cached ? facts.block_size_bytes : 0,
-        .version = move->name.version,
-        .size = size};
+    uint32_t keeper =
+        facts.state == FB_NAME_CACHED ? facts.node : local_of(move)->context.settings->node;
+    const struct fb_name_facts removal =
+        fb_name_removal(&facts, keeper, move->name.version, written);
     name->record = fb_name_record(&removal, move->name.record.version);
     move->gone.is_pending = true;
     local_commit_moved(move->request, &move->gone);
@@ -126,7 +122,7 @@ static void source_begun(struct fb_name_task *task, enum fb_status status)
     } else if (facts.state == FB_NAME_REMOVED) {
         source_lost(move, true);
     } else if (facts.state == FB_NAME_CACHED && facts.version == move->version) {
-        source_take(move, facts.version);
+        source_take(move, 0);
     } else if (facts.state == FB_NAME_CACHED || task->found_version != task->record.version) {
         source_lost(move, false);
     } else {

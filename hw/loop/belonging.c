@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 enum { CONFLICTS = 4 }; /* in a row, then it is asked again as one that is away */
 
@@ -62,10 +61,9 @@ static void store_read(struct fb_meta_task *task, enum fb_status status)
 static void meta_ask(struct fb_loop *loop, enum fb_meta_verb verb, fb_meta_done *done)
 {
     struct fb_meta_task *task = &loop->belonging.meta;
-    XXH128_hash_t hash = XXH3_128bits(record_name, sizeof(record_name) - 1);
     *task = (struct fb_meta_task){.verb = verb,
                                   .done = done,
-                                  .key = {.high = hash.high64, .low = hash.low64},
+                                  .key = fb_name_key(record_name, sizeof(record_name) - 1),
                                   .passes_hold = true};
     task->name.length = sizeof(record_name) - 1;
     memcpy(task->name.text, record_name, sizeof(record_name));

@@ -13,6 +13,12 @@
 
 static const uint64_t look_pause_ns = 500000000;
 
+struct fb_key fb_name_key(const char *name, uint32_t length)
+{
+    XXH128_hash_t hash = XXH3_128bits(name, length);
+    return (struct fb_key){.high = hash.high64, .low = hash.low64};
+}
+
 uint32_t fb_meta_text_write(const struct fb_meta_name *name,
                             const struct fb_meta_attributes *attributes,
                             char text[FB_META_TEXT_MAX])
@@ -45,10 +51,9 @@ bool fb_meta_has_part(const struct fb_meta_name *name)
 struct fb_key fb_meta_folder(const struct fb_meta_name *name, const char **part)
 {
     const char *slash = memrchr(name->text, '/', name->length);
-    XXH128_hash_t hash = XXH3_128bits(name->text, slash != NULL ? (size_t)(slash - name->text) : 0);
     *part = slash != NULL ? slash + 1 : name->text;
     FB_ASSERT(name->length - (uint32_t)(*part - name->text) <= FB_META_PART_MAX);
-    return (struct fb_key){.high = hash.high64, .low = hash.low64};
+    return fb_name_key(name->text, slash != NULL ? (uint32_t)(slash - name->text) : 0);
 }
 
 bool fb_meta_entry_is_fine(const struct fb_meta_name *entry)
@@ -66,9 +71,8 @@ void fb_meta_name_read(struct fb_meta_name *name, const char *text, uint32_t len
 {
     const char *end = memchr(text, '\0', length);
     uint32_t found = end != NULL ? (uint32_t)(end - text) : length;
-    XXH128_hash_t hash = XXH3_128bits(text, found);
-    name->is_bad = !fb_object_name_is_fine(text, found) || hash.high64 != name->key.high ||
-                   hash.low64 != name->key.low;
+    name->is_bad =
+        !fb_object_name_is_fine(text, found) || !fb_key_equal(fb_name_key(text, found), name->key);
     name->length = found < FB_OBJECT_NAME_MAX ? found : FB_OBJECT_NAME_MAX;
     memcpy(name->text, text, name->length);
     name->text[name->length] = '\0';

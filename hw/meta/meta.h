@@ -108,6 +108,9 @@ struct fb_meta_store {
     struct fb_offload_task look;
 };
 
+/* The key of a name's record. */
+struct fb_key fb_name_key(const char *name, uint32_t length);
+
 /* Without one configured, tasks end in INVALID. Errors: error set: LMDB's folder cannot be used. An
  * etcd that cannot be reached is no error here: tasks fail until it can. */
 void fb_meta_open(struct fb_meta_store *store, struct fb_uring *uring,

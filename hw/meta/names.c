@@ -32,12 +32,6 @@ struct name_hold {
     struct fb_key key;
 };
 
-struct fb_key fb_name_key(const char *name, uint32_t length)
-{
-    XXH128_hash_t hash = XXH3_128bits(name, length);
-    return (struct fb_key){.high = hash.high64, .low = hash.low64};
-}
-
 /* Twice what the core does something about: names that it has given up are among them. */
 static uint32_t texts_max(const struct fb_settings *settings)
 {

@@ -26,9 +26,6 @@ enum {
     FB_NAME_SESSION = 0xffff /* of the core's request ids: above those of clients */
 };
 
-/* The key of a name's record. */
-struct fb_key fb_name_key(const char *name, uint32_t length);
-
 typedef void fb_name_done(struct fb_name_task *task, enum fb_status status);
 
 /* A request to the core; the caller's until done, which may be called before start returns. */

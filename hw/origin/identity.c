@@ -42,6 +42,13 @@ struct fb_key fb_identity_read(const unsigned char *text, size_t size)
     return (struct fb_key){.high = hash.high64, .low = hash.low64};
 }
 
+/* What cannot be had for good is DENIED, but for want of room. */
+static void end(struct fb_identity_question *question, enum fb_status status)
+{
+    bool is_refused = fb_origin_refuses(status) && status != FB_FULL;
+    question->done(question, is_refused ? FB_DENIED : status);
+}
+
 static void asked(struct fb_origin_task *task, enum fb_status status);
 
 static void ask(struct fb_identity_question *question, enum fb_origin_verb verb)
@@ -117,8 +124,7 @@ static void asked(struct fb_origin_task *task, enum fb_status status)
                !is_over) {
         stat_ask(question);
     } else {
-        bool is_refused = fb_origin_refuses(status) && status != FB_FULL;
-        question->done(question, is_refused ? FB_DENIED : status == FB_CONFLICT ? FB_BUSY : status);
+        end(question, status == FB_CONFLICT ? FB_BUSY : status);
     }
 }
 
@@ -134,7 +140,7 @@ static void posix_done(struct fb_offload_task *offload)
 {
     struct fb_identity_question *question =
         FB_CONTAINER(offload, struct fb_identity_question, offload);
-    question->done(question, question->status);
+    end(question, question->status);
 }
 
 void fb_identity_ask(struct fb_identity_question *question)

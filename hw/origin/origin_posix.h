@@ -102,6 +102,9 @@ void fb_origin_posix_collect(struct fb_origin *origin);
 /* origin_posix_copy.c. So many bytes, from where each file is; any thread. Errors: -errno. */
 int posix_copy(int from, int to, uint64_t size);
 int posix_write(int file, struct fb_bytes bytes);
+/* A file of our own with these bytes, whole or not at all: written beside, synced, and renamed. The
+ * folder is still to be synced. Errors: -errno. */
+int posix_file_put(int folder, const char *beside, const char *name, struct fb_bytes bytes);
 
 /* Before and after a change, on a worker: is the root still what origin.path names? 0, or -EIO. */
 int posix_misplaced(struct fb_origin_task *task);

@@ -34,21 +34,8 @@ int posix_name_put(int folder, const struct fb_object *object, const char *besid
 {
     char text[NAME_FILE_BYTES];
     int length = snprintf(text, sizeof(text), "%" PRIu64 "\n%s", object->version, object->name);
-    int file = openat(folder, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                      POSIX_FILE_MODE);
-    if (file < 0)
-        return -errno;
-    int code =
-        posix_write(file, (struct fb_bytes){.at = (unsigned char *)text, .size = (uint64_t)length});
-    if (code == 0 && fdatasync(file) != 0)
-        code = -errno;
-    if (close(file) != 0 && code == 0)
-        code = -errno;
-    if (code == 0 && renameat(folder, beside, folder, POSIX_NAME_FILE) != 0)
-        code = -errno;
-    if (code != 0)
-        unlinkat(folder, beside, 0);
-    return code;
+    return posix_file_put(folder, beside, POSIX_NAME_FILE,
+                          (struct fb_bytes){.at = (unsigned char *)text, .size = (uint64_t)length});
 }
 
 /* Whose blocks are in the folder? false: it does not say, or says another handle than its own. */

@@ -96,7 +96,5 @@ enum fb_status fb_identity_posix(struct fb_origin *origin, bool is_making, struc
         if (code == 0)
             code = identity_find(posix, identity);
     }
-    enum fb_status status = code == 0 ? FB_OK : fb_origin_status(code);
-    bool is_refused = fb_origin_refuses(status) && status != FB_FULL;
-    return is_refused ? FB_DENIED : status;
+    return code == 0 ? FB_OK : fb_origin_status(code);
 }

@@ -107,16 +107,13 @@ static bool is_past(const struct fb_origin_task *task)
            posix_written(&facts) == task->object.version;
 }
 
-static int block_put(struct fb_origin_task *task, int folder)
+int posix_file_put(int folder, const char *beside, const char *name, struct fb_bytes bytes)
 {
-    char name[POSIX_OWN_BYTES], beside[POSIX_OWN_BYTES + 64];
-    block_name(task, name);
-    snprintf(beside, sizeof(beside), "%s.%d.%p", name, getpid(), (void *)task);
     int file = openat(folder, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                       POSIX_FILE_MODE);
     if (file < 0)
         return -errno;
-    int code = posix_write(file, task->bytes);
+    int code = posix_write(file, bytes);
     if (code == 0 && fdatasync(file) != 0)
         code = -errno;
     if (close(file) != 0 && code == 0)
@@ -125,6 +122,15 @@ static int block_put(struct fb_origin_task *task, int folder)
         code = -errno;
     if (code != 0)
         unlinkat(folder, beside, 0);
+    return code;
+}
+
+static int block_put(struct fb_origin_task *task, int folder)
+{
+    char name[POSIX_OWN_BYTES], beside[POSIX_OWN_BYTES + 64];
+    block_name(task, name);
+    snprintf(beside, sizeof(beside), "%s.%d.%p", name, getpid(), (void *)task);
+    int code = posix_file_put(folder, beside, name, task->bytes);
     return code == 0 ? posix_folder_sync(folder) : code;
 }
 

@@ -270,11 +270,3 @@ uint64_t fb_engine_events(const struct fb_engine *engine)
 {
     return engine->events;
 }
-
-const char *fb_engine_version(const struct fb_engine *engine)
-{
-    if (engine->kind == FB_ENGINE_SIMGRID)
-        return fb_simgrid_find()->version(engine);
-    FB_ASSERT(engine->kind == FB_ENGINE_PLAIN);
-    return "plain";
-}

@@ -86,9 +86,6 @@ void fb_engine_stop(struct fb_engine *engine);
 /* Events delivered so far. */
 uint64_t fb_engine_events(const struct fb_engine *engine);
 
-/* "SimGrid 3.32.0" or "plain". Static. */
-const char *fb_engine_version(const struct fb_engine *engine);
-
 /* Is there such an engine here? It is loaded then, also for the processes that are forked later. */
 bool fb_engine_kind_is_built(enum fb_engine_kind kind);
 

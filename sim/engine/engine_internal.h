@@ -48,7 +48,6 @@ struct fb_simgrid {
     void (*set_capacity)(struct fb_engine *engine, uint32_t host, uint64_t up_bytes_per_s,
                          uint64_t down_bytes_per_s);
     void (*run)(struct fb_engine *engine);
-    const char *(*version)(const struct fb_engine *engine);
     /* Date, in seconds, at which SimGrid's own disk model ends `count` reads of size_bytes that
      * start together: the cross-check of station.c. */
     double (*disk_read_s)(uint64_t bytes_per_s, uint64_t size_bytes, uint32_t count);

@@ -271,16 +271,6 @@ void simgrid_run(struct fb_engine *engine)
     sg4::Engine::get_instance()->run();
 }
 
-const char *simgrid_version(const struct fb_engine *engine)
-{
-    static char text[48];
-    int major, minor, patch;
-    sg_version_get(&major, &minor, &patch);
-    std::snprintf(text, sizeof(text), "SimGrid %d.%d.%d, network %s", major, minor, patch,
-                  engine->flows == FB_FLOWS_LMM ? "lmm" : "fluid");
-    return text;
-}
-
 double simgrid_disk_read_s(uint64_t bytes_per_s, uint64_t size_bytes, uint32_t count)
 {
     if (was_opened)
@@ -307,9 +297,9 @@ double simgrid_disk_read_s(uint64_t bytes_per_s, uint64_t size_bytes, uint32_t c
 
 extern "C" const struct fb_simgrid *fb_simgrid_calls(const struct fb_simgrid_hooks *program)
 {
-    static const struct fb_simgrid calls = {simgrid_open,    simgrid_close,        simgrid_transfer,
-                                            simgrid_set_up,  simgrid_set_capacity, simgrid_run,
-                                            simgrid_version, simgrid_disk_read_s};
+    static const struct fb_simgrid calls = {
+        simgrid_open,         simgrid_close, simgrid_transfer,   simgrid_set_up,
+        simgrid_set_capacity, simgrid_run,   simgrid_disk_read_s};
     hooks = program;
     return &calls;
 }

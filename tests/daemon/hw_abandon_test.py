@@ -43,7 +43,7 @@ class Leftovers(Case):
     def parts(self):
         folder = self.path("origin/.forebay-parts")
         return [os.path.join(path, name) for path, _, names in os.walk(folder) for name in names
-                if name not in (".lock", "identity")]
+                if name not in hw_test.PARTS_OWN]
 
     def blocks(self):
         return [path for path in self.parts() if os.path.basename(path).isdigit()]

@@ -94,8 +94,8 @@ class Kill(Case):
         # Blocks stored once more after a commit go again; those of a put that gave up stay.
         parts = os.path.join(self.path("origin"), ".forebay-parts")
         given_up = ROUNDS - self.acknowledged
-        own = {".lock", "identity"}
-        self.daemons[0].wait_until(lambda: len(set(os.listdir(parts)) - own) <= given_up)
+        self.daemons[0].wait_until(
+            lambda: len(set(os.listdir(parts)) - hw_test.PARTS_OWN) <= given_up)
         self.end_all()
 
     def end_all(self):

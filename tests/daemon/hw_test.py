@@ -27,6 +27,7 @@ import together
 BUILD = ""
 AT_ONCE = 8  # tests of a script: they wait for daemons and clocks most of their time
 TAKEN = []  # names of ports
+PARTS_OWN = {".lock", "identity"}  # of .forebay-parts itself: they stay
 CONFIG = """schema_version: 1
 cluster: test
 node: 0

@@ -183,7 +183,7 @@ class Objects(Case):
         daemon = Daemon(self, config)
 
         def blocks():
-            return [key for key in bucket.objects if ".forebay-parts/" in key]
+            return [key for key in list(bucket.objects) if ".forebay-parts/" in key]
 
         client, _ = write_blocks(self, daemon, b"half", 8)
         daemon.wait_until(lambda: len(blocks()) == 8)

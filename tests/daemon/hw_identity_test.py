@@ -244,7 +244,7 @@ class Objects(Case):
         self.assertEqual(ended.returncode, 1)
         self.assertIn('origin.bucket b, prefix "away/"', ended.stderr.decode())
         self.assertIn(identity.decode().strip(), ended.stderr.decode())
-        self.assertEqual([key for key in self.bucket.objects if key.startswith("away/")], [])
+        self.assertEqual([key for key in list(self.bucket.objects) if key.startswith("away/")], [])
 
     def test_read_only_credentials_do_without(self):
         self.bucket.objects["data"] = (b"content", '"e"', "")

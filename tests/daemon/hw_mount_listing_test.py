@@ -50,7 +50,8 @@ class Listed(Mounts):
 
     def keys(self):
         with self.bucket.lock:
-            return sorted(name for name in self.bucket.objects if not name.startswith(".forebay"))
+            return sorted(name for name in list(self.bucket.objects)
+                          if not name.startswith(".forebay"))
 
     def settle(self):
         self.wait(lambda: self.daemons[0].status().get("unfinished_names", "0") == "0")

@@ -109,7 +109,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def list(self, key, query, body):
         """Page by page: names that begin with the prefix, those in folders by their folders."""
         prefix, entries = query.get("prefix", [""])[0], {}
-        for name in self.bucket.objects:
+        for name in list(self.bucket.objects):
             rest = name[len(prefix):]
             if name.startswith(prefix) and "/" in rest and "delimiter" in query:
                 entries[prefix + rest.split("/")[0] + "/"] = None
@@ -173,7 +173,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def uploads(self, key, query, body):
         """By key, then by moment, a page at a time."""
         prefix = query["prefix"][0]
-        found = sorted((upload[2], upload[3], name) for name, upload in self.bucket.uploads.items()
+        found = sorted((upload[2], upload[3], name)
+                       for name, upload in list(self.bucket.uploads.items())
                        if upload[2].startswith(prefix))
         after = query.get("upload-id-marker", [""])[0]
         if after:
@@ -262,7 +263,7 @@ class Parts(Case):
         return daemon.forebay("put", *options, self.write("source", content), name)
 
     def blocks(self):
-        return [key for key in self.bucket.objects if ".forebay-parts/" in key]
+        return [key for key in list(self.bucket.objects) if ".forebay-parts/" in key]
 
     def assert_written(self, daemon, name, content, *options):
         ended = self.put(daemon, name, content, *options)

@@ -270,7 +270,7 @@ class Misbehaviour(Case):
 
     def test_busy_server_is_asked_again(self):
         self.assertEqual(self.daemon.forebay("get", "busy").stdout, Handler.content)
-        tries = [count for path, count in Handler.counts.items() if "/busy" in path]
+        tries = [count for path, count in list(Handler.counts.items()) if "/busy" in path]
         self.assertEqual(tries, [3, 3, 3])
 
     def test_requests_at_once_are_bounded(self):
@@ -309,12 +309,12 @@ class Misbehaviour(Case):
 
     def test_broken_server_is_given_up(self):
         self.fails("broken", "Input/output error")
-        tries = [count for path, count in Handler.counts.items() if "/broken" in path]
+        tries = [count for path, count in list(Handler.counts.items()) if "/broken" in path]
         self.assertEqual(max(tries), 4)
 
     def requests(self, name):
         """How often each block was asked for."""
-        return [count for path, count in Handler.counts.items() if "/%s" % name in path]
+        return [count for path, count in list(Handler.counts.items()) if "/%s" % name in path]
 
     def test_wrong_bytes_are_never_given(self):
         for name in ("rangeless", "long", "elsewhere", "garbled", "fewer", "redirected", "nameless",

@@ -109,12 +109,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def list(self, key, query, body):
         """Page by page: names that begin with the prefix, those in folders by their folders."""
         prefix, entries = query.get("prefix", [""])[0], {}
-        for name in list(self.bucket.objects):
+        for name, (content, *_) in list(self.bucket.objects.items()):
             rest = name[len(prefix):]
             if name.startswith(prefix) and "/" in rest and "delimiter" in query:
                 entries[prefix + rest.split("/")[0] + "/"] = None
             elif name.startswith(prefix):
-                entries[name] = len(self.bucket.objects[name][0])
+                entries[name] = len(content)
         token, most = query.get("continuation-token", [""])[0], query.get("max-keys", ["1000"])[0]
         names = sorted((name for name in entries if name > token), key=str.encode)
         count = min(int(most), self.bucket.page)

@@ -2,6 +2,7 @@
 #ifndef FB_CLIENT_CLIENT_INTERNAL_H
 #define FB_CLIENT_CLIENT_INTERNAL_H
 
+#include "core/panic.h"
 #include "core/stats.h"
 #include "client/forebay.h"
 #include "client/protocol/local_protocol.h"

@@ -5,10 +5,12 @@
 
 #include <stdint.h>
 
+/* Where the generator stands; never all zeros. */
 struct fb_random {
     uint64_t state[4];
 };
 
+/* Any seed gives a state of its own. */
 void fb_random_init(struct fb_random *random, uint64_t seed);
 
 /* Next 64 bits. */

@@ -102,7 +102,7 @@ void client_release(struct forebay_client *client, uint64_t lease);
 bool client_ring_take(struct forebay_client *client, struct fb_ring_reply *reply, uint32_t *slot);
 /* Waits until there is a reply, or until a time; -ECONNRESET: the daemon went. */
 int client_ring_wait(struct forebay_client *client, uint64_t until_ns);
-/* CLOCK_MONOTONIC. */
+/* CLOCK_MONOTONIC, in which patience is counted. */
 uint64_t client_clock_ns(void);
 
 /* client.c */

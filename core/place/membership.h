@@ -106,7 +106,8 @@ uint64_t fb_membership_until_ns(const struct fb_membership *membership);
 /* What a node that is no member refuses (GONE): requests that others must find the effects of, and
  * ops that change what a name means. It reads on and stores what it has promised. */
 bool fb_membership_guards_request(uint32_t kind); /* enum fb_request_kind */
-bool fb_membership_guards_op(uint32_t kind);      /* enum fb_op_kind */
+/* The same of an op. */
+bool fb_membership_guards_op(uint32_t kind); /* enum fb_op_kind */
 
 /* Asserts what holds in each state. For tests. */
 void fb_membership_check(const struct fb_membership *membership);

@@ -121,6 +121,7 @@ uint64_t pace_patience_ns(const struct pace *pace, uint64_t size_bytes, uint64_t
 
 /* suspect.c: peers that failed lately. */
 void suspect_add(struct fb_node *node, uint32_t peer);
+/* It has answered, if late. */
 void suspect_clear(struct fb_node *node, uint32_t peer, bool is_late); /* it answered */
 bool suspect_is(struct fb_node *node, uint32_t peer); /* Is it not to be asked now? */
 

@@ -47,7 +47,7 @@ enum fb_identity_answer {
     FB_IDENTITY_REFUSE_DRIVE, /* the drive is of another origin, and owes, or there is none */
 };
 
-/* Errors: none. */
+/* Decides it from the facts alone. Errors: none. */
 enum fb_identity_answer fb_identity_judge(const struct fb_identity_facts *facts);
 
 #endif

@@ -139,6 +139,6 @@ void drain_done(struct step *step, uint32_t dirty, const struct fb_done *done);
 void drain_told(struct step *step, const struct fb_message *message);  /* It is at the origin. */
 bool drain_is_safe(const struct entry *entry);                         /* is it at the origin? */
 void drain_asked(struct step *step, const struct fb_message *message); /* A holder wants to know. */
-void drain_lost(struct step *step, const struct fb_message *message);  /* Spread again. */
+void drain_lost(struct step *step, const struct fb_message *message);  /* It is spread again. */
 
 #endif

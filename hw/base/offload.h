@@ -52,7 +52,7 @@ void fb_offload_digest(struct fb_offload_task *task);
 /* Copies bytes.size bytes from `source`. */
 void fb_offload_copy(struct fb_offload_task *task);
 
-/* Errors: -errno. */
+/* Starts so many workers; 0: none. Errors: -errno. */
 int fb_offload_open(struct fb_offload *offload, struct fb_uring *uring, uint32_t workers);
 /* Tasks that are not done by then are forgotten. */
 void fb_offload_close(struct fb_offload *offload);

@@ -42,7 +42,7 @@ struct fb_uring {
     uint64_t completions;
 };
 
-/* Errors: -errno. */
+/* Makes a ring of so many entries. Errors: -errno. */
 int fb_uring_open(struct fb_uring *uring, uint32_t entries);
 
 /* Ends what is still in flight without calling done. */

@@ -41,7 +41,7 @@ void fb_recorder_event(struct fb_recorder *recorder, uint64_t now_ns, const stru
 /* A VIEW event and its members, before the step. */
 void fb_recorder_view(struct fb_recorder *recorder, uint64_t now_ns,
                       const struct fb_record_view *view, const struct fb_member *members);
-/* After it. */
+/* The ops of a step, after it. */
 void fb_recorder_ops(struct fb_recorder *recorder, uint64_t now_ns, const struct fb_op *ops,
                      uint32_t count);
 

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* CLOCK_MONOTONIC. */
+/* CLOCK_MONOTONIC, as all times here. */
 uint64_t fb_calibrate_now_ns(void);
 
 /* Sorts the values and returns the one at `share` of them, 0 to 1. */

@@ -75,7 +75,7 @@ bool fb_origin_has_marks(const struct fb_origin *origin, const struct fb_origin_
 /* Appends an entry to the task's page; false: it does not fit. */
 bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder);
 
-/* Backends. */
+/* Backends. A folder: settings->origin.path. Errors: error set. */
 void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *settings,
                           struct fb_error *error);
 /* S3 and Azure Blob, by settings->origin.kind. Errors: error set. */

@@ -61,7 +61,7 @@ BREACHES = {
     "machine-path": ("experiments/b.yaml", "trace: /wo" "rk/trace.jsonl\n", 1),
     "test-name": ("tests/test_a.c",
                   TOP + "static void works(void **state)\n{\n    (void)state;\n}\n", 2),
-    "folder-asserts": ("core/a.c", TOP + FUNCTION.format("    one++;\n" * 30), 1),
+    "asserts": ("core/a.c", TOP + FUNCTION.format("    one++;\n" * 30), 1),
 }
 
 

@@ -18,6 +18,9 @@ static const uint64_t window_bytes = UINT64_C(64) << 20;
 #define GREETING_PATIENCE_NS UINT64_C(60000000000)
 
 enum { WINDOW_BLOCKS_MIN = 2, ERRNO_MAX = 4095 };
+static_assert((int)WINDOW_BLOCKS_MIN <= (int)CLIENT_SLOTS, "each block in flight has a slot");
+static_assert((int)FB_TOKEN_MAX <= (int)FB_OBJECT_NAME_MAX, "a token is sent as a name");
+static_assert((int)FB_STATUS_COUNT == 17, "each status has an errno below");
 
 int client_status_code(uint32_t status)
 {
@@ -58,6 +61,7 @@ static int mark_make(struct forebay_client *client)
 
 bool client_is_ours(const struct forebay_client *client)
 {
+    FB_ASSERT(client->mark != NULL);
     return *client->mark == 1;
 }
 
@@ -81,6 +85,7 @@ static int request_send(struct forebay_client *client, struct fb_local_request *
         return -ECHILD;
     if (length > FB_OBJECT_NAME_MAX)
         return -ENAMETOOLONG;
+    FB_ASSERT(request->cursor_length <= FB_LOCAL_CURSOR_MAX); /* text has room for both */
     request->version = client->version > 0 ? client->version : FB_LOCAL_VERSION_MIN;
     request->id = client->next_id++;
     request->name_length = (uint32_t)length;
@@ -150,6 +155,8 @@ static int memory_map(struct forebay_client *client, const struct fb_local_reply
                       const int files[FB_LOCAL_FILES])
 {
     int protection = PROT_READ | PROT_WRITE;
+    FB_ASSERT(client->memory == NULL);
+    FB_ASSERT(client->ring == NULL);
     void *memory = mmap(NULL, reply->size, PROT_READ, MAP_SHARED, files[0], 0);
     if (memory == MAP_FAILED)
         return -errno;
@@ -237,11 +244,14 @@ int forebay_client_open(const char *socket_path, struct forebay_client **client)
         forebay_client_close(opened);
         return code == -EAGAIN ? -ETIMEDOUT : code;
     }
+    FB_ASSERT(opened->block_size > 0); /* greet refuses another */
     client_patience_set(opened, 0);
     uint64_t blocks = window_bytes / opened->block_size;
     opened->window = blocks < WINDOW_BLOCKS_MIN ? WINDOW_BLOCKS_MIN
                      : blocks > CLIENT_SLOTS    ? CLIENT_SLOTS
                                                 : (uint32_t)blocks;
+    FB_ASSERT(opened->window >= WINDOW_BLOCKS_MIN);
+    FB_ASSERT(opened->window <= CLIENT_SLOTS);
     *client = opened;
     return 0;
 }

@@ -33,6 +33,7 @@ int client_call_ring(struct forebay_client *client, struct fb_ring_request reque
                      struct fb_ring_reply *reply)
 {
     enum { TRIES_MAX = 200, PAUSE_DOUBLINGS_MAX = 9 };
+    static_assert((200000L << PAUSE_DOUBLINGS_MAX) < 1000000000, "less than a second");
     int code = call(client, request, reply);
     for (uint32_t tries = 0; code == -EBUSY && tries < TRIES_MAX; tries++) {
         uint32_t doublings = tries < PAUSE_DOUBLINGS_MAX ? tries : PAUSE_DOUBLINGS_MAX;

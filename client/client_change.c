@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+static_assert(sizeof(struct fb_local_change) < FB_LOCAL_CURSOR_MAX, "its text has room behind it");
+
 int client_look(struct forebay_client *client, const char *name, struct client_look *look)
 {
     struct fb_local_request request = {.kind = FB_LOCAL_LOOK};
@@ -32,6 +34,9 @@ bool client_change_put(struct fb_local_request *request, const struct client_cha
                                          .which = change->which,
                                          .flags = change->flags,
                                          .attributes = change->attributes};
+    FB_ASSERT(change->kind > 0);
+    FB_ASSERT(change->kind < FB_CHANGE_COUNT);
+    FB_ASSERT(change->text != NULL || change->text_size == 0);
     if (change->text_size > FB_LOCAL_CURSOR_MAX - sizeof(head))
         return false;
     memcpy(request->text, &head, sizeof(head));

@@ -6,6 +6,10 @@
 #include <string.h>
 
 static_assert((int)FOREBAY_HOLDERS == (int)FB_HOLDERS_MAX, "every holder has a place");
+static_assert(sizeof(((struct forebay_block *)NULL)->holders) ==
+                  sizeof(((struct fb_found *)NULL)->holders),
+              "holders are copied as they are");
+static_assert((int)FB_LOCAL_PAGE_BYTES >= (int)sizeof(struct fb_local_block), "a page has one");
 
 static struct forebay_block block_of(const struct forebay_client *client,
                                      const struct fb_local_block *from)

@@ -2,6 +2,7 @@
 #ifndef FB_CLIENT_CLIENT_INTERNAL_H
 #define FB_CLIENT_CLIENT_INTERNAL_H
 
+#include "core/panic.h"
 #include "core/stats.h"
 #include "client/forebay.h"
 #include "client/protocol/local_protocol.h"
@@ -35,6 +36,7 @@ struct forebay_pin {
     uint64_t leases[];
 };
 
+/* A connection to a daemon, with all that is in flight over it. */
 struct forebay_client {
     unsigned char *mark; /* 1; 0 in a process that has this client by fork; see client_is_ours */
     int socket;
@@ -71,6 +73,7 @@ struct forebay_client {
 
 struct client_writer;
 
+/* An object that is open for reading, or being written. */
 struct forebay_file {
     struct forebay_client *client;
     uint64_t handle;
@@ -80,27 +83,35 @@ struct forebay_file {
 };
 
 /* client.c */
+/* The errno, negative, of an enum fb_status; 0: OK; -EPROTO: of one that is not known. */
 int client_status_code(uint32_t status);
 /* Where the daemon is looked for; given: NULL: nobody said. */
 const char *client_socket_path(const char *given);
 
 /* client_ring.c */
+/* All slots are free; before the first request. */
 void client_ring_init(struct forebay_client *client);
 uint32_t client_slot_take(struct forebay_client *client); /* FB_NONE: none free */
+/* A slot that was taken is free again; nothing waits for its reply. */
 void client_slot_free(struct forebay_client *client, uint32_t slot);
 /* Writes a request; id: the slot, or FB_NONE for one without reply. */
 void client_ring_put(struct forebay_client *client, struct fb_ring_request request, uint32_t slot);
+/* Gives a lease of cached bytes back; nobody answers. */
 void client_release(struct forebay_client *client, uint64_t lease);
 /* The next reply; false: none. Errors: *slot FB_NONE: the daemon broke the ring. */
 bool client_ring_take(struct forebay_client *client, struct fb_ring_reply *reply, uint32_t *slot);
 /* Waits until there is a reply, or until a time; -ECONNRESET: the daemon went. */
 int client_ring_wait(struct forebay_client *client, uint64_t until_ns);
+/* CLOCK_MONOTONIC, in which patience is counted. */
 uint64_t client_clock_ns(void);
 
 /* client.c */
 /* Is this the process that opened it? One that was forked has the same ring and socket: a request
  * of its own there would take the other's replies. */
 bool client_is_ours(const struct forebay_client *client);
+/* A request about a name (NULL: none) over the socket, and its reply; what comes with it is in
+ * client->page. Errors: -errno: of the socket, of the reply's status, or as the reply says;
+ * -ECHILD; -EPROTO: no sane reply; -ETIMEDOUT: patience. */
 int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
                 struct fb_local_reply *reply);
 
@@ -114,11 +125,14 @@ int client_status(struct forebay_client *client, bool asks_members, char **text)
 void client_patience_set(struct forebay_client *client, uint64_t patience_ns);
 
 /* client_write.c */
+/* A block's write is answered: its place is free, or sent again after a pause (BUSY). */
 void client_written(struct forebay_client *client, uint32_t slot,
                     const struct fb_ring_reply *reply);
+/* Gives the writer up; replies that are still to come are nobody's. */
 void client_writer_free(struct client_writer *writer);
 
 /* client_read.c */
+/* A reply goes to whom its slot is for: a read, a writer, or who waits for a call. */
 void client_reply_handle(struct forebay_client *client, uint32_t slot,
                          const struct fb_ring_reply *reply);
 /* Makes progress with what is in flight; is_waiting: waits for at least one reply. */

@@ -10,6 +10,7 @@
 static uint64_t block_count(const struct forebay_file *file)
 {
     uint64_t size = file->client->block_size;
+    FB_ASSERT(size > 0);
     return file->size / size + (file->size % size > 0);
 }
 
@@ -36,6 +37,7 @@ int forebay_file_pin(struct forebay_file *file, uint32_t ttl_s, struct forebay_p
         forebay_pin_end(made);
         return code;
     }
+    FB_ASSERT(made->count == count);
     *pin = made;
     return 0;
 }

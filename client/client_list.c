@@ -56,6 +56,7 @@ struct listing {
 /* Reads the entry at `at`; false: there is none. Errors: -EPROTO in *code. */
 static bool page_peek(struct page *page, int *code)
 {
+    FB_ASSERT(page->at <= page->size);
     if (page->at >= page->size || *code != 0)
         return false;
     bool is_sane = page->size - page->at >= sizeof(page->entry);
@@ -74,6 +75,7 @@ static bool page_peek(struct page *page, int *code)
 
 static void page_pass(struct page *page)
 {
+    FB_ASSERT(fb_local_entry_bytes(page->entry.name_length) <= page->size - page->at);
     page->at += fb_local_entry_bytes(page->entry.name_length);
 }
 
@@ -129,6 +131,8 @@ static void shown_pass(struct listing *listing, const char *name, bool is_folder
 
 static void shown_add(struct listing *listing, const char *name, uint64_t size, bool is_held)
 {
+    if (listing->shown != NULL) /* shown_pass has left only what the name begins with */
+        FB_ASSERT(strncmp(name, listing->shown->name, strlen(listing->shown->name)) == 0);
     struct shown *shown = malloc(sizeof(*shown) + strlen(name) + 1);
     if (shown == NULL) {
         listing->result = -ENOMEM;
@@ -287,6 +291,7 @@ static int known_key(struct listing *listing)
         malloc((page.size / sizeof(struct fb_local_entry) + 1) * sizeof(*entries));
     for (; entries != NULL && page_peek(&page, &code); page_pass(&page))
         entries[count++] = page.bytes + page.at;
+    FB_ASSERT(count <= page.size / sizeof(struct fb_local_entry));
     code = entries == NULL ? -ENOMEM : code;
     if (code == 0)
         qsort(entries, count, sizeof(*entries), known_compare);
@@ -472,6 +477,7 @@ static int emptied_find(struct forebay_client *client, const char *above, const 
     for (uint32_t at = 0; code == 0 && at < paths.size;) {
         char folder[FB_OBJECT_NAME_MAX + 1];
         struct pages emptied = {.bytes = NULL};
+        FB_ASSERT(strlen((const char *)paths.bytes + at) <= FB_OBJECT_NAME_MAX); /* path_add */
         snprintf(folder, sizeof(folder), "%s", (const char *)paths.bytes + at);
         code = names_find(client, folder, &emptied);
         if (code == 0)

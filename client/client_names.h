@@ -15,6 +15,7 @@ struct client_look {
     struct fb_attributes attributes; /* mode 0: the origin has none */
     uint64_t handle;
 };
+/* What is to be changed of a name, as in fb_local_change; text is the caller's. */
 struct client_change {
     enum fb_change_kind kind;
     uint32_t which, flags;
@@ -26,7 +27,10 @@ struct client_page { /* the client's, until its next call */
     const unsigned char *at;
     uint32_t size;
 };
+/* What has a name now, also a link. Errors: as forebay_client_stat; -EPROTO. */
 int client_look(struct forebay_client *client, const char *name, struct client_look *look);
+/* Changes a name. page: what was asked for; NULL: it is not wanted. Errors: -E2BIG: the text is too
+ * long; -errno of the origin; -EOPNOTSUPP; as forebay_client_stat. */
 int client_change(struct forebay_client *client, const char *name,
                   const struct client_change *change, struct client_page *page);
 /* Writes it behind a request's name; false: it is too long. */

@@ -115,6 +115,7 @@ static void blocks_ask(struct forebay_client *client)
         struct forebay_read *read = client->starting_head;
         if (!read_is_asked(read)) {
             uint32_t slot = client_slot_take(client);
+            FB_ASSERT(slot != FB_NONE); /* the window is no wider than there are slots */
             client->slots[slot].read = read;
             client->slots[slot].block = read->internal[READ_NEXT]++;
             read->internal[READ_PENDING]++;
@@ -165,6 +166,7 @@ static bool block_put_off(struct forebay_client *client, uint32_t slot)
         client->busy_until_ns = client_clock_ns() + (busy_pause_first_ns << doublings);
         client->again_head = slot;
     } else {
+        FB_ASSERT(client->again_tail < CLIENT_SLOTS);
         client->slots[client->again_tail].next = slot;
     }
     client->again_tail = slot;
@@ -199,6 +201,8 @@ void client_reply_handle(struct forebay_client *client, uint32_t slot,
                          const struct fb_ring_reply *reply)
 {
     struct client_slot *record = &client->slots[slot];
+    FB_ASSERT(slot < CLIENT_SLOTS);
+    FB_ASSERT(record->is_used);
     if (record->read != NULL) {
         block_handle(client, slot, reply);
         return;
@@ -218,6 +222,7 @@ void client_reply_handle(struct forebay_client *client, uint32_t slot,
 /* The daemon is gone: everything in progress ends. */
 static void client_fail(struct forebay_client *client, int code)
 {
+    FB_ASSERT(code < 0); /* a read that failed with 0 would look read */
     for (uint32_t i = 0; i < CLIENT_SLOTS; i++) {
         struct forebay_read *read = client->slots[i].read;
         if (!client->slots[i].is_used || read == NULL)

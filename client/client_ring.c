@@ -39,6 +39,7 @@ uint32_t client_slot_take(struct forebay_client *client)
     uint32_t slot = client->slot_free;
     if (slot == FB_NONE)
         return FB_NONE;
+    FB_ASSERT(slot < CLIENT_SLOTS);
     client->slot_free = client->slots[slot].next;
     client->slots[slot] = (struct client_slot){.next = FB_NONE, .is_used = true};
     client->slots_used++;
@@ -47,6 +48,9 @@ uint32_t client_slot_take(struct forebay_client *client)
 
 void client_slot_free(struct forebay_client *client, uint32_t slot)
 {
+    FB_ASSERT(slot < CLIENT_SLOTS);
+    FB_ASSERT(client->slots[slot].is_used);
+    FB_ASSERT(client->slots_used > 0);
     client->slots[slot].is_used = false;
     client->slots[slot].next = client->slot_free;
     client->slot_free = slot;
@@ -59,6 +63,7 @@ void client_ring_put(struct forebay_client *client, struct fb_ring_request reque
 {
     struct fb_ring *ring = client->ring;
     const uint64_t one = 1;
+    FB_ASSERT(slot < CLIENT_SLOTS || slot == FB_NONE);
     if (!client_is_ours(client))
         return; /* who waits for an answer hears that */
     while (client->request_tail - atomic_load(&ring->request_head) >= FB_RING_ENTRIES) {
@@ -110,6 +115,8 @@ static bool is_daemon_gone(const struct forebay_client *client)
 /* It slept: would looking for longer have been better, or not at all? */
 static void looks_learn(struct forebay_client *client, uint64_t slept_ns)
 {
+    FB_ASSERT(client->looks >= LOOKS_MIN);
+    FB_ASSERT(client->looks <= LOOKS_MAX);
     uint32_t looks = slept_ns < soon_ns ? client->looks * 2 : client->looks / 2;
     client->looks = looks < LOOKS_MIN ? LOOKS_MIN : looks > LOOKS_MAX ? LOOKS_MAX : looks;
 }
@@ -132,6 +139,7 @@ int client_ring_wait(struct forebay_client *client, uint64_t until_ns)
         atomic_thread_fence(memory_order_seq_cst);
         if (!has_reply(client)) {
             uint64_t nap_ns = until_ns - now_ns < nap_ns_max ? until_ns - now_ns : nap_ns_max;
+            FB_ASSERT(nap_ns < 1000000000); /* a timespec has less than a second of them */
             const struct timespec nap = {.tv_nsec = (long)nap_ns};
             (void)syscall(SYS_futex, &ring->reply_tail, FUTEX_WAIT, client->reply_head, &nap, NULL,
                           0);

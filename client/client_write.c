@@ -13,6 +13,7 @@
 #include <time.h>
 
 enum { PLACES_MAX = 48, TRIES_MAX = 2000, PAUSE_DOUBLINGS_MAX = 7 };
+static_assert((int)PLACES_MAX <= (int)CLIENT_SLOTS, "each place may be in flight");
 
 static const uint64_t pause_first_ns = 1000000, poll_ns = 20000000;
 
@@ -41,7 +42,11 @@ int forebay_file_create(struct forebay_client *client, const char *name, enum fo
 {
     struct fb_local_request request = {.kind = FB_LOCAL_CREATE};
     struct fb_local_reply reply;
-    static_assert((int)FOREBAY_ORIGIN == (int)FB_LEVEL_ORIGIN, "the levels are the core's");
+    static_assert((int)FOREBAY_MEMORY == (int)FB_LEVEL_MEMORY &&
+                      (int)FOREBAY_REPLICATED == (int)FB_LEVEL_REPLICATED &&
+                      (int)FOREBAY_DEVICE == (int)FB_LEVEL_DEVICE &&
+                      (int)FOREBAY_ORIGIN == (int)FB_LEVEL_ORIGIN,
+                  "the levels are the core's");
     if (!client_is_ours(client))
         return -ECHILD;
     if (client->writing != NULL)
@@ -77,6 +82,7 @@ int forebay_file_create(struct forebay_client *client, const char *name, enum fo
 void client_writer_free(struct client_writer *writer)
 {
     struct forebay_client *client = writer->client;
+    FB_ASSERT(client->writing == writer);
     for (uint32_t i = 0; i < CLIENT_SLOTS; i++) {
         if (client->slots[i].is_used && client->slots[i].writer == writer)
             client->slots[i].writer = NULL; /* its reply is nobody's */
@@ -95,6 +101,10 @@ static bool place_send(struct client_writer *writer, uint32_t index)
 {
     struct forebay_client *client = writer->client;
     struct place *place = &writer->places[index];
+    FB_ASSERT(index < writer->place_count);
+    FB_ASSERT(place->state == PLACE_FILLING || place->state == PLACE_AGAIN);
+    FB_ASSERT(place->size > 0);
+    FB_ASSERT(place->size <= client->block_size);
     uint32_t slot = client_slot_take(client);
     if (slot == FB_NONE)
         return false;
@@ -116,6 +126,8 @@ void client_written(struct forebay_client *client, uint32_t slot, const struct f
 {
     struct client_writer *writer = client->slots[slot].writer;
     struct place *place = &writer->places[client->slots[slot].block];
+    FB_ASSERT(client->slots[slot].block < writer->place_count);
+    FB_ASSERT(place->state == PLACE_SENT);
     int code = client_status_code(reply->status);
     client_slot_free(client, slot);
     if (code == -EBUSY && place->tries++ < TRIES_MAX) {
@@ -152,6 +164,7 @@ static int writer_step(struct client_writer *writer)
 /* A place to fill; FB_NONE: an error. */
 static uint32_t place_take(struct client_writer *writer)
 {
+    FB_ASSERT(writer->filling == FB_NONE);
     while (writer->error == 0) {
         for (uint32_t i = 0; i < writer->place_count; i++) {
             if (writer->places[i].state != PLACE_FREE)
@@ -167,6 +180,7 @@ static uint32_t place_take(struct client_writer *writer)
 
 static int filling_send(struct client_writer *writer)
 {
+    FB_ASSERT(writer->filling < writer->place_count);
     while (writer->error == 0 && !place_send(writer, writer->filling))
         (void)writer_step(writer);
     writer->filling = FB_NONE;
@@ -187,6 +201,8 @@ int forebay_file_write(struct forebay_file *file, const void *bytes, uint64_t si
         if (writer->filling == FB_NONE)
             break;
         struct place *place = &writer->places[writer->filling];
+        FB_ASSERT(place->state == PLACE_FILLING);
+        FB_ASSERT(place->size < file->client->block_size); /* a full one is sent at once */
         uint64_t room = file->client->block_size - place->size;
         uint64_t part = size < room ? size : room;
         memcpy(place_bytes(writer, writer->filling) + place->size, from, part);

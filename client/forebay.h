@@ -78,6 +78,7 @@ struct forebay_entry {
     int is_folder;
     int is_other; /* neither file nor folder; in listings of a mount only */
 };
+/* What is told of each entry; context: the caller's own. */
 typedef int forebay_entry_call(void *context, const struct forebay_entry *entry);
 
 /* Calls `call` for each entry of a folder, in the order of their bytes. folder: "" for the root.
@@ -93,8 +94,10 @@ int forebay_client_status(struct forebay_client *client, char **text);
 /* Opens the present version of an object. The file is the caller's, until forebay_file_close.
  * Errors: as forebay_client_stat; -EBUSY: too many open files. */
 int forebay_file_open(struct forebay_client *client, const char *name, struct forebay_file **file);
+/* Closes it; a new version that is not committed is given up. NULL: nothing. */
 void forebay_file_close(struct forebay_file *file);
 
+/* Bytes of the version that is open; of a new one: once it is committed. */
 uint64_t forebay_file_size_bytes(const struct forebay_file *file);
 
 /* Reads up to size bytes from offset; returns how many: fewer only at the end of the file.
@@ -145,7 +148,10 @@ struct forebay_view {
  * file view->size is 0 and nothing is to be returned. Errors: as forebay_file_read. */
 int forebay_file_view(struct forebay_file *file, uint64_t offset, uint64_t size,
                       struct forebay_view *view);
+/* Gives a view back; one of no bytes is nothing to return. */
 void forebay_view_return(struct forebay_client *client, const struct forebay_view *view);
+
+struct forebay_pin; /* blocks that are kept */
 
 /* Keeps all blocks of a file in this machine's memory for ttl_s seconds, 1 or more, reading those
  * that are not there. They may be more than the daemon pins at once (core.pins_max). The pin is the
@@ -153,9 +159,10 @@ void forebay_view_return(struct forebay_client *client, const struct forebay_vie
  * forebay_pin_leave, after which they stay pinned until the time is over.
  * Errors: as forebay_file_read; -EINVAL; -EBUSY: no more pins, or no memory now; -ENOSPC: pins have
  * three quarters of the memory. Then nothing is pinned. */
-struct forebay_pin;
 int forebay_file_pin(struct forebay_file *file, uint32_t ttl_s, struct forebay_pin **pin);
+/* Ends the pin: its blocks may go. NULL: nothing. */
 void forebay_pin_end(struct forebay_pin *pin);
+/* Frees the struct; the blocks stay pinned until the time is over. */
 void forebay_pin_leave(struct forebay_pin *pin);
 
 /* Lets go of all cached blocks of the file, on this node and on those that hold them by their
@@ -191,11 +198,14 @@ struct forebay_read *forebay_client_wait(struct forebay_client *client, int is_w
 
 /* Blocks that reads were answered with, by where they came from; source: below FOREBAY_SOURCES. */
 enum { FOREBAY_SOURCES = 11 };
+/* Word for a source: memory, peer, origin, ...; "?": it is none. */
 const char *forebay_source_name(uint32_t source);
+/* Blocks of the file's reads that came from it; 0: it is none. */
 uint64_t forebay_file_source_blocks(const struct forebay_file *file, uint32_t source);
 
 /* Where a block is, as this machine's daemon knows, and how its last read went. */
 enum { FOREBAY_HOLDERS = 8 };
+/* What the daemon knows of one block. */
 struct forebay_block {
     uint64_t index;   /* in its file */
     int is_in_memory; /* of this machine */
@@ -213,6 +223,7 @@ struct forebay_block {
     uint64_t latency_ns; /* within the daemon, whole microseconds */
     uint64_t age_ns;     /* since then */
 };
+/* What is told of each block; context: the caller's own. */
 typedef int forebay_block_call(void *context, const struct forebay_block *block);
 
 /* Calls `call` for each block of the file, in their order; returning other than 0 ends it. Changes

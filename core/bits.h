@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How many numbers are in the set. */
 static inline uint32_t bits_count(uint32_t bits)
 {
     uint32_t count = 0;
@@ -13,6 +14,7 @@ static inline uint32_t bits_count(uint32_t bits)
     return count;
 }
 
+/* Is i, 0 to 31, in the set? */
 static inline bool bits_has(uint32_t bits, uint32_t i)
 {
     return (bits >> i & 1u) != 0;

@@ -11,6 +11,7 @@ struct fb_key {
     uint64_t high, low;
 };
 
+/* What a span is of: a client's arena, a node's cache memory, a node's drive. */
 enum fb_region { FB_REGION_CLIENT, FB_REGION_MEMORY, FB_REGION_DEVICE };
 
 /* Bytes that the driver of node `peer` holds. */
@@ -39,6 +40,7 @@ struct fb_meta {
     uint64_t size;       /* of what it names, bytes; the store does not look at it */
 };
 
+/* What the drive keeps a block for. */
 enum fb_header_state {
     FB_HEADER_NONE,
     FB_HEADER_CLEAN, /* a cached block */

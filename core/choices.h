@@ -2,6 +2,7 @@
 #ifndef FB_CORE_CHOICES_H
 #define FB_CORE_CHOICES_H
 
+/* How the block to be evicted is chosen. */
 enum fb_policy {
     FB_POLICY_FIFO,
     FB_POLICY_LRU,
@@ -12,6 +13,7 @@ enum fb_policy {
     FB_POLICY_COUNT
 };
 
+/* How the partition table of a view is filled: who owns what. */
 enum fb_placement {
     FB_PLACEMENT_RENDEZVOUS, /* moves the minimum, whoever comes or goes; loads spread by chance */
     FB_PLACEMENT_RING,       /* virtual nodes on a circle, for comparison with other caches */

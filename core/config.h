@@ -4,6 +4,7 @@
 
 #include "core/config_fields.h"
 
+/* A value of each field of config_fields.h, and who the node is. */
 struct fb_config {
     uint64_t node; /* this node's id */
 #define FB_CONFIG_FIELD(name, unit, initial, min, max, help) uint64_t name;
@@ -11,6 +12,7 @@ struct fb_config {
 #undef FB_CONFIG_FIELD
 };
 
+/* What is known of a field: how people write it, its range, what it does. */
 struct fb_config_entry {
     const char *name;
     enum fb_config_unit unit;

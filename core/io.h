@@ -75,6 +75,7 @@
 #include "core/message.h"
 #include "core/status.h"
 
+/* What a client, or the driver for one, asks of the core. */
 enum fb_request_kind {
     FB_REQUEST_GET,      /* block: reply lends a span (R12) */
     FB_REQUEST_RELEASE,  /* lease: ends the loan; no reply */
@@ -104,6 +105,7 @@ enum fb_request_kind {
     FB_REQUEST_DRAIN, /* what is owed is looked at, and asked about, anew; no reply */
 };
 
+/* A request; a kind uses the fields that say so, or that its line above names. */
 struct fb_request {
     uint32_t kind;  /* enum fb_request_kind */
     uint32_t level; /* WRITE: enum fb_level */
@@ -125,6 +127,7 @@ struct fb_request {
                             this node; 0, 0: none */
 };
 
+/* The answer to a request, by its request_id; fields that a kind does not use are unspecified. */
 struct fb_reply {
     uint64_t request_id;
     uint32_t status;       /* enum fb_status */
@@ -143,6 +146,7 @@ struct fb_reply {
     uint64_t replaced;     /* NAME_BEGIN: version of the object that is there */
 };
 
+/* What a step is about: a client, a peer, an op that ended, new members, the time. */
 enum fb_event_kind {
     FB_EVENT_REQUEST,
     FB_EVENT_MESSAGE,
@@ -151,6 +155,7 @@ enum fb_event_kind {
     FB_EVENT_TICK
 };
 
+/* The end of an op from READ on (R3). */
 struct fb_done {
     uint64_t op_id;
     uint32_t status, is_final; /* enum fb_status; FETCH that failed: see R16 */
@@ -173,6 +178,7 @@ struct fb_done {
 
 struct fb_view;
 
+/* What a step is given. */
 struct fb_event {
     uint32_t kind; /* enum fb_event_kind */
     union {
@@ -183,6 +189,7 @@ struct fb_event {
     };
 };
 
+/* What the core asks of its driver. */
 enum fb_op_kind {
     FB_OP_REPLY,         /* reply; fire and forget, as the next two */
     FB_OP_SEND,          /* message to node target (R6) */
@@ -207,6 +214,7 @@ enum fb_op_kind {
     FB_OP_COUNT
 };
 
+/* What a step asks for. */
 struct fb_op {
     uint32_t kind;   /* enum fb_op_kind */
     uint32_t target; /* SEND: node id */

@@ -18,6 +18,7 @@ static inline uint64_t fb_mix(uint64_t word)
     return word;
 }
 
+/* Are both words the same? */
 static inline bool fb_key_equal(struct fb_key a, struct fb_key b)
 {
     return a.high == b.high && a.low == b.low;

@@ -8,6 +8,7 @@
 #define FB_NONE UINT32_MAX     /* no index, no node */
 #define FB_NEVER_NS UINT64_MAX /* no deadline */
 
+/* Bounds that are built in; those that an operator may want to move are settings. */
 enum {
     FB_STEP_OPS_MAX = 8,      /* R2; more work: deadline <= now and a TICK */
     FB_PARTITIONS = 65536,    /* of the key space, in a view */

@@ -8,12 +8,14 @@
 #include "core/block.h"
 #include "core/message_fields.h"
 
+/* A value for each kind of the list. */
 enum fb_message_kind {
 #define KIND(NAME, kind, text) FB_MESSAGE_##NAME,
     FB_MESSAGE_KINDS(KIND)
 #undef KIND
 };
 
+/* Bits of `flags`, and the kinds that they are of. */
 enum {
     FB_MESSAGE_FLAG_KEPT = 1,     /* RETURN: the returner caches the block */
     FB_MESSAGE_FLAG_REFERRED = 2, /* ASK: a referral sent me; never fetch from the origin for me */
@@ -29,11 +31,14 @@ union fb_message_part {
     uint32_t block_size; /* a fragment's: bytes of the whole block */
 };
 
+/* A field of a kind's struct. */
 #define FIELD(kind, type, name, place, range) type name;
+/* A struct for each kind. */
 #define KIND(NAME, kind, text) \
     struct fb_message_##kind { \
         FB_MESSAGE_##NAME##_FIELDS(FIELD, kind) \
     };
+/* A message of any kind. */
 FB_MESSAGE_KINDS(KIND)
 #undef KIND
 #undef FIELD

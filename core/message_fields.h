@@ -60,11 +60,13 @@
     X(kind, uint32_t, size, block.size, any) /* of the block, bytes */ \
     X(kind, uint8_t, flags, flags, any)
 
+/* target: the node to ask instead. */
 #define FB_MESSAGE_REFER_FIELDS(X, kind) \
     X(kind, uint64_t, ask_id, ask_id, any) \
     X(kind, struct fb_key, key, block.key, any) \
     X(kind, uint32_t, target, node, any)
 
+/* It is being fetched. */
 #define FB_MESSAGE_WAIT_FIELDS(X, kind) X(kind, uint64_t, ask_id, ask_id, any)
 
 #define FB_MESSAGE_DENY_FIELDS(X, kind) \
@@ -72,6 +74,7 @@
     X(kind, uint8_t, status, status, any) /* enum fb_status, here and below */ \
     X(kind, uint8_t, flags, flags, any)
 
+/* lend_id: as the OFFER said. */
 #define FB_MESSAGE_RETURN_FIELDS(X, kind) \
     X(kind, uint64_t, lend_id, lend_id, any) \
     X(kind, struct fb_key, key, block.key, any) \
@@ -97,6 +100,7 @@
     X(kind, uint8_t, flags, flags, any) \
     X(kind, uint8_t, level, level, level) /* enum fb_level */
 
+/* OK: it is held; else why not. */
 #define FB_MESSAGE_HELD_FIELDS(X, kind) \
     X(kind, uint64_t, ask_id, ask_id, any) \
     X(kind, uint8_t, status, status, any)
@@ -105,14 +109,17 @@
     X(kind, struct fb_key, key, block.key, any) \
     X(kind, uint8_t, status, status, any) /* as in DRAIN_LOST; nobody looks at it */
 
+/* Whether the block is at the origin. */
 #define FB_MESSAGE_DRAIN_ASK_FIELDS(X, kind) \
     X(kind, struct fb_block, block, block, any) \
     X(kind, uint32_t, number, count, number)
 
+/* status: see the list of kinds. */
 #define FB_MESSAGE_DRAIN_LOST_FIELDS(X, kind) \
     X(kind, struct fb_key, key, block.key, any) \
     X(kind, uint8_t, status, status, any)
 
+/* Which block it is. */
 #define FB_MESSAGE_FORGET_FIELDS(X, kind) X(kind, struct fb_key, key, block.key, any)
 
 #define FB_MESSAGE_FRAGMENT_FIELDS(X, kind) \
@@ -120,6 +127,7 @@
     X(kind, struct fb_block, block, block, block) \
     X(kind, uint32_t, number, count, number)
 
+/* Which block is looked for. */
 #define FB_MESSAGE_SEEK_FIELDS(X, kind) \
     X(kind, uint64_t, ask_id, ask_id, any) \
     X(kind, struct fb_key, key, block.key, any)
@@ -130,6 +138,7 @@
     X(kind, uint32_t, fragments, count, any) /* bitmap of those that are held */ \
     X(kind, uint8_t, status, status, any)
 
+/* Whose blocks they are. */
 #define FB_MESSAGE_ABANDON_FIELDS(X, kind) X(kind, uint64_t, object, block.object, object)
 
 #endif

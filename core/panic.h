@@ -8,6 +8,7 @@
 /* Supplied by the driver; must not return. */
 _Noreturn void fb_panic(const char *file, uint32_t line, const char *expression);
 
+/* Evaluates the expression once; false: fb_panic with its place and text. */
 #define FB_ASSERT(expression) \
     ((expression) ? (void)0 : fb_panic(__FILE__, (uint32_t)__LINE__, #expression))
 

@@ -85,6 +85,7 @@
     X(late_messages, "1", "answers to an attempt that had ended") \
     X(bad_messages, "1", "messages of peers that can not be meant: a field breaks a limit")
 
+/* All counters of a node, and how long its answers took. */
 struct fb_stats {
 #define FB_COUNTER_FIELD(name, unit, help) uint64_t name;
     FB_COUNTERS(FB_COUNTER_FIELD)
@@ -112,6 +113,7 @@ void fb_stats_add(struct fb_stats *sum, const struct fb_stats *part);
 const char *fb_reason_name(enum fb_reason reason);
 /* Was the origin read for a reply of this reason, by whomever? */
 _Bool fb_reason_is_origin(enum fb_reason reason);
+/* Name as in logs and reports: ok, busy, absent, ... */
 const char *fb_status_name(enum fb_status status);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef FB_CORE_STATUS_H
 #define FB_CORE_STATUS_H
 
+/* How something ended: what requests, ops and messages answer. */
 enum fb_status {
     FB_OK,
     FB_BUSY,      /* out of slots or memory now; try again later */

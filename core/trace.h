@@ -5,6 +5,7 @@
 
 #include "core/io.h"
 
+/* An event or an op, whose fields are shared by all kinds. */
 struct fb_trace_record {
     uint64_t time_ns;
     uint32_t node;
@@ -25,8 +26,10 @@ static_assert(sizeof(struct fb_trace_record) == 64, "the record is stored");
 /* Longest text form of a record, with its terminating zero. */
 enum { FB_TRACE_TEXT_MAX = 240 };
 
+/* The record of an event that a node is given; all other fields are 0, peer FB_NONE. */
 void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
                     const struct fb_event *event);
+/* The same of an op that it gives. */
 void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
                  const struct fb_op *op);
 

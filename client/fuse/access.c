@@ -1,6 +1,8 @@
 /* See access.h. */
 #include "client/fuse/access.h"
 
+#include "core/panic.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,6 +34,8 @@ void fuse_access_add(struct fuse_access *access, const char *operation, const ch
                           " result=%" PRId64 " us=%" PRIu64 "\n",
                           (long long)now.tv_sec, now.tv_nsec / 1000, operation, name, span[0],
                           span[1], result, (fuse_clock_ns() - began_ns) / 1000);
+    FB_ASSERT(length > 0);
+    FB_ASSERT((size_t)length < sizeof(line)); /* the name is cut, the rest is short */
     pthread_mutex_lock(&access->mutex);
     for (int i = 0; i < length; i++) { /* a name makes no lines of its own */
         bool is_control = i < length - 1 && (unsigned char)line[i] < ' ';
@@ -52,6 +56,7 @@ char *fuse_access_text(struct fuse_access *access, uint64_t *size)
     for (uint64_t i = from; text != NULL && i < access->written; i++)
         text[i - from] = access->text[i % FUSE_ACCESS_BYTES];
     *size = access->written - from;
+    FB_ASSERT(*size <= kept);
     pthread_mutex_unlock(&access->mutex);
     return text;
 }

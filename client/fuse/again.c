@@ -35,6 +35,7 @@ static bool is_at_target(struct forebay_client *client, const struct again *agai
 {
     struct client_look look;
     struct fuse_node *node = again->node;
+    FB_ASSERT(again->change->kind == FB_CHANGE_RENAME);
     if (node == NULL || client_look(client, again->change->text, &look) != 0)
         return false;
     const struct fuse_found found = {
@@ -106,6 +107,8 @@ int mount_change(struct mount *mount, const char *name, const struct client_chan
 int mount_rename(struct mount *mount, const char *name, const struct client_change *asked,
                  uint32_t patience_ms, struct fuse_node *node)
 {
+    FB_ASSERT(asked->kind == FB_CHANGE_RENAME);
+    FB_ASSERT(asked->text != NULL);
     struct again again = {.name = name, .change = asked, .node = node};
     return change(mount, &again, patience_ms);
 }

@@ -138,6 +138,7 @@ int mount_lend(struct mount *mount, struct fuse_node *node, const struct fuse_ob
             continue;
         code = view(mount, lent->client, node, object, span, &lent->view);
         if (code == 0) {
+            FB_ASSERT(lent->view.size <= span[1]);
             mount_file_leave(mount, &node->calls);
             return 0;
         }
@@ -149,6 +150,7 @@ int mount_lend(struct mount *mount, struct fuse_node *node, const struct fuse_ob
 
 void mount_lent_give(struct mount *mount, struct mount_lent *lent)
 {
+    FB_ASSERT(lent->client != NULL);
     forebay_view_return(lent->client, &lent->view);
     mount_client_give(mount, MOUNT_BYTES, NULL, lent->client, 0);
 }
@@ -164,6 +166,7 @@ int64_t mount_read(struct mount *mount, struct fuse_node *node, const struct fus
         if (code != 0)
             return code;
         uint64_t part = lent.view.size;
+        FB_ASSERT(part <= size - done);
         if (part > 0)
             memcpy((unsigned char *)bytes + done, lent.view.bytes, part);
         mount_lent_give(mount, &lent);

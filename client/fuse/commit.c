@@ -26,6 +26,7 @@ static void client_drop(struct mount_writer *writer, int code)
 {
     struct mount_pool *pool = &writer->mount->pool;
     pthread_mutex_lock(&pool->mutex);
+    FB_ASSERT(pool->writer_count > 0);
     pool->writer_count--;
     pthread_mutex_unlock(&pool->mutex);
     mount_client_give(writer->mount, MOUNT_BYTES, NULL, writer->client, code);
@@ -87,6 +88,8 @@ static int base_check(const struct mount_writer *writer, const char *name)
 
 static int stream_try(struct mount_writer *writer, const char *name, bool is_polite)
 {
+    FB_ASSERT(writer->file == NULL);
+    FB_ASSERT(writer->client == NULL);
     struct mount *mount = writer->mount;
     if (!place_take(&mount->pool, is_polite))
         return -EBUSY;
@@ -131,6 +134,7 @@ int writer_window_send(struct mount_writer *writer, uint64_t keep)
         writer_stream_end(writer, code);
         return fail(writer, code);
     }
+    FB_ASSERT(part <= writer->held);
     memmove(writer->window, writer->window + part, writer->held - part);
     writer->sent += part;
     writer->held -= part;
@@ -164,6 +168,8 @@ static int zeros_send(struct mount_writer *writer, uint64_t size)
 /* The rest of a stream. */
 static int stream_finish(struct mount_writer *writer)
 {
+    FB_ASSERT(writer->file != NULL);
+    FB_ASSERT(writer->held <= writer->window_room);
     uint64_t end = writer->sent + writer->held;
     int code =
         writer->held > 0 ? forebay_file_write(writer->file, writer->window, writer->held) : 0;
@@ -172,6 +178,7 @@ static int stream_finish(struct mount_writer *writer)
 
 static int spill_send(struct mount_writer *writer)
 {
+    FB_ASSERT(writer->spill != NULL);
     unsigned char *part = malloc(COPY_BYTES);
     int code = part == NULL ? -ENOMEM : 0;
     for (uint64_t at = 0; at < writer->size && code == 0;) {
@@ -188,6 +195,7 @@ static int spill_send(struct mount_writer *writer)
 /* What was committed is what its name means. */
 static void base_learn(struct mount_writer *writer)
 {
+    FB_ASSERT(writer->file != NULL);
     struct fuse_node *node = writer->node;
     char name[NAME_MAX_BYTES];
     struct fuse_object now;
@@ -308,6 +316,7 @@ static int copy(struct forebay_client *client, const char *from, struct forebay_
     for (uint64_t at = 0; at < end && code == 0;) {
         uint64_t wanted = end - at < COPY_BYTES ? end - at : COPY_BYTES;
         int64_t got = forebay_file_read(file, at, part, wanted);
+        FB_ASSERT(got <= (int64_t)wanted);
         code = got > 0 ? forebay_file_write(to, part, (uint64_t)got) : got < 0 ? (int)got : -EIO;
         at += got > 0 ? (uint64_t)got : 0;
     }

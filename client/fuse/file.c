@@ -19,6 +19,7 @@
 
 static void file_free(struct mount *mount, struct mount_file *file)
 {
+    FB_ASSERT(file->writer == NULL || file->writer->node == file->node);
     if (file->writer != NULL)
         writer_release(file->writer);
     if (fuse_nodes_open_count(&mount->nodes, file->node, -1) == 0)
@@ -49,6 +50,7 @@ static int version_open(fuse_req_t request, struct fuse_node *node, const char *
     if (code != 0)
         return code;
     pthread_mutex_lock(&node->mutex);
+    FB_ASSERT(node->opens > 0); /* this open counts */
     bool is_same = node->object.version == now.version || node->writer != NULL;
     bool is_told = node->is_stale_told || node->opens > 1;
     if (!is_same)

@@ -21,6 +21,7 @@ static int listing_add(void *context, const struct forebay_entry *entry)
 {
     struct listing *listing = context;
     char full[NAME_MAX_BYTES + FB_OBJECT_NAME_MAX];
+    FB_ASSERT(listing->count <= listing->room);
     if (entry->is_folder && entry->size_bytes > 0) {
         const char *folder = listing->folder;
         snprintf(full, sizeof(full), "%s%s%s", folder, folder[0] != '\0' ? "/" : "", entry->name);

@@ -16,6 +16,8 @@
  * waiting, and a thread answers each. */
 enum { READAHEAD_BYTES = 8 << 20, THREADS_MAX = 256, IDLE_THREADS_MAX = 16, BACKGROUND_MAX = 192 };
 enum { DAEMON_PATIENCE_S = 10 }; /* as for one that goes later: pool.c */
+static_assert((int)BACKGROUND_MAX < (int)THREADS_MAX, "some threads are left for what is not");
+static_assert((int)IDLE_THREADS_MAX <= (int)THREADS_MAX, "libfuse wants it so");
 
 static void do_init(void *context, struct fuse_conn_info *connection)
 {
@@ -174,6 +176,7 @@ static void mount_open(struct mount *mount, const struct fb_fuse_options *option
 
 static void mount_close(struct mount *mount)
 {
+    FB_ASSERT(mount->pool.idle_count <= mount->pool.count);
     for (uint32_t i = 0; i < mount->pool.idle_count; i++)
         forebay_client_close(mount->pool.idle[i]);
     fuse_nodes_close(&mount->nodes);

@@ -13,6 +13,7 @@ enum { FOLDERS_MAX = 65536 };
 /* With folders_mutex held; folder_count: not there. */
 static uint32_t folder_find(const struct mount *mount, const char *name)
 {
+    FB_ASSERT(mount->folder_count <= FOLDERS_MAX);
     uint32_t i = 0;
     while (i < mount->folder_count && strcmp(mount->folders[i], name) != 0)
         i++;

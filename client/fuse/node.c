@@ -30,6 +30,8 @@ static struct fuse_node **bucket_of(const struct fuse_nodes *nodes, const struct
 
 static void node_link(struct fuse_nodes *nodes, struct fuse_node *node)
 {
+    FB_ASSERT(node->parent != NULL);
+    FB_ASSERT(node->name != NULL);
     struct fuse_node **bucket = bucket_of(nodes, node->parent, node->name);
     node->next = *bucket;
     *bucket = node;
@@ -38,8 +40,10 @@ static void node_link(struct fuse_nodes *nodes, struct fuse_node *node)
 static void node_unlink(struct fuse_nodes *nodes, struct fuse_node *node)
 {
     struct fuse_node **at = bucket_of(nodes, node->parent, node->name);
-    while (*at != node)
+    while (*at != node) {
+        FB_ASSERT(*at != NULL);
         at = &(*at)->next;
+    }
     *at = node->next;
 }
 
@@ -107,7 +111,9 @@ static void node_settle(struct fuse_nodes *nodes, struct fuse_node *node)
 {
     while (node != &nodes->root && node->lookups == 0 && node->children == 0) {
         struct fuse_node *parent = node->parent;
+        FB_ASSERT(nodes->count > 0);
         if (parent != NULL) {
+            FB_ASSERT(parent->children > 0);
             node_unlink(nodes, node);
             parent->children--;
         }
@@ -124,6 +130,8 @@ static void node_settle(struct fuse_nodes *nodes, struct fuse_node *node)
 static void node_detach(struct fuse_nodes *nodes, struct fuse_node *node)
 {
     struct fuse_node *parent = node->parent;
+    FB_ASSERT(parent != NULL);
+    FB_ASSERT(parent->children > 0);
     node_unlink(nodes, node);
     free(node->name);
     node->name = NULL;
@@ -267,6 +275,7 @@ uint32_t fuse_nodes_open_count(struct fuse_nodes *nodes, struct fuse_node *node,
 {
     pthread_mutex_lock(&nodes->mutex);
     pthread_mutex_lock(&node->mutex);
+    FB_ASSERT(change > 0 || node->opens > 0);
     node->opens = (uint32_t)((int64_t)node->opens + change);
     node->lookups += change > 0;
     uint32_t opens = node->opens;
@@ -289,6 +298,8 @@ static void node_move(struct fuse_nodes *nodes, struct fuse_node *node, struct f
                       char *name)
 {
     struct fuse_node *before = node->parent;
+    FB_ASSERT(before != NULL);
+    FB_ASSERT(before->children > 0);
     node_unlink(nodes, node);
     number_stray(nodes, node);
     free(node->name);
@@ -344,6 +355,7 @@ static int name_write(const struct fuse_nodes *nodes, const struct fuse_node *no
 int fuse_nodes_name(struct fuse_nodes *nodes, const struct fuse_node *node, const char *child,
                     char *name, uint32_t size)
 {
+    FB_ASSERT(size > 0);
     size_t length = child != NULL ? strlen(child) : 0;
     uint32_t at = size - 1;
     if (length > NAME_PART_MAX || length > at)

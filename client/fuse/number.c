@@ -31,6 +31,7 @@ static bool is_strays(struct fuse_nodes *nodes, uint64_t number)
 
 void number_stray(struct fuse_nodes *nodes, struct fuse_node *node)
 {
+    FB_ASSERT(node->number != 0);
     if (node->is_stray)
         return;
     node->is_stray = true;
@@ -40,12 +41,14 @@ void number_stray(struct fuse_nodes *nodes, struct fuse_node *node)
 
 static struct fuse_node **related_of(const struct fuse_nodes *nodes, uint64_t origin_number)
 {
+    FB_ASSERT(nodes->related_room > 0);
     return &nodes
                 ->related[XXH3_64bits(&origin_number, sizeof(origin_number)) % nodes->related_room];
 }
 
 static void related_link(struct fuse_nodes *nodes, struct fuse_node *node)
 {
+    FB_ASSERT(node->origin_number != 0);
     struct fuse_node **bucket = related_of(nodes, node->origin_number);
     node->related = *bucket;
     *bucket = node;
@@ -76,10 +79,13 @@ static void related_end(struct fuse_nodes *nodes, struct fuse_node *node)
     if (node->origin_number == 0)
         return;
     struct fuse_node **place = related_of(nodes, node->origin_number);
-    while (*place != node)
+    while (*place != node) {
+        FB_ASSERT(*place != NULL);
         place = &(*place)->related;
+    }
     *place = node->related;
     node->origin_number = 0;
+    FB_ASSERT(nodes->related_count > 0);
     nodes->related_count--;
 }
 
@@ -142,6 +148,7 @@ void number_choose(struct fuse_nodes *nodes, struct fuse_node *node, const struc
         node->number = number_free(nodes, node->name, found->attributes.number);
     else
         node->number = number_of_name(nodes, node->parent, node->name);
+    FB_ASSERT(node->number != 0); /* the kernel takes 0 for none */
 }
 
 bool number_fits(struct fuse_nodes *nodes, struct fuse_node *node, const struct fuse_found *found)
@@ -167,8 +174,10 @@ void number_end(struct fuse_nodes *nodes, struct fuse_node *node)
 {
     struct fuse_node **place = strays_of(nodes, node->number);
     related_end(nodes, node);
-    while (node->is_stray && *place != node)
+    while (node->is_stray && *place != node) {
+        FB_ASSERT(*place != NULL);
         place = &(*place)->stray;
+    }
     if (node->is_stray)
         *place = node->stray;
     node->is_stray = false;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+/* What `forebay mount` was told; the caller's, as long as it is mounted. */
 struct fb_fuse_options {
     const char *socket;       /* paths are full: the mount goes to the background, and to / */
     const char *mountpoint;   /* a folder */

@@ -15,6 +15,10 @@ static const uint64_t answer_ns = 60000000000;   /* for one that is there, and s
 static const uint64_t wait_ns = 60000000000;     /* for a client that others have */
 static const long nap_ns = 50000000;
 
+static_assert((int)CLIENTS_OF_NAMES < (int)CLIENTS_MAX / 2, "most are for bytes");
+static_assert((int)CLIENTS_OF_WRITERS < (int)CLIENTS_MAX - (int)CLIENTS_OF_NAMES,
+              "writers leave some to those that read");
+
 bool mount_is_lost(int code)
 {
     return code == -ECONNRESET || code == -ECONNREFUSED || code == -EPIPE || code == -ENOTCONN ||
@@ -47,6 +51,8 @@ bool mount_may_retry(struct mount *mount, int code, uint64_t began_ns)
 /* May one more be in use? With the mutex held. */
 static bool has_room(const struct mount_pool *pool, enum mount_use use, const uint32_t *of_file)
 {
+    FB_ASSERT(pool->count_max <= CLIENTS_MAX);
+    FB_ASSERT(pool->idle_count <= pool->count);
     uint32_t kept = pool->count_max / 2 < CLIENTS_OF_NAMES ? pool->count_max / 2 : CLIENTS_OF_NAMES;
     uint32_t room = pool->count_max - (use == MOUNT_BYTES ? kept : 0);
     bool is_crowded = pool->bytes_count > room / 2;
@@ -71,6 +77,8 @@ static int client_connect(struct mount *mount, struct forebay_client **client)
 
 static void uncount(struct mount_pool *pool, enum mount_use use, uint32_t *of_file)
 {
+    FB_ASSERT(use != MOUNT_BYTES || pool->bytes_count > 0);
+    FB_ASSERT(of_file == NULL || *of_file > 0);
     pool->bytes_count -= use == MOUNT_BYTES;
     if (of_file != NULL)
         (*of_file)--;
@@ -107,6 +115,7 @@ static int client_take(struct mount *mount, enum mount_use use, uint32_t *of_fil
     if (code == 0)
         return 0;
     pthread_mutex_lock(&pool->mutex);
+    FB_ASSERT(pool->count > 0);
     pool->count--;
     /* Refused, but others were let in: there are as many as the daemon lets in. */
     bool is_full = code == -EACCES && pool->count > 0;
@@ -131,6 +140,7 @@ void mount_file_leave(struct mount *mount, uint32_t *of_file)
 {
     struct mount_pool *pool = &mount->pool;
     pthread_mutex_lock(&pool->mutex);
+    FB_ASSERT(*of_file > 0);
     (*of_file)--;
     pthread_cond_broadcast(&pool->freed);
     pthread_mutex_unlock(&pool->mutex);
@@ -143,13 +153,16 @@ void mount_client_give(struct mount *mount, enum mount_use use, uint32_t *of_fil
     struct forebay_client *dropped[CLIENTS_MAX];
     uint32_t dropped_count = 0;
     bool is_lost = mount_is_lost(code) || code == -ETIMEDOUT;
+    FB_ASSERT(client != NULL);
     pthread_mutex_lock(&pool->mutex);
+    FB_ASSERT(pool->idle_count < CLIENTS_MAX); /* it is not among them */
     if (is_lost)
         dropped[dropped_count++] = client;
     else
         pool->idle[pool->idle_count++] = client;
     while (mount_is_lost(code) && pool->idle_count > 0) /* theirs went, too */
         dropped[dropped_count++] = pool->idle[--pool->idle_count];
+    FB_ASSERT(pool->count >= dropped_count);
     pool->count -= dropped_count;
     if (!is_lost)
         pool->away_since = 0;

@@ -22,6 +22,7 @@ struct mount_spill {
 
 int spill_open(const char *folder, const struct spill_base *base, struct mount_spill **spill)
 {
+    FB_ASSERT(base->read != NULL || base->size == 0);
     struct mount_spill *opened = calloc(1, sizeof(*opened));
     if (opened == NULL)
         return -ENOMEM;
@@ -68,6 +69,8 @@ static int mark(struct mount_spill *spill, uint64_t chunk)
         spill->is_here = grown;
         spill->chunks = chunks;
     }
+    FB_ASSERT(chunk < spill->chunks);
+    FB_ASSERT(spill->chunks % 8 == 0); /* each bit has its byte */
     spill->is_here[chunk / 8] |= (unsigned char)(1 << chunk % 8);
     return 0;
 }
@@ -117,6 +120,7 @@ static int base_read(const struct mount_spill *spill, unsigned char *bytes, uint
     int64_t got = wanted > 0 ? spill->base.read(spill->base.context, bytes, wanted, offset) : 0;
     if (got < 0)
         return (int)got;
+    FB_ASSERT((uint64_t)got <= wanted);
     if ((uint64_t)got < wanted)
         return -EIO;
     memset(bytes + wanted, 0, size - wanted);

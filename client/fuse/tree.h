@@ -2,6 +2,7 @@
 #ifndef FB_CLIENT_FUSE_TREE_H
 #define FB_CLIENT_FUSE_TREE_H
 
+#include "core/panic.h"
 #include "client/protocol/attributes.h"
 
 #include <pthread.h>

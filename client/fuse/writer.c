@@ -33,6 +33,9 @@ enum {
     HOLE_GIB_MAX = 64
 };
 
+static_assert((int)TAIL_BYTES < (int)WINDOW_BYTES, "sending all but the tail makes room");
+static_assert((int)WINDOW_FIRST_BYTES <= (int)WINDOW_BYTES, "the first window is one");
+
 static const uint64_t windows_bytes_max = UINT64_C(512) << 20; /* of all files of a mount */
 
 int64_t writer_wall_ns(void)
@@ -59,6 +62,7 @@ struct mount_writer *writer_acquire(struct mount *mount, struct fuse_node *node,
         writer->next = mount->writers;
         mount->writers = writer;
     }
+    FB_ASSERT(writer == NULL || writer->node == node);
     if (writer != NULL)
         writer->users++;
     pthread_mutex_unlock(&mount->writers_mutex);
@@ -67,6 +71,8 @@ struct mount_writer *writer_acquire(struct mount *mount, struct fuse_node *node,
 
 void writer_window_free(struct mount_writer *writer)
 {
+    FB_ASSERT(writer->mount->window_bytes >= writer->window_room);
+    FB_ASSERT((writer->window == NULL) == (writer->window_room == 0));
     writer->mount->window_bytes -= writer->window_room;
     free(writer->window);
     writer->window = NULL;
@@ -90,6 +96,7 @@ static bool user_leave(struct mount_writer *writer)
 {
     struct mount *mount = writer->mount;
     pthread_mutex_lock(&mount->writers_mutex);
+    FB_ASSERT(writer->users > 0);
     bool is_last = writer->users == 1;
     writer->users -= !is_last;
     pthread_mutex_unlock(&mount->writers_mutex);
@@ -106,10 +113,13 @@ void writer_release(struct mount_writer *writer)
     bool is_last = --writer->users == 0; /* nobody came meanwhile */
     if (is_last) {
         struct mount_writer **at = &mount->writers;
-        while (*at != writer)
+        while (*at != writer) {
+            FB_ASSERT(*at != NULL);
             at = &(*at)->next;
+        }
         *at = writer->next;
         pthread_mutex_lock(&writer->node->mutex);
+        FB_ASSERT(writer->node->writer == writer);
         writer->node->writer = NULL;
         pthread_mutex_unlock(&writer->node->mutex);
     }
@@ -123,6 +133,8 @@ void writer_release(struct mount_writer *writer)
 
 static int spill_begin(struct mount_writer *writer, const struct fuse_object *base)
 {
+    FB_ASSERT(writer->spill == NULL);
+    FB_ASSERT(writer->state != WRITER_SPILL);
     const struct spill_base from = {
         .read = writer_base_read, .context = writer, .size = base != NULL ? base->size : 0};
     int code = spill_open(writer->mount->options->spill, &from, &writer->spill);
@@ -134,6 +146,7 @@ static int spill_begin(struct mount_writer *writer, const struct fuse_object *ba
 /* STREAM to SPILL. */
 static int spill_turn(struct mount_writer *writer)
 {
+    FB_ASSERT(writer->state == WRITER_STREAM);
     int code = 0;
     uint64_t size = writer->size;
     if (writer->sent > 0 || writer->file != NULL) {
@@ -168,6 +181,7 @@ static int change_begin(struct mount_writer *writer, bool is_emptied)
 /* Makes room in the window for a byte more; the stream may have turned. */
 static int room_make(struct mount_writer *writer)
 {
+    FB_ASSERT(writer->held == writer->window_room);
     uint64_t room = writer->window_room > 0 ? 2 * writer->window_room : WINDOW_FIRST_BYTES;
     bool is_fine =
         writer->window_room == 0 || writer->mount->window_bytes + room <= windows_bytes_max;
@@ -190,6 +204,7 @@ static int room_make(struct mount_writer *writer)
 static int64_t stream_put(struct mount_writer *writer, const unsigned char *bytes, uint64_t size,
                           uint64_t offset)
 {
+    FB_ASSERT(writer->held <= writer->window_room);
     uint64_t end = writer->sent + writer->held;
     if (offset < writer->sent || offset > end + TAIL_BYTES)
         return spill_turn(writer);
@@ -248,6 +263,7 @@ int writer_write(struct mount_writer *writer, const void *bytes, uint64_t size, 
         int64_t part = put(writer, from, size, offset);
         code = part < 0 ? (int)part : 0;
         uint64_t done = part > 0 ? (uint64_t)part : 0;
+        FB_ASSERT(done <= size);
         from += done;
         offset += done;
         size -= done;
@@ -262,6 +278,7 @@ int writer_write(struct mount_writer *writer, const void *bytes, uint64_t size, 
 /* Of a stream: what is behind the window's end is zeros, and sent with the commit. */
 static int stream_cut(struct mount_writer *writer, uint64_t size)
 {
+    FB_ASSERT(writer->state == WRITER_STREAM);
     if (size >= writer->sent + writer->held)
         return 0;
     if (size >= writer->sent) {
@@ -304,6 +321,7 @@ int writer_truncate(struct mount_writer *writer, uint64_t size)
 static void window_read(const struct mount_writer *writer, unsigned char *bytes, uint64_t size,
                         uint64_t offset)
 {
+    FB_ASSERT(offset >= writer->sent);
     uint64_t at = offset - writer->sent;
     uint64_t left = at < writer->held ? writer->held - at : 0;
     uint64_t part = size < left ? size : left;
@@ -368,6 +386,7 @@ void writer_rebase(struct mount_writer *writer, const struct fuse_object *object
 /* Copies the version that is open; one that cannot be copied is read while it is cached. */
 static void base_copy(struct mount_writer *writer)
 {
+    FB_ASSERT(writer->state == WRITER_CLEAN);
     int code = spill_begin(writer, &writer->base);
     if (code == 0)
         code = spill_fill(writer->spill);
@@ -460,6 +479,7 @@ int writers_lock(struct mount *mount, struct fuse_node *node, struct writers_loc
     for (struct mount_writer *writer = mount->writers; writer != NULL; writer = writer->next) {
         if (locked->list == NULL || !fuse_nodes_is_below(&mount->nodes, writer->node, node))
             continue;
+        FB_ASSERT(locked->count < room);
         writer->users++;
         locked->list[locked->count++] = writer;
     }

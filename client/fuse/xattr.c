@@ -41,10 +41,12 @@ static int blocks_format(struct mount *mount, const char *name, char value[VALUE
 {
     struct mount_tiers tiers = {.blocks = 0};
     int code = mount_explain(mount, name, block_count, &tiers);
-    snprintf(value, VALUE_MAX,
-             "blocks=%" PRIu64 " memory=%" PRIu64 " device=%" PRIu64 " neither=%" PRIu64
-             " owed=%" PRIu64,
-             tiers.blocks, tiers.memory, tiers.device, tiers.neither, tiers.owed);
+    int length = snprintf(value, VALUE_MAX,
+                          "blocks=%" PRIu64 " memory=%" PRIu64 " device=%" PRIu64
+                          " neither=%" PRIu64 " owed=%" PRIu64,
+                          tiers.blocks, tiers.memory, tiers.device, tiers.neither, tiers.owed);
+    FB_ASSERT(length > 0);
+    FB_ASSERT(length < VALUE_MAX); /* five of 20 digits */
     return code;
 }
 
@@ -58,6 +60,8 @@ static bool is_own_key(const char *key)
 static int value_find(struct mount *mount, const char *name, const char *key, char value[VALUE_MAX])
 {
     static const char *const levels[] = {"memory", "replicated", "device", "origin"};
+    static_assert(sizeof(levels) / sizeof(levels[0]) == (size_t)FOREBAY_ORIGIN + 1,
+                  "each level has its word");
     struct client_look look;
     int code = name[0] != '\0' && !is_own(name) ? mount_look(mount, name, &look) : -ENODATA;
     if (code == 0 && look.attributes.mode != 0 && !S_ISREG(look.attributes.mode))

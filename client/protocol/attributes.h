@@ -8,6 +8,7 @@
 
 enum { FB_OBJECT_NAME_MAX = 1024 }; /* bytes of a name; what S3 and Azure Blob allow */
 
+/* What is said of a name beside its bytes; times since 1970. */
 struct fb_attributes {
     uint32_t mode; /* st_mode with its type; 0: the origin knows none */
     uint32_t owner, group;
@@ -19,6 +20,7 @@ struct fb_attributes {
 
 static_assert(sizeof(struct fb_attributes) == 56, "shared");
 
+/* What is changed, or asked for, and which fields of a change say how. */
 enum fb_change_kind {
     FB_CHANGE_MAKE = 1,      /* what attributes.mode says: a file (empty), folder, symbolic link to
                                 text, FIFO, socket, device */

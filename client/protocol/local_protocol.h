@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <string.h>
 
+/* Versions of the protocol, and what one client may have at once. */
 enum {
     FB_LOCAL_VERSION = 4, /* newest that is spoken; what came with 3: DRAIN, STATUS of all;
                                    with 4: ENTRIES, what COMMIT says beside bytes */
@@ -34,6 +35,7 @@ enum {
 #define FB_LOCAL_STATS ".stats"
 #define FB_LOCAL_ACCESSLOG ".accesslog"
 
+/* What is asked for: which fields of the request say more, and what the reply holds. */
 enum fb_local_kind {
     FB_LOCAL_HELLO = 1,
     FB_LOCAL_OPEN,    /* name: the object is remembered until CLOSE */
@@ -82,6 +84,7 @@ struct fb_local_change {
     struct fb_attributes attributes;
 };
 
+/* A packet of the client's; a kind uses the fields that it names. */
 struct fb_local_request {
     uint32_t version;
     uint32_t kind; /* enum fb_local_kind */
@@ -95,6 +98,7 @@ struct fb_local_request {
     char text[FB_OBJECT_NAME_MAX + FB_LOCAL_CURSOR_MAX]; /* name, then cursor; no more is sent */
 };
 
+/* The answer to the request with its id; page_size bytes follow. */
 struct fb_local_reply {
     uint32_t version;
     uint32_t kind;
@@ -128,6 +132,7 @@ static inline bool fb_local_name_is_own(const char *name, size_t length)
     return false;
 }
 
+/* Bytes of a request before its text. */
 enum { FB_LOCAL_REQUEST_BYTES = offsetof(struct fb_local_request, text) };
 
 #endif

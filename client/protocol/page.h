@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What has the name. */
 enum fb_local_entry_kind {
     FB_LOCAL_ENTRY_FILE,
     FB_LOCAL_ENTRY_FOLDER,

@@ -17,8 +17,10 @@
 
 #include <stdatomic.h>
 
+/* Places of each queue; bytes of the ring, behind which the arena begins. */
 enum { FB_RING_ENTRIES = 256, FB_RING_BYTES = 64 * 1024 };
 
+/* What is asked for, and which fields of the request say more. */
 enum fb_ring_kind {
     FB_RING_GET = 1, /* object, index: a block of an open object */
     FB_RING_GET_KEY, /* key, size: a volatile block */
@@ -31,6 +33,7 @@ enum fb_ring_kind {
     FB_RING_FORGET,  /* object, index: a block that nobody wants; BUSY: it is not at the origin */
 };
 
+/* A place of the client's queue. */
 struct fb_ring_request {
     uint32_t kind; /* enum fb_ring_kind */
     uint32_t tenant;
@@ -43,6 +46,7 @@ struct fb_ring_request {
     uint32_t level; /* WRITE: enum fb_level */
 };
 
+/* A place of the daemon's queue: the answer to the request with its id. */
 struct fb_ring_reply {
     uint64_t id;
     uint32_t status; /* enum fb_status */
@@ -55,6 +59,7 @@ struct fb_ring_reply {
     uint64_t reserved[2];
 };
 
+/* Both queues, each with the flag of who reads it. */
 struct fb_ring {
     _Alignas(64) _Atomic uint32_t request_tail; /* the client's */
     _Atomic uint32_t client_sleeps;

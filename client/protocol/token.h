@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
+/* Bytes of a token, at least and at most. */
 enum { FB_TOKEN_MIN = 16, FB_TOKEN_MAX = 256 }; /* bytes */
 
 /* Returns its length. Errors: -errno; -EMSGSIZE: it is too short or too long. */

@@ -27,6 +27,7 @@ uint32_t fb_cache_find(const struct fb_cache *cache, struct fb_key key);
 /* Hints that fb_cache_find(key) comes soon. First call the one for all keys, then the other, which
  * returns the slot where the search will begin, or FB_NONE. Neither changes anything. */
 void fb_cache_prefetch_bucket(const struct fb_cache *cache, struct fb_key key);
+/* The second of the two. */
 uint32_t fb_cache_prefetch_slot(const struct fb_cache *cache, struct fb_key key);
 
 /* Tells the policy that `slot` was used. */
@@ -38,6 +39,7 @@ uint32_t fb_cache_insert(struct fb_cache *cache, struct fb_key key);
 /* The slot that the policy would evict now, FB_NONE when empty. The caller then calls either
  * fb_cache_evict, or fb_cache_skip when it may not go (pinned) and asks again. */
 uint32_t fb_cache_victim(struct fb_cache *cache);
+/* The victim stays: it goes to the end of its queue, or the hand passes it. */
 void fb_cache_skip(struct fb_cache *cache, uint32_t slot);
 
 /* Removes a slot as an eviction: the policy may remember the key as a ghost. */
@@ -46,13 +48,17 @@ void fb_cache_evict(struct fb_cache *cache, uint32_t slot);
 /* Removes a slot for any other reason: invalidated, failed. No ghost. */
 void fb_cache_remove(struct fb_cache *cache, uint32_t slot);
 
+/* The key that a used slot holds. */
 struct fb_key fb_cache_key(const struct fb_cache *cache, uint32_t slot);
+/* Slots that are used. */
 uint32_t fb_cache_count(const struct fb_cache *cache);
+/* Slots that there are. */
 uint32_t fb_cache_slots_max(const struct fb_cache *cache);
 
 /* True when the slot holds a key. */
 _Bool fb_cache_is_used(const struct fb_cache *cache, uint32_t slot);
 
+/* Walks buckets, queues and the free list, and asserts that they agree. For tests. */
 void fb_cache_check(const struct fb_cache *cache);
 
 #endif

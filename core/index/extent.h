@@ -14,8 +14,11 @@
 
 struct fb_extents;
 
+/* Bytes to reserve, 8-aligned; usable in static_assert. */
 #define FB_EXTENTS_SIZE_BYTES(chunks) (320u + (uint64_t)(chunks)*24u)
 
+/* chunks: 1 or more, all of them free; the block is FB_EXTENTS_SIZE_BYTES(chunks) bytes, any
+ * content. */
 void fb_extents_init(struct fb_extents *extents, uint32_t chunks);
 
 /* First unit of a run of `units` (1..64) free units, now taken; FB_NONE when no chunk has one. */
@@ -30,6 +33,7 @@ void fb_extents_free(struct fb_extents *extents, uint32_t first_unit, uint32_t u
 /* Units taken now. */
 uint64_t fb_extents_used_units(const struct fb_extents *extents);
 
+/* Walks the lists and asserts that they agree with the bitmaps. For tests. */
 void fb_extents_check(const struct fb_extents *extents);
 
 #endif

@@ -5,13 +5,15 @@
 
 #include <stdint.h>
 
+/* Where the generator stands; never all zeros. */
 struct fb_random {
     uint64_t state[4];
 };
 
+/* Any seed gives a state of its own. */
 void fb_random_init(struct fb_random *random, uint64_t seed);
 
-/* Next 64 bits. */
+/* The next 64 bits, each 0 or 1 as likely. */
 uint64_t fb_random_next(struct fb_random *random);
 
 /* Uniform in [0, bound); bound >= 1. Unbiased (Lemire, ACM TOMACS 2019). */

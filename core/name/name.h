@@ -4,6 +4,8 @@
 
 #include "core/block.h"
 
+/* Where what a name means is: at the origin; in the cache, to be shown by the origin; nowhere, and
+ * the origin is to forget it. */
 enum fb_name_state {
     FB_NAME_ORIGIN,
     FB_NAME_CACHED,

@@ -28,6 +28,7 @@ void fb_node_prefetch(const struct fb_node *node, const struct fb_event *events,
 /* When TICK is due: FB_NEVER_NS: not; <= now: at once. */
 uint64_t fb_node_deadline_ns(const struct fb_node *node);
 
+/* Its counters, until its memory goes. */
 const struct fb_stats *fb_node_stats(const struct fb_node *node);
 
 /* Bytes of state of a node with the scale preset, for `forebay size --state`. */
@@ -62,6 +63,7 @@ uint64_t fb_node_undrained_bytes(const struct fb_node *node);
 /* Blocks of those bytes, of at most config.dirty_max. owed_next: the object of one after another,
  * the oldest first; cursor: FB_NONE at first, and when there is no more (FB_OBJECT_NONE). */
 uint32_t fb_node_owed_blocks(const struct fb_node *node);
+/* Walks the owed blocks, oldest first; see above. size_bytes: of the block. */
 uint64_t fb_node_owed_next(struct fb_node *node, uint32_t *cursor, uint32_t *size_bytes);
 
 /* Of those, blocks that the origin refuses for good (R16): how it did last, and since when (0: none
@@ -70,10 +72,12 @@ struct fb_refused {
     uint64_t since_ns;
     uint32_t blocks, status, verdict; /* enum fb_status */
 };
+/* Fills in all of it; verdict FB_BUSY where nothing is refused for good. */
 void fb_node_refused(const struct fb_node *node, struct fb_refused *refused);
 
 /* What is taken of this node's memory, by what is being read, too, and of its device. */
 uint64_t fb_node_memory_used_bytes(const struct fb_node *node);
+/* The device's; 0 without one. */
 uint64_t fb_node_device_used_bytes(const struct fb_node *node);
 
 /* Has this peer been silent or broken off lately, so that it is not asked for a while? */

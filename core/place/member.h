@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
+/* The largest weight of a member. */
 enum { FB_WEIGHT_MAX = 65535 };
 
+/* One member, and what it may own. */
 struct fb_member {
     uint32_t node;   /* id, unique */
     uint32_t domain; /* failure domain */

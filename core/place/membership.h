@@ -34,6 +34,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How the node stands to the cluster. */
 enum fb_membership_state {
     FB_MEMBERSHIP_JOINING, /* never was a member */
     FB_MEMBERSHIP_MEMBER,
@@ -41,6 +42,7 @@ enum fb_membership_state {
     FB_MEMBERSHIP_REFUSED, /* tried to join for long: it asks no more */
 };
 
+/* What the store is asked for. */
 enum fb_membership_ask {
     FB_MEMBERSHIP_NONE,
     FB_MEMBERSHIP_LEASE,  /* a new lease */
@@ -49,6 +51,7 @@ enum fb_membership_ask {
     FB_MEMBERSHIP_LOOK,   /* at all records */
 };
 
+/* What it says. */
 enum fb_membership_answer_code {
     FB_MEMBERSHIP_FINE,
     FB_MEMBERSHIP_TAKEN, /* CREATE: there is one of another value */
@@ -56,6 +59,7 @@ enum fb_membership_answer_code {
     FB_MEMBERSHIP_AWAY,  /* no answer, or none that says anything */
 };
 
+/* Its answer to the ask that is under way. */
 struct fb_membership_answer {
     enum fb_membership_answer_code code;
     /* LOOK: of the list, and of the lease that each record is under: a node that starts again
@@ -64,6 +68,7 @@ struct fb_membership_answer {
     bool is_own_seen; /* LOOK: the node's own record is in it */
 };
 
+/* What a step leads to. */
 struct fb_membership_update {
     enum fb_membership_ask ask; /* begins now; NONE: nothing, or the last one is not answered */
     uint64_t due_ns;            /* no step is needed before, but for an answer */
@@ -101,8 +106,10 @@ uint64_t fb_membership_until_ns(const struct fb_membership *membership);
 /* What a node that is no member refuses (GONE): requests that others must find the effects of, and
  * ops that change what a name means. It reads on and stores what it has promised. */
 bool fb_membership_guards_request(uint32_t kind); /* enum fb_request_kind */
-bool fb_membership_guards_op(uint32_t kind);      /* enum fb_op_kind */
+/* The same of an op. */
+bool fb_membership_guards_op(uint32_t kind); /* enum fb_op_kind */
 
+/* Asserts what holds in each state. For tests. */
 void fb_membership_check(const struct fb_membership *membership);
 
 #endif

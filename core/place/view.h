@@ -19,6 +19,7 @@
 #include "core/key.h"
 #include "core/place/member.h"
 
+/* Name as in configs: rendezvous, ring, jump, balanced. */
 const char *fb_placement_name(enum fb_placement placement);
 
 struct fb_view;
@@ -60,11 +61,15 @@ uint32_t fb_view_owner(const struct fb_view *view, struct fb_key key, uint32_t r
 
 /* The index-th member by node id, and the member that is that node; NULL: there is none. */
 const struct fb_member *fb_view_member(const struct fb_view *view, uint32_t index);
+/* The member of that id; NULL: it is none. */
 const struct fb_member *fb_view_find(const struct fb_view *view, uint32_t node);
 _Bool fb_view_is_up(const struct fb_view *view, uint32_t node); /* and a member */
 
+/* Owners of each partition. */
 uint32_t fb_view_ranks(const struct fb_view *view);
+/* Of the list that it was built of. */
 uint64_t fb_view_version(const struct fb_view *view);
+/* Members, 1 or more. */
 uint32_t fb_view_member_count(const struct fb_view *view);
 
 /* Partition of a key: the top 16 bits of mix(high). */

@@ -16,6 +16,7 @@ struct fragment {
     uint32_t is_orphan; /* the writer does not know of it any more */
 };
 
+/* What a coded put does now; see erasure.c. */
 enum code_state { CODE_OFF, CODE_EXTENT, CODE_CHECK, CODE_ENCODE, CODE_DIGEST, CODE_READY };
 
 struct code { /* the fragments of a put's block; one for each put; see erasure.c */
@@ -31,6 +32,7 @@ struct code { /* the fragments of a put's block; one for each put; see erasure.c
     uint8_t reserved;
 };
 
+/* What a mend does now; see mend.c. */
 enum mend_state { MEND_FREE, MEND_LISTENING, MEND_PULLING, MEND_JOINING, MEND_SEEKING };
 
 struct mend { /* a block being made from fragments; see mend.c */

@@ -4,8 +4,10 @@
 
 #include "core/block.h"
 
+/* What a fill does now; see fill.c. */
 enum fill_state { FILL_FREE, FILL_ACTIVE, FILL_ANSWERING, FILL_FAILING, FILL_DRAINING };
 
+/* Bits of a fill's flags. */
 enum {
     FILL_AS_OWNER = 1,  /* a peer asked this node: go to the origin, not to other peers */
     FILL_PUT = 2,       /* bytes come from the client, or with HOLD from a writer */
@@ -17,6 +19,7 @@ enum {
     FILL_FINAL = 128,   /* the origin's last word is heard (R16) */
 };
 
+/* A block that is being acquired. */
 struct fill {
     struct fb_block block;
     struct fb_span put_source;
@@ -39,6 +42,7 @@ struct fill {
     uint32_t mend;               /* MEND: its record */
 };
 
+/* What an attempt does now; see attempt.c. */
 enum attempt_state {
     ATTEMPT_IDLE,
     ATTEMPT_ASKED,
@@ -53,6 +57,7 @@ enum attempt_state {
     ATTEMPT_SEARCH /* of all members; see search.c */
 };
 
+/* One way of acquiring a fill's block. */
 struct attempt {
     union {
         uint64_t lend_id;  /* PULL, DIGEST */
@@ -86,6 +91,7 @@ struct attempt {
     uint8_t is_hedge, is_now, is_writers, reserved_8; /* see ask_send, start_remote */
 };
 
+/* Who waits for a fill. */
 enum waiter_kind {
     WAITER_GET,
     WAITER_PUT,
@@ -99,6 +105,7 @@ enum waiter_kind {
     WAITER_RECOVER   /* an owed block of the drive */
 };
 
+/* One that waits for a fill. */
 struct waiter {
     uint64_t id; /* request id or the peer's ask id */
     uint64_t since_ns;

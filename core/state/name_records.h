@@ -4,6 +4,7 @@
 
 #include "core/io.h"
 
+/* What is done about a name: for whom. */
 enum name_kind {
     NAME_FREE,
     NAME_READ,
@@ -16,6 +17,7 @@ enum name_kind {
     NAME_ABANDON
 };
 
+/* What it waits for now. */
 enum name_state {
     NAME_WAIT, /* FINISH: a pause */
     NAME_RECORD,

@@ -14,6 +14,7 @@ struct suspect { /* failures 0: not in use */
     uint32_t failures; /* in a row */
 };
 
+/* A loan to a peer; see serve.c. */
 struct lend {
     uint64_t begun_ns, expires_ns;
     uint32_t generation;
@@ -23,12 +24,14 @@ struct lend {
     uint32_t reserved;
 };
 
+/* Keys that one owner was asked of. */
 struct match_run {
     uint32_t peer;
     uint32_t first, count; /* keys */
     uint32_t held;         /* answer; FB_NONE: none yet */
 };
 
+/* A prefix match under way; see match.c. */
 struct match {
     uint64_t request_id;
     uint32_t generation;
@@ -60,6 +63,7 @@ struct pin { /* see pin.c */
     uint32_t size_bytes;
 };
 
+/* A list of ranges under way; see gather.c. */
 struct gather {
     uint64_t request_id;
     uint32_t head;     /* the first unanswered range; FB_NONE: the record is free */

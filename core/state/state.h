@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A node: this, and behind it the tables whose offsets it has. */
 struct fb_node {
     struct fb_config config;
     const struct fb_view *view; /* shared; NULL: alone */
@@ -97,11 +98,13 @@ struct fb_node {
     struct fb_stats stats;
 };
 
+/* The table at an offset, as a function of the node. */
 #define STATE_ACCESSOR(type, name, field) \
     static inline type *name(struct fb_node *node) \
     { \
         return (type *)(void *)((unsigned char *)node + node->field); \
     }
+/* The tables that a node has. */
 STATE_ACCESSOR(struct fb_cache, node_cache, cache_offset)
 STATE_ACCESSOR(struct fb_extents, node_extents, extents_offset)
 STATE_ACCESSOR(struct entry, node_entries, entries_offset)

@@ -12,6 +12,7 @@ struct step {
     uint32_t count;
 };
 
+/* Ops that this step may still give. */
 static inline uint32_t step_room(const struct step *step)
 {
     return FB_STEP_OPS_MAX - step->count;

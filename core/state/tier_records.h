@@ -4,8 +4,10 @@
 
 #include "core/limits.h"
 
+/* What a memory entry is. */
 enum entry_state { ENTRY_FREE, ENTRY_FILLING, ENTRY_RESIDENT };
 
+/* Bits of an entry's flags. */
 enum {
     ENTRY_TRANSIENT = 1, /* goes when nothing pins it: not worth keeping */
     ENTRY_FETCHED = 2,   /* this node took it from the origin */
@@ -14,6 +16,7 @@ enum {
     ENTRY_CHECKED = 16,  /* two digests of it agree; see erasure.c */
 };
 
+/* A block in memory, or coming there. */
 struct entry {
     uint64_t digest;
     uint32_t first_unit; /* of its extent; FB_NONE while filling */
@@ -32,6 +35,7 @@ struct entry {
 
 static_assert(sizeof(struct entry) == 64, "one cache line an entry");
 
+/* A block on the drive. */
 struct device_entry {
     uint64_t digest;
     uint32_t first_unit;
@@ -42,6 +46,7 @@ struct device_entry {
     uint8_t is_owed, padding; /* its header is OWED: it outlasts a loss of power (R15) */
 };
 
+/* A write to the drive under way. */
 struct device_write {
     uint64_t hold_id; /* of the put that waits for it */
     uint32_t writer;  /* its node; FB_NONE: nobody waits */
@@ -58,6 +63,7 @@ struct tag {                /* what else is known of a memory entry; see tenant.
     uint32_t tenant;
 };
 
+/* What a tenant may take, and takes. */
 struct tenant {
     uint64_t quota_bytes, used_bytes, ttl_ns;
     uint32_t oldest, newest; /* its entries, least recently used first */

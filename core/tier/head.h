@@ -24,10 +24,13 @@
 
 #include <stdbool.h>
 
+/* Copies of the head on a drive. */
 enum { FB_HEAD_COPIES = 4 };
 
+/* How far a drive is; see above. Stored. */
 enum fb_head_state { FB_HEAD_FORMING = 1, FB_HEAD_SETTLED, FB_HEAD_IN_USE };
 
+/* What a copy says. Stored. */
 struct fb_head {
     uint64_t sequence; /* from 1 on */
     uint64_t identity; /* of the tables that were made with it */
@@ -38,6 +41,7 @@ struct fb_head {
     struct fb_identities knows; /* whose the bytes on it are */
 };
 
+/* What was found where a copy should be. */
 enum fb_head_copy_state {
     FB_HEAD_COPY_EMPTY, /* zeros */
     FB_HEAD_COPY_FINE,
@@ -45,6 +49,7 @@ enum fb_head_copy_state {
     FB_HEAD_COPY_STRANGE, /* of another version of the format */
 };
 
+/* A copy as it was read. */
 struct fb_head_copy {
     struct fb_head head; /* of a FINE one */
     uint32_t state;      /* enum fb_head_copy_state */
@@ -67,6 +72,7 @@ struct fb_drive_facts {
     bool may_discard;         /* the operator says so */
 };
 
+/* What a start does with a drive. */
 enum fb_drive_answer {
     FB_DRIVE_USE,            /* as it is; unknown headers are cleared */
     FB_DRIVE_FORM,           /* make it anew: nothing is owed there, or it is given up */
@@ -78,6 +84,7 @@ enum fb_drive_answer {
     FB_DRIVE_REFUSE_IGNORED, /* owed, and the node would not look for it */
 };
 
+/* Decides it from the facts alone. Errors: none. */
 enum fb_drive_answer fb_drive_judge(const struct fb_drive_facts *facts);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "core/io.h"
 
+/* The headers of a chunk's units. Stored. */
 struct fb_header_page {
     struct fb_header headers[FB_UNITS_PER_CHUNK]; /* by the first unit */
 };

@@ -22,11 +22,13 @@ struct fb_identities {
     struct fb_key origin, store;
 };
 
+/* Is it one, other than 0, 0? */
 static inline bool fb_identity_is_known(struct fb_key identity)
 {
     return identity.high != 0 || identity.low != 0;
 }
 
+/* What drive, store and origin say at a start, and the operator. */
 struct fb_identity_facts {
     struct fb_identities drive; /* what it knows */
     uint64_t owed_bytes;        /* on it */
@@ -36,6 +38,7 @@ struct fb_identity_facts {
     bool accepts_store;
 };
 
+/* What the start does. */
 enum fb_identity_answer {
     FB_IDENTITY_USE,
     FB_IDENTITY_FORGET,       /* use it, but nothing that the drive caches */
@@ -44,7 +47,7 @@ enum fb_identity_answer {
     FB_IDENTITY_REFUSE_DRIVE, /* the drive is of another origin, and owes, or there is none */
 };
 
-/* Errors: none. */
+/* Decides it from the facts alone. Errors: none. */
 enum fb_identity_answer fb_identity_judge(const struct fb_identity_facts *facts);
 
 #endif

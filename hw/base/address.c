@@ -1,6 +1,7 @@
 /* See address.h. */
 #include "hw/base/address.h"
 
+#include "core/panic.h"
 #include "hw/base/patience.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ static int parts_look_up(const struct parts *parts, int flags, struct sockaddr_s
     int code = getaddrinfo(parts->host[0] != '\0' ? parts->host : NULL, parts->port, &wish, &found);
     if (code != 0)
         return code;
+    FB_ASSERT(found->ai_addrlen <= sizeof(*address));
     memset(address, 0, sizeof(*address));
     memcpy(address, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);

@@ -1,6 +1,7 @@
 /* See anchor.h. */
 #include "hw/base/anchor.h"
 
+#include "core/panic.h"
 #include "hw/base/log.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ static void identity_take(struct fb_anchor *anchor, const struct stat *facts)
 void fb_anchor_set(struct fb_anchor *anchor, const char *setting, const char *path, int file)
 {
     struct stat facts;
+    FB_ASSERT(file >= 0);
+    FB_ASSERT(path != NULL);
     anchor->setting = setting;
     anchor->path = path;
     anchor->file = file;

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* What was opened, and whether its path names it still. */
 struct fb_anchor {
     const char *setting; /* "origin.path"; NULL: nothing is looked after */
     const char *path;    /* the caller's, as long as the anchor is used */

@@ -8,6 +8,8 @@
  * Does not: update parity in place, or check anything: the core digests what it gets. */
 #include "hw/base/code.h"
 
+#include "core/panic.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ static bool is_sane(const struct fb_fragments *fragments, uint64_t block_size)
 static unsigned char *part_whole(const unsigned char *from, uint64_t part, uint64_t size,
                                  unsigned char **scratch)
 {
+    FB_ASSERT(part <= size);
     if (part == size)
         return (unsigned char *)(uintptr_t)from;
     unsigned char *copy = *scratch;
@@ -126,6 +129,7 @@ static enum fb_status decode_run(struct decode *decode, const struct fb_fragment
                                  struct fb_bytes block, unsigned char *scratch)
 {
     int data = (int)fragments->data_count;
+    FB_ASSERT(decode->missing_count <= fragments->data_count);
     if (gf_invert_matrix(decode->rows, decode->inverse, data) != 0)
         return FB_INVALID;
     for (uint32_t i = 0; i < decode->missing_count; i++) {

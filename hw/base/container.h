@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+/* The struct of `type` that has its `member` at `pointer`. */
 #define FB_CONTAINER(pointer, type, member) \
     ((type *)(void *)((unsigned char *)(pointer)-offsetof(type, member)))
 

@@ -5,6 +5,7 @@
 
 #include "core/node/node.h"
 
+/* A node and the way to it. */
 struct fb_feed {
     struct fb_node *node;
     uint64_t now_ns; /* of the last event */

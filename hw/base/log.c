@@ -2,6 +2,7 @@
 #include "hw/base/log.h"
 
 #include "base/character.h"
+#include "core/panic.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ const char *const *fb_log_level_names(void)
 
 void fb_log_open(enum fb_log_level level, uint32_t node)
 {
+    FB_ASSERT(level < FB_LOG_COUNT);
     level_max = level;
     own_node = node;
 }
@@ -52,6 +54,7 @@ const char *fb_log_quote(const char *text, char quoted[FB_LOG_QUOTE_MAX])
     for (const char *at = more; *text != '\0' && *at != '\0'; at++)
         quoted[size++] = *at;
     quoted[size++] = '"';
+    FB_ASSERT(size < FB_LOG_QUOTE_MAX);
     quoted[size] = '\0';
     return quoted;
 }
@@ -84,6 +87,7 @@ void fb_log(enum fb_log_level level, const char *event, const char *format, ...)
     size_t size = strftime(line, sizeof(line), "time=%Y-%m-%dT%H:%M:%S", &date);
     size += (size_t)snprintf(line + size, sizeof(line) - size, ".%06ldZ level=%s node=%u event=%s ",
                              now.tv_nsec / 1000, level_names[level], own_node, event);
+    FB_ASSERT(size + 5 < sizeof(line)); /* a newline, and dots where it is cut */
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(line + size, sizeof(line) - size - 1, format, arguments);

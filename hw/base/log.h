@@ -8,6 +8,7 @@
 
 enum { FB_LOG_QUOTE_MAX = 256, FB_LOG_LINE_MAX = 2048 }; /* bytes of a value, and of a line */
 
+/* How much is logged: each level and those before it. */
 enum fb_log_level { FB_LOG_ERROR, FB_LOG_WARNING, FB_LOG_INFO, FB_LOG_DEBUG, FB_LOG_COUNT };
 
 /* Lines above `level` are left out from now on. node is shown in each line. */

@@ -1,6 +1,8 @@
 /* See mapping.h. Pages are not touched here: they come when they are first written. */
 #include "hw/base/mapping.h"
 
+#include "core/panic.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -34,6 +36,7 @@ int fb_mapping_open(struct fb_mapping *mapping, const char *name, uint64_t size_
 {
     enum { HUGE_BYTES = 2 << 20 }; /* the usual size; others fail and are not used */
     int code = -EINVAL;
+    FB_ASSERT(size_bytes > 0);
     *mapping = (struct fb_mapping){.file = -1};
     if (size_bytes % HUGE_BYTES == 0) /* only pages that the operator has set aside */
         code = mapping_try(mapping, name, size_bytes, MFD_HUGETLB);

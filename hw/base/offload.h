@@ -16,6 +16,7 @@ struct fb_offload_task;
 /* run: on a worker; done: on the loop's thread. */
 typedef void fb_offload_call(struct fb_offload_task *task);
 
+/* A piece of work; the caller's, who keeps it until done. */
 struct fb_offload_task {
     struct fb_offload_task *next;
     fb_offload_call *run, *done;
@@ -24,10 +25,12 @@ struct fb_offload_task {
     uint64_t digest;             /* result */
 };
 
+/* Tasks in their order. */
 struct fb_offload_list {
     struct fb_offload_task *head, *tail;
 };
 
+/* Workers, what they have to do, and what they have done. */
 struct fb_offload {
     pthread_mutex_t mutex;
     pthread_cond_t has_work;
@@ -46,9 +49,10 @@ uint64_t fb_digest(const unsigned char *bytes, uint64_t size);
 
 /* For task->run. */
 void fb_offload_digest(struct fb_offload_task *task);
+/* Copies bytes.size bytes from `source`. */
 void fb_offload_copy(struct fb_offload_task *task);
 
-/* Errors: -errno. */
+/* Starts so many workers; 0: none. Errors: -errno. */
 int fb_offload_open(struct fb_offload *offload, struct fb_uring *uring, uint32_t workers);
 /* Tasks that are not done by then are forgotten. */
 void fb_offload_close(struct fb_offload *offload);

@@ -1,6 +1,7 @@
 /* See page.h. */
 #include "hw/base/page.h"
 
+#include "core/panic.h"
 #include "hw/base/log.h"
 
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 
 void fb_page_put(struct fb_page *page, const char *format, ...)
 {
+    FB_ASSERT(page->used < page->size); /* the end has its byte */
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(page->text + page->used, page->size - page->used, format, arguments);

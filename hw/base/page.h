@@ -5,12 +5,14 @@
 
 #include <stdint.h>
 
+/* A buffer of the caller's, and how far it is filled. */
 struct fb_page {
     char *text;
     uint32_t size, used;
     uint32_t left_out; /* lines */
 };
 
+/* Appends what the format makes, whole or not at all; printf-like. */
 void fb_page_put(struct fb_page *page, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

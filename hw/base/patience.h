@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* One wait of several naps. */
 struct fb_patience {
     uint32_t naps; /* taken so far; 0 at first */
 };

@@ -8,6 +8,7 @@
 #include "base/document.h"
 #include "hw/base/address.h"
 
+/* Bounds of texts and lists, and defaults that are no field's of the core. */
 enum {
     FB_CLUSTER_NAME_MAX = 64,
     FB_SETTINGS_NAMES = 512, /* core.names_max, unless it is given */
@@ -17,7 +18,9 @@ enum {
     FB_MEMBERS_MAX = 4096,
 };
 
+/* Who says which members there are: the config or an etcd. */
 enum fb_membership_kind { FB_MEMBERSHIP_STATIC, FB_MEMBERSHIP_ETCD };
+/* What the objects are kept in. */
 enum fb_origin_kind { FB_ORIGIN_NONE, FB_ORIGIN_POSIX, FB_ORIGIN_S3, FB_ORIGIN_AZURE };
 
 /* Where the objects come from. Secrets are not here: see origin_http.h. */
@@ -44,6 +47,7 @@ struct fb_tls_settings {
     char ca[FB_SETTINGS_PATH_MAX]; /* whose certificates this node trusts */
 };
 
+/* What keeps the records of names. */
 enum fb_metadata_kind { FB_METADATA_NONE, FB_METADATA_LMDB, FB_METADATA_ETCD };
 
 /* Where the records of names are; see names.h. */
@@ -54,11 +58,13 @@ struct fb_metadata_settings {
     uint64_t size_bytes;                 /* LMDB: most that it may grow to */
 };
 
+/* A member, and where it listens. */
 struct fb_member_settings {
     struct fb_member member;
     char address[FB_ADDRESS_MAX]; /* HOST:PORT */
 };
 
+/* All that the config, --set and options of forebayd say; texts are empty where nothing is said. */
 struct fb_settings {
     char cluster[FB_CLUSTER_NAME_MAX];
     uint32_t node;
@@ -99,6 +105,7 @@ struct fb_settings {
 /* Reads the file and applies `assignments` ("key=value"). Errors: error set; nothing to free. */
 void fb_settings_load(const char *path, const char *const *assignments, uint32_t assignment_count,
                       struct fb_settings *settings, struct fb_error *error);
+/* Frees the list of members; nothing else is allocated. */
 void fb_settings_free(struct fb_settings *settings);
 
 /* What must be said aloud of levels that promise more than one copy where there is but one; NULL:

@@ -6,6 +6,7 @@
 
 #include "hw/base/settings.h"
 
+/* How people write a value, and the type of its field. */
 enum fb_setting_kind {
     FB_SETTING_TEXT,
     FB_SETTING_ADDRESS, /* HOST:PORT, [HOST]:PORT */
@@ -15,6 +16,7 @@ enum fb_setting_kind {
     FB_SETTING_CHOICE /* uint32_t or an enum: an index into `choices` */
 };
 
+/* A key, where its value goes, and what it may be. */
 struct fb_setting {
     const char *section; /* "origin"; "": the top; "members": of each element of that list */
     const char *key;

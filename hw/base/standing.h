@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+/* What this node may begin. */
 struct fb_standing {
     bool is_draining; /* told to stop: what clients write is finished, nothing is begun */
     bool is_stopping;

@@ -18,8 +18,10 @@ struct fb_io;
 /* result: bytes, descriptor or 0; negative: -errno. */
 typedef void fb_io_done(struct fb_io *io, int32_t result);
 
+/* Marks a struct fb_io that was made by fb_io_init. */
 enum { FB_IO_MAGIC = 0x66620101 };
 
+/* An operation, one at a time. */
 struct fb_io {
     uint32_t magic;
     uint32_t is_pending;
@@ -32,6 +34,7 @@ struct fb_bytes {
     uint64_t size;
 };
 
+/* A ring of the kernel's, of one thread. */
 struct fb_uring {
     struct io_uring ring;
     struct fb_bytes registered; /* size 0: nothing is registered */
@@ -39,7 +42,7 @@ struct fb_uring {
     uint64_t completions;
 };
 
-/* Errors: -errno. */
+/* Makes a ring of so many entries. Errors: -errno. */
 int fb_uring_open(struct fb_uring *uring, uint32_t entries);
 
 /* Ends what is still in flight without calling done. */
@@ -49,26 +52,35 @@ void fb_uring_close(struct fb_uring *uring);
  * writes use ordinary buffers. */
 int fb_uring_register(struct fb_uring *uring, struct fb_bytes bytes, uint64_t slice_bytes);
 
+/* Before its first operation, and whenever another is to be called. */
 void fb_io_init(struct fb_io *io, fb_io_done *done);
 
 /* Bytes must live until done. */
 void fb_uring_read(struct fb_uring *uring, struct fb_io *io, int file, struct fb_bytes bytes,
                    uint64_t offset);
+/* The same, written. */
 void fb_uring_write(struct fb_uring *uring, struct fb_io *io, int file, struct fb_bytes bytes,
                     uint64_t offset);
+/* What was written before is on the drive (fdatasync). */
 void fb_uring_sync(struct fb_uring *uring, struct fb_io *io, int file);
+/* Frees room of a file, or tells a device that it is not used; its size stays. */
 void fb_uring_discard(struct fb_uring *uring, struct fb_io *io, int file, uint64_t offset,
                       uint64_t size);
+/* Receives some bytes, 1 at least; result 0: the other has ended. flags: of recv. */
 void fb_uring_receive(struct fb_uring *uring, struct fb_io *io, int socket, struct fb_bytes bytes,
                       int flags);
 /* parts: the caller's, until done. */
 void fb_uring_receive_parts(struct fb_uring *uring, struct fb_io *io, int socket,
                             struct msghdr *parts, int flags);
+/* Sends some of the bytes; flags: of send. Nobody gets SIGPIPE. */
 void fb_uring_send(struct fb_uring *uring, struct fb_io *io, int socket, struct fb_bytes bytes,
                    int flags);
+/* Sends all parts, the caller's until done. */
 void fb_uring_send_parts(struct fb_uring *uring, struct fb_io *io, int socket,
                          const struct msghdr *parts);
+/* Accepts one connection; result: its descriptor, closed on exec. */
 void fb_uring_accept(struct fb_uring *uring, struct fb_io *io, int socket);
+/* Connects; the address is the caller's until done. */
 void fb_uring_connect(struct fb_uring *uring, struct fb_io *io, int socket,
                       const struct sockaddr_storage *address);
 
@@ -77,6 +89,7 @@ void fb_uring_nothing(struct fb_uring *uring, struct fb_io *io);
 
 /* Waits until a descriptor can be read; or written. */
 void fb_uring_poll(struct fb_uring *uring, struct fb_io *io, int file);
+/* Waits until a descriptor can be written. */
 void fb_uring_poll_write(struct fb_uring *uring, struct fb_io *io, int file);
 
 /* Opens a path below a folder; no symbolic link may lead out of it. how: the caller's, until done.

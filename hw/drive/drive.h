@@ -8,6 +8,7 @@
 #include "hw/base/settings.h"
 #include "hw/base/uring.h"
 
+/* The drive, open, and how it fares. */
 struct fb_drive_file {
     int file; /* -1: no device tier */
     bool is_direct;
@@ -20,6 +21,7 @@ struct fb_drive_file {
 /* Opens, or makes, the file, and locks it. Errors: error set. */
 void fb_drive_open(struct fb_drive_file *drive, const struct fb_settings *settings,
                    struct fb_error *error);
+/* Closes it, by which its lock goes; nothing when it is not open. */
 void fb_drive_close(struct fb_drive_file *drive);
 
 /* Looks at what fb_drive_open would open, makes nothing. false: it is not there, or error set.

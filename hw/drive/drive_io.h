@@ -8,10 +8,12 @@
 
 /* Returns the descriptor, to be closed. Errors: -errno. */
 int fb_drive_io_open(const char *path);
+/* Closes the descriptor. */
 void fb_drive_io_close(int file);
 
 /* All of the bytes. Errors: -errno; a file that ends too early is -EIO. */
 int fb_drive_io_read(int file, void *bytes, uint64_t size_bytes, uint64_t offset);
+/* The same, written. Errors: -errno. */
 int fb_drive_io_write(int file, const void *bytes, uint64_t size_bytes, uint64_t offset);
 
 /* What was written before outlasts a loss of power. Errors: -errno. */

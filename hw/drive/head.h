@@ -15,14 +15,17 @@
 #include "core/tier/head.h"
 #include "hw/base/settings.h"
 
+/* Bytes of a page and of a name, and copies of the headers. */
 enum { FB_DRIVE_PAGE_BYTES = 4096, FB_DRIVE_NAME_BYTES = 1536, FB_DRIVE_TABLES = 2 };
 
+/* Where things lie on a drive, in bytes. */
 struct fb_drive_layout {
     uint64_t chunks, block_bytes, unit_bytes;
     uint64_t space, tables[FB_DRIVE_TABLES], names, tail; /* offsets */
     uint64_t total_bytes;
 };
 
+/* The cut for these sizes; the second is at least 64. */
 struct fb_drive_layout fb_drive_layout_of(uint64_t device_size_bytes, uint64_t block_size_bytes);
 
 /* Where the copy of a head lies. */

@@ -21,6 +21,7 @@
 #include "hw/origin/object.h"
 #include "hw/base/settings.h"
 
+/* The tables, open, and what was found in them. */
 struct fb_headers {
     int file; /* -1: there is no device tier */
     struct fb_drive_layout layout;
@@ -68,6 +69,8 @@ void fb_headers_settle(struct fb_headers *headers, uint64_t position);
 /* SCAN: fills in status, header and next. */
 void fb_headers_scan(struct fb_headers *headers, uint64_t cursor, struct fb_done *done);
 
+/* What is kept beside an owed header: its object's name, another's (it was settled), or nothing
+ * that can be read. */
 enum fb_header_name { FB_HEADER_NAME_FINE, FB_HEADER_NAME_OTHERS, FB_HEADER_NAME_DAMAGED };
 
 /* The object whose name is kept with an owed header. */

@@ -80,6 +80,7 @@ static void session_flush(struct local_session *session)
     if (session->state == LOCAL_CLOSING || session->send.is_pending || session->reply_count == 0)
         return;
     struct fb_local_reply *reply = &session->replies[session->reply_first];
+    FB_ASSERT(reply->page_size <= sizeof(session->page));
     session->parts[0] = (struct iovec){.iov_base = reply, .iov_len = sizeof(*reply)};
     session->parts[1] = (struct iovec){.iov_base = session->page, .iov_len = reply->page_size};
     session->message =
@@ -98,6 +99,7 @@ static void send_done(struct fb_io *io, int32_t result)
         local_session_settle(session);
         return;
     }
+    FB_ASSERT(session->reply_count > 0);
     if (session->replies[session->reply_first].page_size > 0)
         session->is_page_used = false;
     session->reply_first = (session->reply_first + 1) % FB_LOCAL_REQUESTS_MAX;
@@ -111,6 +113,7 @@ void local_request_end(struct local_request *request, const struct fb_local_repl
     struct local_session *session = request->session;
     uint32_t last = (session->reply_first + session->reply_count) % FB_LOCAL_REQUESTS_MAX;
     FB_ASSERT(request->is_used);
+    FB_ASSERT(session->requests_used > 0);
     request->is_used = 0;
     request->next = session->request_free;
     session->request_free = (uint32_t)(request - session->requests);

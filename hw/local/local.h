@@ -24,6 +24,7 @@
 #include "client/protocol/token.h"
 #include "hw/base/uring.h"
 
+/* Clients and guests at once, and what one client may have open. */
 enum {
     FB_LOCAL_SESSIONS_MAX = 128,
     FB_LOCAL_GUESTS_MAX = 32,   /* connected, and not greeted yet; more: the oldest leaves */
@@ -68,6 +69,7 @@ struct fb_local_context {
     void (*drain)(struct fb_local *local, enum fb_local_drain wish);
 };
 
+/* The socket, and all clients behind it. */
 struct fb_local {
     struct fb_local_context context;
     struct fb_reads reads;
@@ -101,6 +103,7 @@ void fb_local_open(struct fb_local *local, const struct fb_local_context *contex
 /* Would the socket or the token be refused? Only looks. is_busy: a daemon listens there. Errors:
  * error set: they would. */
 void fb_local_try(const struct fb_settings *settings, bool *is_busy, struct fb_error *error);
+/* Ends all clients, and removes the socket if it is this daemon's. */
 void fb_local_close(struct fb_local *local, const struct fb_settings *settings);
 
 /* Files that clients have not committed. */
@@ -121,6 +124,7 @@ uint32_t fb_local_work(struct fb_local *local);
 
 /* Before waiting for completions: true when the loop may sleep. After: fb_local_awake. */
 bool fb_local_may_sleep(struct fb_local *local);
+/* The loop is awake: clients need not ring. */
 void fb_local_awake(struct fb_local *local);
 
 #endif

@@ -26,6 +26,7 @@ static struct fb_local *local_of(const struct local_request *request)
 /* The one reply; page_size: bytes of the session's page that go with it, else the page is free. */
 static void answer(struct local_request *request, struct fb_local_reply reply)
 {
+    FB_ASSERT(request->session->is_page_used); /* request_begin took it */
     if (reply.page_size == 0)
         request->session->is_page_used = false;
     local_request_end(request, &reply);
@@ -179,6 +180,7 @@ static void changed(struct fb_origin_task *task, enum fb_status status)
 {
     struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
     bool has_page = status == FB_OK && request->change.error == 0;
+    FB_ASSERT(task->moved <= FB_LOCAL_PAGE_BYTES);
     answer(request, (struct fb_local_reply){.status = status,
                                             .index = (uint64_t)request->change.error,
                                             .page_size = has_page ? (uint32_t)task->moved : 0});

@@ -109,6 +109,7 @@ static void guest_free(struct local_guest *guest)
 static void guest_leave(struct local_guest *guest)
 {
     struct fb_local *local = guest->local;
+    FB_ASSERT(guest->socket >= 0);
     guest->is_leaving = true;
     local->strangers[guest - local->guests].is_here = false; /* nobody leaves twice */
     (void)shutdown(guest->socket, SHUT_RDWR);
@@ -183,6 +184,7 @@ static void guest_come(struct fb_local *local, int socket)
     struct ucred peer = {.uid = UINT32_MAX};
     socklen_t size = sizeof(peer);
     uint32_t index = 0;
+    FB_ASSERT(local->guest_count < FB_LOCAL_GUESTS_MAX);
     while (local->guests[index].socket >= 0)
         index++;
     FB_ASSERT(index < FB_LOCAL_GUESTS_MAX);

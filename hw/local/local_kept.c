@@ -43,6 +43,7 @@ static struct kept_change *change_of(const struct local_request *request)
 static void end(struct kept_change *change, struct fb_local_reply reply)
 {
     struct local_request *request = change->request;
+    FB_ASSERT(request->kept_change == change);
     if (change->has_page && reply.page_size == 0)
         request->session->is_page_used = false;
     request->kept_change = NULL;
@@ -88,6 +89,7 @@ bool kept_is_unsure(enum fb_status status)
 
 void kept_put_failed(struct kept_change *change, enum fb_status status)
 {
+    FB_ASSERT(status != FB_OK);
     if (status == FB_CONFLICT || (kept_is_unsure(status) && change->unsure++ < KEPT_UNSURE_MAX))
         kept_again(change);
     else
@@ -111,6 +113,7 @@ static void put_done(struct fb_meta_task *task, enum fb_status status)
 void kept_put_start(struct kept_change *change, const struct fb_object *object, fb_meta_done *done)
 {
     struct fb_meta_task *task = &change->task;
+    FB_ASSERT(object->name_length <= FB_OBJECT_NAME_MAX);
     task->verb = FB_META_VERB_PUT;
     task->done = done;
     task->key = fb_name_key(object->name, object->name_length);

@@ -43,6 +43,7 @@ void local_move_end(struct local_request *request)
 static void refuse(struct local_move *move, enum fb_status status, int error)
 {
     struct local_request *request = move->request;
+    FB_ASSERT(request->move == move);
     const struct fb_local_reply reply = {.status = status, .index = (uint64_t)error};
     local_move_end(request);
     local_request_end(request, &reply);

@@ -76,6 +76,7 @@ static bool part_take(const struct pending *pending, struct fb_meta_name *name, 
 static bool page_fill(struct pending *pending, uint32_t *size)
 {
     struct fb_meta_task *task = &pending->task;
+    FB_ASSERT(task->name_count <= NAMES_MAX);
     struct fb_origin_task page = {
         .bytes = {.at = pending->request->session->page, .size = FB_LOCAL_PAGE_BYTES}};
     struct part parts[NAMES_MAX];
@@ -170,6 +171,8 @@ static void settled(struct fb_meta_task *task, enum fb_status status)
 void local_pending_settle(struct local_request *request, const char *folder, uint32_t length,
                           void (*then)(struct local_request *request))
 {
+    FB_ASSERT(request->session->is_page_used);
+    FB_ASSERT(then != NULL);
     struct pending *pending = pending_new(request, folder, length, settled);
     pending->then = then;
     fb_meta_start(request->session->local->context.meta, &pending->task);
@@ -180,6 +183,7 @@ static void listed(struct fb_meta_task *task, enum fb_status status)
     struct pending *pending = FB_CONTAINER(task, struct pending, task);
     struct local_request *request = pending->request;
     struct fb_local_reply reply = {.status = status};
+    FB_ASSERT(request->session->is_page_used);
     if (status == FB_OK && (task->is_cut || !page_fill(pending, &reply.page_size)))
         reply.status = FB_FULL;
     if (reply.page_size == 0)

@@ -45,6 +45,8 @@ static void list_done(struct fb_origin_task *task, enum fb_status status)
     struct local_request *request = FB_CONTAINER(task, struct local_request, origin);
     struct local_session *session = request->session;
     struct fb_local_reply reply = {.status = status};
+    FB_ASSERT(session->is_page_used);
+    FB_ASSERT(task->moved <= FB_LOCAL_PAGE_BYTES);
     if (status == FB_OK) {
         size_t cursor_length = strlen(task->cursor.text);
         memcpy(session->page + task->moved, task->cursor.text, cursor_length);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 enum { SESSION_SHIFT = 48, SLOT_SHIFT = 32, ARENA_SHIFT = 40, BATCH_MAX = 32 };
+static_assert((int)FB_LOCAL_SESSIONS_MAX <= (int)FB_NAME_SESSION, "names' ids are no session's");
+static_assert((int)FB_RING_ENTRIES <= 1 << (SESSION_SHIFT - SLOT_SHIFT), "an id holds a slot");
 
 struct batch {
     struct fb_event events[BATCH_MAX];
@@ -103,6 +105,7 @@ static uint64_t lease_take(struct local_session *session, const struct fb_reply 
     FB_ASSERT(session->lease_free != FB_NONE);
     uint32_t index = session->lease_free;
     struct local_lease *lease = &session->leases[index];
+    FB_ASSERT(!lease->is_used);
     session->lease_free = lease->next;
     session->leases_used++;
     lease->core_lease = reply->lease;
@@ -193,6 +196,7 @@ void fb_local_reply(struct fb_local *local, const struct fb_reply *reply)
     FB_ASSERT(index < FB_RING_ENTRIES);
     struct local_slot *slot = &session->slots[index];
     FB_ASSERT(slot->is_used && slot->generation == (uint32_t)reply->request_id);
+    FB_ASSERT(session->slots_used > 0);
     bool is_get = slot->kind == FB_RING_GET || slot->kind == FB_RING_GET_KEY;
     bool is_lent = reply->status == FB_OK && is_get;
     struct fb_ring_reply answer = {.id = slot->client_id,
@@ -255,6 +259,7 @@ static uint64_t slot_take(struct local_session *session, const struct fb_ring_re
     FB_ASSERT(session->slot_free != FB_NONE);
     uint32_t index = session->slot_free;
     struct local_slot *slot = &session->slots[index];
+    FB_ASSERT(!slot->is_used);
     session->slot_free = slot->next;
     session->slots_used++;
     slot->is_used = 1;
@@ -353,6 +358,7 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
     if (!block_make(session, from, &block))
         return false;
     bool is_copy = from->kind == FB_RING_PUT || from->kind == FB_RING_WRITE;
+    FB_ASSERT(batch->count < BATCH_MAX);
     struct fb_event *event = &batch->events[batch->count++];
     *event = (struct fb_event){.kind = FB_EVENT_REQUEST,
                                .request = {.kind = request_kind(from->kind),
@@ -379,6 +385,7 @@ static bool block_start(struct local_session *session, const struct fb_ring_requ
 static void release_start(struct local_session *session, uint64_t id, struct batch *batch)
 {
     uint32_t index = (uint32_t)(id >> 32);
+    FB_ASSERT(batch->count < BATCH_MAX);
     struct local_lease *lease = index < FB_LOCAL_LEASES_MAX ? &session->leases[index] : NULL;
     if (lease != NULL && lease->is_used && lease->generation == (uint32_t)id)
         batch->events[batch->count++] = release_event(lease_free(session, lease));

@@ -174,6 +174,7 @@ enum fb_status local_object_open(struct local_session *session, const struct fb_
         local->opens_refused++;
         return FB_BUSY;
     }
+    FB_ASSERT(session->open_count < FB_LOCAL_OPENS_MAX);
     known->opens++;
     if (object->is_written) {
         known->writer = session->number;
@@ -253,6 +254,7 @@ bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *p
 
 uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply)
 {
+    FB_ASSERT(pin < session->local->context.settings->core.pins_max);
     struct local_pin *made = &session->local->pins[pin];
     if (reply->status != FB_OK) {
         made->end_ns = 0;
@@ -330,6 +332,7 @@ static bool runs_grow(struct local_write *write, uint32_t at)
 static bool runs_add(struct local_write *write, uint64_t block)
 {
     uint32_t at = write->run_count;
+    FB_ASSERT(write->run_count <= write->run_room);
     while (at > 0 && write->runs[at - 1].first > block)
         at--;
     struct local_run *before = at > 0 ? &write->runs[at - 1] : NULL;

@@ -8,6 +8,7 @@
 
 enum { FB_READS_HITS = 256, FB_READS_OTHERS = 1024 }; /* kept of each kind */
 
+/* One read, and how it was answered. */
 struct fb_read_note {
     struct fb_key key;
     uint64_t replied_ns; /* of the loop's clock; 0: none */
@@ -18,11 +19,13 @@ struct fb_read_note {
     uint16_t reason; /* enum fb_reason */
 };
 
+/* Both rings of notes. */
 struct fb_reads {
     struct fb_read_note hits[FB_READS_HITS], others[FB_READS_OTHERS];
     uint32_t hit_count, other_count; /* in all; only grow */
 };
 
+/* Notes a read in the ring that it belongs to. */
 void fb_reads_note(struct fb_reads *reads, const struct fb_read_note *note);
 
 /* Fills in the last read of each of the blocks of an object, which are `count` from block `first`

@@ -15,7 +15,7 @@ enum { FB_LOCAL_WRITES_MAX = 256 }; /* of one client's open objects, those it wr
 
 struct fb_local;
 
-enum local_state { LOCAL_FREE, LOCAL_OPEN, LOCAL_CLOSING };
+enum local_state { LOCAL_FREE, LOCAL_OPEN, LOCAL_CLOSING }; /* Of a record of a session. */
 
 enum { LOCAL_DESCRIPTORS_MAX = 253 }; /* that one packet can bring: SCM_MAX_FD of the kernel */
 
@@ -71,7 +71,7 @@ struct local_slot {
     uint64_t since_ns; /* GET: the core saw it then; 0: in the step that answers it */
 };
 
-struct local_lease {
+struct local_lease { /* Bytes that a client was lent. */
     uint64_t core_lease;
     uint32_t generation;
     uint32_t next; /* free list */
@@ -106,7 +106,7 @@ struct local_owed {
     struct fb_share blocks, bytes;
 };
 
-struct local_session {
+struct local_session { /* A client that has greeted. */
     struct fb_local *local;
     struct fb_io receive, send, bell;
     enum local_state state;

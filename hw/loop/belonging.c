@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/name/name.h"
+#include "core/panic.h"
 #include "hw/loop/loop_internal.h"
 
 #include <inttypes.h>
@@ -43,6 +44,7 @@ static void store_read(struct fb_meta_task *task, enum fb_status status)
     struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, belonging.meta);
     struct fb_belonging *belonging = &loop->belonging;
     struct kept kept;
+    FB_ASSERT(belonging->step == FB_BELONGING_STORE);
     belonging->is_asking = false;
     if (status != FB_OK && status != FB_ABSENT) {
         fail(loop, status);
@@ -60,6 +62,7 @@ static void store_read(struct fb_meta_task *task, enum fb_status status)
 
 static void meta_ask(struct fb_loop *loop, enum fb_meta_verb verb, fb_meta_done *done)
 {
+    FB_ASSERT(!loop->belonging.is_asking); /* its task is free */
     struct fb_meta_task *task = &loop->belonging.meta;
     *task = (struct fb_meta_task){.verb = verb,
                                   .done = done,
@@ -204,6 +207,7 @@ static void origin_told(struct fb_identity_question *question, enum fb_status st
     bool is_known = fb_identity_is_known(loop->headers.head.knows.origin) ||
                     fb_identity_is_known(belonging->store.origin);
     bool is_refused = status == FB_DENIED || status == FB_FULL;
+    FB_ASSERT(belonging->is_asking);
     belonging->is_asking = false;
     if (status == FB_OK)
         belonging->found.origin = question->identity;
@@ -223,6 +227,7 @@ static void origin_told(struct fb_identity_question *question, enum fb_status st
 static void origin_ask(struct fb_loop *loop, bool is_making)
 {
     struct fb_belonging *belonging = &loop->belonging;
+    FB_ASSERT(!belonging->is_asking);
     belonging->found.origin = (struct fb_key){.high = 0};
     belonging->may_make = loop->origin.can_write;
     if (loop->settings->origin.kind == FB_ORIGIN_NONE) {
@@ -240,6 +245,7 @@ static void finish(struct fb_loop *loop)
 {
     struct fb_belonging *belonging = &loop->belonging;
     bool is_folder = loop->settings->origin.kind == FB_ORIGIN_POSIX;
+    FB_ASSERT(belonging->step == FB_BELONGING_KEEP);
     if (belonging->forgets && belonging->has_begun) {
         fb_error_set(&belonging->error,
                      "device.path %s caches what is of another origin: start "
@@ -264,6 +270,7 @@ static void finish(struct fb_loop *loop)
 static void store_kept(struct fb_meta_task *task, enum fb_status status)
 {
     struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, belonging.meta);
+    FB_ASSERT(loop->belonging.step == FB_BELONGING_KEEP);
     loop->belonging.is_asking = false;
     if (status == FB_OK) {
         finish(loop);

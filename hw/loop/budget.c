@@ -190,6 +190,8 @@ uint64_t fb_budget_limit(const char **source)
 
 static void clients_bound(struct fb_budget *budget, uint64_t room, const char *bound)
 {
+    FB_ASSERT(budget->client_bytes > 0);
+    FB_ASSERT(budget->clients_max <= FB_LOCAL_SESSIONS_MAX);
     if (room >= budget->clients_max)
         return;
     budget->clients_max = (uint32_t)room;
@@ -212,6 +214,7 @@ void fb_budget_bound(struct fb_budget *budget, const struct fb_settings *setting
                      needed, least, files);
         return;
     }
+    FB_ASSERT(files >= budget->files_fixed);
     clients_bound(budget, (files - budget->files_fixed) / FB_BUDGET_CLIENT_FILES,
                   "the limit on open files");
     if (settings->memory_budget_bytes > 0)

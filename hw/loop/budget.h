@@ -15,13 +15,16 @@
 
 #include "hw/base/settings.h"
 
+/* Parts that a budget has at most. */
 enum { FB_BUDGET_PARTS_MAX = 12 };
 
+/* What one part of the daemon takes. */
 struct fb_budget_part {
     const char *name;
     uint64_t bytes;
 };
 
+/* What all of them take, and how many clients that leaves room for. */
 struct fb_budget {
     struct fb_budget_part parts[FB_BUDGET_PARTS_MAX];
     uint32_t part_count;
@@ -46,6 +49,7 @@ uint64_t fb_budget_files_limit(void);
 /* Is there a limit on the size of files (RLIMIT_FSIZE) below what the settings may write? text:
  * which of them, and what to do. */
 enum { FB_BUDGET_FILES_TEXT = 256 };
+/* false: there is none. */
 bool fb_budget_file_size(const struct fb_settings *settings, char text[FB_BUDGET_FILES_TEXT]);
 
 /* Lowers clients_max to what the limits on open files and, without a memory_budget, on memory have

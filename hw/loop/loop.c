@@ -2,6 +2,7 @@
  * then sending what that made to peers and waiting for completions, each of which is handled at
  * once. */
 #include "base/clock.h"
+#include "core/panic.h"
 #include "hw/loop/loop.h"
 #include "hw/loop/loop_internal.h"
 #include "hw/loop/reload.h"
@@ -21,6 +22,7 @@ void loop_step(struct fb_loop *loop, const struct fb_event *event)
 {
     struct fb_op ops[FB_STEP_OPS_MAX];
     uint32_t count = fb_node_step(loop->feed.node, loop->feed.now_ns, event, ops);
+    FB_ASSERT(count <= FB_STEP_OPS_MAX);
     fb_recorder_ops(&loop->recorder, loop->feed.now_ns, ops, count);
     for (uint32_t i = 0; i < count; i++)
         loop_op(loop, &ops[i]);
@@ -89,6 +91,7 @@ static void loop_sweep(struct fb_loop *loop)
 static void spin_learn(struct fb_loop *loop, uint64_t slept_ns)
 {
     uint64_t most_ns = loop->settings->spin_ns;
+    FB_ASSERT(loop->spin_ns <= most_ns);
     loop->spin_ns = slept_ns < most_ns / 2 ? most_ns : loop->spin_ns / 2;
 }
 
@@ -114,6 +117,7 @@ static uint64_t loop_patience_ns(struct fb_loop *loop, bool was_busy)
     bool is_due = was_busy || deadline_ns <= now_ns || loop->offload.own.head != NULL;
     if (is_due || now_ns - loop->busy_ns < loop->spin_ns)
         return 0;
+    FB_ASSERT(deadline_ns > now_ns);
     return fb_local_may_sleep(&loop->local) ? deadline_ns - now_ns : 0;
 }
 
@@ -174,6 +178,7 @@ static void left_say(struct fb_loop *loop, struct fb_error *error)
 
 void fb_loop_run(struct fb_loop *loop, struct fb_error *error)
 {
+    FB_ASSERT(loop->has_ring);
     loop->standing.is_draining = loop->settings->is_draining_only;
     loop->stop_ns = FB_NEVER_NS;
     do {

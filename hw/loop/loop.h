@@ -11,6 +11,7 @@ struct fb_loop *fb_loop_open(const struct fb_settings *settings, struct fb_error
 
 /* Runs until SIGTERM or SIGINT, which the caller has blocked. Errors: error set. */
 void fb_loop_run(struct fb_loop *loop, struct fb_error *error);
+/* Waits for what is in flight, and frees it. */
 void fb_loop_close(struct fb_loop *loop);
 
 #endif

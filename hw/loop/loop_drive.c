@@ -75,6 +75,7 @@ static void drive_synced(struct fb_io *io, int32_t result)
     if (result >= 0 && moved != 0)
         result = -moved;
     enum fb_status status = result < 0 ? drive_status(result) : FB_OK;
+    FB_ASSERT(done != NULL);
     loop->sync_flying = NULL;
     drive_note(loop, "sync", 0, result);
     if (loop->sync_waiting != NULL)
@@ -111,6 +112,7 @@ static void drive_sync(struct work *work)
 static void write_done(struct work *work)
 {
     struct fb_loop *loop = work->loop;
+    FB_ASSERT(work->op.kind == FB_OP_WRITE);
     const struct fb_header header = fb_header_of_write(&work->op);
     bool is_owed = header.state == FB_HEADER_OWED;
     enum fb_status status = fb_headers_put(&loop->headers, &header);
@@ -150,6 +152,7 @@ static void bytes_start(struct work *work)
 {
     struct fb_loop *loop = work->loop;
     uint64_t size = fb_drive_round(work->op.span.size);
+    FB_ASSERT(work->moved <= size);
     const struct fb_bytes part = {.at = work->bytes.at + work->moved, .size = size - work->moved};
     uint64_t offset = loop->headers.layout.space + work->op.source.offset;
     fb_io_init(&work->io, drive_done);
@@ -198,6 +201,7 @@ static void scan_done(struct fb_io *io, int32_t result)
     struct fb_object object;
     if (result == -ECANCELED)
         return;
+    FB_ASSERT(work->op.kind == FB_OP_SCAN);
     fb_headers_scan(&loop->headers, work->op.source.offset, &event.done);
     const struct fb_header *header = &event.done.header;
     if (event.done.status == FB_OK && header->state == FB_HEADER_OWED) {

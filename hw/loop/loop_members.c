@@ -73,6 +73,7 @@ void loop_members_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_settings *settings = loop->settings;
     struct fb_member_list list = {.members = NULL};
+    FB_ASSERT(loop->members == NULL);
     loop->standing.member_until_ns = UINT64_MAX;
     loop->membership = (struct fb_members_context){.settings = settings,
                                                    .offload = &loop->offload,

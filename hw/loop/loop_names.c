@@ -38,6 +38,7 @@ static void meta_done(struct fb_meta_task *task, enum fb_status status)
 {
     struct work *work = FB_CONTAINER(task, struct work, meta);
     struct fb_loop *loop = work->loop;
+    FB_ASSERT(task->verb == FB_META_VERB_GET || task->verb == FB_META_VERB_PUT);
     struct fb_event event = {
         .kind = FB_EVENT_DONE,
         .done = {.op_id = work->op.op_id, .status = status, .record = task->record}};
@@ -73,6 +74,7 @@ static const struct fb_name_task *commit_of(struct fb_loop *loop, const struct f
 static void put_prepare(struct work *work, const char *text, uint32_t length)
 {
     struct fb_meta_task *task = &work->meta;
+    FB_ASSERT(length <= FB_OBJECT_NAME_MAX);
     const struct fb_meta put = {.version = 1, .value = task->record.value};
     const struct fb_name_task *commit = commit_of(work->loop, &work->op);
     enum fb_name_state state = fb_name_read(&put).state;
@@ -129,6 +131,7 @@ static const struct fb_meta_name *page_find(const struct fb_names *names, struct
 static void list_end(struct work *work, enum fb_status status, const struct fb_meta_name *name)
 {
     struct fb_loop *loop = work->loop;
+    FB_ASSERT(work->op.kind == FB_OP_META_LIST);
     struct fb_event event = {.kind = FB_EVENT_DONE,
                              .done = {.op_id = work->op.op_id, .status = status}};
     event.done.listed.wall_ns = fb_wall_ns();
@@ -145,6 +148,7 @@ static void listed(struct fb_meta_task *task, enum fb_status status)
 {
     struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, names.list);
     struct work *work = loop->listing;
+    FB_ASSERT(work != NULL);
     const struct fb_meta_name *name = NULL;
     loop->listing = NULL;
     loop->names.has_page = status == FB_OK;

@@ -13,6 +13,8 @@ enum { SMALL_BYTES = 128 * 1024 };
 void work_free(struct work *work)
 {
     struct fb_loop *loop = work->loop;
+    FB_ASSERT(work >= loop->works);
+    FB_ASSERT(work < loop->works + loop->work_count);
     work->next = loop->work_free;
     loop->work_free = work;
 }
@@ -38,6 +40,7 @@ static void origin_end(struct work *work, enum fb_status status)
 {
     struct fb_loop *loop = work->loop;
     const struct fb_origin_task *task = &work->origin;
+    FB_ASSERT(task->verb == FB_ORIGIN_FETCH || task->verb == FB_ORIGIN_STORE);
     struct fb_object *object = fb_objects_find(&loop->objects, task->object.handle);
     bool is_gone = status == FB_CONFLICT && !task->object.is_cached; /* it does not come back */
     const struct fb_event event = {
@@ -147,6 +150,7 @@ static void decode_run(struct fb_offload_task *task)
 static void code_done(struct fb_offload_task *task)
 {
     struct work *work = FB_CONTAINER(task, struct work, offload);
+    FB_ASSERT(task->digest < FB_STATUS_COUNT); /* code_start's calls leave a status there */
     work_end(work, (enum fb_status)task->digest, 0);
 }
 
@@ -187,6 +191,7 @@ static void client_pull(struct work *work)
 
 static void work_start(struct work *work)
 {
+    FB_ASSERT(work->op.kind < FB_OP_COUNT);
     switch ((enum fb_op_kind)work->op.kind) {
     case FB_OP_READ:
     case FB_OP_WRITE:
@@ -269,8 +274,10 @@ void loop_op(struct fb_loop *loop, const struct fb_op *op)
     work->next = NULL;
     work->op = *op;
     work->moved = 0;
-    if (op->kind == FB_OP_ENCODE || op->kind == FB_OP_DECODE)
+    if (op->kind == FB_OP_ENCODE || op->kind == FB_OP_DECODE) {
+        FB_ASSERT(op->fragments != NULL);
         work->fragments = *op->fragments;
+    }
     work->bytes =
         (struct fb_bytes){.at = loop->memory.bytes.at + op->span.offset, .size = op->span.size};
     if (op->span.size > 0)

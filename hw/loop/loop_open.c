@@ -18,6 +18,9 @@
 #include <unistd.h>
 
 enum { RING_ENTRIES_MAX = 4096, RING_ENTRIES_MIN = 256 };
+static_assert((RING_ENTRIES_MAX & (RING_ENTRIES_MAX - 1)) == 0 &&
+                  (RING_ENTRIES_MIN & (RING_ENTRIES_MIN - 1)) == 0,
+              "a ring has a power of two of them");
 
 static const uint64_t slice_bytes_max = UINT64_C(1) << 30; /* of one registered buffer */
 
@@ -50,6 +53,7 @@ uint32_t loop_works_count(const struct fb_config *config)
     uint64_t count = config->fills_max * FB_ATTEMPTS_MAX + config->device_writes_max +
                      config->drains_max + config->metas_max + config->names_max +
                      2; /* the scan, the list of unfinished names */
+    FB_ASSERT(count + config->puts_max <= UINT32_MAX);
     return (uint32_t)(count + (config->erasure_data > 0 ? config->puts_max : 0));
 }
 
@@ -66,6 +70,7 @@ static void works_open(struct fb_loop *loop, struct fb_error *error)
         loop->works[i].next = loop->work_free;
         loop->work_free = &loop->works[i];
     }
+    FB_ASSERT(loop->work_free == loop->works);
 }
 
 /* As much of it as may be had without asking the operator. */
@@ -91,6 +96,7 @@ static void memory_open(struct fb_loop *loop, struct fb_error *error)
 {
     const struct fb_config *config = &loop->settings->core;
     uint64_t block = config->block_size_bytes;
+    FB_ASSERT(block > 0);
     uint64_t size_bytes = config->memory_size_bytes / block * block;
     int code = fb_mapping_open(&loop->memory, "forebay-cache", size_bytes, true);
     if (code != 0) {

@@ -58,6 +58,8 @@ static void write_done(struct fb_io *io, int32_t result)
 /* Begins to write the buffer that is being filled. */
 static void buffer_write(struct fb_recorder *recorder)
 {
+    FB_ASSERT(recorder->used <= FB_RECORD_BUFFER_BYTES);
+    FB_ASSERT(recorder->index < 2);
     if (recorder->used == 0)
         return;
     const struct fb_bytes bytes = {.at = recorder->buffers[recorder->index],
@@ -76,6 +78,7 @@ static void buffer_write(struct fb_recorder *recorder)
 
 static void put(struct fb_recorder *recorder, const void *bytes, uint64_t size)
 {
+    FB_ASSERT(recorder->file >= 0);
     FB_ASSERT(size <= FB_RECORD_BUFFER_BYTES);
     if (recorder->used + size > FB_RECORD_BUFFER_BYTES)
         buffer_write(recorder);
@@ -96,6 +99,7 @@ static void record_put(struct fb_recorder *recorder, uint64_t now_ns, uint32_t k
 
 static void check_put(struct fb_recorder *recorder, uint64_t now_ns)
 {
+    FB_ASSERT(recorder->events >= recorder->checked_events);
     const struct fb_record_check check = {.events = recorder->events,
                                           .digest = XXH3_64bits_digest(recorder->hash)};
     record_put(recorder, now_ns, FB_RECORD_CHECK, sizeof(check));

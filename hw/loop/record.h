@@ -7,8 +7,10 @@
 #include "hw/base/settings.h"
 #include "hw/base/uring.h"
 
+/* Of each of the two buffers. */
 enum { FB_RECORD_BUFFER_BYTES = 1 << 20 };
 
+/* A recording that is being written. */
 struct fb_recorder {
     int file; /* -1: nothing is recorded */
     void *hash;
@@ -36,9 +38,10 @@ void fb_recorder_close(struct fb_recorder *recorder);
 
 /* Before the step; a VIEW event has its own. */
 void fb_recorder_event(struct fb_recorder *recorder, uint64_t now_ns, const struct fb_event *event);
+/* A VIEW event and its members, before the step. */
 void fb_recorder_view(struct fb_recorder *recorder, uint64_t now_ns,
                       const struct fb_record_view *view, const struct fb_member *members);
-/* After it. */
+/* The ops of a step, after it. */
 void fb_recorder_ops(struct fb_recorder *recorder, uint64_t now_ns, const struct fb_op *ops,
                      uint32_t count);
 

@@ -17,12 +17,14 @@
 
 enum { FB_RECORD_CHECK = 100 }; /* a kind beside those of enum fb_event_kind */
 
+/* The beginning: which build wrote it, and the node's seed. */
 struct fb_record_header {
     char magic[8];
     uint32_t config_size, request_size, message_size, done_size;
     uint64_t seed;
 };
 
+/* What stands before each payload. */
 struct fb_record {
     uint64_t time_ns;
     uint32_t size; /* of the payload */
@@ -37,11 +39,13 @@ struct fb_record_view {
     uint32_t member_count;
 };
 
+/* The payload of a CHECK. */
 struct fb_record_check {
     uint64_t events; /* so far */
     uint64_t digest; /* XXH3 of the trace records of all ops so far */
 };
 
+/* Bytes of a payload. */
 enum { FB_RECORD_PAYLOAD_MAX = 1 << 20 };
 
 static_assert(sizeof(struct fb_record_header) == 32 && sizeof(struct fb_record) == 16 &&

@@ -4,6 +4,7 @@
 #include "hw/base/log.h"
 #include "hw/base/settings_table.h"
 #include "base/core_fields.h"
+#include "core/panic.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,6 +71,7 @@ static void core_compare(const struct fb_config *before, const struct fb_config 
 
 void fb_reload_open(const struct fb_reload *reload)
 {
+    FB_ASSERT(reload->settings != NULL);
     own = *reload;
 }
 
@@ -84,6 +86,8 @@ void fb_reload_run(void)
         fb_log(FB_LOG_ERROR, "reload_failed", "error=%s", fb_log_quote(error.text, quoted));
         return;
     }
+    FB_ASSERT(own.settings != NULL);           /* fb_reload_open comes first */
+    FB_ASSERT(fresh.log_level < FB_LOG_COUNT); /* fb_settings_load has a choice of them */
     table_compare(own.settings, &fresh, &refused);
     if (own.settings->are_entries_derived && fresh.are_entries_derived)
         fresh.core.memory_entries_max = own.settings->core.memory_entries_max;

@@ -4,6 +4,7 @@
 
 #include "hw/base/settings.h"
 
+/* What is read again, and what it is compared with. */
 struct fb_reload {
     const char *config;
     const char *const *assignments;

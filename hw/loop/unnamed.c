@@ -2,6 +2,7 @@
 #include "hw/loop/unnamed.h"
 
 #include "core/name/name.h"
+#include "core/panic.h"
 #include "hw/loop/loop_internal.h"
 
 #include <inttypes.h>
@@ -35,6 +36,7 @@ static void record_read(struct fb_meta_task *task, enum fb_status status)
     const struct fb_object *object = &unnamed->object;
     bool is_older = status == FB_OK && fb_name_read(&task->record).state != FB_NAME_BAD &&
                     fb_name_read(&task->record).version < object->version;
+    FB_ASSERT(unnamed->is_asking);
     unnamed->is_asking = false;
     unnamed->is_unnamed = status == FB_ABSENT || is_older;
     if (unnamed->is_unnamed && unnamed->name[0] == '\0')
@@ -46,6 +48,7 @@ static void record_read(struct fb_meta_task *task, enum fb_status status)
 static void owed_take(struct fb_loop *loop, const struct fb_header *header)
 {
     struct fb_unnamed *unnamed = &loop->unnamed;
+    FB_ASSERT(!unnamed->is_asking); /* its task is free */
     if (header->object == unnamed->object.handle) {
         count(loop, header);
         return;

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+/* CLOCK_MONOTONIC, as all times here. */
 uint64_t fb_calibrate_now_ns(void);
 
 /* Sorts the values and returns the one at `share` of them, 0 to 1. */
@@ -21,6 +22,7 @@ struct fb_offload_rates {
     uint64_t encode_bytes_per_s; /* Reed-Solomon 4 + 2; 0: built without ISA-L */
 };
 
+/* Measures digest, copy and code on this thread. */
 void fb_calibrate_offload(struct fb_offload_rates *rates);
 
 enum { FB_CALIBRATE_SIZES = 5 }; /* 4 KiB, and four times as much each: to 1 MiB */
@@ -48,6 +50,7 @@ struct fb_network_path {
 
 /* Answers one fb_calibrate_network at HOST:PORT and returns. Errors: error set. */
 void fb_calibrate_listen(const char *address, struct fb_error *error);
+/* Asks one who listens there, and measures. Errors: error set. */
 void fb_calibrate_network(const char *address, struct fb_network_path *path,
                           struct fb_error *error);
 

@@ -14,6 +14,7 @@
 
 #include <sys/stat.h>
 
+/* Bytes of what is kept beside a record. */
 enum {
     FB_KEPT_HEAD_BYTES = 64, /* of mode, owner, times, ... as they are stored */
     FB_KEPT_EXTRAS_MAX = FB_META_ATTRIBUTES_MAX - FB_KEPT_HEAD_BYTES, /* bytes of all extras */
@@ -35,6 +36,7 @@ struct fb_kept {
 /* Of a record and what is beside it. false: a later release wrote it, or nobody did: it is to be
  * left as it is. */
 bool fb_kept_read(const struct fb_meta_attributes *attributes, struct fb_kept *kept);
+/* The bytes that fb_kept_read reads it from. */
 void fb_kept_write(const struct fb_kept *kept, struct fb_meta_attributes *attributes);
 
 /* The type of what has no object, by its record; 0: there is none such, perhaps a file. */

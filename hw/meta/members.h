@@ -33,6 +33,7 @@ struct fb_members_context {
 /* NULL without error: the config's own list. Errors: error set: etcd does not answer, or another
  * daemon has this node's id. */
 struct fb_members *fb_members_open(struct fb_members_context *context, struct fb_error *error);
+/* Ends the thread, and gives the lease back. NULL: nothing. */
 void fb_members_close(struct fb_members *members);
 
 /* A list that was seen; the caller owns it. */
@@ -45,6 +46,7 @@ struct fb_member_list {
 
 /* The first list, and until when the node is a member by it; to be called once, after open. */
 struct fb_member_list fb_members_first(struct fb_members *members, uint64_t *until_ns);
+/* Frees the members of the list; it is empty then. */
 void fb_member_list_free(struct fb_member_list *list);
 
 #endif

@@ -143,6 +143,7 @@ static void task_done(struct fb_offload_task *offload)
 void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task)
 {
     FB_ASSERT(store->internal != NULL);
+    FB_ASSERT(task->done != NULL);
     task->store = store;
     task->offload = (struct fb_offload_task){.run = task_run, .done = task_done};
     if (!store->is_held || task->passes_hold) {

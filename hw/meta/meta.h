@@ -27,6 +27,7 @@
 struct fb_meta_store;
 struct fb_meta_task;
 
+/* What the store is asked to do. */
 enum fb_meta_verb {
     FB_META_VERB_GET,     /* key: record; ABSENT: there is none */
     FB_META_VERB_PUT,     /* key, record of the expected version, name: CONFLICT: the other's;
@@ -36,15 +37,19 @@ enum fb_meta_verb {
                              parts, which are their texts: those behind name.text */
 };
 
+/* Bytes of attributes. */
 enum { FB_META_ATTRIBUTES_MAX = 4096 };
 
+/* What is kept beside a record. */
 struct fb_meta_attributes {
     uint32_t length; /* 0: there are none */
     unsigned char bytes[FB_META_ATTRIBUTES_MAX];
 };
 
+/* The task has ended; on the loop's thread. */
 typedef void fb_meta_done(struct fb_meta_task *task, enum fb_status status);
 
+/* A name and its record, or an entry of a folder's list. */
 struct fb_meta_name {
     struct fb_key key;
     bool is_bad;           /* see 6; its text, if it has one, is what was found */
@@ -93,6 +98,7 @@ struct fb_meta_task {
     struct fb_meta_task *next;
 };
 
+/* The store of records, or none. */
 struct fb_meta_store {
     /* On a thread of the store's; waits. */
     enum fb_status (*run)(struct fb_meta_store *store, struct fb_meta_task *task);
@@ -115,12 +121,15 @@ struct fb_key fb_name_key(const char *name, uint32_t length);
  * etcd that cannot be reached is no error here: tasks fail until it can. */
 void fb_meta_open(struct fb_meta_store *store, struct fb_uring *uring,
                   const struct fb_settings *settings, struct fb_error *error);
+/* Ends its threads; tasks that are not done are forgotten. */
 void fb_meta_close(struct fb_meta_store *store);
 
+/* Begins a task of a store that there is; done is never called from within. */
 void fb_meta_start(struct fb_meta_store *store, struct fb_meta_task *task);
 
 /* As those of an origin (hw/origin/origin.h). */
 void fb_meta_release(struct fb_meta_store *store);
+/* Ends those that are held. */
 void fb_meta_held_end(struct fb_meta_store *store, enum fb_status status);
 
 /* Now and then. */

@@ -6,6 +6,7 @@
 
 /* What backends keep as a record's text: the name and, behind a zero byte, its attributes. */
 enum { FB_META_TEXT_MAX = FB_OBJECT_NAME_MAX + 1 + FB_META_ATTRIBUTES_MAX };
+/* Writes it; returns its bytes. */
 uint32_t fb_meta_text_write(const struct fb_meta_name *name,
                             const struct fb_meta_attributes *attributes,
                             char text[FB_META_TEXT_MAX]);
@@ -25,6 +26,7 @@ struct fb_key fb_meta_folder(const struct fb_meta_name *name, const char **part)
 /* Backends: fill in run, close and internal. */
 void fb_meta_lmdb_open(struct fb_meta_store *store, const struct fb_settings *settings,
                        struct fb_error *error);
+/* The same of etcd. Errors: error set; one that is away is none. */
 void fb_meta_etcd_open(struct fb_meta_store *store, const struct fb_settings *settings,
                        struct fb_error *error);
 

@@ -60,6 +60,7 @@ static struct fb_etcd *etcd_take(struct meta_etcd *meta)
 static void etcd_give(struct meta_etcd *meta, struct fb_etcd *etcd)
 {
     pthread_mutex_lock(&meta->mutex);
+    FB_ASSERT(meta->free_count < FB_META_ETCD_THREADS);
     meta->free[meta->free_count++] = etcd;
     pthread_mutex_unlock(&meta->mutex);
 }
@@ -104,8 +105,10 @@ static const char *key_encode(const struct meta_etcd *meta, const char *folder, 
                               char encoded[FB_ETCD_ENCODED_MAX])
 {
     char text[KEY_MAX];
-    snprintf(text, sizeof(text), "%s%s/%016" PRIx64 "%016" PRIx64, meta->prefix, folder, key.high,
-             key.low);
+    int length = snprintf(text, sizeof(text), "%s%s/%016" PRIx64 "%016" PRIx64, meta->prefix,
+                          folder, key.high, key.low);
+    FB_ASSERT(length > 0);
+    FB_ASSERT((size_t)length < sizeof(text)); /* cut, it were another key */
     return fb_etcd_encode(text, encoded);
 }
 
@@ -116,6 +119,7 @@ static void list_encode(const struct meta_etcd *meta, struct fb_key folder, cons
     char text[KEY_MAX];
     int length = snprintf(text, sizeof(text), "%sentries/%016" PRIx64 "%016" PRIx64 "/%s",
                           meta->prefix, folder.high, folder.low, part);
+    FB_ASSERT((size_t)length < sizeof(text));
     /* A zero behind the last one: the key that follows it. */
     fb_etcd_encode_bytes(text, (size_t)length + (part[0] != '\0'), first);
     if (end == NULL)

@@ -20,12 +20,14 @@ struct name_known;
 struct name_text;
 struct name_hold;
 
+/* Requests about names at once, and how their ids are told from those of clients. */
 enum {
     FB_NAME_TASKS_MAX = 256, /* at once; more: BUSY */
     FB_NAME_LIST_MAX = 256,  /* unfinished ones that are read from the store at once */
     FB_NAME_SESSION = 0xffff /* of the core's request ids: above those of clients */
 };
 
+/* The request has been answered; on the loop's thread. */
 typedef void fb_name_done(struct fb_name_task *task, enum fb_status status);
 
 /* A request to the core; the caller's until done, which may be called before start returns. */
@@ -58,6 +60,7 @@ struct fb_names_context {
     struct fb_feed *feed;
 };
 
+/* What is known of names, and what is asked about them. */
 struct fb_names {
     struct fb_names_context context;
     bool is_on; /* there is a store */
@@ -78,7 +81,9 @@ struct fb_names {
 /* Errors: error set. */
 void fb_names_open(struct fb_names *names, const struct fb_names_context *context,
                    struct fb_error *error);
+/* Frees what it keeps; requests under way are forgotten. */
 void fb_names_close(struct fb_names *names);
+/* What it keeps takes so much. */
 uint64_t fb_names_bytes(const struct fb_settings *settings);
 
 /* Done: as the core says. COMMIT: TIMEOUT: it may or may not have taken effect; ABSENT: what should
@@ -101,8 +106,9 @@ void fb_names_hold(struct fb_names *names, const struct fb_object *object);
 /* Lets go of what is finished; says what cannot be. */
 void fb_names_sweep(struct fb_names *names);
 
-/* A line "lost STATUS NAME" for each name that cannot be finished. */
 struct fb_page;
+
+/* A line "lost STATUS NAME" for each name that cannot be finished. */
 void fb_names_lost_print(const struct fb_names *names, struct fb_page *page);
 
 /* The text of a key that the core does something about; NULL: not known. length: of it. */
@@ -111,6 +117,7 @@ const char *fb_names_text(struct fb_names *names, struct fb_key key, uint32_t *l
 /* Remembers a text, or a record as it was last seen, with what was beside it (NULL: as before). */
 void fb_names_text_put(struct fb_names *names, struct fb_key key, const char *text,
                        uint32_t length);
+/* A record as it was last seen; attributes NULL: as before. */
 void fb_names_known_put(struct fb_names *names, struct fb_key key, const struct fb_meta *record,
                         const struct fb_meta_attributes *attributes);
 

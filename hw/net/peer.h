@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+/* Connections for pulls to one peer. */
 enum { FB_TCP_PULL_CONNECTIONS_MAX = 16 };
 
 struct fb_tcp_connection;
@@ -24,6 +25,7 @@ enum fb_peer_state {
 /* idle, connected, connecting, away. */
 const char *fb_peer_state_name(enum fb_peer_state state);
 
+/* A member that is not this node. */
 struct fb_tcp_peer {
     uint32_t node;
     uint32_t failures;               /* in a row */

@@ -30,6 +30,7 @@
 #include "hw/base/uring.h"
 #include "hw/net/peer.h"
 
+/* Who has not greeted yet, and look-ups, at once. */
 enum {
     FB_TCP_STRANGERS_MAX = 64, /* connected, and not greeted yet; more: the oldest leaves */
     FB_TCP_LOOKUPS_MAX = 16,   /* names looked up at once; more: when they are wanted again */
@@ -71,6 +72,7 @@ struct fb_tcp_context {
     void (*hear)(struct fb_tcp *tcp, uint32_t node, const struct fb_wire_frame *frame);
 };
 
+/* The listener, the peers, and the connections to them. */
 struct fb_tcp {
     struct fb_tcp_context context;
     struct fb_tcp_peer *peers; /* by node id */
@@ -104,6 +106,7 @@ uint64_t fb_tcp_size_bytes(const struct fb_settings *settings);
 
 /* Listens. Errors: error set. */
 void fb_tcp_open(struct fb_tcp *tcp, const struct fb_tcp_context *context, struct fb_error *error);
+/* Closes all connections; pulls under way are forgotten. */
 void fb_tcp_close(struct fb_tcp *tcp);
 
 /* The members have changed. Errors: error set: there are more than members_max. */
@@ -116,6 +119,7 @@ struct fb_tcp_peer *fb_tcp_peer(struct fb_tcp *tcp, uint32_t node);
 void fb_tcp_send(struct fb_tcp *tcp, uint32_t target, const struct fb_message *message,
                  const struct fb_object *object);
 
+/* Begins a pull; it ends GONE where no connection has room for it. */
 void fb_tcp_pull_start(struct fb_tcp *tcp, struct fb_tcp_pull *pull);
 
 /* Sends what the round has made. To be called at its end. */

@@ -19,17 +19,20 @@
 struct fb_tls;         /* this node's key, certificate and authority */
 struct fb_tls_session; /* one connection's */
 
+/* Bytes of a node's name in a certificate, with its end. */
 enum { FB_TLS_NAME_MAX = 16 + FB_CLUSTER_NAME_MAX };
 
 /* NULL and no error: the settings want none. Errors: error set, naming file and remedy. The caller
  * owns it, until fb_tls_close, which comes after all its sessions are closed. */
 struct fb_tls *fb_tls_open(const struct fb_tls_settings *settings, const char *cluster,
                            struct fb_error *error);
+/* Frees them. NULL: nothing. */
 void fb_tls_close(struct fb_tls *tls);
 
 /* peer: the node that this side has connected to; FB_NONE: this side was connected to, and asks
  * fb_tls_is_node later. NULL: out of memory. */
 struct fb_tls_session *fb_tls_session_open(struct fb_tls *tls, uint32_t peer);
+/* Frees the session, without a word to the peer. NULL: nothing. */
 void fb_tls_session_close(struct fb_tls_session *session);
 
 /* Bytes from the wire. False: out of memory. */

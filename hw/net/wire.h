@@ -26,6 +26,7 @@
 #include "core/io.h"
 #include "hw/origin/object.h"
 
+/* Versions, and sizes in bytes. */
 enum {
     FB_WIRE_MAGIC = 0x79616265, /* "ebay" */
     FB_WIRE_VERSION = 3,        /* newest that is spoken; what came with 3: SUMMARY */
@@ -39,6 +40,7 @@ enum {
     FB_WIRE_OFFERED_MAX = 8192, /* bytes that an OFFER brings along */
 };
 
+/* Of a frame; see above. */
 enum fb_wire_kind {
     FB_WIRE_HELLO = 1,
     FB_WIRE_MESSAGE,
@@ -48,7 +50,7 @@ enum fb_wire_kind {
     FB_WIRE_SUMMARY
 };
 
-struct fb_wire_header {
+struct fb_wire_header { /* A frame's first bytes. */
     uint32_t magic;
     uint8_t version;
     uint8_t kind; /* enum fb_wire_kind */
@@ -63,15 +65,15 @@ struct fb_wire_header {
 
 static_assert(sizeof(struct fb_wire_header) == FB_WIRE_HEADER_BYTES, "the header is sent");
 
-struct fb_wire_hello {
-    uint64_t cluster; /* hash of its name */
+struct fb_wire_hello { /* The payload of a HELLO. */
+    uint64_t cluster;  /* hash of its name */
     uint64_t block_size_bytes;
     uint32_t target; /* the node that is meant */
     uint32_t is_for_pulls;
 };
 
-struct fb_wire_pull {
-    uint64_t offset; /* in the target's cache memory */
+struct fb_wire_pull { /* The payload of a PULL. */
+    uint64_t offset;  /* in the target's cache memory */
     uint64_t size;
 };
 
@@ -98,7 +100,7 @@ static_assert(sizeof(struct fb_wire_hello) == 24 && sizeof(struct fb_wire_pull) 
     X(unfinished_names) \
     X(peers_away)
 
-struct fb_wire_summary {
+struct fb_wire_summary { /* The payload of a SUMMARY. */
 #define FIELD(name) uint64_t name;
     FB_WIRE_SUMMARY_FIELDS(FIELD)
 #undef FIELD
@@ -122,6 +124,7 @@ uint32_t fb_wire_put_hello(unsigned char *bytes, uint32_t source,
  * OFFER that the caller sends behind the frame, all or none. */
 uint32_t fb_wire_put_message(unsigned char *bytes, const struct fb_message *message,
                              const struct fb_object *object, uint32_t offered_bytes);
+/* A PULL; id: its answer's, too. */
 uint32_t fb_wire_put_pull(unsigned char *bytes, uint32_t source, uint64_t id,
                           const struct fb_wire_pull *pull);
 /* BYTES (value: bytes that follow) or FAIL (value: status). */

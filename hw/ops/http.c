@@ -22,6 +22,8 @@ static const uint64_t patience_ns = 5000000000;
 static void page_close(struct fb_http_connection *connection)
 {
     struct fb_http *http = connection->http;
+    FB_ASSERT(connection->socket >= 0);
+    FB_ASSERT(http->connection_count > 0);
     close(connection->socket);
     connection->socket = -1;
     http->strangers[connection - http->connections].is_here = false;
@@ -34,6 +36,7 @@ static void page_close(struct fb_http_connection *connection)
 static void page_leave(struct fb_http_connection *connection)
 {
     struct fb_http *http = connection->http;
+    FB_ASSERT(connection->socket >= 0);
     connection->is_closing = true;
     http->strangers[connection - http->connections].is_here = false; /* nobody leaves twice */
     http->pushed_out++;
@@ -54,6 +57,7 @@ static void page_make(struct fb_http_connection *connection, const char *status,
         memcpy(page.text + page.used, body, body_size);
         page.used += body_size;
     }
+    FB_ASSERT(page.used <= FB_HTTP_PAGE_BYTES);
     connection->page_size = page.used;
 }
 
@@ -107,6 +111,7 @@ static void answer_make(struct fb_http_connection *connection)
 
 static void page_send(struct fb_http_connection *connection)
 {
+    FB_ASSERT(connection->page_sent < connection->page_size);
     const struct fb_bytes rest = {.at = (unsigned char *)connection->page + connection->page_sent,
                                   .size = connection->page_size - connection->page_sent};
     fb_uring_send(connection->http->context.uring, &connection->io, connection->socket, rest, 0);

@@ -12,6 +12,7 @@
 #include "hw/base/settings.h"
 #include "hw/base/uring.h"
 
+/* Connections at once, and bytes of a request and of a page. */
 enum {
     FB_HTTP_CONNECTIONS_MAX = 32, /* more: the oldest leaves */
     FB_HTTP_REQUEST_BYTES = 8 * 1024,
@@ -21,6 +22,7 @@ enum {
 struct fb_http;
 struct fb_report;
 
+/* One who asks for a page. */
 struct fb_http_connection {
     struct fb_http *http;
     struct fb_io io;
@@ -40,6 +42,7 @@ struct fb_http_context {
     void (*sweep_soon)(struct fb_http *http);
 };
 
+/* The listener, and those who ask. */
 struct fb_http {
     struct fb_http_context context;
     struct fb_http_connection *connections; /* NULL: no page is served */
@@ -53,7 +56,9 @@ struct fb_http {
 /* Errors: error set. */
 void fb_http_open(struct fb_http *http, const struct fb_http_context *context,
                   struct fb_error *error);
+/* Closes all; nothing when no page is served. */
 void fb_http_close(struct fb_http *http);
+/* Ends those who are slow, and accepts again. To be called a few times a second. */
 void fb_http_sweep(struct fb_http *http);
 
 #endif

@@ -2,6 +2,7 @@
 #include "hw/ops/metrics.h"
 
 #include "base/clock.h"
+#include "core/panic.h"
 #include "hw/base/page.h"
 #include "hw/ops/report.h"
 #include "hw/ops/status.h"
@@ -53,6 +54,7 @@ static void latency(struct fb_page *page, const char *name, const char *help,
                 name, help, name);
     for (uint32_t octave = OCTAVE_FIRST; octave <= OCTAVE_LAST; octave++) {
         uint32_t end = fb_histogram_bucket(UINT64_C(1) << octave);
+        FB_ASSERT(end <= FB_HISTOGRAM_BUCKETS);
         for (; bucket < end; bucket++) {
             count += histogram->counts[bucket];
             sum_s += (double)histogram->counts[bucket] *
@@ -132,6 +134,8 @@ static void tenant_values(struct fb_page *page, const struct fb_report *report, 
                           const char *type, const char *help, size_t offset)
 {
     const struct fb_local *local = report->local;
+    static_assert(sizeof(struct fb_local_tenant) % sizeof(uint64_t) == 0, "each value has 64 bits");
+    FB_ASSERT(offset <= sizeof(struct fb_local_tenant));
     uint32_t shown = 0;
     type_put(page, name, type, help);
     for (uint32_t i = 0; i < local->tenant_count && shown < FB_SHOWN_TENANTS_MAX; i++) {
@@ -238,5 +242,6 @@ uint32_t fb_metrics_print(const struct fb_report *report, char *text, uint32_t s
     counter(&page, "pages_pushed_out", "http requests that were too slow, or made room for others",
             report->pages_pushed_out);
     counter(&page, "connections_lost", "connections that ended", report->tcp->connections_lost);
+    FB_ASSERT(page.used <= size);
     return page.used;
 }

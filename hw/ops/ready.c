@@ -4,6 +4,8 @@
 #include "hw/ops/ready.h"
 
 #include "base/clock.h"
+#include "client/protocol/page.h"
+#include "core/panic.h"
 #include "hw/base/container.h"
 
 #include <stdio.h>
@@ -11,8 +13,12 @@
 
 static const uint64_t again_ns = 1000000000;
 
+static_assert(sizeof(struct fb_local_entry) + FB_OBJECT_NAME_MAX + 8 <= FB_READY_PAGE_BYTES,
+              "an entry of any name fits, so that what is listed is told");
+
 static void question_end(struct fb_ready_question *question, enum fb_status status, bool is_answer)
 {
+    FB_ASSERT(question->is_asked);
     question->is_asked = false;
     question->is_answered = is_answer;
     question->status = status;

@@ -13,6 +13,7 @@
 #include "hw/meta/names.h"
 #include "hw/origin/origin.h"
 
+/* Bytes of a reason, and of the page that a bucket is listed into. */
 enum { FB_READY_TEXT_MAX = 256, FB_READY_PAGE_BYTES = 8192 };
 
 /* One of the two that are asked. */
@@ -33,6 +34,7 @@ struct fb_ready_context {
     struct fb_meta_store *meta;
 };
 
+/* Both questions, and what they are asked with. */
 struct fb_ready {
     struct fb_ready_context context;
     struct fb_ready_question origin, metadata;

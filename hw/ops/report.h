@@ -12,6 +12,7 @@
 #include "hw/net/tcp.h"
 #include "hw/ops/ready.h"
 
+/* Parts of a daemon at one moment; to be read before the loop goes on. */
 struct fb_report {
     const struct fb_settings *settings;
     const struct fb_node *node;

@@ -2,6 +2,7 @@
 #include "hw/ops/status.h"
 
 #include "base/clock.h"
+#include "core/panic.h"
 #include "hw/base/page.h"
 #include "hw/ops/report.h"
 #include "hw/ops/summary.h"
@@ -105,6 +106,7 @@ uint32_t fb_status_peers(const struct fb_report *report, fb_peer_call *then, voi
             shown++;
         }
     }
+    FB_ASSERT(shown <= tcp->peer_count);
     return tcp->peer_count - shown;
 }
 
@@ -159,8 +161,10 @@ static void peers_print(struct fb_page *page, const struct fb_report *report)
 {
     struct peers_page to = {.page = page, .now_ns = report->now_ns};
     uint32_t counts[FB_PEER_STATES] = {0};
-    for (uint32_t i = 0; i < report->tcp->peer_count; i++)
+    for (uint32_t i = 0; i < report->tcp->peer_count; i++) {
+        FB_ASSERT(report->tcp->peers[i].state < FB_PEER_STATES);
         counts[report->tcp->peers[i].state]++;
+    }
     for (uint32_t i = 0; i < FB_PEER_STATES; i++)
         fb_page_put(page, "peers_%s %u\n", fb_peer_state_name((enum fb_peer_state)i), counts[i]);
     fb_page_put(page, "peers_left_out %u\n", fb_status_peers(report, peer_print, &to));
@@ -202,5 +206,6 @@ uint32_t fb_status_print(const struct fb_report *report, char *text, uint32_t si
     peers_print(&page, report);
     members_print(&page, report);
     fb_names_lost_print(report->names, &page);
+    FB_ASSERT(page.used <= size);
     return page.used;
 }

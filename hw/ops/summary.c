@@ -30,6 +30,7 @@ void fb_summary_make(const struct fb_report *report, struct fb_wire_summary *sum
         summary->reads += stats->replies[i];
         summary->hits += fb_reason_is_origin((enum fb_reason)i) ? 0 : stats->replies[i];
     }
+    FB_ASSERT(summary->hits <= summary->reads);
     for (uint32_t i = 0; i < report->tcp->peer_count; i++)
         summary->peers_away += report->tcp->peers[i].state == FB_PEER_AWAY;
 }

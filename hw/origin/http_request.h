@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 
+/* Bounds of what is kept of a request and its answer, bytes unless it says otherwise. */
 enum {
     HTTP_SECRET_MAX = 1024,
     HTTP_URL_MAX = 16 * 1024,

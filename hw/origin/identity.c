@@ -5,6 +5,7 @@
 #include "hw/origin/identity.h"
 
 #include "base/clock.h"
+#include "core/panic.h"
 #include "hw/base/container.h"
 
 #include <inttypes.h>
@@ -106,6 +107,7 @@ static void asked(struct fb_origin_task *task, enum fb_status status)
 {
     struct fb_identity_question *question = FB_CONTAINER(task, struct fb_identity_question, task);
     bool is_over = question->rounds == ROUNDS;
+    FB_ASSERT(question->rounds <= ROUNDS);
     if (task->verb == FB_ORIGIN_STAT && status == FB_OK && task->object.size == FB_IDENTITY_BYTES) {
         fb_object_identify(&task->object);
         ask(question, FB_ORIGIN_FETCH);

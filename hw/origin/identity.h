@@ -15,6 +15,7 @@
 #include "core/tier/identity.h"
 #include "hw/origin/origin.h"
 
+/* Its text: digits, and bytes with the newline. */
 enum { FB_IDENTITY_DIGITS = 32, FB_IDENTITY_BYTES = FB_IDENTITY_DIGITS + 1 };
 
 /* Below the folder. */
@@ -22,6 +23,7 @@ enum { FB_IDENTITY_DIGITS = 32, FB_IDENTITY_BYTES = FB_IDENTITY_DIGITS + 1 };
 #define FB_IDENTITY_OBJECT FB_OBJECT_PARTS ".identity"
 
 struct fb_identity_question;
+/* The question is answered; see fb_identity_ask. */
 typedef void fb_identity_done(struct fb_identity_question *question, enum fb_status status);
 
 /* The caller's, until done, which is called once, on the loop's thread. */
@@ -49,6 +51,7 @@ bool fb_identity_make(struct fb_key *identity);
 
 /* As it is stored, 32 digits, and as it is read: what is no such text is known by its hash. */
 void fb_identity_print(struct fb_key identity, char text[FB_IDENTITY_DIGITS + 1]);
+/* Of any bytes; those of another form are known by their hash. */
 struct fb_key fb_identity_read(const unsigned char *text, size_t size);
 
 /* origin_posix_identity.c; waits. */

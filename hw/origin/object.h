@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 
+/* An object: who it is, what is known of it, and what this node does with it. */
 struct fb_object {
     uint64_t handle;
     uint64_t name_hash;
@@ -49,6 +50,7 @@ struct fb_object {
     char name[FB_OBJECT_NAME_MAX + 1];
 };
 
+/* The table of objects. */
 struct fb_objects {
     struct fb_cache *index; /* handle -> slot, LRU */
     struct fb_object *slots;
@@ -61,6 +63,7 @@ struct fb_objects {
 
 /* Errors: false: out of memory. */
 bool fb_objects_open(struct fb_objects *objects, uint32_t objects_max);
+/* Frees the table. */
 void fb_objects_close(struct fb_objects *objects);
 
 /* What a table takes. */
@@ -104,6 +107,7 @@ bool fb_object_name_is_fine(const char *name, uint32_t length);
 
 /* Blocks of the object: count, and the one at index < count. */
 uint64_t fb_object_blocks(const struct fb_object *object, uint64_t block_size_bytes);
+/* The block at an index below that count. */
 struct fb_block fb_object_block(const struct fb_object *object, uint64_t block_size_bytes,
                                 uint64_t index);
 

@@ -70,6 +70,7 @@ bool fb_origin_has_marks(const struct fb_origin *origin, const struct fb_origin_
 
 bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder)
 {
+    FB_ASSERT(task->moved <= task->bytes.size);
     uint32_t length = (uint32_t)strlen(name), bytes = fb_local_entry_bytes(length);
     if (bytes > task->bytes.size - task->moved)
         return false;
@@ -161,6 +162,7 @@ void fb_origin_reload(struct fb_origin *origin)
 
 static void told(struct fb_origin_task *task, enum fb_status status)
 {
+    FB_ASSERT(task->told != NULL); /* seen_start kept it */
     task->done = task->told;
     task->done(task, status);
 }
@@ -269,6 +271,7 @@ void fb_origin_held_end(struct fb_origin *origin, enum fb_status status)
 
 void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
+    FB_ASSERT(task->done != NULL);
     task->origin = origin;
     task->moved = 0;
     task->is_final = false;
@@ -286,6 +289,7 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task)
         task_begin(origin, task);
         return;
     }
+    FB_ASSERT((origin->held_head == NULL) == (origin->held_tail == NULL));
     task->next = NULL;
     if (origin->held_tail != NULL)
         origin->held_tail->next = task;

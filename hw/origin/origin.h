@@ -23,6 +23,7 @@ struct fb_origin_context {
     void (*collect)(struct fb_origin *origin, const struct fb_object *object);
 };
 
+/* An origin, whatever its backend. */
 struct fb_origin {
     struct fb_origin_context context;
     struct fb_seen seen;     /* names, as the origin said */
@@ -49,8 +50,11 @@ struct fb_origin {
  * no error here: tasks fail until it can. */
 void fb_origin_open(struct fb_origin *origin, const struct fb_origin_context *context,
                     struct fb_error *error);
+/* Ends its threads; tasks that are not done are forgotten. */
 void fb_origin_close(struct fb_origin *origin);
+/* What the backend does now and then. */
 void fb_origin_sweep(struct fb_origin *origin);
+/* Credentials may have changed (SIGHUP). */
 void fb_origin_reload(struct fb_origin *origin);
 
 /* The caller owns the task, which must live until done. */
@@ -59,6 +63,7 @@ void fb_origin_start(struct fb_origin *origin, struct fb_origin_task *task);
 /* Tasks that are held go on, and none is held from now on; or those there are end so, as they would
  * of an origin that is away. */
 void fb_origin_release(struct fb_origin *origin);
+/* Ends those that are held: CHANGE by its errno, others so. */
 void fb_origin_held_end(struct fb_origin *origin, enum fb_status status);
 
 /* Can the origin have an object of that name? What it cannot is absent, and is not made. */
@@ -70,9 +75,10 @@ bool fb_origin_has_marks(const struct fb_origin *origin, const struct fb_origin_
 /* Appends an entry to the task's page; false: it does not fit. */
 bool fb_origin_entry(struct fb_origin_task *task, const char *name, uint64_t size, bool is_folder);
 
-/* Backends. */
+/* Backends. A folder: settings->origin.path. Errors: error set. */
 void fb_origin_posix_open(struct fb_origin *origin, const struct fb_settings *settings,
                           struct fb_error *error);
+/* S3 and Azure Blob, by settings->origin.kind. Errors: error set. */
 void fb_origin_http_open(struct fb_origin *origin, const struct fb_settings *settings,
                          struct fb_error *error);
 

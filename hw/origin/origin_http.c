@@ -123,6 +123,7 @@ static void request_end(struct http_request *request, enum fb_status status)
 static size_t upload_give(char *bytes, size_t one, size_t count, void *context)
 {
     struct http_request *request = context;
+    FB_ASSERT(request->body_sent <= http_upload_size(request));
     uint64_t room = one * count, left = http_upload_size(request) - request->body_sent;
     uint64_t part = left < room ? left : room;
     const unsigned char *from = request->task->verb == FB_ORIGIN_STORE
@@ -143,6 +144,7 @@ static size_t header_take(char *text, size_t one, size_t size, void *context)
 static bool object_take(struct http_request *request, const char *bytes, size_t size, long code)
 {
     struct fb_origin_task *task = request->task;
+    FB_ASSERT(request->moved <= task->bytes.size);
     if (request->moved == 0 && !http_range_fits(request, code))
         return false;
     if (size > task->bytes.size - request->moved) {

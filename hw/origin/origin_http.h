@@ -46,7 +46,7 @@ struct http_dialect {
     bool (*advance)(struct http_request *request, long code, enum fb_status *status);
 };
 
-struct http_origin {
+struct http_origin { /* The backend, its thread, and all its requests. */
     const struct fb_origin_settings *settings;
     const struct http_dialect *dialect;
     struct fb_origin *origin;
@@ -77,12 +77,12 @@ struct http_origin {
     uint32_t secret_size;
 };
 
-extern const struct http_dialect http_s3, http_azure;
+extern const struct http_dialect http_s3, http_azure; /* S3 and Azure Blob. */
 
 /* Percent-encodes all but unreserved characters (RFC 3986, 2.3) and, if keeps_slash, "/"; appends
  * to url. false: it does not fit. */
 bool http_url_add(struct http_request *request, const char *text, bool keeps_slash);
-bool http_url_append(struct http_request *request, const char *text);
+bool http_url_append(struct http_request *request, const char *text); /* Appends it as it is. */
 /* In place; has_plus: a plus is a space. false: it has a zero byte, at which the text then ends. */
 bool http_percent_decode(char *text, bool has_plus);
 
@@ -108,24 +108,27 @@ bool http_credential(const struct http_origin *http, const char *key, const char
 /* origin_http_list.c: begins a listing's answer, takes its bytes (false: enough), and ends it:
  * fills the task's page. *again: the server's page was empty, the next one is to be asked for. */
 void http_list_begin(struct http_request *request);
+/* Takes bytes of the page. false: they are too many, or no memory. */
 bool http_list_feed(struct http_request *request, const char *bytes, size_t size);
 /* All has come: is it a listing? Else reason is set. */
 bool http_list_fits(struct http_request *request);
+/* Fills the task's page. */
 enum fb_status http_list_end(struct http_request *request, bool *again);
-void http_list_drop(struct http_request *request);
+void http_list_drop(struct http_request *request); /* Frees what has come. */
 /* The rest of a page that the server gave before; false: it is not kept. */
 bool http_list_kept(struct http_origin *http, struct fb_origin_task *task);
-void http_pages_free(struct http_origin *http);
+void http_pages_free(struct http_origin *http); /* Frees all pages that are kept. */
 /* What a LIST asks for: names that begin with the prefix, the task's name and this. */
 const char *http_list_tail(const struct http_request *request);
 
 /* origin_http_marks.c: the objects that mark a folder are removed (FB_REMOVE_MARKS); see there. */
 #define HTTP_MARK "_$folder$"
-bool http_marks_is_head(const struct http_request *request);
-bool http_marks_is_list(const struct http_request *request);
-bool http_marks_is_removal(const struct http_request *request);
+bool http_marks_is_head(const struct http_request *request);    /* Is a mark looked at? */
+bool http_marks_is_list(const struct http_request *request);    /* Is the folder listed? */
+bool http_marks_is_removal(const struct http_request *request); /* Is a mark removed? */
 /* What follows the task's name in the step's. */
 const char *http_marks_tail(const struct http_request *request);
+/* A step has ended; true: the next is due. */
 bool http_marks_advance(struct http_request *request, long answer, enum fb_status *status);
 
 /* Credentials: reads them again when their file has changed; true: there are others now. */

@@ -122,6 +122,8 @@ static void task_end(struct fb_origin_task *task, enum fb_status status)
 static void task_read(struct fb_origin_task *task)
 {
     enum { READ_BYTES_MAX = 1 << 30 };
+    FB_ASSERT(task->file >= 0);
+    FB_ASSERT(task->moved <= task->bytes.size);
     uint64_t left = task->bytes.size - task->moved;
     const struct fb_bytes part = {.at = task->bytes.at + task->moved,
                                   .size = left < READ_BYTES_MAX ? left : READ_BYTES_MAX};
@@ -170,6 +172,7 @@ static void task_pause(struct fb_origin_task *task, uint64_t pause_ns)
 
 static void task_stat(struct fb_origin_task *task, enum stage stage)
 {
+    FB_ASSERT(task->file >= 0);
     task->stage = stage;
     fb_uring_stat(task->origin->context.uring, &task->io, task->file, &task->facts);
 }
@@ -489,6 +492,7 @@ static void look_run(struct fb_offload_task *offload)
 static void look_done(struct fb_offload_task *offload)
 {
     struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, look);
+    FB_ASSERT(posix->is_looking);
     posix->is_looking = false;
     posix->look_ns = fb_clock_ns() + look_pause_ns;
 }

@@ -12,6 +12,7 @@
 
 #include "hw/origin/origin.h"
 
+/* Modes of what is made, bytes of a path. */
 enum {
     POSIX_FOLDER_MODE = 0777,
     POSIX_FILE_MODE = 0666,
@@ -24,6 +25,7 @@ struct posix_names {
     uint64_t count, room, bytes;
 };
 
+/* What is kept at most. */
 enum {
     POSIX_LISTINGS_MAX = 8,
     POSIX_ORPHANS_MAX = 32,  /* found in one look; those left are found in the next */
@@ -43,14 +45,14 @@ struct posix_held {
     bool is_told;
 };
 
-struct posix_listing {
+struct posix_listing { /* One that goes on. */
     char folder[FB_OBJECT_NAME_MAX + 1];
     struct posix_names names;
     uint64_t used; /* when, counted; 0: free */
     bool is_lent;  /* to a worker */
 };
 
-struct posix_origin {
+struct posix_origin { /* The backend. */
     int root;
     bool has_inodes;
     bool is_collecting;
@@ -74,13 +76,15 @@ struct posix_origin {
     struct posix_listing listings[POSIX_LISTINGS_MAX];
 };
 
+/* The backend of an origin of this kind. */
 static inline struct posix_origin *posix_of(const struct fb_origin *origin)
 {
     return origin->internal;
 }
 
+/* The origin's word for a file. */
 uint64_t posix_identity(const struct posix_origin *posix, const struct statx *facts);
-uint64_t posix_order(const struct statx *facts);
+uint64_t posix_order(const struct statx *facts); /* ns since 1970; orders it. */
 /* Time of change as a commit's version; 0: it cannot be one. */
 uint64_t posix_written(const struct statx *facts);
 /* Facts of a name in a folder, itself if it is a link; false: there is none. */
@@ -92,8 +96,8 @@ int posix_resolve(int root, const char *name, char *resolved);
 /* Opens a folder below the root, wherever links within it lead. Errors: -errno. */
 int posix_folder_open(int root, const char *path);
 
-void fb_origin_posix_list(struct fb_origin_task *task);
-void posix_listings_free(struct posix_origin *posix);
+void fb_origin_posix_list(struct fb_origin_task *task); /* LIST. */
+void posix_listings_free(struct posix_origin *posix);   /* Frees all. */
 
 /* STORE, COMMIT, REMOVE. */
 void fb_origin_posix_write(struct fb_origin_task *task);
@@ -101,7 +105,7 @@ void fb_origin_posix_write(struct fb_origin_task *task);
 void fb_origin_posix_collect(struct fb_origin *origin);
 /* origin_posix_copy.c. So many bytes, from where each file is; any thread. Errors: -errno. */
 int posix_copy(int from, int to, uint64_t size);
-int posix_write(int file, struct fb_bytes bytes);
+int posix_write(int file, struct fb_bytes bytes); /* Writes all of the bytes. */
 /* A file of our own with these bytes, whole or not at all: written beside, synced, and renamed. The
  * folder is still to be synced. Errors: -errno. */
 int posix_file_put(int folder, const char *beside, const char *name, struct fb_bytes bytes);
@@ -119,20 +123,21 @@ void fb_origin_posix_place(struct fb_origin_task *task);
 /* CHANGE. */
 void fb_origin_posix_change(struct fb_origin_task *task);
 
-/* A name's last part, and the folder that it is in, opened; posix_folders_open: made, if wanted, so
- * that it lasts with all above it. No symbolic link leads out of the origin. Errors: -errno. */
-const char *posix_base_of(const char *name);
+const char *posix_base_of(const char *name); /* the last part of a name, in it */
+/* Opens the folder that a name is in. No symbolic link leads out of the origin. Errors: -errno. */
 int posix_parent_open(int root, const char *name);
+/* The same, made, if wanted, so that it lasts with all above it. */
 int posix_folders_open(struct posix_origin *posix, const char *name, bool is_made);
 /* The last folder of the path that is there, open; path is cut to it, "" is the root. */
 int posix_deepest_open(int root, char *path);
 
-/* origin_posix_sync.c: the folder's entries last; the entry of the folder, at path, in its parent
- * does; so do the name and all folders that it is in. After a folder was moved all are forgotten.
- * Errors: -errno. */
+/* origin_posix_sync.c: from then on the folder's entries last. Errors of all: -errno. */
 int posix_folder_sync(int folder);
+/* So does the entry of the folder, at path, in its parent. */
 int posix_entry_sync(struct posix_origin *posix, int parent, int folder, const char *path);
+/* So do the name and all folders that it is in. */
 int posix_name_sync(struct posix_origin *posix, const char *name);
+/* After a folder was moved: of no folder it is known any more. */
 void posix_entries_forget(struct posix_origin *posix);
 
 #endif

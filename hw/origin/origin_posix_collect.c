@@ -34,6 +34,8 @@ int posix_name_put(int folder, const struct fb_object *object, const char *besid
 {
     char text[NAME_FILE_BYTES];
     int length = snprintf(text, sizeof(text), "%" PRIu64 "\n%s", object->version, object->name);
+    FB_ASSERT(length > 0);
+    FB_ASSERT(length < NAME_FILE_BYTES); /* a number, a newline and a name */
     return posix_file_put(folder, beside, POSIX_NAME_FILE,
                           (struct fb_bytes){.at = (unsigned char *)text, .size = (uint64_t)length});
 }
@@ -166,6 +168,8 @@ static void collect_run(struct fb_offload_task *offload)
 static void collect_done(struct fb_offload_task *offload)
 {
     struct posix_origin *posix = FB_CONTAINER(offload, struct posix_origin, collect);
+    FB_ASSERT(posix->is_collecting);
+    FB_ASSERT(posix->orphan_count <= POSIX_ORPHANS_MAX);
     for (uint32_t i = 0; i < posix->orphan_count; i++)
         posix->origin->context.collect(posix->origin, &posix->orphans[i]);
     posix->is_collecting = false;

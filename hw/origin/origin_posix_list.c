@@ -37,6 +37,7 @@ static void names_free(struct posix_names *names)
 
 static bool names_add(struct posix_names *names, const char *name)
 {
+    FB_ASSERT(names->count <= names->room);
     if (names->count == NAMES_MAX)
         return false;
     if (names->count == names->room) {
@@ -121,6 +122,7 @@ static uint64_t names_after(const struct posix_names *names, const char *last)
         else
             to = middle;
     }
+    FB_ASSERT(from <= names->count);
     return last[0] != '\0' ? from : 0;
 }
 

@@ -216,8 +216,10 @@ enum posix_own posix_own_kind(const char *name)
 
 void posix_commit_name(const struct fb_origin_task *task, char name[POSIX_OWN_BYTES])
 {
-    snprintf(name, POSIX_OWN_BYTES, COMMIT_START "%u.%d.%p", task->origin->context.settings->node,
-             getpid(), (const void *)task);
+    int length = snprintf(name, POSIX_OWN_BYTES, COMMIT_START "%u.%d.%p",
+                          task->origin->context.settings->node, getpid(), (const void *)task);
+    FB_ASSERT(length > 0);
+    FB_ASSERT(length < POSIX_OWN_BYTES);
 }
 
 /* The file beside the target of which the mark tells. */
@@ -323,6 +325,7 @@ static void held_end(struct posix_origin *posix, uint64_t key)
 static int lock_take(struct posix_origin *posix, int lock, uint64_t key,
                      const struct posix_patience *patience)
 {
+    FB_ASSERT(key <= INT64_MAX); /* a place in a file */
     struct flock range = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)key, .l_len = 1};
     const struct timespec pause = {.tv_nsec = (long)lock_pause_ns};

@@ -291,6 +291,7 @@ int posix_folders_open(struct posix_origin *posix, const char *name, bool is_mad
     int root = posix->root, parent = posix_folder_open(root, ".");
     for (const char *part = name, *slash; parent >= 0 && (slash = strchr(part, '/')) != NULL;
          part = slash + 1) {
+        FB_ASSERT((size_t)(slash - name) < sizeof(path)); /* cut, it were another folder */
         snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
         int folder = posix_folder_open(root, path);
         if (folder == -ENOENT && is_made) {
@@ -420,6 +421,7 @@ int posix_parent_open(int root, const char *name)
 {
     char path[POSIX_PATH_BYTES] = ".";
     const char *base = posix_base_of(name);
+    FB_ASSERT((size_t)(base - name) <= sizeof(path)); /* the same */
     if (base != name)
         snprintf(path, sizeof(path), "%.*s", (int)(base - name - 1), name);
     return posix_folder_open(root, path);

@@ -13,11 +13,13 @@ enum { S3_PART_MIN = 5 << 20, S3_PARTS_MAX = 10000, S3_OBJECT_MAX_TIB = 5 };
 bool s3_element_take(const char *from, const char *end, const char *name, char *text, size_t size);
 /* Where a block is until its commit. */
 bool s3_block_append(struct http_request *request, uint64_t index);
+/* Appends the path of the task's object to the URL. false: it does not fit. */
 bool s3_name_append(struct http_request *request);
 
 /* origin_s3_commit.c: URL and headers of the request that is due, of a COMMIT or REMOVE, and what
  * its answer leads to. */
 bool s3_steps_prepare(struct http_request *request);
+/* A step has ended; true: the next one is to be prepared, else *status is how the task ends. */
 bool s3_steps_advance(struct http_request *request, long code, enum fb_status *status);
 /* origin_s3_others.c: what could be completed over a commit. Begins; the query of the list; what is
  * next once it has come; the one that was in the way is gone. */
@@ -27,9 +29,13 @@ enum http_others_next {
     HTTP_OTHERS_NONE,
     HTTP_OTHERS_FAIL
 };
+/* A walk through the list of uploads begins. */
 void s3_others_begin(struct http_request *request);
+/* Appends the query of the list's next page. false: it does not fit. */
 bool s3_others_append(struct http_request *request);
+/* A page has come, or code says why not. */
 enum http_others_next s3_others_listed(struct http_request *request, long code);
+/* The upload that was in the way is gone: the walk begins anew. */
 void s3_others_evicted(struct http_request *request);
 /* The largest object that a commit can make of blocks of that size. */
 uint64_t s3_object_max(uint64_t block_bytes);

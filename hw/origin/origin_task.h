@@ -13,6 +13,7 @@
 struct fb_origin;
 struct fb_origin_task;
 
+/* What an origin is asked for, which fields say more, and how it ends. */
 enum fb_origin_verb {
     FB_ORIGIN_FETCH,  /* object, offset, bytes: reads exactly bytes.size bytes */
     FB_ORIGIN_STAT,   /* object.name: fills in size, version, order, written */
@@ -34,6 +35,7 @@ enum fb_origin_verb {
                          errno; the name is then the one without links in the way to it */
 };
 
+/* The task has ended; on the loop's thread. */
 typedef void fb_origin_done(struct fb_origin_task *task, enum fb_status status);
 
 /* Where a listing goes on: a word of the backend's, and entries to skip from there. text: the
@@ -53,6 +55,7 @@ struct fb_origin_change {
     char text[FB_LOCAL_CURSOR_MAX + 1];
 };
 
+/* The caller's, who keeps it until done. */
 struct fb_origin_task {
     enum fb_origin_verb verb;
     fb_origin_done *done;

@@ -32,10 +32,13 @@ bool posix_parts_are_fine(int root, const char *path, struct fb_error *error);
  * that it lasts; and any folder that is not led to by links. Errors: -errno; -EPERM: it is a
  * stranger's. */
 int posix_parts_open(struct posix_origin *posix, bool is_made);
+/* The folder of the task's object's blocks. */
 int posix_blocks_open(struct fb_origin_task *task, bool is_made);
+/* Any folder below another, without links. */
 int posix_own_open(int folder, const char *name);
 /* Has it the form of a folder of blocks? */
 bool posix_is_handle(const char *name);
+/* What a name among blocks is. */
 enum posix_own posix_own_kind(const char *name);
 /* Name for the file that a commit makes among its blocks. */
 void posix_commit_name(const struct fb_origin_task *task, char name[POSIX_OWN_BYTES]);
@@ -43,7 +46,9 @@ void posix_commit_name(const struct fb_origin_task *task, char name[POSIX_OWN_BY
  * -errno. */
 int posix_near_put(const struct fb_origin_task *task, int blocks, char mark[POSIX_OWN_BYTES],
                    char name[POSIX_OWN_BYTES]);
+/* Removes the file that the mark tells of, and the mark. */
 void posix_near_remove(int root, int blocks, const char *mark, const struct fb_object *object);
+/* Removes the object's blocks and their folder; what fails stays. */
 void posix_parts_remove(struct fb_origin_task *task);
 
 /* Path of a block of an object that is not committed; path: at least 64 bytes. */
@@ -58,7 +63,9 @@ struct posix_patience {
 /* Keeps other nodes from changing what a name means, or a file of several names, until the lock is
  * closed. Errors: -errno; -EAGAIN: another has it, and kept it for as long as the patience. */
 int posix_lock_open(struct posix_origin *posix);
+/* Locks the name of the patience. */
 int posix_lock_name(struct posix_origin *posix, int lock, const struct posix_patience *patience);
+/* Locks an inode; the name is for the log. */
 int posix_lock_inode(struct posix_origin *posix, int lock, uint64_t inode,
                      const struct posix_patience *patience);
 
@@ -66,11 +73,14 @@ int posix_lock_inode(struct posix_origin *posix, int lock, uint64_t inode,
  * looked at: by a commit or removal, by a read (facts: of the file), and what is marked among the
  * folders of blocks. Errors: -errno; -EAGAIN: it is not finished yet. */
 int posix_rewrite_settle(struct posix_origin *posix, int folder, const char *base);
+/* By a read; facts: of the file. */
 int posix_rewrite_mend(struct posix_origin *posix, const struct statx *facts, const char *name);
+/* An entry among the folders of blocks, if it marks one. */
 void posix_rewrites_finish(struct posix_origin *posix, int parts, const char *entry);
 /* Path of what is there while the file is torn; path: at least 64 bytes. */
 void posix_rewrite_path(const struct posix_origin *posix, const struct statx *facts, char *path);
 
+/* A file of several names, what is to be in it, and where both are. */
 struct posix_rewrite {
     const struct fb_object *object;
     int blocks, folder; /* that the whole new file is in, and the target */

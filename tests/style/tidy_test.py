@@ -19,7 +19,7 @@ CLEAN = {
                 + "\n/* double, free(x), goto, default: and malloc(1) are fine in comments */"
                 + FUNCTION.format(ASSERTS + '    fb_say("goto malloc(1) \\" default:");\n'),
     "core/a.h": GUARD.format("typedef struct one (*maker)(int free);\n"),
-    "hw/a.c": TOP + FUNCTION.format("    goto out;\nout:\n"),
+    "hw/a.c": TOP + FUNCTION.format(ASSERTS + "    goto out;\nout:\n"),
     "models/hardware/a.yaml": "# A thing.\nsize: {value: 1 KiB, guess: 1 KiB to 2 KiB}\n",
     "models/workloads/a.yaml": "batch_size: 4\n",
     "core/index/two.h": GUARD.format('#include "core/index/one.h"'),
@@ -55,13 +55,13 @@ BREACHES = {
     "question": ("sim/a.c", TOP + FUNCTION.format("").replace("int fb_one", "void fb_is_one"), 3),
     "goto": ("sim/a.c", TOP + FUNCTION.format("    goto out;\nout:\n"), 5),
     "timed-wait": ("hw/a.c", TOP + FUNCTION.format(
-        "    pthread_cond_timedwait(&one, &two, &until);\n"), 5),
+        "    pthread_cond_timedwait(&one, &two, &until);\n" + ASSERTS), 5),
     "opening-comment": ("sim/a.c", "int a;\n", 1),
     "model-source": ("models/hardware/b.yaml", "size: 1 KiB\n", 1),
     "machine-path": ("experiments/b.yaml", "trace: /wo" "rk/trace.jsonl\n", 1),
     "test-name": ("tests/test_a.c",
                   TOP + "static void works(void **state)\n{\n    (void)state;\n}\n", 2),
-    "core-asserts": ("core/a.c", TOP + FUNCTION.format("    one++;\n" * 30), 1),
+    "asserts": ("core/a.c", TOP + FUNCTION.format("    one++;\n" * 30), 1),
 }
 
 

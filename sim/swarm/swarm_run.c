@@ -30,8 +30,10 @@ struct swarm_event *swarm_push(struct swarm *swarm, uint64_t at_ns, enum swarm_e
         uint32_t max = swarm->event_max > 0 ? 2 * swarm->event_max : 256;
         swarm->events = fb_grow(swarm->events, max, sizeof(*swarm->events), "events", NULL);
         FB_ASSERT(max < 1u << COOKIE_BITS);
-        for (uint32_t i = swarm->event_max; i < max; i++)
+        for (uint32_t i = swarm->event_max; i < max; i++) {
             swarm->events[i].next = i + 1 < max ? i + 1 : FB_NONE;
+            swarm->events[i].is_queued = 0;
+        }
         swarm->event_free = swarm->event_max;
         swarm->event_max = max;
     }

@@ -38,6 +38,8 @@ struct swarm_event *swarm_push(struct swarm *swarm, uint64_t at_ns, enum swarm_e
         swarm->event_max = max;
     }
     uint32_t index = swarm->event_free;
+    FB_ASSERT(index < swarm->event_max);
+    FB_ASSERT(!swarm->events[index].is_queued);
     struct swarm_event *event = &swarm->events[index];
     swarm->event_free = event->next;
     event->kind = kind;
@@ -95,6 +97,7 @@ static void phase_poll(struct swarm *swarm)
 
 static void phase_set(struct swarm *swarm, enum swarm_phase phase)
 {
+    FB_ASSERT(phase >= swarm->phase);
     swarm->phase = phase;
     swarm->phase_end_ns = swarm->now_ns + swarm->limit_ns;
     swarm->poll_ns = POLL_FIRST_NS;
@@ -211,6 +214,7 @@ static void whole_end(struct swarm *swarm)
 
 static void heal(struct swarm *swarm)
 {
+    FB_ASSERT(swarm->phase == PHASE_FAULTS);
     for (uint32_t node = 0; node < swarm->plan->nodes; node++)
         swarm_node_restart(swarm, node);
     phase_set(swarm, PHASE_SETTLE);
@@ -481,6 +485,8 @@ void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm
         struct fb_event_heap_entry next = fb_event_heap_pop(&swarm->heap);
         uint32_t index = (uint32_t)(next.cookie & ((1u << COOKIE_BITS) - 1));
         struct swarm_event event = swarm->events[index];
+        FB_ASSERT(event.is_queued);
+        FB_ASSERT(next.at_ns >= swarm->now_ns);
         swarm->events[index].is_queued = 0;
         swarm->events[index].next = swarm->event_free;
         swarm->event_free = index;

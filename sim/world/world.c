@@ -216,7 +216,6 @@ static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
     uint32_t index = (uint32_t)cookie;
     FB_ASSERT(index < world->pending_used);
     FB_ASSERT(world->pending[index].node == cookie >> 32);
-    FB_ASSERT(status == FB_OK || status == FB_GONE);
     if (fb_engine_events(world->engine) % 1024 == 0)
         world_poll(world);
     if (world->is_stopped) {

@@ -4,8 +4,11 @@
 
 #include <stdint.h>
 
-uint64_t fb_clock_ns(void); /* only forward */
-double fb_clock_s(void);    /* the same clock */
-uint64_t fb_wall_ns(void);  /* since 1970 */
+/* Nanoseconds since some moment before the program began; they never go back. */
+uint64_t fb_clock_ns(void);
+/* The same clock in seconds. */
+double fb_clock_s(void);
+/* The time of day in nanoseconds since 1970, UTC; it may leap. */
+uint64_t fb_wall_ns(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/document.h"
 #include "core/config.h"
 
+/* Bytes of a component's or key's name with its zero; settings that the core has at most. */
 enum { FB_NAME_MAX = 64, FB_CORE_FIELDS_MAX = 96 };
 
 /* Reads the core's settings over what *core has. members: of the cluster; 0: not known. keys: what

@@ -13,6 +13,7 @@ struct fb_error {
 /* Sets the error if none is set. printf-like. */
 void fb_error_set(struct fb_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Has anything gone wrong? */
 bool fb_error_is_set(const struct fb_error *error);
 
 /* The same for a list of arguments. */

@@ -14,7 +14,9 @@ void fb_progress_redirect(volatile double *slot);
 
 /* The bar as text, for the terminal; exported for its test. */
 void fb_progress_text(char *text, size_t size, double share, double elapsed_s);
+/* So much of the work is done, 0..1. Without a begin it draws nothing. */
 void fb_progress_update(double share);
+/* Takes the bar off the terminal; nothing is drawn from then on. */
 void fb_progress_end(void);
 
 #endif

@@ -7,14 +7,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Each returns false when the text is not such a quantity; *value is then unchanged. */
+/* A size in bytes, rounded to the nearest. Errors, of all three: false: the text is not such a
+ * quantity, or more than 64 bits hold; *value is then unchanged. */
 bool fb_parse_bytes(const char *text, uint64_t *value);
+/* A time in nanoseconds, rounded to the nearest. */
 bool fb_parse_ns(const char *text, uint64_t *value);
+/* A rate in bytes a second; bits are divided by 8. */
 bool fb_parse_rate(const char *text, uint64_t *bytes_per_s);
 
-/* For people: "1.50 GiB", "2.3 ms", "48.2 GB/s". text holds at least 32 bytes. Returns text. */
+/* For people, three digits: "1.50 GiB", "2.30 ms", "48.2 GB/s". text holds at least 32 bytes.
+ * Returns text. */
 const char *fb_format_bytes(char *text, double bytes);
+/* As fb_format_bytes, of nanoseconds, in units up to days. */
 const char *fb_format_ns(char *text, double ns);
+/* As fb_format_bytes, of bytes a second, in powers of 1000. */
 const char *fb_format_rate(char *text, double bytes_per_s);
 
 /* Edit distance (Levenshtein) for "did you mean"; names up to 63 characters count. */

@@ -6,31 +6,33 @@
 
 #include <stdio.h>
 
+/* Exit codes, of every subcommand. */
 enum { FB_EXIT_FINE = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
 
-int fb_command_run(int argc, char **argv);
-int fb_command_size(int argc, char **argv);
-int fb_command_replay(int argc, char **argv);
-int fb_command_bench(int argc, char **argv);
-int fb_command_calibrate(int argc, char **argv);
-int fb_command_swarm(int argc, char **argv);
-int fb_command_get(int argc, char **argv);
-int fb_command_doctor(int argc, char **argv);
-int fb_command_explain(int argc, char **argv);
-int fb_command_ls(int argc, char **argv);
-int fb_command_mount(int argc, char **argv);
-int fb_command_put(int argc, char **argv);
-int fb_command_pin(int argc, char **argv);
-int fb_command_invalidate(int argc, char **argv);
-int fb_command_rm(int argc, char **argv);
-int fb_command_stat(int argc, char **argv);
-int fb_command_status(int argc, char **argv);
-int fb_command_drain(int argc, char **argv);
-int fb_command_leave(int argc, char **argv);
-int fb_command_stats(int argc, char **argv);
-int fb_command_lost(int argc, char **argv);
-int fb_command_help(int argc, char **argv);
-int fb_command_completion(int argc, char **argv);
+int fb_command_run(int argc,
+                   char **argv); /* runs an experiment in the simulator and writes its report */
+int fb_command_size(int argc, char **argv);       /* prints what a node's state takes */
+int fb_command_replay(int argc, char **argv);     /* replays a trace, or a recording */
+int fb_command_bench(int argc, char **argv);      /* runs one of the benchmarks of bench.h */
+int fb_command_calibrate(int argc, char **argv);  /* measures this machine into component files */
+int fb_command_swarm(int argc, char **argv);      /* hunts for bugs with faults from seeds */
+int fb_command_get(int argc, char **argv);        /* reads a file through the daemon */
+int fb_command_doctor(int argc, char **argv);     /* checks what a daemon needs of this machine */
+int fb_command_explain(int argc, char **argv);    /* says where a file's blocks are */
+int fb_command_ls(int argc, char **argv);         /* lists a folder of the origin */
+int fb_command_mount(int argc, char **argv);      /* mounts the origin's namespace */
+int fb_command_put(int argc, char **argv);        /* writes a file through the daemon */
+int fb_command_pin(int argc, char **argv);        /* keeps a file in memory for some time */
+int fb_command_invalidate(int argc, char **argv); /* lets go of a file's cached blocks */
+int fb_command_rm(int argc, char **argv);         /* removes files by name */
+int fb_command_stat(int argc, char **argv);       /* prints what is known of a name */
+int fb_command_status(int argc, char **argv);     /* says how the daemon and its cluster are */
+int fb_command_drain(int argc, char **argv);      /* has the daemon store what it owes */
+int fb_command_leave(int argc, char **argv);      /* drains the daemon, then ends it */
+int fb_command_stats(int argc, char **argv); /* prints what the daemon does, a line an interval */
+int fb_command_lost(int argc, char **argv);  /* lists names that cannot be finished */
+int fb_command_help(int argc, char **argv);  /* prints help, the man page, or settings */
+int fb_command_completion(int argc, char **argv); /* prints a shell's completion */
 
 /* Says that the daemon cannot be reached, and what to do; returns the exit code. socket: as given
  * to the command; NULL: the default. code: forebay_client_open's. */

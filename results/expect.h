@@ -10,6 +10,7 @@
 
 #include "results/results.h"
 
+/* One check as the experiment has it. */
 struct fb_check {
     char metric[64];
     struct fb_parameter at[FB_PARAMETERS_MAX];
@@ -24,6 +25,7 @@ struct fb_check {
  * error set: the file; a metric or range that is missing; more keys than a point can have. */
 uint32_t fb_checks_load(const char *path, struct fb_check **checks, struct fb_error *error);
 
+/* What checks gave, in the order in which they were evaluated. */
 struct fb_expectations {
     struct fb_expectation *list; /* the caller's to free */
     uint32_t count;

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A key of the sweep and its value at a point, as the file has them. */
 struct fb_parameter {
     char name[96], value[96];
 };
@@ -49,6 +50,7 @@ struct fb_slice {
     struct fb_run reference, subject;
 };
 
+/* All that a results folder is made of. Whoever fills it in owns what it points to. */
 struct fb_results {
     char experiment[64];
     char question[512];
@@ -86,11 +88,14 @@ void fb_slice_text(const struct fb_slice *slice, char *text, size_t size);
  * intervals. */
 void fb_results_print(const struct fb_results *results);
 
-/* Mean, half-width of the 95% confidence interval (Student's t; 0 when n < 2) over runs. */
+/* A mean over n runs, and how sure it is. */
 struct fb_estimate {
-    double mean, ci95;
+    double mean;
+    double ci95; /* half-width of the 95% confidence interval (Student's t); 0 when n < 2 */
     uint32_t n;
 };
+
+/* The mean of `count` values and its interval. */
 struct fb_estimate fb_estimate_of(const double *values, uint32_t count);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A figure of the whole run. */
 struct fb_metric {
     const char *name; /* snake_case, static: "throughput_bytes_per_s" */
     const char *unit; /* "B/s", "ns", "1", static */
@@ -52,6 +53,7 @@ struct fb_run {
     bool is_partial; /* stopped by Ctrl-C */
 };
 
+/* Frees its arrays and zeroes it; a zeroed one is fine. */
 void fb_run_free(struct fb_run *run);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+/* Bytes of the path of a benchmark's file, with its zero. */
 enum { FB_BENCH_PATH_BYTES = 256 };
 
 int fb_bench_step(int argc, char **argv);  /* cost of one step of the core */

@@ -4,6 +4,7 @@
 
 #include "hw/measure/calibrate.h"
 
+/* What the origin gave through the daemons, as measured. */
 struct fb_origin_path {
     uint64_t latency_ns;         /* a read of 4 KiB that nobody has cached; median */
     double latency_sigma;        /* of ln(latency): ln(p84 / p50) */
@@ -19,6 +20,7 @@ struct fb_origin_path {
 void fb_calibrate_origin(const char *writer, const char *reader, struct fb_origin_path *path,
                          struct fb_error *error);
 
+/* All that was measured of this machine, and by which command line. */
 struct fb_calibration {
     const char *command; /* for the sources */
     uint64_t core_step_ns;

@@ -6,16 +6,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* An option of a subcommand, and what it does. */
 struct fb_help_option {
     const char *form; /* "--out DIR"; a value of choices reads "--engine simgrid|plain" */
     const char *text;
 };
 
+/* A command line that can be typed as it is, and what it is for. */
 struct fb_help_example {
     const char *command;
     const char *text;
 };
 
+/* Entries of a subcommand's lists; the last one is left empty, as their end. */
 enum { FB_HELP_OPTIONS_MAX = 16, FB_HELP_EXAMPLES_MAX = 6 };
 
 /* One subcommand. Lists end at the first entry without a form or command. */

@@ -5,6 +5,7 @@
 #include "models/scenario/scenario.h"
 #include "results/results.h"
 
+/* A run to be done, and where its figures go; the scenario is the caller's. */
 struct fb_job {
     const struct fb_scenario *scenario;
     uint64_t seed;

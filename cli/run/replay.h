@@ -6,6 +6,7 @@
 #include "core/index/cache.h"
 #include "models/trace/trace_file.h"
 
+/* What a replay counted, in a pass, and how long one took. */
 struct fb_replay {
     uint64_t block_hits;
     uint64_t prefix_hits; /* blocks before a request's first miss */

@@ -16,6 +16,7 @@
 
 struct fb_job;
 
+/* A results folder that a run has for itself. */
 struct fb_run_folder {
     char path[FB_PATH_MAX];
     int lock; /* a descriptor of the folder; -1: not ours */
@@ -40,6 +41,7 @@ void fb_run_folder_keep(const struct fb_run_folder *folder, const struct fb_job 
 /* The results are written: what was kept on the way goes. */
 void fb_run_folder_end(const struct fb_run_folder *folder);
 
+/* Lets others have it again; what is in it stays. */
 void fb_run_folder_close(struct fb_run_folder *folder);
 
 #endif

@@ -6,8 +6,7 @@
 
 struct fb_run_folder;
 
-/* fb_jobs_run runs all, at most `side_by_side` at a time. Ctrl-C ends them early: *is_stopped, runs
- * marked partial; a second one kills. Errors: error set with the point's and seed's own line. */
+/* What is to be run, and how. */
 struct fb_jobs {
     struct fb_job *list; /* those that are done already are left as they are */
     uint32_t count;
@@ -16,6 +15,10 @@ struct fb_jobs {
     const char *title;
     const struct fb_run_folder *folder; /* where ended ones are kept; NULL: nowhere */
 };
+
+/* Runs all that are not done, at most `side_by_side` at a time. Ctrl-C ends them early:
+ * *is_stopped, runs marked partial; a second one kills. Errors: error set with the point's and
+ * seed's own line. */
 void fb_jobs_run(const struct fb_jobs *jobs, bool *is_stopped, struct fb_error *error);
 
 #endif

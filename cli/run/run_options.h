@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How often --set may be given. */
 enum { FB_ASSIGNMENTS_MAX = 64 };
 
+/* The options as they were given; texts are argv's own. */
 struct fb_run_options {
     const char *experiment; /* path */
     const char *folder;     /* --out; NULL: results/EXPERIMENT */

@@ -5,7 +5,8 @@
 #include "models/scenario/scenario.h"
 #include "results/results.h"
 
-enum { FB_SLICE_NODES = 512, FB_SLICE_PRESET_NODES = 256 }; /* at most */
+/* Nodes of a slice that compares the networks, and of one that compares presets, at most. */
+enum { FB_SLICE_NODES = 512, FB_SLICE_PRESET_NODES = 256 };
 
 /* How the two runs of a slice are made. */
 struct fb_slice_how {

@@ -5,6 +5,7 @@
 
 #include "base/core_fields.h"
 
+/* The drives of a node: counts of operations and bytes are those of one of them. */
 struct fb_drive {
     uint32_t count; /* drives in the node */
     uint32_t queue_depth;
@@ -14,6 +15,7 @@ struct fb_drive {
     uint64_t read_operations_per_s, write_operations_per_s;
 };
 
+/* The ports of a node, by which it is on the network. */
 struct fb_nic {
     uint32_t count;            /* ports in the node */
     uint64_t rate_bytes_per_s; /* of one port: line rate */
@@ -23,6 +25,7 @@ struct fb_nic {
     uint64_t message_bytes_max; /* a transfer is cut into work requests of this size */
 };
 
+/* A node: what its cache may use, and how fast that is. */
 struct fb_hardware {
     char name[FB_NAME_MAX];
     uint32_t accelerators;
@@ -36,6 +39,7 @@ struct fb_hardware {
     struct fb_drive drive;
 };
 
+/* Leaf switches with hosts below, joined by a core. */
 struct fb_network {
     char name[FB_NAME_MAX];
     uint32_t hosts_per_leaf;
@@ -46,6 +50,7 @@ struct fb_network {
     uint64_t port_queue_ns;   /* a message waits behind bulk in a host's port, at most so long */
 };
 
+/* The object store behind the cache, as accounts with limits of their own. */
 struct fb_origin_model {
     char name[FB_NAME_MAX];
     uint32_t accounts;

@@ -2,6 +2,7 @@
 #ifndef FB_MODELS_SCENARIO_ENGINE_CHOICE_H
 #define FB_MODELS_SCENARIO_ENGINE_CHOICE_H
 
+/* What keeps simulated time: SimGrid, or an event heap of our own. */
 enum fb_engine_kind { FB_ENGINE_SIMGRID, FB_ENGINE_PLAIN };
 
 /* lmm: SimGrid's own; plain has fluid only. */

@@ -7,8 +7,10 @@
 #include "models/scenario/cluster.h"
 #include "models/scenario/workload.h"
 
+/* Guesses that are listed, bytes of each with its zero, and files that a scenario is read from. */
 enum { FB_GUESSES_MAX = 64, FB_GUESS_SIZE = 240, FB_INPUTS_MAX = 16 };
 
+/* One point of an experiment, ready to run with any seed. */
 struct fb_scenario {
     char experiment[FB_NAME_MAX];
     char question[512];
@@ -47,6 +49,7 @@ struct fb_sweep_point;
 void fb_scenario_load(const char *path, const char *const *assignments, uint32_t assignment_count,
                       const struct fb_sweep_point *point, struct fb_scenario *scenario,
                       struct fb_error *error);
+/* Frees what loading it allocated, and it may be loaded anew. */
 void fb_scenario_free(struct fb_scenario *scenario);
 
 #endif

@@ -11,8 +11,11 @@ struct fb_point_setting {
     char value[96];
 };
 
+/* Keys that a sweep has and points that they make, at most; bytes of an assignment with its
+ * zero. */
 enum { FB_SWEEP_KEYS_MAX = 6, FB_SWEEP_POINTS_MAX = 10000, FB_ASSIGNMENT_MAX = 192 };
 
+/* A combination: a value of each key that is swept, in the file's order. */
 struct fb_sweep_point {
     struct fb_point_setting settings[FB_SWEEP_KEYS_MAX];
     uint32_t setting_count;
@@ -24,6 +27,7 @@ struct fb_sweep_point {
 uint32_t fb_sweep_load(const char *path, const char *const *assignments, uint32_t assignment_count,
                        struct fb_sweep_point **points, struct fb_error *error);
 
+/* Keys that `unscaled` has at most. */
 enum { FB_UNSCALED_MAX = 12 };
 
 /* Reads only the map `unscaled` of an experiment file: what it would set if it were not scaled down

@@ -5,6 +5,7 @@
 #include "base/core_fields.h"
 #include "base/file.h"
 
+/* The kinds of clients; each has its part of fb_workload. */
 enum fb_workload_kind {
     FB_WORKLOAD_TRAINING,
     FB_WORKLOAD_KV,
@@ -35,8 +36,10 @@ struct fb_training { /* one DLIO / MLPerf Storage workload */
     bool shuffle_samples;
 };
 
+/* Pieces that a block is cut into and pieces of a request in flight, at most. */
 enum { FB_KV_LAYER_GROUPS_MAX = 64, FB_KV_WINDOW_MAX = 64 };
 
+/* A trace of LLM requests whose KV blocks go through the cache. */
 struct fb_kv {
     char trace[FB_PATH_MAX];
     uint32_t block_tokens;
@@ -85,6 +88,7 @@ struct fb_overwrite { /* every node overwrites and reads names that all share */
     uint32_t window; /* blocks in flight a client */
 };
 
+/* What all clients of a scenario do; only the parts of `kinds` mean anything. */
 struct fb_workload {
     uint32_t kinds; /* bitmap of enum fb_workload_kind: several run at once */
     struct fb_training training;
@@ -95,6 +99,7 @@ struct fb_workload {
     struct fb_overwrite overwrite;
 };
 
+/* KILL: a node dies; SLOW: its ports lose speed. */
 enum fb_fault_kind { FB_FAULT_KILL, FB_FAULT_SLOW };
 
 struct fb_fault { /* see scenario_fault.c */
@@ -108,6 +113,7 @@ struct fb_fault { /* see scenario_fault.c */
     double factor;             /* SLOW: of the ports' rate */
 };
 
+/* Entries of a scenario's list of faults, at most. */
 enum { FB_FAULTS_MAX = 16 };
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/document.h"
 
+/* One request of a trace; tokens are 0 where its form has none. */
 struct fb_trace_request {
     uint64_t arrival_ns; /* since the first one */
     uint64_t first;      /* index of its first block in blocks[] */
@@ -16,6 +17,7 @@ struct fb_trace_request {
     uint32_t input_tokens, output_tokens;
 };
 
+/* A trace in memory, in the file's order. */
 struct fb_trace_file {
     struct fb_trace_request *requests;
     uint64_t request_count;
@@ -26,6 +28,7 @@ struct fb_trace_file {
 
 /* Errors: file, line number, what. */
 void fb_trace_file_load(const char *path, struct fb_trace_file *trace, struct fb_error *error);
+/* Frees its arrays; one that did not load is fine. */
 void fb_trace_file_free(struct fb_trace_file *trace);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/memory.h"
 #include "core/key.h"
+#include "core/panic.h"
 #include "sim/clients/goodput.h"
 #include "sim/clients/kinds.h"
 
@@ -38,6 +39,7 @@ static const struct fb_checkpoint *spec(const struct world *world)
 struct fb_block checkpoint_block(const struct world *world, uint64_t number)
 {
     uint64_t block = world->scenario->core.block_size_bytes;
+    FB_ASSERT(number * block < spec(world)->state_size_bytes);
     uint64_t left = spec(world)->state_size_bytes - number * block;
     return (struct fb_block){.key = {.high = fb_mix(fb_mix(WORLD_WRITTEN) + number), .low = 1},
                              .object = WORLD_WRITTEN + number % 1024,
@@ -80,6 +82,8 @@ void checkpoint_close(struct world *world)
 
 uint64_t *checkpoint_slot(const struct world *world, uint32_t node, uint32_t slot)
 {
+    FB_ASSERT(node < world->scenario->nodes);
+    FB_ASSERT(slot < world->checkpoint->slots_per_node);
     return &world->checkpoint->slots[(size_t)node * world->checkpoint->slots_per_node + slot];
 }
 
@@ -111,6 +115,7 @@ static void write_ask(struct world *world, uint32_t node, uint32_t slot)
 static void write_next(struct world *world, uint32_t node, uint32_t slot)
 {
     struct checkpoint_node *client = &world->checkpoint->nodes[node];
+    FB_ASSERT(client->asked <= client->count);
     if (client->asked == client->count)
         return;
     *checkpoint_slot(world, node, slot) = client->first + client->asked++;
@@ -148,6 +153,7 @@ static void checkpoint_durable(struct world *world)
     uint32_t apart = nodes > world->scenario->network.hosts_per_leaf * kills
                          ? world->scenario->network.hosts_per_leaf
                          : 1;
+    FB_ASSERT(world->checkpoint->durable_ns == 0);
     world->checkpoint->durable_ns = world_now_ns(world);
     for (uint32_t i = 0; i < nodes; i++)
         world->checkpoint->spread_bytes += (double)world->hosts[i].pulled_bytes;
@@ -164,6 +170,7 @@ static void checkpoint_commit(struct world *world)
 {
     struct checkpoint *state = world->checkpoint;
     uint32_t node = 0;
+    FB_ASSERT(!state->is_restoring);
     while (node + 1 < world->scenario->nodes && !world->hosts[node].is_up)
         node++;
     state->is_committing = true;
@@ -213,6 +220,7 @@ static void manifest_reply(struct world *world, uint32_t node, const struct fb_r
 static bool is_written(struct world *world)
 {
     const struct checkpoint *state = world->checkpoint;
+    FB_ASSERT(state->acked + state->dead <= state->blocks);
     if (state->acked + state->dead < state->blocks)
         return false;
     if (world->metadata != NULL)
@@ -226,6 +234,8 @@ static void write_acked(struct world *world, uint32_t node, uint32_t slot)
 {
     struct checkpoint *state = world->checkpoint;
     struct checkpoint_node *client = &state->nodes[node];
+    FB_ASSERT(client->done < client->asked);
+    FB_ASSERT(!state->is_acked[*checkpoint_slot(world, node, slot)]);
     state->is_acked[*checkpoint_slot(world, node, slot)] = 1;
     state->acked++;
     client->done++;
@@ -252,6 +262,7 @@ void checkpoint_reply(struct world *world, uint32_t node, const struct fb_reply 
 static void node_start(struct world *world, uint32_t node)
 {
     struct checkpoint *state = world->checkpoint;
+    FB_ASSERT(world->hosts[node].is_up);
     state->nodes[node].begun_ns = world_now_ns(world);
     state->nodes[node].pulled_before = world->hosts[node].pulled_bytes;
     if (state->is_restoring && world->metadata != NULL)
@@ -309,6 +320,8 @@ void checkpoint_node_down(struct world *world, uint32_t node)
         restore_node_down(world, node);
         return;
     }
+    FB_ASSERT(client->done <= client->asked);
+    FB_ASSERT(client->asked <= client->count);
     uint64_t left = client->count - client->done;
     state->dead += left;
     client->count = client->done;
@@ -361,6 +374,7 @@ static void add_goodput(const struct world *world, struct fb_run *run, double st
 void checkpoint_metrics(const struct world *world, struct fb_run *run)
 {
     const struct checkpoint *state = world->checkpoint;
+    FB_ASSERT(state->restored_ns == 0 || state->restored_ns >= state->restore_begun_ns);
     double stall_s = (double)state->durable_ns * 1e-9, lost = lost_bytes(world);
     double restore_s =
         state->restored_ns > 0 ? (double)(state->restored_ns - state->restore_begun_ns) * 1e-9 : 0;

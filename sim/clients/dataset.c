@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "core/key.h"
+#include "core/panic.h"
 #include "sim/generator.h"
 
 #include <gsl/gsl_randist.h>
@@ -65,6 +66,7 @@ static uint64_t permute(uint64_t number, uint64_t count, uint64_t seed)
     uint32_t bits = 1;
     while (bits < 31 && UINT64_C(1) << 2 * bits < count)
         bits++;
+    FB_ASSERT(UINT64_C(1) << 2 * bits >= count);
     uint64_t mask = (UINT64_C(1) << bits) - 1;
     do {
         uint64_t left = number >> bits, right = number & mask;
@@ -81,6 +83,7 @@ static uint64_t permute(uint64_t number, uint64_t count, uint64_t seed)
 uint64_t fb_dataset_sample(const struct fb_dataset *dataset, uint64_t number)
 {
     uint64_t per_file = dataset->samples_per_file;
+    FB_ASSERT(number < dataset->file_count * per_file);
     if (dataset->is_sampled)
         return permute(number, dataset->file_count * per_file, dataset->epoch_seed);
     return dataset->order[number / per_file] * per_file + number % per_file;

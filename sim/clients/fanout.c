@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "core/key.h"
+#include "core/panic.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,6 +78,7 @@ void fanout_close(struct world *world)
 
 static struct fb_block fanout_block(const struct world *world, uint32_t number)
 {
+    FB_ASSERT(number < world->fanout->blocks);
     uint64_t block = world->scenario->core.block_size_bytes;
     uint64_t offset = number * block, left = spec(world)->object_size_bytes - offset;
     return (struct fb_block){.key = {.high = fb_mix(fb_mix(WORLD_WRITTEN - 1) + number), .low = 1},
@@ -88,6 +90,7 @@ static struct fb_block fanout_block(const struct world *world, uint32_t number)
 static void read_ask(struct world *world, uint32_t node, uint32_t slot)
 {
     const struct fanout *state = world->fanout;
+    FB_ASSERT(slot < state->window);
     uint32_t number = state->reads[(size_t)node * state->window + slot].block;
     const struct fb_request request = {
         .kind = FB_REQUEST_GET, .request_id = slot, .block = fanout_block(world, number)};
@@ -98,6 +101,7 @@ static void read_next(struct world *world, uint32_t node, uint32_t slot)
 {
     struct fanout *state = world->fanout;
     struct fanout_node *reader = &state->nodes[node];
+    FB_ASSERT(reader->asked <= state->blocks);
     if (reader->asked == state->blocks)
         return;
     uint32_t number =
@@ -115,6 +119,7 @@ static uint64_t timer_word(uint32_t kind, uint32_t slot)
 /* A step that visits every block once: coprime to their number, another for each node. */
 static uint32_t stride_of(uint32_t blocks, uint32_t node)
 {
+    FB_ASSERT(blocks > 0);
     uint32_t stride = 1 + (uint32_t)(fb_mix(node) % blocks);
     for (;; stride++) {
         uint32_t a = blocks, b = stride;
@@ -143,6 +148,7 @@ void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *rep
 {
     struct fanout *state = world->fanout;
     uint32_t slot = (uint32_t)reply->request_id;
+    FB_ASSERT(slot < state->window);
     struct fanout_read *read = &state->reads[(size_t)node * state->window + slot];
     if (reply->status != FB_OK) {
         world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
@@ -153,6 +159,7 @@ void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *rep
     if (!world_check_bytes(world, node, &reply->span, &block))
         return;
     read->lease = reply->lease;
+    FB_ASSERT(read->asked_ns <= world_now_ns(world));
     bool has_died = world->died_ns > read->asked_ns; /* a node, while this was under way */
     uint64_t took_ns = world_now_ns(world) - (has_died ? world->died_ns : read->asked_ns);
     if (took_ns > state->nodes[node].read_ns_max)
@@ -167,6 +174,8 @@ static void read_end(struct world *world, uint32_t node, uint32_t slot)
 {
     struct fanout *state = world->fanout;
     struct fanout_node *reader = &state->nodes[node];
+    FB_ASSERT(reader->got < reader->asked);
+    FB_ASSERT(state->nodes_done < world->scenario->nodes);
     const struct fb_request release = {.kind = FB_REQUEST_RELEASE,
                                        .lease =
                                            state->reads[(size_t)node * state->window + slot].lease};
@@ -210,6 +219,7 @@ void fanout_node_up(struct world *world, uint32_t node)
     struct fanout_node *reader = &world->fanout->nodes[node];
     if (reader->ended_ns > 0)
         return;
+    FB_ASSERT(world->fanout->blocks_done >= reader->got);
     world->fanout->blocks_done -= reader->got;
     reader->asked = 0;
     reader->got = 0;
@@ -238,6 +248,8 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
     for (uint32_t i = 0; i < nodes; i++) {
         const struct fanout_node *reader = &state->nodes[i];
         if (reader->ended_ns > 0 && !reader->has_died && !world->hosts[i].is_slow) {
+            FB_ASSERT(reader->ended_ns >= reader->begun_ns);
+            FB_ASSERT(reader->got == state->blocks);
             times[count++] = (double)(reader->ended_ns - reader->begun_ns) * 1e-9;
             read_ns_max = reader->read_ns_max > read_ns_max ? reader->read_ns_max : read_ns_max;
         }

@@ -30,12 +30,14 @@ struct job {
 
 double fb_goodput_interval_s(double mttf_s, double stall_s)
 {
+    FB_ASSERT(stall_s >= 0);
     double interval_s = sqrt(2 * mttf_s * stall_s);
     return interval_s > 1 ? interval_s : 1;
 }
 
 static void drop_oldest(struct job *job)
 {
+    FB_ASSERT(job->undrained_count > 0);
     for (uint32_t i = 1; i < job->undrained_count; i++)
         job->undrained[i - 1] = job->undrained[i];
     job->undrained_count--;
@@ -44,6 +46,7 @@ static void drop_oldest(struct job *job)
 static void drain_until(struct job *job, double now_s)
 {
     while (job->undrained_count > 0 && job->undrained[0].drained_at_s <= now_s) {
+        FB_ASSERT(job->safe_work_s <= job->undrained[0].work_s);
         job->safe_work_s = job->undrained[0].work_s;
         drop_oldest(job);
     }
@@ -62,6 +65,8 @@ static void checkpoint_add(struct job *job, const struct fb_goodput *goodput, do
 
 static void fail(struct job *job, const struct fb_goodput *goodput, double at_s)
 {
+    FB_ASSERT(at_s >= job->now_s);
+    FB_ASSERT(job->safe_work_s <= job->work_s);
     drain_until(job, at_s);
     bool keeps = !goodput->loses && job->undrained_count > 0;
     job->work_s = keeps ? job->undrained[job->undrained_count - 1].work_s : job->safe_work_s;

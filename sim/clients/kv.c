@@ -17,6 +17,7 @@
 #include "sim/clients/kv_internal.h"
 
 #include "core/key.h"
+#include "core/panic.h"
 #include <stdlib.h>
 
 uint32_t kv_layer_groups(const struct world *world)
@@ -116,6 +117,8 @@ static void arrivals_build(struct kv *kv, const struct fb_kv *spec, struct fb_er
 
 const struct fb_trace_request *kv_request_of(const struct kv *kv, uint64_t number)
 {
+    FB_ASSERT(number < kv->request_count);
+    FB_ASSERT(kv->arrivals[number].request < kv->trace.request_count);
     return &kv->trace.requests[kv->arrivals[number].request];
 }
 
@@ -164,6 +167,7 @@ static uint32_t group_start(uint32_t i)
  * a block together with all before it. */
 static struct fb_key kv_key(const struct kv *kv, uint64_t number, uint32_t i, uint32_t layer)
 {
+    FB_ASSERT(i < kv_request_of(kv, number)->block_count);
     const uint64_t *blocks = kv->trace.blocks + kv_request_of(kv, number)->first;
     uint64_t copy = (uint64_t)kv->arrivals[number].copy << 48;
     uint64_t low = fb_mix((blocks[i] + 2) ^ copy);
@@ -197,6 +201,8 @@ static void kv_begin(struct world *world, uint32_t node)
     struct fb_key keys[FB_MATCH_KEYS_MAX];
     if (state->phase != IDLE || state->waiting >= kv->arrived)
         return;
+    FB_ASSERT(state->in_flight == 0);
+    FB_ASSERT(state->slots_used == 0);
     state->request = state->waiting;
     state->waiting += world->scenario->nodes;
     state->phase = MATCHING;
@@ -215,6 +221,8 @@ static void kv_ask(struct world *world, uint32_t node, uint32_t slot)
 {
     struct kv *kv = world->kv;
     struct kv_node *state = &kv->nodes[node];
+    FB_ASSERT(slot < FB_KV_WINDOW_MAX);
+    FB_ASSERT(state->slots_used >> slot & 1u);
     uint32_t i = state->pieces[slot] / kv_layer_groups(world);
     uint32_t layer = state->pieces[slot] % kv_layer_groups(world);
     uint32_t size = (uint32_t)world->scenario->core.block_size_bytes;
@@ -246,6 +254,7 @@ void kv_move(struct world *world, uint32_t node)
     uint32_t pieces = request->block_count * kv_layer_groups(world);
     uint32_t window = world->scenario->workload.kv.window;
     while (state->next < pieces && state->in_flight < window) {
+        FB_ASSERT(~state->slots_used != 0);
         uint32_t slot = (uint32_t)__builtin_ctzll(~state->slots_used);
         state->slots_used |= UINT64_C(1) << slot;
         state->pieces[slot] = state->next++;
@@ -255,8 +264,10 @@ void kv_move(struct world *world, uint32_t node)
     if (state->in_flight > 0)
         return;
     kv_save(world, node);
+    FB_ASSERT(kv->handled < kv->arrived);
     kv->handled++;
     uint64_t arrived_ns = kv->arrivals[state->request].at_ns;
+    FB_ASSERT(state->begun_ns >= arrived_ns);
     kv->latency_sum_s += (double)(world_now_ns(world) - arrived_ns) * 1e-9;
     kv->wait_sum_s += (double)(state->begun_ns - arrived_ns) * 1e-9;
     if (kv->wait_ns_max < state->begun_ns - arrived_ns)
@@ -275,6 +286,8 @@ void kv_start(struct world *world)
 static void kv_slot_end(struct world *world, uint32_t node, uint32_t slot)
 {
     struct kv_node *state = &world->kv->nodes[node];
+    FB_ASSERT(state->slots_used >> slot & 1u);
+    FB_ASSERT(state->in_flight > 0);
     state->slots_used &= ~(UINT64_C(1) << slot);
     state->in_flight--;
     kv_move(world, node);
@@ -284,6 +297,7 @@ static void kv_matched(struct world *world, uint32_t node, const struct fb_reply
 {
     struct kv *kv = world->kv;
     struct kv_node *state = &kv->nodes[node];
+    FB_ASSERT(reply->match_count <= kv_request_of(kv, state->request)->block_count);
     state->phase = MOVING;
     state->next = 0;
     state->matched = reply->match_count;
@@ -342,6 +356,7 @@ void kv_timer(struct world *world, uint32_t node, uint64_t detail)
     struct kv *kv = world->kv;
     uint32_t slot = (uint32_t)detail;
     if (detail >> 32 == TIMER_ARRIVAL) {
+        FB_ASSERT(kv->arrived < kv->request_count);
         kv->arrived++;
         kv_begin(world, node);
         kv_arrival_timer(world);

@@ -11,6 +11,7 @@
 #include "sim/clients/kv_internal.h"
 
 #include "base/memory.h"
+#include "core/panic.h"
 
 #include <stdlib.h>
 
@@ -22,6 +23,8 @@ static const struct fb_kv *spec(const struct world *world)
 static struct fb_range range_of(const struct world *world, uint32_t node, uint32_t piece)
 {
     uint32_t blocks = world->kv->pulls[node].blocks;
+    FB_ASSERT(blocks > 0);
+    FB_ASSERT(piece / blocks < kv_layer_groups(world));
     const struct fb_block block = kv_piece(world, node, piece % blocks, piece / blocks);
     return (struct fb_range){.block = block, .size = block.size};
 }
@@ -54,6 +57,8 @@ static void piece_ask(struct world *world, uint32_t node, uint32_t piece)
 void kv_pull_begin(struct world *world, uint32_t node)
 {
     struct kv_pull *pull = &world->kv->pulls[node];
+    FB_ASSERT(pull->left == 0);
+    FB_ASSERT(kv_layer_groups(world) <= FB_KV_LAYER_GROUPS_MAX);
     pull->blocks = world->kv->nodes[node].matched;
     pull->left = pull->blocks * kv_layer_groups(world);
     for (uint32_t i = 0; i < kv_layer_groups(world); i++) {
@@ -72,6 +77,8 @@ static void piece_ended(struct world *world, uint32_t node, uint32_t piece)
     struct kv_node *state = &world->kv->nodes[node];
     struct kv_pull *pull = &world->kv->pulls[node];
     uint32_t layer = piece / pull->blocks;
+    FB_ASSERT(state->phase == PULLING);
+    FB_ASSERT(pull->layer_left[layer] > 0);
     pull->left--;
     pull->layer_left[layer]--;
     if (pull->layer_left[layer] == 0)
@@ -87,6 +94,7 @@ static void piece_ended(struct world *world, uint32_t node, uint32_t piece)
 static void piece_came(struct world *world, uint32_t node, uint32_t piece,
                        const struct fb_reply *reply)
 {
+    FB_ASSERT(piece < world->kv->pulls[node].room);
     const struct fb_range range = range_of(world, node, piece);
     if (!world_check_bytes(world, node, &reply->span, &range.block))
         return;
@@ -136,10 +144,12 @@ void kv_pull_timer(struct world *world, uint32_t node, uint64_t detail)
 uint64_t kv_pull_exposed_ns(const struct world *world, uint32_t node)
 {
     const struct kv_node *state = &world->kv->nodes[node];
+    FB_ASSERT(state->got_ns >= state->begun_ns);
     if (world->kv->pulls == NULL)
         return state->got_ns - state->begun_ns;
     const struct kv_pull *pull = &world->kv->pulls[node];
     uint32_t groups = kv_layer_groups(world);
+    FB_ASSERT(state->matched <= kv_request_of(world->kv, state->request)->block_count);
     uint32_t missed = kv_request_of(world->kv, state->request)->block_count - state->matched;
     double tokens = (double)missed * spec(world)->block_tokens;
     uint64_t group_ns = (uint64_t)(tokens / spec(world)->prefill_tokens_per_s * 1e9 / groups);
@@ -147,5 +157,6 @@ uint64_t kv_pull_exposed_ns(const struct world *world, uint32_t node)
     for (uint32_t i = 0; i < groups; i++)
         computed_ns =
             (computed_ns > pull->layer_ns[i] ? computed_ns : pull->layer_ns[i]) + group_ns;
+    FB_ASSERT(computed_ns >= state->begun_ns + groups * group_ns);
     return computed_ns - state->begun_ns - groups * group_ns;
 }

@@ -5,6 +5,8 @@
  * share its time evenly, and each block's saving counts for the tier that it came from. Below
  * bytes_per_token * prefill_tokens_per_s a tier is slower than computing again: the break-even. */
 #include "sim/clients/kinds.h"
+
+#include "core/panic.h"
 #include "sim/clients/kv_internal.h"
 
 /* A request ended: what its matched pieces saved. */
@@ -16,6 +18,8 @@ void kv_save(struct world *world, uint32_t node)
     uint32_t pieces = state->got[TIER_MEMORY] + state->got[TIER_DEVICE] + state->got[TIER_PEER];
     if (pieces == 0 || spec->prefill_tokens_per_s <= 0)
         return;
+    FB_ASSERT(state->phase == MOVING);
+    FB_ASSERT(pieces <= kv_request_of(kv, state->request)->block_count * kv_layer_groups(world));
     double exposed_s = (double)kv_pull_exposed_ns(world, node) * 1e-9;
     double piece_s =
         (double)spec->block_tokens / spec->prefill_tokens_per_s / kv_layer_groups(world) -
@@ -58,6 +62,7 @@ static void kv_saved_metrics(const struct world *world, struct fb_run *run)
 static void add_latencies(const struct world *world, struct fb_run *run)
 {
     const struct kv *kv = world->kv;
+    FB_ASSERT(kv->handled <= kv->arrived);
     double handled = (double)kv->handled, all_s = (double)world->end_ns * 1e-9;
     metrics_add(run, "request_latency_mean_ns", "ns", kv->latency_sum_s * 1e9 / handled);
     metrics_add(run, "request_wait_mean_ns", "ns", kv->wait_sum_s * 1e9 / handled);

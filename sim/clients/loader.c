@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "core/key.h"
+#include "core/panic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,12 +37,14 @@ static uint32_t read_take(struct training *state)
         state->read_count = count;
     }
     uint32_t index = state->read_free;
+    FB_ASSERT(index < state->read_count);
     state->read_free = state->reads[index].next_free;
     return index;
 }
 
 static void read_ask(struct world *world, uint32_t index)
 {
+    FB_ASSERT(index < world->training->read_count);
     const struct read *read = &world->training->reads[index];
     const struct fb_request request = {
         .kind = FB_REQUEST_GET, .request_id = index, .block = read->block};
@@ -53,6 +56,8 @@ static void sample_begin(struct world *world, uint32_t accelerator, struct curso
 {
     struct training *state = world->training;
     const struct fb_training *training = training_spec(world);
+    FB_ASSERT(at->batch < state->steps);
+    FB_ASSERT(at->sample < training->batch_size);
     uint64_t per_rank = state->steps * training->batch_size;
     uint64_t number = accelerator * per_rank + at->batch * training->batch_size + at->sample;
     uint64_t sample = fb_dataset_sample(&state->dataset, number);
@@ -68,6 +73,8 @@ static void read_fill_in(struct world *world, struct cursor *at, struct read *re
     const struct fb_dataset *dataset = &world->training->dataset;
     uint64_t block_bytes = world->scenario->core.block_size_bytes;
     uint64_t file_bytes = dataset->sample_bytes[at->file] * dataset->samples_per_file;
+    FB_ASSERT(at->offset < at->end);
+    FB_ASSERT(at->end <= file_bytes);
     uint64_t number = at->offset / block_bytes;
     uint64_t start = number * block_bytes;
     uint64_t size = file_bytes - start < block_bytes ? file_bytes - start : block_bytes;
@@ -122,6 +129,8 @@ static void gather_ask(struct world *world, uint32_t accelerator, uint32_t index
 {
     struct training *state = world->training;
     struct worker *worker = &state->accelerators[accelerator].workers[index];
+    FB_ASSERT(worker->is_loading);
+    FB_ASSERT(worker->item_count > 0);
     struct fb_range *ranges = fb_allocate(worker->item_count, sizeof(*ranges), "a gather", NULL);
     for (uint32_t i = 0; i < worker->item_count; i++) {
         const struct read *read = &state->reads[worker->items[i]];
@@ -143,6 +152,7 @@ static void gather_begin(struct world *world, uint32_t accelerator, uint32_t ind
 {
     struct training *state = world->training;
     struct worker *worker = &state->accelerators[accelerator].workers[index];
+    FB_ASSERT(worker->in_flight == 0);
     struct read read = {.accelerator = accelerator, .worker = index};
     uint32_t room = 0;
     worker->item_count = 0;
@@ -176,6 +186,8 @@ static void reads_begin(struct world *world, uint32_t accelerator, uint32_t inde
 void loader_advance(struct world *world, uint32_t accelerator, uint32_t index)
 {
     struct training *state = world->training;
+    FB_ASSERT(accelerator < state->ranks);
+    FB_ASSERT(index < training_spec(world)->read_threads);
     struct accelerator *record = &state->accelerators[accelerator];
     struct worker *worker = &record->workers[index];
     uint64_t taken = record->step + (record->state == WAITING ? 0 : 1);
@@ -200,7 +212,9 @@ static uint32_t gather_read(struct world *world, const struct fb_reply *reply)
 {
     uint64_t number = reply->request_id & ~(UINT64_C(1) << GATHER_SHIFT);
     uint32_t threads = training_spec(world)->read_threads;
+    FB_ASSERT(number / threads < world->training->ranks);
     struct accelerator *record = &world->training->accelerators[number / threads];
+    FB_ASSERT(reply->item == FB_NONE || reply->item < record->workers[number % threads].item_count);
     if (reply->item != FB_NONE)
         return record->workers[number % threads].items[reply->item];
     world_client_timer(world, training_node_of(world, (uint32_t)(number / threads)),
@@ -215,6 +229,7 @@ void loader_reply(struct world *world, uint32_t node, const struct fb_reply *rep
     uint32_t index = is_gather ? gather_read(world, reply) : (uint32_t)reply->request_id;
     if (index == FB_NONE)
         return;
+    FB_ASSERT(index < state->read_count);
     struct read *read = &state->reads[index];
     if (reply->status != FB_OK) {
         world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
@@ -255,6 +270,8 @@ static void read_end(struct world *world, uint32_t index)
     struct training *state = world->training;
     struct read read = state->reads[index];
     struct worker *worker = &state->accelerators[read.accelerator].workers[read.worker];
+    FB_ASSERT(worker->is_loading);
+    FB_ASSERT(worker->in_flight > 0);
     const struct fb_request request = {.kind = FB_REQUEST_RELEASE, .lease = read.lease};
     state->reads[index].next_free = state->read_free;
     state->read_free = index;

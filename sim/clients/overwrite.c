@@ -14,6 +14,7 @@
 
 #include "core/key.h"
 #include "core/index/random.h"
+#include "core/panic.h"
 
 #include <stdlib.h>
 
@@ -53,6 +54,8 @@ static const struct fb_overwrite *spec(const struct world *world)
 
 static struct client *client_of(const struct world *world, uint32_t node, uint32_t role)
 {
+    FB_ASSERT(node < world->scenario->nodes);
+    FB_ASSERT(role < ROLES);
     return &world->overwrite->clients[(size_t)node * ROLES + role];
 }
 
@@ -102,6 +105,8 @@ static struct fb_key name_key(uint32_t name)
 
 static struct fb_block overwrite_block(const struct world *world, uint64_t write, uint32_t number)
 {
+    FB_ASSERT(write > 0);
+    FB_ASSERT(number < world->overwrite->blocks);
     uint64_t block_bytes = world->scenario->core.block_size_bytes;
     uint64_t offset = number * block_bytes, left = spec(world)->object_size_bytes - offset;
     return (struct fb_block){
@@ -157,6 +162,8 @@ static void look_up(struct world *world, uint32_t node, uint32_t role)
 static void round_end(struct world *world, uint32_t node, uint32_t role)
 {
     struct client *client = client_of(world, node, role);
+    FB_ASSERT(!client->has_ended);
+    FB_ASSERT(world->overwrite->rounds <= rounds_of_all(world));
     world->end_ns = world_now_ns(world);
     if (role == WRITER) {
         client->rounds++;
@@ -182,6 +189,7 @@ static void blocks_start(struct world *world, uint32_t node, enum step step)
 static bool block_end(struct world *world, uint32_t node, enum step step)
 {
     struct client *client = client_of(world, node, role_of(step));
+    FB_ASSERT(client->done < client->asked);
     client->done++;
     if (client->asked < world->overwrite->blocks)
         ask(world, node, step, client->asked++);
@@ -236,6 +244,7 @@ static void committed(struct world *world, uint32_t node, const struct fb_reply 
             return;
         state->commits++;
         uint64_t took_ns = world_now_ns(world) - writer->begun_ns;
+        FB_ASSERT(writer->begun_ns <= world_now_ns(world));
         state->write_ns += took_ns;
         state->write_ns_max = took_ns > state->write_ns_max ? took_ns : state->write_ns_max;
     }
@@ -273,6 +282,7 @@ static bool is_final(enum step step, uint32_t status)
 void overwrite_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
 {
     enum step step = (enum step)(reply->request_id >> 32);
+    FB_ASSERT(step != START);
     if (!is_final(step, reply->status)) {
         world_client_timer(world, node, world_now_ns(world) + RETRY_NS, reply->request_id);
         return;
@@ -324,6 +334,7 @@ void overwrite_start(struct world *world)
 void overwrite_node_down(struct world *world, uint32_t node)
 {
     struct client *writer = client_of(world, node, WRITER);
+    FB_ASSERT(writer->rounds <= spec(world)->rounds);
     world->overwrite->rounds += spec(world)->rounds - writer->rounds;
     writer->rounds = spec(world)->rounds;
     writer->has_ended = true;

@@ -13,6 +13,7 @@
 #include "sim/clients/kinds.h"
 
 #include "base/memory.h"
+#include "core/panic.h"
 #include "core/place/view.h"
 
 #include <stdlib.h>
@@ -99,6 +100,7 @@ static void table_build(struct world *world, struct table *table, bool is_after)
     for (uint64_t i = 0; missing > 0; i++) { /* any key of each partition will do */
         const struct fb_key key = {.high = i, .low = 0};
         uint32_t *owners = table->owners[fb_view_partition(key)];
+        FB_ASSERT(fb_view_partition(key) < FB_PARTITIONS);
         missing -= owners[0] == FB_NONE;
         for (uint32_t rank = 0; rank < FB_RANKS_MAX; rank++)
             owners[rank] = fb_view_owner(table->view, key, rank);
@@ -173,6 +175,7 @@ static void partition_count(struct placement *state, const struct fb_placement_c
     const uint32_t *before = state->before.owners[partition];
     const uint32_t *after = state->after.owners[partition];
     bool is_twin = false;
+    FB_ASSERT(after[0] != FB_NONE);
     for (uint32_t rank = 0; rank < state->ranks; rank++) {
         bool is_held = false;
         for (uint32_t i = 0; i < state->ranks; i++) {
@@ -184,6 +187,7 @@ static void partition_count(struct placement *state, const struct fb_placement_c
             state->loads_before[before[rank]]++;
         if (after[rank] == FB_NONE)
             continue;
+        FB_ASSERT(after[rank] < state->nodes);
         state->loads_after[after[rank]]++;
         count->moved += !is_held;
     }
@@ -204,6 +208,8 @@ static struct placement_count placement_count(struct placement *state,
         uint32_t first = state->firsts_after[i];
         count.most_first = first > count.most_first ? first : count.most_first;
     }
+    FB_ASSERT(count.minimum <= count.moved);
+    FB_ASSERT(count.moved <= (uint64_t)FB_PARTITIONS * state->ranks);
     return count;
 }
 
@@ -229,6 +235,8 @@ void placement_metrics(const struct world *world, struct fb_run *run)
     double cells = (double)FB_PARTITIONS * state->ranks;
     uint32_t alive =
         state->alive_before > state->alive_after ? state->alive_before : state->alive_after;
+    FB_ASSERT(alive > 0);
+    FB_ASSERT(state->alive_both <= alive);
     double fair = cells * (alive - state->alive_both) / alive;
     double moved = change->is_directory ? fair : (double)count.moved;
     double minimum = change->is_directory ? fair : (double)count.minimum;

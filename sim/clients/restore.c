@@ -7,6 +7,8 @@
  *               |--absent--> done, counted: lost, or not at the origin yet
  *               '--else--> asked again, alone, after a pause */
 #include "sim/clients/checkpoint_internal.h"
+
+#include "core/panic.h"
 #include "sim/clients/kinds.h"
 
 static const struct fb_checkpoint *spec(const struct world *world)
@@ -44,6 +46,7 @@ void restore_check(const struct fb_scenario *scenario, struct fb_error *error)
 /* Where part `part` of `parts` begins. */
 static uint64_t part_begin(uint64_t bytes, uint64_t part, uint64_t parts)
 {
+    FB_ASSERT(part <= parts);
     return bytes / parts * part + bytes % parts * part / parts;
 }
 
@@ -54,6 +57,7 @@ void restore_start(struct world *world)
     uint64_t block = world->scenario->core.block_size_bytes;
     uint32_t up = checkpoint_nodes_up(world), part = 0;
     uint32_t count = spec(world)->readers < up ? spec(world)->readers : up;
+    FB_ASSERT(!state->is_restoring);
     state->is_restoring = true;
     state->restore_begun_ns = world_now_ns(world);
     for (uint32_t i = 0; i < world->scenario->nodes && part < count; i++) {
@@ -80,6 +84,8 @@ static struct fb_range range_of(const struct world *world, uint32_t node, uint64
     uint64_t end = block.offset + block.size;
     uint64_t from = block.offset > client->begin_byte ? block.offset : client->begin_byte;
     uint64_t to = end < client->end_byte ? end : client->end_byte;
+    FB_ASSERT(number < client->count);
+    FB_ASSERT(from < to);
     return (struct fb_range){
         .block = block, .offset = (uint32_t)(from - block.offset), .size = (uint32_t)(to - from)};
 }
@@ -88,6 +94,8 @@ static uint64_t range_in(const struct world *world, uint32_t node, uint32_t slot
 {
     const struct checkpoint *state = world->checkpoint;
     const struct restore_gather *gather = &state->nodes[node].gathers[slot / state->gather_ranges];
+    FB_ASSERT(slot < state->slots_per_node);
+    FB_ASSERT(slot % state->gather_ranges < gather->count);
     return gather->first + slot % state->gather_ranges;
 }
 
@@ -96,6 +104,8 @@ static void ranges_ask(struct world *world, uint32_t node, uint64_t request_id, 
                        uint32_t count)
 {
     struct fb_range *ranges = world->checkpoint->ranges;
+    FB_ASSERT(count > 0);
+    FB_ASSERT(count <= world->checkpoint->gather_ranges);
     for (uint32_t i = 0; i < count; i++)
         ranges[i] = range_of(world, node, first + i);
     const struct fb_request request = {.kind = FB_REQUEST_GATHER,
@@ -117,6 +127,8 @@ static void gather_next(struct world *world, uint32_t node, uint32_t index)
     struct restore_gather *gather = &client->gathers[index];
     uint64_t left = client->count - client->asked;
     uint32_t most = world->checkpoint->gather_ranges;
+    FB_ASSERT(gather->left == 0);
+    FB_ASSERT(client->asked <= client->count);
     if (left == 0)
         return;
     gather->first = client->asked;
@@ -128,6 +140,7 @@ static void gather_next(struct world *world, uint32_t node, uint32_t index)
 
 void restore_node_start(struct world *world, uint32_t node)
 {
+    FB_ASSERT(world->checkpoint->is_restoring);
     for (uint32_t i = 0; i < RESTORE_GATHERS; i++)
         gather_next(world, node, i);
 }
@@ -136,6 +149,7 @@ void restore_node_start(struct world *world, uint32_t node)
 static void read_count(struct world *world, uint64_t ranges)
 {
     struct checkpoint *state = world->checkpoint;
+    FB_ASSERT(state->read + ranges <= state->restore_ranges);
     state->read += ranges;
     if (ranges > 0 && state->read == state->restore_ranges)
         state->restored_ns = world_now_ns(world);
@@ -146,6 +160,8 @@ static void range_ended(struct world *world, uint32_t node, uint32_t slot)
     struct checkpoint *state = world->checkpoint;
     struct checkpoint_node *client = &state->nodes[node];
     uint32_t index = slot / state->gather_ranges;
+    FB_ASSERT(client->done < client->count);
+    FB_ASSERT(client->gathers[index].left > 0);
     client->done++;
     client->gathers[index].left--;
     world->end_ns = world_now_ns(world);
@@ -172,6 +188,7 @@ void restore_reply(struct world *world, uint32_t node, const struct fb_reply *re
     }
     if (is_list)
         slot = slot * state->gather_ranges + reply->item;
+    FB_ASSERT(slot < state->slots_per_node);
     if (reply->status == FB_LOST) {
         state->failed_reads++;
         range_ended(world, node, slot);
@@ -212,6 +229,7 @@ void restore_timer(struct world *world, uint32_t node, uint64_t detail)
 void restore_node_down(struct world *world, uint32_t node)
 {
     struct checkpoint_node *client = &world->checkpoint->nodes[node];
+    FB_ASSERT(client->done <= client->count);
     uint64_t left = client->count - client->done;
     client->count = client->done;
     client->asked = client->done;

@@ -16,6 +16,7 @@
  * after each step).
  */
 #include "base/memory.h"
+#include "core/panic.h"
 #include "sim/clients/kinds.h"
 #include "sim/clients/training_internal.h"
 #include "sim/generator.h"
@@ -30,6 +31,7 @@ const struct fb_training *training_spec(const struct world *world)
 
 uint32_t training_node_of(const struct world *world, uint32_t accelerator)
 {
+    FB_ASSERT(accelerator < world->scenario->nodes * world->scenario->accelerators);
     return accelerator / world->scenario->accelerators;
 }
 
@@ -137,6 +139,8 @@ static void accelerator_advance(struct world *world, uint32_t accelerator)
 void training_loaded(struct world *world, uint32_t accelerator, uint64_t batch)
 {
     struct training *state = world->training;
+    FB_ASSERT(batch < state->steps);
+    FB_ASSERT(!state->accelerators[accelerator].is_loaded[batch % state->window]);
     state->accelerators[accelerator].is_loaded[batch % state->window] = true;
     accelerator_advance(world, accelerator);
 }
@@ -144,6 +148,7 @@ void training_loaded(struct world *world, uint32_t accelerator, uint64_t batch)
 static void epoch_begin(struct world *world)
 {
     struct training *state = world->training;
+    FB_ASSERT(state->epoch < training_spec(world)->epochs);
     fb_dataset_shuffle(&state->dataset, training_spec(world), state->random);
     state->epochs[state->epoch].begin_ns = world_now_ns(world);
     for (uint32_t i = 0; i < state->ranks; i++) {
@@ -167,6 +172,7 @@ static void barrier_open(struct world *world)
     struct training *state = world->training;
     state->arrived = 0;
     for (uint32_t i = 0; i < state->ranks; i++) {
+        FB_ASSERT(state->accelerators[i].state == AT_BARRIER);
         state->accelerators[i].state = WAITING;
         state->accelerators[i].step++;
     }
@@ -202,6 +208,8 @@ void training_timer(struct world *world, uint32_t node, uint64_t detail)
         loader_timer(world, detail);
         return;
     }
+    FB_ASSERT((uint32_t)detail < state->ranks);
+    FB_ASSERT(state->accelerators[(uint32_t)detail].state == COMPUTING);
     state->accelerators[(uint32_t)detail].state = AT_BARRIER;
     if (++state->arrived == state->ranks)
         barrier_open(world);
@@ -220,6 +228,8 @@ double training_progress(const struct world *world)
 /* See the top. */
 static double epoch_au(const struct training *state, const struct epoch *epoch, double compute_s)
 {
+    FB_ASSERT(epoch->begin_ns <= epoch->first_end_ns);
+    FB_ASSERT(epoch->first_end_ns <= epoch->end_ns);
     if (state->steps == 1)
         return compute_s / ((double)(epoch->end_ns - epoch->begin_ns) * 1e-9);
     double rest_s = (double)(epoch->end_ns - epoch->first_end_ns) * 1e-9;

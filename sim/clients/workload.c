@@ -3,6 +3,8 @@
  * timer details says whose they are, and is added and taken off here. */
 #include "sim/clients/workload.h"
 
+#include "core/panic.h"
+
 #include "sim/clients/kinds.h"
 #include "sim/world/world_clients.h"
 
@@ -130,6 +132,8 @@ void workload_start(struct world *world)
 
 uint64_t workload_tag(const struct world *world, uint64_t word)
 {
+    FB_ASSERT(world->kind < FB_WORKLOAD_KINDS);
+    FB_ASSERT(word >> TAG_SHIFT == 0);
     return word | (uint64_t)world->kind << TAG_SHIFT;
 }
 
@@ -137,6 +141,8 @@ void workload_reply(struct world *world, uint32_t node, const struct fb_reply *r
 {
     struct fb_reply untagged = *reply;
     world->kind = (uint32_t)(reply->request_id >> TAG_SHIFT);
+    FB_ASSERT(world->kind < FB_WORKLOAD_KINDS);
+    FB_ASSERT(is_active(world->scenario, world->kind));
     untagged.request_id &= (UINT64_C(1) << TAG_SHIFT) - 1;
     kinds[world->kind].reply(world, node, &untagged);
 }
@@ -144,6 +150,8 @@ void workload_reply(struct world *world, uint32_t node, const struct fb_reply *r
 void workload_timer(struct world *world, uint32_t node, uint64_t detail)
 {
     world->kind = (uint32_t)(detail >> TAG_SHIFT);
+    FB_ASSERT(world->kind < FB_WORKLOAD_KINDS);
+    FB_ASSERT(is_active(world->scenario, world->kind));
     kinds[world->kind].timer(world, node, detail & ((UINT64_C(1) << TAG_SHIFT) - 1));
 }
 

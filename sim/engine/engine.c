@@ -59,6 +59,8 @@ struct fb_engine *fb_engine_open(enum fb_engine_kind kind, enum fb_engine_flows 
                                  fb_engine_callback *callback, void *context, char *error,
                                  uint64_t error_size)
 {
+    FB_ASSERT(network->host_count > 0);
+    FB_ASSERT(callback != NULL);
     if (!fb_engine_kind_is_built(kind)) {
         snprintf(error, error_size, "engine simgrid: this build has no SimGrid; use plain");
         return NULL;
@@ -115,6 +117,8 @@ static void fluid_transfer(struct fb_engine *engine, uint32_t source, uint32_t t
                            uint64_t size_bytes, uint64_t cookie)
 {
     uint32_t from = engine->hosts[source].leaf, to = engine->hosts[target].leaf;
+    FB_ASSERT(from < engine->leaf_count);
+    FB_ASSERT(to < engine->leaf_count);
     uint32_t links[4] = {link_host_up(source)}, count = 1;
     if (from != to && engine->leaves[from].up_bytes_per_s > 0)
         links[count++] = link_leaf_up(engine, from);
@@ -249,6 +253,7 @@ static void due_collect(struct fb_engine *engine, struct due_list *list)
 
 void fb_engine_deliver_due(struct fb_engine *engine, uint64_t *extra, uint32_t extra_count)
 {
+    FB_ASSERT(extra_count == 0 || extra != NULL);
     struct due_list list = {.items = NULL};
     for (uint32_t i = 0; i < extra_count; i++)
         due_add(&list, extra[i], FB_OK);

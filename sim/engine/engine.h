@@ -57,8 +57,10 @@ struct fb_engine *fb_engine_open(enum fb_engine_kind kind, enum fb_engine_flows 
                                  const struct fb_engine_network *network,
                                  fb_engine_callback *callback, void *context, char *error,
                                  uint64_t error_size);
+/* Frees it; what is under way is dropped without a callback. */
 void fb_engine_close(struct fb_engine *engine);
 
+/* The simulated time; within a callback, that of what came back. */
 uint64_t fb_engine_now_ns(const struct fb_engine *engine);
 
 /* at_ns: now or later. */
@@ -81,6 +83,7 @@ uint64_t fb_engine_backlog_ns(struct fb_engine *engine, uint32_t host, bool is_u
 
 /* Runs until nothing is left or fb_engine_stop was called. */
 void fb_engine_run(struct fb_engine *engine);
+/* Has fb_engine_run return once what is due at this nanosecond was delivered. */
 void fb_engine_stop(struct fb_engine *engine);
 
 /* Events delivered so far. */

@@ -54,6 +54,7 @@ struct fb_event_heap_entry fb_event_heap_pop(struct fb_event_heap *heap)
     }
     if (heap->count > 0)
         heap->entries[at] = last;
+    FB_ASSERT(heap->count == 0 || !is_before(&heap->entries[0], &first));
     return first;
 }
 

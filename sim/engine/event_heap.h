@@ -4,11 +4,13 @@
 
 #include <stdint.h>
 
+/* A date, and whose it is. */
 struct fb_event_heap_entry {
     uint64_t at_ns, cookie;
 };
 
-struct fb_event_heap { /* zeroed: empty */
+/* The heap; zeroed it is empty. */
+struct fb_event_heap {
     struct fb_event_heap_entry *entries;
     uint64_t count, count_max;
 };
@@ -17,9 +19,13 @@ struct fb_event_heap { /* zeroed: empty */
 extern "C" {
 #endif
 
+/* Adds an entry, O(log count). Without memory the program ends. */
 void fb_event_heap_push(struct fb_event_heap *heap, uint64_t at_ns, uint64_t cookie);
-uint64_t fb_event_heap_next_ns(const struct fb_event_heap *heap); /* UINT64_MAX: empty */
+/* The earliest entry's date; UINT64_MAX: the heap is empty. */
+uint64_t fb_event_heap_next_ns(const struct fb_event_heap *heap);
+/* Takes the earliest entry, which must be there. */
 struct fb_event_heap_entry fb_event_heap_pop(struct fb_event_heap *heap);
+/* Frees its memory, and it is empty. */
 void fb_event_heap_free(struct fb_event_heap *heap);
 
 #ifdef __cplusplus

@@ -69,6 +69,7 @@ static uint64_t slot_free_ns(const struct fb_station *station)
 
 static void slot_take(struct fb_station *station, uint64_t until_ns)
 {
+    FB_ASSERT(station->slots_used <= station->config.parallelism);
     if (station->slots_used < station->config.parallelism) {
         uint32_t at = station->slots_used++;
         while (at > 0 && station->slots[(at - 1) / 2] > until_ns) {
@@ -98,6 +99,7 @@ uint64_t fb_station_submit(struct fb_station *station, uint64_t now_ns, enum fb_
         divide(1, config->operations_per_s[kind], &station->remainder[kind][BY_OPERATIONS]);
     uint64_t occupancy_ns = bytes_ns > operation_ns ? bytes_ns : operation_ns;
     uint64_t end_ns = start_ns + occupancy_ns + config->latency_ns[kind];
+    FB_ASSERT(end_ns >= now_ns);
     station->pipe_free_ns = start_ns + occupancy_ns;
     station->busy_ns += occupancy_ns;
     slot_take(station, end_ns);
@@ -108,6 +110,7 @@ uint64_t fb_station_submit(struct fb_station *station, uint64_t now_ns, enum fb_
  * where only one of the two rates can bind and nothing else counts. */
 static bool is_pipe(const struct fb_station_config *config, enum fb_station_kind kind)
 {
+    FB_ASSERT(kind < FB_STATION_KINDS);
     return config->parallelism == 1 && config->latency_ns[kind] == 0 &&
            (config->bytes_per_s[kind] == 0 || config->operations_per_s[kind] == 0);
 }

@@ -16,8 +16,10 @@
 
 #include <stdint.h>
 
+/* What an operation does; each kind has rates and a latency of its own. */
 enum fb_station_kind { FB_STATION_READ, FB_STATION_WRITE, FB_STATION_KINDS };
 
+/* What a device can do. */
 struct fb_station_config {
     uint64_t latency_ns[FB_STATION_KINDS];       /* of an idle device, without the transfer */
     uint64_t bytes_per_s[FB_STATION_KINDS];      /* 0: no limit */
@@ -29,6 +31,7 @@ struct fb_station;
 
 /* Bytes of a station; the caller provides the memory, 8-aligned. */
 uint64_t fb_station_size_bytes(const struct fb_station_config *config);
+/* Makes an idle station of it; the config is copied. */
 void fb_station_init(struct fb_station *station, const struct fb_station_config *config);
 
 /* Submits an operation at now_ns (never before the last). Returns its completion date. */

@@ -18,6 +18,7 @@ static const double FB_FLUID_TOLERANCE = 0.005;
  * program ends. */
 struct fb_fluid *fb_fluid_open(const uint64_t *link_bytes_per_s, uint32_t link_count,
                                uint32_t flows_max, double tolerance);
+/* Frees it with all its flows. */
 void fb_fluid_close(struct fb_fluid *fluid);
 
 /* Starts a flow at now_ns (never before the last call's). links: link_count distinct indexes,
@@ -30,6 +31,7 @@ uint32_t fb_fluid_start(struct fb_fluid *fluid, uint64_t now_ns, const uint32_t 
 /* Ends a flow early. */
 void fb_fluid_cancel(struct fb_fluid *fluid, uint64_t now_ns, uint32_t flow);
 
+/* A link has another capacity from now_ns on, > 0; rates follow. */
 void fb_fluid_set_capacity(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link,
                            uint64_t bytes_per_s);
 
@@ -44,13 +46,15 @@ int fb_fluid_take(struct fb_fluid *fluid, uint64_t now_ns, uint64_t *cookie);
  * are. */
 uint32_t fb_fluid_flows_on(const struct fb_fluid *fluid, uint32_t link, uint32_t *flows,
                            uint32_t count_max);
+/* The cookie that an open or complete flow was started with. */
 uint64_t fb_fluid_cookie(const struct fb_fluid *fluid, uint32_t flow);
 
+/* Flows that were started and neither taken nor cancelled. */
 uint32_t fb_fluid_open_flows(const struct fb_fluid *fluid);
 
-/* Present rate of a flow and load of a link, bytes a second, as resolved now. For tests and
- * reports. */
+/* Present rate of a flow, bytes a second, as resolved now; 0: it is complete. */
 double fb_fluid_flow_rate(struct fb_fluid *fluid, uint64_t now_ns, uint32_t flow);
+/* The sum of the rates of a link's flows, bytes a second, as resolved now. */
 double fb_fluid_link_load(struct fb_fluid *fluid, uint64_t now_ns, uint32_t link);
 
 /* Bytes that are still to cross a link that is full: what a queue in front of it could hold. 0: it
@@ -66,6 +70,7 @@ struct fb_fluid_counts {
     uint64_t moves;       /* of a flow from one holder to another */
     uint64_t fills;       /* exact fillings */
 };
+/* The counts since the network was opened. */
 struct fb_fluid_counts fb_fluid_counts_get(const struct fb_fluid *fluid);
 
 /* Resolves rates and asserts every invariant; at no date before the last call's. For tests. */

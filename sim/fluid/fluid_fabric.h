@@ -4,6 +4,7 @@
 
 #include "sim/fluid/fluid.h"
 
+/* How ports and switches are joined. */
 enum fb_fabric_kind {
     FB_FABRIC_LEAF_SPINE, /* ports on leaves, leaves on spines */
     FB_FABRIC_FAT_TREE,   /* ports on leaves, leaves on the switches of a pod, pods on cores */
@@ -29,6 +30,7 @@ struct fb_fabric {
     uint64_t host_bytes_per_s;
 };
 
+/* Directed links of the whole fabric, numbered from 0. */
 uint32_t fb_fabric_link_count(const struct fb_fabric *fabric);
 
 /* link_bytes_per_s: fb_fabric_link_count of them, for fb_fluid_open. */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* What a copy lies on. */
 enum fb_medium { FB_MEDIUM_NONE, FB_MEDIUM_MEMORY, FB_MEDIUM_DRIVE, FB_MEDIUM_ORIGIN };
 
 /* How many nodes have it; by how many members the writer sees. */
@@ -52,6 +53,7 @@ enum fb_copies { FB_COPIES_NONE, FB_COPIES_ONE, FB_COPIES_QUORUM, FB_COPIES_MEMB
     X(death, false, false, true, "a node is gone for good, its drive with it") \
     X(settings, false, true, true, "a node starts again with other settings, or is refused to")
 
+/* The faults of the table above. */
 enum fb_promise_fault {
 #define FB_PROMISE_FAULT_VALUE(name, memory, drive, origin, help) FB_PROMISE_##name,
     FB_PROMISE_FAULTS(FB_PROMISE_FAULT_VALUE)

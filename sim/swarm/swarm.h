@@ -15,8 +15,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Nodes and faults of a plan, and bytes of a line of text about it, at most. */
 enum { FB_SWARM_NODES_MAX = 32, FB_SWARM_FAULTS_MAX = 96, FB_SWARM_TEXT_MAX = 400 };
 
+/* A fault that may strike these nodes or links from from_ns until until_ns. */
 struct fb_swarm_fault {
     uint32_t kind;     /* enum fb_swarm_fault_kind */
     uint32_t nodes;    /* bit mask */
@@ -26,6 +28,7 @@ struct fb_swarm_fault {
     uint64_t extra_ns; /* delays: how long; clock_jump: how far */
 };
 
+/* What a client of one node asks, and when. */
 struct fb_swarm_request {
     uint64_t at_ns;
     uint64_t hold_ns; /* from reply to release */
@@ -37,6 +40,7 @@ struct fb_swarm_request {
     uint32_t count;  /* match: keys */
 };
 
+/* All that a run is made from: the same plan gives the same run. */
 struct fb_swarm_plan {
     uint64_t seed;
     uint32_t nodes;
@@ -87,14 +91,18 @@ struct fb_swarm_result {
     char text[FB_SWARM_TEXT_MAX]; /* how */
 };
 
-/* Draws a plan. Ownership: the caller frees it with fb_swarm_plan_free. */
+/* Draws a plan. is_beyond: with faults that its settings need not survive. Ownership: the caller
+ * frees it with fb_swarm_plan_free. */
 struct fb_swarm_plan *fb_swarm_plan_make(uint64_t seed, bool is_beyond);
+/* A copy with requests of its own; freed likewise. */
 struct fb_swarm_plan *fb_swarm_plan_copy(const struct fb_swarm_plan *plan);
+/* Frees a plan and its requests. */
 void fb_swarm_plan_free(struct fb_swarm_plan *plan);
 
-/* As text, a line a setting, fault and request. Reading: NULL with one line in error when the text
- * is not a plan. */
+/* Writes a plan as text, a line a setting, fault and request. Errors: the stream's own. */
 void fb_swarm_plan_write(const struct fb_swarm_plan *plan, FILE *stream);
+/* Reads such text; the caller frees the plan. name: of the text, for errors. Errors: NULL, and a
+ * line in error: the text is not a plan. */
 struct fb_swarm_plan *fb_swarm_plan_read(FILE *stream, const char *name,
                                          char error[FB_SWARM_TEXT_MAX]);
 
@@ -111,17 +119,18 @@ typedef bool fb_swarm_judge(void *context, const struct fb_swarm_plan *plan);
 uint32_t fb_swarm_minimise(struct fb_swarm_plan *plan, fb_swarm_judge *judge, void *context,
                            uint32_t runs_max);
 
-const char *fb_swarm_fault_name(uint32_t kind);
-const char *fb_swarm_fault_help(uint32_t kind);
-enum fb_swarm_class fb_swarm_fault_class(uint32_t kind);
-const char *fb_swarm_verb_name(uint32_t verb);
-const char *fb_swarm_softening_name(uint32_t softening);
-const char *fb_swarm_softening_help(uint32_t softening);
-const char *fb_swarm_check_name(uint32_t check);
-const char *fb_swarm_check_help(uint32_t check);
-/* Things to have been seen: how many there are, and their names and meaning. */
+/* Names as plans write them and a line of help, of the tables' rows; static. */
+const char *fb_swarm_fault_name(uint32_t kind);          /* of enum fb_swarm_fault_kind */
+const char *fb_swarm_fault_help(uint32_t kind);          /* what strikes, in words */
+enum fb_swarm_class fb_swarm_fault_class(uint32_t kind); /* which settings survive it */
+const char *fb_swarm_verb_name(uint32_t verb);           /* of enum fb_swarm_verb */
+const char *fb_swarm_softening_name(uint32_t softening); /* of enum fb_swarm_softening */
+const char *fb_swarm_softening_help(uint32_t softening); /* what was milder, in words */
+const char *fb_swarm_check_name(uint32_t check);         /* of enum fb_swarm_check */
+const char *fb_swarm_check_help(uint32_t check);         /* what must hold, in words */
+/* How many things are to be seen in a run of many seeds: places of a result's `sometimes`. */
 uint32_t fb_swarm_sometimes_count(void);
-const char *fb_swarm_sometimes_name(uint32_t index);
-const char *fb_swarm_sometimes_help(uint32_t index);
+const char *fb_swarm_sometimes_name(uint32_t index); /* of one, by its place */
+const char *fb_swarm_sometimes_help(uint32_t index); /* what is seen then, in words */
 
 #endif

@@ -9,6 +9,7 @@ uint64_t swarm_content(uint64_t object, uint64_t offset)
 
 uint64_t swarm_word(uint64_t content, uint32_t unit)
 {
+    FB_ASSERT(unit < FB_UNITS_PER_CHUNK);
     return fb_mix(content + unit * UINT64_C(0x9e3779b97f4a7c15)) | 1;
 }
 
@@ -52,6 +53,7 @@ bool swarm_place(struct swarm *swarm, uint32_t node, const struct fb_span *span,
 /* Does a span of memory hold this content from its first to its last unit? */
 bool swarm_holds(const struct swarm *swarm, const struct fb_span *span, uint64_t content)
 {
+    FB_ASSERT(span->peer < swarm->plan->nodes);
     const uint64_t *words = swarm->nodes[span->peer].memory + span->offset / swarm->unit_bytes;
     uint32_t count = swarm_units(swarm, span->size);
     for (uint32_t i = 0; i < count; i++) {

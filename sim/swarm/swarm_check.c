@@ -23,17 +23,20 @@ static const struct check_row rows[] = {
 
 const char *fb_swarm_check_name(uint32_t check)
 {
+    FB_ASSERT(check < FB_SWARM_CHECK_COUNT);
     return rows[check].name;
 }
 
 const char *fb_swarm_check_help(uint32_t check)
 {
+    FB_ASSERT(check < FB_SWARM_CHECK_COUNT);
     return rows[check].help;
 }
 
 bool swarm_judge(struct swarm *swarm, enum fb_swarm_check check, bool holds, const char *form, ...)
 {
     struct fb_swarm_result *result = swarm->result;
+    FB_ASSERT(check < FB_SWARM_CHECK_COUNT);
     result->checks[check]++;
     if (holds || swarm->is_over)
         return holds;
@@ -53,6 +56,7 @@ bool swarm_judge(struct swarm *swarm, enum fb_swarm_check check, bool holds, con
 
 static void loan_forget(struct swarm_node *host, uint32_t index)
 {
+    FB_ASSERT(index < host->loan_count);
     host->loans[index] = host->loans[--host->loan_count];
 }
 

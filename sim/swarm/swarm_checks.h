@@ -37,6 +37,7 @@
     X(whole_memory, false, "when all is quiet the whole memory can be leased at once") \
     X(deterministic, false, "the same plan gives the same events and ops")
 
+/* The checks of the table above. */
 enum fb_swarm_check {
 #define FB_SWARM_CHECK_VALUE(name, is_loss, help) FB_SWARM_CHECK_##name,
     FB_SWARM_CHECKS(FB_SWARM_CHECK_VALUE)
@@ -80,6 +81,7 @@ enum { FB_SWARM_SOMETIMES_MAX = 200 };
     X(came_back, "a node that others went on without is a member again") \
     X(retry_succeeded, "a request that was refused first succeeded later")
 
+/* The sights of the table above. */
 enum fb_swarm_sight {
 #define FB_SWARM_SIGHT_VALUE(name, help) FB_SWARM_SIGHT_##name,
     FB_SWARM_SIGHTS(FB_SWARM_SIGHT_VALUE)

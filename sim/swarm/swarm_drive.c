@@ -26,6 +26,7 @@ void swarm_drive_write(struct swarm *swarm, struct swarm_event *event)
         count /= 2;
     if (swarm_fault(swarm, FB_SWARM_FAULT_misdirected_write, node, FB_NONE))
         at = (uint32_t)swarm_draw(swarm, node, host->device_units - count + 1);
+    FB_ASSERT(at + count <= host->device_units);
     memcpy(host->device + at, source, count * sizeof(*source));
     memset(host->unflushed + at, 1, count);
 }
@@ -36,6 +37,7 @@ void swarm_drive_written(struct swarm *swarm, uint32_t node, const struct fb_op 
     struct swarm_node *host = &swarm->nodes[node];
     const struct fb_header header = fb_header_of_write(op);
     uint64_t first = header.position / swarm->unit_bytes;
+    FB_ASSERT(first / FB_UNITS_PER_CHUNK < host->chunks);
     fb_header_put(host->pages[first / FB_UNITS_PER_CHUNK], swarm->unit_bytes, &header);
     if (header.state == FB_HEADER_OWED)
         memset(host->unflushed + first, 0, swarm_units(swarm, header.size));
@@ -116,6 +118,7 @@ static void block_damage(struct swarm *swarm, uint32_t node, const struct fb_hea
 {
     struct swarm_node *host = &swarm->nodes[node];
     uint64_t first = header->position / swarm->unit_bytes;
+    FB_ASSERT(first + swarm_units(swarm, header->size) <= host->device_units);
     if (!swarm_fault(swarm, FB_SWARM_FAULT_block_damaged, node, FB_NONE))
         return;
     swarm_copy_damaged(swarm, node, header->key, FB_PROMISE_block_damaged);
@@ -197,6 +200,7 @@ static void drive_start(struct swarm *swarm, uint32_t node, const struct page_st
         facts.may_discard = true;
         answer = fb_drive_judge(&facts);
     }
+    FB_ASSERT(answer == FB_DRIVE_USE || answer == FB_DRIVE_FORM);
     if (answer == FB_DRIVE_FORM && is_refused)
         swarm_copies_strike(swarm, node, FB_PROMISE_drive_lost);
     for (uint32_t chunk = 0; chunk < host->chunks; chunk++) {
@@ -211,6 +215,7 @@ static void drive_start(struct swarm *swarm, uint32_t node, const struct page_st
 void swarm_drive_restart(struct swarm *swarm, uint32_t node)
 {
     struct swarm_node *host = &swarm->nodes[node];
+    FB_ASSERT(!host->is_up);
     bool is_lost = !host->is_drive_safe && swarm_draw(swarm, node, 4) == 0;
     struct page_state *states = fb_allocate(host->chunks + 1, sizeof(*states), "a drive", NULL);
     if (is_lost)

@@ -7,6 +7,7 @@
 
 enum { SWARM_KEYS_MAX = 32 }; /* of a match */
 
+/* What is due, and which fields of the event it uses. */
 enum swarm_event_kind {
     SWARM_REQUEST, /* index: of the request */
     SWARM_RELEASE, /* index: of the request; detail: its try */
@@ -25,6 +26,7 @@ enum swarm_event_kind {
     SWARM_PHASE
 };
 
+/* An event in the queue, or taken off it. */
 struct swarm_event {
     uint32_t kind; /* enum swarm_event_kind */
     uint32_t node;

@@ -19,16 +19,19 @@ static const struct fault_row rows[] = {
 
 const char *fb_swarm_fault_name(uint32_t kind)
 {
+    FB_ASSERT(kind < FB_SWARM_FAULT_COUNT);
     return rows[kind].name;
 }
 
 const char *fb_swarm_fault_help(uint32_t kind)
 {
+    FB_ASSERT(kind < FB_SWARM_FAULT_COUNT);
     return rows[kind].help;
 }
 
 enum fb_swarm_class fb_swarm_fault_class(uint32_t kind)
 {
+    FB_ASSERT(kind < FB_SWARM_FAULT_COUNT);
     return rows[kind].class;
 }
 
@@ -66,6 +69,7 @@ void swarm_fault_order(struct swarm *swarm)
                 swarm->fault_order[count++] = i;
         }
     }
+    FB_ASSERT(count == swarm->plan->fault_count);
     swarm->fault_first[FB_SWARM_FAULT_COUNT] = count;
 }
 

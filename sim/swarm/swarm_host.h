@@ -6,6 +6,7 @@
 #include "core/tier/header.h"
 #include "sim/swarm/swarm_member.h"
 
+/* Of each node; of more the oldest are forgotten. */
 enum {
     SWARM_LOANS_MAX = 256,
     SWARM_HOLDS_MAX = 256,  /* that a node is remembered to have heard of */
@@ -28,6 +29,7 @@ struct swarm_hold {
     uint32_t fragment; /* from 1 on; 0: the whole block */
 };
 
+/* A node in all its lives; what belongs to one life begins anew with the next. */
 struct swarm_node {
     struct fb_node *core;
     struct fb_config config;       /* of this life */

@@ -21,11 +21,13 @@ struct swarm_ask {
     bool is_unanswered;
 };
 
+/* A lease that the store has given, and when it is over if it is not kept. */
 struct swarm_lease {
     uint32_t id; /* 0: none */
     uint64_t end_ns;
 };
 
+/* What a node knows of its membership, and what the store knows of it. */
 struct swarm_member {
     /* The node's: */
     struct fb_membership membership;

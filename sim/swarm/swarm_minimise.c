@@ -32,6 +32,7 @@ static bool search_try(struct search *search, struct fb_swarm_plan *candidate)
 
 static void requests_cut(struct fb_swarm_plan *plan, uint32_t from, uint32_t count)
 {
+    FB_ASSERT(from + count <= plan->request_count);
     uint32_t after = plan->request_count - from - count;
     memmove(&plan->requests[from], &plan->requests[from + count], after * sizeof(*plan->requests));
     plan->request_count -= count;
@@ -39,6 +40,7 @@ static void requests_cut(struct fb_swarm_plan *plan, uint32_t from, uint32_t cou
 
 static void faults_cut(struct fb_swarm_plan *plan, uint32_t from, uint32_t count)
 {
+    FB_ASSERT(from + count <= plan->fault_count);
     uint32_t after = plan->fault_count - from - count;
     memmove(&plan->faults[from], &plan->faults[from + count], after * sizeof(*plan->faults));
     plan->fault_count -= count;

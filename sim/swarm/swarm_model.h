@@ -6,6 +6,7 @@
 #include "core/node/node.h"
 #include "sim/swarm/swarm.h"
 
+/* Shapes of what plans name: chains of volatile blocks, objects of durable ones, gathers. */
 enum {
     SWARM_GROUP_KEYS = 4,          /* consecutive keys of a chain with one owner */
     SWARM_CHAINS_FORK = 3,         /* first keys that two neighbouring chains share */
@@ -21,8 +22,10 @@ enum {
 /* request_id of what no client's list asks. */
 #define SWARM_TENANT_ID UINT64_MAX
 
+/* What is left of a gather after a reply: more ranges, all of it once more, or nothing. */
 enum swarm_gather_rest { GATHER_MORE, GATHER_AGAIN, GATHER_OVER };
 
+/* Where a request is on its way; see swarm_verb.c. */
 enum swarm_request_state {
     REQUEST_FUTURE, /* to be sent, for the first time or again */
     REQUEST_OPEN,   /* sent */
@@ -30,6 +33,7 @@ enum swarm_request_state {
     REQUEST_ENDED
 };
 
+/* A client's request, its present try, and what its reply is judged by. */
 struct swarm_request {
     struct fb_swarm_request what;
     struct fb_block block;
@@ -68,6 +72,7 @@ struct swarm_durable {
     bool is_torn; /* fewer fragments were left than make it */
 };
 
+/* Names of the metadata store. */
 enum {
     SWARM_RECORDS = 4, /* names whose records clients change themselves; as many others follow */
     SWARM_NAMES = 2 * SWARM_RECORDS

@@ -22,6 +22,8 @@ uint64_t swarm_node_now_ns(const struct swarm *swarm, uint32_t node)
 static void node_begin(struct swarm *swarm, uint32_t node)
 {
     struct swarm_node *host = &swarm->nodes[node];
+    FB_ASSERT(!host->is_up);
+    FB_ASSERT(!host->is_dead);
     uint64_t size_bytes = fb_node_size_bytes(&host->config);
     uint64_t seed = swarm_draw(swarm, node, UINT64_MAX);
     FB_ASSERT(size_bytes > 0);
@@ -145,6 +147,7 @@ void swarm_node_restart(struct swarm *swarm, uint32_t node)
 void swarm_node_arm(struct swarm *swarm, uint32_t node)
 {
     struct swarm_node *host = &swarm->nodes[node];
+    FB_ASSERT(host->is_up);
     uint64_t deadline_ns = fb_node_deadline_ns(host->core);
     if (deadline_ns == FB_NEVER_NS)
         return;
@@ -247,6 +250,7 @@ void swarm_node_step(struct swarm *swarm, uint32_t node, const struct fb_event *
     node_busy(swarm, node);
     host->was_tick = event->kind == FB_EVENT_TICK;
     uint32_t count = fb_node_step(host->core, now_ns, event, ops);
+    FB_ASSERT(count <= FB_STEP_OPS_MAX);
     swarm->result->steps++;
     for (uint32_t i = 0; i < count && !swarm->is_over; i++) {
         fb_trace_op(&record, swarm->now_ns, node, &ops[i]);

@@ -48,6 +48,7 @@ static void op_unclaim(struct swarm *swarm, uint32_t node, const struct fb_op *o
     uint32_t first = (uint32_t)(op->span.offset / swarm->unit_bytes);
     uint32_t count = swarm_units(swarm, op->span.size);
     for (uint32_t i = first; i < first + count; i++) {
+        FB_ASSERT((op_writes_memory(op->kind) ? host->writers[i] : host->readers[i]) > 0);
         if (op_writes_memory(op->kind))
             host->writers[i]--;
         else
@@ -231,6 +232,7 @@ static void pull_move(struct swarm *swarm, struct swarm_event *event)
 {
     const struct fb_span *source = &event->op.source;
     if (source->region == FB_REGION_CLIENT) {
+        FB_ASSERT(source->offset < swarm->request_count);
         const struct swarm_request *request = &swarm->requests[source->offset];
         bool is_open = request->state == REQUEST_OPEN;
         swarm_judge(swarm, FB_SWARM_CHECK_client_span, is_open,
@@ -330,6 +332,7 @@ static bool is_meta(const struct swarm_event *event)
 
 void swarm_op_half(struct swarm *swarm, struct swarm_event *event)
 {
+    FB_ASSERT(event->kind == SWARM_HALF);
     if (event->op.kind >= FB_OP_META_LIST)
         swarm_name_effect(swarm, event);
     else if (is_meta(event))
@@ -371,6 +374,7 @@ void swarm_op_done(struct swarm *swarm, struct swarm_event *event)
         op_unclaim(swarm, event->node, &event->op);
         encode_claim(swarm, event->node, &event->op, UINT16_MAX);
     }
+    FB_ASSERT(host->ops_open > 0);
     host->ops_open--;
     if (op_writes_memory(event->op.kind))
         swarm_filled(swarm, event->node, &event->op.block);

@@ -30,12 +30,16 @@ struct swarm_event *swarm_push(struct swarm *swarm, uint64_t at_ns, enum swarm_e
         uint32_t max = swarm->event_max > 0 ? 2 * swarm->event_max : 256;
         swarm->events = fb_grow(swarm->events, max, sizeof(*swarm->events), "events", NULL);
         FB_ASSERT(max < 1u << COOKIE_BITS);
-        for (uint32_t i = swarm->event_max; i < max; i++)
+        for (uint32_t i = swarm->event_max; i < max; i++) {
             swarm->events[i].next = i + 1 < max ? i + 1 : FB_NONE;
+            swarm->events[i].is_queued = 0;
+        }
         swarm->event_free = swarm->event_max;
         swarm->event_max = max;
     }
     uint32_t index = swarm->event_free;
+    FB_ASSERT(index < swarm->event_max);
+    FB_ASSERT(!swarm->events[index].is_queued);
     struct swarm_event *event = &swarm->events[index];
     swarm->event_free = event->next;
     event->kind = kind;
@@ -93,6 +97,7 @@ static void phase_poll(struct swarm *swarm)
 
 static void phase_set(struct swarm *swarm, enum swarm_phase phase)
 {
+    FB_ASSERT(phase >= swarm->phase);
     swarm->phase = phase;
     swarm->phase_end_ns = swarm->now_ns + swarm->limit_ns;
     swarm->poll_ns = POLL_FIRST_NS;
@@ -209,6 +214,7 @@ static void whole_end(struct swarm *swarm)
 
 static void heal(struct swarm *swarm)
 {
+    FB_ASSERT(swarm->phase == PHASE_FAULTS);
     for (uint32_t node = 0; node < swarm->plan->nodes; node++)
         swarm_node_restart(swarm, node);
     phase_set(swarm, PHASE_SETTLE);
@@ -479,6 +485,8 @@ void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm
         struct fb_event_heap_entry next = fb_event_heap_pop(&swarm->heap);
         uint32_t index = (uint32_t)(next.cookie & ((1u << COOKIE_BITS) - 1));
         struct swarm_event event = swarm->events[index];
+        FB_ASSERT(event.is_queued);
+        FB_ASSERT(next.at_ns >= swarm->now_ns);
         swarm->events[index].is_queued = 0;
         swarm->events[index].next = swarm->event_free;
         swarm->event_free = index;

@@ -14,6 +14,7 @@
 #include "sim/swarm/swarm_host.h"
 #include "sim/swarm/swarm_model.h"
 
+/* Bounds of a run. */
 enum {
     SWARM_EVENTS_MAX = 4000000,
     SWARM_SPINS_LOOK = 1000, /* ticks that are due at once, after which it is looked at closely */
@@ -22,8 +23,10 @@ enum {
     SWARM_VIEWS_MAX = FB_SWARM_NODES_MAX + 2, /* one a node, the last one, the next */
 };
 
+/* The parts of a run, in this order; see swarm_run.c. */
 enum swarm_phase { PHASE_FAULTS, PHASE_SETTLE, PHASE_AFTER, PHASE_WHOLE, PHASE_END };
 
+/* A run; zeroed before it begins. The plan and the result are the caller's. */
 struct swarm {
     const struct fb_swarm_plan *plan;
     struct fb_swarm_result *result;

@@ -30,6 +30,7 @@ bool swarm_store_is_used(const struct swarm *swarm)
 
 static uint64_t member_draw(struct swarm *swarm, uint32_t node, uint64_t bound)
 {
+    FB_ASSERT(bound > 0);
     uint64_t *draws = &swarm->nodes[node].member.draws;
     uint64_t word = fb_mix(swarm->plan->seed + ((uint64_t)node << 48) + ++*draws);
     return fb_mix(word ^ UINT64_C(0x9e3779b97f4a7c15)) % bound;
@@ -129,6 +130,7 @@ static void record_expire(struct swarm *swarm, uint32_t node)
 {
     struct swarm_member *member = &swarm->nodes[node].member;
     const struct swarm_lease *lease = lease_find(swarm, node, member->record);
+    FB_ASSERT(member->is_watched);
     member->is_watched = false;
     if (member->record == 0 || swarm->is_settled)
         return;
@@ -207,6 +209,7 @@ bool swarm_member_is_fenced(const struct swarm *swarm, uint32_t node)
 
 static void ask_begin(struct swarm *swarm, uint32_t node, enum fb_membership_ask what)
 {
+    FB_ASSERT(what != FB_MEMBERSHIP_NONE);
     struct swarm_member *member = &swarm->nodes[node].member;
     uint64_t patience_ns = swarm->plan->lease_ns / PATIENCES_A_LEASE;
     uint64_t at_ns = swarm->now_ns + way_ns(swarm, node);
@@ -265,6 +268,7 @@ static void member_step(struct swarm *swarm, uint32_t node, const struct swarm_a
         fb_membership_init(&member->membership, now_ns, swarm->plan->lease_ns);
         fb_membership_step(&member->membership, now_ns, NULL, &update);
     }
+    FB_ASSERT(!update.is_news || said != NULL);
     if (update.is_news)
         member_tell(swarm, node, said->mask);
     if (update.ask != FB_MEMBERSHIP_NONE)

@@ -16,6 +16,7 @@ void swarm_store_open(struct swarm *swarm);
 void swarm_member_begin(struct swarm *swarm, uint32_t node);
 /* Its clock has leapt: what is due is looked at. */
 void swarm_member_wake(struct swarm *swarm, uint32_t node);
+/* A SWARM_MEMBER event is due: an ask of this node, or its record's end. */
 void swarm_member_event(struct swarm *swarm, const struct swarm_event *event);
 /* SWARM_FAULT: the store loses its lease. */
 void swarm_lease_lose(struct swarm *swarm, uint32_t node);

@@ -48,6 +48,7 @@ enum fb_swarm_class {
     X(store_cut, FB_SWARM_BENIGN, "asks of the store of members are lost, unanswered, or late") \
     X(lease_lost, FB_SWARM_BENIGN, "the store of members forgets the lease of a node")
 
+/* The kinds of the table above. */
 enum fb_swarm_fault_kind {
 #define FB_SWARM_FAULT_VALUE(name, class, help) FB_SWARM_FAULT_##name,
     FB_SWARM_FAULTS(FB_SWARM_FAULT_VALUE)
@@ -75,6 +76,7 @@ enum fb_swarm_fault_kind {
     X(name_remove, "remove a name") \
     X(abandon, "give up a version of an object that is written durably")
 
+/* The verbs of the table above. */
 enum fb_swarm_verb {
 #define FB_SWARM_VERB_VALUE(name, help) FB_SWARM_VERB_##name,
     FB_SWARM_VERBS(FB_SWARM_VERB_VALUE)
@@ -97,6 +99,7 @@ enum fb_swarm_verb {
     X(unread, "a drive could not be read after a restart, as often as it is tried") \
     X(doubted, "a copy whose digest was wrong when a drive got it is not counted")
 
+/* The softenings of the table above. */
 enum fb_swarm_softening {
 #define FB_SWARM_SOFTENING_VALUE(name, help) FB_SWARM_SOFTENING_##name,
     FB_SWARM_SOFTENINGS(FB_SWARM_SOFTENING_VALUE)

@@ -346,6 +346,7 @@ static void request_set(struct swarm *swarm, struct swarm_request *request,
                         enum swarm_request_state state)
 {
     FB_ASSERT(request->state != REQUEST_ENDED);
+    FB_ASSERT(swarm->requests_open > 0);
     request->state = state;
     if (state == REQUEST_ENDED)
         swarm->requests_open--;
@@ -456,6 +457,7 @@ void swarm_lease(struct swarm *swarm, uint32_t index, bool is_taken)
     uint32_t first = (uint32_t)(request->span.offset / swarm->unit_bytes);
     uint32_t count = swarm_units(swarm, request->span.size);
     for (uint32_t i = first; i < first + count; i++) {
+        FB_ASSERT(is_taken || host->readers[i] > 0);
         if (is_taken)
             host->readers[i]++;
         else

@@ -82,6 +82,8 @@ void fb_arena_close(struct fb_arena *arena)
 void *fb_arena_take(struct fb_arena *arena, uint64_t size_bytes)
 {
     void *part = arena->bytes + arena->used_bytes;
+    FB_ASSERT(arena->bytes != NULL);
+    FB_ASSERT(arena->used_bytes % ALIGNMENT == 0);
     FB_ASSERT(arena->used_bytes + size_bytes <= arena->size_bytes);
     arena->used_bytes += fb_arena_part_bytes(size_bytes);
     return part;

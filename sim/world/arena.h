@@ -11,7 +11,8 @@
 
 struct fb_arena_helper;
 
-struct fb_arena { /* zeroed: closed */
+/* The block; zeroed it is closed. */
+struct fb_arena {
     unsigned char *bytes;
     uint64_t size_bytes, used_bytes;
     struct fb_arena_helper *helper; /* NULL: none */
@@ -19,6 +20,7 @@ struct fb_arena { /* zeroed: closed */
 
 /* False: out of memory. */
 bool fb_arena_open(struct fb_arena *arena, uint64_t size_bytes);
+/* Gives all of it back; a zeroed one is fine. */
 void fb_arena_close(struct fb_arena *arena);
 
 /* Bytes that a part of this size takes: what to add up before opening. */

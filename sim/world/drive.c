@@ -9,6 +9,7 @@
 #include "sim/world/world_internal.h"
 
 #include "base/memory.h"
+#include "core/panic.h"
 #include "core/tier/header.h"
 
 #include <stdlib.h>
@@ -51,6 +52,8 @@ void world_drive_close(struct world *world, uint32_t node)
 static struct fb_header_page *page_at(struct world *world, uint32_t node, uint64_t position)
 {
     uint64_t chunk = position / world->scenario->core.block_size_bytes;
+    FB_ASSERT(world->hosts[node].pages != NULL);
+    FB_ASSERT(chunk < chunk_count(world));
     struct fb_header_page **page = &world->hosts[node].pages[chunk];
     if (*page == NULL)
         *page = fb_allocate(1, sizeof(**page), "a page of a drive", NULL);
@@ -98,6 +101,8 @@ static void drive_read(struct world *world, uint32_t node, uint64_t at_ns, const
 
 void world_drive_op(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
+    FB_ASSERT(op->kind == FB_OP_READ || op->kind == FB_OP_WRITE || op->kind == FB_OP_SCAN ||
+              op->kind == FB_OP_MARK);
     if (op->kind == FB_OP_READ)
         drive_read(world, node, at_ns, op);
     else if (op->kind == FB_OP_WRITE)

@@ -4,6 +4,7 @@
 
 #include "models/scenario/scenario.h"
 
+/* Bytes by what they are for. */
 struct fb_world_bytes {
     uint64_t nodes;   /* state of the cores, devices, content tags */
     uint64_t view;    /* members and their table, old and new */

@@ -7,6 +7,7 @@
  * GONE_NS, as a transport's own retries do; the members learn of it detect_after later, when its
  * lease has run out, by a new view; a restarted node joins with the next view at once. */
 #include "base/memory.h"
+#include "core/panic.h"
 #include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
@@ -21,6 +22,8 @@ enum { STEP_BEGIN, STEP_RESTART, STEP_DETECT, STEP_VIEW };
 static void fault_timer(struct world *world, uint32_t node, uint64_t at_ns, uint32_t step,
                         uint32_t fault)
 {
+    FB_ASSERT(node < world->scenario->nodes);
+    FB_ASSERT(step <= STEP_VIEW);
     uint32_t index = world_pending(world, PENDING_FAULT, node);
     world->pending[index].detail = (uint64_t)step << 32 | fault;
     world_timer(world, at_ns, index);
@@ -32,6 +35,7 @@ static void fault_draw(struct world *world, uint32_t index, uint32_t *order)
     const struct fb_fault *fault = &world->scenario->faults[index];
     uint32_t nodes = world->scenario->nodes;
     uint32_t count = (uint32_t)lround(fault->share * nodes);
+    FB_ASSERT(count <= nodes);
     for (uint32_t i = 0; i < nodes; i++)
         order[i] = i;
     for (uint32_t i = 0; i < count; i++) {
@@ -61,6 +65,7 @@ void fault_start(struct world *world)
 
 static void fault_slow(struct world *world, uint32_t node, double factor)
 {
+    FB_ASSERT(factor > 0);
     uint64_t rate = (uint64_t)((double)world_port_bytes_per_s(world) * factor);
     fb_engine_set_capacity(world->engine, node, rate, rate);
     world->hosts[node].is_slow = factor < 1;
@@ -70,6 +75,7 @@ void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns, b
 {
     struct host *host = &world->hosts[node];
     uint64_t now_ns = world_now_ns(world);
+    FB_ASSERT(world->died_ns <= now_ns);
     if (!host->is_up)
         return;
     host->is_up = false;
@@ -88,6 +94,7 @@ static void fault_restart(struct world *world, uint32_t node, bool is_drive_lost
     struct host *host = &world->hosts[node];
     if (host->is_up)
         return;
+    FB_ASSERT(host->deaths > 0);
     host->is_up = true;
     host->tick_ns = FB_NEVER_NS;
     host->cpu_free_ns = world_now_ns(world);
@@ -109,8 +116,10 @@ void fault_step(struct world *world, uint32_t node, uint64_t detail)
 {
     uint32_t index = (uint32_t)detail;
     struct host *host = &world->hosts[node];
+    FB_ASSERT(node < world->scenario->nodes);
     switch (detail >> 32) {
     case STEP_BEGIN:
+        FB_ASSERT(index < world->scenario->fault_count);
         if (world->scenario->faults[index].kind == FB_FAULT_KILL)
             fault_kill(world, node, world->scenario->faults[index].restart_after_ns,
                        world->scenario->faults[index].is_drive_lost);
@@ -129,6 +138,7 @@ void fault_step(struct world *world, uint32_t node, uint64_t detail)
         world->view_is_stale = true;
         return;
     case STEP_VIEW: /* after all that were found out at this moment: one view for them together */
+        FB_ASSERT(world->view_is_stale);
         world->view_is_stale = false;
         world_view_change(world);
         return;

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "core/key.h"
+#include "core/panic.h"
 
 #include <stdlib.h>
 
@@ -26,6 +27,7 @@ struct metadata { /* open addressing, a power of two of places */
 
 static struct named *place_of(struct named *places, uint64_t mask, struct fb_key key)
 {
+    FB_ASSERT((mask & (mask + 1)) == 0);
     uint64_t at = fb_key_hash(key) & mask;
     while (places[at].record.version != 0 && !fb_key_equal(places[at].key, key))
         at = (at + 1) & mask;
@@ -41,6 +43,7 @@ static void metadata_grow(struct world *world)
         if (metadata->places[i].record.version != 0)
             *place_of(places, mask, metadata->places[i].key) = metadata->places[i];
     }
+    FB_ASSERT(metadata->count * 2 <= mask);
     free(metadata->places);
     metadata->places = places;
     metadata->mask = mask;
@@ -94,6 +97,7 @@ void world_metadata_arrive(struct world *world, uint32_t index)
     const struct fb_op op = world->pending[index].op;
     const struct fb_metadata *model = &world->scenario->metadata;
     bool is_put = op.kind == FB_OP_META_PUT;
+    FB_ASSERT(is_put || op.kind == FB_OP_META_GET);
     if (metadata->count * 2 > metadata->mask)
         metadata_grow(world);
     struct named *place = place_of(metadata->places, metadata->mask, op.block.key);
@@ -105,6 +109,7 @@ void world_metadata_arrive(struct world *world, uint32_t index)
         metadata->count += place->record.version == 0;
         *place = (struct named){.key = op.block.key, .record = op.record};
         place->record.version++;
+        FB_ASSERT(metadata->count <= metadata->mask);
     } else if (place->record.version == 0) {
         done.status = FB_ABSENT;
     }

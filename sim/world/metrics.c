@@ -16,6 +16,7 @@ enum { METRICS_ROOM = 64, NAME_MAX = 64, ENTITIES_MAX = 64 };
 /* All that was added fits: the room doubles. Out of memory ends the run, whose parent says so. */
 void metrics_add(struct fb_run *run, const char *name, const char *unit, double value)
 {
+    FB_ASSERT(name != NULL && unit != NULL);
     uint32_t count = run->metric_count;
     if (count % METRICS_ROOM == 0) {
         run->metrics =
@@ -53,6 +54,7 @@ double metrics_quantile(const double *sorted, uint32_t count, double share)
     uint32_t rank = (uint32_t)ceil(share * count);
     FB_ASSERT(count > 0);
     FB_ASSERT(share > 0 && share <= 1);
+    FB_ASSERT(rank <= count);
     return sorted[rank > 0 ? rank - 1 : 0];
 }
 
@@ -67,6 +69,7 @@ void metrics_read(struct world *world, uint64_t size_bytes, bool is_hit)
 
 void metrics_node(const struct world *world, uint32_t node, struct fb_stats *stats)
 {
+    FB_ASSERT(node < world->scenario->nodes);
     const struct host *host = &world->hosts[node];
     *stats = *fb_node_stats(host->core);
     if (host->earlier != NULL)
@@ -96,6 +99,7 @@ static void totals_collect(const struct world *world, struct totals *totals)
 /* The latency of rank ceil(share * reads); linear inside a bucket, at most the longest. */
 static double latency_quantile_ns(const struct totals *totals, double share)
 {
+    FB_ASSERT(totals->latencies > 0);
     double rank = ceil(share * (double)totals->latencies), below = 0;
     double longest = (double)totals->stats.get_latency_ns.max_ns;
     for (uint32_t b = 0; b < FB_HISTOGRAM_BUCKETS; b++) {
@@ -264,6 +268,7 @@ void metrics_collect(struct world *world, struct fb_run *run)
     if (world->end_ns == 0 || run->is_partial)
         world->end_ns = world_now_ns(world);
     totals_collect(world, totals);
+    FB_ASSERT(world->end_ns <= world_now_ns(world));
     run->events = fb_engine_events(world->engine);
     run->simulated_s = (double)world->end_ns * 1e-9;
     metrics_add(run, "simulated_s", "s", run->simulated_s);

@@ -2,6 +2,7 @@
 #include "sim/world/series.h"
 
 #include "base/memory.h"
+#include "core/panic.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@ static void series_widen(struct fb_series *series)
 void fb_series_add(struct fb_series *series, enum fb_series_quantity quantity, uint64_t now_ns,
                    double value)
 {
+    FB_ASSERT(quantity < FB_SERIES_COUNT);
+    FB_ASSERT(series->bin_ns > 0);
     while (now_ns / series->bin_ns >= FB_SERIES_BINS)
         series_widen(series);
     series->sums[quantity][now_ns / series->bin_ns] += value;
@@ -58,5 +61,6 @@ struct fb_series_row *fb_series_rows(const struct fb_series *series, uint64_t en
                 .time_s = start_s, .name = names[q], .value = series->sums[q][i] / divisor};
         }
     }
+    FB_ASSERT(*count <= bins * FB_SERIES_COUNT);
     return rows;
 }

@@ -5,6 +5,7 @@
  * Only blocks of objects from WORLD_WRITTEN on are remembered; others are taken to be there. A
  * store counts only when all of it has arrived: nothing half-written is ever found. */
 #include "base/memory.h"
+#include "core/panic.h"
 #include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
@@ -18,6 +19,7 @@ struct stored { /* open addressing; 0: empty. Content tags are never 0 */
 
 static bool stored_find(const struct stored *stored, uint64_t tag, uint64_t *at)
 {
+    FB_ASSERT(tag != 0);
     for (*at = tag & stored->mask; stored->tags[*at] != 0; *at = (*at + 1) & stored->mask) {
         if (stored->tags[*at] == tag)
             return true;
@@ -35,6 +37,7 @@ static void stored_grow(struct world *world)
         if (stored->tags[i] != 0 && !stored_find(&grown, stored->tags[i], &at))
             grown.tags[at] = stored->tags[i];
     }
+    FB_ASSERT(grown.count * 2 <= grown.mask);
     free(stored->tags);
     *stored = grown;
 }
@@ -72,6 +75,7 @@ void world_store_close(struct world *world)
 
 void world_store_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
+    FB_ASSERT(op->kind == FB_OP_STORE);
     uint32_t index = world_pending(world, PENDING_STORE_ARRIVE, node);
     world->pending[index].op = *op;
     world->pending[index].account = (uint32_t)(op->block.object % world->scenario->origin.accounts);
@@ -85,6 +89,8 @@ void world_store_arrive(struct world *world, uint32_t index)
     struct account *account = &world->accounts[pending->account];
     uint64_t now_ns = world_now_ns(world);
     uint32_t parts = world_parts(world, pending->op.span.size);
+    FB_ASSERT(pending->kind == PENDING_STORE_ARRIVE);
+    FB_ASSERT(pending->account < world->scenario->origin.accounts);
     if (account->in_flight + parts > origin->requests_max) {
         account->throttled++;
         pending->kind = PENDING_EVENT;
@@ -106,6 +112,7 @@ void world_store_end(struct world *world, uint32_t index, enum fb_status status)
     struct pending pending = world->pending[index];
     const struct fb_op *op = &pending.op;
     struct account *account = &world->accounts[pending.account];
+    FB_ASSERT(account->in_flight >= world_parts(world, op->span.size));
     account->in_flight -= world_parts(world, op->span.size);
     if (pending.life != world->hosts[pending.node].life)
         return; /* the writer died before its request was whole */

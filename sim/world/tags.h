@@ -12,18 +12,21 @@
 
 struct fb_error;
 
+/* The words of a chunk's units. */
 struct fb_tags_chunk {
     uint64_t first; /* of unit 0 */
     uint64_t *rest; /* of the units from 1 on; NULL: never used */
 };
 
-struct fb_tags { /* zeroed: empty */
+/* The tags of a region; zeroed they are empty. */
+struct fb_tags {
     struct fb_tags_chunk *chunks;
     uint64_t count;
 };
 
 /* Errors: out of memory, and it is empty. */
 void fb_tags_open(struct fb_tags *tags, uint64_t chunks, struct fb_error *error);
+/* Frees all words, and it is empty. */
 void fb_tags_close(struct fb_tags *tags);
 
 /* The word of a unit, 0 at first. Without memory for it the program ends. */

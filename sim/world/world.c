@@ -14,6 +14,7 @@
 #include "sim/world/world_internal.h"
 
 #include "base/progress.h"
+#include "core/panic.h"
 #include "core/trace.h"
 
 #include <math.h>
@@ -49,6 +50,7 @@ void world_fault(struct world *world, const char *text, uint32_t node)
 static void pending_grow(struct world *world)
 {
     uint32_t count = world->pending_count > 0 ? world->pending_count * 2 : 1024;
+    FB_ASSERT(count > world->pending_count);
     world->pending =
         fb_grow(world->pending, count, sizeof(*world->pending), "pending events", NULL);
     world->pending_count = count;
@@ -56,6 +58,7 @@ static void pending_grow(struct world *world)
 
 uint32_t world_pending(struct world *world, enum pending_kind kind, uint32_t node)
 {
+    FB_ASSERT(node < world->scenario->nodes);
     uint32_t index = world->pending_free;
     if (index == FB_NONE && world->pending_used == world->pending_count)
         pending_grow(world);
@@ -63,6 +66,7 @@ uint32_t world_pending(struct world *world, enum pending_kind kind, uint32_t nod
         index = world->pending_used++;
     else
         world->pending_free = world->pending[index].next_free;
+    FB_ASSERT(index < world->pending_used);
     struct pending *pending = &world->pending[index];
     pending->kind = kind;
     pending->node = node;
@@ -73,6 +77,7 @@ uint32_t world_pending(struct world *world, enum pending_kind kind, uint32_t nod
 
 static void pending_free(struct world *world, uint32_t index)
 {
+    FB_ASSERT(index < world->pending_used);
     free(world->pending[index].keys);
     world->pending[index].keys = NULL;
     world->pending[index].next_free = world->pending_free;
@@ -81,6 +86,7 @@ static void pending_free(struct world *world, uint32_t index)
 
 void world_timer(struct world *world, uint64_t at_ns, uint32_t index)
 {
+    FB_ASSERT(index < world->pending_used);
     uint64_t cookie = (uint64_t)world->pending[index].node << 32 | index;
     fb_engine_timer(world->engine, at_ns, cookie);
 }
@@ -109,6 +115,7 @@ static void world_step(struct world *world, uint32_t node, const struct fb_event
     fb_trace_event(&record, start_ns, node, event);
     world_hash(world, &record);
     uint32_t count = fb_node_step(host->core, start_ns, event, ops);
+    FB_ASSERT(count <= FB_STEP_OPS_MAX);
     uint64_t cost_ns = hardware->core_step_ns + count * hardware->submit_ns;
     host->cpu_free_ns = start_ns + cost_ns;
     host->cpu_busy_ns += cost_ns;
@@ -157,6 +164,7 @@ void world_request(struct world *world, uint32_t node, const struct fb_request *
 static void world_tick(struct world *world, uint32_t node)
 {
     struct host *host = &world->hosts[node];
+    FB_ASSERT(host->is_up);
     if (world_now_ns(world) < host->tick_ns)
         return; /* an earlier TICK took its place */
     host->tick_ns = FB_NEVER_NS;
@@ -206,6 +214,8 @@ static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
 {
     struct world *world = context;
     uint32_t index = (uint32_t)cookie;
+    FB_ASSERT(index < world->pending_used);
+    FB_ASSERT(world->pending[index].node == cookie >> 32);
     if (fb_engine_events(world->engine) % 1024 == 0)
         world_poll(world);
     if (world->is_stopped) {
@@ -344,6 +354,7 @@ void fb_world_run(const struct fb_scenario *scenario, uint64_t seed,
                   const volatile int *should_stop, double progress_from, double progress_to,
                   struct fb_run *run, struct fb_error *error)
 {
+    FB_ASSERT(progress_from <= progress_to);
     struct world world = {.scenario = scenario,
                           .seed = seed,
                           .should_stop = should_stop,

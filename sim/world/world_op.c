@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "core/key.h"
+#include "core/panic.h"
 
 #include <gsl/gsl_randist.h>
 #include <math.h>
@@ -40,6 +41,8 @@ uint64_t world_unit_bytes(const struct world *world)
 
 static uint64_t *world_tag(const struct world *world, const struct fb_span *span)
 {
+    FB_ASSERT(span->region != FB_REGION_CLIENT);
+    FB_ASSERT(span->peer < world->scenario->nodes);
     struct host *host = &world->hosts[span->peer];
     uint64_t unit = span->offset / world_unit_bytes(world);
     return fb_tags_at(span->region == FB_REGION_DEVICE ? &host->device_tags : &host->memory_tags,
@@ -124,6 +127,8 @@ static void op_reply(struct world *world, uint32_t node, uint64_t at_ns, const s
 
 static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
+    FB_ASSERT(op->target < world->scenario->nodes);
+    FB_ASSERT(op->target != node);
     struct host *host = &world->hosts[node];
     uint64_t sent_ns = fb_station_submit(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES);
     uint32_t index = world_pending(world, PENDING_EVENT, op->target);
@@ -157,6 +162,7 @@ static void op_code(struct world *world, uint32_t node, uint64_t at_ns, const st
 {
     const struct fb_hardware *hardware = &world->scenario->hardware;
     const struct fb_fragments *plan = op->fragments;
+    FB_ASSERT(plan != NULL);
     bool is_encode = op->kind == FB_OP_ENCODE;
     uint64_t size = 2 * (is_encode ? op->source.size : op->span.size);
     double seconds = (double)size / (double)hardware->digest_bytes_per_s;
@@ -193,6 +199,8 @@ static void op_pull(struct world *world, uint32_t node, uint64_t at_ns, const st
         return;
     }
     uint64_t requests = (op->span.size + nic->message_bytes_max - 1) / nic->message_bytes_max;
+    FB_ASSERT(op->source.region == FB_REGION_MEMORY);
+    FB_ASSERT(op->source.peer != node);
     uint64_t sent_ns =
         fb_station_submit_many(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES, requests);
     uint32_t index = world_pending(world, PENDING_PULL_START, node);
@@ -215,6 +223,7 @@ void world_pull_end(struct world *world, uint32_t index, enum fb_status status)
 {
     struct pending pending = world->pending[index];
     const struct fb_op *op = &pending.op;
+    FB_ASSERT(pending.kind == PENDING_PULL_FLOW);
     if (pending.life != world->hosts[pending.node].life)
         return; /* who asked for it has died */
     uint64_t at_ns = world_now_ns(world) + world_latency_ns(world, op->source.peer, pending.node);
@@ -261,6 +270,8 @@ void world_fetch_arrive(struct world *world, uint32_t index)
     struct account *account = &world->accounts[pending->account];
     uint64_t now_ns = world_now_ns(world);
     uint32_t parts = world_parts(world, pending->op.span.size);
+    FB_ASSERT(pending->kind == PENDING_FETCH_ARRIVE);
+    FB_ASSERT(pending->account < world->scenario->origin.accounts);
     bool is_there =
         pending->op.block.object < WORLD_WRITTEN || world_is_stored(world, &pending->op.block);
     if (!is_there) {
@@ -302,6 +313,7 @@ void world_fetch_end(struct world *world, uint32_t index, enum fb_status status)
     const struct fb_op *op = &pending.op;
     struct account *account = &world->accounts[pending.account];
     uint64_t at_ns = world_now_ns(world) + world->scenario->network.core_latency_ns;
+    FB_ASSERT(account->in_flight >= world_parts(world, op->span.size));
     account->in_flight -= world_parts(world, op->span.size);
     if (pending.life != world->hosts[pending.node].life)
         return;
@@ -316,6 +328,8 @@ void world_fetch_end(struct world *world, uint32_t index, enum fb_status status)
 
 void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
+    FB_ASSERT(node < world->scenario->nodes);
+    FB_ASSERT(at_ns >= world_now_ns(world));
     switch ((enum fb_op_kind)op->kind) {
     case FB_OP_REPLY:
         op_reply(world, node, at_ns, op);

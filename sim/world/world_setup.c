@@ -1,5 +1,6 @@
 /* Builds the world's hosts from a scenario and takes them down again. */
 #include "base/memory.h"
+#include "core/panic.h"
 #include "sim/generator.h"
 #include "sim/world/world_internal.h"
 
@@ -53,6 +54,8 @@ static struct fb_config host_config(const struct world *world, uint32_t index)
 void world_host_reset(struct world *world, uint32_t node)
 {
     struct host *host = &world->hosts[node];
+    FB_ASSERT(host->is_up);
+    FB_ASSERT(host->core != NULL);
     struct fb_config config = host_config(world, node);
     uint64_t now_ns = world_now_ns(world);
     uint64_t seed = (world->seed * 1000003 + node) ^ (uint64_t)host->life << 48;
@@ -116,6 +119,7 @@ static void view_build(struct world *world)
                                         .weight = 1,
                                         .is_up = world->hosts[i].is_member};
     uint32_t ranks = (uint32_t)scenario->core.replicas;
+    FB_ASSERT(ranks > 0);
     if (ranks > scenario->nodes)
         ranks = scenario->nodes;
     const struct fb_view_plan plan = {.version = ++world->view_version,
@@ -130,6 +134,7 @@ static void view_build(struct world *world)
 
 static void view_tell(struct world *world)
 {
+    FB_ASSERT(world->view != NULL);
     const struct fb_event view = {.kind = FB_EVENT_VIEW, .view = world->view};
     for (uint32_t i = 0; i < world->scenario->nodes; i++) {
         if (world->hosts[i].is_up)
@@ -192,6 +197,8 @@ void world_open(struct world *world)
         fb_out_of_memory(scenario->nodes, world_host_bytes(scenario), "nodes", world->error);
     for (uint32_t i = 0; i < scenario->nodes && !fb_error_is_set(world->error); i++)
         host_open(world, i);
+    FB_ASSERT(fb_error_is_set(world->error) ||
+              world->arena.used_bytes == scenario->nodes * world_host_bytes(scenario));
     if (!fb_error_is_set(world->error))
         view_build(world);
     if (!fb_error_is_set(world->error))

@@ -29,6 +29,7 @@ enum pending_kind {
     PENDING_FAULT,        /* the schedule of faults: a node fails, comes back, is found out */
 };
 
+/* What a cookie stands for until it comes back. */
 struct pending {
     uint32_t kind;
     uint32_t node;
@@ -45,6 +46,7 @@ struct pending {
     };
 };
 
+/* A node: its core, its devices as stations, and what it has moved. */
 struct host {
     struct fb_node *core;
     struct fb_station *drive, *nic, *memory, *digest;
@@ -74,6 +76,7 @@ struct fanout;
 struct placement;
 struct overwrite;
 
+/* A run of a scenario; everything that its files share. */
 struct world {
     const struct fb_scenario *scenario;
     struct fb_engine *engine;

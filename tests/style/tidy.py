@@ -20,7 +20,14 @@ LONG_HEADERS, LONG_HEADER_LINES_MAX = ("core/io.h", "client/forebay.h", "tests/"
 FUNCTION_LINES_MAX = 60
 COLUMNS_MAX = 100
 # By folder: assertions in a thousand lines of code, at least.
-ASSERTS_PER_KLOC_MIN = {"core": 40, "hw": 15, "client": 15}
+ASSERTS_PER_KLOC_MIN = {"client": 15, "core": 40, "hw": 15, "sim": 25}
+# By folder: of a hundred declarations that other folders see, those that a sentence explains. A
+# folder that has more may raise it.
+SAID_PERCENT_MIN = {
+    "base": 100, "cli": 100, "client": 100, "core": 100, "hw": 100, "models": 100, "results": 100,
+    "sim": 100,
+}
+SENTENCE_WORDS_MIN = 3
 
 C_SUFFIXES = (".c", ".h", ".cpp")
 TEXT_SUFFIXES = C_SUFFIXES + (".py", ".sh", ".cmake", ".yaml", ".md", ".gp", ".txt")
@@ -397,6 +404,69 @@ def assert_density(sources, folder):
     return count, lines
 
 
+@rule("a declaration that other folders see has its sentence: SAID_PERCENT_MIN of a hundred")
+def declaration_sentence(sources):
+    for folder, least in SAID_PERCENT_MIN.items():
+        seen = list(declarations_seen(sources, folder))
+        said = sum(is_said for *_, is_said in seen)
+        for source, line, name, is_said in seen if said * 100 < least * len(seen) else ():
+            if not is_said:
+                yield source, line, f"{name} has no sentence above or beside it"
+
+
+def declarations_seen(sources, folder):
+    """(file, line, name, has it a sentence?) of what the headers declare that a file of another
+    folder or subfolder includes, or that such a header includes; tests do not count."""
+    queue = [path for source in sources if source.folder != "tests"
+             for _, path in includes(source)
+             if os.path.dirname(path) != os.path.dirname(source.path)]
+    by_path, seen = {source.path: source for source in sources}, set()
+    while queue:
+        path = queue.pop()
+        if path in by_path and path not in seen:
+            seen.add(path)
+            queue.extend(path for _, path in includes(by_path[path]))
+    for source in sources:
+        if source.folder == folder and source.is_header and source.path in seen:
+            for line, name, is_said in declarations(source):
+                yield source, line, name, is_said
+
+
+def declarations(source):
+    """(line, name, has it a sentence?) of each declaration of a header: functions, types, variables
+    and macros with arguments; not of types that are only named."""
+    last = -1
+    for first, line in enumerate(source.code_lines):
+        if first <= last or not line.strip() or re.match(r'}|\s*extern\s+"', line):
+            continue
+        last, text, depth = first, line, line.count("{") - line.count("}")
+        is_directive = line.lstrip().startswith("#")
+        while text.rstrip().endswith("\\") if is_directive else (
+                depth > 0 or not text.rstrip().endswith((";", "}"))):
+            last += 1
+            text += " " + source.code_lines[last]
+            depth += source.code_lines[last].count("{") - source.code_lines[last].count("}")
+        macro = re.match(r"\s*#\s*define\s+(\w+)\(", text)
+        if (is_directive and not macro) or re.match(
+                r"static_assert\b|(?:struct|union|enum)\s+\w+\s*;", text):
+            continue
+        name = macro or re.search(r"(?:struct|union|enum)\s+(\w+)\s*{", text) or re.search(
+            r"(\w+)\s*\(", text) or re.search(r"(\w+)", text)
+        yield first + 1, name.group(1), has_sentence(source, first, last, "{" in text)
+
+
+def has_sentence(source, first, last, has_body):
+    """Is there a comment of some words above these lines (from 0), or beside them?"""
+    comment = ""
+    above = first - 1
+    while above >= 0 and source.lines[above].strip() and not source.code_lines[above].strip():
+        comment = source.lines[above] + " " + comment
+        above -= 1
+    beside = {first, last} if has_body else range(first, last + 1)
+    texts = [comment] + [source.lines[line].partition("/*")[2] for line in beside]
+    return any(len(re.findall(r"[A-Za-z]\w*", text)) >= SENTENCE_WORDS_MIN for text in texts)
+
+
 def find_sources(root):
     """The project's own text files; build folders, results of runs and hidden folders left out."""
     sources = []
@@ -429,10 +499,12 @@ def main():
         for source, line, what in check(sources):
             print(f"{source.path}:{line}: {name}: {what}")
             count += 1
-    for folder in ASSERTS_PER_KLOC_MIN:
+    for folder in sorted(SAID_PERCENT_MIN):
         found, lines = assert_density(sources, folder)
+        said = [is_said for *_, is_said in declarations_seen(sources, folder)]
         print(f"{folder}/: {found} assertions in {lines} lines of code, "
-              f"{found * 1000 / max(lines, 1):.0f} in a thousand")
+              f"{found * 1000 / max(lines, 1):.0f} in a thousand; of {len(said)} declarations that "
+              f"others see {sum(said) * 100 // max(len(said), 1)}% have a sentence")
     print(f"{len(sources)} files, {len(RULES)} rules, {count} findings")
     return 1 if count else 0
 

@@ -24,6 +24,11 @@ CLEAN = {
     "models/workloads/a.yaml": "batch_size: 4\n",
     "core/index/two.h": GUARD.format('#include "core/index/one.h"'),
     "hw/two/a.h": GUARD.format('#include "hw/one/a.h"'),
+    "cli/a.c": TOP + '#include "sim/one/a.h"\n#include "sim/one/b.h"\n',
+    "sim/one/a.h": GUARD.format(
+        "struct one;\n\n/* What two are. */\nstruct two {\n    int a;\n};\n"
+        "void fb_one(struct two *two); /* Takes it over. */\n\n"
+        "/* X(name, help) of each. */\n#define FB_ALL(X) \\\n    X(one, \"the first\")"),
     "tests/test_a.c": TOP + "static void a_when_b_gives_c(void **state)\n{\n    (void)state;\n}\n",
     "tests/a.py": "#!/usr/bin/env python3\n# A script.\n",
     "results/of_a_run/a.py": "import os\t\n",
@@ -31,16 +36,16 @@ CLEAN = {
 
 # Rule: (file, its text, line of the finding).
 BREACHES = {
-    "file-length": ("sim/a.c", TOP + "int a;\n" * 600, 601),
-    "header-length": ("sim/a.h", GUARD.format("int a;\n" * 150), 151),
-    "function-length": ("sim/a.c", TOP + FUNCTION.format("    one++;\n" * 58), 3),
-    "line-length": ("sim/a.c", TOP + "/* " + "a" * 99 + " */\n", 2),
-    "tabs": ("sim/a.c", TOP + "int a;\t/* a */\n", 2),
-    "line-ends": ("sim/a.c", TOP + "int a; \n", 2),
-    "typedef-struct": ("sim/a.c", TOP + "typedef struct a {\n    int a;\n} a;\n", 2),
+    "file-length": ("base/a.c", TOP + "int a;\n" * 600, 601),
+    "header-length": ("base/a.h", GUARD.format("int a;\n" * 150), 151),
+    "function-length": ("base/a.c", TOP + FUNCTION.format("    one++;\n" * 58), 3),
+    "line-length": ("base/a.c", TOP + "/* " + "a" * 99 + " */\n", 2),
+    "tabs": ("base/a.c", TOP + "int a;\t/* a */\n", 2),
+    "line-ends": ("base/a.c", TOP + "int a; \n", 2),
+    "typedef-struct": ("base/a.c", TOP + "typedef struct a {\n    int a;\n} a;\n", 2),
     "outside-assert": ("hw/meta/members.c",
                        TOP + FUNCTION.format("    FB_ASSERT(value != NULL);\n"), 5),
-    "open-marker": ("sim/a.c", TOP + "/* TO" "DO: more */\n", 2),
+    "open-marker": ("base/a.c", TOP + "/* TO" "DO: more */\n", 2),
     "core-condition": ("core/b.c", TOP + "#ifdef WITH_SIM\n#endif\n", 2),
     "core-include": ("core/b.c", TOP + "#include <stdio.h>\n", 2),
     "core-word": ("core/b.c", TOP + FUNCTION.format(ASSERTS + "    double two = 2;\n"), 7),
@@ -52,16 +57,18 @@ BREACHES = {
     "layer": ("base/a.c", TOP + '#include "sim/a.h"\n', 2),
     "folder-circle": ("hw/one/a.c", TOP + '#include "hw/two/a.h"\n', 2),
     "core-circle": ("core/index/one.c", TOP + '#include "core/index/two.h"\n', 2),
-    "question": ("sim/a.c", TOP + FUNCTION.format("").replace("int fb_one", "void fb_is_one"), 3),
-    "goto": ("sim/a.c", TOP + FUNCTION.format("    goto out;\nout:\n"), 5),
+    "question": ("base/a.c", TOP + FUNCTION.format("").replace("int fb_one", "void fb_is_one"), 3),
+    "goto": ("base/a.c", TOP + FUNCTION.format("    goto out;\nout:\n"), 5),
     "timed-wait": ("hw/a.c", TOP + FUNCTION.format(
         "    pthread_cond_timedwait(&one, &two, &until);\n" + ASSERTS), 5),
-    "opening-comment": ("sim/a.c", "int a;\n", 1),
+    "opening-comment": ("base/a.c", "int a;\n", 1),
     "model-source": ("models/hardware/b.yaml", "size: 1 KiB\n", 1),
     "machine-path": ("experiments/b.yaml", "trace: /wo" "rk/trace.jsonl\n", 1),
     "test-name": ("tests/test_a.c",
                   TOP + "static void works(void **state)\n{\n    (void)state;\n}\n", 2),
     "asserts": ("core/a.c", TOP + FUNCTION.format("    one++;\n" * 30), 1),
+    "declaration-sentence": (
+        "sim/one/b.h", GUARD.format("void fb_one(\n    int one); /* both */"), 5),
 }
 
 

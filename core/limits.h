@@ -11,6 +11,7 @@
 /* Bounds that are built in; those that an operator may want to move are settings. */
 enum {
     FB_STEP_OPS_MAX = 8,      /* R2; more work: deadline <= now and a TICK */
+    FB_DECISIONS_MAX = 64,    /* that a step tells of; more are counted */
     FB_PARTITIONS = 65536,    /* of the key space, in a view */
     FB_RANKS_MAX = 3,         /* nodes a partition lists, in preference order */
     FB_STANDINS_MAX = 8,      /* members that may hold a block for its owners; then DEGRADED */

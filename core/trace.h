@@ -1,5 +1,6 @@
-/* Trace records: what a step was given and what it asked for, 64 bytes each, and their text form.
- * The world hashes them (determinism), golden tests print them, `record` keeps them. */
+/* Trace records: what a step was given and what it asked for, 64 bytes each. The worlds hash them
+ * (determinism), and so does `record`; whoever prints a trace looks at events and ops themselves
+ * (sim/trace). */
 #ifndef FB_CORE_TRACE_H
 #define FB_CORE_TRACE_H
 
@@ -23,18 +24,11 @@ struct fb_trace_record {
 
 static_assert(sizeof(struct fb_trace_record) == 64, "the record is stored");
 
-/* Longest text form of a record, with its terminating zero. */
-enum { FB_TRACE_TEXT_MAX = 240 };
-
 /* The record of an event that a node is given; all other fields are 0, peer FB_NONE. */
 void fb_trace_event(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
                     const struct fb_event *event);
 /* The same of an op that it gives. */
 void fb_trace_op(struct fb_trace_record *record, uint64_t now_ns, uint32_t node,
                  const struct fb_op *op);
-
-/* One line without newline, e.g. "     1500 n2 < message offer key=1.2 size=4096 from=n1".
- * Returns its length. */
-uint32_t fb_trace_format(const struct fb_trace_record *record, char text[FB_TRACE_TEXT_MAX]);
 
 #endif

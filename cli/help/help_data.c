@@ -151,7 +151,7 @@ static const struct fb_help table[] = {
                 {"--minimise", "makes a small script of every failure"},
                 {"--out DIR", "folder for the scripts; default: swarm-failures"},
                 {"--script FILE", "runs a script instead of seeds"},
-                {"--trace", "with --script, or of the first seed: every event and op"},
+                {"--trace", "with --script, or of the first seed: every event, op and reason"},
                 {"--see-all", "fails if a counter of the core, or a sight, was never seen"},
                 {"--json", "one JSON object instead of text"},
             },

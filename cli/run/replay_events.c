@@ -1,6 +1,6 @@
 /* `forebay replay --events`: feeds what a daemon recorded to a fresh node and compares the digests
  * of all its ops. Equal digests prove that the core did on the cluster what it does here, event for
- * event; with --print the events and ops are shown as they go. */
+ * event; with --print the events, ops and reasons are shown as they go. */
 #include "cli/run/replay_events.h"
 
 #include "base/memory.h"
@@ -10,6 +10,7 @@
 #include "core/trace.h"
 #include "hw/loop/record_format.h"
 #include "base/document.h"
+#include "sim/trace/trace_print.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +24,7 @@ struct events_replay {
     const char *path;
     FILE *file;
     bool is_printing;
+    struct fb_trace_printer *printer; /* NULL: not printed */
     struct fb_node *node;
     struct fb_view *view;
     struct fb_config config;
@@ -64,6 +66,8 @@ static void header_read(struct events_replay *replay)
     else if (size_bytes == 0 ||
              fb_node_init(replay->node, size_bytes, &replay->config, header.seed) != FB_OK)
         fault(replay, "its config makes no node");
+    else if (replay->is_printing)
+        replay->printer = fb_trace_printer_open(stdout, replay->config.block_size_bytes, true);
 }
 
 /* The event of a record; false: it is damaged. */
@@ -125,29 +129,26 @@ static bool view_read(struct events_replay *replay, const struct fb_record *reco
     return true;
 }
 
-static void print(const struct fb_trace_record *record)
+static uint32_t step_told(struct events_replay *replay, uint64_t now_ns,
+                          const struct fb_event *event, struct fb_op ops[FB_STEP_OPS_MAX])
 {
-    char text[FB_TRACE_TEXT_MAX];
-    fb_trace_format(record, text);
-    puts(text);
+    struct fb_decisions decisions;
+    uint32_t node = (uint32_t)replay->config.node;
+    fb_trace_print_event(replay->printer, now_ns, node, event);
+    uint32_t count = fb_node_step_told(replay->node, now_ns, event, ops, &decisions);
+    fb_trace_print_ops(replay->printer, ops, count, &decisions);
+    return count;
 }
 
 static void step(struct events_replay *replay, uint64_t now_ns, const struct fb_event *event)
 {
     struct fb_op ops[FB_STEP_OPS_MAX];
     struct fb_trace_record record;
-    uint32_t node = (uint32_t)replay->config.node;
-    if (replay->is_printing) {
-        fb_trace_event(&record, now_ns, node, event);
-        print(&record);
-    }
-    uint32_t count = fb_node_step(replay->node, now_ns, event, ops);
+    uint32_t count = replay->printer != NULL ? step_told(replay, now_ns, event, ops)
+                                             : fb_node_step(replay->node, now_ns, event, ops);
     for (uint32_t i = 0; i < count; i++) {
         fb_trace_op(&record, now_ns, 0, &ops[i]);
         XXH3_64bits_update(replay->hash, &record, sizeof(record));
-        record.node = node;
-        if (replay->is_printing)
-            print(&record);
     }
     replay->ops += count;
     replay->events++;
@@ -239,6 +240,8 @@ int fb_replay_events(int argc, char **argv)
     int code = finish(replay);
     if (replay->file != NULL)
         fclose(replay->file);
+    if (replay->printer != NULL)
+        fb_trace_printer_close(replay->printer);
     XXH3_freeState(replay->hash);
     free(replay->node);
     free(replay->view);

@@ -61,8 +61,10 @@ static uint32_t meta_take(struct fb_node *node, struct fb_key key, const struct 
     uint32_t index = 0;
     while (index < node->config.metas_max && node_metas(node)[index].state != META_FREE)
         index++;
-    if (index == node->config.metas_max)
+    if (index == node->config.metas_max) {
+        tell_count(node, FB_WHY_NO_META, FB_NONE, 0, node->config.metas_max);
         return FB_NONE;
+    }
     struct meta *meta = &node_metas(node)[index];
     *meta = (struct meta){.key = key,
                           .record = *record,
@@ -143,14 +145,16 @@ static void meta_fail(struct step *step, uint32_t index, enum fb_status status, 
     node->stats.meta_errors++;
     meta->is_unsure = meta->is_unsure || is_unsure;
     if (meta->failures >= node->config.retries_max) {
+        tell_count(node, FB_WHY_META_OVER, FB_NONE, status, node->config.retries_max);
         meta_end(step, index, meta->is_unsure ? FB_TIMEOUT : status, &nothing);
         return;
     }
     uint64_t base_ns = node->config.backoff_ns << (meta->failures < 6 ? meta->failures : 6);
     meta->failures++;
     meta->state = META_PAUSE;
-    fb_timer_set(node_timer(node), timer_of_meta(node, index),
-                 node->now_ns + base_ns / 2 + fb_random_below(&node->random, base_ns));
+    uint64_t again_ns = node->now_ns + base_ns / 2 + fb_random_below(&node->random, base_ns);
+    tell_at(node, meta->is_unsure ? FB_WHY_UNSURE : FB_WHY_META_AGAIN, FB_NONE, again_ns, status);
+    fb_timer_set(node_timer(node), timer_of_meta(node, index), again_ns);
 }
 
 void meta_timer(struct step *step, uint32_t index)
@@ -174,12 +178,17 @@ static bool record_is_ours(const struct meta *meta, const struct fb_meta *found)
 }
 
 /* What a commit that was not applied now, or not before, is told. */
-static enum fb_status lost_as(const struct meta *meta, const struct fb_meta *found)
+static enum fb_status lost_as(const struct fb_node *node, const struct meta *meta,
+                              const struct fb_meta *found)
 {
     FB_ASSERT(meta->is_commit);
-    if (record_is_ours(meta, found))
+    if (record_is_ours(meta, found)) {
+        tell_why(node, FB_WHY_OURS);
         return FB_OK;
+    }
     bool is_hidden = meta->is_unsure && found->version > meta->record.version + 1;
+    tell_count(node, is_hidden ? FB_WHY_HIDDEN : FB_WHY_CHANGED, FB_NONE, found->version,
+               meta->record.version);
     return is_hidden ? FB_TIMEOUT : FB_CONFLICT;
 }
 
@@ -192,7 +201,7 @@ static void meta_checked(struct step *step, uint32_t index, const struct fb_meta
     if (found->version == meta->record.version)
         meta_send(step, index, META_PUT); /* should the first be applied yet, this one is not */
     else
-        meta_end(step, index, lost_as(meta, found), found);
+        meta_end(step, index, lost_as(step->node, meta, found), found);
 }
 
 void meta_done(struct step *step, uint32_t index, const struct fb_done *done)
@@ -211,7 +220,7 @@ void meta_done(struct step *step, uint32_t index, const struct fb_done *done)
         return;
     }
     if (status == FB_CONFLICT && meta->state == META_PUT) {
-        meta_end(step, index, lost_as(meta, &record), &record);
+        meta_end(step, index, lost_as(node, meta, &record), &record);
         return;
     }
     if (status == FB_OK || status == FB_INVALID || status == FB_ABSENT) {

@@ -52,8 +52,10 @@ uint32_t name_take(struct fb_node *node, enum name_kind kind)
     FB_ASSERT(kind != NAME_FREE);
     while (index < max && node_names(node)[index].kind != NAME_FREE)
         index++;
-    if (index == max)
+    if (index == max) {
+        tell_count(node, FB_WHY_NO_NAME, FB_NONE, 0, max);
         return FB_NONE;
+    }
     struct name *name = &node_names(node)[index];
     *name = (struct name){.generation = name->generation, .kind = (uint8_t)kind};
     node->names_used++;
@@ -112,6 +114,7 @@ static void name_put_off(struct step *step, uint32_t index)
 {
     struct fb_node *node = step->node;
     FB_ASSERT(index < node->config.names_max);
+    tell_why(node, FB_WHY_NAME_OFF);
     if (node_names(node)[index].kind == NAME_FINISH)
         finish_wait(node, index);
     else if (node_names(node)[index].kind == NAME_ABANDON)
@@ -379,14 +382,18 @@ static void request_put(struct step *step, uint32_t index, enum fb_status status
     bool may_try = name->tries++ <= node->config.retries_max; /* once at least: none has failed */
     bool is_commit = name->kind == NAME_COMMIT, is_there = now.state != FB_NAME_REMOVED;
     wanted.version = name->change.value.high; /* also over no record */
-    if (is_lost && is_commit && is_there && now.version == wanted.version)
+    if (is_lost && is_commit && is_there && now.version == wanted.version) {
+        tell_why(node, FB_WHY_FINISHED);
         status = FB_OK; /* ours, and somebody has finished it */
+    }
     bool is_bare = now.state == FB_NAME_ORIGIN && now.version == FB_NAME_VERSION_NONE;
     bool is_same = now.version == name->replaced || (name->replaced == 0 && is_bare);
     if (is_lost && is_commit && is_there && is_same && may_try) {
+        tell_why(node, FB_WHY_SAME_OBJECT);
         name->change.version = found->version; /* the same object: finished, or kept by another */
         name_put(step, index, NAME_PUT);
     } else if (is_lost && !is_commit && may_try) {
+        tell_why(node, FB_WHY_LOOK_AGAIN);
         name_record(step, index);
     } else if (status == FB_OK) {
         name->record = *found;
@@ -398,7 +405,11 @@ static void request_put(struct step *step, uint32_t index, enum fb_status status
     } else {
         bool is_told = status == FB_CONFLICT || status == FB_ABSENT;
         name->record = is_told ? *found : name->change; /* R14: it may be there */
-        name_refuse(step, index, is_lost && is_commit && is_there && is_same ? FB_BUSY : status);
+        if (is_lost && is_commit && is_there && is_same) {
+            tell_why(node, FB_WHY_COMMIT_BUSY);
+            status = FB_BUSY;
+        }
+        name_refuse(step, index, status);
     }
 }
 

@@ -102,8 +102,9 @@ void finish_wait(struct fb_node *node, uint32_t index)
         pause_ns = pause_last_ns;
     name->state = NAME_WAIT;
     name->tries++;
-    fb_timer_set(node_timer(node), timer_of_name(node, index),
-                 node->now_ns + pause_ns / 2 + fb_random_below(&node->random, pause_ns / 2));
+    uint64_t again_ns = node->now_ns + pause_ns / 2 + fb_random_below(&node->random, pause_ns / 2);
+    tell_at(node, FB_WHY_NAME_WAIT, FB_NONE, again_ns, name->tries);
+    fb_timer_set(node_timer(node), timer_of_name(node, index), again_ns);
     FB_ASSERT(name->tries > 0);
 }
 
@@ -172,6 +173,7 @@ static void finish_record(struct step *step, uint32_t index)
     facts.state = FB_NAME_ORIGIN;
     facts.node = (uint32_t)step->node->config.node;
     name->change = fb_name_record(&facts, name->record.version);
+    tell_why(step->node, FB_WHY_RECORD_DONE);
     name_put(step, index, NAME_PUT);
 }
 
@@ -198,6 +200,10 @@ void finish_begin(struct step *step, uint32_t index)
         name->shown = name->limit;
     }
     FB_ASSERT(name->shown >= name->limit);
+    tell_why(node, state == NAME_COMPOSE ? FB_WHY_COMPOSE
+                   : state == NAME_UNDO  ? FB_WHY_UNDO
+                   : state == NAME_STAT  ? FB_WHY_LOOK_ORIGIN
+                                         : FB_WHY_ERASE);
     if (is_taken(node, index) || !name_origin(step, index, state))
         finish_wait(node, index);
 }
@@ -261,6 +267,7 @@ static void finish_raise(struct step *step, uint32_t index, uint64_t order)
     name->limit = order;
     name->shown = raised;
     node->stats.names_overtaken++;
+    tell_why(node, FB_WHY_RAISE);
     if (name->tries >= PAUSE_DOUBLINGS_MAX) {
         finish_wait(node, index);
         return;
@@ -335,6 +342,7 @@ static void finish_undo(struct step *step, uint32_t index)
     if (name->shown < facts.version)
         name->shown = facts.version;
     name->limit = name->shown;
+    tell_why(step->node, FB_WHY_UNDO);
     if (is_taken(step->node, index) || !name_origin(step, index, NAME_UNDO))
         finish_wait(step->node, index);
 }

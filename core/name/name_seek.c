@@ -94,6 +94,7 @@ bool seek_begin(struct step *step, uint32_t index, const struct fb_block *missin
     }
     name->missing = missing->key;
     name->missing_size = missing->size;
+    tell_why(node, FB_WHY_SEEK_BLOCKS);
     seek_ask(step, index);
     return true;
 }

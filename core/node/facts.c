@@ -205,3 +205,24 @@ bool fb_node_refused_name(const struct fb_node *node, uint32_t index, struct fb_
     FB_ASSERT(state->size_bytes > 0);
     return finish_is_refused(name);
 }
+
+const char *fb_node_id_name(uint64_t id)
+{
+    static const char *const names[] = {
+        [ID_ATTEMPT] = "attempt", [ID_WRITE] = "write",   [ID_MATCH] = "match", [ID_PUT] = "put",
+        [ID_DRAIN] = "store",     [ID_GATHER] = "gather", [ID_META] = "record", [ID_PIN] = "pin",
+        [ID_CODE] = "code",       [ID_SCAN] = "scan",     [ID_NAME] = "name",   [ID_LIST] = "list",
+        [ID_MEND] = "mend"};
+    uint32_t class = id_class(id);
+    bool is_known = class < sizeof(names) / sizeof(names[0]) && names[class] != NULL;
+    FB_ASSERT(names[ID_MEND] != NULL);
+    return is_known ? names[class] : "id";
+}
+
+_Bool fb_node_id_follows(uint64_t earlier, uint64_t id)
+{
+    bool is_attempt = id_class(id) == ID_ATTEMPT && id_class(earlier) == ID_ATTEMPT;
+    FB_ASSERT(id_index(id) <= 0xffffffu);
+    return is_attempt && id_index(earlier) == id_index(id) &&
+           id_generation(id) == id_generation(earlier) + 1;
+}

@@ -210,6 +210,24 @@ static void node_start(struct step *step)
     collect_start(step->node);
 }
 
+/* Whose time is up, in the order of the ids. */
+static enum fb_why timer_why(const struct fb_node *node, uint32_t id)
+{
+    const uint32_t first_of_next[] = {
+        timer_of_match(node, 0), timer_of_lends(node),     timer_of_put(node, 0),
+        timer_of_drain(node),    timer_of_gather(node, 0), timer_of_meta(node, 0),
+        timer_of_pins(node),     timer_of_recover(node),   timer_of_mend(node, 0),
+        timer_of_list(node),     timer_of_name(node, 0)};
+    uint32_t kind = 0, kinds = sizeof(first_of_next) / sizeof(first_of_next[0]);
+    static_assert(FB_WHY_TIME_OF_NAME - FB_WHY_TIME_OF_ATTEMPT ==
+                      sizeof(first_of_next) / sizeof(first_of_next[0]),
+                  "a reason for each kind of timer");
+    while (kind < kinds && id >= first_of_next[kind])
+        kind++;
+    FB_ASSERT(id < timer_count(node));
+    return (enum fb_why)(FB_WHY_TIME_OF_ATTEMPT + kind);
+}
+
 static void node_tick(struct step *step)
 {
     struct fb_node *node = step->node;
@@ -219,6 +237,8 @@ static void node_tick(struct step *step)
         if (id == FB_NONE)
             return;
         FB_ASSERT(id < timer_count(node));
+        if (is_told(node))
+            tell_why(node, timer_why(node, id));
         if (id < attempts)
             attempt_timer(step, id);
         else if (id < timer_of_lends(node))
@@ -329,6 +349,23 @@ uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_eve
         node_answer(&step);
     FB_ASSERT(step.count <= FB_STEP_OPS_MAX);
     return step.count;
+}
+
+uint32_t fb_node_step_told(struct fb_node *node, uint64_t now_ns, const struct fb_event *event,
+                           struct fb_op ops[FB_STEP_OPS_MAX], struct fb_decisions *decisions)
+{
+    FB_ASSERT(node->decisions == NULL);
+    for (uint32_t i = 0; i < FB_STEP_OPS_MAX; i++)
+        ops[i].kind = FB_OP_COUNT;
+    decisions->ops = ops;
+    decisions->now_ns = now_ns;
+    decisions->count = 0;
+    decisions->left_out = 0;
+    node->decisions = decisions;
+    uint32_t count = fb_node_step(node, now_ns, event, ops);
+    node->decisions = NULL;
+    FB_ASSERT(decisions->count <= FB_DECISIONS_MAX);
+    return count;
 }
 
 uint64_t fb_node_deadline_ns(const struct fb_node *node)

@@ -3,6 +3,7 @@
 #define FB_CORE_NODE_NODE_H
 
 #include "core/config.h"
+#include "core/decision.h"
 #include "core/stats.h"
 #include "core/place/view.h"
 
@@ -19,6 +20,10 @@ enum fb_status fb_node_init(struct fb_node *node, uint64_t size_bytes,
 /* Handles one event, returns the number of ops written. now_ns: not before the last step's (R7). */
 uint32_t fb_node_step(struct fb_node *node, uint64_t now_ns, const struct fb_event *event,
                       struct fb_op ops[FB_STEP_OPS_MAX]);
+
+/* The same step, and why it was made so: what decisions held before is gone. */
+uint32_t fb_node_step_told(struct fb_node *node, uint64_t now_ns, const struct fb_event *event,
+                           struct fb_op ops[FB_STEP_OPS_MAX], struct fb_decisions *decisions);
 
 /* A hint: these events are likely to be handled next. Fetches what their steps will touch, for all
  * of them at once, where one step after the other would wait for memory each time. Changes nothing
@@ -117,6 +122,12 @@ _Bool fb_node_refused_name(const struct fb_node *node, uint32_t index, struct fb
 /* Bytes of this node's memory that a tenant's blocks take, those that are being read included; 0:
  * no such tenant. */
 uint64_t fb_node_tenant_bytes(const struct fb_node *node, uint32_t tenant);
+
+/* What an id is of that a node made for an op or a message: "attempt", "put", ... */
+const char *fb_node_id_name(uint64_t id);
+
+/* Is `id` of the same attempt as an earlier one of its node, and the next of it? */
+_Bool fb_node_id_follows(uint64_t earlier, uint64_t id);
 
 /* Walks every invariant; asserts. */
 void fb_node_check(const struct fb_node *node);

@@ -40,7 +40,9 @@ static void ask_message(struct step *step, uint32_t index, uint8_t flags)
     FB_ASSERT(attempt->peer != node->config.node);
     attempt->state = ATTEMPT_ASKED;
     attempt->asked_ns = node->now_ns;
-    fb_timer_set(node_timer(node), index, node->now_ns + ask_silence_ns(node));
+    uint64_t answer_ns = node->now_ns + ask_silence_ns(node);
+    tell_at(node, FB_WHY_ANSWER_BY, attempt->peer, answer_ns, 0);
+    fb_timer_set(node_timer(node), index, answer_ns);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = attempt->peer;
     op->message =
@@ -96,6 +98,7 @@ static void answer_late(struct step *step, const struct fb_message *message, uin
     const struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(message->kind != FB_MESSAGE_ASK);
     node->stats.late_messages++;
+    tell_why(node, FB_WHY_LATE);
     suspect_clear(node, message->source, true);
     if (message->kind != FB_MESSAGE_OFFER)
         return;
@@ -118,6 +121,7 @@ static void answer_offer(struct step *step, const struct fb_message *message, ui
     if (is_sane)
         attempt->first_unit = memory_allocate(node, fill->block.size);
     if (attempt->first_unit == FB_NONE) {
+        tell_why(node, is_sane ? FB_WHY_NO_MEMORY : FB_WHY_ODD_OFFER);
         ask_return(step, message->source, offer->lend_id, offer->key, false);
         attempt_fail(step, index, is_sane ? FB_BUSY : FB_INVALID);
         return;
@@ -155,16 +159,19 @@ static void answer_refer(struct step *step, const struct fb_message *message, ui
     uint32_t target = message->refer.target;
     bool is_lost = attempt->hops >= FB_HOPS_MAX || target == node->config.node || target == FB_NONE;
     if (is_lost) {
+        tell_count(node, FB_WHY_REFERRED_ENOUGH, FB_NONE, 0, FB_HOPS_MAX);
         attempt_fail(step, index, FB_BUSY);
         return;
     }
     attempt->hops++;
     if (suspect_is(node, target)) {
+        tell_peer(node, FB_WHY_REFERRED_ASTRAY, target);
         node_fills(node)[index / FB_ATTEMPTS_MAX].avoid = target;
         ask_send(step, index, attempt->peer, attempt->hops > 1 ? FB_MESSAGE_FLAG_REFERRED : 0);
         return;
     }
     node->stats.referrals_followed++;
+    tell_count(node, FB_WHY_FOLLOW, target, attempt->hops, FB_HOPS_MAX);
     ask_send(step, index, target, FB_MESSAGE_FLAG_REFERRED);
 }
 
@@ -179,14 +186,33 @@ static void answer_wait(struct fb_node *node, uint32_t index)
     attempt->state = ATTEMPT_WAITING;
     if (attempt->begun_ns == 0)
         attempt->begun_ns = node->now_ns;
-    fb_timer_set(node_timer(node), index, node->now_ns + patience_ns(node, attempt, size_bytes));
+    uint64_t again_ns = node->now_ns + patience_ns(node, attempt, size_bytes);
+    tell_at(node, FB_WHY_WAIT, attempt->peer, again_ns, 0);
+    fb_timer_set(node_timer(node), index, again_ns);
+}
+
+/* The peer has asked the origin as often as it may (R16). What that answered is so for this node,
+ * too. That it could not be reached, or denied a peer's credentials, is the peer's trouble,
+ * perhaps: this node asks for itself, once. */
+static void answer_final(struct fb_node *node, uint32_t index, enum fb_status status)
+{
+    struct fill *fill = &node_fills(node)[index / FB_ATTEMPTS_MAX];
+    bool is_peers = status == FB_TIMEOUT || status == FB_GONE || status == FB_DENIED;
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    FB_ASSERT(status != FB_OK);
+    if (!is_peers) {
+        fill->flags |= FILL_FINAL;
+    } else if (node->config.retries_max > 0) {
+        fill->candidate = (uint8_t)node->config.replicas;
+        fill->failures = (uint8_t)(node->config.retries_max - 1);
+    }
 }
 
 static void answer_deny(struct step *step, const struct fb_message_deny *deny, uint32_t index)
 {
     bool is_error = deny->status != FB_OK && deny->status < FB_STATUS_COUNT;
     if (is_error && (deny->flags & FB_MESSAGE_FLAG_FINAL))
-        attempt_hear_final(step->node, index, (enum fb_status)deny->status);
+        answer_final(step->node, index, (enum fb_status)deny->status);
     attempt_fail(step, index, is_error ? (enum fb_status)deny->status : FB_INVALID);
 }
 
@@ -213,6 +239,7 @@ void ask_answer(struct step *step, const struct fb_message *message)
     bool is_mine =
         id_class(ask_id) == ID_ATTEMPT && index < node->config.fills_max * FB_ATTEMPTS_MAX;
     if (!is_mine) {
+        tell_why(node, FB_WHY_LATE);
         node->stats.late_messages++;
         return;
     }

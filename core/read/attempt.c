@@ -102,6 +102,7 @@ static enum fb_status start_device(struct step *step, uint32_t index, uint32_t d
     FB_ASSERT(entry->is_resident);
     entry->pins++;
     fb_cache_touch(node_device_cache(node), device_slot);
+    tell_why(node, FB_WHY_READ_DRIVE);
     attempt->device_slot = device_slot;
     attempt->digest = entry->digest;
     attempt->reason = FB_REASON_DEVICE;
@@ -121,6 +122,9 @@ static enum fb_status start_client(struct step *step, uint32_t index)
     FB_ASSERT(attempt_fill(node, index)->flags & (FILL_PUT | FILL_HOLD));
     if (!attempt_reserve(node, index))
         return FB_BUSY;
+    bool is_clients = attempt_fill(node, index)->put_source.region == FB_REGION_CLIENT;
+    tell_peer(node, is_clients ? FB_WHY_TAKE_CLIENT : FB_WHY_TAKE_WRITER,
+              attempt_fill(node, index)->put_source.peer);
     attempt->reason = FB_REASON_MEMORY;
     attempt->digest = attempt_fill(node, index)->digest;
     struct fb_op *op = attempt_op(step, index, FB_OP_PULL);
@@ -161,8 +165,12 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
             is_owner = true;
         } else if (peer != FB_NONE && peer != attempt_other(node, index)->peer &&
                    !suspect_is(node, peer)) {
+            tell_count(node, is_owner ? FB_WHY_ASK_NOW : FB_WHY_ASK_RANK, peer, fill->candidate,
+                       node->config.replicas);
             ask_send(step, index, peer, is_owner ? FB_MESSAGE_FLAG_NOW : 0);
             return FB_OK;
+        } else if (peer != FB_NONE && is_told(node) && suspect_is(node, peer)) {
+            tell_count(node, FB_WHY_SUSPECTED, peer, fill->candidate, node->config.replicas);
         }
     }
     fill->candidate = (uint8_t)node->config.replicas;
@@ -174,6 +182,7 @@ static enum fb_status start_remote(struct step *step, uint32_t index)
     if (writer == node->config.node || writer == attempt_other(node, index)->peer ||
         suspect_is(node, writer))
         return FB_BUSY;
+    tell_peer(node, FB_WHY_ASK_WRITER, writer);
     ask_send(step, index, writer, FB_MESSAGE_FLAG_NOW);
     node_attempts(node)[index].is_writers = 1;
     return FB_OK;
@@ -188,6 +197,7 @@ static enum fb_status start_fragment(struct step *step, uint32_t index)
     FB_ASSERT(fill->put_source.peer != FB_NONE);
     if (attempt_other(node, index)->state != ATTEMPT_IDLE)
         return FB_BUSY;
+    tell_peer(node, FB_WHY_ASK_FRAGMENT, fill->put_source.peer);
     ask_send(step, index, fill->put_source.peer, FB_MESSAGE_FLAG_NOW | FB_MESSAGE_FLAG_REFERRED);
     return FB_OK;
 }
@@ -200,6 +210,7 @@ static enum fb_status start_mend(struct step *step, uint32_t index)
     FB_ASSERT(fill->mend < mend_count(node));
     if (attempt_other(node, index)->state != ATTEMPT_IDLE || !attempt_reserve(node, index))
         return FB_BUSY;
+    tell_why(node, FB_WHY_DECODE);
     attempt->reason = FB_REASON_PEER;
     attempt->digest = fill->digest;
     struct fb_op *op = attempt_op(step, index, FB_OP_DECODE);
@@ -225,6 +236,7 @@ static void attempt_back_off(struct fb_node *node, uint32_t index)
     uint64_t base_ns = node->config.backoff_ns << (fill->failures < 6 ? fill->failures : 6);
     FB_ASSERT(base_ns > 0);
     uint64_t pause_ns = base_ns / 2 + fb_random_below(&node->random, base_ns);
+    tell_at(node, FB_WHY_BACK_OFF, FB_NONE, node->now_ns + pause_ns, 0);
     attempt_set(node, index, ATTEMPT_BACKOFF, pause_ns > 0 ? pause_ns : 1);
     if (fill->candidate >= node->config.replicas)
         fill->candidate = 0;
@@ -246,8 +258,10 @@ void attempt_start(struct step *step, uint32_t fill_index)
         (node->config.use_peers && node->view != NULL) || fill->block.object != FB_OBJECT_NONE;
     /* What is found again after a start may be nowhere else. */
     bool may_pass_by = device_slot != FB_NONE && has_next && !node_is_recovering(node);
-    if (may_pass_by && device_is_passed_by(node))
+    if (may_pass_by && device_is_passed_by(node)) {
+        tell_why(node, FB_WHY_PASS_DRIVE);
         device_slot = FB_NONE;
+    }
     enum fb_status status;
     if (fill->flags & FILL_PUT)
         status = start_client(step, index);
@@ -378,22 +392,6 @@ bool status_is_for_good(enum fb_status status)
            status == FB_TOO_LARGE;
 }
 
-/* What the origin answered is so for this node, too. That it could not be reached, or denied a
- * peer's credentials, is the peer's trouble, perhaps: this node asks for itself, once. */
-void attempt_hear_final(struct fb_node *node, uint32_t index, enum fb_status status)
-{
-    struct fill *fill = attempt_fill(node, index);
-    bool is_peers = status == FB_TIMEOUT || status == FB_GONE || status == FB_DENIED;
-    FB_ASSERT(fill->state == FILL_ACTIVE);
-    FB_ASSERT(status != FB_OK);
-    if (!is_peers) {
-        fill->flags |= FILL_FINAL;
-    } else if (node->config.retries_max > 0) {
-        fill->candidate = (uint8_t)node->config.replicas;
-        fill->failures = (uint8_t)(node->config.retries_max - 1);
-    }
-}
-
 /* A mend knows of its fragments otherwise. */
 static bool may_search(const struct fill *fill)
 {
@@ -414,6 +412,8 @@ static bool attempt_searches(struct step *step, uint32_t fill_index, bool is_ori
     if (search_begin(step, fill_index))
         return true;
     bool is_lost = step->node->view != NULL && !fill->is_joined;
+    if (is_lost)
+        tell_why(step->node, FB_WHY_LOST);
     *status = is_lost ? FB_LOST : FB_BUSY;
     if (fill->is_joined)
         fill->searches = 0; /* what was said before he came says nothing to who joined since */
@@ -433,6 +433,7 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     bool was_referred = attempt->hops > 0, is_writers = attempt->is_writers;
     bool is_hearsay = was_referred || (attempt->is_now && !(fill->flags & FILL_FRAGMENT));
     uint32_t peer = attempt->peer;
+    tell_status(node, FB_WHY_FAIL, peer, status);
     attempt_release(node, index, is_bad);
     if (fill->state != FILL_ACTIVE) {
         fill_drain(node, index / FB_ATTEMPTS_MAX);
@@ -525,6 +526,7 @@ static void attempt_digested(struct step *step, uint32_t index, uint64_t digest)
     bool is_known = attempt->peer != FB_NONE || attempt->device_slot != FB_NONE || is_held;
     if (is_known && digest != (is_held ? fill->digest : attempt->digest)) {
         node->stats.digest_errors++;
+        tell_why(node, FB_WHY_DIGEST_WRONG);
         attempt_fail(step, index, FB_CORRUPT);
         return;
     }

@@ -44,12 +44,16 @@ static void work_pop(struct fb_node *node)
 uint32_t fill_begin(struct fb_node *node, const struct fb_block *block, uint8_t flags)
 {
     uint32_t index = node->fill_free;
-    if (index == FB_NONE)
+    if (index == FB_NONE) {
+        tell_count(node, FB_WHY_NO_FILL, FB_NONE, 0, node->config.fills_max);
         return FB_NONE;
+    }
     bool is_within_quota = tenant_make_room(node, block->tenant, block->size);
     uint32_t slot = memory_insert(node, block);
-    if (slot == FB_NONE)
+    if (slot == FB_NONE) {
+        tell_why(node, FB_WHY_NO_ROOM);
         return FB_NONE;
+    }
     if (!is_within_quota)
         node_entries(node)[slot].flags |= ENTRY_TRANSIENT;
     struct fill *fill = &node_fills(node)[index];
@@ -95,6 +99,8 @@ bool fill_add_waiter(struct fb_node *node, uint32_t index, const struct waiter *
     node->waiters_used++;
     waiters[slot] = *waiter;
     waiters[slot].next = FB_NONE;
+    if (fill->waiter_tail != FB_NONE && waiter->kind != WAITER_PEER)
+        tell_why(node, FB_WHY_JOIN);
     if (fill->waiter_tail == FB_NONE)
         fill->waiter_head = slot;
     else
@@ -120,8 +126,10 @@ static void fill_settle_entry(struct fb_node *node, struct fill *fill, struct at
     if (attempt->reason == FB_REASON_ORIGIN_OWNER || attempt->reason == FB_REASON_ORIGIN)
         entry->flags |= ENTRY_FETCHED;
     bool is_kept = node->config.keep_peer_blocks || (fill->flags & FILL_PREFETCH);
-    if ((attempt->peer != FB_NONE && !is_kept) || (fill->flags & FILL_FRAGMENT))
+    if ((attempt->peer != FB_NONE && !is_kept) || (fill->flags & FILL_FRAGMENT)) {
+        tell_why(node, FB_WHY_PASSING);
         entry->flags |= ENTRY_TRANSIENT;
+    }
     fill->reason = attempt->reason;
     fill->source = attempt->peer;
     if (attempt->reason == FB_REASON_DEVICE || attempt->reason == FB_REASON_MEMORY)
@@ -157,6 +165,7 @@ void fill_fail(struct fb_node *node, uint32_t index, enum fb_status status)
     struct fill *fill = &node_fills(node)[index];
     FB_ASSERT(fill->state == FILL_ACTIVE);
     FB_ASSERT(status != FB_OK);
+    tell_status(node, FB_WHY_FAIL_FINAL, FB_NONE, status);
     fill->state = FILL_FAILING;
     fill->status = (uint8_t)status;
     node_entries(node)[fill->slot].fill = FB_NONE;

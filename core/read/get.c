@@ -27,6 +27,10 @@ void get_refuse(struct step *step, uint64_t request_id, enum fb_status status)
     stats->replies[reason]++;
     if (status == FB_BUSY)
         stats->busy_answers++;
+    if (status == FB_INVALID)
+        tell_why(step->node, FB_WHY_NO_SENSE);
+    if (status == FB_BUSY && step->node->waiter_free == FB_NONE)
+        tell_count(step->node, FB_WHY_NO_WAITER, FB_NONE, 0, step->node->config.waiters_max);
     FB_ASSERT(reason < FB_REASON_COUNT);
 }
 

@@ -84,6 +84,7 @@ static void match_send(struct step *step, const struct fb_request *request, uint
     struct match *match = &node_matches(step->node)[index];
     FB_ASSERT(run < match->run_count);
     FB_ASSERT(match->runs[run].count > 0);
+    tell_count(step->node, FB_WHY_SHARE, match->runs[run].peer, match->runs[run].count, 0);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = match->runs[run].peer;
     op->message = (struct fb_message){

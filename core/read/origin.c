@@ -82,18 +82,34 @@ static enum fb_status origin_fetch(struct step *step, uint32_t index)
     return FB_OK;
 }
 
+static enum fb_why fetch_why(struct fb_node *node, uint32_t index, bool is_owner)
+{
+    FB_ASSERT(index / FB_ATTEMPTS_MAX < node->config.fills_max);
+    if (!is_owner)
+        return FB_WHY_FETCH_PAST_OWNERS;
+    if (!node->config.use_peers || node->view == NULL)
+        return FB_WHY_FETCH_ALONE;
+    bool is_asked = node_fills(node)[index / FB_ATTEMPTS_MAX].flags & FILL_AS_OWNER;
+    return is_asked ? FB_WHY_FETCH_FOR_READER : FB_WHY_FETCH_AS_OWNER;
+}
+
 /* Fetches, or queues. Errors: ABSENT: there is no origin copy; BUSY: no memory. */
 enum fb_status origin_start(struct step *step, uint32_t index, bool is_owner)
 {
     struct fb_node *node = step->node;
     struct attempt *attempt = &node_attempts(node)[index];
     FB_ASSERT(attempt->state == ATTEMPT_IDLE);
-    if (block_of(node, index)->object == FB_OBJECT_NONE)
+    if (block_of(node, index)->object == FB_OBJECT_NONE) {
+        tell_why(node, FB_WHY_NO_COPY);
         return FB_ABSENT;
+    }
+    if (is_told(node))
+        tell_why(node, fetch_why(node, index, is_owner));
     attempt->reason = is_owner ? FB_REASON_ORIGIN_OWNER : FB_REASON_ORIGIN;
     if (!origin_is_full(node))
         return origin_fetch(step, index);
     node->stats.origin_queued++;
+    tell_count(node, FB_WHY_FETCH_LATER, FB_NONE, node->fetches_used, node->config.fetches_max);
     queue_append(node, index);
     FB_ASSERT(attempt->state == ATTEMPT_QUEUED);
     return FB_OK;

@@ -63,6 +63,7 @@ static bool hedge(struct step *step, uint32_t index)
     attempt->is_hedged = 1;
     fb_timer_set(node_timer(node), index, node->now_ns + node->config.wait_ns);
     node->stats.hedges++;
+    tell_why(node, FB_WHY_HEDGE);
     attempt_start(step, index / FB_ATTEMPTS_MAX);
     node_attempts(node)[index ^ 1u].is_hedge = 1;
     return true;
@@ -81,6 +82,7 @@ static void holder_hurry(struct step *step, uint32_t index)
     bool is_over = node->now_ns - attempt->begun_ns >= node->config.wait_ns;
     bool may_act = !attempt->is_hedged && is_alone(node, index) && credit_take(node);
     if (attempt->state == ATTEMPT_WAITING && (is_over || may_act)) {
+        tell_peer(node, FB_WHY_HOLDER_SLOW, attempt->peer);
         attempt_fail(step, index, FB_TIMEOUT); /* it may be dead: nothing else would tell */
         return;
     }
@@ -88,6 +90,7 @@ static void holder_hurry(struct step *step, uint32_t index)
         fb_timer_set(node_timer(node), index, again_ns);
         return;
     }
+    tell_peer(node, FB_WHY_HOLDER_SLOW, attempt->peer);
     fill->avoid = attempt->peer;
     fill->candidate = 0;
     if (!hedge(step, index))
@@ -118,6 +121,7 @@ static bool is_past_owner(const struct fb_node *node, const struct fill *fill,
 static void ask_present_owners(struct step *step, uint32_t index)
 {
     FB_ASSERT(fill_of(step->node, index)->state == FILL_ACTIVE);
+    tell_peer(step->node, FB_WHY_OWNERS_ANEW, node_attempts(step->node)[index].peer);
     fill_of(step->node, index)->candidate = 0;
     attempt_release(step->node, index, false);
     attempt_start(step, index / FB_ATTEMPTS_MAX);
@@ -136,6 +140,7 @@ static void owner_hurry(struct step *step, uint32_t index)
     bool is_late = node->now_ns - begun_ns > limit_ns;
     if (is_late)
         pace_learn(&node->wait_pace, node->now_ns - begun_ns, size_bytes);
+    tell_peer(node, FB_WHY_STILL_THERE, attempt->peer);
     ask_again(step, index);
     attempt->begun_ns = begun_ns;
     if (!is_late || !is_alone(node, index) || !credit_take(node))
@@ -148,6 +153,7 @@ static void owner_hurry(struct step *step, uint32_t index)
 void peer_suspect(struct fb_node *node, uint32_t peer)
 {
     FB_ASSERT(peer != FB_NONE);
+    tell_peer(node, FB_WHY_SILENT, peer);
     suspect_add(node, peer);
     FB_ASSERT(suspect_is(node, peer));
     for (uint32_t i = 0; i < node->config.fills_max * FB_ATTEMPTS_MAX; i++) {
@@ -193,6 +199,7 @@ void attempt_timer(struct step *step, uint32_t index)
     FB_ASSERT(fill_of(node, index)->state == FILL_ACTIVE);
     switch ((enum attempt_state)attempt->state) {
     case ATTEMPT_BACKOFF:
+        tell_why(node, FB_WHY_PAUSE_OVER);
         attempt_release(node, index, false);
         attempt_start(step, index / FB_ATTEMPTS_MAX);
         return;

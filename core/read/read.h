@@ -37,8 +37,6 @@ struct fb_op *attempt_op(struct step *step, uint32_t attempt, enum fb_op_kind ki
 /* Its state, for so long; then attempt_timer. */
 void attempt_set(struct fb_node *node, uint32_t attempt, enum attempt_state state,
                  uint64_t patience_ns);
-/* A peer was told `status` by the origin, and has asked as often as it may (R16). */
-void attempt_hear_final(struct fb_node *node, uint32_t attempt, enum fb_status status);
 /* Of a fetch: is asking again of no use? Of a store FULL and INVALID are so, too. */
 bool status_is_for_good(enum fb_status status);
 void attempt_check(struct fb_node *node); /* Asserts that states agree with fills and memory. */

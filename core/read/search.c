@@ -237,6 +237,7 @@ bool search_begin(struct step *step, uint32_t fill_index)
     FB_ASSERT(node_attempts(node)[index].state == ATTEMPT_IDLE);
     attempt_set(node, index, ATTEMPT_SEARCH, node->config.hedge_ns);
     fill->is_joined = 0;
+    tell_count(node, FB_WHY_SEARCH, FB_NONE, search_count(node), 0);
     search_ask(step, index);
     return true;
 }

@@ -131,6 +131,7 @@ static void serve_offer(struct step *step, const struct waiter *waiter, uint32_t
     lend->slot = slot;
     lend->peer = waiter->peer;
     lend_link(node, index);
+    tell_count(node, FB_WHY_LEND, waiter->peer, entry->lends, node->config.lend_max);
     entry->lends++;
     if (!(entry->flags & ENTRY_TRANSIENT))
         fb_holder_add(entry, waiter->peer);
@@ -165,10 +166,15 @@ void serve_waiter(struct step *step, const struct waiter *waiter, uint32_t slot,
         return;
     }
     if (holder == FB_NONE) {
+        tell_count(node, FB_WHY_NO_LOAN, FB_NONE, entry->lends, node->config.lend_max);
         serve_deny(step, waiter->peer, waiter->id, FB_BUSY);
         return;
     }
     FB_ASSERT(holder != waiter->peer);
+    if (can_lend)
+        tell_count(node, FB_WHY_REFER_BUSY, holder, node->lends_used, 0);
+    else
+        tell_count(node, FB_WHY_REFER, holder, entry->lends, node->config.lend_max);
     serve_answer(step, waiter->peer, FB_MESSAGE_REFER)->refer = (struct fb_message_refer){
         .ask_id = waiter->id, .key = fb_cache_key(node_cache(node), slot), .target = holder};
     node->stats.referrals_given++;
@@ -183,11 +189,15 @@ static uint32_t serve_begin(struct fb_node *node, const struct fb_message_ask *a
     bool can_fetch = ask->block.object != FB_OBJECT_NONE && !is_referred;
     FB_ASSERT(status != NULL);
     *status = FB_ABSENT;
-    if (!is_on_device && !can_fetch)
+    if (!is_on_device && !can_fetch) {
+        tell_why(node, FB_WHY_NOT_HERE);
         return FB_NONE;
+    }
     *status = FB_BUSY;
-    if (node->waiter_free == FB_NONE)
+    if (node->waiter_free == FB_NONE) {
+        tell_count(node, FB_WHY_NO_WAITER, FB_NONE, 0, node->config.waiters_max);
         return FB_NONE;
+    }
     uint32_t fill = fill_begin(node, &ask->block, FILL_AS_OWNER);
     FB_ASSERT(fill == FB_NONE || node_fills(node)[fill].state == FILL_ACTIVE);
     return fill;
@@ -200,6 +210,7 @@ static void serve_complaint(struct fb_node *node, uint32_t slot, uint32_t holder
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
     fb_holder_remove(&node_entries(node)[slot], holder);
     node->stats.complaints++;
+    tell_peer(node, FB_WHY_COMPLAINT, holder);
     for (uint32_t i = node->lend_oldest; i != FB_NONE;) {
         uint32_t next = node_lends(node)[i].newer;
         if (node_lends(node)[i].slot == slot && node_lends(node)[i].peer == holder)
@@ -234,6 +245,7 @@ void serve_ask(struct step *step, const struct fb_message *message)
         return;
     }
     if (ask->flags & FB_MESSAGE_FLAG_NOW) {
+        tell_peer(node, FB_WHY_NOT_NOW, message->source);
         serve_deny(step, message->source, ask->ask_id, FB_ABSENT);
         return;
     }
@@ -245,6 +257,7 @@ void serve_ask(struct step *step, const struct fb_message *message)
         serve_deny(step, message->source, ask->ask_id, status);
         return;
     }
+    tell_peer(node, entry != NULL ? FB_WHY_QUEUE : FB_WHY_FETCH_FOR, message->source);
     serve_answer(step, message->source, FB_MESSAGE_WAIT)->wait.ask_id = ask->ask_id;
     node->stats.waits_given++;
     if (entry == NULL)
@@ -285,7 +298,9 @@ void serve_return(struct step *step, const struct fb_message *message)
     const struct lend *lend = &node_lends(node)[index];
     struct entry *entry = &node_entries(node)[lend->slot];
     pace_learn(&node->lend_pace, node->now_ns - lend->begun_ns, entry->size_bytes);
-    if (message->returned.flags & FB_MESSAGE_FLAG_KEPT)
+    bool is_kept = message->returned.flags & FB_MESSAGE_FLAG_KEPT;
+    tell_peer(node, is_kept ? FB_WHY_KEPT : FB_WHY_NOT_KEPT, message->source);
+    if (is_kept)
         fb_holder_ready(entry, message->source);
     else
         fb_holder_remove(entry, message->source);
@@ -301,6 +316,7 @@ void serve_expire(struct fb_node *node)
     FB_ASSERT(lend->expires_ns <= node->now_ns);
     struct entry *entry = &node_entries(node)[lend->slot];
     pace_learn(&node->lend_pace, node->now_ns - lend->begun_ns, entry->size_bytes);
+    tell_peer(node, FB_WHY_LOAN_OVER, lend->peer);
     fb_holder_remove(entry, lend->peer);
     node->stats.lends_expired++;
     lend_end(node, index);

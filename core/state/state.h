@@ -1,6 +1,6 @@
 /* A node's state: one contiguous block, private to core/: the header below, then the pools of
- * *_records.h. The only pointer is the shared view (R8), so a node can be copied, hashed and
- * compared. References are u32 indexes.
+ * *_records.h. The only pointer is the shared view (R8), and during a step the list of its
+ * decisions, so a node can be copied, hashed and compared. References are u32 indexes.
  *
  * Who owns what:
  *  entry    what the memory tier knows of a cached block beyond its key; index: its cache slot
@@ -16,6 +16,7 @@
 #define FB_CORE_STATE_STATE_H
 
 #include "core/config.h"
+#include "core/decision.h"
 #include "core/index/cache.h"
 #include "core/index/extent.h"
 #include "core/index/random.h"
@@ -36,7 +37,8 @@
 /* A node: this, and behind it the tables whose offsets it has. */
 struct fb_node {
     struct fb_config config;
-    const struct fb_view *view; /* shared; NULL: alone */
+    const struct fb_view *view;     /* shared; NULL: alone */
+    struct fb_decisions *decisions; /* whom this step tells why; NULL: nobody */
     struct fb_random random;
     uint64_t now_ns;
     uint64_t started_ns;
@@ -71,10 +73,8 @@ struct fb_node {
     uint32_t hedge_credit;                             /* 0..HEDGE_CREDIT_MAX; see patience.c */
     uint32_t fetches_used, fetch_oldest, fetch_newest; /* see origin.c */
     uint32_t bypass_turn;
-    uint32_t drain_is_look;    /* it goes over them now, and not round all */
-    uint32_t drain_rounds;     /* over all records, since the last news */
-    uint32_t drain_is_refused; /* the last store that failed was (R16) */
-    uint32_t drain_failures;   /* pauses since the last store that did not fail; see drain.c */
+    uint32_t drain_rounds;   /* over all records, since the last news */
+    uint32_t drain_failures; /* pauses since the last store that did not fail; see drain.c */
     uint32_t range_free, ranges_used, metas_used, tenants_limited;
     uint32_t mends_used, refused_status;                       /* of the last refusal */
     uint32_t recover_state, recover_reads, recover_generation; /* see recover.c */
@@ -84,7 +84,9 @@ struct fb_node {
     uint64_t recover_cursor;
     struct fb_key list_from; /* see name_collect.c */
     uint32_t list_generation, list_pass;
-    uint32_t is_listing;
+    uint8_t drain_is_look;    /* it goes over them now, and not round all */
+    uint8_t drain_is_refused; /* the last store that failed was (R16) */
+    uint8_t is_listing;
     uint32_t names_used, jobs_used, name_ops; /* ops to the origin */
     uint32_t left_used, left_seen;            /* unfinished ones without a job; of this pass */
     uint32_t bad_used, bad_next, version_count;

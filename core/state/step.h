@@ -4,6 +4,7 @@
 
 #include "core/bits.h"
 #include "core/state/ids.h"
+#include "core/state/tell.h"
 
 /* What a step has written so far. */
 struct step {

@@ -95,6 +95,8 @@ bool device_evict(struct fb_node *node)
             fb_cache_skip(cache, slot);
             continue;
         }
+        if (is_told(node))
+            tell_key(node, FB_WHY_EVICT_DRIVE, fb_cache_key(cache, slot));
         device_free(node, slot);
         fb_cache_evict(cache, slot);
         node->stats.device_evictions++;
@@ -199,6 +201,7 @@ void device_write_begin(struct step *step, uint32_t slot, struct fb_key key,
         (promise != NULL || budget_allows(node)))
         device_slot = device_insert(node, entry, key);
     if (device_slot == FB_NONE) {
+        tell_why(node, FB_WHY_NOT_WRITTEN);
         node->stats.device_write_skips++;
         return;
     }

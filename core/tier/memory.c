@@ -59,9 +59,13 @@ static bool memory_evict(struct fb_node *node)
         uint32_t slot = branch_leaf(node, victim);
         FB_ASSERT(slot < node->memory_entries_max);
         if (!entry_is_free_to_go(&node_entries(node)[slot])) {
+            if (is_told(node))
+                tell_key(node, FB_WHY_STAYS, fb_cache_key(cache, slot));
             fb_cache_skip(cache, victim);
             continue;
         }
+        if (is_told(node))
+            tell_key(node, FB_WHY_EVICT, fb_cache_key(cache, slot));
         entry_clear(node, slot);
         fb_cache_evict(cache, slot);
         node->stats.evictions++;
@@ -143,6 +147,7 @@ uint32_t memory_find(struct fb_node *node, struct fb_key key)
     if (!tenant_is_expired(node, slot) || !memory_drop(node, slot))
         return slot; /* one that is lent out is good for as long */
     node->stats.expired++;
+    tell_why(node, FB_WHY_EXPIRED);
     return FB_NONE;
 }
 

@@ -118,8 +118,10 @@ bool tenant_make_room(struct fb_node *node, uint32_t tenant_id, uint64_t size_by
             break;
         FB_ASSERT(node_tags(node)[slot].tenant == tenant_id);
         uint32_t newer = node_tags(node)[slot].newer;
-        if (memory_drop(node, slot))
-            node->stats.tenant_evictions++;
+        const struct fb_key key = fb_cache_key(node_cache(node), slot);
+        bool has_gone = memory_drop(node, slot);
+        node->stats.tenant_evictions += has_gone;
+        tell_key(node, has_gone ? FB_WHY_EVICT_OWN : FB_WHY_STAYS, key);
         slot = newer;
     }
     return tenant->used_bytes + size_bytes <= tenant->quota_bytes;

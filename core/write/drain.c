@@ -96,9 +96,11 @@ void drain_wake(struct fb_node *node, uint32_t index)
         node->drain_round_ns = round_ns;
     if (is_resting)
         node->drain_next = index;
-    if (is_resting || !fb_timer_is_set(node_timer(node), drain_timer(node)))
-        fb_timer_hurry(node_timer(node), drain_timer(node),
-                       node->now_ns + node->config.drain_delay_ns);
+    uint64_t soon_ns = node->now_ns + node->config.drain_delay_ns;
+    if (!is_resting && fb_timer_is_set(node_timer(node), drain_timer(node)))
+        return;
+    tell_at(node, FB_WHY_OWED, FB_NONE, soon_ns, 0);
+    fb_timer_hurry(node_timer(node), drain_timer(node), soon_ns);
 }
 
 /* Rounds begin anew, one after drain_check_ns: askings were in vain of others than those that are
@@ -222,6 +224,7 @@ static bool drain_one(struct step *step, uint32_t index)
     if (dirty->is_storing || code_is_busy(node, dirty->slot))
         return true;
     if (abandon_has(node, dirty->object)) {
+        tell_key(node, FB_WHY_GIVEN_UP, key);
         abandon_block(step, index);
         return true;
     }
@@ -236,15 +239,23 @@ static bool drain_one(struct step *step, uint32_t index)
     bool is_mine = leader == node->config.node;
     bool is_silent = dirty->asks >= DRAIN_ASKS_MAX;
     if (is_mine || is_silent || put_is_stuck(node, dirty->slot)) {
-        if (node->drains_used >= drain_limit(node))
+        if (node->drains_used >= drain_limit(node)) {
+            tell_count(node, FB_WHY_STORE_LATER, FB_NONE, node->drains_used, drain_limit(node));
             return false; /* the DONE of a store wakes, or drain_tick looks again */
+        }
         if (node->drain_ready_ns > node->now_ns)
             return false;
+        tell_key(node,
+                 is_mine     ? FB_WHY_STORE
+                 : is_silent ? FB_WHY_STORE_SILENT
+                             : FB_WHY_STORE_STUCK,
+                 key);
         drain_store(step, index);
         return true;
     }
     if (put_is_spread(node, dirty->slot) && node->view != NULL && !node->drain_is_look) {
         dirty->asks = (uint8_t)(dirty->asks + (dirty->asks < UINT8_MAX));
+        tell_peer(node, FB_WHY_DRAIN_ASK, leader);
         drain_message(step, leader, FB_MESSAGE_DRAIN_ASK)->drain_ask.block =
             (struct fb_block){.key = key, .object = dirty->object};
     }
@@ -278,6 +289,8 @@ static uint64_t drain_rest_ns(struct fb_node *node)
     if (node->drain_look_ns < until_ns)
         until_ns = node->drain_look_ns;
     node->drain_is_look = 0;
+    if (node->dirty_used > 0)
+        tell_at(node, FB_WHY_DRAIN_REST, FB_NONE, until_ns, 0);
     return until_ns > node->now_ns ? until_ns - node->now_ns : 0;
 }
 
@@ -340,6 +353,7 @@ static void drain_failed(struct step *step, uint32_t index, enum fb_status statu
     FB_ASSERT(dirty->failures <= DRAIN_FAILURES_MAX);
     dirty->failures = (uint8_t)(dirty->failures + (dirty->failures < DRAIN_FAILURES_MAX));
     dirty->retry_ns = node->now_ns + (own_ns > pause_ns ? own_ns : pause_ns);
+    tell_at(node, FB_WHY_STORE_FAILED, FB_NONE, dirty->retry_ns, status);
     drain_look(node, dirty->retry_ns);
     uint64_t again_ns = node->config.backoff_ns;
     if (node->drain_next == FB_NONE)
@@ -355,6 +369,7 @@ static void drain_again(struct fb_node *node, uint32_t index, enum fb_status sta
     FB_ASSERT(index < node->config.dirty_max);
     if (node->drain_next == FB_NONE || status == FB_THROTTLED)
         node->drain_next = index;
+    tell_at(node, FB_WHY_STORE_FAILED, FB_NONE, node->now_ns + pause_ns, status);
     drain_look(node, node->now_ns + pause_ns);
     fb_timer_set(node_timer(node), drain_timer(node), node->now_ns + pause_ns);
 }
@@ -378,6 +393,7 @@ void drain_done(struct step *step, uint32_t index, const struct fb_done *done)
         return;
     }
     node->drain_failures = 0;
+    tell_why(node, FB_WHY_DRAINED);
     struct fb_key key = fb_cache_key(node_cache(node), dirty->slot);
     uint32_t slot = dirty->slot, rank;
     put_drained(step, slot, FB_OK);
@@ -410,6 +426,7 @@ void drain_told(struct step *step, const struct fb_message *message)
     uint32_t index = node_entries(node)[slot].fill;
     if (node_dirty(node)[index].is_storing || code_is_busy(node, slot))
         return; /* its own store ends it */
+    tell_peer(node, FB_WHY_DRAINED_THERE, message->source);
     if (fragment_of_dirty(node, index) != NULL) {
         drain_fragment(step, slot);
         return;
@@ -452,6 +469,11 @@ void drain_asked(struct step *step, const struct fb_message *message)
         const struct dirty *dirty = &node_dirty(node)[node_entries(node)[slot].fill];
         status = dirty->refusal != FB_OK ? dirty->refusal : FB_BUSY;
     }
+    tell_peer(node,
+              is_safe               ? FB_WHY_SAY_DRAINED
+              : flags & ENTRY_DIRTY ? FB_WHY_SAY_OWED
+                                    : FB_WHY_SAY_NOTHING,
+              message->source);
     if (is_safe)
         drain_tell(step, message->source, status, ask->block.key);
     else
@@ -483,13 +505,16 @@ void drain_lost(struct step *step, const struct fb_message *message)
     refused_set(node, node_entries(node)[slot].fill, is_refused ? (enum fb_status)status : FB_OK);
     if (is_refused)
         put_refused(step, slot, (enum fb_status)status);
-    if (is_kept)
+    if (is_kept) {
+        tell_peer(node, FB_WHY_DRAINS_THERE, message->source);
         return;
+    }
     if (fragment != NULL) {
         fragment->is_orphan = 1;
         return;
     }
     FB_ASSERT(node_entries(node)[slot].state == ENTRY_RESIDENT);
+    tell_peer(node, FB_WHY_SPREAD_AGAIN, message->source);
     if (put_lost(node, slot, message->source) || put_repeat(node, slot))
         node->stats.repairs++;
 }

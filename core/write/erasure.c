@@ -253,9 +253,12 @@ static void code_answer(struct step *step, uint32_t index)
     FB_ASSERT(!put->is_answered);
     if (put->level == FB_LEVEL_ORIGIN)
         return;
-    bool is_enough = bits_count(code->held) >= code->plan.data_count + copies - 1;
+    uint32_t wanted = code->plan.data_count + copies - 1;
+    bool is_enough = bits_count(code->held) >= wanted;
     bool is_all = code->held == all; /* fewer members than fragments: one may have several */
     uint32_t held = is_enough || is_all ? 1 + code_outlasts(node, index, code->held) : 0;
+    tell_count(node, held >= copies ? FB_WHY_FRAGMENTS : FB_WHY_FEW_FRAGMENTS, FB_NONE,
+               bits_count(code->held), wanted);
     if (put->level == FB_LEVEL_MEMORY || held >= copies)
         put_reply(step, put, FB_OK, held > 0 ? held : 1);
     else if (node->config.degraded && is_all)

@@ -55,6 +55,7 @@ enum fb_status hold_settle(struct step *step, uint32_t slot, uint32_t level, uin
         const struct fb_block block = dirty_block(node, entry->fill);
         const struct device_promise promise = {
             .block = is_block ? &block : NULL, .hold_id = id, .writer = writer};
+        tell_why(node, FB_WHY_HOLD_WRITE);
         device_write_begin(step, slot, key, &promise);
         return FB_BUSY;
     }
@@ -121,10 +122,12 @@ static bool hold_take(struct step *step, const struct waiter *waiter, uint32_t s
                       (!is_kept && !memory_may_keep(node, node_entries(node)[slot].size_bytes));
     bool is_safe = fragment == NULL && drain_is_safe(&node_entries(node)[slot]);
     if (waiter->level == FB_LEVEL_VOLATILE || is_safe) {
+        tell_why(node, FB_WHY_HOLD_SAFE);
         hold_answer(step, waiter->peer, waiter->id, FB_OK);
         return true;
     }
     bool is_marked = !is_refused && dirty_mark(node, slot, block);
+    tell_why(node, is_marked ? FB_WHY_HOLD_PROMISE : FB_WHY_HOLD_FULL);
     if (is_marked)
         fragment_settle(node, node_entries(node)[slot].fill, fragment);
     if (is_marked && fragment == NULL) {
@@ -193,6 +196,7 @@ static void hold_conflict(struct step *step, const struct fb_message *message, u
     struct entry *entry = &node_entries(step->node)[slot];
     FB_ASSERT(entry->state == ENTRY_RESIDENT);
     FB_ASSERT(entry->digest != message->hold.digest);
+    tell_why(step->node, FB_WHY_HOLD_OTHER);
     hold_answer(step, message->source, message->hold.ask_id, FB_CONFLICT);
     if (entry->flags & ENTRY_DIRTY)
         return;
@@ -215,10 +219,12 @@ void hold_message(struct step *step, const struct fb_message *message)
     bool is_again = hold->flags & FB_MESSAGE_FLAG_AGAIN;
     if (node_is_recovering(node) && hold->level != FB_LEVEL_VOLATILE) {
         node->stats.busy_answers++;
+        tell_why(node, FB_WHY_NOT_SETTLED);
         hold_answer(step, message->source, hold->ask_id, FB_BUSY);
         return;
     }
     if (hold->level == FB_LEVEL_DEVICE && node->device_entries_max == 0) {
+        tell_why(node, FB_WHY_NO_DRIVE);
         hold_answer(step, message->source, hold->ask_id, FB_INVALID); /* others have drives */
         return;
     }
@@ -245,6 +251,7 @@ void hold_message(struct step *step, const struct fb_message *message)
         fill = entry != NULL ? hold_join(step, entry->fill, hold) : hold_fill(node, hold);
     if (fill == FB_NONE) {
         node->stats.busy_answers++;
+        tell_why(node, FB_WHY_HOLD_BUSY);
         hold_answer(step, message->source, hold->ask_id, FB_BUSY);
         return;
     }

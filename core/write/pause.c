@@ -82,6 +82,7 @@ void put_due(struct fb_node *node, uint32_t index, uint64_t pause_ns)
 {
     struct put *put = &node_puts(node)[index];
     put->due_ns = node->now_ns + pause_ns;
+    tell_at(node, FB_WHY_PUT_AGAIN, FB_NONE, put->due_ns, 0);
     FB_ASSERT(put->due_ns >= node->now_ns);
     put_wait(node, index);
 }
@@ -115,6 +116,7 @@ bool put_is_relied_on(struct fb_node *node, uint32_t index)
     FB_ASSERT(put->is_answered);
     if (!put->is_relied || put->level == FB_LEVEL_VOLATILE)
         return false;
+    tell_why(node, FB_WHY_RELIED);
     put->is_relied = 0;
     put->held = 0;
     put->asks = 0;

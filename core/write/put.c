@@ -180,10 +180,13 @@ static void put_degrade(struct step *step, struct put *put, uint32_t copies)
     if (reach >= copies)
         return;
     bool is_certain = put->target_count < copies || put->unable != 0;
-    if (node->config.degraded && held >= reach && held > 0)
+    if (node->config.degraded && held >= reach && held > 0) {
+        tell_count(node, FB_WHY_FEWER, FB_NONE, held, reach);
         put_reply(step, put, FB_OK, held);
-    else if (!node->config.degraded && is_certain)
+    } else if (!node->config.degraded && is_certain) {
+        tell_count(node, FB_WHY_DEGRADED, FB_NONE, held, reach);
         put_reply(step, put, FB_DEGRADED, 0);
+    }
 }
 
 /* Has the quorum been reached? */
@@ -192,8 +195,12 @@ static void put_answer(struct step *step, struct put *put)
     uint32_t held = bits_count(put->held), copies = put_copies(step->node, put->level);
     FB_ASSERT(put->slot != FB_NONE);
     FB_ASSERT(held <= put->target_count);
+    if (!put->is_answered && put->level == FB_LEVEL_ORIGIN)
+        tell_why(step->node, FB_WHY_WANTS_ORIGIN);
     if (put->is_answered || put->level == FB_LEVEL_ORIGIN)
         return;
+    tell_count(step->node, held >= copies ? FB_WHY_QUORUM : FB_WHY_NO_QUORUM, FB_NONE, held,
+               copies);
     if (held >= copies)
         put_reply(step, put, FB_OK, held > 0 ? held : 1);
     else
@@ -218,6 +225,7 @@ static void put_settle(struct step *step, uint32_t index)
     if (is_holder && (entry->flags & ENTRY_DIRTY) &&
         node_dirty(node)[entry->fill].instead != FB_NONE)
         standin_keep(node, put, entry->fill);
+    tell_count(node, FB_WHY_PUT_OVER, FB_NONE, 0, put->target_count);
     put_end(node, index);
     if (is_given) { /* its owner has it: one copy in the cluster is enough */
         entry->flags |= ENTRY_TRANSIENT;
@@ -227,6 +235,7 @@ static void put_settle(struct step *step, uint32_t index)
     bool is_done = !is_holder && (entry->flags & ENTRY_DIRTY) && !put_of_slot(node, slot) &&
                    (level == FB_LEVEL_DEVICE || !put_is_on_drive(node, slot));
     if (is_done && !node_dirty(node)[entry->fill].is_storing) { /* else its own store ends it */
+        tell_why(node, FB_WHY_PUT_LEFT);
         node->stats.handoffs += node_dirty(node)[entry->fill].instead != FB_NONE;
         dirty_clear(step, entry->fill); /* others have it: this copy is only a cache's */
     }
@@ -306,6 +315,8 @@ static void put_ask_target(struct step *step, uint32_t index, uint32_t place, ui
     if (entry->flags & ENTRY_DIRTY)
         block = dirty_block(node, entry->fill);
     uint32_t owner = put_owner(node, block.key, place);
+    tell_count(node, put->targets[place] == owner ? FB_WHY_HOLD_RANK : FB_WHY_HOLD_INSTEAD,
+               put->targets[place], place + 1, put->target_count);
     struct fb_op *op = step_op(step, FB_OP_SEND);
     op->target = put->targets[place];
     op->message = (struct fb_message){
@@ -332,6 +343,7 @@ static void put_hold_here(struct step *step, uint32_t index, uint32_t place)
         return;
     }
     uint32_t owner = put_owner(node, fb_cache_key(node_cache(node), put->slot), place);
+    tell_count(node, FB_WHY_HOLD_HERE, FB_NONE, place + 1, put->target_count);
     enum fb_status status = hold_settle(step, put->slot, put->level, (uint32_t)node->config.node,
                                         id_make(ID_PUT, index, put->generation));
     put->quiet &= (uint8_t) ~(1u << place);
@@ -439,8 +451,10 @@ void put_timer(struct step *step, uint32_t index)
         enum fb_status vain = is_new ? put_vain(node, put, silent != 0) : FB_OK;
         uint32_t due = put_round(node, put);
         again_ns = put->asks != 0 ? put_silence_ns(node) : put_pause_ns(node, put);
-        if (!put->is_answered && vain != FB_OK)
+        if (!put->is_answered && vain != FB_OK) {
+            tell_status(node, FB_WHY_PUT_VAIN, FB_NONE, vain);
             put_reply(step, put, vain, 0);
+        }
         put_ask(step, index, due, is_first ? 0 : FB_MESSAGE_FLAG_AGAIN);
     }
     put_due(node, index, again_ns);
@@ -531,20 +545,6 @@ void put_drained(struct step *step, uint32_t slot, enum fb_status status)
             put_reply(step, put, status, (uint32_t)node->config.write_quorum);
         put_end(node, i);
         return; /* one record an entry: put_begin is called once for a dirty block */
-    }
-}
-
-void put_refused(struct step *step, uint32_t slot, enum fb_status status)
-{
-    struct fb_node *node = step->node;
-    FB_ASSERT(status != FB_OK);
-    FB_ASSERT(step_room(step) > 0);
-    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
-        struct put *put = &node_puts(node)[i];
-        if (put->slot == slot && !put->is_answered && put->level == FB_LEVEL_ORIGIN) {
-            put_reply(step, put, status, 0);
-            return;
-        }
     }
 }
 

@@ -42,3 +42,17 @@ enum fb_status refused_verdict(const struct fb_node *node)
     bool is_long = node->now_ns - since_ns >= REFUSED_ROUNDS * node->config.drain_check_ns;
     return is_all && is_long ? (enum fb_status)node->refused_status : FB_BUSY;
 }
+
+void put_refused(struct step *step, uint32_t slot, enum fb_status status)
+{
+    struct fb_node *node = step->node;
+    FB_ASSERT(status != FB_OK);
+    FB_ASSERT(step_room(step) > 0);
+    for (uint32_t i = 0; node->puts_used > 0 && i < node->config.puts_max; i++) {
+        struct put *put = &node_puts(node)[i];
+        if (put->slot == slot && !put->is_answered && put->level == FB_LEVEL_ORIGIN) {
+            put_reply(step, put, status, 0);
+            return;
+        }
+    }
+}

@@ -125,6 +125,8 @@ bool standin_take(struct fb_node *node, struct put *put, uint32_t place)
         if (is_best)
             break;
     }
+    tell_count(node, found == FB_NONE ? FB_WHY_NO_STAND_IN : FB_WHY_STAND_IN,
+               found == FB_NONE ? FB_NONE : nodes[found], place + 1, 0);
     if (found == FB_NONE)
         return false;
     static_assert(FB_STANDINS_MAX <= 8, "put.tried has a bit for each");
@@ -281,6 +283,7 @@ bool standin_is_handing(struct fb_node *node, uint32_t index)
     FB_ASSERT(!dirty->is_handed || !is_busy);
     if (!dirty->is_handed)
         return false;
+    tell_block(node, FB_WHY_HAND_OFF, fb_cache_key(node_cache(node), dirty->slot), dirty->instead);
     if (dirty->handings < HANDINGS_MAX)
         dirty->handings = (dirty->handings + 1u) & 7u;
     dirty->looks = 0;

@@ -35,7 +35,9 @@ static void write_spread(struct step *step, const struct waiter *waiter, uint32_
     if (!is_spreading && has_room && dirty_mark(node, slot, block) &&
         put_begin(node, slot, waiter->level, waiter->id, true))
         return;
-    get_refuse(step, waiter->id, is_spreading ? FB_BUSY : refused_verdict(node));
+    enum fb_status status = is_spreading ? FB_BUSY : refused_verdict(node);
+    tell_status(node, is_spreading ? FB_WHY_VERSIONS : FB_WHY_NO_PUT, FB_NONE, status);
+    get_refuse(step, waiter->id, status);
 }
 
 /* A durable write: the client's bytes into memory first, then to those who shall hold them. A block
@@ -59,18 +61,23 @@ void write_request(struct step *step, const struct fb_request *request)
     if (slot != FB_NONE && write_forgets(node, slot))
         slot = FB_NONE;
     if (node_is_recovering(node)) {
+        tell_why(node, FB_WHY_NOT_SETTLED);
         get_refuse(step, request->request_id, FB_BUSY);
     } else if (!put_may_hold(node, request->level)) {
+        tell_why(node, FB_WHY_TOO_FEW);
         get_refuse(step, request->request_id, FB_DEGRADED);
     } else if (slot == FB_NONE) {
         bool has_room = memory_may_keep(node, request->block.size);
         bool has_records = node->waiter_free != FB_NONE && node->fill_free != FB_NONE;
-        if (!has_room || !get_fill(step, request, slot, &waiter))
-            get_refuse(step, request->request_id,
-                       !has_room || has_records ? refused_verdict(node) : FB_BUSY);
+        enum fb_status status = !has_room || has_records ? refused_verdict(node) : FB_BUSY;
+        if (has_room && get_fill(step, request, slot, &waiter))
+            return;
+        tell_status(node, FB_WHY_NO_PUT, FB_NONE, status);
+        get_refuse(step, request->request_id, status);
     } else if (node_entries(node)[slot].state == ENTRY_RESIDENT) {
         write_spread(step, &waiter, slot, &request->block);
     } else {
+        tell_why(node, FB_WHY_VERSIONS);
         get_refuse(step, request->request_id, FB_BUSY);
     }
 }

@@ -106,9 +106,9 @@ void fb_swarm_plan_write(const struct fb_swarm_plan *plan, FILE *stream);
 struct fb_swarm_plan *fb_swarm_plan_read(FILE *stream, const char *name,
                                          char error[FB_SWARM_TEXT_MAX]);
 
-/* Runs a plan to its end or to the first thing that is wrong. trace: every event and op as text;
- * may be NULL. A false assertion in the core ends the process: run plans that may do that in a
- * child. */
+/* Runs a plan to its end or to the first thing that is wrong. trace: every event, op and reason as
+ * text; may be NULL. A false assertion in the core ends the process: run plans that may do that in
+ * a child. */
 void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm_result *result);
 
 /* Says whether a plan still shows the failure that is looked for. */

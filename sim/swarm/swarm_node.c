@@ -10,6 +10,7 @@
 #include "sim/swarm/swarm_store.h"
 
 #include "core/trace.h"
+#include "sim/trace/trace_print.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -210,11 +211,6 @@ static void node_record(struct swarm *swarm, const struct fb_trace_record *recor
     for (uint32_t i = 0; i < sizeof(*record) / sizeof(*words); i++)
         digest = fb_mix(digest ^ words[i]) + i;
     swarm->result->digest = digest;
-    if (swarm->trace == NULL)
-        return;
-    char text[FB_TRACE_TEXT_MAX];
-    fb_trace_format(record, text);
-    fprintf(swarm->trace, "%s\n", text);
 }
 
 static void node_busy(struct swarm *swarm, uint32_t node)
@@ -236,6 +232,21 @@ static void node_op(struct swarm *swarm, uint32_t node, const struct fb_op *op)
         swarm_op(swarm, node, op);
 }
 
+/* The core's step, printed where somebody wants to read it. */
+static uint32_t node_think(struct swarm *swarm, uint32_t node, const struct fb_event *event,
+                           struct fb_op ops[FB_STEP_OPS_MAX])
+{
+    struct fb_node *core = swarm->nodes[node].core;
+    uint64_t now_ns = swarm_node_now_ns(swarm, node);
+    struct fb_decisions decisions;
+    if (swarm->printer == NULL)
+        return fb_node_step(core, now_ns, event, ops);
+    fb_trace_print_event(swarm->printer, swarm->now_ns, node, event);
+    uint32_t count = fb_node_step_told(core, now_ns, event, ops, &decisions);
+    fb_trace_print_ops(swarm->printer, ops, count, &decisions);
+    return count;
+}
+
 void swarm_node_step(struct swarm *swarm, uint32_t node, const struct fb_event *event)
 {
     struct swarm_node *host = &swarm->nodes[node];
@@ -244,12 +255,11 @@ void swarm_node_step(struct swarm *swarm, uint32_t node, const struct fb_event *
     FB_ASSERT(host->is_up);
     if (swarm->is_over)
         return;
-    uint64_t now_ns = swarm_node_now_ns(swarm, node);
     fb_trace_event(&record, swarm->now_ns, node, event);
     node_record(swarm, &record);
     node_busy(swarm, node);
     host->was_tick = event->kind == FB_EVENT_TICK;
-    uint32_t count = fb_node_step(host->core, now_ns, event, ops);
+    uint32_t count = node_think(swarm, node, event, ops);
     FB_ASSERT(count <= FB_STEP_OPS_MAX);
     swarm->result->steps++;
     for (uint32_t i = 0; i < count && !swarm->is_over; i++) {

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "sim/swarm/swarm_internal.h"
 #include "sim/swarm/swarm_store.h"
+#include "sim/trace/trace_print.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -477,7 +478,8 @@ void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm
     result->seed = plan->seed;
     swarm->plan = plan;
     swarm->result = result;
-    swarm->trace = trace;
+    if (trace != NULL)
+        swarm->printer = fb_trace_printer_open(trace, plan->config.block_size_bytes, true);
     for (uint32_t i = 0; i < FB_SWARM_SOFTENING_COUNT; i++)
         result->softened[i] = plan->softened >> i & 1u;
     run_open(swarm);
@@ -503,5 +505,7 @@ void fb_swarm_run(const struct fb_swarm_plan *plan, FILE *trace, struct fb_swarm
         swarm_check_all(swarm);
     }
     run_close(swarm);
+    if (swarm->printer != NULL)
+        fb_trace_printer_close(swarm->printer);
     free(swarm);
 }

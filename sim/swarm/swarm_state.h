@@ -30,7 +30,7 @@ enum swarm_phase { PHASE_FAULTS, PHASE_SETTLE, PHASE_AFTER, PHASE_WHOLE, PHASE_E
 struct swarm {
     const struct fb_swarm_plan *plan;
     struct fb_swarm_result *result;
-    FILE *trace;
+    struct fb_trace_printer *printer; /* NULL: nobody wants to read it */
     struct fb_event_heap heap;
     struct swarm_event *events;
     uint32_t event_count, event_max, event_free;

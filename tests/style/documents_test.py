@@ -52,6 +52,10 @@ class Documents(unittest.TestCase):
         self.assertEqual(lines[:-1], shown[1:-1])
         self.assertTrue(lines[-1].startswith("report: ") and shown[-1].startswith("report: "))
 
+    def test_trace_of_the_page_is_the_golden_one(self):
+        shown = [block for block in blocks(read("docs/architecture.md")) if " n0 < " in block]
+        self.assertEqual(shown, [read("tests/golden/hedge_past_a_silent_owner.txt")])
+
     def test_experiment_of_the_page_runs_and_meets_its_check(self):
         text = [block for block in blocks(read("docs/experiments.md")) if "schema_version" in block]
         with tempfile.TemporaryDirectory() as folder:

@@ -54,6 +54,7 @@ PURPOSE = {
     "sim/fluid": "the network of many coupled flows",
     "sim/swarm": "whole clusters under drawn faults",
     "sim/swarm/oracle": "what judges them, from outside",
+    "sim/trace": "traces for people: names, and the reason of each decision",
     "sim/world": "nodes, drives, origin, store; ops become work",
     "tests": "one folder a subject",
 }

@@ -5,7 +5,7 @@
 #include "core/tier/header.h"
 #include "core/key.h"
 #include "core/name/name.h"
-#include "core/trace.h"
+#include "sim/trace/trace_print.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,20 +54,6 @@ static void script_code(struct script *script, const struct fb_op *op)
     if (found < plan->data_count)
         script->wrong_reads++;
     tag_set(script, &op->span, tag);
-}
-
-static void script_line(struct script *script, const struct fb_trace_record *record)
-{
-    char line[FB_TRACE_TEXT_MAX];
-    uint32_t length = fb_trace_format(record, line);
-    if (script->text_size + length + 2 > script->text_max) {
-        script->text_max = script->text_max * 2 + 4096;
-        script->text = realloc(script->text, script->text_max);
-    }
-    memcpy(script->text + script->text_size, line, length);
-    script->text_size += length;
-    script->text[script->text_size++] = '\n';
-    script->text[script->text_size] = 0;
 }
 
 struct script_event *script_push(struct script *script, uint64_t at_ns, uint32_t node)
@@ -132,7 +118,6 @@ struct script *script_open(uint32_t nodes, const struct fb_config *config, uint6
     script->config = *config;
     script->seed = seed;
     script->chunks = config->device_size_bytes / config->block_size_bytes;
-    script->text = calloc(1, 1);
     for (uint32_t i = 0; i < nodes; i++)
         members[i] = (struct fb_member){.node = i, .domain = i, .weight = 1, .is_up = 1};
     uint32_t ranks = nodes < config->replicas ? nodes : (uint32_t)config->replicas;
@@ -169,6 +154,10 @@ void script_close(struct script *script)
     free(script->view);
     free(script->old_view);
     free(script->queue);
+    if (script->printer != NULL) {
+        fb_trace_printer_close(script->printer);
+        fclose(script->trace);
+    }
     free(script->text);
     free(script);
 }
@@ -506,16 +495,17 @@ static void script_move(struct script *script, struct script_event *event)
 static void script_step(struct script *script, uint32_t node, const struct fb_event *event)
 {
     struct fb_op ops[FB_STEP_OPS_MAX];
-    struct fb_trace_record record;
-    fb_trace_event(&record, script->now_ns, node, event);
-    if (event->kind != FB_EVENT_VIEW)
-        script_line(script, &record);
-    uint32_t count = fb_node_step(script->node[node], script->now_ns, event, ops);
-    for (uint32_t i = 0; i < count; i++) {
-        fb_trace_op(&record, script->now_ns, node, &ops[i]);
-        script_line(script, &record);
-        script_op(script, node, &ops[i]);
+    struct fb_decisions decisions;
+    uint32_t count;
+    if (script->printer != NULL) {
+        fb_trace_print_event(script->printer, script->now_ns, node, event);
+        count = fb_node_step_told(script->node[node], script->now_ns, event, ops, &decisions);
+        fb_trace_print_ops(script->printer, ops, count, &decisions);
+    } else {
+        count = fb_node_step(script->node[node], script->now_ns, event, ops);
     }
+    for (uint32_t i = 0; i < count; i++)
+        script_op(script, node, &ops[i]);
     fb_node_check(script->node[node]);
 }
 

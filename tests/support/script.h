@@ -1,7 +1,7 @@
 /* A scripted cluster for tests of the core: a handful of nodes, a queue of events in (time,
  * order), fixed delays per op, and switches for faults. No engine, no models: what a test sees
- * is the core alone. After every step the node's invariants are checked. Every event and op
- * becomes a line of text. */
+ * is the core alone. After every step the node's invariants are checked. What happens can be
+ * had as text. */
 #ifndef FB_TESTS_SUPPORT_SCRIPT_H
 #define FB_TESTS_SUPPORT_SCRIPT_H
 
@@ -100,8 +100,12 @@ uint64_t script_reply_ns(const struct script *script, uint64_t request_id);
 struct fb_node *script_node(struct script *script, uint32_t node);
 uint64_t script_now_ns(const struct script *script);
 
-/* The trace so far, one line an event or op. */
-const char *script_text(const struct script *script);
+/* From now on all events, ops and reasons become text. */
+void script_trace(struct script *script);
+/* In it the object has this name. */
+void script_name(struct script *script, uint64_t object, const char *name);
+/* The text so far; until the next call of the script. */
+const char *script_text(struct script *script);
 
 /* Reads that returned other bytes than the block's. Must stay 0. */
 uint32_t script_wrong_reads(const struct script *script);

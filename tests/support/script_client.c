@@ -3,6 +3,7 @@
 
 #include "core/key.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void script_write(struct script *script, uint64_t at_ns, uint32_t node, uint64_t request_id,
@@ -91,8 +92,22 @@ uint64_t script_now_ns(const struct script *script)
     return script->now_ns;
 }
 
-const char *script_text(const struct script *script)
+void script_trace(struct script *script)
 {
+    script->trace = open_memstream(&script->text, &script->text_size);
+    if (script->trace == NULL)
+        abort();
+    script->printer = fb_trace_printer_open(script->trace, script->config.block_size_bytes, false);
+}
+
+void script_name(struct script *script, uint64_t object, const char *name)
+{
+    fb_trace_print_object(script->printer, object, name);
+}
+
+const char *script_text(struct script *script)
+{
+    fflush(script->trace);
     return script->text;
 }
 

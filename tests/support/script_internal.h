@@ -3,9 +3,11 @@
 #ifndef FB_TESTS_SUPPORT_SCRIPT_INTERNAL_H
 #define FB_TESTS_SUPPORT_SCRIPT_INTERNAL_H
 
+#include "sim/trace/trace_print.h"
 #include "tests/support/script.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 enum { STORES_MAX = 1024, NAMES_MAX = 64, SPINS_MAX = 10000 };
 
@@ -44,8 +46,10 @@ struct script {
     uint32_t reply_turn[SCRIPT_REPLIES_MAX];
     uint32_t turns;
     struct fb_block asked[SCRIPT_REPLIES_MAX];
+    struct fb_trace_printer *printer; /* NULL: nobody wants to read it */
+    FILE *trace;
     char *text;
-    size_t text_size, text_max;
+    size_t text_size;
     uint32_t wrong_reads;
     struct fb_fragments plans[SCRIPT_NODES_MAX]; /* of the last DECODE */
     struct fb_view *old_view; /* before a burial; nodes that died still point to it */

@@ -11,6 +11,16 @@
 
 enum { MS = 1000000 };
 
+static struct script *golden_open(uint32_t nodes, const struct fb_config *config)
+{
+    struct script *script = script_open(nodes, config, 1);
+    script_trace(script);
+    script_name(script, 7, "weights");
+    script_name(script, 9, "tokens");
+    script_name(script, SCRIPT_WRITTEN, "shard");
+    return script;
+}
+
 static void expect_golden(struct script *script, const char *name)
 {
     char path[256];
@@ -45,7 +55,7 @@ static void golden_cold_read_by_all(void **state)
 {
     (void)state;
     const struct fb_config config = flow_config();
-    struct script *script = script_open(5, &config, 1);
+    struct script *script = golden_open(5, &config);
     struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
     for (uint32_t i = 0; i < 5; i++)
         script_get(script, 1000 + 500 * i, i, 1 + i, &block);
@@ -67,7 +77,7 @@ static void golden_hedge_past_a_silent_owner(void **state)
 {
     (void)state;
     const struct fb_config config = flow_config();
-    struct script *script = script_open(4, &config, 1);
+    struct script *script = golden_open(4, &config);
     struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
     uint32_t owner = script_owner(script, &block, 0), second = script_owner(script, &block, 1);
     uint32_t reader = 0;
@@ -97,7 +107,7 @@ static void golden_throttled_origin(void **state)
 {
     (void)state;
     const struct fb_config config = flow_config();
-    struct script *script = script_open(3, &config, 1);
+    struct script *script = golden_open(3, &config);
     struct fb_block block = script_block(9, 0, FLOW_BLOCK_BYTES, 1);
     uint32_t left = 2;
     script_set_fault(script, throttled_origin, &left);
@@ -112,7 +122,7 @@ static void golden_match_then_read(void **state)
 {
     (void)state;
     const struct fb_config config = flow_config();
-    struct script *script = script_open(3, &config, 1);
+    struct script *script = golden_open(3, &config);
     struct fb_key keys[4];
     for (uint32_t i = 0; i < 4; i++) {
         struct fb_block block = script_block(20 + i / 2, 0, FLOW_BLOCK_BYTES, i);
@@ -142,7 +152,7 @@ static void golden_write_and_drain(void **state)
     (void)state;
     struct fb_config config = flow_config();
     config.replicas = 2;
-    struct script *script = script_open(4, &config, 1);
+    struct script *script = golden_open(4, &config);
     const struct fb_block block = script_block(SCRIPT_WRITTEN, 3, FLOW_BLOCK_BYTES, 1);
     script_write(script, 1000, 0, 1, &block, FB_LEVEL_REPLICATED);
     script_get(script, 50 * MS, 1, 2, &block);
@@ -157,7 +167,7 @@ static void golden_holder_dies_and_is_replaced(void **state)
     struct fb_config config = flow_config();
     config.replicas = 2;
     config.drain_delay_ns = 100 * MS;
-    struct script *script = script_open(4, &config, 1);
+    struct script *script = golden_open(4, &config);
     const struct fb_block block = script_block(SCRIPT_WRITTEN, 3, FLOW_BLOCK_BYTES, 1);
     uint32_t dead = script_owner(script, &block, 0);
     script_write(script, 1000, dead == 0 ? 1 : 0, 1, &block, FB_LEVEL_REPLICATED);
@@ -187,7 +197,7 @@ static void golden_standin_takes_over_and_hands_off(void **state)
     config.drain_check_ns = 100 * MS;
     config.suspect_ns = 50 * MS;
     config.backoff_ns = 50 * MS;
-    struct script *script = script_open(4, &config, 1);
+    struct script *script = golden_open(4, &config);
     const struct fb_block block = script_block(SCRIPT_WRITTEN, 3, FLOW_BLOCK_BYTES, 1);
     uint32_t dead = script_owner(script, &block, 0);
     script_set_fault(script, origin_is_away, NULL);
@@ -208,7 +218,7 @@ static void golden_gather_in_order(void **state)
     (void)state;
     struct fb_config config = flow_config();
     config.gather_window = 2;
-    struct script *script = script_open(3, &config, 1);
+    struct script *script = golden_open(3, &config);
     struct fb_range ranges[4];
     for (uint32_t i = 0; i < 4; i++)
         ranges[i] = (struct fb_range){.block = script_block(7, i / 2, FLOW_BLOCK_BYTES, 1),
@@ -228,7 +238,7 @@ static void golden_commit_and_look_up(void **state)
 {
     (void)state;
     const struct fb_config config = flow_config();
-    struct script *script = script_open(2, &config, 1);
+    struct script *script = golden_open(2, &config);
     struct fb_request request = {
         .kind = FB_REQUEST_COMMIT,
         .block = {.key = {.high = 0x6e616d65, .low = 1}, .object = FB_OBJECT_NONE}};
@@ -256,7 +266,7 @@ static void golden_fragments_are_mended(void **state)
     config.replicas = 2;
     config.write_quorum = 2;
     config.drain_delay_ns = 20 * MS;
-    struct script *script = script_open(5, &config, 1);
+    struct script *script = golden_open(5, &config);
     const struct fb_block block = script_block(SCRIPT_WRITTEN, 3, FLOW_BLOCK_BYTES, 1);
     script_write(script, 1000, 0, 1, &block, FB_LEVEL_REPLICATED);
     script_run(script, 10 * MS);
@@ -278,7 +288,7 @@ static void golden_drive_is_found_again(void **state)
     config.replicas = 1;
     config.write_quorum = 1;
     config.drain_delay_ns = 20 * MS;
-    struct script *script = script_open(1, &config, 1);
+    struct script *script = golden_open(1, &config);
     const struct fb_block read = script_block(9, 0, FLOW_BLOCK_BYTES, 1);
     const struct fb_block written = script_block(SCRIPT_WRITTEN, 0, FLOW_BLOCK_BYTES, 1);
     script_get(script, 1000, 0, 1, &read);
@@ -300,7 +310,7 @@ static void golden_name_is_written_and_removed(void **state)
     config.names_max = 8;
     config.records = 2;
     const struct fb_key key = {.high = 0x6e616d65, .low = 1};
-    struct script *script = script_open(2, &config, 1);
+    struct script *script = golden_open(2, &config);
     struct fb_request request = {.kind = FB_REQUEST_NAME_BEGIN,
                                  .request_id = 1,
                                  .block = {.key = key, .object = FB_OBJECT_NONE},

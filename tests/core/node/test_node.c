@@ -102,6 +102,7 @@ static void node_with_the_same_seed_gives_the_same_trace(void **state)
     for (uint32_t run = 0; run < 2; run++) {
         const struct fb_config config = flow_config();
         struct script *script = script_open(4, &config, 42);
+        script_trace(script);
         struct chaos chaos = {.loss_percent = 10, .twice_percent = 10, .error_percent = 10};
         fb_random_init(&chaos.random, 42);
         script_set_fault(script, chaos_fault, &chaos);
@@ -116,6 +117,33 @@ static void node_with_the_same_seed_gives_the_same_trace(void **state)
     assert_string_equal(texts[0], texts[1]);
     free(texts[0]);
     free(texts[1]);
+}
+
+/* Whoever listens changes nothing: all that nodes count is the same. */
+static void node_that_tells_why_does_the_same(void **state)
+{
+    (void)state;
+    struct fb_stats counted[2][4];
+    for (uint32_t run = 0; run < 2; run++) {
+        const struct fb_config config = flow_config();
+        struct script *script = script_open(4, &config, 43);
+        struct chaos chaos = {.loss_percent = 10, .twice_percent = 10, .error_percent = 10};
+        fb_random_init(&chaos.random, 43);
+        script_set_fault(script, chaos_fault, &chaos);
+        if (run == 1)
+            script_trace(script);
+        for (uint32_t i = 0; i < 50; i++) {
+            struct fb_block block = script_block(i % 9, 0, FLOW_BLOCK_BYTES, 1);
+            script_get(script, 1000 + i * 50000, i % 4, i, &block);
+        }
+        script_run(script, FB_NEVER_NS);
+        for (uint32_t node = 0; node < 4; node++)
+            counted[run][node] = *fb_node_stats(script_node(script, node));
+        assert_true(run == 0 || strstr(script_text(script), " | ") != NULL);
+        script_close(script);
+    }
+    assert_true(counted[0][0].steps > 50);
+    assert_memory_equal(counted[0], counted[1], sizeof(counted[0]));
 }
 
 static void node_after_init_wants_a_tick_at_once(void **state)
@@ -169,6 +197,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(node_under_random_faults_answers_all_and_leaks_nothing),
         cmocka_unit_test(node_with_the_same_seed_gives_the_same_trace),
+        cmocka_unit_test(node_that_tells_why_does_the_same),
         cmocka_unit_test(node_after_init_wants_a_tick_at_once),
         cmocka_unit_test(node_state_is_position_independent),
         cmocka_unit_test(node_of_the_scale_preset_fits_64_KiB),

@@ -82,6 +82,7 @@ enum {
  * stranger. */
 struct swarm_shown {
     uint64_t written, blocks;
+    bool is_erased; /* by a removal that went by its time */
 };
 
 /* A node's COMMITs of one version: was its block held when each began? A bit each, the last one's

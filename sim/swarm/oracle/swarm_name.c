@@ -157,6 +157,8 @@ static void origin_remove(struct swarm_name *name, const struct fb_change *chang
 {
     bool is_it = change->limit > 0 && name->shown.written <= change->limit &&
                  (change->shown == 0 || change->shown == name->shown.written);
+    if (is_it && name->shown.written != 0)
+        name->past[name->past_count - 1].is_erased = true;
     if (is_it)
         name->shown = (struct swarm_shown){.written = 0};
     parts_remove(name, change->version);
@@ -373,6 +375,17 @@ static bool took_strangers_place(const struct swarm_name *name, uint32_t shown, 
     return false;
 }
 
+/* Was this a stranger's, put over a version, and erased with the version before that, whose removal
+ * was on its way? R17 goes by times here, too. */
+static bool was_strangers_and_erased(const struct swarm_name *name, uint32_t shown,
+                                     uint64_t version)
+{
+    bool is_over = false;
+    for (uint32_t i = 0; i < shown; i++)
+        is_over = is_over || (version != 0 && name->past[i].blocks == version);
+    return is_over && name->past[shown].blocks == 0 && name->past[shown].is_erased;
+}
+
 /* Was that so for what a record says, or a later one? NULL shown: of anything. */
 static bool is_strangers_loss(struct swarm *swarm, const struct swarm_name *name, uint64_t record,
                               const uint64_t *shown)
@@ -381,7 +394,9 @@ static bool is_strangers_loss(struct swarm *swarm, const struct swarm_name *name
         uint64_t version = facts_at(name, commit_before(name, at)).version;
         for (uint32_t i = 0; i < name->past_count; i++) {
             bool is_asked = shown == NULL || name->past[i].written == *shown;
-            if (is_asked && took_strangers_place(name, i, version)) {
+            bool is_loss = took_strangers_place(name, i, version) ||
+                           (shown == NULL && was_strangers_and_erased(name, i, version));
+            if (is_asked && is_loss) {
                 swarm_saw(swarm, FB_SWARM_SIGHT_stranger_replaced);
                 return true;
             }

@@ -36,6 +36,10 @@ def blocks(text):
     return re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
 
 
+def plain(text):
+    return " ".join(text.split())
+
+
 class Documents(unittest.TestCase):
     def test_readme_has_no_more_words_than_it_may(self):
         self.assertLessEqual(len(read("README.md").split()), WORDS_MAX)
@@ -78,6 +82,16 @@ class Documents(unittest.TestCase):
                                     f"-I{folder}", "-"], input=code, capture_output=True,
                                    text=True, check=False)
         self.assertEqual(ended.returncode, 0, ended.stderr)
+
+    def test_contract_says_what_the_seam_says_and_why(self):
+        head = read("core/io.h").split("*/", 1)[0]
+        rules = dict(re.findall(r"^ \*  (R\d+) (.*?)(?=^ \*  R\d|\Z)", head, re.M | re.S))
+        rules = {name: plain(re.sub(r"^ \*", " ", text, flags=re.M))
+                 for name, text in rules.items()}
+        page = re.findall(r"^## (R\d+)\n\n((?:> .*\n)+)\nWhy: (\w.*)", read("docs/contract.md"), re.M)
+        shown = {name: plain(re.sub(r"^> ", " ", text, flags=re.M)) for name, text, _ in page}
+        self.assertEqual(shown, rules)
+        self.assertEqual(list(shown), [f"R{i + 1}" for i in range(len(shown))])
 
     def test_folders_are_those_that_there_are(self):
         _, shown, _ = folders.parts(read("docs/architecture.md"))

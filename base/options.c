@@ -47,8 +47,8 @@ static void unknown_explain(const char *argument, const struct option *table)
              argument + (is_long ? 2 : 0));
     const char *nearest = name[0] != '\0' ? nearest_find(name, table) : NULL;
     snprintf(fault, sizeof(fault), "unrecognized option %.64s%s%s%s", argument,
-             nearest != NULL ? ": did you mean --" : ": see --help",
-             nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+             nearest != NULL ? ": did you mean --" : ": see --help", nearest != NULL ? nearest : "",
+             nearest != NULL ? "?" : "");
 }
 
 static int refuse(char **argv)

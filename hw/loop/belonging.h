@@ -42,6 +42,10 @@ struct fb_belonging {
 
 struct fb_loop;
 
+/* What asks a store of records for what it keeps of this, and what it keeps, by that record. */
+void fb_belonging_record_ask(struct fb_meta_task *task);
+struct fb_identities fb_belonging_record_read(const struct fb_meta_task *task);
+
 /* Errors: error set: they are others. An origin or store that is away is none. */
 void fb_belonging_open(struct fb_loop *loop, struct fb_error *error);
 /* Asks again what has not answered; ends the loop when it is refused. */

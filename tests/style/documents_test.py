@@ -88,7 +88,8 @@ class Documents(unittest.TestCase):
         rules = dict(re.findall(r"^ \*  (R\d+) (.*?)(?=^ \*  R\d|\Z)", head, re.M | re.S))
         rules = {name: plain(re.sub(r"^ \*", " ", text, flags=re.M))
                  for name, text in rules.items()}
-        page = re.findall(r"^## (R\d+)\n\n((?:> .*\n)+)\nWhy: (\w.*)", read("docs/contract.md"), re.M)
+        page = re.findall(r"^## (R\d+)\n\n((?:> .*\n)+)\nWhy: (\w.*)", read("docs/contract.md"),
+                          re.M)
         shown = {name: plain(re.sub(r"^> ", " ", text, flags=re.M)) for name, text, _ in page}
         self.assertEqual(shown, rules)
         self.assertEqual(list(shown), [f"R{i + 1}" for i in range(len(shown))])

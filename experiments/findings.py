@@ -8,7 +8,7 @@ usage: findings.py            are the pages what this would write? Exit code 1, 
        findings.py --compare FOLDER...  does a run of today still find what is kept?
 
 A text holds figures as {METRIC KEY=VALUE...|UNIT DIGITS}: of the point of the sweep with these values
-(the last words of its keys do); min and max before METRIC: of all such points; ci: half the interval
+(the last words of its keys do, _ is a space); min and max before METRIC: of all such points; ci: half the interval
 of 95%; A / B: their quotient. Any other number must stand in the experiment's own file. What is kept
 is of the experiment and models as they are, but for comments, questions and checks; a change of them
 asks for another run.
@@ -41,10 +41,10 @@ def read(path):
 
 
 def facts_sha256(path):
-    """Of what a file says to a run: without comments, questions, expectations and checks."""
+    """Of what a file says to a run: without comments, questions, checks, and where it is from."""
     lines = [re.sub(r"(^|\s)#.*", "", line).rstrip() for line in read(path).split("\n")]
     said = [line for line in lines
-            if line and not re.match(r"(question|expect|checks):|- \{metric:", line)]
+            if line and not re.match(r"(question|expect|checks):|- \{metric:|\s+(guess|source):", line)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
@@ -74,7 +74,7 @@ def is_point(point, conditions):
         key, value = condition.split("=")
         has = [str(have).lower() for name, have in point["parameters"].items()
                if name == key or name.endswith("." + key)]
-        if has != [value.lower()]:
+        if has != [value.replace("_", " ").lower()]:
             return False
     return True
 

@@ -111,7 +111,7 @@ static const struct fb_help table[] = {
         .arguments = "--out FOLDER [OPTION]... | --listen HOST:PORT",
         .summary = "measure this machine, and write it as hardware, network and origin for run",
         .text =
-            "Takes about ten seconds, on a machine that does nothing else. FOLDER gets "
+            "Takes some ten seconds, on a machine that does nothing else. FOLDER gets "
             "hardware.yaml, nic.yaml, drive.yaml, network.yaml and, with --reader and --writer, "
             "origin.yaml; experiments name them as cluster.hardware and so on.",
         .options =
@@ -121,7 +121,10 @@ static const struct fb_help table[] = {
                 {"--peer HOST:PORT",
                  "measures the network to there; default: this machine's loopback"},
                 {"--config FILE", "a daemon's config: measures the drive of its device.path"},
-                {"--drive FILE", "a file to make on the drive, 256 MiB; default: beside FOLDER"},
+                {"--drive FILE", "a file to make on the drive; default: beside FOLDER"},
+                {"--drive-size SIZE",
+                 "of that file, 256 MiB or more: larger than what the drive keeps in memory of its "
+                 "own; default: an eighth of what is free, at most 4 GiB"},
                 {"--writer SOCKET", "a daemon: probes of the origin are written through it"},
                 {"--reader SOCKET", "another, in no cluster with it: they are read through it"},
             },

@@ -4,14 +4,16 @@ results in experiments/results. No figure in them is written by hand.
 
 usage: findings.py            are the pages what this would write? Exit code 1, and what differs
        findings.py --write    writes them
-       findings.py --keep FOLDER...     keeps what a run has found: experiments/results/NAME/kept.json
-       findings.py --compare FOLDER...  does a run of today still find what is kept?
+       findings.py --keep FOLDER...
+                              keeps what a run has found: experiments/results/NAME/kept.json
+       findings.py --compare FOLDER...
+                              does a run of today still find what is kept?
 
-A text holds figures as {METRIC KEY=VALUE...|UNIT DIGITS}: of the point of the sweep with these values
-(the last words of its keys do, _ is a space); min and max before METRIC: of all such points; ci: half the interval
-of 95%; A / B: their quotient. Any other number must stand in the experiment's own file. What is kept
-is of the experiment and models as they are, but for comments, questions and checks; a change of them
-asks for another run.
+A text holds figures as {METRIC KEY=VALUE...|UNIT DIGITS}: of the point of the sweep with these
+values (the last words of its keys do, _ is a space); min and max before METRIC: of all such points;
+ci: half the interval of 95%; A / B: their quotient. Any other number must stand in the experiment's
+own file. What is kept is of the experiment and models as they are, but for comments, questions and
+checks; a change of them asks for another run.
 """
 
 import hashlib
@@ -25,7 +27,8 @@ ROOT = os.path.dirname(HERE)
 PAGE, README, TEXT = "docs/findings.md", "README.md", "experiments/findings.txt"
 BEGIN, END = "<!-- by experiments/findings.py -->\n", "<!-- end -->\n"
 FIGURE = re.compile(r"\{([^{}|]+)\|([^{}|]+)\}")
-SCALES = {"s": 1, "ms": 1e-3, "us": 1e-6, "min": 60, "%": 0.01, "": 1, "KiB": 2 ** 10, "GiB": 2 ** 30,
+SCALES = {"s": 1, "ms": 1e-3, "us": 1e-6, "min": 60, "%": 0.01, "": 1,
+          "KiB": 2 ** 10, "GiB": 2 ** 30,
           "GB": 1e9, "TB": 1e12, "PB": 1e15, "GB/s": 1e9, "million": 1e6}
 BASES = {"s": 1, "ns": 1e-9, "B": 1, "B/s": 1, "1": 1, "x": 1, "MiB/s": 2 ** 20}
 APART = 0.05  # of a figure, beyond which a run of today is another finding
@@ -43,8 +46,8 @@ def read(path):
 def facts_sha256(path):
     """Of what a file says to a run: without comments, questions, checks, and where it is from."""
     lines = [re.sub(r"(^|\s)#.*", "", line).rstrip() for line in read(path).split("\n")]
-    said = [line for line in lines
-            if line and not re.match(r"(question|expect|checks):|- \{metric:|\s+(guess|source):", line)]
+    words = re.compile(r"(question|expect|checks):|- \{metric:|\s+(guess|source):")
+    said = [line for line in lines if line and not words.match(line)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
@@ -135,10 +138,10 @@ def growth():
 
 def page():
     rows = ["# What the experiments found", "",
-            "Written by `experiments/findings.py --write` from `experiments/findings.txt` and what is "
-            "kept in `experiments/results`: the figures that it shows, and of which commit, seeds and "
-            "inputs. `forebay run experiments/NAME.yaml` makes them anew, `findings.py --keep` keeps "
-            "them. A test compares.", "",
+            "Written by `experiments/findings.py --write` from `experiments/findings.txt` and what "
+            "is kept in `experiments/results`: the figures that it shows, and of which commit, "
+            "seeds and inputs. `forebay run experiments/NAME.yaml` makes them anew, `findings.py "
+            "--keep` keeps them. A test compares.", "",
             "| experiment | question | finding |", "|---|---|---|"]
     for name, parts in entries().items():
         if name == "growth":
@@ -154,7 +157,8 @@ def page():
     for name in entries():
         result = kept(name)
         if result is not None:
-            traces = [path for path in result["inputs"] if path.endswith((".jsonl", ".csv", ".txt"))]
+            traces = [path for path in result["inputs"]
+                      if path.endswith((".jsonl", ".csv", ".txt"))]
             rows.append(f"| {name} | {result['git_sha']} | {result['seeds']} | "
                         f"{', '.join(os.path.basename(path) for path in traces) or '-'} |")
     return "\n".join(rows) + "\n"
@@ -164,7 +168,8 @@ def readme():
     text = read(README)
     head, rest = text.split(BEGIN)
     short = [(name, parts["short"]) for name, parts in entries().items() if "short" in parts]
-    lines = [f"- {filled(name, one, kept(name))}\n" for name, one in short if kept(name) is not None]
+    lines = [f"- {filled(name, one, kept(name))}\n" for name, one in short
+             if kept(name) is not None]
     return head + BEGIN + "".join(lines) + END + rest.split(END)[1]
 
 

@@ -31,7 +31,8 @@ ELSEWHERE = {
         "package_test.py starts it with an installed example",
     "mkdir -p /run/forebay": "is no command of ours",
     "forebayd --config forebayd.yaml --set node=0": "setUp starts a daemon so",
-    "forebay calibrate --listen 0.0.0.0:7799": "the next, which asks it",
+    "forebay calibrate --listen 0.0.0.0:7799": "hw_calibrate_test.py: network and all",
+    "forebay calibrate --out /tmp/here --peer cache-1:7799": "hw_calibrate_test.py",
     "forebay mount /mnt/datasets": "hw_mount_test.py",
     "forebay mount /mnt/forebay": "hw_mount_test.py",
     "forebay bench step": "bench_commands_test.py",
@@ -41,9 +42,6 @@ ELSEWHERE = {
 }
 # The same, smaller, or with what stands here in place of what stands on a cluster.
 INSTEAD = {
-    "forebay calibrate --out /tmp/here --peer cache-1:7799":
-        "timeout 200 forebay calibrate --listen 127.0.0.1:{port} & sleep 1; forebay calibrate "
-        "--out here --drive-size '256 MiB' --peer 127.0.0.1:{port}",
     "forebay swarm --seeds 10000": "forebay swarm --seeds 20",
     "forebay replay --events /var/log/forebay/events": "forebay replay --events events",
     "./forebay run experiments/kv-cache.yaml --set workload.trace=conversation_trace.jsonl":
@@ -90,7 +88,8 @@ def blocks():
         for block in re.findall(r"^```\w*\n(.*?)^```", read(path), re.M | re.S):
             for line in block.split("\n"):
                 line = re.sub(r"  +#.*", "", line.removeprefix("$ ")).strip()
-                if re.match(r"(\./forebay|forebayd?|cmake|dpkg|cp|mkdir|\.ci/run|python3|sh) ", line):
+                if re.match(r"(\./forebay|forebayd?|cmake|dpkg|cp|mkdir|\.ci/run|python3|sh) ",
+                            line):
                     yield line
 
 
@@ -109,7 +108,6 @@ class Commands(Case):
             self.write("forebayd.yaml", file.read())
         self.daemon = Daemon(self, self.path("forebayd.yaml"), "node=0",
                              "record=" + self.path("events"))
-        self.port = hw_test.free_ports(1)[0]
 
     def shell(self, command):
         path = hw_test.BUILD + ":" + os.environ["PATH"]
@@ -119,7 +117,7 @@ class Commands(Case):
                                    "FOREBAY_SOCKET": self.daemon.socket})
 
     def works(self, shown):
-        command = INSTEAD.get(shown, shown).replace("{port}", str(self.port))
+        command = INSTEAD.get(shown, shown)
         if shown in ELSEWHERE:
             return
         ended = self.shell(command)

@@ -25,8 +25,9 @@ def main(build):
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = {entry["file"]: entry for entry in json.load(file)
                    if entry["file"].endswith(".c") and "/tests/" not in entry["file"]}
-    version = subprocess.run([next(iter(entries.values()))["command"].replace("ccache ", "").split()[0],
-                              "--version"], capture_output=True, text=True, check=False).stdout
+    compiler = next(iter(entries.values()))["command"].replace("ccache ", "").split()[0]
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True,
+                             check=False).stdout
     if "Free Software Foundation" not in version:
         print("skipped: the build is not by gcc: " + version.split("\n", 1)[0])
         return 77

@@ -31,6 +31,7 @@ SCALES = {"s": 1, "ms": 1e-3, "us": 1e-6, "min": 60, "%": 0.01, "": 1,
           "KiB": 2 ** 10, "GiB": 2 ** 30,
           "GB": 1e9, "TB": 1e12, "PB": 1e15, "GB/s": 1e9, "million": 1e6}
 BASES = {"s": 1, "ns": 1e-9, "B": 1, "B/s": 1, "1": 1, "x": 1, "MiB/s": 2 ** 20}
+SHORT_MAX = 6  # lines in the README: those that are short, then spare
 APART = 0.05  # of a figure, beyond which a run of today is another finding
 
 
@@ -167,9 +168,9 @@ def page():
 def readme():
     text = read(README)
     head, rest = text.split(BEGIN)
-    short = [(name, parts["short"]) for name, parts in entries().items() if "short" in parts]
-    lines = [f"- {filled(name, one, kept(name))}\n" for name, one in short
-             if kept(name) is not None]
+    lines = [f"- {filled(name, parts[kind], kept(name))}\n" for kind in ("short", "spare")
+             for name, parts in entries().items() if kind in parts and kept(name) is not None]
+    lines = lines[:SHORT_MAX]
     return head + BEGIN + "".join(lines) + END + rest.split(END)[1]
 
 

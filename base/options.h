@@ -5,8 +5,12 @@
 
 #include <getopt.h>
 
-/* As getopt_long. Errors: '?', said on stderr, for an option that is not written out, too. */
+/* As getopt_long. Errors: '?', said on stderr unless opterr is 0, for an option that is not written
+ * out, too. */
 int fb_options_next(int argc, char **argv, const char *letters, const struct option *table,
                     int *index);
+
+/* Why the last call returned '?': the option, what is wrong with it, and which one is near. */
+const char *fb_options_fault(void);
 
 #endif

@@ -41,7 +41,19 @@ int fb_no_daemon(const char *command, const char *socket, int code);
 /* name_print.c: a name, with escapes for what would disturb a terminal. */
 void fb_name_print(FILE *stream, const char *name);
 
+struct json_t;
+/* The same for JSON: escapes where it is no UTF-8. The caller's; NULL: out of memory. */
+struct json_t *fb_json_name(const char *name);
+
+/* Prints it to standard output and gives it up; returns the exit code. NULL: out of memory. */
+int fb_json_print(struct json_t *root);
+
 /* Says why a command failed of a name; returns the exit code. */
 int fb_fail_print(const char *command, const char *name, const char *reason);
+
+struct forebay_client;
+/* The same of what a daemon answered, which may be so because it is not ready itself. */
+int fb_fail_ask(const char *command, struct forebay_client *client, const char *name,
+                const char *reason);
 
 #endif

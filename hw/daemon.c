@@ -140,7 +140,7 @@ static void check(const struct fb_settings *settings, const struct fb_budget *bu
     printf("memory: at most %s (memory_budget: %s)\n",
            fb_format_bytes(all, (double)fb_budget_bytes(budget)), bound);
     budget_print(budget);
-    fb_doctor_start(settings, stdout);
+    fb_doctor_start(settings, fb_doctor_print, stdout);
 }
 
 static int run(const struct fb_settings *settings, struct fb_budget *budget)

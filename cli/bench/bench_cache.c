@@ -73,7 +73,7 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
     opterr = 0;
     optind = 1;
     for (;;) {
-        int at = optind, option = fb_options_next(argc, argv, "", table, NULL);
+        int option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1)
             break;
         if (option == 't')
@@ -83,10 +83,7 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
         else if (option == 'j')
             options->is_json = true;
         else
-            fb_error_set(error,
-                         "%s: no such option, or its value is missing: there are --trace PATH, "
-                         "--capacity-blocks N and --json",
-                         argv[at]);
+            fb_error_set(error, "%s", fb_options_fault());
     }
     if (optind < argc)
         fb_error_set(error, "%s: a trace is given by --trace PATH", argv[optind]);

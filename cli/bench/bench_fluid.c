@@ -117,13 +117,11 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
     opterr = 0;
     optind = 1;
     for (;;) {
-        int at = optind, option = fb_options_next(argc, argv, "", table, NULL);
+        int option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1)
             break;
         if (option == '?') {
-            fb_error_set(error,
-                         "%s: no such option, or its value is missing: see forebay help bench",
-                         argv[at]);
+            fb_error_set(error, "%s", fb_options_fault());
             return;
         }
         parse_option(option, options, error);

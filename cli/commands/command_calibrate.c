@@ -1,6 +1,7 @@
 /* `forebay calibrate`: measures this machine and writes what experiments name as hardware, network
  * and origin. */
 #include "base/options.h"
+#include "base/units.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/calibrate.h"
 #include "cli/command.h"
@@ -17,7 +18,8 @@
 enum { PATH_MAX_BYTES = 1100 };
 
 struct calibrate_options {
-    const char *config, *out, *drive, *peer, *listen, *reader, *writer;
+    const char *config, *out, *drive, *drive_size, *peer, *listen, *reader, *writer;
+    uint64_t drive_bytes; /* 0: it is chosen */
 };
 
 static int fail(const struct fb_error *error)
@@ -71,7 +73,7 @@ static void drive_measure(const struct calibrate_options *options, struct fb_dri
         snprintf(path, sizeof(path), "%s.calibrate", settings.device_path);
     else
         snprintf(path, sizeof(path), "%.1000s.calibrate", options->out);
-    fb_calibrate_drive(path, curve, error);
+    fb_calibrate_drive(path, options->drive_bytes, curve, error);
 }
 
 static int calibrate(const struct calibrate_options *options, const char *command)
@@ -116,16 +118,36 @@ static bool is_address(const char *option, const char *text)
     return is_fine;
 }
 
+static bool drive_size_parse(struct calibrate_options *options)
+{
+    enum { MIB = 1 << 20 };
+    if (options->drive_size == NULL)
+        return true;
+    bool is_fine = fb_parse_bytes(options->drive_size, &options->drive_bytes) &&
+                   options->drive_bytes >= FB_CALIBRATE_DRIVE_MIN &&
+                   options->drive_bytes % MIB == 0;
+    if (!is_fine)
+        fprintf(stderr,
+                "forebay calibrate: --drive-size %s: write whole MiB, 256 or more, like "
+                "'8 GiB'\n",
+                options->drive_size);
+    return is_fine;
+}
+
 static bool options_parse(int argc, char **argv, struct calibrate_options *options)
 {
-    static const struct option table[] = {
-        {"config", required_argument, NULL, 'c'}, {"out", required_argument, NULL, 'o'},
-        {"drive", required_argument, NULL, 'd'},  {"peer", required_argument, NULL, 'p'},
-        {"listen", required_argument, NULL, 'l'}, {"reader", required_argument, NULL, 'r'},
-        {"writer", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
-    const char **const places[] = {&options->config, &options->out,    &options->drive,
-                                   &options->peer,   &options->listen, &options->reader,
-                                   &options->writer};
+    static const struct option table[] = {{"config", required_argument, NULL, 'c'},
+                                          {"out", required_argument, NULL, 'o'},
+                                          {"drive", required_argument, NULL, 'd'},
+                                          {"peer", required_argument, NULL, 'p'},
+                                          {"listen", required_argument, NULL, 'l'},
+                                          {"reader", required_argument, NULL, 'r'},
+                                          {"writer", required_argument, NULL, 'w'},
+                                          {"drive-size", required_argument, NULL, 'z'},
+                                          {NULL, 0, NULL, 0}};
+    const char **const places[] = {&options->config, &options->out,       &options->drive,
+                                   &options->peer,   &options->listen,    &options->reader,
+                                   &options->writer, &options->drive_size};
     optind = 1;
     for (int option, index = 0; (option = fb_options_next(argc, argv, "", table, &index)) != -1;) {
         if (option == '?')
@@ -137,7 +159,7 @@ static bool options_parse(int argc, char **argv, struct calibrate_options *optio
     if (!is_fine)
         fprintf(stderr, "forebay calibrate: write --out FOLDER, or --listen HOST:PORT on the other "
                         "machine; --reader and --writer go together\n");
-    return is_fine && is_address("--peer", options->peer) &&
+    return is_fine && drive_size_parse(options) && is_address("--peer", options->peer) &&
            is_address("--listen", options->listen);
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static const char *const meanings[FOREBAY_SOURCES] = {
 struct explain_options {
     const char *socket, *name, *space;
     struct forebay_key key;
-    bool is_key, has_blocks;
+    bool is_key, has_blocks, is_json;
 };
 
 /* The last reads of one reason. */
@@ -44,6 +45,7 @@ struct explanation {
     uint64_t blocks, in_memory, on_device, in_neither, owed, owned, unread;
     struct reason_sum reasons[FOREBAY_SOURCES];
     bool has_blocks;
+    json_t *list; /* of blocks, where JSON is wanted */
 };
 
 static int fail(const char *what, int code)
@@ -114,6 +116,34 @@ static void run_print(const struct explanation *explanation)
     line_print(&explanation->run, explanation->run_ns_max);
 }
 
+/* A node, or null. */
+static json_t *json_node(uint32_t node)
+{
+    return node != UINT32_MAX ? json_integer(node) : json_null();
+}
+
+static json_t *read_json(const struct forebay_block *block)
+{
+    if (!block->is_read)
+        return json_null();
+    return json_pack("{s:s, s:o, s:I, s:I, s:s}", "reason", forebay_source_name(block->reason),
+                     "source", json_node(block->source), "latency_ns",
+                     (json_int_t)block->latency_ns, "age_ns", (json_int_t)block->age_ns, "result",
+                     block->result != 0 ? strerror(-block->result) : "fine");
+}
+
+static json_t *block_json(const struct forebay_block *block)
+{
+    json_t *holders = json_array();
+    for (uint32_t i = 0; i < block->holder_count; i++)
+        json_array_append_new(holders, json_integer(block->holders[i]));
+    return json_pack("{s:I, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:o}", "block",
+                     (json_int_t)block->index, "is_in_memory", block->is_in_memory, "is_on_drive",
+                     block->is_on_device, "is_coming", block->is_coming, "is_owed", block->is_owed,
+                     "node", (json_int_t)block->node, "owner", json_node(block->owner), "holders",
+                     holders, "last_read", read_json(block));
+}
+
 static void sums_add(struct explanation *explanation, const struct forebay_block *block)
 {
     explanation->blocks++;
@@ -136,6 +166,8 @@ static int block_explain(void *context, const struct forebay_block *block)
 {
     struct explanation *explanation = context;
     sums_add(explanation, block);
+    if (explanation->list != NULL && explanation->has_blocks)
+        return json_array_append_new(explanation->list, block_json(block)) == 0 ? 0 : -ENOMEM;
     if (!explanation->has_blocks)
         return 0;
     if (explanation->run_end == 0 || !is_alike(&explanation->run, block)) {
@@ -168,20 +200,47 @@ static void summary_print(const struct explanation *explanation)
     }
 }
 
+static json_t *summary_json(const struct explanation *explanation)
+{
+    json_t *reads = json_array();
+    for (uint32_t i = 0; i < FOREBAY_SOURCES; i++) {
+        const struct reason_sum *sum = &explanation->reasons[i];
+        if (sum->blocks > 0)
+            json_array_append_new(
+                reads, json_pack("{s:s, s:I, s:I, s:I}", "reason", forebay_source_name(i), "blocks",
+                                 (json_int_t)sum->blocks, "longest_ns", (json_int_t)sum->ns_max,
+                                 "slowest_block", (json_int_t)sum->slowest));
+    }
+    json_t *root = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "blocks", (json_int_t)explanation->blocks,
+        "in_memory", (json_int_t)explanation->in_memory, "on_drive",
+        (json_int_t)explanation->on_device, "in_neither", (json_int_t)explanation->in_neither,
+        "owned", (json_int_t)explanation->owned, "owed", (json_int_t)explanation->owed, "unread",
+        (json_int_t)explanation->unread, "last_reads", reads);
+    if (explanation->has_blocks)
+        json_object_set(root, "list", explanation->list);
+    return root;
+}
+
 static int file_explain(struct forebay_client *client, const struct explain_options *options)
 {
     struct forebay_file *file;
-    struct explanation explanation = {.has_blocks = options->has_blocks};
+    struct explanation explanation = {.has_blocks = options->has_blocks,
+                                      .list = options->is_json ? json_array() : NULL};
     int code = forebay_file_open(client, options->name, &file);
     if (code != 0)
-        return fail(options->name, code);
+        return fb_fail_ask("explain", client, options->name, strerror(-code));
     code = forebay_file_explain(file, block_explain, &explanation);
     forebay_file_close(file);
-    if (code != 0)
-        return fail(options->name, code);
-    run_print(&explanation);
-    summary_print(&explanation);
-    return FB_EXIT_FINE;
+    int exit_code = code != 0 ? fail(options->name, code) : FB_EXIT_FINE;
+    if (code == 0 && options->is_json) {
+        exit_code = fb_json_print(summary_json(&explanation));
+    } else if (code == 0) {
+        run_print(&explanation);
+        summary_print(&explanation);
+    }
+    json_decref(explanation.list);
+    return exit_code;
 }
 
 static int key_explain(struct forebay_client *client, const struct explain_options *options)
@@ -191,6 +250,8 @@ static int key_explain(struct forebay_client *client, const struct explain_optio
     int code = forebay_kv_explain(client, key, &block);
     if (code != 0)
         return fail("the key", code);
+    if (options->is_json)
+        return fb_json_print(block_json(&block));
     line_print(&block, block.latency_ns);
     return FB_EXIT_FINE;
 }
@@ -210,11 +271,10 @@ static bool key_parse(const char *text, struct forebay_key *key)
 /* false: bad usage, which has been said. */
 static bool options_parse(int argc, char **argv, struct explain_options *options)
 {
-    static const struct option table[] = {{"socket", required_argument, NULL, 's'},
-                                          {"key", required_argument, NULL, 'k'},
-                                          {"space", required_argument, NULL, 'n'},
-                                          {"blocks", no_argument, NULL, 'b'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"socket", required_argument, NULL, 's'}, {"key", required_argument, NULL, 'k'},
+        {"space", required_argument, NULL, 'n'},  {"blocks", no_argument, NULL, 'b'},
+        {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0}};
     optind = 1;
     for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
         if (option == 's')
@@ -223,6 +283,8 @@ static bool options_parse(int argc, char **argv, struct explain_options *options
             options->space = optarg;
         else if (option == 'b')
             options->has_blocks = true;
+        else if (option == 'j')
+            options->is_json = true;
         else if (option != 'k')
             return false; /* getopt has said why */
         else if (!(options->is_key = key_parse(optarg, &options->key))) {

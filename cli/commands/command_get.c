@@ -148,8 +148,9 @@ static int get(const struct get_options *options)
     double began = fb_clock_s();
     code = forebay_file_open(client, options->name, &file);
     if (code != 0) {
+        int failed = fb_fail_ask("get", client, options->name, strerror(-code));
         forebay_client_close(client);
-        return fail(options->name, code);
+        return failed;
     }
     bool is_output = options->target == NULL || strcmp(options->target, "-") == 0;
     int exit_code = is_output ? copy(file, STDOUT_FILENO, options) : copy_to_file(file, options);

@@ -24,7 +24,8 @@ struct put_options {
     bool is_verbose;
 };
 
-static int fail(const char *what, int code)
+/* client: of what a daemon answered; NULL: of our own side. */
+static int fail(struct forebay_client *client, const char *what, int code)
 {
     const char *reason =
         code == -ESTALE      ? "another writer has committed this name meanwhile, and won"
@@ -35,7 +36,8 @@ static int fail(const char *what, int code)
         : code == -EILSEQ    ? "the name is no UTF-8, or has control characters, which the store's "
                                "names cannot have: give it another"
                              : strerror(-code);
-    return fb_fail_print("put", what, reason);
+    return client != NULL ? fb_fail_ask("put", client, what, reason)
+                          : fb_fail_print("put", what, reason);
 }
 
 /* Returns the bytes copied, or -errno; *is_reading: which side failed. */
@@ -75,7 +77,7 @@ static int put_file(const struct put_options *options, int from, struct forebay_
     double began = fb_clock_s();
     int code = forebay_file_create(client, options->name, options->level, &file);
     if (code != 0)
-        return fail(options->name, code);
+        return fail(client, options->name, code);
     int64_t bytes = copy(from, file, &is_reading);
     code = bytes < 0 ? (int)bytes : forebay_file_sync(file);
     if (code == 0)
@@ -85,7 +87,9 @@ static int put_file(const struct put_options *options, int from, struct forebay_
     if (code == 0)
         print_progress(options, "committed", bytes, fb_clock_s() - began);
     forebay_file_close(file);
-    return code == 0 ? FB_EXIT_FINE : fail(is_reading ? options->source : options->name, code);
+    if (code == 0)
+        return FB_EXIT_FINE;
+    return is_reading ? fail(NULL, options->source, code) : fail(client, options->name, code);
 }
 
 static int put(const struct put_options *options)
@@ -94,7 +98,7 @@ static int put(const struct put_options *options)
     bool is_stdin = strcmp(options->source, "-") == 0;
     int from = is_stdin ? STDIN_FILENO : open(options->source, O_RDONLY | O_CLOEXEC);
     if (from < 0)
-        return fail(options->source, -errno);
+        return fail(NULL, options->source, -errno);
     int code = forebay_client_open(options->socket, &client);
     int exit_code =
         code == 0 ? put_file(options, from, client) : fb_no_daemon("put", options->socket, code);

@@ -111,7 +111,7 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
     opterr = 0;
     optind = 1;
     for (;;) {
-        int at = optind, option = fb_options_next(argc, argv, "", table, NULL);
+        int option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1)
             break;
         if (option == 'p')
@@ -123,10 +123,7 @@ static void parse(int argc, char **argv, struct options *options, struct fb_erro
         else if (option == 'h')
             options->is_help = true;
         else
-            fb_error_set(error,
-                         "%s: no such option, or its value is missing: there are --policy "
-                         "NAME, --capacity-blocks N and --json",
-                         argv[at]);
+            fb_error_set(error, "%s", fb_options_fault());
     }
     options->path = optind < argc ? argv[optind] : NULL;
     if (optind + 1 < argc)

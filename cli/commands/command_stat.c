@@ -1,13 +1,16 @@
-/* `forebay stat` and `forebay lost`: facts about a file as lines "name value"; and the names that
- * cannot be finished. */
+/* `forebay stat` and `forebay lost`: facts about a file as lines "name value" or JSON; and the
+ * names that cannot be finished. */
 #include "base/options.h"
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/commands/daemon_state.h"
 #include "client/client_internal.h"
+#include "hw/base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,17 +57,25 @@ int fb_no_daemon(const char *command, const char *socket, int code)
     return FB_EXIT_FAILED;
 }
 
-/* Takes --socket; returns the arguments that are left, NULL: usage. */
-static char **options_parse(int argc, char **argv, int count, const char **socket)
+struct options {
+    const char *socket;
+    bool is_json;
+};
+
+/* Returns the arguments that are left, NULL: usage. */
+static char **options_parse(int argc, char **argv, int count, struct options *options)
 {
     static const struct option table[] = {{"socket", required_argument, NULL, 's'},
+                                          {"json", no_argument, NULL, 'j'},
                                           {NULL, 0, NULL, 0}};
-    *socket = NULL;
+    *options = (struct options){.socket = NULL};
     optind = 1;
     for (int option; (option = fb_options_next(argc, argv, "", table, NULL)) != -1;) {
-        if (option != 's')
+        if (option == '?')
             return NULL; /* getopt has said why */
-        *socket = optarg;
+        if (option == 's')
+            options->socket = optarg;
+        options->is_json = options->is_json || option == 'j';
     }
     if (argc - optind == count)
         return argv + optind;
@@ -73,50 +84,82 @@ static char **options_parse(int argc, char **argv, int count, const char **socke
     return NULL;
 }
 
+static int facts_print(const char *name, const struct forebay_facts *facts, bool is_json)
+{
+    static const char *const levels[] = {"memory", "replicated", "device", "origin"};
+    const char *level = facts->level <= FOREBAY_ORIGIN ? levels[facts->level] : "?";
+    const char *state = facts->is_at_origin ? "origin" : "cache";
+    char version[24];
+    uint64_t blocks = facts->size_bytes / facts->block_size_bytes +
+                      (facts->size_bytes % facts->block_size_bytes > 0);
+    snprintf(version, sizeof(version), "%016" PRIx64, facts->version);
+    if (is_json)
+        return fb_json_print(json_pack("{s:o, s:I, s:I, s:I, s:s, s:s, s:s}", "name",
+                                       fb_json_name(name), "size_bytes",
+                                       (json_int_t)facts->size_bytes, "blocks", (json_int_t)blocks,
+                                       "block_size_bytes", (json_int_t)facts->block_size_bytes,
+                                       "version", version, "state", state, "level", level));
+    printf("name %s\nsize_bytes %" PRIu64 "\nblocks %" PRIu64 "\nblock_size_bytes %" PRIu64
+           "\nversion %s\nstate %s\nlevel %s\n",
+           name, facts->size_bytes, blocks, facts->block_size_bytes, version, state, level);
+    return FB_EXIT_FINE;
+}
+
 int fb_command_stat(int argc, char **argv)
 {
-    const char *socket;
+    struct options options;
     struct forebay_client *client;
     struct forebay_facts facts;
-    char **names = options_parse(argc, argv, 1, &socket);
+    char **names = options_parse(argc, argv, 1, &options);
     if (names == NULL)
         return FB_EXIT_USAGE;
-    int code = forebay_client_open(socket, &client);
+    int code = forebay_client_open(options.socket, &client);
     if (code != 0)
-        return fb_no_daemon("stat", socket, code);
+        return fb_no_daemon("stat", options.socket, code);
     code = forebay_client_stat(client, names[0], &facts);
+    int exit_code = code != 0 ? fb_fail_ask("stat", client, names[0], strerror(-code))
+                              : facts_print(names[0], &facts, options.is_json);
     forebay_client_close(client);
-    if (code != 0)
-        return fail("stat", names[0], code);
-    uint64_t blocks =
-        facts.size_bytes / facts.block_size_bytes + (facts.size_bytes % facts.block_size_bytes > 0);
-    static const char *const levels[] = {"memory", "replicated", "device", "origin"};
-    printf("name %s\nsize_bytes %" PRIu64 "\nblocks %" PRIu64 "\nblock_size_bytes %" PRIu64
-           "\nversion %016" PRIx64 "\nstate %s\nlevel %s\n",
-           names[0], facts.size_bytes, blocks, facts.block_size_bytes, facts.version,
-           facts.is_at_origin ? "origin" : "cache",
-           facts.level <= FOREBAY_ORIGIN ? levels[facts.level] : "?");
-    return FB_EXIT_FINE;
+    return exit_code;
+}
+
+/* A daemon's line: STATUS "NAME", in which quotes and backslashes have one before them. */
+static json_t *lost_json(const char *line)
+{
+    char name[FB_LOG_QUOTE_MAX];
+    size_t length = strcspn(line, " "), size = 0;
+    const char *at = line + length + strspn(line + length, " \"");
+    while (at[0] != '\0' && at[0] != '"' && size < sizeof(name) - 1) {
+        at += at[0] == '\\' && (at[1] == '"' || at[1] == '\\');
+        name[size++] = *at++;
+    }
+    name[size] = '\0';
+    return json_pack("{s:s#, s:o}", "status", line, (int)length, "name", fb_json_name(name));
 }
 
 int fb_command_lost(int argc, char **argv)
 {
-    const char *socket;
+    struct options options;
     struct forebay_client *client;
     struct state state;
-    if (options_parse(argc, argv, 0, &socket) == NULL)
+    if (options_parse(argc, argv, 0, &options) == NULL)
         return FB_EXIT_USAGE;
-    int code = forebay_client_open(socket, &client);
+    int code = forebay_client_open(options.socket, &client);
     if (code != 0)
-        return fb_no_daemon("lost", socket, code);
+        return fb_no_daemon("lost", options.socket, code);
     code = state_take(client, false, &state);
     forebay_client_close(client);
     if (code != 0)
         return fail("lost", "the daemon's state", code);
+    json_t *names = options.is_json ? json_array() : NULL;
     for (uint32_t i = 0; i < state.count; i++) {
-        if (strcmp(state.lines[i].name, "lost") == 0)
+        if (strcmp(state.lines[i].name, "lost") != 0)
+            continue;
+        if (options.is_json)
+            json_array_append_new(names, lost_json(state.lines[i].value));
+        else
             printf("%s\n", state.lines[i].value);
     }
     state_free(&state);
-    return FB_EXIT_FINE;
+    return options.is_json ? fb_json_print(names) : FB_EXIT_FINE;
 }

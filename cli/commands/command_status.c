@@ -272,15 +272,6 @@ static json_t *state_json(const struct state *state, const struct state_judgemen
     return root;
 }
 
-static int json_print(const struct state *state, const struct state_judgement *judgement)
-{
-    json_t *root = state_json(state, judgement);
-    bool is_fine = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0;
-    printf("\n");
-    json_decref(root);
-    return is_fine ? FB_EXIT_FINE : FB_EXIT_FAILED;
-}
-
 static void lines_print(const struct state *state)
 {
     for (uint32_t i = 0; i < state->count; i++)
@@ -308,7 +299,8 @@ static int show(struct forebay_client *client, enum form form, bool is_cluster, 
         page_print(&before, &state, &judgement);
     else if (code == 0 && form == FORM_PAGE)
         members_print(&state, &judgement);
-    else if (code == 0 && form == FORM_JSON && json_print(&state, &judgement) != FB_EXIT_FINE)
+    else if (code == 0 && form == FORM_JSON &&
+             fb_json_print(state_json(&state, &judgement)) != FB_EXIT_FINE)
         *exit_code = FB_EXIT_FAILED;
     else if (code == 0 && form == FORM_LINES)
         lines_print(&state);

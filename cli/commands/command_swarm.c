@@ -65,10 +65,8 @@ static bool parse(int argc, char **argv, struct swarm_options *options)
 {
     uint64_t jobs = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
     bool is_fine = true;
-    opterr = 0;
     optind = 1;
     for (;;) {
-        int at = optind;
         int option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1 || !is_fine)
             break;
@@ -81,9 +79,7 @@ static bool parse(int argc, char **argv, struct swarm_options *options)
         } else if (option == 'j') {
             is_fine = parse_number("jobs", optarg, SWARM_JOBS_MAX, &jobs);
         } else if (!parse_flag(option, options)) {
-            fprintf(stderr, "forebay swarm: %s: no such option, or its value is missing\n",
-                    argv[at]);
-            return false;
+            return false; /* getopt has said why */
         }
     }
     if (is_fine && optind < argc) {

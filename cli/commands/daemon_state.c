@@ -1,6 +1,7 @@
 /* See daemon_state.h. */
 #include "cli/commands/daemon_state.h"
 
+#include "cli/command.h"
 #include "base/clock.h"
 #include "core/panic.h"
 
@@ -280,4 +281,18 @@ void state_judge(const struct state *state, struct state_judgement *judgement)
     if (state_number(state, "members_left_out") > 0)
         state_reason_add(judgement, "%s records of members are not understood: see the log",
                          state_text(state, "members_left_out"));
+}
+
+int fb_fail_ask(const char *command, struct forebay_client *client, const char *name,
+                const char *reason)
+{
+    struct state state;
+    char text[512];
+    bool is_told = state_take(client, false, &state) == 0;
+    bool is_ready = !is_told || state_number(&state, "ready") != 0;
+    snprintf(text, sizeof(text), "%s%s%s", reason, is_ready ? "" : "; the daemon is not ready: ",
+             is_ready ? "" : state_text(&state, "ready_reason"));
+    if (is_told)
+        state_free(&state);
+    return fb_fail_print(command, name, text);
 }

@@ -1,11 +1,13 @@
-/* Names as a terminal may see them. A name is any bytes: a newline would be a line of its own, and
- * an escape code an order to the terminal, in the form of one byte or of UTF-8's U+0080 to U+009F.
- * Source: ECMA-48, section 5.3. */
+/* Names as a terminal may see them, and as JSON may. A name is any bytes: a newline would be a line
+ * of its own, and an escape code an order to the terminal, in the form of one byte or of UTF-8's
+ * U+0080 to U+009F. Source: ECMA-48, section 5.3. */
 #include "base/character.h"
 #include "cli/command.h"
 
 #include <stdbool.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void fb_name_print(FILE *stream, const char *name)
@@ -24,6 +26,31 @@ void fb_name_print(FILE *stream, const char *name)
         at += size;
         left -= size;
     }
+}
+
+struct json_t *fb_json_name(const char *name)
+{
+    json_t *text = json_string(name);
+    char *escaped = NULL;
+    size_t size;
+    FILE *stream = text == NULL ? open_memstream(&escaped, &size) : NULL;
+    if (stream == NULL)
+        return text;
+    fb_name_print(stream, name);
+    if (fclose(stream) == 0)
+        text = json_string(escaped);
+    free(escaped);
+    return text;
+}
+
+int fb_json_print(struct json_t *root)
+{
+    bool is_fine = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0;
+    if (!is_fine)
+        fprintf(stderr, "forebay: out of memory for the JSON\n");
+    printf("\n");
+    json_decref(root);
+    return is_fine ? FB_EXIT_FINE : FB_EXIT_FAILED;
 }
 
 int fb_fail_print(const char *command, const char *name, const char *reason)

@@ -111,7 +111,7 @@ static const struct fb_help table[] = {
         .arguments = "--out FOLDER [OPTION]... | --listen HOST:PORT",
         .summary = "measure this machine, and write it as hardware, network and origin for run",
         .text =
-            "Takes about ten seconds, on a machine that does nothing else. FOLDER gets "
+            "Takes some ten seconds, on a machine that does nothing else. FOLDER gets "
             "hardware.yaml, nic.yaml, drive.yaml, network.yaml and, with --reader and --writer, "
             "origin.yaml; experiments name them as cluster.hardware and so on.",
         .options =
@@ -121,7 +121,10 @@ static const struct fb_help table[] = {
                 {"--peer HOST:PORT",
                  "measures the network to there; default: this machine's loopback"},
                 {"--config FILE", "a daemon's config: measures the drive of its device.path"},
-                {"--drive FILE", "a file to make on the drive, 256 MiB; default: beside FOLDER"},
+                {"--drive FILE", "a file to make on the drive; default: beside FOLDER"},
+                {"--drive-size SIZE",
+                 "of that file, 256 MiB or more: larger than what the drive keeps in memory of its "
+                 "own; default: an eighth of what is free, at most 4 GiB"},
                 {"--writer SOCKET", "a daemon: probes of the origin are written through it"},
                 {"--reader SOCKET", "another, in no cluster with it: they are read through it"},
             },
@@ -180,14 +183,18 @@ static const struct fb_help table[] = {
     },
     {
         .name = "doctor",
-        .arguments = "[--config FILE [--set KEY=VALUE]...]",
+        .arguments = "[--json] [--config FILE [--set KEY=VALUE]...]",
         .summary = "look for what would keep a daemon from running here, or slow it down",
-        .text = "One line a thing: fine, warning or fault, and what to do. With a config also its "
-                "device, origin and members. Exit code 1 when there is a fault.",
+        .text =
+            "One line a thing: fine, warning or fault, and what to do. With a config also its "
+            "device, origin, metadata store and members; a file of 64 MiB is written beside "
+            "the device's, and an object .forebay-doctor to a bucket, which go again. Exit code "
+            "1 when there is a fault.",
         .options =
             {
                 {"--config FILE", "the daemon's config"},
                 {"--set KEY=VALUE", "overrides a key of it; may be given many times"},
+                {"--json", "as an object"},
             },
         .examples = {{"forebay doctor --config hw/examples/cluster.yaml",
                       "Before the first start."}},
@@ -203,6 +210,7 @@ static const struct fb_help table[] = {
             {
                 {"--socket PATH", "the daemon's client.socket"},
                 {"--blocks", "a line for each run of blocks that are alike, first"},
+                {"--json", "as an object; with --blocks: with one for each block"},
                 {"--key HIGH:LOW", "a KV block instead of a file, hexadecimal"},
                 {"--space NAME", "the KV space that the key is of; default: none"},
             },
@@ -216,6 +224,7 @@ static const struct fb_help table[] = {
             {
                 {"--socket PATH", "the daemon's client.socket"},
                 {"--long", "with sizes in bytes"},
+                {"--json", "a list of objects"},
             },
         .examples = {{"forebay ls --long weights", "What is there, and how large?"}},
     },
@@ -286,7 +295,7 @@ static const struct fb_help table[] = {
     },
     {
         .name = "lost",
-        .arguments = "[--socket PATH]",
+        .arguments = "[--json] [--socket PATH]",
         .summary = "list names whose commits cannot be finished",
         .text =
             "A line each: why, and the name. corrupt: its record says nothing that a node could "
@@ -296,6 +305,7 @@ static const struct fb_help table[] = {
             "it. A daemon lists the names that are its own to finish.",
         .options =
             {
+                {"--json", "a list of objects"},
                 {"--socket PATH", "the daemon's client.socket"},
             },
         .examples = {{"forebay lost", "Which files will never get to the origin?"}},
@@ -314,12 +324,13 @@ static const struct fb_help table[] = {
     },
     {
         .name = "stat",
-        .arguments = "[--socket PATH] NAME",
+        .arguments = "[--json] [--socket PATH] NAME",
         .summary = "print size, version, state and level of a file",
         .text = "State cache: committed, and safe as its level says; the origin does not show it "
                 "yet. State origin: it does.",
         .options =
             {
+                {"--json", "as an object"},
                 {"--socket PATH", "the daemon's client.socket"},
             },
         .examples = {{"forebay stat weights/layer-01.safetensors", "Is it there?"}},

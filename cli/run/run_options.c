@@ -74,18 +74,6 @@ static void set_slice(struct fb_run_options *options, const char *nodes, struct 
         options->slice_nodes = (uint32_t)parse_count("check-slice", nodes, FB_SLICE_NODES, error);
 }
 
-/* "--fooo": the nearest option that there is. */
-static void unknown_option(const char *given, struct fb_error *error)
-{
-    const char *nearest = table[0].name;
-    for (uint32_t i = 1; table[i].name != NULL; i++) {
-        if (fb_edit_distance(given + 2, table[i].name) < fb_edit_distance(given + 2, nearest))
-            nearest = table[i].name;
-    }
-    fb_error_set(error, "%s: no such option, or its value is missing; did you mean --%s?", given,
-                 nearest);
-}
-
 void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
                           struct fb_error *error)
 {
@@ -93,7 +81,6 @@ void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
     opterr = 0;
     optind = 1;
     for (;;) {
-        int at = optind;
         int option = fb_options_next(argc, argv, "", table, NULL);
         if (option == -1)
             break;
@@ -118,7 +105,7 @@ void fb_run_options_parse(int argc, char **argv, struct fb_run_options *options,
         else if (option == 'q')
             options->is_quiet = true;
         else
-            unknown_option(argv[at], error);
+            fb_error_set(error, "%s", fb_options_fault());
     }
     if (optind < argc)
         options->experiment = argv[optind];

@@ -290,7 +290,7 @@ void do_rename(fuse_req_t request, fuse_ino_t parent, const char *child, fuse_in
     const struct fuse_name to = {.parent = node_of(request, parent_to), .child = child_to};
     struct writers_locked locked = {.list = NULL};
     char name[NAME_MAX_BYTES] = "";
-    int code = (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ? -EINVAL : 0;
+    int code = (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ? -EINVAL : 0;
     if (code == 0)
         code = name_to_change(request, parent, child, name);
     if (code == 0)

@@ -171,15 +171,12 @@ static uint64_t number_read(struct fb_map *map, const struct fb_setting *row, ui
 {
     uint64_t fallback = fallback_of(row, present);
     bool is_required = row->initial == NULL;
-    switch (row->kind) {
-    case FB_SETTING_COUNT:
-        return is_required ? fb_map_count(map, row->key, row->min, row->max)
-                           : fb_map_count_or(map, row->key, fallback, row->min, row->max);
-    case FB_SETTING_BYTES:
+    if (row->kind == FB_SETTING_BYTES)
         return fb_map_bytes_or(map, row->key, fallback, row->min, row->max);
-    default:
+    if (row->kind != FB_SETTING_COUNT)
         return fb_map_ns_or(map, row->key, fallback, row->min, row->max);
-    }
+    return is_required ? fb_map_count(map, row->key, row->min, row->max)
+                       : fb_map_count_or(map, row->key, fallback, row->min, row->max);
 }
 
 static uint32_t choice_read(struct fb_map *map, const struct fb_setting *row)

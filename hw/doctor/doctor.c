@@ -6,6 +6,7 @@
 #include "core/stats.h"
 #include "hw/base/address.h"
 #include "hw/net/tls.h"
+#include "hw/loop/belonging.h"
 #include "hw/loop/budget.h"
 #include "hw/drive/drive.h"
 #include "hw/drive/headers.h"
@@ -13,6 +14,7 @@
 #include "hw/loop/record.h"
 #include "hw/meta/meta.h"
 #include "hw/doctor/machine.h"
+#include "hw/doctor/store.h"
 #include "hw/origin/posix_parts.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
@@ -34,13 +36,18 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LINE_BYTES = 2 * FB_SETTINGS_PATH_MAX + 512 };
+
 enum grade { GRADE_FINE, GRADE_WARNING, GRADE_FAULT };
 
 struct doctor {
     const struct fb_settings *settings;
-    FILE *out;
+    fb_doctor_say *say;
+    void *context;
     uint32_t faults;
-    bool is_brief; /* of faults alone */
+    bool is_brief;     /* of faults alone */
+    bool has_answered; /* origin and store, who they are */
+    struct fb_identity_facts facts;
 };
 
 static void line(struct doctor *doctor, enum grade grade, const char *what, const char *format, ...)
@@ -49,14 +56,14 @@ static void line(struct doctor *doctor, enum grade grade, const char *what, cons
 static void line(struct doctor *doctor, enum grade grade, const char *what, const char *format, ...)
 {
     static const char *const names[] = {"fine", "warning", "fault"};
+    char text[LINE_BYTES];
     va_list arguments;
     if (doctor->is_brief && grade != GRADE_FAULT)
         return;
     va_start(arguments, format);
-    fprintf(doctor->out, "%-8s %-16s ", names[grade], what);
-    vfprintf(doctor->out, format, arguments);
-    fputc('\n', doctor->out);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    doctor->say(doctor->context, names[grade], what, text);
     doctor->faults += grade == GRADE_FAULT;
 }
 
@@ -335,19 +342,55 @@ static void look_at_times(struct doctor *doctor, const char *path)
              (long long)ahead_s);
 }
 
+/* Words of the store are on stderr, as in a daemon's log. */
+static void look_at_bucket(struct doctor *doctor)
+{
+    static const struct {
+        const char *what, *right;
+    } rights[] = {{"opening", "GetObject"},
+                  {"listing", "ListBucket"},
+                  {"storing", "PutObject"},
+                  {"removing", "DeleteObject, AbortMultipartUpload, ListBucketMultipartUploads"}};
+    const struct fb_origin_settings *origin = &doctor->settings->origin;
+    const char *right = "";
+    struct fb_store_answer answer;
+    struct fb_error error = {.text = ""};
+    fb_store_look(doctor->settings, &answer, &error);
+    doctor->facts.origin = answer.identity;
+    doctor->has_answered = answer.has_identity;
+    for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
+        if (strcmp(rights[i].what, answer.what) == 0)
+            right = rights[i].right;
+    if (fb_error_is_set(&error))
+        line(doctor, GRADE_FAULT, "origin", "%s", error.text);
+    else if (answer.status == FB_OK)
+        line(doctor, GRADE_FINE, "origin", "bucket %s at %s: may be listed, written, removed from",
+             origin->bucket, origin->endpoint);
+    else if (answer.status == FB_DENIED)
+        line(doctor, GRADE_FAULT, "origin",
+             "bucket %s at %s: %s is denied: check the credentials and their rights (%s)",
+             origin->bucket, origin->endpoint, answer.what, right);
+    else if (answer.status == FB_REFUSED)
+        line(doctor, GRADE_FAULT, "origin",
+             "bucket %s at %s: %s is refused: is there such a bucket? Its word is on stderr",
+             origin->bucket, origin->endpoint, answer.what);
+    else
+        line(doctor, GRADE_FAULT, "origin", "bucket %s at %s: %s: %s: does it run there?",
+             origin->bucket, origin->endpoint, answer.what, fb_status_name(answer.status));
+}
+
 static void look_at_origin(struct doctor *doctor)
 {
     const struct fb_settings *settings = doctor->settings;
     if (settings->origin.kind == FB_ORIGIN_NONE) {
         line(doctor, GRADE_WARNING, "origin", "none: only KV blocks can be kept");
-    } else if (settings->origin.kind == FB_ORIGIN_S3 &&
-               settings->core.block_size_bytes < S3_PART_MIN) {
-        line(doctor, GRADE_WARNING, "origin",
-             "S3 wants parts of 5 MiB: what is written in smaller blocks is read back and joined: "
-             "set core.block_size to 8 MiB");
     } else if (settings->origin.kind != FB_ORIGIN_POSIX) {
-        line(doctor, GRADE_FINE, "origin", "%s: not looked at: try forebay ls through the daemon",
-             settings->origin.endpoint);
+        if (settings->origin.kind == FB_ORIGIN_S3 && settings->core.block_size_bytes < S3_PART_MIN)
+            line(doctor, GRADE_WARNING, "origin",
+                 "S3 wants parts of 5 MiB: what is written in smaller blocks is read back and "
+                 "joined: set core.block_size to 8 MiB");
+        if (!doctor->is_brief)
+            look_at_bucket(doctor);
     } else {
         DIR *folder = opendir(settings->origin.path);
         struct fb_error error = {.text = ""};
@@ -360,8 +403,13 @@ static void look_at_origin(struct doctor *doctor)
             line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin.path);
         if (folder != NULL)
             closedir(folder);
-        if (folder != NULL && !doctor->is_brief)
+        if (folder != NULL && !doctor->is_brief) {
+            struct fb_store_answer answer;
             look_at_times(doctor, settings->origin.path);
+            fb_store_look(settings, &answer, &error);
+            doctor->facts.origin = answer.identity;
+            doctor->has_answered = answer.has_identity;
+        }
     }
 }
 
@@ -375,7 +423,12 @@ static void look_at_metadata(struct doctor *doctor)
         line(doctor, GRADE_FINE, "metadata", "none: files are visible when the origin shows them");
         return;
     }
-    enum fb_status status = fb_meta_probe(doctor->settings, &error);
+    struct fb_meta_task task;
+    fb_belonging_record_ask(&task);
+    enum fb_status status = fb_meta_probe(doctor->settings, &task, &error);
+    doctor->has_answered = doctor->has_answered && (status == FB_OK || status == FB_ABSENT);
+    if (status == FB_OK)
+        doctor->facts.store = fb_belonging_record_read(&task);
     if (status == FB_BUSY)
         line(doctor, GRADE_FINE, "metadata", "%s is in use by a running daemon", where);
     else if (fb_error_is_set(&error))
@@ -385,6 +438,48 @@ static void look_at_metadata(struct doctor *doctor)
     else
         line(doctor, GRADE_FAULT, "metadata", "%s: %s: %s", where, fb_status_name(status),
              is_etcd ? "is etcd running there?" : "see the log");
+}
+
+static void identity_print(struct fb_key identity, char text[FB_IDENTITY_DIGITS + 1])
+{
+    if (fb_identity_is_known(identity))
+        fb_identity_print(identity, text);
+    else
+        snprintf(text, FB_IDENTITY_DIGITS + 1, "none known");
+}
+
+/* Whom this node's bytes belong to, judged as at a start (core/tier/identity.h). */
+static void look_at_identity(struct doctor *doctor)
+{
+    const struct fb_settings *settings = doctor->settings;
+    struct fb_identity_facts facts = doctor->facts;
+    char own[FB_IDENTITY_DIGITS + 1], known[FB_IDENTITY_DIGITS + 1];
+    fb_store_drive(settings, &facts.drive, &facts.owed_bytes);
+    enum fb_identity_answer answer =
+        doctor->has_answered ? fb_identity_judge(&facts) : FB_IDENTITY_USE;
+    bool is_named = answer == FB_IDENTITY_REFUSE_NAMED;
+    identity_print(facts.origin, own);
+    identity_print(is_named ? facts.store.origin : facts.drive.origin, known);
+    if (is_named || answer == FB_IDENTITY_REFUSE_DRIVE)
+        line(doctor, GRADE_FAULT, "identity",
+             "origin %s, but %s is of origin %s: mount or name the right one; if this one is "
+             "meant: forebayd --accept-origin",
+             own, is_named ? "the metadata store" : "the drive", known);
+    else if (answer == FB_IDENTITY_FORGET)
+        line(doctor, GRADE_WARNING, "identity",
+             "origin %s, but what the drive caches is of origin %s: a start drops it", own, known);
+    else if (settings->origin.kind != FB_ORIGIN_NONE)
+        line(doctor, GRADE_FINE, "identity", "origin %s", own);
+    bool is_drives = !fb_identity_is_known(facts.store.store); /* as with a daemon that runs */
+    identity_print(is_drives ? facts.drive.store : facts.store.store, own);
+    identity_print(facts.drive.store, known);
+    if (answer == FB_IDENTITY_REFUSE_STORE)
+        line(doctor, GRADE_FAULT, "identity",
+             "metadata store %s, but the names of what the drive owes are in %s: name the right "
+             "one; if this one is meant: forebayd --accept-metadata",
+             is_drives ? "has none" : own, known);
+    else if (settings->metadata.kind != FB_METADATA_NONE)
+        line(doctor, GRADE_FINE, "identity", "metadata store %s", own);
 }
 
 /* Milliseconds that connecting takes; negative: -errno. */
@@ -468,9 +563,9 @@ static void look_at_settings(struct doctor *doctor)
     look_at_origin(doctor);
 }
 
-uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
+uint32_t fb_doctor_run(const struct fb_settings *settings, fb_doctor_say *say, void *context)
 {
-    struct doctor doctor = {.settings = settings, .out = out};
+    struct doctor doctor = {.settings = settings, .say = say, .context = context};
     look_at_kernel(&doctor);
     look_at_locked_memory(&doctor);
     look_at_pages(&doctor);
@@ -486,13 +581,19 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, FILE *out)
         return doctor.faults;
     look_at_settings(&doctor);
     look_at_metadata(&doctor);
+    look_at_identity(&doctor);
     look_at_members(&doctor);
     look_at_copies(&doctor);
     return doctor.faults;
 }
 
-void fb_doctor_start(const struct fb_settings *settings, FILE *out)
+void fb_doctor_print(void *stream, const char *grade, const char *what, const char *text)
 {
-    struct doctor doctor = {.settings = settings, .out = out, .is_brief = true};
+    fprintf(stream, "%-8s %-16s %s\n", grade, what, text);
+}
+
+void fb_doctor_start(const struct fb_settings *settings, fb_doctor_say *say, void *context)
+{
+    struct doctor doctor = {.settings = settings, .say = say, .context = context, .is_brief = true};
     look_at_settings(&doctor);
 }

@@ -39,11 +39,29 @@ static void step_begin(struct fb_loop *loop, enum fb_belonging_step step)
     step_run(loop);
 }
 
+void fb_belonging_record_ask(struct fb_meta_task *task)
+{
+    *task = (struct fb_meta_task){.verb = FB_META_VERB_GET,
+                                  .key = fb_name_key(record_name, sizeof(record_name) - 1),
+                                  .passes_hold = true};
+    task->name.length = sizeof(record_name) - 1;
+    memcpy(task->name.text, record_name, sizeof(record_name));
+}
+
+struct fb_identities fb_belonging_record_read(const struct fb_meta_task *task)
+{
+    struct kept kept = {.magic = ""};
+    if (task->attributes.length == sizeof(kept))
+        memcpy(&kept, task->attributes.bytes, sizeof(kept));
+    if (memcmp(kept.magic, record_magic, sizeof(kept.magic)) == 0)
+        return kept.identities;
+    return (struct fb_identities){.origin = {.high = 0}};
+}
+
 static void store_read(struct fb_meta_task *task, enum fb_status status)
 {
     struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, belonging.meta);
     struct fb_belonging *belonging = &loop->belonging;
-    struct kept kept;
     FB_ASSERT(belonging->step == FB_BELONGING_STORE);
     belonging->is_asking = false;
     if (status != FB_OK && status != FB_ABSENT) {
@@ -52,11 +70,8 @@ static void store_read(struct fb_meta_task *task, enum fb_status status)
     }
     belonging->store = (struct fb_identities){.origin = {.high = 0}};
     belonging->store_version = status == FB_OK ? task->record.version : 0;
-    if (status == FB_OK && task->attributes.length == sizeof(kept)) {
-        memcpy(&kept, task->attributes.bytes, sizeof(kept));
-        if (memcmp(kept.magic, record_magic, sizeof(kept.magic)) == 0)
-            belonging->store = kept.identities;
-    }
+    if (status == FB_OK)
+        belonging->store = fb_belonging_record_read(task);
     step_begin(loop, FB_BELONGING_ORIGIN);
 }
 
@@ -64,12 +79,9 @@ static void meta_ask(struct fb_loop *loop, enum fb_meta_verb verb, fb_meta_done 
 {
     FB_ASSERT(!loop->belonging.is_asking); /* its task is free */
     struct fb_meta_task *task = &loop->belonging.meta;
-    *task = (struct fb_meta_task){.verb = verb,
-                                  .done = done,
-                                  .key = fb_name_key(record_name, sizeof(record_name) - 1),
-                                  .passes_hold = true};
-    task->name.length = sizeof(record_name) - 1;
-    memcpy(task->name.text, record_name, sizeof(record_name));
+    fb_belonging_record_ask(task);
+    task->verb = verb;
+    task->done = done;
 }
 
 static void store_ask(struct fb_loop *loop)

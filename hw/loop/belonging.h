@@ -16,6 +16,7 @@
 #include "hw/meta/meta.h"
 #include "hw/origin/identity.h"
 
+/* How far it has come: see belonging.c. */
 enum fb_belonging_step {
     FB_BELONGING_STORE,
     FB_BELONGING_ORIGIN,
@@ -24,6 +25,7 @@ enum fb_belonging_step {
     FB_BELONGING_DONE
 };
 
+/* The loop's: what is known of whom drive, store and origin belong to, and the ask under way. */
 struct fb_belonging {
     enum fb_belonging_step step;
     bool is_asking, has_failed;
@@ -41,6 +43,11 @@ struct fb_belonging {
 };
 
 struct fb_loop;
+
+/* Makes the task that asks a store of records for what it keeps of this. */
+void fb_belonging_record_ask(struct fb_meta_task *task);
+/* What it keeps, by the record that such a task brought; all 0: nothing of ours. */
+struct fb_identities fb_belonging_record_read(const struct fb_meta_task *task);
 
 /* Errors: error set: they are others. An origin or store that is away is none. */
 void fb_belonging_open(struct fb_loop *loop, struct fb_error *error);

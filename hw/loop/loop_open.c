@@ -196,6 +196,8 @@ static void loop_report(struct fb_loop *loop, struct fb_report *report)
                                  .pages_pushed_out = loop->http.pushed_out,
                                  .member_count = loop->member_count,
                                  .members_left_out = loop->members_left_out};
+    if (loop->belonging.step == FB_BELONGING_DONE)
+        report->identities = loop->belonging.found;
     report->is_ready = fb_ready_is(&loop->ready, report->reason);
 }
 

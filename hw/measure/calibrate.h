@@ -36,8 +36,12 @@ struct fb_drive_curve {
     int is_direct; /* 0: the file system has no O_DIRECT: this is its page cache */
 };
 
-/* path: a file that is made, filled and removed. Errors: error set. */
-void fb_calibrate_drive(const char *path, struct fb_drive_curve *curve, struct fb_error *error);
+enum { FB_CALIBRATE_DRIVE_MIN = 256 << 20 }; /* bytes of its file */
+
+/* path: a file that is made, filled and removed. size_bytes: whole MiB, FB_CALIBRATE_DRIVE_MIN or
+ * more; 0: by what is free, up to 4 GiB. Errors: error set. */
+void fb_calibrate_drive(const char *path, uint64_t size_bytes, struct fb_drive_curve *curve,
+                        struct fb_error *error);
 
 /* TCP between two machines. */
 struct fb_network_path {

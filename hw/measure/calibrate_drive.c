@@ -11,19 +11,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
-    FILE_BYTES = 256 << 20,
     LATENCY_COUNT = 1001,
     OPERATIONS_MAX = 8192,
     DEPTH = 32,
     OPERATION_BYTES_MIN = 4096,
     OPERATION_BYTES_MAX = 1 << 20,
     ONE_NS_MAX = 2000000000, /* a measurement ends then, with what it has */
+    PATH_BYTES = 1200,
 };
+
+static const uint64_t size_max = UINT64_C(4) << 30; /* more takes long to fill */
 
 struct probe;
 
@@ -37,7 +41,7 @@ struct probe {
     struct fb_uring uring;
     int file, is_write;
     int32_t failed; /* -errno of the first */
-    uint64_t operation_bytes, begun, ended, limit, until_ns;
+    uint64_t file_bytes, operation_bytes, begun, ended, limit, until_ns;
     struct operation operations[DEPTH];
     unsigned char *memory;
 };
@@ -45,7 +49,7 @@ struct probe {
 static void operation_begin(struct operation *operation)
 {
     struct probe *probe = operation->probe;
-    uint64_t places = FILE_BYTES / probe->operation_bytes;
+    uint64_t places = probe->file_bytes / probe->operation_bytes;
     uint64_t offset = fb_mix(probe->begun++) % places * probe->operation_bytes;
     operation->bytes.size = probe->operation_bytes;
     if (probe->is_write)
@@ -97,7 +101,7 @@ static void curve_measure(struct probe *probe, struct fb_drive_curve *curve)
         curve->latency_ns[is_write] = fb_calibrate_quantile(times, count, 0.5);
         for (uint32_t i = 0; i < FB_CALIBRATE_SIZES; i++) {
             probe->operation_bytes = (uint64_t)OPERATION_BYTES_MIN << 2 * i;
-            uint64_t limit = FILE_BYTES / probe->operation_bytes;
+            uint64_t limit = probe->file_bytes / probe->operation_bytes;
             uint64_t ns = probe_run(probe, DEPTH, limit < OPERATIONS_MAX ? limit : OPERATIONS_MAX);
             curve->bytes_per_s[is_write][i] =
                 fb_calibrate_rate(probe->ended * probe->operation_bytes, ns);
@@ -107,7 +111,7 @@ static void curve_measure(struct probe *probe, struct fb_drive_curve *curve)
 
 static int file_fill(struct probe *probe)
 {
-    for (uint64_t at = 0; at < FILE_BYTES; at += OPERATION_BYTES_MAX)
+    for (uint64_t at = 0; at < probe->file_bytes; at += OPERATION_BYTES_MAX)
         if (pwrite(probe->file, probe->memory, OPERATION_BYTES_MAX, (off_t)at) !=
             OPERATION_BYTES_MAX)
             return errno > 0 ? -errno : -EIO;
@@ -127,17 +131,36 @@ static int file_open(const char *path, struct fb_drive_curve *curve)
     return file;
 }
 
-void fb_calibrate_drive(const char *path, struct fb_drive_curve *curve, struct fb_error *error)
+/* An eighth of what is free, within reason: what a drive has of memory is to be less. */
+static uint64_t size_choose(const char *path)
+{
+    struct statvfs space;
+    char folder[PATH_BYTES];
+    snprintf(folder, sizeof(folder), "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder] = '\0';
+    uint64_t eighth = statvfs(slash != NULL ? folder : ".", &space) == 0
+                          ? (uint64_t)space.f_bavail * space.f_frsize / 8
+                          : 0;
+    uint64_t size = eighth < FB_CALIBRATE_DRIVE_MIN ? FB_CALIBRATE_DRIVE_MIN : eighth;
+    return size < size_max ? size / OPERATION_BYTES_MAX * OPERATION_BYTES_MAX : size_max;
+}
+
+void fb_calibrate_drive(const char *path, uint64_t size_bytes, struct fb_drive_curve *curve,
+                        struct fb_error *error)
 {
     struct probe *probe = calloc(1, sizeof(*probe));
     int code = -ENOMEM;
-    *curve = (struct fb_drive_curve){.size_bytes = FILE_BYTES, .depth = DEPTH};
+    size_bytes = size_bytes > 0 ? size_bytes : size_choose(path);
+    *curve = (struct fb_drive_curve){.size_bytes = size_bytes, .depth = DEPTH};
     if (probe == NULL || posix_memalign((void **)&probe->memory, OPERATION_BYTES_MIN,
                                         (size_t)DEPTH * OPERATION_BYTES_MAX) != 0) {
         fb_error_set(error, "out of memory for %d operations of 1 MiB", (int)DEPTH);
         free(probe);
         return;
     }
+    probe->file_bytes = size_bytes;
     memset(probe->memory, 1, (size_t)DEPTH * OPERATION_BYTES_MAX);
     for (uint32_t i = 0; i < DEPTH; i++) {
         struct operation *operation = &probe->operations[i];

@@ -202,14 +202,14 @@ void fb_meta_sweep(struct fb_meta_store *store, uint64_t now_ns)
     fb_offload_start(&store->calls, &store->look, false);
 }
 
-enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_error *error)
+enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_meta_task *task,
+                             struct fb_error *error)
 {
     struct fb_meta_store store = {.internal = NULL};
-    struct fb_meta_task task = {.verb = FB_META_VERB_GET};
     errno = 0;
     backend_open(&store, settings, error);
     bool is_taken = errno == EWOULDBLOCK; /* by the daemon that runs */
-    enum fb_status status = !fb_error_is_set(error) ? store.run(&store, &task)
+    enum fb_status status = !fb_error_is_set(error) ? store.run(&store, task)
                             : is_taken              ? FB_BUSY
                                                     : FB_IO;
     if (store.close != NULL)

@@ -135,8 +135,9 @@ void fb_meta_held_end(struct fb_meta_store *store, enum fb_status status);
 /* Now and then. */
 void fb_meta_sweep(struct fb_meta_store *store, uint64_t now_ns);
 
-/* Runs a task on the caller's thread, waiting; uring is not needed. For `forebay doctor`.
+/* Runs a GET on the caller's thread, waiting; uring is not needed. For `forebay doctor`.
  * BUSY: LMDB's folder is a running daemon's. */
-enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_error *error);
+enum fb_status fb_meta_probe(const struct fb_settings *settings, struct fb_meta_task *task,
+                             struct fb_error *error);
 
 #endif

@@ -195,7 +195,7 @@ static void accept_again(struct fb_http *http)
 static void accept_done(struct fb_io *io, int32_t result)
 {
     struct fb_http *http = FB_CONTAINER(io, struct fb_http, accept);
-    if (result == -ECANCELED || result < 0)
+    if (result < 0)
         return; /* the next sweep listens again */
     page_begin(http, result);
     accept_again(http);

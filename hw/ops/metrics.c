@@ -6,6 +6,7 @@
 #include "hw/base/page.h"
 #include "hw/ops/report.h"
 #include "hw/ops/status.h"
+#include "hw/origin/identity.h"
 #include "version.h"
 
 #include <inttypes.h>
@@ -188,6 +189,19 @@ static void peers(struct fb_page *page, const struct fb_report *report)
     (void)fb_status_peers(report, peer_put, page);
 }
 
+/* Empty: not known yet, or there is none. Members of one cluster that differ are set up wrongly. */
+static void identity(struct fb_page *page, const struct fb_report *report)
+{
+    char origin[FB_IDENTITY_DIGITS + 1] = "", store[FB_IDENTITY_DIGITS + 1] = "";
+    if (fb_identity_is_known(report->identities.origin))
+        fb_identity_print(report->identities.origin, origin);
+    if (fb_identity_is_known(report->identities.store))
+        fb_identity_print(report->identities.store, store);
+    type_put(page, "identity_info", "gauge",
+             "which origin and metadata store this node belongs to");
+    fb_page_put(page, "forebay_identity_info{origin=\"%s\",metadata=\"%s\"} 1\n", origin, store);
+}
+
 uint32_t fb_metrics_print(const struct fb_report *report, char *text, uint32_t size)
 {
     const struct fb_settings *settings = report->settings;
@@ -208,6 +222,7 @@ uint32_t fb_metrics_print(const struct fb_report *report, char *text, uint32_t s
     tenants(&page, report);
     peers(&page, report);
     gauge(&page, "ready", "1: clients can be served", report->is_ready);
+    identity(&page, report);
     gauge(&page, "members", "members of the cluster", report->member_count);
     gauge(
         &page, "write_quorum",

@@ -83,9 +83,10 @@ void fb_ready_sweep(struct fb_ready *ready)
         metadata_ask(ready);
 }
 
-/* What is wrong with what was asked; false: nothing. */
-static bool reason_put(const char *what, const struct fb_ready_question *question,
-                       char reason[FB_READY_TEXT_MAX])
+/* What is wrong with what was asked; false: nothing. bucket: by which somebody may find it who
+ * mistyped it; "": there is none. */
+static bool reason_put(const char *what, const char *bucket,
+                       const struct fb_ready_question *question, char reason[FB_READY_TEXT_MAX])
 {
     if (question->is_answered)
         return false;
@@ -93,8 +94,10 @@ static bool reason_put(const char *what, const struct fb_ready_question *questio
         snprintf(reason, FB_READY_TEXT_MAX, "%s: it has not answered yet", what);
     else
         snprintf(reason, FB_READY_TEXT_MAX,
-                 "%s: it has not answered yet; the last try: %s: see the log and forebay doctor",
-                 what, fb_status_name(question->status));
+                 "%s: it has not answered yet; the last try: %s%s%.64s: see the log and forebay "
+                 "doctor",
+                 what, fb_status_name(question->status), bucket[0] != '\0' ? " by bucket " : "",
+                 bucket);
     return true;
 }
 
@@ -121,8 +124,8 @@ bool fb_ready_is(const struct fb_ready *ready, char reason[FB_READY_TEXT_MAX])
                  "fenced: the lease has run out; it joins again when etcd answers");
         return false;
     }
-    if (reason_put("origin", &ready->origin, reason) ||
-        reason_put("metadata", &ready->metadata, reason))
+    if (reason_put("origin", ready->context.settings->origin.bucket, &ready->origin, reason) ||
+        reason_put("metadata", "", &ready->metadata, reason))
         return false;
     if (ready->context.origin->is_held) {
         snprintf(reason, FB_READY_TEXT_MAX,

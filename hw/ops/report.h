@@ -3,6 +3,7 @@
 #ifndef FB_HW_OPS_REPORT_H
 #define FB_HW_OPS_REPORT_H
 
+#include "core/tier/identity.h"
 #include "hw/base/standing.h"
 #include "hw/drive/drive.h"
 #include "hw/drive/headers.h"
@@ -30,6 +31,7 @@ struct fb_report {
     uint64_t unnamed_blocks, unnamed_bytes; /* owed at the start, under names without records */
     const char *unnamed_name;               /* one of them; empty: none */
     uint64_t pages_pushed_out;
+    struct fb_identities identities; /* of origin and store, once they have said them */
     uint32_t member_count, members_left_out;
     bool is_ready;
     char reason[FB_READY_TEXT_MAX]; /* why it is not ready, or "ready" */

@@ -6,6 +6,7 @@
 #include "hw/base/page.h"
 #include "hw/ops/report.h"
 #include "hw/ops/summary.h"
+#include "hw/origin/identity.h"
 #include "version.h"
 
 #include <inttypes.h>
@@ -170,6 +171,17 @@ static void peers_print(struct fb_page *page, const struct fb_report *report)
     fb_page_put(page, "peers_left_out %u\n", fb_status_peers(report, peer_print, &to));
 }
 
+/* Whom the bytes of this node belong to. */
+static void identities_print(struct fb_page *page, const struct fb_report *report)
+{
+    char origin[FB_IDENTITY_DIGITS + 1], store[FB_IDENTITY_DIGITS + 1];
+    fb_identity_print(report->identities.origin, origin);
+    fb_identity_print(report->identities.store, store);
+    fb_page_put(page, "origin_identity %s\nmetadata_identity %s\n",
+                fb_identity_is_known(report->identities.origin) ? origin : "none",
+                fb_identity_is_known(report->identities.store) ? store : "none");
+}
+
 uint32_t fb_status_print(const struct fb_report *report, char *text, uint32_t size)
 {
     const struct fb_settings *settings = report->settings;
@@ -195,6 +207,7 @@ uint32_t fb_status_print(const struct fb_report *report, char *text, uint32_t si
 #define LINE(name, unit, help) fb_page_put(&page, "%s %" PRIu64 "\n", #name, stats->name);
     FB_COUNTERS(LINE)
 #undef LINE
+    identities_print(&page, report);
     usage_print(&page, report);
     drive_print(&page, report);
     for (uint32_t i = 0; i < FB_REASON_COUNT; i++)

@@ -362,8 +362,9 @@ static enum fb_status fetch_status(struct http_request *request, long code, bool
         request->reason = "the answer is cut";
         return FB_IO;
     }
-    if (request->digest != NULL && (EVP_DigestFinal_ex(request->digest, digest, &size) != 1 ||
-                                    memcmp(digest, request->said.md5, sizeof(request->said.md5)))) {
+    if (request->digest != NULL &&
+        (EVP_DigestFinal_ex(request->digest, digest, &size) != 1 ||
+         memcmp(digest, request->said.md5, sizeof(request->said.md5)) != 0)) {
         request->reason = "the bytes do not match their Content-MD5";
         return FB_CORRUPT;
     }

@@ -444,24 +444,18 @@ static bool upload_advance(struct http_request *request, long code, enum fb_stat
 {
     const struct fb_origin_task *task = request->task;
     bool is_good = code == 200 && request->said.code[0] == '\0';
-    switch ((enum step)request->step) {
-    case STEP_BEGIN:
+    enum step step = (enum step)request->step;
+    if (step == STEP_BEGIN) {
         is_good = is_good && upload_begin(request);
         if (is_good && !is_copied(task) && !joins_begin(request))
             return fail(request, status, FB_BUSY);
         request->loaded = 0;
-        break;
-    case STEP_READ:
+    } else if (step == STEP_READ) {
         is_good = is_good && *status == FB_OK;
         request->loaded += is_good ? request->sink_room : 0;
-        break;
-    case STEP_COPY:
-    case STEP_PART:
+    } else if (step == STEP_COPY || step == STEP_PART) {
         is_good = is_good && part_add(request);
         request->loaded = 0;
-        break;
-    default:
-        break;
     }
     if (!is_good)
         return upload_failed(request, code, status);

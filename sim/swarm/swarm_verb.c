@@ -382,18 +382,11 @@ static void request_again(struct swarm *swarm, uint32_t index)
 /* What the node's driver looks at before the core hears of a request. */
 static uint32_t kind_of(uint32_t verb)
 {
-    switch ((enum fb_swarm_verb)verb) {
-    case FB_SWARM_VERB_write:
-        return FB_REQUEST_WRITE;
-    case FB_SWARM_VERB_commit:
-        return FB_REQUEST_COMMIT;
-    case FB_SWARM_VERB_name_write:
-        return FB_REQUEST_NAME_BEGIN;
-    case FB_SWARM_VERB_name_remove:
-        return FB_REQUEST_NAME_REMOVE;
-    default:
-        return FB_REQUEST_GET;
-    }
+    return verb == FB_SWARM_VERB_write         ? FB_REQUEST_WRITE
+           : verb == FB_SWARM_VERB_commit      ? FB_REQUEST_COMMIT
+           : verb == FB_SWARM_VERB_name_write  ? FB_REQUEST_NAME_BEGIN
+           : verb == FB_SWARM_VERB_name_remove ? FB_REQUEST_NAME_REMOVE
+                                               : FB_REQUEST_GET;
 }
 
 /* A node that is no member refuses what changes anything. */

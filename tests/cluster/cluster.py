@@ -183,7 +183,7 @@ def calibrate(build, network, folder, origin):
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         time.sleep(1)
         run(*network.inside(0), os.path.join(build, "forebay"), "calibrate", "--out", models,
-            "--drive", os.path.join(folder, "probe"), "--peer",
+            "--drive", os.path.join(folder, "probe"), "--drive-size", "256 MiB", "--peer",
             port_of(network.node_address(1)), *probes)
     finally:
         for daemon in daemons:

@@ -26,6 +26,7 @@ class Calibrate(Case):
         writer = Daemon(self, self.config, name="writer")
         reader = Daemon(self, self.config, "client.socket=" + self.path("second"), name="reader")
         ended = self.calibrate("--out", self.path("models"), "--drive", self.path("probe"),
+                               "--drive-size", "512 MiB",
                                "--writer", writer.socket, "--reader", reader.socket)
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertFalse(os.path.exists(self.path("probe")))
@@ -40,6 +41,8 @@ class Calibrate(Case):
             manifest = json.load(file)
         self.assertEqual(manifest["guesses"], [])
         self.assert_values_are_sane()
+        with open(self.path("models/drive.yaml"), encoding="utf-8") as file:
+            self.assertIn("size:\n  value: %d B" % (512 << 20), file.read())
 
     def assert_values_are_sane(self):
         """Loopback, memory and one core: orders of magnitude that any machine has."""

@@ -102,10 +102,21 @@ class Commands(Case):
             self.assertIn(text, ended.stderr)
 
     def test_options_are_written_out(self):
-        for command in (("ls", "--sock", "x"), ("put", "--lev=memory", "a", "b")):
+        for command, said in (
+                (("ls", "--sock", "x"), b"unrecognized option --sock: did you mean --socket?"),
+                (("put", "--lev=memory", "a", "b"), b"unrecognized option --lev=memory: did you "
+                                                    b"mean --level?"),
+                (("run", "--exp", "a.yaml"), b"unrecognized option --exp: did you mean --expect?"),
+                (("swarm", "--minimize"), b"unrecognized option --minimize: did you mean "
+                                          b"--minimise?"),
+                (("stat", "--elsewhere", "a"), b"unrecognized option --elsewhere: see --help"),
+                (("get", "-x", "a"), b"unrecognized option -x: see --help"),
+                (("get", "--verbose=1", "a"), b"--verbose takes no value"),
+                (("get", "a", "--size"), b"--size wants a value")):
             ended = hw_test.run(program("forebay"), *command)
-            self.assertEqual(ended.returncode, 2)
-            self.assertIn(b"unrecognized option", ended.stderr)
+            name = b"" if command[0] == "run" else b" " + command[0].encode()
+            self.assertEqual((ended.returncode, ended.stderr),
+                             (2, b"forebay" + name + b": " + said + b"\n"), command)
         self.assertEqual(hw_test.run(program("forebayd"), "--conf", "x").returncode, 2)
 
 

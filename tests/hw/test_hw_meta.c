@@ -404,12 +404,13 @@ static void folder_in_use_is_refused(void **state)
 {
     struct place *place = *state;
     struct fb_meta_store second = {.internal = NULL};
+    struct fb_meta_task task = {.verb = FB_META_VERB_GET};
     struct fb_error error = {.text = ""};
     fb_meta_lmdb_open(&second, &place->settings, &error);
     assert_line_holds(error.text, "is it another daemon's");
     second.close(&second);
     error.text[0] = '\0';
-    assert_int_equal(fb_meta_probe(&place->settings, &error), FB_BUSY);
+    assert_int_equal(fb_meta_probe(&place->settings, &task, &error), FB_BUSY);
 }
 
 static void record_says_what_its_facts_said(void **state)

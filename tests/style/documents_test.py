@@ -16,6 +16,9 @@ import unittest
 import folders
 
 ROOT = folders.ROOT
+sys.path.insert(0, os.path.join(ROOT, "experiments"))
+import findings  # pylint: disable=wrong-import-position
+
 BUILD = ""
 WORDS_MAX = 900
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/README.md"]
@@ -34,6 +37,10 @@ def pages():
 def blocks(text):
     """What stands between lines of three backquotes, by their order."""
     return re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+
+
+def plain(text):
+    return " ".join(text.split())
 
 
 class Documents(unittest.TestCase):
@@ -82,6 +89,30 @@ class Documents(unittest.TestCase):
                                     f"-I{folder}", "-"], input=code, capture_output=True,
                                    text=True, check=False)
         self.assertEqual(ended.returncode, 0, ended.stderr)
+
+    def test_contract_says_what_the_seam_says_and_why(self):
+        head = read("core/io.h").split("*/", 1)[0]
+        rules = dict(re.findall(r"^ \*  (R\d+) (.*?)(?=^ \*  R\d|\Z)", head, re.M | re.S))
+        rules = {name: plain(re.sub(r"^ \*", " ", text, flags=re.M))
+                 for name, text in rules.items()}
+        page = re.findall(r"^## (R\d+)\n\n((?:> .*\n)+)\nWhy: (\w.*)", read("docs/contract.md"),
+                          re.M)
+        shown = {name: plain(re.sub(r"^> ", " ", text, flags=re.M)) for name, text, _ in page}
+        self.assertEqual(shown, rules)
+        self.assertEqual(list(shown), [f"R{i + 1}" for i in range(len(shown))])
+
+    def test_findings_are_those_of_kept_results_as_the_inputs_are(self):
+        ended = subprocess.run([sys.executable, "-B", findings.__file__], capture_output=True,
+                               text=True, check=False)
+        self.assertEqual((ended.stdout, ended.returncode), ("", 0), ended.stderr)
+
+    def test_figure_that_no_kept_result_has_is_refused(self):
+        result = findings.kept("quickstart")
+        self.assertRegex(findings.filled("quickstart", "64 take {epoch_1_s|s 2}", result),
+                         r"^64 take \d+ s$")
+        for text in ("takes 87.3 s", "{epoch_9_s|s 2}", "{epoch_1_s nodes=8|s 2}"):
+            with self.assertRaises(findings.Fault, msg=text):
+                findings.filled("quickstart", text, result)
 
     def test_folders_are_those_that_there_are(self):
         _, shown, _ = folders.parts(read("docs/architecture.md"))

@@ -137,9 +137,12 @@ int mount_lend(struct mount *mount, struct fuse_node *node, const struct fuse_ob
         if (code != 0)
             continue;
         code = view(mount, lent->client, node, object, span, &lent->view);
-        if (code == 0) {
-            mount_file_leave(mount, &node->calls);
+        if (code == 0 && mount_file_leave(mount, &node->calls, lent->client))
             return 0;
+        if (code == 0) {
+            mount_client_give(mount, MOUNT_BYTES, NULL, lent->client, -ECONNRESET);
+            lent->client = NULL;
+            return -EINTR;
         }
         mount_client_give(mount, MOUNT_BYTES, &node->calls, lent->client, code);
         lent->client = NULL;

@@ -26,13 +26,25 @@ static bool level_parse(const char *text, enum forebay_level *level)
     return false;
 }
 
-/* Says what is wrong with it. */
-static bool is_folder(const char *path, const char *remedy)
+/* Says what is wrong with it. option: that gave it; NULL: it is where the mount is to be. */
+static bool is_folder(const char *path, const char *option)
 {
     struct stat status;
     int code = stat(path, &status) != 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
-    if (code != 0)
-        fprintf(stderr, "forebay mount: %s: %s: %s\n", path, strerror(code), remedy);
+    const char *remedy = option != NULL ? "see " : "name another folder";
+    if (option == NULL && code == ENOENT)
+        remedy = "make the folder";
+    else if (option == NULL && code == EACCES)
+        remedy = "a folder above it lets this user not through: chmod that, or name another one";
+    bool is_stale = code == ENOTCONN || code == ECONNABORTED;
+    if (is_stale)
+        fprintf(stderr,
+                "forebay mount: %s: %s: a mount that died is there: `fusermount3 -u %s`, or as "
+                "root `umount -l %s`\n",
+                path, strerror(code), path, path);
+    else if (code != 0)
+        fprintf(stderr, "forebay mount: %s: %s: %s%s\n", path, strerror(code), remedy,
+                option != NULL ? option : "");
     return code == 0;
 }
 
@@ -102,8 +114,8 @@ int fb_command_mount(int argc, char **argv)
         return FB_EXIT_USAGE;
     }
     options.mountpoint = argv[optind];
-    if (!is_folder(options.mountpoint, "make the folder") ||
-        (!options.is_read_only && !is_folder(options.spill, "see --spill")))
+    if (!is_folder(options.mountpoint, NULL) ||
+        (!options.is_read_only && !is_folder(options.spill, "--spill")))
         return FB_EXIT_FAILED;
     struct paths paths;
     if (!paths_complete(&options, &paths))

@@ -136,11 +136,11 @@ void do_lookup(fuse_req_t request, fuse_ino_t parent, const char *child)
 {
     struct mount *mount = mount_of(request);
     struct fuse_entry_param entry;
-    int code = entry_make(mount, node_of(request, parent), child, &entry);
-    if (code != 0)
-        fuse_reply_err(request, -code);
-    else if (fuse_reply_entry(request, &entry) != 0)
-        fuse_nodes_forget(&mount->nodes, node_of(request, entry.ino), 1);
+    struct mount_wait wait = {.is_look = true};
+    struct fuse_node *above = wait_begin_holding(request, parent, &wait);
+    int code = entry_make(mount, above, child, &entry);
+    bool is_asked = wait_end_holding(mount, above, &wait);
+    entry_reply(request, mount, is_asked, code, &entry);
 }
 
 void do_forget(fuse_req_t request, fuse_ino_t inode, uint64_t lookups)
@@ -186,8 +186,12 @@ void do_getattr(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *inf
     struct mount *mount = mount_of(request);
     struct fuse_node *node = node_of(request, inode);
     struct stat attributes;
+    struct mount_wait wait = {.is_look = true};
     (void)info;
+    (void)wait_begin_holding(request, inode, &wait);
     int code = node_look(mount, node);
+    if (!wait_end_holding(mount, node, &wait))
+        return;
     if (code != 0) {
         fuse_reply_err(request, -code);
         return;
@@ -371,19 +375,30 @@ static int size_set(struct mount *mount, struct fuse_node *node, uint64_t size)
     return code;
 }
 
+static int file_cut(fuse_req_t request, struct mount_file *file, uint64_t size)
+{
+    int code = writer_truncate(file->writer, size);
+    file_wrote(file, fuse_req_ctx(request)->pid);
+    return code;
+}
+
 void do_setattr(fuse_req_t request, fuse_ino_t inode, struct stat *wanted, int which,
                 struct fuse_file_info *info)
 {
     struct mount *mount = mount_of(request);
     struct fuse_node *node = node_of(request, inode);
-    const struct mount_file *file = file_of(info);
+    struct mount_file *file = file_of(info);
     struct client_change change = change_of(wanted, which);
     struct stat attributes;
     uint64_t size = (uint64_t)wanted->st_size;
+    struct mount_wait wait = {.is_look = false};
+    bool is_cut = (which & FUSE_SET_ATTR_SIZE) != 0;
+    bool is_open = file != NULL && file->writer != NULL;
     int code = mount->options->is_read_only ? -EROFS : 0;
-    if (code == 0 && (which & FUSE_SET_ATTR_SIZE) != 0 && file != NULL && file->writer != NULL)
-        code = writer_truncate(file->writer, size);
-    else if (code == 0 && (which & FUSE_SET_ATTR_SIZE) != 0)
+    if (code == 0 && is_cut && is_open)
+        code = file_cut(request, file, size);
+    (void)wait_begin_holding(request, inode, &wait);
+    if (code == 0 && is_cut && !is_open)
         code = size_set(mount, node, size);
     if (code == 0 && change.which != 0) {
         attributes_seen(node, &change);
@@ -391,6 +406,8 @@ void do_setattr(fuse_req_t request, fuse_ino_t inode, struct stat *wanted, int w
     }
     if (code == 0)
         code = node_look(mount, node);
+    if (!wait_end_holding(mount, node, &wait))
+        return;
     if (code != 0) {
         fuse_reply_err(request, -code);
         return;

@@ -137,10 +137,13 @@ int mount_lend(struct mount *mount, struct fuse_node *node, const struct fuse_ob
         if (code != 0)
             continue;
         code = view(mount, lent->client, node, object, span, &lent->view);
-        if (code == 0) {
-            FB_ASSERT(lent->view.size <= span[1]);
-            mount_file_leave(mount, &node->calls);
+        FB_ASSERT(code != 0 || lent->view.size <= span[1]);
+        if (code == 0 && mount_file_leave(mount, &node->calls, lent->client))
             return 0;
+        if (code == 0) {
+            mount_client_give(mount, MOUNT_BYTES, NULL, lent->client, -ECONNRESET);
+            lent->client = NULL;
+            return -EINTR;
         }
         mount_client_give(mount, MOUNT_BYTES, &node->calls, lent->client, code);
         lent->client = NULL;

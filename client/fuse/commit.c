@@ -123,7 +123,20 @@ int writer_stream_begin(struct mount_writer *writer, bool is_polite)
     return mount_error(code);
 }
 
-int writer_window_send(struct mount_writer *writer, uint64_t keep)
+/* A stream's client stays its own from call to call: the one that asks it waits for it. */
+static void client_enter(struct mount_writer *writer)
+{
+    if (writer->client != NULL)
+        wait_enter(writer->mount, writer->client);
+}
+
+static void client_leave(struct mount_writer *writer)
+{
+    if (writer->client != NULL)
+        wait_leave(writer->mount, writer->client);
+}
+
+static int window_send(struct mount_writer *writer, uint64_t keep)
 {
     uint64_t part = writer->held > keep ? writer->held - keep : 0;
     int code = writer->file == NULL ? writer_stream_begin(writer, false) : 0;
@@ -139,6 +152,14 @@ int writer_window_send(struct mount_writer *writer, uint64_t keep)
     writer->sent += part;
     writer->held -= part;
     return 0;
+}
+
+int writer_window_send(struct mount_writer *writer, uint64_t keep)
+{
+    client_enter(writer);
+    int code = window_send(writer, keep);
+    client_leave(writer);
+    return code;
 }
 
 int64_t writer_base_read(void *context, void *bytes, uint64_t size, uint64_t offset)
@@ -274,6 +295,7 @@ int writer_commit_locked(struct mount_writer *writer)
         return writer->error;
     bool has_sent = writer->sent > 0;
     int code;
+    client_enter(writer);
     do {
         code = commit_try(writer);
     } while (!has_sent && mount_may_retry(writer->mount, code, began_ns));

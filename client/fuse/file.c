@@ -1,4 +1,4 @@
-/* Open files: reading, and writing by their writer (writer.c).
+/* Open files: reading, and writing by their writer (writer.c); their closes: close.c.
  *
  *  1. An open asks what the name means now. When that is another version than the kernel was told,
  *     it says ESTALE once, on which the kernel looks the name up anew and opens what it finds: so
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void file_free(struct mount *mount, struct mount_file *file)
+void file_free(struct mount *mount, struct mount_file *file)
 {
     FB_ASSERT(file->writer == NULL || file->writer->node == file->node);
     if (file->writer != NULL)
@@ -42,9 +42,8 @@ static int own_open(struct mount *mount, const char *name, struct mount_file *fi
 }
 
 /* The node is of the version that its name means now; see 1. */
-static int version_open(fuse_req_t request, struct fuse_node *node, const char *name)
+static int version_open(struct mount *mount, struct fuse_node *node, const char *name)
 {
-    struct mount *mount = mount_of(request);
     struct fuse_object now;
     int code = mount_object_open(mount, name, &now);
     if (code != 0)
@@ -67,9 +66,8 @@ static int version_open(fuse_req_t request, struct fuse_node *node, const char *
 }
 
 /* Of a file that has been counted as open. */
-static int file_open(fuse_req_t request, struct mount_file *file, struct fuse_file_info *info)
+static int file_open(struct mount *mount, struct mount_file *file, struct fuse_file_info *info)
 {
-    struct mount *mount = mount_of(request);
     struct fuse_node *node = file->node;
     char name[NAME_MAX_BYTES];
     bool is_written = (info->flags & O_ACCMODE) != O_RDONLY;
@@ -84,9 +82,10 @@ static int file_open(fuse_req_t request, struct mount_file *file, struct fuse_fi
     if (is_written && mount->options->is_read_only)
         return -EROFS;
     bool is_emptied = is_written && (info->flags & O_TRUNC) != 0;
-    code = !is_gone && node->writer == NULL && !is_emptied ? version_open(request, node, name) : 0;
+    code = !is_gone && node->writer == NULL && !is_emptied ? version_open(mount, node, name) : 0;
     if (code == 0 && is_written) {
         file->writer = writer_acquire(mount, node, true);
+        file->is_begun = is_emptied;
         code = file->writer == NULL ? -ENOMEM : is_emptied ? writer_truncate(file->writer, 0) : 0;
     }
     pthread_mutex_lock(&node->mutex);
@@ -112,14 +111,15 @@ void do_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 {
     struct mount *mount = mount_of(request);
     struct mount_file *file = file_new(mount, node_of(request, inode));
-    int code = file != NULL ? file_open(request, file, info) : -ENOMEM;
-    if (code == 0) {
-        info->fh = (uint64_t)(uintptr_t)file;
-        if (fuse_reply_open(request, info) == 0)
-            return;
-    } else {
+    struct mount_wait wait = {.is_look = true};
+    wait_begin(mount, &wait, request, fuse_req_ctx(request)->pid);
+    int code = file != NULL ? file_open(mount, file, info) : -ENOMEM;
+    bool is_asked = wait_end(mount, &wait);
+    info->fh = (uint64_t)(uintptr_t)file;
+    if (is_asked && code == 0 && fuse_reply_open(request, info) == 0)
+        return;
+    if (is_asked && code != 0)
         fuse_reply_err(request, -code);
-    }
     if (file != NULL)
         file_free(mount, file);
 }
@@ -171,16 +171,44 @@ static int entry_pretend(struct mount *mount, struct fuse_node *parent, const ch
 }
 
 /* The file that a create made or found is opened. */
-static int created_open(fuse_req_t request, struct mount_file *file, bool is_unmade,
+static int created_open(struct mount *mount, struct mount_file *file, bool is_unmade,
                         struct fuse_file_info *info)
 {
     if (!is_unmade)
-        return file_open(request, file, info);
-    file->writer = writer_acquire(mount_of(request), file->node, true);
+        return file_open(mount, file, info);
+    file->writer = writer_acquire(mount, file->node, true);
     if (file->writer == NULL)
         return -ENOMEM;
+    file->is_begun = (info->flags & O_EXCL) == 0;
     return (info->flags & O_EXCL) != 0 ? writer_commit_empty(file->writer)
                                        : writer_begin_empty(file->writer);
+}
+
+/* Makes or finds a file, and opens it; 0: *file is. What there is of both stays with an error. */
+static int create(struct mount *mount, struct fuse_node *above, const char *child,
+                  const struct client_change *change, struct fuse_entry_param *entry,
+                  struct fuse_file_info *info)
+{
+    struct mount_file *file = NULL;
+    char name[NAME_MAX_BYTES] = "";
+    int code = fuse_nodes_name(&mount->nodes, above, child, name, sizeof(name));
+    if (code == 0)
+        code = file_make(mount, name, change);
+    bool is_unmade = code == 1;
+    if (code == -EEXIST && (info->flags & O_EXCL) == 0)
+        code = 0;
+    if (code >= 0)
+        code = is_unmade ? entry_pretend(mount, above, child, &change->attributes, entry)
+                         : entry_make(mount, above, child, entry);
+    if (code == 0 && !S_ISREG(entry->attr.st_mode))
+        code = S_ISDIR(entry->attr.st_mode) ? -EISDIR : -ELOOP;
+    if (code == 0 && (file = file_new(mount, (struct fuse_node *)(uintptr_t)entry->ino)) == NULL)
+        code = -ENOMEM;
+    if (code == 0)
+        code = created_open(mount, file, is_unmade, info);
+    note(mount, "create", name, code);
+    info->fh = (uint64_t)(uintptr_t)file;
+    return code;
 }
 
 void do_create(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t mode,
@@ -193,41 +221,26 @@ void do_create(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t 
                                                         .owner = caller->uid,
                                                         .group = caller->gid}};
     struct fuse_entry_param entry = {.ino = 0};
-    struct mount_file *file = NULL;
     char name[NAME_MAX_BYTES] = "";
+    struct mount_wait wait = {.is_look = false};
     int code = name_to_change(request, parent, child, name);
-    if (code == 0)
-        code = file_make(mount, name, &change);
-    bool is_unmade = code == 1;
-    if (code == -EEXIST && (info->flags & O_EXCL) == 0)
-        code = 0;
-    if (code >= 0)
-        code = is_unmade ? entry_pretend(mount, node_of(request, parent), child, &change.attributes,
-                                         &entry)
-                         : entry_make(mount, node_of(request, parent), child, &entry);
-    if (code == 0 && !S_ISREG(entry.attr.st_mode))
-        code = S_ISDIR(entry.attr.st_mode) ? -EISDIR : -ELOOP;
-    if (code == 0 && (file = file_new(mount, node_of(request, entry.ino))) == NULL)
-        code = -ENOMEM;
-    if (code == 0)
-        code = created_open(request, file, is_unmade, info);
-    note(mount, "create", name, code);
-    info->fh = (uint64_t)(uintptr_t)file;
-    if (code == 0 && fuse_reply_create(request, &entry, info) == 0)
-        return;
-    if (code != 0)
+    if (code != 0) {
+        note(mount, "create", name, code);
         fuse_reply_err(request, -code);
-    if (file != NULL)
-        file_free(mount, file);
+        return;
+    }
+    struct fuse_node *above = wait_begin_holding(request, parent, &wait);
+    info->fh = 0;
+    code = create(mount, above, child, &change, &entry, info);
+    bool is_asked = wait_end_holding(mount, above, &wait);
+    if (is_asked && code == 0 && fuse_reply_create(request, &entry, info) == 0)
+        return;
+    if (is_asked && code != 0)
+        fuse_reply_err(request, -code);
+    if (file_of(info) != NULL)
+        file_free(mount, file_of(info));
     if (entry.ino != 0)
-        fuse_nodes_forget(&mount->nodes, node_of(request, entry.ino), 1);
-}
-
-void do_release(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
-{
-    (void)inode;
-    file_free(mount_of(request), file_of(info));
-    fuse_reply_err(request, 0);
+        fuse_nodes_forget(&mount->nodes, (struct fuse_node *)(uintptr_t)entry.ino, 1);
 }
 
 /* A read that touches several blocks is copied together, one view at a time: a thread that held
@@ -236,6 +249,7 @@ static void read_cached(fuse_req_t request, struct fuse_node *node, uint64_t siz
 {
     struct mount *mount = mount_of(request);
     struct mount_lent lent = {.client = NULL};
+    struct mount_wait wait = {.is_look = true};
     char name[NAME_MAX_BYTES] = "", *copied = NULL;
     uint64_t began_ns = fuse_clock_ns();
     pthread_mutex_lock(&node->mutex);
@@ -243,6 +257,8 @@ static void read_cached(fuse_req_t request, struct fuse_node *node, uint64_t siz
     pthread_mutex_unlock(&node->mutex);
     uint64_t left = offset < object.size ? object.size - offset : 0;
     const uint64_t span[2] = {offset, size < left ? size : left};
+    fuse_nodes_hold(&mount->nodes, node);
+    wait_begin(mount, &wait, request, fuse_req_ctx(request)->pid);
     int64_t result = mount_lend(mount, node, &object, span, &lent);
     bool is_lent = result == 0;
     if (is_lent)
@@ -256,9 +272,10 @@ static void read_cached(fuse_req_t request, struct fuse_node *node, uint64_t siz
     }
     (void)fuse_nodes_name(&mount->nodes, node, NULL, name, sizeof(name));
     fuse_access_add(&mount->access, "read", name, span, result, began_ns);
-    if (result < 0)
+    bool is_asked = wait_end_holding(mount, node, &wait);
+    if (is_asked && result < 0)
         fuse_reply_err(request, (int)-result);
-    else
+    else if (is_asked)
         fuse_reply_buf(request, is_lent ? lent.view.bytes : copied, (size_t)result);
     if (is_lent)
         mount_lent_give(mount, &lent);
@@ -269,12 +286,16 @@ static void read_cached(fuse_req_t request, struct fuse_node *node, uint64_t siz
 static void read_written(fuse_req_t request, struct mount_writer *writer, size_t size,
                          uint64_t offset)
 {
+    struct mount *mount = mount_of(request);
+    struct mount_wait wait = {.is_look = false}; /* it may send what was written */
     char *bytes = malloc(size);
+    wait_begin(mount, &wait, request, fuse_req_ctx(request)->pid);
     int64_t count = bytes != NULL ? writer_read(writer, bytes, size, offset) : (int64_t)-ENOMEM;
     writer_release(writer);
-    if (count < 0)
+    bool is_asked = wait_end(mount, &wait);
+    if (is_asked && count < 0)
         fuse_reply_err(request, (int)-count);
-    else
+    else if (is_asked)
         fuse_reply_buf(request, bytes, (size_t)count);
     free(bytes);
 }
@@ -301,69 +322,43 @@ void do_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
     read_written(request, writer, size, from);
 }
 
-/* The process of a thread, which is what the kernel tells of; 0: not known. */
-static int process_of(int thread)
-{
-    char path[64], line[128];
-    int process = 0;
-    snprintf(path, sizeof(path), "/proc/%d/status", thread);
-    FILE *status = thread > 0 ? fopen(path, "r") : NULL;
-    while (status != NULL && process == 0 && fgets(line, sizeof(line), status) != NULL)
-        (void)sscanf(line, "Tgid: %d", &process);
-    if (status != NULL)
-        fclose(status);
-    return process;
-}
-
-static void writer_set_process(struct mount_writer *writer, int thread)
-{
-    if (writer->thread == thread && writer->process != 0)
-        return;
-    writer->thread = thread;
-    writer->process = process_of(thread);
-}
-
 void do_write(fuse_req_t request, fuse_ino_t inode, const char *bytes, size_t size, off_t offset,
               struct fuse_file_info *info)
 {
     struct mount *mount = mount_of(request);
-    struct mount_writer *writer = file_of(info)->writer;
+    struct mount_file *file = file_of(info);
+    int thread = info->writepage ? 0 : fuse_req_ctx(request)->pid;
     uint64_t began_ns = fuse_clock_ns();
     char name[NAME_MAX_BYTES] = "";
-    if (writer != NULL)
-        writer_set_process(writer, info->writepage ? 0 : fuse_req_ctx(request)->pid);
-    int code = writer != NULL ? writer_write(writer, bytes, size, (uint64_t)offset) : -EBADF;
-    (void)name_of(request, inode, NULL, name);
+    struct mount_wait wait = {.is_look = false};
+    (void)inode;
+    if (file->writer == NULL) {
+        fuse_reply_err(request, EBADF);
+        return;
+    }
+    struct mount_writer *writer = writer_hold(file->writer);
+    if (!info->writepage)
+        file_wrote(file, thread); /* who is killed while it writes has written */
+    wait_begin(mount, &wait, request, thread);
+    int code = writer_write(writer, bytes, size, (uint64_t)offset);
+    (void)fuse_nodes_name(&mount->nodes, writer->node, NULL, name, sizeof(name));
     fuse_access_add(&mount->access, "write", name, (uint64_t[2]){(uint64_t)offset, size},
                     code != 0 ? code : (int64_t)size, began_ns);
+    if (!wait_end(mount, &wait)) {
+        /* The kernel may have read again, and kept, what was before. */
+        fuse_lowlevel_notify_inval_inode(mount->session, (fuse_ino_t)(uintptr_t)writer->node, 0, 0);
+        writer_release(writer);
+        return;
+    }
+    if (info->writepage) /* by any of those who have it open */
+        writer->is_mapped = true;
+    else
+        file_wrote(file, thread);
+    writer_release(writer);
     if (code != 0)
         fuse_reply_err(request, -code);
     else
         fuse_reply_write(request, size);
-}
-
-/* close() of one descriptor; others may write on. */
-void do_flush(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
-{
-    struct mount_writer *writer = file_of(info)->writer;
-    (void)inode;
-    /* A fork's child closes what it inherited, a shell its copy of a file that its program writes:
-     * the close of a process that did not write last is no commit. */
-    bool is_commit = writer != NULL && (writer->process == 0 ||
-                                        writer->process == process_of(fuse_req_ctx(request)->pid));
-    int code = is_commit ? writer_commit(writer) : 0;
-    fuse_reply_err(request, -code);
-}
-
-void do_fsync(fuse_req_t request, fuse_ino_t inode, int is_data, struct fuse_file_info *info)
-{
-    struct mount_writer *writer = file_of(info)->writer;
-    char name[NAME_MAX_BYTES] = "";
-    (void)is_data;
-    int code = writer != NULL ? writer_commit(writer) : 0;
-    (void)name_of(request, inode, NULL, name);
-    note(mount_of(request), "fsync", name, code);
-    fuse_reply_err(request, -code);
 }
 
 /* Zeros in the middle. */
@@ -393,5 +388,7 @@ void do_fallocate(fuse_req_t request, fuse_ino_t inode, int mode, off_t offset, 
         code = zeros_write(writer, from, end < writer->size ? end : writer->size);
     if (code == 0 && is_longer)
         code = writer_truncate(writer, end);
+    if (writer != NULL)
+        file_wrote(file_of(info), fuse_req_ctx(request)->pid);
     fuse_reply_err(request, -code);
 }

@@ -85,13 +85,17 @@ void do_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *inf
 {
     char name[NAME_MAX_BYTES];
     struct listing *listing = calloc(1, sizeof(*listing));
+    struct mount *mount = mount_of(request);
+    struct mount_wait wait = {.is_look = true};
     int code = listing != NULL ? name_of(request, inode, NULL, name) : -ENOMEM;
+    struct fuse_node *node = wait_begin_holding(request, inode, &wait);
     if (code == 0)
-        code = listing_fill(mount_of(request), name, listing);
+        code = listing_fill(mount, name, listing);
+    bool is_asked = wait_end_holding(mount, node, &wait);
     info->fh = (uint64_t)(uintptr_t)listing;
-    if (code == 0 && fuse_reply_open(request, info) == 0)
+    if (is_asked && code == 0 && fuse_reply_open(request, info) == 0)
         return;
-    if (code != 0)
+    if (is_asked && code != 0)
         fuse_reply_err(request, -code);
     if (listing != NULL)
         listing_free(listing);

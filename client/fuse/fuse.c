@@ -86,11 +86,23 @@ static void readahead_raise(const char *target)
         fclose(mounts);
 }
 
-static int serve(struct fuse_session *session, const struct fb_fuse_options *options)
+static int loop(struct fuse_session *session)
 {
+    struct fuse_loop_config *config = fuse_loop_cfg_create();
+    fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
+    fuse_loop_cfg_set_idle_threads(config, IDLE_THREADS_MAX);
+    int code = fuse_session_loop_mt(session, config);
+    fuse_loop_cfg_destroy(config);
+    return code;
+}
+
+static int serve(struct mount *mount, const struct fb_fuse_options *options)
+{
+    struct fuse_session *session = mount->session;
+    uint32_t lost = 0;
     char target[PATH_MAX];
     if (realpath(options->mountpoint, target) == NULL) {
-        fprintf(stderr, "forebay mount: %s: %s: make the folder\n", options->mountpoint,
+        fprintf(stderr, "forebay mount: %s: %s: the folder went meanwhile\n", options->mountpoint,
                 strerror(errno));
         return 1;
     }
@@ -100,15 +112,17 @@ static int serve(struct fuse_session *session, const struct fb_fuse_options *opt
     int code = fuse_set_signal_handlers(session);
     if (code == 0)
         code = fuse_daemonize(options->is_foreground);
-    struct fuse_loop_config *config = fuse_loop_cfg_create();
-    fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
-    fuse_loop_cfg_set_idle_threads(config, IDLE_THREADS_MAX);
     if (code == 0)
-        code = fuse_session_loop_mt(session, config);
-    fuse_loop_cfg_destroy(config);
+        code = watch_begin(mount);
+    if (code == 0) {
+        code = loop(session);
+        watch_ending(mount);
+        lost = writers_end(mount);
+    }
     fuse_session_unmount(session);
     fuse_remove_signal_handlers(session);
-    return code < 0;
+    watch_end(mount);
+    return code < 0 || lost > 0;
 }
 
 static struct fuse_session *session_open(struct mount *mount)
@@ -167,6 +181,7 @@ static void mount_open(struct mount *mount, const struct fb_fuse_options *option
 {
     mount->options = options;
     fuse_access_open(&mount->access);
+    watch_open(&mount->watch);
     pthread_mutex_init(&mount->writers_mutex, NULL);
     pthread_mutex_init(&mount->folders_mutex, NULL);
     pthread_mutex_init(&mount->pool.mutex, NULL);
@@ -201,7 +216,7 @@ int fb_fuse_run(const struct fb_fuse_options *options)
     if (fuse_nodes_open(&mount->nodes))
         mount->session = session_open(mount);
     if (mount->session != NULL) {
-        exit_code = serve(mount->session, options);
+        exit_code = serve(mount, options);
         fuse_session_destroy(mount->session);
     }
     mount_close(mount);

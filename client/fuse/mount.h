@@ -7,6 +7,7 @@
 #include "client/fuse/access.h"
 #include "client/fuse/node.h"
 #include "client/fuse/options.h"
+#include "client/fuse/wait.h"
 
 #include <stdatomic.h>
 
@@ -35,6 +36,7 @@ struct mount {
     struct fuse_nodes nodes;
     struct fuse_access access;
     struct mount_pool pool;
+    struct mount_watch watch;
     double keep_s;            /* the kernel keeps names and facts this long */
     _Atomic bool is_keeping;  /* the daemon keeps what is said of objects beside their bytes */
     _Atomic bool can_move;    /* a commit can take the name away that was copied */
@@ -65,8 +67,9 @@ int mount_client_take(struct mount *mount, enum mount_use use, uint32_t *of_file
 /* code: what the last call with it said; one that lost its daemon is closed. */
 void mount_client_give(struct mount *mount, enum mount_use use, uint32_t *of_file,
                        struct forebay_client *client, int code);
-/* The client stays taken, and counts no more for its file, which may go. */
-void mount_file_leave(struct mount *mount, uint32_t *of_file);
+/* Nothing is asked of the client any more, which stays taken; it counts no more for its file, which
+ * may go. false: its connection was ended, and what it was told may not hold. */
+bool mount_file_leave(struct mount *mount, uint32_t *of_file, struct forebay_client *client);
 /* Does a call's code say that the daemon went, or stopped answering? */
 bool mount_is_lost(int code);
 /* A lost call: may it be tried again? Naps. `began_ns`: of the first try. */

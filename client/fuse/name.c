@@ -65,6 +65,30 @@ static int name_make(struct mount *mount, const char *name, const struct client_
     return code == 0 ? mount_change(mount, name, change, MOUNT_PATIENCE_MS, NULL) : code;
 }
 
+struct fuse_node *wait_begin_holding(fuse_req_t request, fuse_ino_t inode, struct mount_wait *wait)
+{
+    struct mount *mount = mount_of(request);
+    struct fuse_node *node = node_of(request, inode);
+    fuse_nodes_hold(&mount->nodes, node);
+    wait_begin(mount, wait, request, fuse_req_ctx(request)->pid);
+    return node;
+}
+
+bool wait_end_holding(struct mount *mount, struct fuse_node *node, struct mount_wait *wait)
+{
+    fuse_nodes_forget(&mount->nodes, node, 1);
+    return wait_end(mount, wait);
+}
+
+void entry_reply(fuse_req_t request, struct mount *mount, bool is_asked, int code,
+                 const struct fuse_entry_param *entry)
+{
+    if (code != 0 && is_asked)
+        fuse_reply_err(request, -code);
+    else if (code == 0 && (!is_asked || fuse_reply_entry(request, entry) != 0))
+        fuse_nodes_forget(&mount->nodes, (struct fuse_node *)(uintptr_t)entry->ino, 1);
+}
+
 /* Makes what a change says, and tells the kernel. */
 static void make_reply(fuse_req_t request, fuse_ino_t parent, const char *child,
                        struct client_change *change)
@@ -73,19 +97,19 @@ static void make_reply(fuse_req_t request, fuse_ino_t parent, const char *child,
     const struct fuse_ctx *caller = fuse_req_ctx(request);
     struct fuse_entry_param entry = {.ino = 0};
     char name[NAME_MAX_BYTES] = "";
+    struct mount_wait wait = {.is_look = false};
     int code = name_to_change(request, parent, child, name);
     change->kind = FB_CHANGE_MAKE;
     change->attributes.owner = caller->uid;
     change->attributes.group = caller->gid;
+    struct fuse_node *above = wait_begin_holding(request, parent, &wait);
     if (code == 0)
         code = name_make(mount, name, change);
     if (code == 0)
-        code = entry_make(mount, node_of(request, parent), child, &entry);
+        code = entry_make(mount, above, child, &entry);
     note(mount, "make", name, code);
-    if (code != 0)
-        fuse_reply_err(request, -code);
-    else if (fuse_reply_entry(request, &entry) != 0)
-        fuse_nodes_forget(&mount->nodes, node_of(request, entry.ino), 1);
+    bool is_asked = wait_end_holding(mount, above, &wait);
+    entry_reply(request, mount, is_asked, code, &entry);
 }
 
 void do_mknod(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t mode, dev_t device)
@@ -350,7 +374,9 @@ void do_mkdir(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t m
     struct fuse_entry_param entry = {.ino = 0};
     struct fuse_found found;
     char name[NAME_MAX_BYTES] = "";
+    struct mount_wait wait = {.is_look = false};
     int code = name_to_change(request, parent, child, name);
+    struct fuse_node *above = wait_begin_holding(request, parent, &wait);
     if (code == 0)
         code = name_make(mount, name, &change);
     if (code == -EOPNOTSUPP) { /* an origin of objects: it is there once a file is in it */
@@ -358,12 +384,10 @@ void do_mkdir(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t m
         code = code == 0 ? -EEXIST : code == -ENOENT ? folder_add(mount, name) : code;
     }
     if (code == 0)
-        code = entry_make(mount, node_of(request, parent), child, &entry);
+        code = entry_make(mount, above, child, &entry);
     note(mount, "mkdir", name, code);
-    if (code != 0)
-        fuse_reply_err(request, -code);
-    else if (fuse_reply_entry(request, &entry) != 0)
-        fuse_nodes_forget(&mount->nodes, node_of(request, entry.ino), 1);
+    bool is_asked = wait_end_holding(mount, above, &wait);
+    entry_reply(request, mount, is_asked, code, &entry);
 }
 
 /* Of an empty folder: what marks it at an origin of objects. */

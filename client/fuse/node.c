@@ -261,6 +261,13 @@ uint64_t fuse_nodes_number(struct fuse_nodes *nodes, const struct fuse_node *par
     return number;
 }
 
+void fuse_nodes_hold(struct fuse_nodes *nodes, struct fuse_node *node)
+{
+    pthread_mutex_lock(&nodes->mutex);
+    node->lookups++;
+    pthread_mutex_unlock(&nodes->mutex);
+}
+
 void fuse_nodes_forget(struct fuse_nodes *nodes, struct fuse_node *node, uint64_t lookups)
 {
     pthread_mutex_lock(&nodes->mutex);

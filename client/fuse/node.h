@@ -17,6 +17,8 @@ struct fuse_node *fuse_nodes_find(struct fuse_nodes *nodes, struct fuse_node *pa
                                   const char *child);
 /* The file of a node gets another name: that is to show its number. */
 void fuse_nodes_linked(struct fuse_nodes *nodes, struct fuse_node *node);
+/* Looks a node up once more, that who calls has. */
+void fuse_nodes_hold(struct fuse_nodes *nodes, struct fuse_node *node);
 void fuse_nodes_forget(struct fuse_nodes *nodes, struct fuse_node *node, uint64_t lookups);
 /* Returns how many handles there are now. One that comes looks the node up once more; who ends it
  * forgets that when it is through with the node. */

@@ -8,11 +8,22 @@
 #include <errno.h>
 #include <fuse_lowlevel.h>
 
+/* The processes that wrote through an open file since it was committed; see close.c. */
+enum { FILE_PROCESSES_MAX = 8 };
+struct file_writers {
+    int thread; /* that wrote last, and whose process is one of them; 0: none */
+    uint32_t count;
+    int processes[FILE_PROCESSES_MAX];
+    bool is_anyone; /* more of them, or one that is not known: whoever closes it commits */
+};
+
 /* An open file. */
 struct mount_file {
     struct fuse_node *node;
     struct mount_writer *writer; /* NULL: open for reading */
-    char *text;                  /* a file of the mount itself; NULL: of the origin */
+    struct file_writers by;
+    bool is_begun; /* the open made or emptied it, which is not committed yet */
+    char *text;    /* a file of the mount itself; NULL: of the origin */
     uint64_t text_size;
 };
 
@@ -45,6 +56,20 @@ int name_to_change(fuse_req_t request, fuse_ino_t parent, const char *child,
                    char name[NAME_MAX_BYTES]);
 void note(struct mount *mount, const char *operation, const char *name, int code);
 
+/* file.c: the open file is nobody's any more. */
+void file_free(struct mount *mount, struct mount_file *file);
+/* close.c: a thread wrote through it, or cut it, which is done; 0: not known. */
+void file_wrote(struct mount_file *file, int thread);
+
+/* name.c: wait_begin of a call that goes on when its caller is killed, after which its request is
+ * gone, and the kernel may forget the inode. Returns that, held until wait_end_holding. */
+struct fuse_node *wait_begin_holding(fuse_req_t request, fuse_ino_t inode, struct mount_wait *wait);
+bool wait_end_holding(struct mount *mount, struct fuse_node *node, struct mount_wait *wait);
+
+/* Tells the kernel what a call found or made, if it is still to hear of it. */
+void entry_reply(fuse_req_t request, struct mount *mount, bool is_asked, int code,
+                 const struct fuse_entry_param *entry);
+
 /* attributes.c */
 bool is_own(const char *name); /* .stats and .accesslog */
 /* What has a name now, also folders that an origin of objects knows of by what is in them. */
@@ -67,7 +92,7 @@ void folder_remain(struct mount *mount, const char *name);
 /* Sets mode, owner or times of a name; waits for what is not at the origin yet. */
 int attributes_set(struct mount *mount, const char *name, const struct client_change *change);
 
-/* Each is in the file of its idea: attributes.c, file.c, folder.c, name.c, xattr.c. */
+/* Each is in the file of its idea: attributes.c, file.c, close.c, folder.c, name.c, xattr.c. */
 void do_lookup(fuse_req_t request, fuse_ino_t parent, const char *child);
 void do_forget(fuse_req_t request, fuse_ino_t inode, uint64_t lookups);
 void do_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets);

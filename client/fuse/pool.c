@@ -33,7 +33,7 @@ int mount_error(int code)
 bool mount_may_retry(struct mount *mount, int code, uint64_t began_ns)
 {
     struct mount_pool *pool = &mount->pool;
-    if (!mount_is_lost(code))
+    if (!mount_is_lost(code) || wait_is_ended())
         return false;
     uint64_t now_ns = fuse_clock_ns();
     pthread_mutex_lock(&pool->mutex);
@@ -96,9 +96,9 @@ static int client_take(struct mount *mount, enum mount_use use, uint32_t *of_fil
     int waited = 0;
     *client = NULL;
     pthread_mutex_lock(&pool->mutex);
-    while (!has_room(pool, use, of_file) && waited == 0)
+    while (!has_room(pool, use, of_file) && waited == 0 && !wait_is_ended())
         waited = pthread_cond_clockwait(&pool->freed, &pool->mutex, CLOCK_MONOTONIC, &until);
-    bool is_free = has_room(pool, use, of_file);
+    bool is_free = has_room(pool, use, of_file) && !wait_is_ended();
     if (is_free) {
         pool->bytes_count += use == MOUNT_BYTES;
         if (of_file != NULL)
@@ -133,17 +133,21 @@ int mount_client_take(struct mount *mount, enum mount_use use, uint32_t *of_file
     do {
         code = client_take(mount, use, of_file, client);
     } while (code == -EAGAIN);
+    if (code == 0)
+        wait_enter(mount, *client);
     return code;
 }
 
-void mount_file_leave(struct mount *mount, uint32_t *of_file)
+bool mount_file_leave(struct mount *mount, uint32_t *of_file, struct forebay_client *client)
 {
     struct mount_pool *pool = &mount->pool;
+    wait_leave(mount, client);
     pthread_mutex_lock(&pool->mutex);
     FB_ASSERT(*of_file > 0);
     (*of_file)--;
     pthread_cond_broadcast(&pool->freed);
     pthread_mutex_unlock(&pool->mutex);
+    return !wait_is_cut();
 }
 
 void mount_client_give(struct mount *mount, enum mount_use use, uint32_t *of_file,
@@ -152,15 +156,17 @@ void mount_client_give(struct mount *mount, enum mount_use use, uint32_t *of_fil
     struct mount_pool *pool = &mount->pool;
     struct forebay_client *dropped[CLIENTS_MAX];
     uint32_t dropped_count = 0;
-    bool is_lost = mount_is_lost(code) || code == -ETIMEDOUT;
     FB_ASSERT(client != NULL);
+    wait_leave(mount, client);
+    bool is_cut = wait_is_cut(); /* by this mount, which says nothing of the daemon */
+    bool is_lost = mount_is_lost(code) || code == -ETIMEDOUT || is_cut;
     pthread_mutex_lock(&pool->mutex);
     FB_ASSERT(pool->idle_count < CLIENTS_MAX); /* it is not among them */
     if (is_lost)
         dropped[dropped_count++] = client;
     else
         pool->idle[pool->idle_count++] = client;
-    while (mount_is_lost(code) && pool->idle_count > 0) /* theirs went, too */
+    while (mount_is_lost(code) && !is_cut && pool->idle_count > 0) /* theirs went, too */
         dropped[dropped_count++] = pool->idle[--pool->idle_count];
     FB_ASSERT(pool->count >= dropped_count);
     pool->count -= dropped_count;

@@ -2,8 +2,8 @@
  * writer in a mount, whoever has it open; reads through the mount see what it holds.
  *
  *  1. A version is seen by other nodes, whole, from its commit on. fsync commits, as does the close
- *     of a file by the process that wrote last, also when that is killed; so fsync means: as safe
- *     as the mount's --level says, under this name.
+ *     of an open file by a process that wrote through it (close.c), also when that is killed; so
+ *     fsync means: as safe as the mount's --level says, under this name.
  *  2. A file that is written from its beginning goes to the cache while it is written: all but its
  *     last bytes (the window), which may be written again.
  *  3. What is changed elsewhere goes to a local file (spill.c) beside the version that is changed;
@@ -59,6 +59,7 @@ struct mount_writer *writer_acquire(struct mount *mount, struct fuse_node *node,
         writer->size = node->object.size;
         node->writer = writer;
         pthread_mutex_unlock(&node->mutex);
+        fuse_nodes_hold(&mount->nodes, node);
         writer->next = mount->writers;
         mount->writers = writer;
     }
@@ -66,6 +67,14 @@ struct mount_writer *writer_acquire(struct mount *mount, struct fuse_node *node,
     if (writer != NULL)
         writer->users++;
     pthread_mutex_unlock(&mount->writers_mutex);
+    return writer;
+}
+
+struct mount_writer *writer_hold(struct mount_writer *writer)
+{
+    pthread_mutex_lock(&writer->mount->writers_mutex);
+    writer->users++;
+    pthread_mutex_unlock(&writer->mount->writers_mutex);
     return writer;
 }
 
@@ -127,6 +136,7 @@ void writer_release(struct mount_writer *writer)
     if (!is_last)
         return;
     content_drop(writer);
+    fuse_nodes_forget(&mount->nodes, writer->node, 1);
     pthread_mutex_destroy(&writer->mutex);
     free(writer);
 }
@@ -310,8 +320,6 @@ int writer_truncate(struct mount_writer *writer, uint64_t size)
         writer->is_copied = writer->is_copied && !is_change;
         writer->size = size;
         writer->modified_ns = writer_wall_ns();
-        if (is_change)
-            writer->process = 0;
     }
     pthread_mutex_unlock(&writer->mutex);
     return code;

@@ -9,7 +9,7 @@ enum writer_state { WRITER_CLEAN, WRITER_STREAM, WRITER_SPILL };
 
 struct mount_writer {
     struct mount *mount;
-    struct fuse_node *node;
+    struct fuse_node *node;    /* held */
     struct mount_writer *next; /* mount->writers; under writers_mutex, as users */
     uint32_t users;            /* handles, and calls that look at it */
     pthread_mutex_t mutex;     /* of what follows */
@@ -30,7 +30,7 @@ struct mount_writer {
     int error;                   /* the first that lost something */
     _Atomic uint64_t size;       /* bytes; what is behind the window's is zeros */
     _Atomic int64_t modified_ns; /* 0: not yet */
-    _Atomic int thread, process; /* that wrote last; 0: not known */
+    _Atomic bool is_mapped;      /* written through a mapping: whoever closes it commits */
 };
 
 /* Time of day, since 1970. */
@@ -38,6 +38,8 @@ int64_t writer_wall_ns(void);
 
 /* The writer of a file, one more user of it; is_new: makes one. NULL: none, or no memory. */
 struct mount_writer *writer_acquire(struct mount *mount, struct fuse_node *node, bool is_new);
+/* One more user of it; who calls is one. */
+struct mount_writer *writer_hold(struct mount_writer *writer);
 /* Nobody has the file open any more. */
 void writer_let_go(struct mount *mount, struct fuse_node *node);
 /* The last one commits what is left. */
@@ -70,6 +72,9 @@ struct writers_locked {
 };
 int writers_lock(struct mount *mount, struct fuse_node *node, struct writers_locked *locked);
 void writers_unlock(struct writers_locked *locked);
+/* ending.c: commits what all have, for the last time, and says what could not be. Returns how many
+ * files that are. */
+uint32_t writers_end(struct mount *mount);
 
 /* A new version of `to` with the content of `from`, where an origin cannot rename; seen: what is
  * said of that, which goes at once where the mount can_move. -ENOENT: `from` went meanwhile;

@@ -8,6 +8,7 @@ usage: hw_mount_start_test.py BUILD [unittest's arguments]    exit code 77: no i
 import os
 import subprocess
 import threading
+import time
 
 import hw_test
 from hw_test import Case, Daemon, program
@@ -59,6 +60,38 @@ class Start(Case):
         self.assertEqual(ended.stderr.decode(), "forebay mount: no daemon at %s yet: waiting for "
                          "it, 10 s at most\n" % self.path("socket"))
         self.check()
+
+    def test_folder_that_cannot_be_is_told_with_its_remedy(self):
+        self.start()
+        ended = self.mount("--socket", "socket", "--spill", "nothing")
+        self.assertEqual((ended.returncode, ended.stderr), (
+            1, b"forebay mount: nothing: No such file or directory: see --spill\n"))
+        os.rmdir(self.path("mount"))
+        process = subprocess.Popen([program("forebay"), "mount", "--foreground", "--socket",
+                                    self.path("socket"), self.path("dead")])
+        self.assertEqual(process.wait(30), 1)  # there is no such folder
+        os.mkdir(self.path("dead"))
+        process = subprocess.Popen([program("forebay"), "mount", "--foreground", "--socket",
+                                    self.path("socket"), self.path("dead")])
+        self.addCleanup(subprocess.run, ["umount", "-l", self.path("dead")], check=False,
+                        stderr=subprocess.DEVNULL)
+        while not os.path.ismount(self.path("dead")):
+            self.assertIsNone(process.poll())
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        self.write("file", b"")
+        for name, words in (("dead", "a mount that died is there: `fusermount3 -u dead`, or as root"
+                                     " `umount -l dead`"),
+                            ("nothing", "No such file or directory: make the folder"),
+                            ("file", "Not a directory: name another folder"),
+                            ("file/folder", "Not a directory: name another folder")):
+            ended = subprocess.run([os.path.abspath(program("forebay")), "mount", "--socket",
+                                    "socket", name], cwd=self.folder, timeout=60,
+                                   capture_output=True, check=False)
+            said = ended.stderr.decode()
+            self.assertEqual((ended.returncode, said.count("\n")), (1, 1), said)
+            self.assertIn(words + "\n", said)
 
     def test_path_of_a_socket_that_is_too_long_is_told(self):
         ended = self.mount("--socket", "s" * 100)

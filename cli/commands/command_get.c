@@ -28,7 +28,9 @@ static int fail(const char *what, int code)
 {
     char reason[128];
     snprintf(reason, sizeof(reason), "%s%s", strerror(-code),
-             code == -ESTALE ? "; it changed meanwhile: try again" : "");
+             code == -ESTALE ? "; it changed meanwhile: try again"
+             : code == -EIO  ? "; the daemon's log says why"
+                             : "");
     return fb_fail_print("get", what, reason);
 }
 

@@ -13,6 +13,7 @@
 #include "hw/loop/record.h"
 #include "hw/meta/meta.h"
 #include "hw/doctor/machine.h"
+#include "hw/origin/identity.h"
 #include "hw/origin/posix_parts.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
@@ -355,6 +356,8 @@ static void look_at_origin(struct doctor *doctor)
             line(doctor, GRADE_FAULT, "origin", "%s: %s: mount what should be there",
                  settings->origin.path, strerror(errno));
         else if (!posix_parts_are_fine(dirfd(folder), settings->origin.path, &error))
+            line(doctor, GRADE_FAULT, "origin", "%s", error.text);
+        else if (!fb_identity_posix_is_fine(dirfd(folder), settings->origin.path, &error))
             line(doctor, GRADE_FAULT, "origin", "%s", error.text);
         else
             line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin.path);

@@ -267,9 +267,12 @@ static void look_at_tls(struct doctor *doctor)
     struct fb_error error = {.text = ""};
     if (settings->tls.certificate[0] == '\0' || settings->members_max == 1)
         return; /* nobody is spoken with */
-    struct fb_tls *tls = fb_tls_open(&settings->tls, settings->cluster, &error);
+    char text[FB_TLS_TEXT];
+    struct fb_tls *tls = fb_tls_open(&settings->tls, settings->cluster, settings->node, &error);
     if (fb_error_is_set(&error))
         line(doctor, GRADE_FAULT, "tls", "%s", error.text);
+    else if (fb_tls_ends_soon(tls, text))
+        line(doctor, GRADE_WARNING, "tls", "%s: %s", settings->tls.certificate, text);
     else
         line(doctor, GRADE_FINE, "tls", "%s", settings->tls.certificate);
     if (tls != NULL)

@@ -90,8 +90,8 @@ static int own_verdict(SSL_CTX *context, const char *purpose)
     return verdict;
 }
 
-static void own_check(SSL_CTX *context, const struct fb_tls_settings *settings,
-                      const char *cluster, uint32_t node, struct fb_error *error)
+static void own_check(SSL_CTX *context, const struct fb_tls_settings *settings, const char *cluster,
+                      uint32_t node, struct fb_error *error)
 {
     X509 *certificate = SSL_CTX_get0_certificate(context);
     char name[FB_TLS_NAME_MAX], first[64], last[64];

@@ -14,7 +14,7 @@ enum {
     HTTP_PAGES_MAX = 8,             /* pages of listings that go on, kept for their rest */
     HTTP_ETAG_MAX = 256,
     HTTP_CODE_MAX = 64,
-    HTTP_REMEDY_MAX = 256, /* a sentence of ours, with a bucket's name or a region */
+    HTTP_REMEDY_MAX = 256,   /* a sentence of ours, with a bucket's name or a region */
     HTTP_SENTENCE_MAX = 160, /* of a server's own, about an error */
     HTTP_REGION_MAX = 64,
     HTTP_MISSING_MAX = 64, /* more: the oldest is forgotten, and the last block looked at */
@@ -69,7 +69,7 @@ struct http_request {
     struct http_request *next; /* free list, or those that pause */
     uint64_t retry_ns;
     uint32_t tries;
-    bool has_failed; /* one of them; it is tried again */
+    bool has_failed;  /* one of them; it is tried again */
     bool is_digested; /* what is sent goes with its Content-MD5 */
     uint64_t moved;
     const char *root; /* "<NAME", of the element that a 200 must be; NULL: it need be none */

@@ -125,8 +125,7 @@ static void posix_run(struct fb_offload_task *offload)
 {
     struct fb_identity_question *question =
         FB_CONTAINER(offload, struct fb_identity_question, offload);
-    question->code =
-        fb_identity_posix(question->origin, question->is_making, &question->identity);
+    question->code = fb_identity_posix(question->origin, question->is_making, &question->identity);
 }
 
 static void posix_done(struct fb_offload_task *offload)

@@ -23,8 +23,9 @@ enum { FB_IDENTITY_DIGITS = 32, FB_IDENTITY_BYTES = FB_IDENTITY_DIGITS + 1 };
 #define FB_IDENTITY_OBJECT FB_OBJECT_PARTS ".identity"
 
 /* Of one that cannot be read. */
-#define FB_IDENTITY_REMEDY "put the file back that was there, or remove what is, and start once with " \
-                           "--accept-origin"
+#define FB_IDENTITY_REMEDY \
+    "put the file back that was there, or remove what is, and start once with " \
+    "--accept-origin"
 
 struct fb_identity_question;
 typedef void fb_identity_done(struct fb_identity_question *question, enum fb_status status);

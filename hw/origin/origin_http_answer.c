@@ -395,7 +395,8 @@ enum fb_status http_answer_status(struct http_request *request, long code, bool 
     *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 507) ||
                     is_passing(request);
     if ((verb == FB_ORIGIN_REMOVE || verb == FB_ORIGIN_CHANGE) &&
-        (code == 200 || code == 202 || code == 204 || (code == 404 && !http_has_no_bucket(request))))
+        (code == 200 || code == 202 || code == 204 ||
+         (code == 404 && !http_has_no_bucket(request))))
         return FB_OK;
     if (verb == FB_ORIGIN_FETCH && (code == 200 || code == 206))
         return fetch_status(request, code, is_temporary);

@@ -6,7 +6,13 @@ usage: hw_words_test.py BUILD [unittest's arguments]     exit code 77: there is 
 """
 
 import base64
+import concurrent.futures
 import hashlib
+import os
+import signal
+import socket
+import threading
+import time
 
 import hw_parts_test
 import hw_test
@@ -126,6 +132,60 @@ class Refusals(Case):
         self.assertIsNone(seen[0])
         self.assertGreater(len([one for one in seen if one]), 49)
         self.assertNotIn("event=origin_failed", self.daemon.log())
+
+
+class Programs(Case):
+    """Beside a daemon that hangs, or dies as it is greeted."""
+
+    def timed(self, command, *arguments):
+        began = time.monotonic()
+        ended = self.daemon.forebay(command, *arguments)
+        self.assertEqual((ended.returncode, ended.stdout), (1, b""), ended.stderr)
+        return time.monotonic() - began, ended.stderr.decode()
+
+    def test_daemon_that_hangs_is_told_in_time(self):
+        self.daemon = Daemon(self, self.config)
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.daemon.process.send_signal, signal.SIGCONT)
+        commands = (("status",), ("status", "--page"), ("status", "--json"),
+                    ("status", "--cluster"), ("drain", "--patience", "5 s"),
+                    ("leave", "--patience", "5 s"))
+        with concurrent.futures.ThreadPoolExecutor(len(commands)) as pool:
+            told = list(pool.map(lambda command: self.timed(*command), commands))
+        for command, (took_s, text) in zip(commands, told):
+            self.assertRegex(text, "forebay %s: the daemon at %s has not answered for 5(.0+)? s: "
+                             "is it stopped" % (command[0], self.daemon.socket))
+            self.assertLess(took_s, 9)
+
+    def test_daemon_that_dies_as_it_is_greeted_has_refused_nobody(self):
+        """A door that takes a connection and a greeting, and closes it, as the kernel does then."""
+        path = self.path("door")
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(path)
+        listener.listen(8)
+        self.addCleanup(listener.close)
+
+        def close():
+            for receives in (True, False, True):
+                one, _ = listener.accept()
+                if receives:
+                    one.recv(4096)
+                one.close()
+        thread = threading.Thread(target=close, daemon=True)
+        thread.start()
+        for command in (("ls",), ("status",), ("get", "data")):
+            ended = hw_test.run(hw_test.program("forebay"), command[0], "--socket", path,
+                                *command[1:])
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(b"the daemon went away as it was greeted", ended.stderr)
+        thread.join()
+
+    def test_refusal_of_a_token_is_told_as_one(self):
+        token = self.write("token", b"a token of many bytes")
+        daemon = Daemon(self, self.config, "client.token=" + token)
+        self.assertNotIn("FOREBAY_TOKEN_FILE", os.environ)
+        self.assertIn(b"it lets this user not in", daemon.forebay("ls").stderr)
+        self.assertIn("the client shows no token", daemon.log())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { FB_UNITS_DIGITS_MAX = 18 }; /* of a number, zeros in front aside */
+
 /* Each returns false when the text is not such a quantity; *value is then unchanged. */
 bool fb_parse_bytes(const char *text, uint64_t *value);
 bool fb_parse_ns(const char *text, uint64_t *value);

@@ -148,11 +148,12 @@ int forebay_file_view(struct forebay_file *file, uint64_t offset, uint64_t size,
 void forebay_view_return(struct forebay_client *client, const struct forebay_view *view);
 
 /* Keeps all blocks of a file in this machine's memory for ttl_s seconds, 1 or more, reading those
- * that are not there. They may be more than the daemon pins at once (core.pins_max). The pin is the
+ * that are not there. The pin is the
  * caller's, until one of: forebay_pin_end, which lets the blocks go, before the client is closed;
  * forebay_pin_leave, after which they stay pinned until the time is over.
- * Errors: as forebay_file_read; -EINVAL; -EBUSY: no more pins, or no memory now; -ENOSPC: pins have
- * three quarters of the memory. Then nothing is pinned. */
+ * Errors: as forebay_file_read; -EINVAL; -EFBIG: it has more blocks than one client may pin of
+ * core.pins_max; -EBUSY: no more pins, or no memory now; -ENOSPC: pins have three quarters of the
+ * memory. Then nothing is pinned. */
 struct forebay_pin;
 int forebay_file_pin(struct forebay_file *file, uint32_t ttl_s, struct forebay_pin **pin);
 void forebay_pin_end(struct forebay_pin *pin);

@@ -9,8 +9,10 @@ import base64
 import concurrent.futures
 import hashlib
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -186,6 +188,59 @@ class Programs(Case):
         self.assertNotIn("FOREBAY_TOKEN_FILE", os.environ)
         self.assertIn(b"it lets this user not in", daemon.forebay("ls").stderr)
         self.assertIn("the client shows no token", daemon.log())
+
+    def test_get_that_is_ended_leaves_nothing(self):
+        """SIGKILL takes nothing along, which --help says; what was ignored still is."""
+        with open(self.path("origin/large"), "wb") as file:
+            file.truncate(64 << 30)
+        daemon = Daemon(self, self.config)
+        os.mkdir(self.path("target"))
+        files = lambda: os.listdir(self.path("target"))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT,
+                       signal.SIGKILL):
+            process = subprocess.Popen([hw_test.program("forebay"), "get", "--socket",
+                                        daemon.socket, "large", self.path("target/x")])
+            daemon.wait_until(files)
+            self.assertEqual(files(), ["x.%d.part" % process.pid])
+            process.send_signal(number)
+            self.assertEqual(process.wait(30), -number)
+            self.assertEqual(len(files()), number == signal.SIGKILL)
+        shutil.rmtree(self.path("target"))
+        self.assertIn(b"TARGET.PID.part", hw_test.run(hw_test.program("forebay"), "get",
+                                                      "--help").stdout)
+        self.object("small", 100)
+        ended = hw_test.run("sh", "-c", "trap '' HUP; kill -HUP $$; exec \"$0\" \"$@\"",
+                            hw_test.program("forebay"), "get", "--socket", daemon.socket, "small",
+                            self.path("copy"))
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertTrue(os.path.exists(self.path("copy")))
+
+    def test_folder_that_is_missing_is_named(self):
+        daemon = Daemon(self, self.config)
+        self.object("data", 100)
+        for target, missing in (("NEW/DIR/x", "NEW"), ("NEW/x", "NEW")):
+            ended = daemon.forebay("get", "data", self.path(target))
+            self.assertEqual((ended.returncode, ended.stderr.decode()), (
+                1, "forebay get: %s: there is no such folder: make it\n" % self.path(missing)))
+        ended = daemon.forebay("get", "data", self.path("config.yaml/x"))
+        self.assertIn(b"config.yaml/x: Not a directory", ended.stderr)
+        os.symlink(self.path("NEW/x"), self.path("link"))
+        self.assertIn(b"No such file or directory",
+                      daemon.forebay("get", "data", self.path("link")).stderr)
+
+    def test_file_of_more_blocks_than_a_client_may_pin_is_refused_at_once(self):
+        self.object("fits", 7 << 18)
+        self.object("large", 8 << 18)
+        daemon = Daemon(self, self.config, "core.pins_max=8")
+        began = time.monotonic()
+        ended = daemon.forebay("pin", "large")
+        self.assertLess(time.monotonic() - began, 3)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"more blocks than one client may pin", ended.stderr)
+        self.assertIn(b"core.pins_max", ended.stderr)
+        self.assertEqual(daemon.status()["pins"], "0")
+        ended = daemon.forebay("pin", "--seconds", "60", "fits")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
 
 
 if __name__ == "__main__":

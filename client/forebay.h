@@ -33,9 +33,9 @@ struct forebay_file;   /* one version of an object; a changed object must be ope
  * $FOREBAY_TOKEN_FILE names holds the token that a daemon may want. The client is the caller's,
  * until forebay_client_close.
  * Errors: -ECONNREFUSED, -ENOENT: no daemon there; -EACCES: this user may not connect, or it wants
- * another token; -ECONNRESET: it went away meanwhile; -EMSGSIZE: the token is shorter than 16 or longer than 256 bytes; -EPROTO: a daemon of another version;
- * -ETIMEDOUT: it has not answered for a minute; -ESHUTDOWN: it is stopping, and stores what it owes
- * before it goes. */
+ * another token; -ECONNRESET: it went away meanwhile; -EMSGSIZE: the token is shorter than 16 or
+ * longer than 256 bytes; -EPROTO: a daemon of another version; -ETIMEDOUT: it has not answered for
+ * a minute; -ESHUTDOWN: it is stopping, and stores what it owes before it goes. */
 int forebay_client_open(const char *socket_path, struct forebay_client **client);
 
 /* Closes the connection and gives back what it holds. Files must be closed before. NULL: nothing.

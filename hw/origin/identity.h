@@ -46,8 +46,8 @@ struct fb_identity_question {
     unsigned char text[FB_IDENTITY_BYTES];
 };
 
-/* Done with OK: identity; ABSENT: there is none, and it was not to be made; BUSY: it changes all the
- * while; what fb_origin_refuses: it is not to be had; others: the origin did not answer. */
+/* Done with OK: identity; ABSENT: there is none, and it was not to be made; BUSY: it changes each
+ * time; what fb_origin_refuses: it is not to be had; others: the origin did not answer. */
 void fb_identity_ask(struct fb_identity_question *question);
 
 /* A new one. false: the kernel has no random bits. */

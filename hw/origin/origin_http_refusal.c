@@ -31,7 +31,7 @@ bool http_has_no_bucket(const struct http_request *request)
     return http_is_one_of(request->said.code, words);
 }
 
-/* A bucket whose objects are locked takes none without; AWS says so in its sentence alone. It is not
+/* A bucket whose objects are locked takes none without; AWS says so in its sentence alone. It isn't
  * sent to others: MD5 takes longer than all else that is done for a block. */
 bool http_wants_digest(struct http_request *request)
 {

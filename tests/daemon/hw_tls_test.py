@@ -63,7 +63,7 @@ class Relay:
 
 class Impostor(Relay):
     """A relay that speaks TLS with both sides by certificates that the authority has signed, and
-    passes on what a daemon says: it lets anybody in, and shows another's name, as no daemon does."""
+    passes on what a daemon says: it lets anybody in, and shows another's name, as none does."""
 
     def __init__(self, case, target, shown, onward):
         """Names of files without their endings: shown to who connects, and where it connects to."""

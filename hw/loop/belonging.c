@@ -221,12 +221,12 @@ static void judge(struct fb_loop *loop)
 
 static void unidentified_log(struct fb_loop *loop, enum fb_status status)
 {
-    char place[PLACE_BYTES];
+    char place[PLACE_BYTES], quoted[FB_LOG_QUOTE_MAX];
     loop->belonging.may_make = false;
     origin_place(loop->settings, place, sizeof(place));
     fb_log(FB_LOG_INFO, "origin_unidentified",
-           "origin=\"%.110s\" status=%s effect=\"another one in its place is not told from it\"",
-           place, fb_status_name(status));
+           "origin=%s status=%s effect=\"another one in its place is not told from it\"",
+           fb_log_quote(place, quoted), fb_status_name(status));
 }
 
 static void origin_told(struct fb_identity_question *question, enum fb_status status)

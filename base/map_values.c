@@ -108,6 +108,29 @@ static bool is_bare_number(const char *text)
     return end != text && *end == '\0';
 }
 
+/* A number and a unit, of which the number is what does not fit: says so. */
+static bool number_fault(struct fb_map *map, const char *name, const struct quantity *quantity,
+                         uint64_t max)
+{
+    const char *text = fb_map_scalar(map, name);
+    size_t length = strspn(text, "0123456789.");
+    size_t whole = strspn(text, "0123456789");
+    size_t decimals = whole < length ? strspn(text + whole + 1, "0123456789") : 0;
+    bool is_number = whole > 0 && length == whole + (decimals > 0) + decimals;
+    char one[64], bound[32];
+    uint64_t value;
+    snprintf(one, sizeof(one), "1%.60s", text + length);
+    if (quantity->units[0] == '\0' || !is_number || !quantity->parse(one, &value))
+        return false;
+    if (whole + decimals > FB_UNITS_DIGITS_MAX)
+        fb_map_fault(map, name, "\"%.64s\" has more than %d digits: write it with a larger unit",
+                     text, FB_UNITS_DIGITS_MAX);
+    else
+        fb_map_fault(map, name, "\"%.64s\" is too large: write at most %s", text,
+                     bound_format(quantity, max, bound));
+    return true;
+}
+
 static uint64_t quantity_check(struct fb_map *map, const char *name,
                                const struct quantity *quantity, uint64_t min, uint64_t max)
 {
@@ -117,6 +140,8 @@ static uint64_t quantity_check(struct fb_map *map, const char *name,
     uint64_t value = min;
     char bound[32];
     if (!quantity->parse(text, &value)) {
+        if (number_fault(map, name, quantity, max))
+            return min;
         if (quantity->units[0] == '\0')
             fb_map_fault(map, name, "\"%.64s\" is not a whole number: write e.g. %s", text,
                          quantity->example);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DIGITS_MAX = 18, NAME_MAX_LENGTH = 63 };
+enum { NAME_MAX_LENGTH = 63 };
 
 struct unit {
     const char *name;
@@ -75,7 +75,7 @@ static const char *number_read(const char *text, struct number *number)
         }
         if (*text < '0' || *text > '9')
             break;
-        if (digits == DIGITS_MAX)
+        if (digits == FB_UNITS_DIGITS_MAX)
             return NULL;
         number->mantissa = number->mantissa * 10 + (uint64_t)(*text - '0');
         number->divisor *= has_point ? 10 : 1;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { FB_UNITS_DIGITS_MAX = 18 }; /* of a number, zeros in front aside */
+
 /* A size in bytes, rounded to the nearest. Errors, of all three: false: the text is not such a
  * quantity, or more than 64 bits hold; *value is then unchanged. */
 bool fb_parse_bytes(const char *text, uint64_t *value);

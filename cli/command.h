@@ -4,6 +4,7 @@
 #ifndef FB_CLI_COMMAND_H
 #define FB_CLI_COMMAND_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 /* Exit codes, of every subcommand. */
@@ -37,6 +38,9 @@ int fb_command_completion(int argc, char **argv); /* prints a shell's completion
 /* Says that the daemon cannot be reached, and what to do; returns the exit code. socket: as given
  * to the command; NULL: the default. code: forebay_client_open's. */
 int fb_no_daemon(const char *command, const char *socket, int code);
+
+/* The same of a daemon that is there and has said nothing for so long. */
+int fb_no_answer(const char *command, const char *socket, uint64_t patience_ns);
 
 /* name_print.c: a name, with escapes for what would disturb a terminal. */
 void fb_name_print(FILE *stream, const char *name);

@@ -195,13 +195,11 @@ static int greet(struct forebay_client *client)
     int code = length < 0 ? length : request_send(client, &request, token);
     if (code == 0)
         code = reply_receive(client, &reply, files);
-    if (code == -ECONNRESET)
-        code = -EACCES; /* the daemon's log says why */
     if (code == 0 && reply.status == FB_GONE)
         code = -ESHUTDOWN;
     owed_bytes = code == -ESHUTDOWN ? reply.size : 0;
     if (code == 0)
-        code = client_status_code(reply.status); /* BUSY: there are too many clients */
+        code = client_status_code(reply.status); /* BUSY: too many clients; DENIED: the token */
     if (code == 0 && (files[0] < 0 || reply.block_size == 0))
         code = -EPROTO;
     if (code == 0)
@@ -222,6 +220,12 @@ const char *client_socket_path(const char *given)
 
 int forebay_client_open(const char *socket_path, struct forebay_client **client)
 {
+    return client_open_within(socket_path, GREETING_PATIENCE_NS, client);
+}
+
+int client_open_within(const char *socket_path, uint64_t patience_ns,
+                       struct forebay_client **client)
+{
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *path = client_socket_path(socket_path);
     if (strlen(path) >= sizeof(address.sun_path))
@@ -235,7 +239,7 @@ int forebay_client_open(const char *socket_path, struct forebay_client **client)
     opened->socket = socket_make();
     int code = opened->socket < 0 ? -errno : mark_make(opened);
     if (code == 0) /* a daemon that is stopped takes the connection, and never answers */
-        client_patience_set(opened, GREETING_PATIENCE_NS);
+        client_patience_set(opened, patience_ns);
     if (code == 0 && connect(opened->socket, (struct sockaddr *)&address, sizeof(address)) != 0)
         code = -errno;
     if (code == 0)

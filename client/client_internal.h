@@ -115,6 +115,10 @@ bool client_is_ours(const struct forebay_client *client);
 int client_call(struct forebay_client *client, struct fb_local_request *request, const char *name,
                 struct fb_local_reply *reply);
 
+/* forebay_client_open, and -ETIMEDOUT after the patience. */
+int client_open_within(const char *socket_path, uint64_t patience_ns,
+                       struct forebay_client **client);
+
 /* What the daemon owed whose greeting was -ESHUTDOWN, the last of this thread. */
 uint64_t client_stopping_owed_bytes(void);
 

@@ -32,10 +32,10 @@ struct forebay_file;   /* one version of an object; a changed object must be ope
 /* Connects. socket_path: NULL: $FOREBAY_SOCKET, else /run/forebay/forebay.sock. The file that
  * $FOREBAY_TOKEN_FILE names holds the token that a daemon may want. The client is the caller's,
  * until forebay_client_close.
- * Errors: -ECONNREFUSED, -ENOENT: no daemon there; -EACCES: it wants another token; -EMSGSIZE: the
- * token is shorter than 16 or longer than 256 bytes; -EPROTO: a daemon of another version;
- * -ETIMEDOUT: it has not answered for a minute; -ESHUTDOWN: it is stopping, and stores what it owes
- * before it goes. */
+ * Errors: -ECONNREFUSED, -ENOENT: no daemon there; -EACCES: this user may not connect, or it wants
+ * another token; -ECONNRESET: it went away meanwhile; -EMSGSIZE: the token is shorter than 16 or
+ * longer than 256 bytes; -EPROTO: a daemon of another version; -ETIMEDOUT: it has not answered for
+ * a minute; -ESHUTDOWN: it is stopping, and stores what it owes before it goes. */
 int forebay_client_open(const char *socket_path, struct forebay_client **client);
 
 /* Closes the connection and gives back what it holds. Files must be closed before. NULL: nothing.
@@ -154,11 +154,12 @@ void forebay_view_return(struct forebay_client *client, const struct forebay_vie
 struct forebay_pin; /* blocks that are kept */
 
 /* Keeps all blocks of a file in this machine's memory for ttl_s seconds, 1 or more, reading those
- * that are not there. They may be more than the daemon pins at once (core.pins_max). The pin is the
+ * that are not there. The pin is the
  * caller's, until one of: forebay_pin_end, which lets the blocks go, before the client is closed;
  * forebay_pin_leave, after which they stay pinned until the time is over.
- * Errors: as forebay_file_read; -EINVAL; -EBUSY: no more pins, or no memory now; -ENOSPC: pins have
- * three quarters of the memory. Then nothing is pinned. */
+ * Errors: as forebay_file_read; -EINVAL; -EFBIG: it has more blocks than one client may pin of
+ * core.pins_max; -EBUSY: no more pins, or no memory now; -ENOSPC: pins have three quarters of the
+ * memory. Then nothing is pinned. */
 int forebay_file_pin(struct forebay_file *file, uint32_t ttl_s, struct forebay_pin **pin);
 /* Ends the pin: its blocks may go. NULL: nothing. */
 void forebay_pin_end(struct forebay_pin *pin);

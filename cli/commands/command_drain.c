@@ -1,5 +1,6 @@
 /* `forebay drain` and `forebay leave`: this machine's daemon takes no more writes and stores what
  * it owes; then stays and reads on, or ends. */
+#include "base/clock.h"
 #include "base/options.h"
 #include "base/units.h"
 #include "cli/command.h"
@@ -15,10 +16,11 @@
 
 static const struct timespec look_again = {.tv_nsec = 200000000};
 static const uint64_t progress_ns = UINT64_C(5) * 1000000000; /* between two lines of it */
+static const uint64_t answer_min_ns = 2000000000, answer_max_ns = 60000000000;
 
 struct options {
     const char *socket;
-    uint64_t patience_ns; /* UINT64_MAX: without end */
+    uint64_t patience_ns, end_ns; /* UINT64_MAX: without end */
     bool is_leave, is_end;
 };
 
@@ -72,21 +74,31 @@ static int ask(struct forebay_client *client, enum fb_local_drain wish)
     return client_call(client, &request, NULL, &reply);
 }
 
+/* How long an answer may take: what is left of the patience, but enough for a daemon that serves to
+ * say what it still owes. */
+static uint64_t answer_ns(const struct options *options)
+{
+    uint64_t now_ns = fb_clock_ns();
+    uint64_t left_ns = options->end_ns > now_ns ? options->end_ns - now_ns : 0;
+    left_ns = left_ns > answer_min_ns ? left_ns : answer_min_ns;
+    return left_ns < answer_max_ns ? left_ns : answer_max_ns;
+}
+
 /* Until nothing is left, or patience ends. Errors: negative errno. */
 static int wait_drained(struct forebay_client *client, const struct options *options,
                         struct left *left)
 {
-    uint64_t begun_ns = 0, told_ns = 0;
+    uint64_t told_ns = 0;
     for (;;) {
         struct state state;
+        client_patience_set(client, answer_ns(options));
         int code = state_take(client, false, &state);
         if (code != 0)
             return code;
         left_make(&state, left);
         uint64_t now_ns = state.taken_ns;
         state_free(&state);
-        begun_ns = begun_ns > 0 ? begun_ns : now_ns;
-        if (!left->is_any || now_ns - begun_ns >= options->patience_ns)
+        if (!left->is_any || now_ns >= options->end_ns)
             return 0;
         if (now_ns - told_ns >= progress_ns) {
             fprintf(stderr, "to do: ");
@@ -98,14 +110,17 @@ static int wait_drained(struct forebay_client *client, const struct options *opt
     }
 }
 
-/* The daemon has been told to end: until it has. */
-static void wait_gone(struct forebay_client *client)
+/* The daemon has been told to end: until it has. Errors: -ETIMEDOUT: it says nothing any more. */
+static int wait_gone(struct forebay_client *client)
 {
     struct state state;
-    while (state_take(client, false, &state) == 0) {
+    int code;
+    client_patience_set(client, answer_max_ns);
+    while ((code = state_take(client, false, &state)) == 0) {
         state_free(&state);
         nanosleep(&look_again, NULL);
     }
+    return code == -ETIMEDOUT ? code : 0;
 }
 
 static int run(const char *command, struct forebay_client *client, const struct options *options)
@@ -126,6 +141,10 @@ static int run(const char *command, struct forebay_client *client, const struct 
     }
     if (code == 0 && options->is_leave)
         code = ask(client, FB_LOCAL_DRAIN_LEAVE);
+    if (code == 0 && options->is_leave)
+        code = wait_gone(client);
+    if (code == -ETIMEDOUT)
+        return fb_no_answer(command, options->socket, client->patience_ns);
     if (code == -EPERM || code == -EACCES) {
         fprintf(stderr, "forebay %s: only root and the daemon's own user may\n", command);
         return FB_EXIT_FAILED;
@@ -136,8 +155,6 @@ static int run(const char *command, struct forebay_client *client, const struct 
                                 : strerror(-code));
         return FB_EXIT_FAILED;
     }
-    if (options->is_leave)
-        wait_gone(client);
     printf("%s\n", options->is_leave ? "left: the daemon has ended and owes nothing"
                                      : "drained: nothing is owed; it takes no writes and reads on");
     return FB_EXIT_FINE;
@@ -173,9 +190,16 @@ static int drain(int argc, char **argv, bool is_leave)
     struct forebay_client *client;
     if (!options_parse(argc, argv, &options))
         return FB_EXIT_USAGE;
-    int code = forebay_client_open(options.socket, &client);
+    uint64_t now_ns = fb_clock_ns();
+    options.end_ns =
+        options.patience_ns < UINT64_MAX - now_ns ? now_ns + options.patience_ns : UINT64_MAX;
+    uint64_t greeting_ns = answer_ns(&options);
+    int code = client_open_within(options.socket, greeting_ns, &client);
+    if (code == -ETIMEDOUT)
+        return fb_no_answer(argv[0], options.socket, greeting_ns);
     if (code != 0)
         return fb_no_daemon(argv[0], options.socket, code);
+    client_patience_set(client, answer_ns(&options));
     code = run(argv[0], client, &options);
     forebay_client_close(client);
     return code;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,10 +27,22 @@ struct get_options {
 
 static int fail(const char *what, int code)
 {
+    return fb_fail_print("get", what, strerror(-code));
+}
+
+static const char *read_reason(int code, char reason[128])
+{
+    snprintf(reason, 128, "%s%s", strerror(-code),
+             code == -ESTALE ? "; it changed meanwhile: try again"
+             : code == -EIO  ? "; the daemon's log says why"
+                             : "");
+    return reason;
+}
+
+static int fail_read(const char *name, int code)
+{
     char reason[128];
-    snprintf(reason, sizeof(reason), "%s%s", strerror(-code),
-             code == -ESTALE ? "; it changed meanwhile: try again" : "");
-    return fb_fail_print("get", what, reason);
+    return fb_fail_print("get", name, read_reason(code, reason));
 }
 
 static int write_all(int file, const unsigned char *bytes, uint64_t size)
@@ -76,7 +89,57 @@ static int copy(struct forebay_file *from, int to, const struct get_options *opt
         at += part > 0 ? (uint64_t)part : 0;
     }
     free(bytes);
-    return code == 0 ? FB_EXIT_FINE : fail(is_reading ? options->name : "cannot write", code);
+    if (code == 0)
+        return FB_EXIT_FINE;
+    return is_reading ? fail_read(options->name, code) : fail("cannot write", code);
+}
+
+/* The first part of a path that is not there, though more is to be in it; false: there is none. */
+static bool folder_missing(const char *path, char folder[PATH_BYTES])
+{
+    struct stat facts;
+    for (size_t at = strspn(path, "/"); at < PATH_BYTES; at++) {
+        if (path[at] == '\0')
+            return false;
+        if (path[at] != '/')
+            continue;
+        memcpy(folder, path, at);
+        folder[at] = '\0';
+        if (stat(folder, &facts) != 0 && errno == ENOENT)
+            return true;
+    }
+    return false;
+}
+
+static int fail_open(const char *target, int code)
+{
+    char folder[PATH_BYTES];
+    if (code == -ENOENT && folder_missing(target, folder))
+        return fb_fail_print("get", folder, "there is no such folder: make it");
+    return fail(target, code);
+}
+
+/* What a signal that ends the program takes along; empty: nothing. */
+static char part[PATH_BYTES];
+
+static void end_by(int signal_number)
+{
+    unlink(part);
+    (void)raise(signal_number); /* its default by now, once this returns */
+}
+
+/* Signals that were ignored, as by nohup, still are. */
+static void part_watch(bool is_there)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction before;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct sigaction action = {.sa_handler = is_there ? end_by : SIG_DFL,
+                                   .sa_flags = (int)SA_RESETHAND};
+        sigemptyset(&action.sa_mask);
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            (void)sigaction(signals[i], &action, NULL);
+    }
 }
 
 /* A device, a FIFO, a socket's path: written to as it is; so is what a link leads to that is not
@@ -86,7 +149,7 @@ static int copy_into(struct forebay_file *from, const struct get_options *option
     enum { MODE = 0666 };
     int to = open(options->target, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, MODE);
     if (to < 0)
-        return fail(options->target, -errno);
+        return fail_open(options->target, -errno);
     int code = copy(from, to, options);
     if (close(to) != 0 && code == FB_EXIT_FINE)
         code = fail(options->target, -errno);
@@ -98,25 +161,26 @@ static int copy_beside(struct forebay_file *from, const struct get_options *opti
                        const char *target, const struct stat *replaced)
 {
     enum { MODE = 0666, MODE_BITS = 07777 };
-    char path[PATH_BYTES];
-    if (snprintf(path, sizeof(path), "%s.%ld.part", target, (long)getpid()) >= PATH_BYTES)
+    if (snprintf(part, sizeof(part), "%s.%ld.part", target, (long)getpid()) >= PATH_BYTES)
         return fail(target, -ENAMETOOLONG);
-    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaced != NULL ? 0600 : MODE);
+    part_watch(true);
+    int to = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaced != NULL ? 0600 : MODE);
     if (to < 0)
-        return fail(path, -errno);
+        return fail_open(target, -errno);
     int code = copy(from, to, options);
     bool is_ours = replaced == NULL ||
                    (replaced->st_uid == geteuid() && replaced->st_gid == getegid()) ||
                    fchown(to, replaced->st_uid, replaced->st_gid) == 0;
     mode_t mode = replaced != NULL ? replaced->st_mode & (is_ours ? MODE_BITS : 0777) : 0;
     if (code == FB_EXIT_FINE && replaced != NULL && fchmod(to, mode) != 0)
-        code = fail(path, -errno);
+        code = fail(part, -errno);
     if (close(to) != 0 && code == FB_EXIT_FINE)
-        code = fail(path, -errno);
-    if (code == FB_EXIT_FINE && rename(path, target) != 0)
+        code = fail(part, -errno);
+    if (code == FB_EXIT_FINE && rename(part, target) != 0)
         code = fail(target, -errno);
     if (code != FB_EXIT_FINE)
-        unlink(path);
+        unlink(part);
+    part_watch(false);
     return code;
 }
 
@@ -148,7 +212,8 @@ static int get(const struct get_options *options)
     double began = fb_clock_s();
     code = forebay_file_open(client, options->name, &file);
     if (code != 0) {
-        int failed = fb_fail_ask("get", client, options->name, strerror(-code));
+        char reason[128];
+        int failed = fb_fail_ask("get", client, options->name, read_reason(code, reason));
         forebay_client_close(client);
         return failed;
     }

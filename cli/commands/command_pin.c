@@ -19,6 +19,9 @@ static const char *reason_of(int code)
 {
     return code == -EBUSY
                ? "busy: no more pins (core.pins_max), no memory, or not at the origin yet"
+           : code == -EFBIG
+               ? "it has more blocks than one client may pin, eight ninths of core.pins_max: raise "
+                 "that"
            : code == -ENOSPC ? "busy: pins would take more than three quarters of core.memory_size"
                              : strerror(-code);
 }

@@ -28,6 +28,8 @@ static const char *hint(int code)
     case EACCES:
         return "it lets this user not in: the socket's group may connect, with the token in "
                "FOREBAY_TOKEN_FILE if the daemon wants one: see ls -l of the socket and its log";
+    case ECONNRESET:
+        return "the daemon went away as it was greeted: is it restarted? Its log says why";
     case ESHUTDOWN:
         snprintf(text, sizeof(text),
                  "it is stopping, and owes the origin %s: try again when it "
@@ -54,6 +56,14 @@ int fb_no_daemon(const char *command, const char *socket, int code)
 {
     fprintf(stderr, "forebay %s: no daemon at %s: %s\n", command, client_socket_path(socket),
             hint(code));
+    return FB_EXIT_FAILED;
+}
+
+int fb_no_answer(const char *command, const char *socket, uint64_t patience_ns)
+{
+    char time[32];
+    fprintf(stderr, "forebay %s: the daemon at %s has not answered for %s: is it stopped?\n",
+            command, client_socket_path(socket), fb_format_ns(time, (double)patience_ns));
     return FB_EXIT_FAILED;
 }
 

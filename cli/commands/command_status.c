@@ -20,6 +20,7 @@
 enum form { FORM_LINES, FORM_PAGE, FORM_JSON };
 
 static const struct timespec look_again = {.tv_nsec = 300000000}; /* for what goes on now */
+static const uint64_t answer_ns = 5000000000; /* a daemon that serves answers in milliseconds */
 static const char *const verdicts[] = {"fine", "attention", "down"};
 
 static double percent(uint64_t part, uint64_t whole)
@@ -337,11 +338,16 @@ int fb_command_status(int argc, char **argv)
         fprintf(stderr, "forebay status: only options are taken: see forebay status --help\n");
         return FB_EXIT_USAGE;
     }
-    int code = forebay_client_open(socket, &client);
+    int code = client_open_within(socket, answer_ns, &client);
+    if (code == -ETIMEDOUT)
+        return fb_no_answer("status", socket, answer_ns);
     if (code != 0)
         return fb_no_daemon("status", socket, code);
+    client_patience_set(client, answer_ns);
     code = show(client, form, is_cluster, &exit_code);
     forebay_client_close(client);
+    if (code == -ETIMEDOUT)
+        return fb_no_answer("status", socket, answer_ns);
     if (code != 0)
         fprintf(stderr, "forebay status: the daemon's state: %s\n", strerror(-code));
     return exit_code;

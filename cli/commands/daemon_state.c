@@ -202,11 +202,28 @@ static void judge_refusal(const struct state *state, struct state_judgement *jud
             blocks, fb_format_ns(age, (double)state_number(state, "refused_ns")), words);
 }
 
+/* One that is there, and is not spoken with for what TLS says, is not looked for at its port. */
+static void judge_away(const struct state *state, const char *value,
+                       struct state_judgement *judgement)
+{
+    char away[32], address[256], text[256], name[32];
+    unsigned node = (unsigned)strtoul(value, NULL, 10);
+    snprintf(name, sizeof(name), "peer_fault_%u", node);
+    const char *fault = state_text(state, name);
+    bool is_tls = strncmp(fault, "tls: ", 5) == 0;
+    snprintf(text, sizeof(text), "%s%s",
+             is_tls ? fault : "is forebayd running there, is its port open?",
+             is_tls ? ": see tls.certificate and the clocks of both" : "");
+    state_reason_add(judgement, "node %u at %s is away for %s: %s", node,
+                     state_field(value, "address", address),
+                     fb_format_ns(away, (double)state_field_number(value, "since_ns")), text);
+}
+
 static void judge_peers(const struct state *state, struct state_judgement *judgement)
 {
     enum { NAMED_MAX = 6 };
     uint32_t count = 0;
-    char away[32], address[256], text[256];
+    char address[256], text[256];
     for (uint32_t i = 0; i < state->count; i++) {
         const char *value = state->lines[i].value;
         if (strcmp(state->lines[i].name, "peer") != 0)
@@ -215,13 +232,8 @@ static void judge_peers(const struct state *state, struct state_judgement *judge
         bool is_silent = state_field_number(value, "suspected") != 0;
         if ((!is_away && !is_silent) || ++count > NAMED_MAX)
             continue;
-        uint64_t since_ns = state_field_number(value, "since_ns");
         if (is_away)
-            state_reason_add(
-                judgement,
-                "node %u at %s is away for %s: is forebayd running there, is its port open?",
-                (unsigned)strtoul(value, NULL, 10), state_field(value, "address", address),
-                fb_format_ns(away, (double)since_ns));
+            judge_away(state, value, judgement);
         else
             state_reason_add(judgement,
                              "node %u at %s is connected and did not answer lately: is it stopped, "

@@ -169,7 +169,8 @@ static const struct fb_help table[] = {
         .arguments = "[OPTION]... NAME [TARGET]",
         .summary = "read a file through this machine's daemon",
         .text = "NAME is the origin's, relative. Without TARGET the bytes go to standard output; "
-                "TARGET appears under its name when it is whole.",
+                "TARGET appears under its name when it is whole: until then it is TARGET.PID.part, "
+                "which goes if the command fails or is ended, but stays after SIGKILL.",
         .options =
             {
                 {"--socket PATH", "the daemon's client.socket; default: $FOREBAY_SOCKET, "

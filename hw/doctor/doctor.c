@@ -15,6 +15,7 @@
 #include "hw/meta/meta.h"
 #include "hw/doctor/machine.h"
 #include "hw/doctor/store.h"
+#include "hw/origin/identity.h"
 #include "hw/origin/posix_parts.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
@@ -202,23 +203,6 @@ static void look_at_file_size(struct doctor *doctor)
         line(doctor, GRADE_WARNING, "file size", "%s", text);
 }
 
-static void look_at_rdma(struct doctor *doctor)
-{
-    char names[256] = "";
-    DIR *folder = opendir("/sys/class/infiniband");
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        size_t used = strlen(names);
-        if (entry->d_name[0] != '.')
-            snprintf(names + used, sizeof(names) - used, " %.32s", entry->d_name);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    if (names[0] != '\0')
-        line(doctor, GRADE_FINE, "RDMA", "devices:%s; pulls go over TCP", names);
-    else
-        line(doctor, GRADE_FINE, "RDMA", "no device: pulls go over TCP");
-}
-
 static const char in_use[] = "%s is in use: a daemon runs there, and another one would be refused";
 
 static void look_at_direct(struct doctor *doctor)
@@ -273,9 +257,12 @@ static void look_at_tls(struct doctor *doctor)
     struct fb_error error = {.text = ""};
     if (settings->tls.certificate[0] == '\0' || settings->members_max == 1)
         return; /* nobody is spoken with */
-    struct fb_tls *tls = fb_tls_open(&settings->tls, settings->cluster, &error);
+    char text[FB_TLS_TEXT];
+    struct fb_tls *tls = fb_tls_open(&settings->tls, settings->cluster, settings->node, &error);
     if (fb_error_is_set(&error))
         line(doctor, GRADE_FAULT, "tls", "%s", error.text);
+    else if (fb_tls_ends_soon(tls, text))
+        line(doctor, GRADE_WARNING, "tls", "%s: %s", settings->tls.certificate, text);
     else
         line(doctor, GRADE_FINE, "tls", "%s", settings->tls.certificate);
     if (tls != NULL)
@@ -398,6 +385,8 @@ static void look_at_origin(struct doctor *doctor)
             line(doctor, GRADE_FAULT, "origin", "%s: %s: mount what should be there",
                  settings->origin.path, strerror(errno));
         else if (!posix_parts_are_fine(dirfd(folder), settings->origin.path, &error))
+            line(doctor, GRADE_FAULT, "origin", "%s", error.text);
+        else if (!fb_identity_posix_is_fine(dirfd(folder), settings->origin.path, &error))
             line(doctor, GRADE_FAULT, "origin", "%s", error.text);
         else
             line(doctor, GRADE_FINE, "origin", "folder %s", settings->origin.path);
@@ -570,7 +559,6 @@ uint32_t fb_doctor_run(const struct fb_settings *settings, fb_doctor_say *say, v
     look_at_locked_memory(&doctor);
     look_at_pages(&doctor);
     look_at_files(&doctor);
-    look_at_rdma(&doctor);
     if (access("/dev/fuse", R_OK | W_OK) == 0)
         line(&doctor, GRADE_FINE, "FUSE", "/dev/fuse is there");
     else

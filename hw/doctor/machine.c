@@ -5,6 +5,7 @@
 #include "core/node/node.h"
 #include "hw/base/address.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -241,9 +242,27 @@ static void look_at_drive(const struct machine *machine)
     drive_measure(machine, path);
 }
 
+static void look_at_rdma(const struct machine *machine)
+{
+    char names[256] = "";
+    DIR *folder = opendir("/sys/class/infiniband");
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        size_t used = strlen(names);
+        if (entry->d_name[0] != '.')
+            snprintf(names + used, sizeof(names) - used, " %.32s", entry->d_name);
+    }
+    if (folder != NULL)
+        closedir(folder);
+    if (names[0] != '\0')
+        say(machine, true, "RDMA", "devices:%s; pulls go over TCP", names);
+    else
+        say(machine, true, "RDMA", "no device: pulls go over TCP");
+}
+
 void fb_machine_look(const struct fb_settings *settings, fb_machine_say *call, void *context)
 {
     const struct machine machine = {.settings = settings, .say = call, .context = context};
+    look_at_rdma(&machine);
     look_at_clock(&machine);
     if (settings == NULL)
         return;

@@ -337,6 +337,7 @@ void fb_local_open(struct fb_local *local, const struct fb_local_context *contex
     local->sessions = calloc(FB_LOCAL_SESSIONS_MAX, sizeof(*local->sessions));
     local->guests = calloc(FB_LOCAL_GUESTS_MAX, sizeof(*local->guests));
     local->pins = calloc(settings->core.pins_max + 1, sizeof(*local->pins));
+    local->pins_of_one = local_pins_of_one(settings->core.pins_max);
     local->tenant_count = settings->core.tenants_max > 0 ? (uint32_t)settings->core.tenants_max : 1;
     local->tenants = calloc(local->tenant_count, sizeof(*local->tenants));
     if (local->sessions == NULL || local->guests == NULL || local->pins == NULL ||

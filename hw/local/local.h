@@ -86,6 +86,7 @@ struct fb_local {
     bool is_bound;         /* the socket is this daemon's, to be removed: the file of */
     uint64_t file_device, file_number;
     struct local_pin *pins;          /* as many as the core has */
+    uint32_t pins_of_one;            /* of them, that one client may have at most */
     struct fb_local_tenant *tenants; /* as many as the core knows, at least one */
     uint32_t tenant_count;
     uint64_t sessions_begun;         /* the last one's number */

@@ -3,6 +3,7 @@
  *
  *     accept --> GUEST --HELLO with the token--> a session (local.c)
  *                  '--anything else, GREETING_NS without it, pushed out by others--> gone
+ *                  '--HELLO without it (DENIED), or without room (BUSY, GONE), is answered--> gone
  *
  *  1. A guest costs its place here and no more: ring and arena come with the session.
  *  2. There are few places. The last one taken makes the oldest guest of the user that has most of
@@ -139,15 +140,15 @@ static bool has_room(const struct fb_local *local, const struct local_guest *gue
 }
 
 /* Tells the client why, before its connection ends. */
-static void guest_refuse(struct local_guest *guest, const char *reason)
+static void guest_refuse(struct local_guest *guest, enum fb_status status, const char *reason)
 {
     const struct fb_local *local = guest->local;
-    const struct fb_local_reply reply = {
-        .version = guest->inbox.packet.version,
-        .kind = FB_LOCAL_HELLO,
-        .id = guest->inbox.packet.id,
-        .status = local->context.standing->is_draining ? FB_GONE : FB_BUSY,
-        .size = fb_node_undrained_bytes(local->context.feed->node)};
+    const struct fb_local_reply reply = {.version = guest->inbox.packet.version,
+                                         .kind = FB_LOCAL_HELLO,
+                                         .id = guest->inbox.packet.id,
+                                         .status = status,
+                                         .size =
+                                             fb_node_undrained_bytes(local->context.feed->node)};
     refused_log(guest->local, reason);
     (void)send(guest->socket, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -165,15 +166,17 @@ static void receive_done(struct fb_io *io, int32_t result)
     bool is_over = result <= 0 || guest->is_leaving;
     if (!is_over && fault == NULL && from->kind != FB_LOCAL_HELLO)
         fault = "a client does not begin with a greeting";
-    if (!is_over && fault == NULL && !token_is_right(local, from))
-        fault = "the client shows no token, or another than that in client.token";
     if (!is_over && fault != NULL)
         refused_log(local, fault);
-    bool is_fine = !is_over && fault == NULL;
+    bool is_greeting = !is_over && fault == NULL;
+    bool is_known = is_greeting && token_is_right(local, from);
     char reason[REASON_MAX] = "out of memory";
-    bool is_in = is_fine && has_room(local, guest, reason) && local_session_open(guest);
-    if (is_fine && !is_in)
-        guest_refuse(guest, reason);
+    bool is_in = is_known && has_room(local, guest, reason) && local_session_open(guest);
+    if (is_greeting && !is_known)
+        guest_refuse(guest, FB_DENIED,
+                     "the client shows no token, or another than that in client.token");
+    else if (is_greeting && !is_in)
+        guest_refuse(guest, local->context.standing->is_draining ? FB_GONE : FB_BUSY, reason);
     if (!is_in)
         fb_uring_close_apart(local->context.uring, guest->socket);
     guest_free(guest);

@@ -428,10 +428,21 @@ static enum fb_status request_room(struct local_session *session,
     return !may_owe ? local_owed_refusal(local) : may_fly && may_lend ? FB_OK : FB_BUSY;
 }
 
+/* A file is pinned whole: one of more blocks than a client may pin is refused at its first. */
+static bool pins_fit(const struct fb_local *local, uint64_t handle)
+{
+    const struct fb_object *object = fb_objects_find(local->context.objects, handle);
+    uint64_t block_size = local->context.settings->core.block_size_bytes;
+    return object == NULL || fb_object_blocks(object, block_size) <= local->pins_of_one;
+}
+
 static bool pin_start(struct local_session *session, const struct fb_ring_request *from,
                       struct batch *batch, enum fb_status *refusal)
 {
     struct local_pin *pins = session->local->pins;
+    *refusal = FB_TOO_LARGE;
+    if (!pins_fit(session->local, from->object))
+        return false;
     *refusal = FB_BUSY;
     if (!local_pin_begin(session, from->offset, &batch->pin))
         return false;

@@ -252,6 +252,14 @@ bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *p
     return true;
 }
 
+uint32_t local_pins_of_one(uint64_t pins_max)
+{
+    struct fb_share share = {.total = pins_max, .times = PINS_TIMES};
+    while (fb_share_has_room(&share, 1))
+        share.used = share.used_by_one = share.used_by_owner = share.used + 1;
+    return (uint32_t)share.used;
+}
+
 uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply)
 {
     FB_ASSERT(pin < session->local->context.settings->core.pins_max);

@@ -27,6 +27,8 @@ enum fb_status local_owed_refusal(const struct fb_local *local);
 bool local_has_memory(const struct local_session *session, uint64_t size_bytes);
 /* A record for a pin; false: there are too many, or it has most of them. */
 bool local_pin_begin(struct local_session *session, uint64_t ttl_ns, uint32_t *pin);
+/* The most that one client may have while nobody else has any. */
+uint32_t local_pins_of_one(uint64_t pins_max);
 /* The core's answer; returns the client's lease. */
 uint64_t local_pin_made(struct local_session *session, uint32_t pin, const struct fb_reply *reply);
 /* Returns the core's lease; UINT64_MAX: it is none of this session's. */

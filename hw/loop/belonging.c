@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CONFLICTS = 4 }; /* in a row, then it is asked again as one that is away */
+enum {
+    CONFLICTS = 4, /* in a row, then it is asked again as one that is away */
+    PLACE_BYTES = 2 * FB_SETTINGS_PATH_MAX
+};
 
 static const uint64_t again_ns = 1000000000, start_patience_ns = 3000000000, look_ns = 100000000;
 
@@ -23,21 +26,6 @@ struct kept {
 static const char record_magic[8] = "FBIDENT1", record_name[] = FB_IDENTITY_OBJECT;
 
 static void step_run(struct fb_loop *loop);
-
-/* It is away, or as good as that: asked again later, and whoever waits hears so. */
-static void fail(struct fb_loop *loop, enum fb_status status)
-{
-    loop->belonging.has_failed = true;
-    loop->belonging.again_ns = fb_clock_ns() + again_ns;
-    fb_origin_held_end(&loop->origin, status);
-    fb_meta_held_end(&loop->meta, status);
-}
-
-static void step_begin(struct fb_loop *loop, enum fb_belonging_step step)
-{
-    loop->belonging.step = step;
-    step_run(loop);
-}
 
 void fb_belonging_record_ask(struct fb_meta_task *task)
 {
@@ -56,39 +44,6 @@ struct fb_identities fb_belonging_record_read(const struct fb_meta_task *task)
     if (memcmp(kept.magic, record_magic, sizeof(kept.magic)) == 0)
         return kept.identities;
     return (struct fb_identities){.origin = {.high = 0}};
-}
-
-static void store_read(struct fb_meta_task *task, enum fb_status status)
-{
-    struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, belonging.meta);
-    struct fb_belonging *belonging = &loop->belonging;
-    FB_ASSERT(belonging->step == FB_BELONGING_STORE);
-    belonging->is_asking = false;
-    if (status != FB_OK && status != FB_ABSENT) {
-        fail(loop, status);
-        return;
-    }
-    belonging->store = (struct fb_identities){.origin = {.high = 0}};
-    belonging->store_version = status == FB_OK ? task->record.version : 0;
-    if (status == FB_OK)
-        belonging->store = fb_belonging_record_read(task);
-    step_begin(loop, FB_BELONGING_ORIGIN);
-}
-
-static void meta_ask(struct fb_loop *loop, enum fb_meta_verb verb, fb_meta_done *done)
-{
-    FB_ASSERT(!loop->belonging.is_asking); /* its task is free */
-    struct fb_meta_task *task = &loop->belonging.meta;
-    fb_belonging_record_ask(task);
-    task->verb = verb;
-    task->done = done;
-}
-
-static void store_ask(struct fb_loop *loop)
-{
-    meta_ask(loop, FB_META_VERB_GET, store_read);
-    loop->belonging.is_asking = true;
-    fb_meta_start(&loop->meta, &loop->belonging.meta);
 }
 
 /* Where the settings say that the origin is. */
@@ -126,6 +81,85 @@ static void store_place(const struct fb_settings *settings, char *text, size_t s
     }
 }
 
+/* Once for as long as it is the same: it keeps the node from serving. code: -errno; 0: none. */
+static void failure_log(struct fb_loop *loop, bool is_store, enum fb_status status, int code)
+{
+    struct fb_belonging *belonging = &loop->belonging;
+    bool is_folder = !is_store && loop->settings->origin.kind == FB_ORIGIN_POSIX;
+    char place[PLACE_BYTES], quoted[FB_LOG_QUOTE_MAX];
+    if (belonging->told.status == status && belonging->told.code == code &&
+        belonging->told.is_store == is_store)
+        return;
+    belonging->told.status = status;
+    belonging->told.code = code;
+    belonging->told.is_store = is_store;
+    if (is_store)
+        store_place(loop->settings, place, sizeof(place));
+    else
+        origin_place(loop->settings, place, sizeof(place));
+    fb_log(FB_LOG_ERROR, is_store ? "metadata_identity_failed" : "origin_identity_failed",
+           "status=%s place=%s file=%s reason=\"%s\" effect=\"nobody is served\" remedy=\"%s\"",
+           fb_status_name(status), fb_log_quote(place, quoted),
+           is_store    ? "none"
+           : is_folder ? FB_IDENTITY_FILE
+                       : FB_IDENTITY_OBJECT,
+           code != 0 ? strerror(-code) : "",
+           is_store    ? "let the store answer: what it said is at metadata_failed"
+           : is_folder ? FB_IDENTITY_REMEDY
+           : status == FB_BUSY
+               ? "is a proxy before it? It says another version at each look: see what is there"
+               : "let it be read: what the store said is at origin_failed or origin_denied");
+}
+
+/* It is away, or as good as that: asked again later, and whoever waits hears so. */
+static void fail(struct fb_loop *loop, bool is_store, enum fb_status status, int code)
+{
+    failure_log(loop, is_store, status, code);
+    loop->belonging.has_failed = true;
+    loop->belonging.again_ns = fb_clock_ns() + again_ns;
+    fb_origin_held_end(&loop->origin, status);
+    fb_meta_held_end(&loop->meta, status);
+}
+
+static void step_begin(struct fb_loop *loop, enum fb_belonging_step step)
+{
+    loop->belonging.step = step;
+    step_run(loop);
+}
+
+static void store_read(struct fb_meta_task *task, enum fb_status status)
+{
+    struct fb_loop *loop = FB_CONTAINER(task, struct fb_loop, belonging.meta);
+    struct fb_belonging *belonging = &loop->belonging;
+    FB_ASSERT(belonging->step == FB_BELONGING_STORE);
+    belonging->is_asking = false;
+    if (status != FB_OK && status != FB_ABSENT) {
+        fail(loop, true, status, 0);
+        return;
+    }
+    belonging->store = (struct fb_identities){.origin = {.high = 0}};
+    belonging->store_version = status == FB_OK ? task->record.version : 0;
+    if (status == FB_OK)
+        belonging->store = fb_belonging_record_read(task);
+    step_begin(loop, FB_BELONGING_ORIGIN);
+}
+
+static void meta_ask(struct fb_loop *loop, enum fb_meta_verb verb, fb_meta_done *done)
+{
+    FB_ASSERT(!loop->belonging.is_asking); /* its task is free */
+    struct fb_meta_task *task = &loop->belonging.meta;
+    fb_belonging_record_ask(task);
+    task->verb = verb;
+    task->done = done;
+}
+
+static void store_ask(struct fb_loop *loop)
+{
+    meta_ask(loop, FB_META_VERB_GET, store_read);
+    loop->belonging.is_asking = true;
+    fb_meta_start(&loop->meta, &loop->belonging.meta);
+}
+
 /* "what is there is another one, IDENTITY", or that it has none. */
 static void there_print(struct fb_key identity, char text[64])
 {
@@ -136,8 +170,6 @@ static void there_print(struct fb_key identity, char text[64])
     else
         snprintf(text, 64, "what is there has no identity");
 }
-
-enum { PLACE_BYTES = 2 * FB_SETTINGS_PATH_MAX };
 
 static void origin_refuse(struct fb_loop *loop, bool is_by_store)
 {
@@ -204,12 +236,12 @@ static void judge(struct fb_loop *loop)
 
 static void unidentified_log(struct fb_loop *loop, enum fb_status status)
 {
-    char place[PLACE_BYTES];
+    char place[PLACE_BYTES], quoted[FB_LOG_QUOTE_MAX];
     loop->belonging.may_make = false;
     origin_place(loop->settings, place, sizeof(place));
     fb_log(FB_LOG_INFO, "origin_unidentified",
-           "origin=\"%.110s\" status=%s effect=\"another one in its place is not told from it\"",
-           place, fb_status_name(status));
+           "origin=%s status=%s effect=\"another one in its place is not told from it\"",
+           fb_log_quote(place, quoted), fb_status_name(status));
 }
 
 static void origin_told(struct fb_identity_question *question, enum fb_status status)
@@ -218,7 +250,7 @@ static void origin_told(struct fb_identity_question *question, enum fb_status st
     struct fb_belonging *belonging = &loop->belonging;
     bool is_known = fb_identity_is_known(loop->headers.head.knows.origin) ||
                     fb_identity_is_known(belonging->store.origin);
-    bool is_refused = status == FB_DENIED || status == FB_FULL;
+    bool is_refused = fb_origin_refuses(status);
     FB_ASSERT(belonging->is_asking);
     belonging->is_asking = false;
     if (status == FB_OK)
@@ -227,7 +259,7 @@ static void origin_told(struct fb_identity_question *question, enum fb_status st
     if ((question->is_making && status != FB_OK) || (is_refused && !is_known))
         unidentified_log(loop, status);
     else if (status != FB_OK && status != FB_ABSENT) {
-        fail(loop, status);
+        fail(loop, false, status, question->code);
         return;
     }
     if (question->is_making)
@@ -291,7 +323,7 @@ static void store_kept(struct fb_meta_task *task, enum fb_status status)
     } else {
         loop->belonging.conflicts = 0;
         loop->belonging.step = FB_BELONGING_STORE; /* it may have been done, or not */
-        fail(loop, status == FB_CONFLICT ? FB_BUSY : status);
+        fail(loop, true, status == FB_CONFLICT ? FB_BUSY : status, 0);
     }
 }
 
@@ -307,7 +339,7 @@ static void store_keep(struct fb_loop *loop)
         return;
     }
     if (!has_own && !fb_identity_make(&kept.identities.store)) {
-        fail(loop, FB_IO);
+        fail(loop, true, FB_IO, 0);
         return;
     }
     belonging->found.store = kept.identities.store;

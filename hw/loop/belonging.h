@@ -34,6 +34,12 @@ struct fb_belonging {
     bool has_begun;     /* the node runs */
     uint32_t conflicts; /* in a row, with others who change what the store knows */
     uint64_t again_ns;
+    /* The failure that was logged last, of which the next differs; OK: none. */
+    struct {
+        enum fb_status status;
+        int code;
+        bool is_store;
+    } told;
     struct fb_identities store; /* as it keeps them */
     uint64_t store_version;     /* of that record; 0: there is none */
     struct fb_identities found; /* as they are to be kept */

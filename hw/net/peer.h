@@ -7,8 +7,8 @@
 
 #include <sys/socket.h>
 
-/* Connections for pulls to one peer. */
-enum { FB_TCP_PULL_CONNECTIONS_MAX = 16 };
+/* Connections for pulls to one peer; bytes of why the last one ended, with its end. */
+enum { FB_TCP_PULL_CONNECTIONS_MAX = 16, FB_PEER_FAULT_BYTES = 96 };
 
 struct fb_tcp_connection;
 struct fb_tcp_pull;
@@ -35,7 +35,9 @@ struct fb_tcp_peer {
     bool is_asked, is_lost;          /* a name that is being looked up; whose last look-up failed */
     uint32_t accepted;               /* connections that it has made; of the last sweep */
     enum fb_peer_state state;        /* at the last sweep */
-    uint64_t since_ns;               /* it is so */
+    uint64_t since_ns;               /* it is so; away: since there was a whole connection last */
+    uint64_t whole_ns;               /* when a look found one: that has lasted, or greeted */
+    char fault[FB_PEER_FAULT_BYTES]; /* why a connection to it ended last, since; empty: none did */
     uint8_t version;                 /* newest of the wire that both speak; 0: not told yet */
     struct fb_wire_summary summary;  /* what it said last of itself */
     uint64_t summary_ns;             /* when; 0: not yet */

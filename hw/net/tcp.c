@@ -71,6 +71,7 @@ static void connections_open(struct fb_tcp *tcp, const struct fb_settings *setti
 void fb_tcp_open(struct fb_tcp *tcp, const struct fb_tcp_context *context, struct fb_error *error)
 {
     const struct fb_settings *settings = context->settings;
+    char text[FB_TLS_TEXT];
     *tcp = (struct fb_tcp){.context = *context, .listener = -1};
     tcp->peers = calloc(settings->members_max, sizeof(*tcp->peers));
     if (tcp->peers == NULL) {
@@ -79,9 +80,12 @@ void fb_tcp_open(struct fb_tcp *tcp, const struct fb_tcp_context *context, struc
     }
     if (settings->members_max < 2)
         return;
-    tcp->tls = fb_tls_open(&settings->tls, settings->cluster, error);
+    tcp->tls = fb_tls_open(&settings->tls, settings->cluster, settings->node, error);
     if (fb_error_is_set(error))
         return;
+    if (tcp->tls != NULL && fb_tls_ends_soon(tcp->tls, text))
+        fb_log(FB_LOG_WARNING, "tls_ends_soon", "certificate=%s reason=\"%s\"",
+               settings->tls.certificate, text);
     connections_open(tcp, settings, error);
     if (!fb_error_is_set(error))
         listener_open(tcp, error);
@@ -149,7 +153,8 @@ void fb_tcp_peers_set(struct fb_tcp *tcp, const struct fb_member_settings *membe
             peer = &tcp->peers[tcp->peer_count++];
         if (is_new)
             *peer = (struct fb_tcp_peer){.node = member->member.node,
-                                         .since_ns = tcp->context.feed->now_ns};
+                                         .since_ns = tcp->context.feed->now_ns,
+                                         .whole_ns = tcp->context.feed->now_ns};
         bool has_moved = strcmp(peer->text, member->address) != 0;
         if (has_moved) {
             memcpy(peer->text, member->address, sizeof(peer->text));
@@ -391,12 +396,24 @@ const char *fb_peer_state_name(enum fb_peer_state state)
     return names[state];
 }
 
+/* Has the other side shown that it is there, beyond its taking a connection? */
+static bool is_open(const struct fb_tcp_connection *out)
+{
+    return out != NULL && out->state == FB_TCP_OPEN &&
+           (out->secure.session == NULL || fb_tls_is_ready(out->secure.session));
+}
+
 /* One that lets nobody stay for a second is not there. */
+static bool is_lasting(const struct fb_tcp *tcp, const struct fb_tcp_peer *peer)
+{
+    return is_open(peer->messages) &&
+           tcp->context.feed->now_ns - peer->messages->opened_ns > 1000000000;
+}
+
 static enum fb_peer_state peer_state(const struct fb_tcp *tcp, const struct fb_tcp_peer *peer)
 {
     const struct fb_tcp_connection *out = peer->messages;
-    bool is_out = out != NULL && out->state == FB_TCP_OPEN &&
-                  (peer->failures == 0 || tcp->context.feed->now_ns - out->opened_ns > 1000000000);
+    bool is_out = (peer->failures == 0 && is_open(out)) || is_lasting(tcp, peer);
     if (is_out || peer->accepted > 0)
         return FB_PEER_CONNECTED;
     if (peer->failures > 0 || peer->is_lost)
@@ -410,6 +427,11 @@ static void peer_look(struct fb_tcp *tcp, struct fb_tcp_peer *peer)
 {
     enum fb_peer_state state = peer_state(tcp, peer);
     bool is_away = state == FB_PEER_AWAY;
+    bool is_whole = peer->accepted > 0 || is_lasting(tcp, peer);
+    if (is_whole)
+        peer->whole_ns = tcp->context.feed->now_ns;
+    if (is_whole)
+        peer->fault[0] = '\0';
     if (state != peer->state && (is_away || peer->state == FB_PEER_AWAY) &&
         !tcp->context.standing->is_stopping)
         fb_log(is_away ? FB_LOG_WARNING : FB_LOG_INFO, is_away ? "peer_away" : "peer_back",
@@ -417,7 +439,7 @@ static void peer_look(struct fb_tcp *tcp, struct fb_tcp_peer *peer)
                fb_peer_state_name(peer->state),
                (unsigned long long)((tcp->context.feed->now_ns - peer->since_ns) / 1000000));
     if (state != peer->state)
-        peer->since_ns = tcp->context.feed->now_ns;
+        peer->since_ns = is_away ? peer->whole_ns : tcp->context.feed->now_ns;
     peer->state = state;
     bool is_known = peer->address.ss_family != AF_UNSPEC; /* names are asked when they are wanted */
     if ((is_away || state == FB_PEER_CONNECTING) && is_known && peer->messages == NULL)

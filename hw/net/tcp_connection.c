@@ -13,6 +13,7 @@
 #include "hw/net/tls.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -63,6 +64,9 @@ void connection_fail(struct fb_tcp_connection *connection, const char *reason)
         return;
     FB_ASSERT(connection->state != FB_TCP_FREE);
     end_log(connection, reason);
+    struct fb_tcp_peer *peer = fb_tcp_peer(connection->tcp, connection->peer);
+    if (peer != NULL && connection->role != FB_TCP_ACCEPTED)
+        snprintf(peer->fault, sizeof(peer->fault), "%s", reason);
     if (connection->state == FB_TCP_CONNECTING && connection->send.is_pending)
         fb_uring_cancel(connection->tcp->context.uring, &connection->send);
     connection->state = FB_TCP_CLOSING;

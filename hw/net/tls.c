@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct fb_tls {
     SSL_CTX *context;
@@ -49,8 +50,85 @@ static void context_load(SSL_CTX *context, const struct fb_tls_settings *setting
                      error_text());
 }
 
+static void node_name(const char *cluster, uint32_t node, char name[FB_TLS_NAME_MAX])
+{
+    FB_ASSERT(node != FB_NONE);
+    int length = snprintf(name, FB_TLS_NAME_MAX, "node-%u.%s", node, cluster);
+    FB_ASSERT(length > 0 && length < FB_TLS_NAME_MAX);
+}
+
+static bool has_name(X509 *certificate, const char *cluster, uint32_t node)
+{
+    char name[FB_TLS_NAME_MAX];
+    node_name(cluster, node, name);
+    return X509_check_host(certificate, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+}
+
+/* "2026-11-30 23:17:51 UTC" */
+static const char *moment_print(const ASN1_TIME *moment, char text[64])
+{
+    struct tm tm = {.tm_mday = 1};
+    (void)ASN1_TIME_to_tm(moment, &tm);
+    (void)strftime(text, 64, "%Y-%m-%d %H:%M:%S UTC", &tm);
+    return text;
+}
+
+/* As the other side of a connection would look at it: X509_V_OK, or why not. */
+static int own_verdict(SSL_CTX *context, const char *purpose)
+{
+    STACK_OF(X509) *chain = NULL;
+    X509_STORE_CTX *look = X509_STORE_CTX_new();
+    (void)SSL_CTX_get0_chain_certs(context, &chain);
+    bool is_fine = look != NULL &&
+                   X509_STORE_CTX_init(look, SSL_CTX_get_cert_store(context),
+                                       SSL_CTX_get0_certificate(context), chain) == 1 &&
+                   X509_STORE_CTX_set_default(look, purpose) == 1;
+    int verdict = X509_V_ERR_OUT_OF_MEM;
+    if (is_fine)
+        verdict = X509_verify_cert(look) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(look);
+    X509_STORE_CTX_free(look);
+    return verdict;
+}
+
+static void own_check(SSL_CTX *context, const struct fb_tls_settings *settings, const char *cluster,
+                      uint32_t node, struct fb_error *error)
+{
+    X509 *certificate = SSL_CTX_get0_certificate(context);
+    char name[FB_TLS_NAME_MAX], first[64], last[64];
+    int verdict = own_verdict(context, "ssl_server");
+    if (verdict == X509_V_OK)
+        verdict = own_verdict(context, "ssl_client");
+    node_name(cluster, node, name);
+    if (verdict != X509_V_OK)
+        fb_error_set(error,
+                     "tls.certificate %s: %s: no peer would let this node in; it is valid from %s "
+                     "to %s: make one that tls.ca has signed, for clients and servers, as "
+                     "hw/examples/certificates.sh does, or set this machine's clock",
+                     settings->certificate, X509_verify_cert_error_string(verdict),
+                     moment_print(X509_get0_notBefore(certificate), first),
+                     moment_print(X509_get0_notAfter(certificate), last));
+    else if (!has_name(certificate, cluster, node))
+        fb_error_set(error,
+                     "tls.certificate %s: it is not of the name %s, by which peers know this "
+                     "node: give this node's own",
+                     settings->certificate, name);
+}
+
+bool fb_tls_ends_soon(const struct fb_tls *tls, char text[FB_TLS_TEXT])
+{
+    enum { SOON_DAYS = 14 };
+    const ASN1_TIME *end = X509_get0_notAfter(SSL_CTX_get0_certificate(tls->context));
+    char last[64];
+    int days = 0, seconds = 0;
+    bool is_soon = ASN1_TIME_diff(&days, &seconds, NULL, end) == 1 && days < SOON_DAYS;
+    snprintf(text, FB_TLS_TEXT,
+             "it is valid until %s: in %d days no peer lets this node in: replace it",
+             moment_print(end, last), days);
+    return is_soon;
+}
+
 struct fb_tls *fb_tls_open(const struct fb_tls_settings *settings, const char *cluster,
-                           struct fb_error *error)
+                           uint32_t node, struct fb_error *error)
 {
     FB_ASSERT(strlen(cluster) < FB_CLUSTER_NAME_MAX);
     if (settings->certificate[0] == '\0')
@@ -72,6 +150,8 @@ struct fb_tls *fb_tls_open(const struct fb_tls_settings *settings, const char *c
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     context_load(context, settings, error);
+    if (!fb_error_is_set(error))
+        own_check(context, settings, cluster, node, error);
     if (fb_error_is_set(error)) {
         fb_tls_close(tls);
         return NULL;
@@ -85,13 +165,6 @@ void fb_tls_close(struct fb_tls *tls)
         return;
     SSL_CTX_free(tls->context);
     free(tls);
-}
-
-static void node_name(const struct fb_tls *tls, uint32_t node, char name[FB_TLS_NAME_MAX])
-{
-    FB_ASSERT(node != FB_NONE);
-    int length = snprintf(name, FB_TLS_NAME_MAX, "node-%u.%s", node, tls->cluster);
-    FB_ASSERT(length > 0 && length < FB_TLS_NAME_MAX);
 }
 
 struct fb_tls_session *fb_tls_session_open(struct fb_tls *tls, uint32_t peer)
@@ -115,7 +188,7 @@ struct fb_tls_session *fb_tls_session_open(struct fb_tls *tls, uint32_t peer)
     if (peer == FB_NONE) {
         SSL_set_accept_state(session->ssl);
     } else {
-        node_name(tls, peer, name);
+        node_name(tls->cluster, peer, name);
         SSL_set_hostflags(session->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
         SSL_set1_host(session->ssl, name);
         SSL_set_connect_state(session->ssl);
@@ -194,11 +267,8 @@ uint32_t fb_tls_take(struct fb_tls_session *session, void *bytes, uint32_t size)
 
 bool fb_tls_is_node(const struct fb_tls_session *session, uint32_t node)
 {
-    char name[FB_TLS_NAME_MAX];
     X509 *certificate = SSL_get0_peer_certificate(session->ssl);
-    node_name(session->tls, node, name);
-    return certificate != NULL &&
-           X509_check_host(certificate, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+    return certificate != NULL && has_name(certificate, session->tls->cluster, node);
 }
 
 const char *fb_tls_reason(const struct fb_tls_session *session)

@@ -7,11 +7,12 @@
 #include "client/protocol/page.h"
 #include "core/panic.h"
 #include "hw/base/container.h"
+#include "hw/base/log.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const uint64_t again_ns = 1000000000;
+static const uint64_t again_ns = 1000000000, told_ns = 3000000000;
 
 static_assert(sizeof(struct fb_local_entry) + FB_OBJECT_NAME_MAX + 8 <= FB_READY_PAGE_BYTES,
               "an entry of any name fits, so that what is listed is told");
@@ -71,6 +72,24 @@ static bool is_due(const struct fb_ready *ready, const struct fb_ready_question 
            question->again_ns <= ready->context.feed->now_ns;
 }
 
+/* A start, or a path that is away for a moment, is none. */
+static void verdict_log(struct fb_ready *ready)
+{
+    char reason[FB_READY_TEXT_MAX], quoted[FB_LOG_QUOTE_MAX];
+    uint64_t now_ns = ready->context.feed->now_ns;
+    if (ready->context.standing->is_draining)
+        return; /* it was told to stop */
+    bool is_ready = fb_ready_is(ready, reason);
+    if (is_ready && ready->told[0] != '\0')
+        fb_log(FB_LOG_INFO, "ready_again", "after_ms=%llu",
+               (unsigned long long)((now_ns - ready->not_ready_ns) / 1000000));
+    ready->not_ready_ns = is_ready ? 0 : ready->not_ready_ns > 0 ? ready->not_ready_ns : now_ns;
+    bool is_due = !is_ready && now_ns - ready->not_ready_ns >= told_ns;
+    if (is_due && strcmp(reason, ready->told) != 0)
+        fb_log(FB_LOG_ERROR, "not_ready", "reason=%s", fb_log_quote(reason, quoted));
+    memcpy(ready->told, is_due ? reason : "", is_due ? sizeof(reason) : 1);
+}
+
 void fb_ready_sweep(struct fb_ready *ready)
 {
     if (ready->context.settings->origin.kind == FB_ORIGIN_NONE)
@@ -81,6 +100,7 @@ void fb_ready_sweep(struct fb_ready *ready)
         origin_ask(ready);
     if (is_due(ready, &ready->metadata))
         metadata_ask(ready);
+    verdict_log(ready);
 }
 
 /* What is wrong with what was asked; false: nothing. bucket: by which somebody may find it who

@@ -2,7 +2,7 @@
  * question, which is asked from the start on until they do; from then on their failures are single
  * requests' matter, else one that is slow would take all nodes out of service at once. Not while
  * it is cut off from its cluster, or stopping, nor while what a path of the settings named at the
- * start is not there any more (hw/base/anchor.h). */
+ * start is not there any more (hw/base/anchor.h). Whatever the reason, it has a line in the log. */
 #ifndef FB_HW_OPS_READY_H
 #define FB_HW_OPS_READY_H
 
@@ -40,11 +40,13 @@ struct fb_ready {
     struct fb_ready_question origin, metadata;
     struct fb_origin_task origin_task;
     struct fb_meta_task metadata_task;
+    char told[FB_READY_TEXT_MAX]; /* why it is not ready, as the log has it; empty: it has not */
+    uint64_t not_ready_ns;        /* since when; 0: it is */
     char cursor[FB_LOCAL_CURSOR_MAX + 1];
     _Alignas(8) unsigned char page[FB_READY_PAGE_BYTES];
 };
 
-/* Asks what has not been answered yet. */
+/* Asks what has not been answered yet, and logs when it ceases to be ready, and is so again. */
 void fb_ready_sweep(struct fb_ready *ready);
 
 /* Is it ready? reason: one line without newline: why not, or "ready". */

@@ -124,6 +124,8 @@ static void peer_print(void *context, const struct fb_tcp_peer *peer, bool is_su
                 "address=%s\n",
                 peer->node, fb_peer_state_name(peer->state), to->now_ns - peer->since_ns,
                 peer->failures, is_suspected, peer->version, peer->text);
+    if (peer->state == FB_PEER_AWAY && peer->fault[0] != '\0')
+        fb_page_put(to->page, "peer_fault_%u %s\n", peer->node, peer->fault);
 }
 
 static void member_print(struct fb_page *page, uint32_t node, uint64_t heard_ns,

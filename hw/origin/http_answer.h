@@ -18,8 +18,17 @@ enum fb_status http_error_status(const struct http_request *request, long code);
 /* Which block of the task's object a commit has missed last; else its last one. */
 uint64_t http_missing_find(const struct http_request *request);
 void http_missing_put(struct http_request *request, uint64_t index);
-/* What a log says of a refusal: what is to be done about it. */
-void http_remedy_print(const struct http_request *request, char *text, size_t size);
+/* origin_http_refusal.c. Is it one of the words, of which the last is NULL? */
+bool http_is_one_of(const char *word, const char *const *words);
+/* Not the object is missing, but where it would be. */
+bool http_has_no_bucket(const struct http_request *request);
+/* Does the server want what is sent with a digest? Then it gets one from now on, and the request
+ * is to be sent again. */
+bool http_wants_digest(struct http_request *request);
+/* Adds it, if it is wanted. */
+void http_digest_put(struct http_request *request, const void *bytes, size_t size);
+/* Logs how a task has failed, in the server's own words, and what is to be done about it. */
+void http_failure_log(const struct http_request *request, enum fb_status status, CURLcode code);
 /* A STAT's request has ended: is a listing to follow its HEAD? See enum http_probe. */
 bool http_stat_advance(struct http_request *request, long answer, enum fb_status *status);
 /* The answer is over: what its body adds to what its headers say. */

@@ -15,7 +15,9 @@ enum {
     HTTP_PAGES_MAX = 8,             /* pages of listings that go on, kept for their rest */
     HTTP_ETAG_MAX = 256,
     HTTP_CODE_MAX = 64,
-    HTTP_REMEDY_MAX = 160, /* a sentence of ours */
+    HTTP_REMEDY_MAX = 256,   /* a sentence of ours, with a bucket's name or a region */
+    HTTP_SENTENCE_MAX = 160, /* of a server's own, about an error */
+    HTTP_REGION_MAX = 64,
     HTTP_MISSING_MAX = 64, /* more: the oldest is forgotten, and the last block looked at */
     HTTP_JOIN_BYTES_MAX = 64 << 20, /* of parts that are put together of small blocks */
     HTTP_ANSWER_MAX = 8192, /* a name of 1024 bytes, each written as six, and that of an upload */
@@ -36,7 +38,10 @@ struct http_answer {
     char etag[HTTP_ETAG_MAX]; /* strong: without W/ */
     char modified[64];        /* Last-Modified, as it came */
     char version[32];         /* from the metadata, hexadecimal; empty: none */
-    char code[HTTP_CODE_MAX]; /* the server's own word for an error */
+    long http;                /* the status; 0: none came */
+    char code[HTTP_CODE_MAX]; /* the server's own word for an error, and its sentence */
+    char sentence[HTTP_SENTENCE_MAX];
+    char region[HTTP_REGION_MAX]; /* where the bucket is, if the server says so */
     unsigned char md5[16];
     bool has_size, has_range, has_md5, has_digest, is_bad, is_folder;
     bool is_html, is_store; /* Content-Type; a header that only a store sends */
@@ -65,7 +70,8 @@ struct http_request {
     struct http_request *next; /* free list, or those that pause */
     uint64_t retry_ns;
     uint32_t tries;
-    bool has_failed; /* one of them; it is tried again */
+    bool has_failed;  /* one of them; it is tried again */
+    bool is_digested; /* what is sent goes with its Content-MD5 */
     uint64_t moved;
     const char *root; /* "<NAME", of the element that a 200 must be; NULL: it need be none */
     bool is_foreign;  /* the answer is none of the protocol */

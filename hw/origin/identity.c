@@ -43,13 +43,6 @@ struct fb_key fb_identity_read(const unsigned char *text, size_t size)
     return (struct fb_key){.high = hash.high64, .low = hash.low64};
 }
 
-/* What cannot be had for good is DENIED, but for want of room. */
-static void end(struct fb_identity_question *question, enum fb_status status)
-{
-    bool is_refused = fb_origin_refuses(status) && status != FB_FULL;
-    question->done(question, is_refused ? FB_DENIED : status);
-}
-
 static void asked(struct fb_origin_task *task, enum fb_status status);
 
 static void ask(struct fb_identity_question *question, enum fb_origin_verb verb)
@@ -126,7 +119,7 @@ static void asked(struct fb_origin_task *task, enum fb_status status)
                !is_over) {
         stat_ask(question);
     } else {
-        end(question, status == FB_CONFLICT ? FB_BUSY : status);
+        question->done(question, status == FB_CONFLICT ? FB_BUSY : status);
     }
 }
 
@@ -134,15 +127,14 @@ static void posix_run(struct fb_offload_task *offload)
 {
     struct fb_identity_question *question =
         FB_CONTAINER(offload, struct fb_identity_question, offload);
-    question->status =
-        fb_identity_posix(question->origin, question->is_making, &question->identity);
+    question->code = fb_identity_posix(question->origin, question->is_making, &question->identity);
 }
 
 static void posix_done(struct fb_offload_task *offload)
 {
     struct fb_identity_question *question =
         FB_CONTAINER(offload, struct fb_identity_question, offload);
-    end(question, question->status);
+    question->done(question, question->code == 0 ? FB_OK : fb_origin_status(question->code));
 }
 
 void fb_identity_ask(struct fb_identity_question *question)
@@ -150,6 +142,7 @@ void fb_identity_ask(struct fb_identity_question *question)
     question->rounds = 0;
     question->made.version = 0;
     question->identity = (struct fb_key){.high = 0};
+    question->code = 0;
     if (question->origin->context.settings->origin.kind != FB_ORIGIN_POSIX) {
         stat_ask(question);
         return;

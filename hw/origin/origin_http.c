@@ -243,27 +243,6 @@ static void options_set(struct http_request *request)
     }
 }
 
-static void request_log(const struct http_request *request, enum fb_status status, long answer,
-                        CURLcode code)
-{
-    char name[FB_LOG_QUOTE_MAX], word[FB_LOG_QUOTE_MAX], remedy[HTTP_REMEDY_MAX] = "";
-    char began[FB_LOG_QUOTE_MAX] = "";
-    bool is_denied = status == FB_DENIED;
-    const char *reason = request->reason != NULL ? request->reason
-                         : code != CURLE_OK      ? curl_easy_strerror(code)
-                                                 : "";
-    if (is_denied)
-        http_remedy_print(request, remedy, sizeof(remedy));
-    bool has_begun = request->is_foreign && request->began[0] != '\0';
-    if (has_begun)
-        fb_log_quote(request->began, began);
-    fb_log(is_denied ? FB_LOG_ERROR : FB_LOG_WARNING, is_denied ? "origin_denied" : "origin_failed",
-           "status=%s http=%ld code=%s tries=%u object=%s reason=\"%s\"%s%s%s",
-           fb_status_name(status), answer, fb_log_quote(request->said.code, word), request->tries,
-           fb_log_quote(request->task->object.name, name), reason, remedy,
-           has_begun ? " began=" : "", began);
-}
-
 /* One try. */
 static void request_start(struct http_request *request)
 {
@@ -281,13 +260,14 @@ static void request_start(struct http_request *request)
     request->answer[0] = '\0';
     request->began[0] = '\0';
     request->is_foreign = false;
+    request->is_digested = false;
     request->url[0] = '\0';
     if (request->task->verb == FB_ORIGIN_LIST)
         http_list_begin(request);
     options_set(request);
     if (!http->dialect->prepare(request)) {
         request->reason = too_long;
-        request_log(request, FB_INVALID, 0, CURLE_OK);
+        http_failure_log(request, FB_INVALID, CURLE_OK);
         request_end(request, FB_INVALID);
         return;
     }
@@ -378,7 +358,8 @@ static void request_done(struct http_request *request, CURLcode code)
     curl_multi_remove_handle(http->multi, request->easy);
     if (answer >= 200 && answer < 300 && !request->is_foreign)
         http->bucket_seen_ns = fb_clock_ns();
-    if (status == FB_DENIED && has_others_by_now(request)) {
+    if ((status == FB_DENIED && has_others_by_now(request)) ||
+        (status == FB_REFUSED && http_wants_digest(request))) {
         if (request->task->verb == FB_ORIGIN_STAT)
             request->step = HTTP_STEP_HEAD;
         request_start(request);
@@ -398,7 +379,7 @@ static void request_done(struct http_request *request, CURLcode code)
         return;
     }
     if (status != FB_OK && status != FB_ABSENT && status != FB_CONFLICT && status != FB_BUSY)
-        request_log(request, status, answer, code);
+        http_failure_log(request, status, code);
     request_end(request, status);
 }
 

@@ -65,6 +65,7 @@ struct http_origin { /* The backend, its thread, and all its requests. */
     uint32_t missing_next;
     uint64_t join_bytes; /* of parts that are put together */
     bool is_unlisted;    /* it has been said that uploads can't be listed */
+    bool wants_digest;   /* of what is sent: the server has said so */
     uint64_t page_uses;
     bool has_marks; /* a listing had an object that is named as a folder and HTTP_MARK */
     uint64_t credentials_reads;       /* how often there were others */

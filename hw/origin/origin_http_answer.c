@@ -24,9 +24,8 @@
 
 /* More than any store holds in one object. */
 static const uint64_t size_max = UINT64_C(1) << 52;
-/* S3, "Error responses": RequestTimeTooSkewed; Azure allows as much */
-static const int64_t skew_allowed_s = 15 * INT64_C(60);
-static const uint64_t bucket_known_ns = UINT64_C(60000000000);
+/* One more request for names that are not there, at most so often. */
+static const uint64_t bucket_known_ns = 2000000000;
 
 uint64_t http_version_of(const struct http_request *request)
 {
@@ -128,6 +127,8 @@ static void value_take(struct http_answer *said, const char *name, const char *v
     else if (strcasecmp(name, "x-amz-meta-hdi_isfolder") == 0 ||
              strcasecmp(name, "x-ms-meta-hdi_isfolder") == 0)
         said->is_folder = strcasecmp(value, "true") == 0;
+    if (strcasecmp(name, "x-amz-bucket-region") == 0)
+        snprintf(said->region, sizeof(said->region), "%.63s", value);
     if (strcasecmp(name, "content-type") == 0)
         said->is_html = strncasecmp(value, "text/html", 9) == 0 ||
                         strncasecmp(value, "application/xhtml", 17) == 0;
@@ -173,12 +174,26 @@ void http_answer_take(struct http_request *request, const char *bytes, size_t si
     request->answer[request->answer_size] = '\0';
 }
 
+/* The first line of an element's text, cut where it is longer; empty: there is none. */
+static void element_read(const struct http_request *request, const char *element, char *text,
+                         size_t size)
+{
+    const char *found = strstr(request->answer, element);
+    const char *from = found != NULL ? found + strlen(element) : "";
+    snprintf(text, size, "%.*s", (int)strcspn(from, "<\r\n"), from);
+}
+
 void http_answer_end(struct http_request *request)
 {
     static const char element[] = "<Code>";
+    struct http_answer *said = &request->said;
     const char *found = strstr(request->answer, element);
-    if (found != NULL && request->said.code[0] == '\0')
-        code_read(&request->said, found + sizeof(element) - 1, HTTP_CODE_MAX);
+    if (found != NULL && said->code[0] == '\0')
+        code_read(said, found + sizeof(element) - 1, HTTP_CODE_MAX);
+    element_read(request, "<Message>", said->sentence, sizeof(said->sentence));
+    if (said->region[0] == '\0')
+        element_read(request, "<Region>", said->region, sizeof(said->region));
+    curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &said->http);
 }
 
 static bool is_other_version(const struct http_request *request)
@@ -213,15 +228,6 @@ bool http_range_fits(struct http_request *request, long code)
     return request->reason == NULL;
 }
 
-static bool is_one_of(const char *word, const char *const *words)
-{
-    for (; *words != NULL; words++) {
-        if (strcmp(word, *words) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Somebody holds the blob, or it may not be changed. */
 static bool is_held(const struct http_request *request)
 {
@@ -238,7 +244,7 @@ static bool is_held(const struct http_request *request)
                                         "InvalidObjectState",
                                         "ObjectLocked",
                                         NULL};
-    return is_one_of(request->said.code, words);
+    return http_is_one_of(request->said.code, words);
 }
 
 static bool has_no_room(const struct http_request *request, long code)
@@ -250,16 +256,7 @@ static bool has_no_room(const struct http_request *request, long code)
                                         "AccountLimitExceeded",
                                         "StorageFull",
                                         NULL};
-    return code == 507 || is_one_of(request->said.code, words);
-}
-
-/* Not the object is missing, but where it would be. */
-static bool has_no_bucket(const struct http_request *request)
-{
-    static const char *const words[] = {
-        "NoSuchBucket",         "ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled",
-        "ResourceTypeMismatch", "AccountNotFound",   "InvalidBucketName",     NULL};
-    return is_one_of(request->said.code, words);
+    return code == 507 || http_is_one_of(request->said.code, words);
 }
 
 /* A commit's: a block or the upload is not there, and may be put there again. */
@@ -268,7 +265,7 @@ static bool has_no_part(const struct http_request *request)
     static const char *const words[] = {
         "InvalidBlockList", "InvalidBlockId", "InvalidPart", "NoSuchUpload",
         "NoSuchKey",        "IncompleteBody", NULL};
-    return request->said.code[0] == '\0' || is_one_of(request->said.code, words);
+    return request->said.code[0] == '\0' || http_is_one_of(request->said.code, words);
 }
 
 /* They are others by now, or will be; stores say so under 400, too. A HEAD has no word: there a 400
@@ -284,7 +281,7 @@ static bool is_for_credentials(const struct http_request *request, long code)
     curl_easy_getinfo(request->easy, CURLINFO_EFFECTIVE_METHOD, &method);
     bool is_silent = request->said.code[0] == '\0' && method != NULL && strcmp(method, "HEAD") == 0;
     return code == 401 || code == 403 || (code == 400 && is_silent) ||
-           is_one_of(request->said.code, words);
+           http_is_one_of(request->said.code, words);
 }
 
 /* Words of a store that is asked too much, or was not heard out; it says 400 and 409 with some. */
@@ -297,27 +294,12 @@ static bool is_passing(const struct http_request *request)
         "ServerBusy",         "OperationTimedOut",   "Throttling",
         "OperationAborted",   "ThrottlingException", "RequestLimitExceeded",
         "BadDigest",          "TooManyRequests",     NULL};
-    return is_one_of(request->said.code, words);
-}
-
-void http_remedy_print(const struct http_request *request, char *text, size_t size)
-{
-    const struct http_answer *said = &request->said;
-    int64_t ahead_s = (int64_t)(fb_wall_ns() / 1000000000u) - said->date_s;
-    bool is_far = said->date_s > 0 && (ahead_s >= skew_allowed_s || ahead_s <= -skew_allowed_s);
-    if (is_far)
-        snprintf(text, size,
-                 " remedy=\"set this machine's clock: it is %llu s %s the origin's, which takes no "
-                 "request so far off\"",
-                 (unsigned long long)(ahead_s < 0 ? -ahead_s : ahead_s),
-                 ahead_s < 0 ? "behind" : "ahead of");
-    else
-        snprintf(text, size, " remedy=\"check the credentials and their rights\"");
+    return http_is_one_of(request->said.code, words);
 }
 
 bool http_guard_failed(const struct http_request *request, long code)
 {
-    return (code == 409 || code == 412) && !is_held(request) && !has_no_bucket(request);
+    return (code == 409 || code == 412) && !is_held(request) && !http_has_no_bucket(request);
 }
 
 enum fb_status http_error_status(const struct http_request *request, long code)
@@ -325,7 +307,7 @@ enum fb_status http_error_status(const struct http_request *request, long code)
     bool is_commit = request->task->verb == FB_ORIGIN_COMMIT;
     if (has_no_room(request, code))
         return FB_FULL;
-    if (has_no_bucket(request))
+    if (http_has_no_bucket(request))
         return FB_REFUSED;
     if (is_for_credentials(request, code) || is_held(request))
         return FB_DENIED;
@@ -414,7 +396,8 @@ enum fb_status http_answer_status(struct http_request *request, long code, bool 
     *is_temporary = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 507) ||
                     is_passing(request);
     if ((verb == FB_ORIGIN_REMOVE || verb == FB_ORIGIN_CHANGE) &&
-        (code == 200 || code == 202 || code == 204 || (code == 404 && !has_no_bucket(request))))
+        (code == 200 || code == 202 || code == 204 ||
+         (code == 404 && !http_has_no_bucket(request))))
         return FB_OK;
     if (verb == FB_ORIGIN_FETCH && (code == 200 || code == 206))
         return fetch_status(request, code, is_temporary);
@@ -448,8 +431,10 @@ static void probe_end(struct http_request *request, long answer, enum fb_status 
             *status = FB_ABSENT;
         return;
     case HTTP_PROBE_DENIED: /* it may have another word than the HEAD's silence was taken for */
-        if (*status == FB_OK || *status == FB_ABSENT)
+        if (*status == FB_OK || *status == FB_ABSENT) {
             *status = FB_DENIED;
+            request->said = request->head;
+        }
         return;
     case HTTP_PROBE_MARKER:
         *status = answer == 200 && is_found ? FB_ABSENT : FB_OK;

@@ -19,21 +19,27 @@ static const char *name_of(const char *path)
 }
 
 /* Errors: -errno; -ENOENT: there is none. */
-static int identity_find(struct posix_origin *posix, struct fb_key *identity)
+static int identity_read(int parts, struct fb_key *identity)
 {
     unsigned char text[READ_BYTES];
-    int parts = posix_parts_open(posix, false);
-    if (parts < 0)
-        return parts;
     int file =
         openat(parts, name_of(FB_IDENTITY_FILE), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     ssize_t size = file >= 0 ? read(file, text, sizeof(text)) : -1;
     int code = size < 0 ? -errno : 0;
     if (file >= 0)
         close(file);
-    close(parts);
     if (code == 0)
         *identity = fb_identity_read(text, (size_t)size);
+    return code;
+}
+
+static int identity_find(struct posix_origin *posix, struct fb_key *identity)
+{
+    int parts = posix_parts_open(posix, false);
+    if (parts < 0)
+        return parts;
+    int code = identity_read(parts, identity);
+    close(parts);
     return code;
 }
 
@@ -87,7 +93,7 @@ static int identity_put(const struct fb_origin *origin)
     return code == -EEXIST ? 0 : code;
 }
 
-enum fb_status fb_identity_posix(struct fb_origin *origin, bool is_making, struct fb_key *identity)
+int fb_identity_posix(struct fb_origin *origin, bool is_making, struct fb_key *identity)
 {
     struct posix_origin *posix = posix_of(origin);
     int code = identity_find(posix, identity);
@@ -96,5 +102,21 @@ enum fb_status fb_identity_posix(struct fb_origin *origin, bool is_making, struc
         if (code == 0)
             code = identity_find(posix, identity);
     }
-    return code == 0 ? FB_OK : fb_origin_status(code);
+    return code;
+}
+
+bool fb_identity_posix_is_fine(int root, const char *path, struct fb_error *error)
+{
+    struct fb_key identity;
+    int parts = posix_own_open(root, FB_OBJECT_PARTS);
+    int code = parts < 0 ? -ENOENT : identity_read(parts, &identity);
+    if (parts >= 0)
+        close(parts);
+    if (code == 0 || code == -ENOENT)
+        return true;
+    fb_error_set(error,
+                 "origin.path %s: " FB_IDENTITY_FILE " in it, the origin's identity, cannot be "
+                 "read: %s: " FB_IDENTITY_REMEDY,
+                 path, strerror(-code));
+    return false;
 }

@@ -9,6 +9,8 @@
  * anonymous. Source: AWS, "Authenticating Requests (AWS Signature Version 4)". */
 #include "hw/origin/origin_s3.h"
 
+#include "hw/origin/http_answer.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +87,7 @@ static bool store_prepare(struct http_request *request)
     const struct fb_origin_task *task = request->task;
     http_header(request, HTTP_S3_DIGEST ": %016llx",
                 (unsigned long long)XXH3_64bits(task->bytes.at, task->bytes.size));
+    http_digest_put(request, task->bytes.at, task->bytes.size);
     return s3_block_append(request,
                            task->offset / task->origin->context.settings->core.block_size_bytes);
 }

@@ -245,6 +245,8 @@ bool s3_steps_prepare(struct http_request *request)
         return http_url_append(request, "?uploads=");
     if (step == STEP_COPY)
         copy_source(request, request->part);
+    if (step == STEP_PART)
+        http_digest_put(request, request->body, request->body_size);
     bool is_about_upload = step == STEP_COPY || step == STEP_PART || step == STEP_COMPLETE ||
                            step == STEP_ABORT || step == STEP_EVICT;
     return !is_about_upload || upload_append(request, step);

@@ -110,6 +110,7 @@ class Clients(Served):
         wrong = self.guest(daemon)
         wrong.send(stranger.REQUEST.pack(2, stranger.HELLO, 1, 0, 0, 0, len(TOKEN), 0, 0) +
                    bytes(len(TOKEN)))
+        self.assertEqual(stranger.REPLY.unpack(wrong.recv(100))[3], stranger.DENIED)
         self.assertEqual(wrong.recv(100), b"")
         begun = time.monotonic()
         self.assertEqual(guests[-1].recv(100), b"")  # not for ever

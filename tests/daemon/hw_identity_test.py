@@ -168,6 +168,46 @@ class Origin(Identity):
         self.assertTrue(os.path.exists(self.path("origin/c")))
 
 
+    def test_identity_that_cannot_be_read_is_said_by_log_status_and_doctor(self):
+        for store in ((), self.lmdb()):
+            self.known(*store)
+            os.rename(self.path("origin/" + FILE), self.path("aside"))
+            os.mkdir(self.path("origin/" + FILE))
+            daemon = self.start(*store, name="held%d" % len(store))
+            daemon.wait_until(lambda: "event=not_ready" in daemon.log())
+            lines = [line for line in daemon.log().split("\n")
+                     if "event=origin_identity_failed" in line]
+            self.assertEqual(len(lines), 1, daemon.log())
+            for part in ("status=io", "place=\"origin.path %s\"" % self.path("origin"),
+                         "file=" + FILE, "Is a directory", "remedy="):
+                self.assertIn(part, lines[0])
+            self.assertTrue(daemon.forebay("status", "--page").stdout.startswith(b"DOWN"))
+            doctor = hw_test.run(hw_test.program("forebay"), "doctor", "--config", self.config)
+            self.assertEqual(doctor.returncode, 1, doctor.stdout)
+            self.assertRegex(doctor.stdout.decode(), "fault +origin .*%s.*Is a directory" % FILE)
+            os.rmdir(self.path("origin/" + FILE))
+            os.rename(self.path("aside"), self.path("origin/" + FILE))
+            daemon.wait_until(lambda: "event=ready_again" in daemon.log())
+            self.assertTrue(daemon.forebay("status", "--page").stdout.startswith(b"FINE"))
+            self.assertEqual(daemon.stop(), 0, daemon.log())
+
+    def test_every_verdict_down_has_a_line(self):
+        """A store that does not answer, and a folder that goes."""
+        port = free_ports(1)[0]
+        daemon = self.start("metadata.kind=etcd", "metadata.endpoint=http://127.0.0.1:%d" % port,
+                            name="silent")
+        daemon.wait_until(lambda: "event=not_ready" in daemon.log())
+        self.assertIn("event=metadata_identity_failed", daemon.log())
+        self.assertTrue(daemon.forebay("status", "--page").stdout.startswith(b"DOWN"))
+        self.assertEqual(daemon.stop(), 0, daemon.log())
+        daemon = self.start(name="gone")
+        os.rename(self.path("origin"), self.path("aside"))
+        daemon.wait_until(lambda: "event=not_ready" in daemon.log())
+        self.assertRegex(daemon.log(), "not_ready reason=\"origin.path %s" % self.path("origin"))
+        os.rename(self.path("aside"), self.path("origin"))
+        daemon.wait_until(lambda: "event=ready_again" in daemon.log())
+
+
 class Store(Identity):
     def test_store_that_has_not_the_names_of_what_is_owed_is_refused(self):
         self.owe(*self.lmdb())
@@ -255,6 +295,39 @@ class Objects(Case):
             self.assertEqual(daemon.log().count("event=origin_unidentified"), 1, daemon.log())
             self.assertEqual(daemon.forebay("get", "data").stdout, b"content")
             self.assertEqual(daemon.stop(), 0)
+
+    def known(self):
+        daemon = Daemon(self, self.config, *self.store, name="known")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_identity_that_is_refused_by_no_denial_is_no_denial(self):
+        """Whoever waits hears EIO, and the log says what was refused, not what was asked next."""
+        self.known()
+        for code, word, told in ((301, "PermanentRedirect", b"Input/output error"),
+                                 (403, "AccessDenied", b"Permission denied")):
+            self.bucket.refuse = lambda method, what, key: \
+                (code, word) if key == self.NAME and method == "HEAD" else None
+            daemon = Daemon(self, self.config, *self.store, name="held%d" % code)
+            daemon.wait_until(lambda: "event=not_ready" in daemon.log())
+            self.assertIn("event=origin_identity_failed", daemon.log())
+            self.assertIn("http=%d" % code, daemon.log())
+            self.assertNotIn("http=200", daemon.log())
+            self.assertIn(told, daemon.forebay("get", "data").stderr)
+            self.bucket.refuse = lambda method, what, key: None
+            daemon.wait_until(lambda: daemon.status()["ready"] == "1")
+            self.assertEqual(daemon.stop(), 0, daemon.log())
+
+    def test_identity_that_is_another_version_at_each_look_is_said(self):
+        def lie(handler, method, what, key):
+            if key != self.NAME or method != "GET":
+                return False
+            handler.answer(206, b"abc", ETag='"other"', Content_Range="bytes 0-2/33")
+            return True
+        self.known()
+        self.bucket.lie = lie
+        daemon = Daemon(self, self.config, *self.store, name="held")
+        daemon.wait_until(lambda: "event=origin_identity_failed" in daemon.log())
+        self.assertRegex(daemon.log(), "origin_identity_failed status=busy .*remedy=")
 
 
 @unittest.skipIf(shutil.which("etcd") is None, "no etcd here")

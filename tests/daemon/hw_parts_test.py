@@ -92,6 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "upload" if "uploadId" in query else "list" if "list-type" in query else "object")
         if what == "begin" and self.command == "GET":
             what = "uploads"
+        self.body = body
         self.bucket.hold(self.command, what, key)
         with self.bucket.lock:
             self.bucket.seen.append((self.command, what, key))

@@ -5,11 +5,16 @@ cluster's authority, or another node's, is refused. And tokens of clients.
 usage: hw_tls_test.py BUILD [unittest's arguments]     exit code 77: no io_uring or no openssl here
 """
 
+import datetime
 import os
+import re
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
+import time
+import unittest
 
 import hw_test
 from hw_test import Case, Daemon, run
@@ -56,6 +61,40 @@ class Relay:
         return b"".join(self.seen)
 
 
+class Impostor(Relay):
+    """A relay that speaks TLS with both sides by certificates that the authority has signed, and
+    passes on what a daemon says: it lets anybody in, and shows another's name, as none does."""
+
+    def __init__(self, case, target, shown, onward):
+        """Names of files without their endings: shown to who connects, and where it connects to."""
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(shown + ".pem", shown + ".key")
+        self.onward = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.onward.load_cert_chain(onward + ".pem", onward + ".key")
+        self.onward.check_hostname = False
+        self.onward.verify_mode = ssl.CERT_NONE
+        super().__init__(case, target)
+
+    def accept(self):
+        while True:
+            try:
+                one = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.meet, args=(one,), daemon=True).start()
+
+    def meet(self, one):
+        try:
+            one = self.context.wrap_socket(one, server_side=True)
+            other = self.onward.wrap_socket(
+                socket.create_connection(("127.0.0.1", self.target)))
+        except OSError:
+            one.close()
+            return
+        threading.Thread(target=self.pass_on, args=(other, one), daemon=True).start()
+        self.pass_on(one, other)
+
+
 class Tls(Case):
     def certificates(self, folder, *nodes, cluster="test"):
         subprocess.run([CERTIFICATES, cluster, self.path(folder), *map(str, nodes)], check=True,
@@ -68,9 +107,12 @@ class Tls(Case):
                 "tls.ca=%s/ca.pem" % self.path(folder)]
 
     def start(self, node, *assignments, relay=None):
-        """Node 0 reaches node 1 through a relay, if there is one."""
+        """It reaches the other node through a relay, if there is one."""
+        ports = list(self.ports)
+        if relay:
+            ports[1 - node] = relay.port
         text = hw_test.CONFIG.format(folder=self.folder) + hw_test.PAIR.format(
-            port0=self.ports[0], port1=relay.port if relay else self.ports[1])
+            port0=ports[0], port1=ports[1])
         config = self.write("node%d.yaml" % node, text.encode())
         return Daemon(self, config, "node=%d" % node, "client.socket=" + self.path("s%d" % node),
                       "listen=127.0.0.1:%d" % self.ports[node], *assignments,
@@ -103,14 +145,26 @@ class Tls(Case):
         self.assertNotIn(MARK[:32], seen)
         self.assertNotIn(b"data", seen)
 
-    def refused(self, reason, keys0, keys1):
+    def refused(self, reason, keys0, keys1, relays=(None, None)):
         """The two do not talk, and each reads the file from the origin."""
         content = self.object("data", 3 << 20)
-        first, second = self.start(0, *keys0), self.start(1, *keys1)
+        first = self.start(0, *keys0, relay=relays[0])
+        second = self.start(1, *keys1, relay=relays[1])
         for daemon in (first, second):
             self.assertEqual(daemon.forebay("get", "data").stdout, content)
             self.assertEqual(int(daemon.status()["pull_bytes"]), 0)
         self.assertIn(reason, first.log() + second.log())
+        return first
+
+    def impostor(self, name):
+        """Who answers for node 1, and speaks as it, shows this certificate of the authority."""
+        own = self.path("keys/node-0")
+        first = self.refused("certificate", self.tls(0), self.tls(1), (
+            Impostor(self, self.ports[1], self.path(name), own),
+            Impostor(self, self.ports[0], own, self.path(name))))
+        first.wait_until(lambda: "tls: the peer's certificate: hostname mismatch" in first.log())
+        first.wait_until(lambda: "its certificate is not that of the node that it says it is" in
+                         first.log())
 
     def test_certificate_of_another_authority_is_refused(self):
         self.certificates("strange", 1)
@@ -118,14 +172,14 @@ class Tls(Case):
 
     def test_certificate_of_another_node_is_refused(self):
         self.certificates("keys", 7)
-        self.refused("certificate", self.tls(0), self.tls(1, name="node-7"))
+        self.impostor("keys/node-7")
 
     def test_certificate_of_another_cluster_is_refused(self):
         os.mkdir(self.path("moved"))
         for name in ("ca.pem", "ca.key"):
             shutil.copy(self.path("keys/" + name), self.path("moved"))
         self.certificates("moved", 1, cluster="other")
-        self.refused("certificate", self.tls(0), self.tls(1, "moved"))
+        self.impostor("moved/node-1")
 
     def test_node_without_tls_is_refused(self):
         self.refused("tls: ", self.tls(0), [])
@@ -155,6 +209,88 @@ class Tls(Case):
         self.fails("tls.key", keys[0], "tls.key=" + self.path("keys/node-1.key"), keys[2])
         self.fails("tls.ca /none", *keys[:2], "tls.ca=/none")
         self.fails("certificate", "tls.key=" + self.path("keys/node-1.key"))
+
+
+class Own(Tls):
+    """A node looks at its own certificate as its peers will."""
+
+    def sign(self, name, first_days, last_days, dns="node-1.test", use="serverAuth,clientAuth"):
+        """A certificate of the authority that is valid from and to days from now."""
+        folder, now = self.path("keys"), datetime.datetime.now(datetime.timezone.utc)
+        moments = [(now + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
+                   for days in (first_days, last_days)]
+        self.write("index", b"")
+        config = self.write("sign.conf", (
+            "[ca]\ndefault_ca=own\n[own]\ndatabase=%s\nnew_certs_dir=%s\ndefault_md=sha256\n"
+            "rand_serial=yes\nunique_subject=no\npolicy=any\n[any]\ncommonName=supplied\n"
+            "[more]\nsubjectAltName=DNS:%s\nextendedKeyUsage=%s\n" % (
+                self.path("index"), folder, dns, use)).encode())
+        one = os.path.join(folder, name)
+        for arguments in (
+                ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                 "/CN=" + dns, "-keyout", one + ".key", "-out", one + ".csr"),
+                ("ca", "-batch", "-config", config, "-cert", folder + "/ca.pem", "-keyfile",
+                 folder + "/ca.key", "-in", one + ".csr", "-out", one + ".pem", "-startdate",
+                 moments[0], "-enddate", moments[1], "-extensions", "more", "-notext")):
+            subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+        return self.tls(1, name=name)
+
+    def looked_at(self, keys):
+        """Exit code and output of doctor, of --check, and of a start that is refused."""
+        config, _ = self.pair()
+        arguments = ["--config", config, "--set", "node=1"]
+        for one in keys:
+            arguments += ["--set", one]
+        return (run(hw_test.program("forebay"), "doctor", *arguments),
+                run(hw_test.program("forebayd"), *arguments, "--check"),
+                lambda: run(hw_test.program("forebayd"), *arguments))
+
+    def test_certificate_that_peers_refuse_is_refused_at_home(self):
+        self.certificates("strange", 1)
+        strange = self.tls(1, "strange")[:2] + self.tls(1)[2:]
+        for text, keys in (
+                ("certificate has expired", self.sign("old", -20, -10)),
+                ("certificate is not yet valid", self.sign("young", 10, 20)),
+                ("not of the name node-1.test", self.tls(0)),
+                ("not of the name node-1.test", self.sign("moved", -1, 99, "node-1.other")),
+                ("purpose", self.sign("server", -1, 99, use="serverAuth")),
+                ("purpose", self.sign("client", -1, 99, use="clientAuth")),
+                ("certificate", strange)):
+            doctor, check, start = self.looked_at(keys)
+            line = "fault +tls +tls.certificate %s.*%s" % (re.escape(keys[0].split("=")[1]), text)
+            self.assertEqual(doctor.returncode, 1)
+            self.assertRegex(doctor.stdout.decode(), line)
+            self.assertRegex(check.stdout.decode(), line)
+            ended = start()
+            self.assertEqual(ended.returncode, 1)
+            self.assertRegex(ended.stderr.decode().strip().split("\n")[-1], text)
+
+    def test_certificate_that_ends_soon_is_said(self):
+        for days, is_soon in ((13, True), (15, False)):
+            keys = self.sign("soon%d" % days, -1, days)
+            doctor, check, _ = self.looked_at(keys)
+            self.assertEqual("warning  tls" in doctor.stdout.decode(), is_soon, doctor.stdout)
+            self.assertNotIn(b"fault    tls", doctor.stdout + check.stdout)
+            daemon = self.start(1, *keys)
+            self.assertEqual(daemon.stop(), 0)
+            self.assertEqual(keys[0].split("=")[1] in daemon.log(), is_soon, daemon.log())
+
+    def test_status_says_why_a_peer_is_away_and_since_when(self):
+        """Since a connection was whole, not since one was tried again."""
+        first = self.start(0, *self.tls(0), relay=Impostor(
+            self, self.ports[1], self.path("keys/node-0"), self.path("keys/node-0")))
+        self.object("data", 3 << 20)
+        self.assertEqual(first.forebay("get", "data").returncode, 0)
+        first.wait_until(lambda: first.status()["peers_away"] == "1")
+        began = time.monotonic()
+        longest = 0
+        while time.monotonic() < began + 3:
+            age_ns = int(re.search("since_ns=(\\d+)", first.status()["peer"]).group(1))
+            self.assertGreaterEqual(age_ns, longest)
+            longest = age_ns
+        text = first.forebay("status", "--page").stdout.decode()
+        self.assertRegex(text, "node 1 at .* is away for .*: tls: the peer's certificate: hostname "
+                               "mismatch: see tls.certificate")
 
 
 class Token(Case):
@@ -190,6 +326,17 @@ class Token(Case):
             self.assertEqual(ended.returncode, 1)
             self.assertIn(text, ended.stderr.decode())
             self.assertIn("client.token", ended.stderr.decode())
+
+
+def load_tests(loader, _, pattern):
+    """Not those of the base once more."""
+    del pattern
+    suite = unittest.TestSuite()
+    for kind in (Tls, Own, Token):
+        for name in loader.getTestCaseNames(kind):
+            if name in vars(kind):
+                suite.addTest(kind(name))
+    return suite
 
 
 if __name__ == "__main__":

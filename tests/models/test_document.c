@@ -174,13 +174,32 @@ static void getter_call(struct fb_map *map, enum form form)
     }
 }
 
+/* Proves by each case that the error holds what is expected. */
+struct wrong_value {
+    enum form form;
+    const char *value, *expected;
+};
+
+static void wrong_values_check(const struct wrong_value *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[128];
+        snprintf(text, sizeof(text), "part:\n  key: %s\n", cases[i].value);
+        error = (struct fb_error){.text = ""};
+        struct fb_document *document = open_text(text);
+        assert_non_null(document);
+        struct fb_map root = fb_document_root(document, &error);
+        struct fb_map part = fb_map_child(&root, "part", true);
+        getter_call(&part, cases[i].form);
+        assert_line_holds(error.text, cases[i].expected);
+        fb_document_close(document);
+    }
+}
+
 static void getters_of_wrong_values_name_key_line_and_remedy(void **state)
 {
     (void)state;
-    static const struct {
-        enum form form;
-        const char *value, *expected;
-    } cases[] = {
+    static const struct wrong_value cases[] = {
         {BYTES, "64", "a.yaml:2:8: part.key: \"64\" needs a unit, e.g. 64 GiB"},
         {BYTES, "lots", "\"lots\" is not a size: write a number and a unit (B KB"},
         {BYTES, "0 B", "a.yaml:2:8: part.key: \"0 B\" is too small: write at least 512 B"},
@@ -213,18 +232,26 @@ static void getters_of_wrong_values_name_key_line_and_remedy(void **state)
         {CHILD, "5", "a.yaml:2:8: part.key: is not a map"},
         {CHILD, "", "part.key: is empty"},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char text[128];
-        snprintf(text, sizeof(text), "part:\n  key: %s\n", cases[i].value);
-        error = (struct fb_error){.text = ""};
-        struct fb_document *document = open_text(text);
-        assert_non_null(document);
-        struct fb_map root = fb_document_root(document, &error);
-        struct fb_map part = fb_map_child(&root, "part", true);
-        getter_call(&part, cases[i].form);
-        assert_line_holds(error.text, cases[i].expected);
-        fb_document_close(document);
-    }
+    wrong_values_check(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void getters_of_numbers_that_do_not_fit_say_so(void **state)
+{
+    (void)state;
+    static const struct wrong_value cases[] = {
+        {BYTES, "1.2.3 MiB", "\"1.2.3 MiB\" is not a size"},
+        {BYTES, "1. MiB", "\"1. MiB\" is not a size"},
+        {BYTES, "1234567890123456789 B",
+         "\"1234567890123456789 B\" has more than 18 digits: write "
+         "it with a larger unit"},
+        {BYTES, "1.000000000000000000 MiB", "has more than 18 digits: write it with a larger unit"},
+        {BYTES, "999999999999999999 PiB", "is too large: write at most 1.00 MiB"},
+        {NS, "9223372036854775807 ns", "has more than 18 digits: write it with a larger unit"},
+        {NS, "999999999999999999 d", "is too large: write at most"},
+        {RATE, "9223372036854775807 B/s", "has more than 18 digits: write it with a larger unit"},
+        {RATE, "9223372036854775807 bps", "has more than 18 digits: write it with a larger unit"},
+    };
+    wrong_values_check(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 static void getters_of_missing_required_keys_say_so(void **state)
@@ -481,6 +508,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(getters_of_absent_keys_give_the_fallback, begin, end),
         cmocka_unit_test_setup_teardown(getters_of_wrong_values_name_key_line_and_remedy, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(getters_of_numbers_that_do_not_fit_say_so, begin, end),
         cmocka_unit_test_setup_teardown(getters_of_missing_required_keys_say_so, begin, end),
         cmocka_unit_test_setup_teardown(close_with_unknown_key_names_the_nearest, begin, end),
         cmocka_unit_test_setup_teardown(close_lenient_with_unknown_key_is_fine, begin, end),

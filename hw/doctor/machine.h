@@ -1,5 +1,6 @@
 /* What of this machine costs a daemon speed, or its records their order, without keeping it from
- * running: RDMA devices, clock, memory that others have, the network's MTU and speed, NUMA, the drive's speed. */
+ * running: RDMA devices, clock, memory that others have, the network's MTU and speed, NUMA, the
+ * drive's speed. */
 #ifndef FB_HW_DOCTOR_MACHINE_H
 #define FB_HW_DOCTOR_MACHINE_H
 

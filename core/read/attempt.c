@@ -347,49 +347,11 @@ void attempt_bring(struct step *step, uint32_t fill_index, const struct fb_span 
     (void)start_client(step, free); /* no memory: it goes on as it was */
 }
 
-/* Should a failure be answered by waiting, or by trying the next candidate at once? */
-static bool status_needs_pause(enum fb_status status, bool is_origin)
-{
-    switch (status) {
-    case FB_BUSY:
-    case FB_THROTTLED:
-    case FB_FULL:
-    case FB_CONFLICT:
-    case FB_DEGRADED:
-        return true;
-    case FB_ABSENT:
-    case FB_TIMEOUT:
-    case FB_IO:
-    case FB_CORRUPT:
-    case FB_GONE:
-    case FB_INVALID:
-    case FB_DENIED:
-    case FB_READ_ONLY:
-    case FB_REFUSED:
-    case FB_TOO_LARGE:
-    case FB_LOST:
-        return is_origin;
-    case FB_OK:
-    case FB_STATUS_COUNT:
-        break;
-    }
-    FB_ASSERT(false);
-    return true;
-}
-
 /* Is it hedged, with but a silent peer to wait for? A fill that is left with it waits for long. */
 static bool is_vain(struct fb_node *node, const struct attempt *attempt)
 {
     FB_ASSERT(attempt->is_hedged <= 1);
     return attempt->state == ATTEMPT_ASKED && attempt->is_hedged && suspect_is(node, attempt->peer);
-}
-
-bool status_is_for_good(enum fb_status status)
-{
-    FB_ASSERT(status < FB_STATUS_COUNT);
-    FB_ASSERT(status != FB_OK);
-    return status == FB_DENIED || status == FB_READ_ONLY || status == FB_REFUSED ||
-           status == FB_TOO_LARGE;
 }
 
 /* A mend knows of its fragments otherwise. */
@@ -398,6 +360,15 @@ static bool may_search(const struct fill *fill)
     const uint8_t others = FILL_PUT | FILL_MEND | FILL_FRAGMENT | FILL_FETCH;
     FB_ASSERT(fill->state == FILL_ACTIVE);
     return !(fill->flags & others) && fill->block.object != FB_OBJECT_NONE;
+}
+
+/* Who is silent says nothing of the block: those who come after are asked, the origin last, however
+ * few tries there are. Else members that are dead and not known for it would hide it for ever. */
+static bool has_next_candidate(const struct fill *fill, enum fb_status status, bool is_origin)
+{
+    FB_ASSERT(status != FB_OK);
+    bool was_silent = status == FB_TIMEOUT || status == FB_GONE;
+    return was_silent && !is_origin && may_search(fill);
 }
 
 /* The origin has not got the block: everybody is asked for it, or it is LOST; BUSY if the members
@@ -418,6 +389,12 @@ static bool attempt_searches(struct step *step, uint32_t fill_index, bool is_ori
     if (fill->is_joined)
         fill->searches = 0; /* what was said before he came says nothing to who joined since */
     return false;
+}
+
+static void failure_count(struct fill *fill, bool does_count)
+{
+    FB_ASSERT(fill->state == FILL_ACTIVE);
+    fill->failures = (uint8_t)(fill->failures + (does_count && fill->failures < UINT8_MAX));
 }
 
 void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
@@ -453,8 +430,7 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
         attempt_release(node, index ^ 1u, false);
     if (attempt_other(node, index)->state != ATTEMPT_IDLE) {
         /* It counts: two attempts that hedge each other would else fail in turns for ever. */
-        if (is_origin && fill->failures < UINT8_MAX)
-            fill->failures++;
+        failure_count(fill, is_origin);
         return;
     }
     if (attempt_searches(step, index / FB_ATTEMPTS_MAX, is_origin, &status))
@@ -464,15 +440,16 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     bool is_certain = (status == FB_ABSENT && (is_origin || (fill->flags & FILL_FRAGMENT))) ||
                       (status == FB_LOST && !was_referred) || (fill->flags & FILL_FINAL);
     bool is_made = fill->flags & FILL_MEND;
-    if ((is_certain && !is_made) || (fill->failures >= node->config.retries_max && !is_lost_copy)) {
+    bool has_next = is_lost_copy || (!is_writers && has_next_candidate(fill, status, is_origin));
+    bool is_spent = fill->failures >= node->config.retries_max && !has_next;
+    if ((is_certain && !is_made) || is_spent) {
         /* Only the origin can say that it has no such block, and an owner that asked it. */
         is_hearsay |= peer != FB_NONE && acts_as_owner(node, fill);
         bool is_unsure = status == FB_ABSENT && is_hearsay && fill->block.object != FB_OBJECT_NONE;
         fill_fail(node, index / FB_ATTEMPTS_MAX, is_unsure ? FB_BUSY : status);
         return;
     }
-    if (fill->failures < UINT8_MAX)
-        fill->failures++;
+    failure_count(fill, true);
     node->stats.retries++;
     /* The writer may be asked next again: nobody else is left. */
     if (status_needs_pause(status, is_origin) || is_writers)

@@ -39,6 +39,8 @@ void attempt_set(struct fb_node *node, uint32_t attempt, enum attempt_state stat
                  uint64_t patience_ns);
 /* Of a fetch: is asking again of no use? Of a store FULL and INVALID are so, too. */
 bool status_is_for_good(enum fb_status status);
+/* Should it be answered by waiting, or by trying the next candidate at once? */
+bool status_needs_pause(enum fb_status status, bool is_origin);
 void attempt_check(struct fb_node *node); /* Asserts that states agree with fills and memory. */
 
 /* origin.c: bounded fetches. */

@@ -69,10 +69,37 @@ static void get_that_waits_when_ranks_change_asks_by_the_new_ranks(void **state)
     }
 }
 
+static struct script_fault all_are_silent(struct script *script, uint32_t node,
+                                          const struct fb_op *op)
+{
+    bool is_reader = node == *(const uint32_t *)script_context(script);
+    return (struct script_fault){.is_lost = op->kind == FB_OP_SEND && !is_reader};
+}
+
+/* Each of them is asked for the first time: nobody tries again. */
+static void get_without_retries_reads_the_origin_when_all_owners_are_silent(void **state)
+{
+    (void)state;
+    struct fb_config config = flow_config();
+    config.retries_max = 0;
+    struct script *script = script_open(4, &config, 1);
+    struct fb_block block = script_block(7, 0, FLOW_BLOCK_BYTES, 1);
+    uint32_t reader = 0;
+    while (reader == script_owner(script, &block, 0) || reader == script_owner(script, &block, 1))
+        reader++;
+    script_set_fault(script, all_are_silent, &reader);
+    script_get(script, 1000, reader, 1, &block);
+    script_run(script, FB_NEVER_NS);
+    assert_int_equal(script_reply(script, 1)->status, FB_OK);
+    assert_int_equal(script_reply(script, 1)->reason, FB_REASON_ORIGIN);
+    script_close(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_that_waits_when_ranks_change_asks_by_the_new_ranks),
+        cmocka_unit_test(get_without_retries_reads_the_origin_when_all_owners_are_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,11 @@
  *                                        ^            |
  *                                        '--- pause --' 408, 429, 5xx, time-outs: tries_max
  *
- *  1. At most requests_max transfers at once; connections are used again.
+ *  1. At most requests_max transfers at once; connections are used again. A FETCH is as many as
+ *     its block has parts: see origin_http_range.c.
  *  2. Pauses double from 100 ms, with jitter, or are what the server asks for (Retry-After). A
- *     request is tried tries_max times and no more: nobody above tries a read again after that.
+ *     request is tried tries_max times and no more, a block that is read in parts, too: nobody
+ *     above tries a read again after that.
  *     Each try ends in time: one whose bytes come slower than 4 KiB/s for `timeout` does, and all
  *     do after some times that and what so many bytes may take.
  *  3. The version of an object is what its writer has put into its metadata, else a hash of its
@@ -130,6 +132,9 @@ bool http_marks_advance(struct http_request *request, long answer, enum fb_statu
 
 /* Credentials: reads them again when their file has changed; true: there are others now. */
 bool http_credentials_renew(struct http_origin *http, bool is_told);
+
+/* The request is there for another. */
+void http_request_free(struct http_request *request);
 
 /* origin_http_again.c */
 /* Is there a fetch of the same block, another one, that has failed and is tried again? */

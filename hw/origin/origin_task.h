@@ -53,6 +53,16 @@ struct fb_origin_change {
     char text[FB_LOCAL_CURSOR_MAX + 1];
 };
 
+/* FETCH from a store: its requests, each of a range. */
+struct fb_origin_ranges {
+    uint64_t begun;    /* bytes whose requests have begun */
+    uint32_t count;    /* requests under way */
+    uint32_t failed;   /* tries */
+    uint64_t retry_ns; /* when the next begins */
+    uint64_t etag;     /* that the answers have, a hash; 0: none has come */
+    bool is_whole;     /* it must come in one request from now on */
+};
+
 struct fb_origin_task {
     enum fb_origin_verb verb;
     fb_origin_done *done;
@@ -81,6 +91,7 @@ struct fb_origin_task {
     bool is_second;   /* try */
     uint64_t missing; /* COMMIT, BUSY: index of a block; UINT64_MAX: not known */
     bool is_final;    /* FETCH that failed: it was asked as often as it may be */
+    struct fb_origin_ranges ranges;
     uint64_t file_offset, seen;
     uint64_t untorn; /* posix: identity of a file of several names that nobody is replacing */
     uint32_t looks;  /* for that */

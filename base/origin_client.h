@@ -1,0 +1,37 @@
+/* How a node moves blocks between itself and the origin, in one place: forebayd does it, the
+ * simulator reckons by it.
+ *
+ *  1. A block is moved by requests of part_size each, but the last, at once; of 0, or of at least
+ *     the block, it is one.
+ *  2. A node has requests_max requests under way, whatever blocks they are of; more wait.
+ *  3. A block that is read is tried tries_max times. Ranges of it that fail together are one try;
+ *     between two tries is a pause. */
+#ifndef FB_BASE_ORIGIN_CLIENT_H
+#define FB_BASE_ORIGIN_CLIENT_H
+
+#include <stdint.h>
+
+/* As people write them. part_size: guess, 4 MiB to 32 MiB: what client libraries ask for at once;
+ * measure with forebay calibrate at several. */
+#define FB_ORIGIN_PART_SIZE "8 MiB"
+#define FB_ORIGIN_REQUESTS "64"
+#define FB_ORIGIN_TRIES "7"
+
+#define FB_ORIGIN_PART_FAULT \
+    "is less than 4 KiB: raise it, or write 0 B for blocks of one request each"
+#define FB_ORIGIN_PART_BYTES_MAX (UINT64_C(1) << 30)
+
+enum {
+    FB_ORIGIN_PART_BYTES_MIN = 4096, /* or 0 */
+    FB_ORIGIN_REQUESTS_MAX = 4096,
+    FB_ORIGIN_TRIES_MAX = 20
+};
+
+/* Requests that `size` bytes are moved by, and the bytes of the one that begins at `from`. */
+uint64_t fb_origin_parts(uint64_t part_bytes, uint64_t size_bytes);
+uint64_t fb_origin_part(uint64_t part_bytes, uint64_t size_bytes, uint64_t from);
+
+/* The pause before the next try, when `failed` have failed: it doubles, with jitter. */
+uint64_t fb_origin_pause_ns(uint32_t failed, uint64_t random);
+
+#endif

@@ -1,0 +1,26 @@
+/* The requests of a block that is read by ranges; see origin_http_range.c. What is no FETCH is one
+ * request. */
+#ifndef FB_HW_ORIGIN_HTTP_RANGE_H
+#define FB_HW_ORIGIN_HTTP_RANGE_H
+
+#include "hw/origin/http_request.h"
+
+/* Gives the request the next range of its task; true: it is the last one. */
+bool http_range_take(struct http_request *request);
+/* "bytes=FIRST-LAST" of the object. */
+enum { HTTP_RANGE_MAX = 64 };
+void http_range_print(const struct http_request *request, char text[HTTP_RANGE_MAX]);
+/* A try of it begins. */
+void http_range_start(struct http_request *request);
+/* Has the answer the ETag of the other ranges' answers? */
+bool http_range_agrees(struct http_request *request);
+/* A try has failed: may it be tried again? */
+bool http_range_may_try(struct http_request *request);
+/* When, if on its own it were at at_ns. */
+uint64_t http_range_retry_ns(const struct http_request *request, uint64_t at_ns);
+/* Before it is: a block that must come in one request does from now on. */
+void http_range_join(struct http_request *request);
+/* The request has ended so: has its task? Of one that failed, the other requests end. */
+bool http_range_end(struct http_request *request, enum fb_status status);
+
+#endif

@@ -9,6 +9,8 @@
 #ifndef FB_BASE_ORIGIN_CLIENT_H
 #define FB_BASE_ORIGIN_CLIENT_H
 
+#include "base/document.h"
+
 #include <stdint.h>
 
 /* As people write them. part_size: guess, 4 MiB to 32 MiB: what client libraries ask for at once;
@@ -27,9 +29,22 @@ enum {
     FB_ORIGIN_TRIES_MAX = 20
 };
 
+/* What a node is told of it. */
+struct fb_origin_client {
+    uint64_t part_bytes; /* 0: a block is one request */
+    uint32_t requests_max, tries_max;
+};
+
 /* Requests that `size` bytes are moved by, and the bytes of the one that begins at `from`. */
 uint64_t fb_origin_parts(uint64_t part_bytes, uint64_t size_bytes);
 uint64_t fb_origin_part(uint64_t part_bytes, uint64_t size_bytes, uint64_t from);
+
+/* Reads the three keys of a map; what is not written is as above. Errors: the map's. */
+void fb_origin_client_read(struct fb_map *map, struct fb_origin_client *client);
+
+/* The part_size of a store, whose parts have at least so many bytes; least_bytes 0: a block is
+ * stored in one request. */
+uint64_t fb_origin_store_part(uint64_t part_bytes, uint64_t least_bytes);
 
 /* The pause before the next try, when `failed` have failed: it doubles, with jitter. */
 uint64_t fb_origin_pause_ns(uint32_t failed, uint64_t random);

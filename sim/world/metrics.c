@@ -179,8 +179,11 @@ static void add_origin_utilisation(const struct world *world, struct fb_run *run
 {
     const struct fb_origin_model *origin = &world->scenario->origin;
     double account_s = (double)busy_until_ns(world) * 1e-9 * origin->accounts;
-    double fetched = 0, stored = 0;
+    double fetched = 0, stored = 0, reads = 0, writes = 0, throttled = 0;
     for (uint32_t i = 0; i < origin->accounts; i++) {
+        reads += (double)world->accounts[i].reads;
+        writes += (double)world->accounts[i].writes;
+        throttled += (double)world->accounts[i].throttled;
         fetched += (double)world->accounts[i].fetched_bytes;
         stored += (double)world->accounts[i].stored_bytes;
     }
@@ -189,6 +192,10 @@ static void add_origin_utilisation(const struct world *world, struct fb_run *run
     metrics_add(run, "utilisation_origin", "1", fmax(read, write));
     metrics_add(run, "utilisation_origin_read", "1", read);
     metrics_add(run, "utilisation_origin_write", "1", write);
+    metrics_add(run, "origin_reads", "1", reads);
+    metrics_add(run, "origin_writes", "1", writes);
+    metrics_add(run, "origin_throttled", "1", throttled);
+    metrics_add(run, "origin_requests_max", "1", world_origin_requests_max(world));
 }
 
 static void add_utilisation(const struct world *world, struct fb_run *run)

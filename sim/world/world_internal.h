@@ -14,11 +14,9 @@ void world_stop(struct world *world);
 void world_fault(struct world *world, const char *text, uint32_t node);
 uint64_t world_now_ns(const struct world *world);
 
-/* store.c: stores to the origin, and what is there */
+/* store.c: what is at the origin */
 #define WORLD_WRITTEN (UINT64_C(1) << 40) /* objects from here on exist once they are stored */
-void world_store_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
-void world_store_arrive(struct world *world, uint32_t index);
-void world_store_end(struct world *world, uint32_t index, enum fb_status status);
+bool world_store_add(struct world *world, const struct fb_block *block); /* false: it was there */
 bool world_is_stored(const struct world *world, const struct fb_block *block);
 void world_store_close(struct world *world);
 void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
@@ -49,13 +47,10 @@ void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct f
 uint64_t world_far_way_ns(const struct world *world, uint32_t node, bool is_up);
 void world_pull_start(struct world *world, uint32_t index);
 void world_pull_end(struct world *world, uint32_t index, enum fb_status status);
-void world_fetch_arrive(struct world *world, uint32_t index);
-void world_fetch_start(struct world *world, uint32_t index);
-void world_fetch_end(struct world *world, uint32_t index, enum fb_status status);
 uint64_t world_unit_bytes(const struct world *world);
 void world_copy_tag(const struct world *world, const struct fb_span *source,
                     const struct fb_span *target);
-uint32_t world_parts(const struct world *world, uint64_t size_bytes);
+void world_tag_set(const struct world *world, const struct fb_span *span, uint64_t tag);
 uint64_t world_tag_of(const struct fb_block *block);
 bool world_check_bytes(struct world *world, uint32_t node, const struct fb_span *span,
                        const struct fb_block *block);

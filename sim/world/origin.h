@@ -1,0 +1,67 @@
+/* The origin of a simulated world and its nodes' clients; see origin.c. */
+#ifndef FB_SIM_WORLD_ORIGIN_H
+#define FB_SIM_WORLD_ORIGIN_H
+
+#include "core/io.h"
+#include "sim/world/gate.h"
+
+struct world;
+
+/* What a node wants of the origin: an op's block, or the commit of an object. */
+enum move_kind { MOVE_FETCH, MOVE_STORE, MOVE_COMMIT };
+
+/* A STORE of several parts is between two requests that carry nothing. */
+enum move_stage { STAGE_BEFORE, STAGE_PARTS, STAGE_AFTER };
+
+struct move {
+    struct fb_op op; /* not of COMMIT */
+    enum move_kind kind;
+    enum move_stage stage;
+    uint32_t node, account;
+    uint32_t turn; /* counts uses of this place: requests of an earlier one are nobody's */
+    uint32_t next; /* free, or in the node's queue */
+    uint64_t part_bytes, parts;
+    uint64_t begin_ns;
+    uint64_t begun; /* bytes whose requests have begun */
+    uint64_t left;  /* COMMIT: requests */
+    uint64_t object;
+    uint32_t count;  /* requests under way, those that pause included */
+    uint32_t failed; /* tries */
+    uint64_t retry_ns;
+    bool is_used, is_queued;
+};
+
+/* Of a node: what waits for a request, and how many requests it has. */
+struct move_queue {
+    uint32_t head, tail, requests, requests_max;
+};
+
+struct world_origin {
+    struct move *moves;
+    struct move_queue *queues; /* by node */
+    uint32_t move_count, move_used, move_free;
+    struct fb_gate_objects objects;
+};
+
+/* A request of a move, in its way. */
+struct move_request {
+    uint32_t move, turn, tries, status;
+    uint64_t bytes;
+};
+
+void world_origin_open(struct world *world);
+void world_origin_close(struct world *world);
+
+/* A FETCH or STORE, which begins at at_ns. */
+void world_origin_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
+
+/* What a pending request waited for has come; true: it is over. */
+bool world_origin_step(struct world *world, uint32_t index, enum fb_status status);
+
+/* The node has lost its memory: nothing of it waits any more. */
+void world_origin_forget(struct world *world, uint32_t node);
+
+/* Most requests that one node had under way. */
+uint32_t world_origin_requests_max(const struct world *world);
+
+#endif

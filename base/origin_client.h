@@ -21,10 +21,10 @@
 
 #define FB_ORIGIN_PART_FAULT \
     "is less than 4 KiB: raise it, or write 0 B for blocks of one request each"
-#define FB_ORIGIN_PART_BYTES_MAX (UINT64_C(1) << 30)
 
 enum {
     FB_ORIGIN_PART_BYTES_MIN = 4096, /* or 0 */
+    FB_ORIGIN_PART_BYTES_MAX = 1 << 30,
     FB_ORIGIN_REQUESTS_MAX = 4096,
     FB_ORIGIN_TRIES_MAX = 20
 };

@@ -177,7 +177,7 @@ static bool text_sign(const struct http_request *request, const char *date, char
 {
     const struct fb_origin_settings *settings = request->http->settings;
     const struct fb_origin_task *task = request->task;
-    char range[HTTP_RANGE_MAX] = "", upload[32] = "", object_version[64] = "";
+    char range[HTTP_RANGE_BYTES] = "", upload[32] = "", object_version[64] = "";
     bool has_steps = task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE;
     bool has_guard = has_steps && request->step != HTTP_STEP_HEAD;
     char query[2 * FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + FB_LOCAL_CURSOR_MAX + 128] = "";

@@ -48,9 +48,9 @@ void http_header(struct http_request *request, const char *format, ...)
 uint64_t http_upload_size(const struct http_request *request)
 {
     const struct fb_origin_task *task = request->task;
-    if (task->verb == FB_ORIGIN_STORE)
-        return task->bytes.size;
-    return task->verb == FB_ORIGIN_COMMIT ? request->body_size : 0;
+    if (task->verb == FB_ORIGIN_STORE && request->send == NULL)
+        return request->range_bytes;
+    return task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT ? request->body_size : 0;
 }
 
 void http_request_free(struct http_request *request)
@@ -106,9 +106,9 @@ static size_t upload_give(char *bytes, size_t one, size_t count, void *context)
     struct http_request *request = context;
     uint64_t room = one * count, left = http_upload_size(request) - request->body_sent;
     uint64_t part = left < room ? left : room;
-    const unsigned char *from = request->task->verb == FB_ORIGIN_STORE
-                                    ? request->task->bytes.at
-                                    : (const unsigned char *)request->send;
+    const unsigned char *from = request->send != NULL
+                                    ? (const unsigned char *)request->send
+                                    : request->task->bytes.at + request->range_offset;
     memcpy(bytes, from + request->body_sent, part);
     request->body_sent += part;
     return part;
@@ -190,7 +190,7 @@ static void options_set(struct http_request *request)
     const struct fb_origin_settings *settings = http->settings;
     const struct fb_origin_task *task = request->task;
     CURL *easy = request->easy;
-    char range[HTTP_RANGE_MAX];
+    char range[HTTP_RANGE_BYTES];
     curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "forebay/" FB_VERSION);
@@ -323,6 +323,8 @@ static bool request_goes_on(struct http_request *request, long answer, enum fb_s
     bool is_again = false;
     if (verb == FB_ORIGIN_COMMIT || verb == FB_ORIGIN_REMOVE)
         return request->http->dialect->advance(request, answer, status);
+    if (verb == FB_ORIGIN_STORE && request->http->dialect->store_advance != NULL)
+        return request->http->dialect->store_advance(request, status);
     if (verb == FB_ORIGIN_STAT)
         return http_stat_advance(request, answer, status);
     if (verb == FB_ORIGIN_CHANGE)
@@ -471,14 +473,17 @@ static void http_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
     struct http_origin *http = origin->internal;
     task->offload = (struct fb_offload_task){.done = task_done};
-    task->ranges = (struct fb_origin_ranges){.begun = 0};
-    task->next = NULL;
+    http_range_open(http, task);
     pthread_mutex_lock(&http->mutex);
-    if (http->todo_tail != NULL)
-        http->todo_tail->next = task;
-    else
-        http->todo_head = task;
-    http->todo_tail = task;
+    struct fb_origin_task **at =
+        http->todo_tail != NULL ? &http->todo_tail->next : &http->todo_head;
+    if (task->verb != FB_ORIGIN_FETCH) /* reads that wait are many, and hold nobody else up */
+        for (at = &http->todo_head; *at != NULL && (*at)->verb != FB_ORIGIN_FETCH;)
+            at = &(*at)->next;
+    task->next = *at;
+    *at = task;
+    if (task->next == NULL)
+        http->todo_tail = task;
     pthread_mutex_unlock(&http->mutex);
     curl_multi_wakeup(http->multi);
 }
@@ -512,7 +517,11 @@ static void http_close(struct fb_origin *origin)
         EVP_MD_CTX_free(request->digest);
         free(request->body);
         free(request->list);
+        if (request->task != NULL)
+            http_range_drop(request->task);
     }
+    for (struct fb_origin_task *task = http->todo_head; task != NULL; task = task->next)
+        http_range_drop(task);
     http_pages_free(http);
     if (http->multi != NULL)
         curl_multi_cleanup(http->multi);

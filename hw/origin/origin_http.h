@@ -6,7 +6,8 @@
  *                                        '--- pause --' 408, 429, 5xx, time-outs: tries_max
  *
  *  1. At most requests_max transfers at once; connections are used again. A FETCH is as many as
- *     its block has parts: see origin_http_range.c.
+ *     its block has parts: see origin_http_range.c. Of what waits, FETCHes come last: the core
+ *     bounds how much else there is.
  *  2. Pauses double from 100 ms, with jitter, or are what the server asks for (Retry-After). A
  *     request is tried tries_max times and no more, a block that is read in parts, too: nobody
  *     above tries a read again after that.
@@ -44,6 +45,10 @@ struct http_dialect {
     bool (*prepare)(struct http_request *request);
     /* Fills in user, secret, token. Errors: error set, and what is there stays. */
     void (*credentials)(struct http_origin *http, struct fb_error *error);
+    uint64_t store_part_bytes_min; /* of a block's STORE in parts; 0: it is one request */
+    /* STORE: a request of it has ended, status as it looks; true: prepare the next. NULL: it is
+     * one. */
+    bool (*store_advance)(struct http_request *request, enum fb_status *status);
     /* COMMIT, REMOVE: a request of it has ended, status as it looks; true: prepare the next. */
     bool (*advance)(struct http_request *request, long code, enum fb_status *status);
 };

@@ -15,6 +15,9 @@ bool s3_element_take(const char *from, const char *end, const char *name, char *
 bool s3_block_append(struct http_request *request, uint64_t index);
 bool s3_name_append(struct http_request *request);
 
+/* origin_s3_store.c: URL and headers of the request that is due of a STORE; it has ended. */
+bool s3_store_prepare(struct http_request *request);
+bool s3_store_advance(struct http_request *request, enum fb_status *status);
 /* origin_s3_commit.c: URL and headers of the request that is due, of a COMMIT or REMOVE, and what
  * its answer leads to. */
 bool s3_steps_prepare(struct http_request *request);

@@ -12,11 +12,9 @@
  *  2. 503 is answered after the latency: too many requests at once, or a second, of the account,
  *     of the object, of the prefix (gate.h). A prefix above its rate is split after a while: twice
  *     the rate from then on.
- *  3. A request that is tried again keeps its place among the node's; when a move fails, all its
- *     requests end.
+ *  3. Of what waits, FETCHes come last, as with forebayd. A request that is tried again keeps its
+ *     place among the node's; when a move fails, all its requests end.
  *  4. A store counts only when all of it has arrived: nothing half-written is ever found. */
-#include "sim/world/origin.h"
-
 #include "base/memory.h"
 #include "core/panic.h"
 #include "sim/world/world_clients.h"
@@ -98,13 +96,16 @@ static void queue_add(struct world_origin *origin, uint32_t index, bool is_first
     struct move *move = &origin->moves[index];
     struct move_queue *queue = &origin->queues[move->node];
     FB_ASSERT(!move->is_queued);
+    uint32_t before = is_first ? FB_NONE : queue->tail, at = queue->head;
+    if (move->kind != MOVE_FETCH && !is_first)
+        for (before = FB_NONE; at != FB_NONE && origin->moves[at].kind != MOVE_FETCH;
+             at = origin->moves[at].next)
+            before = at;
+    uint32_t *link = before == FB_NONE ? &queue->head : &origin->moves[before].next;
     move->is_queued = true;
-    move->next = is_first ? queue->head : FB_NONE;
-    if (is_first || queue->head == FB_NONE)
-        queue->head = index;
-    else
-        origin->moves[queue->tail].next = index;
-    if (!is_first || queue->tail == FB_NONE)
+    move->next = *link;
+    *link = index;
+    if (move->next == FB_NONE)
         queue->tail = index;
 }
 
@@ -253,7 +254,8 @@ static bool prefix_is_open(struct account *account, const struct fb_origin_model
 }
 
 /* Takes the request in, or refuses it. */
-static bool request_admit(struct world *world, struct account *account, const struct move *move)
+static bool request_admit(struct world *world, struct account *account, const struct move *move,
+                          uint64_t bytes)
 {
     const struct fb_origin_model *model = model_of(world);
     uint64_t now_ns = world_now_ns(world), window_ns = model->rate_window_ns;
@@ -275,6 +277,8 @@ static bool request_admit(struct world *world, struct account *account, const st
     account->in_flight++;
     account->reads += is_read;
     account->writes += !is_read;
+    uint64_t *largest = is_read ? &account->read_bytes_max : &account->write_bytes_max;
+    *largest = bytes > *largest ? bytes : *largest;
     return true;
 }
 
@@ -290,7 +294,8 @@ static bool request_arrive(struct world *world, uint32_t index)
     bool is_fetch = move->kind == MOVE_FETCH;
     bool is_there =
         !is_fetch || move->object < WORLD_WRITTEN || world_is_stored(world, &move->op.block);
-    bool is_taken = is_there && request_admit(world, &world->accounts[pending->account], move);
+    bool is_taken = is_there && request_admit(world, &world->accounts[pending->account], move,
+                                              pending->request.bytes);
     if (!is_taken) {
         pending->kind = PENDING_REQUEST_ENDED;
         pending->request.status = is_there ? FB_THROTTLED : FB_ABSENT;

@@ -22,6 +22,22 @@ void world_store_close(struct world *world);
 void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
                 enum fb_status status, uint64_t digest);
 
+/* origin.c */
+void world_origin_open(struct world *world);
+void world_origin_close(struct world *world);
+
+/* A FETCH or STORE, which begins at at_ns. */
+void world_origin_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
+
+/* What a pending request waited for has come; true: it is over. */
+bool world_origin_step(struct world *world, uint32_t index, enum fb_status status);
+
+/* The node has lost its memory: nothing of it waits any more. */
+void world_origin_forget(struct world *world, uint32_t node);
+
+/* Most requests that one node had under way. */
+uint32_t world_origin_requests_max(const struct world *world);
+
 /* drive.c */
 void world_drive_open(struct world *world, uint32_t node);
 void world_drive_empty(struct world *world, uint32_t node);

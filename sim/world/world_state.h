@@ -7,7 +7,7 @@
 #include "sim/engine/engine.h"
 #include "sim/engine/station.h"
 #include "sim/world/arena.h"
-#include "sim/world/origin.h"
+#include "sim/world/move.h"
 #include "sim/world/series.h"
 #include "sim/world/tags.h"
 
@@ -68,7 +68,8 @@ struct account { /* one account of the origin */
     uint64_t split_ns; /* when there are twice as many; 0: none is above its rate */
     uint32_t in_flight;
     uint64_t fetched_bytes, stored_bytes;
-    uint64_t reads, writes; /* requests that were let in */
+    uint64_t reads, writes;                   /* requests that were let in */
+    uint64_t read_bytes_max, write_bytes_max; /* of one of them */
     uint64_t throttled;
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A block is read by parallel ranges of origin.part_size: as many requests, of those sizes, as
 many at once as origin.requests_max says; one that fails, is cut, or is of another object is no
-block's.
+block's. It is stored at S3 in parts of that size.
 
 How: a server for S3 and Azure that counts what it is asked for and misbehaves as the object's name
 says.
@@ -9,10 +9,13 @@ says.
 usage: hw_ranges_test.py BUILD [unittest's arguments]     exit code 77: there is no io_uring here
 """
 
+import concurrent.futures
 import http.server
+import json
 import threading
 import time
 
+import hw_parts_test
 import hw_test
 from hw_origin_test import CONFIG, QuietServer, content_of
 from hw_test import Case, Daemon
@@ -28,6 +31,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     content = content_of("ranges")
     lock = threading.Lock()
     asked, at_once, at_once_max = [], 0, 0
+    together = 0  # the first so many wait for each other
 
     def log_message(self, *arguments):
         pass
@@ -62,7 +66,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             count = Handler.asked.count((begin, end + 1 - begin))
             Handler.at_once += 1
             Handler.at_once_max = max(Handler.at_once_max, Handler.at_once)
+            is_first = len(Handler.asked) <= Handler.together
         time.sleep(0.1)
+        for _ in range(100):  # a slow machine may bring them late
+            if not is_first or Handler.at_once_max >= Handler.together:
+                break
+            time.sleep(0.05)
         with self.lock:
             Handler.at_once -= 1
         self.ranged(begin, end, count)
@@ -98,21 +107,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(206, part, **self.said(ETag=etag, Content_Range=span))
 
 
+def endpoint_of(case):
+    """Of a server that lives as long as a test."""
+    server = QuietServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    case.addCleanup(server.server_close)
+    case.addCleanup(server.shutdown)
+    return "http://127.0.0.1:%d" % server.server_address[1]
+
+
 class Ranges:
     """The cases, of each kind of store."""
 
     def setUp(self):
         super().setUp()
-        Handler.asked, Handler.at_once_max = [], 0
+        Handler.asked, Handler.at_once_max, Handler.together = [], 0, 0
         Handler.content = content_of("ranges")
-        server = QuietServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
         self.write("credentials", b"region: none\n")
-        endpoint = "http://127.0.0.1:%d" % server.server_address[1]
         self.config = self.write("ranges.yaml", CONFIG.format(
-            folder=self.folder, origin=self.KIND % endpoint).encode())
+            folder=self.folder, origin=self.KIND % endpoint_of(self)).encode())
 
     def daemon(self, *settings):
         return Daemon(self, self.config, "origin.part_size=%d B" % PART, *settings)
@@ -142,9 +155,10 @@ class Ranges:
         self.assertLessEqual(Handler.at_once_max, 16)
 
     def test_requests_at_once_are_bounded_whatever_block_they_are_of(self):
+        Handler.together = 3
         self.reads(self.daemon("origin.requests_max=3"), "fine")
         self.assertEqual(sorted(Handler.asked), self.expected())
-        self.assertIn(Handler.at_once_max, (2, 3))
+        self.assertEqual(Handler.at_once_max, 3)
 
     def test_part_size_of_none_and_of_a_block_are_one_request(self):
         for number, size in enumerate(("0 B", "256 KiB", "1 GiB")):
@@ -201,6 +215,155 @@ class S3(Ranges, Case):
 
 class Azure(Ranges, Case):
     KIND = "kind: azure, endpoint: \"%s\", account: a, container: b"
+
+
+class Stores(Case):
+    """A block is stored at S3 in parts, none below what S3 takes; the commit finds it whole."""
+
+    def setUp(self):
+        super().setUp()
+        self.bucket, self.port = hw_parts_test.serve(self)
+        self.sizes, self.at_once, self.at_once_max = [], 0, 0
+        self.assertEqual(self.start(name="first").stop(), 0)  # it makes the origin's identity
+        self.bucket.seen.clear()
+        self.bucket.is_cut = lambda what, key, size: self.note(what, key, size)
+        self.bucket.hold = lambda method, what, key: self.wait(method, what, key)
+
+    def note(self, what, key, size):
+        if what == "part" and ".forebay-parts/" in key:
+            self.sizes.append(size)
+        return False
+
+    def wait(self, method, what, key):
+        if what != "part" or ".forebay-parts/" not in key:
+            return
+        with self.bucket.lock:
+            self.at_once += 1
+            self.at_once_max = max(self.at_once_max, self.at_once)
+        time.sleep(0.2)
+        with self.bucket.lock:
+            self.at_once -= 1
+
+    def start(self, *settings, **names):
+        config = self.write("stores.yaml", hw_parts_test.CONFIG.format(
+            folder=self.folder, block="16 MiB", port=self.port).encode())
+        return Daemon(self, config, "core.memory_size=128 MiB", "client.arena=64 MiB", *settings,
+                      **names)
+
+    def writes(self, daemon, name, size):
+        content = content_of(name, size)
+        ended = daemon.forebay("put", self.write("source", content), name)
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        self.assertEqual(self.bucket.objects[name][0], content)
+        self.assertEqual(self.bucket.uploads, {})
+        self.assertEqual([key for key in self.bucket.objects if ".forebay-parts/" in key], [])
+
+    def test_block_is_as_many_parts_at_once(self):
+        daemon = self.start("origin.part_size=6 MiB")
+        self.writes(daemon, "two", (32 << 20) + 5)
+        self.assertEqual(sorted(self.sizes), [4 << 20] * 2 + [6 << 20] * 4)
+        self.assertGreater(self.at_once_max, 1)
+
+    def test_parts_are_as_large_as_the_store_wants_them(self):
+        self.writes(self.start("origin.part_size=1 MiB"), "small", 16 << 20)
+        self.assertEqual(sorted(self.sizes), [1 << 20] + [5 << 20] * 3)
+
+    def test_block_of_one_request(self):
+        self.writes(self.start("origin.part_size=0 B"), "one", 16 << 20)
+        self.assertEqual(self.sizes, [])
+
+    def test_part_that_fails_is_sent_again_alone(self):
+        left = ["once"]
+        self.bucket.refuse = lambda method, what, key: (503, "SlowDown") if (
+            what == "part" and ".forebay-parts/" in key and left and left.pop()) else None
+        self.writes(self.start("origin.part_size=6 MiB"), "again", 16 << 20)
+        self.assertEqual(len(self.sizes), 3)
+        self.assertEqual(sum(1 for method, what, key in self.bucket.seen
+                             if what == "part" and ".forebay-parts/" in key), 4)
+
+    def test_upload_that_fails_for_good_is_aborted_and_the_block_stored_later(self):
+        daemon = self.start("origin.part_size=6 MiB", "origin.tries_max=2", "origin.requests_max=8")
+        is_broken = [True]
+        self.bucket.refuse = lambda method, what, key: (500, "InternalError") if (
+            is_broken and what == "part" and method == "PUT") else None
+        content = content_of("later", 16 << 20)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            put = pool.submit(daemon.forebay, "put", self.write("source", content), "later")
+            daemon.wait_until(lambda: self.bucket.count("DELETE", "upload") > 0)
+            is_broken.clear()
+            self.assertEqual(put.result().returncode, 0, daemon.log())
+        self.assertEqual(self.bucket.objects["later"][0], content)
+        daemon.wait_until(lambda: self.bucket.uploads == {})
+
+
+EXPERIMENT = """schema_version: 1
+experiment: requests
+question: "What is the origin asked for?"
+expect: "The same as a daemon asks for."
+cluster: {{nodes: 1, accelerators: 1, hardware: gpu-node-h100, network: leaf-spine-400g,
+  origin: s3-standard}}
+override: {{origin: {{commit_requests: 0, commit_block_requests: 0}}}}
+simulation: {{engine: plain, network: fluid}}
+origin: {{part_size: {part} B, requests_max: {requests}}}
+core: {{block_size: {block} B, memory_size: 256 MiB, device_size: 0 B, replicas: 1,
+  write_quorum: 1}}
+workload: {{{workload}}}
+seeds: 1
+"""
+
+
+class Together(Case):
+    """The simulator and a daemon ask the origin for the same: requests, their sizes, how many at
+    once."""
+
+    def simulated(self, **values):
+        path = self.write("experiment.yaml", EXPERIMENT.format(**values).encode())
+        ended = hw_test.run(hw_test.program("forebay"), "run", path, "--out", self.path("run"))
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        with open(self.path("run/summary.json"), encoding="utf-8") as file:
+            metrics = json.load(file)["points"][0]["metrics"]
+        return {name: one["value"] for name, one in metrics.items()}
+
+    def test_reads(self):
+        Handler.asked, Handler.at_once_max, requests = [], 0, 3
+        Handler.together = requests
+        Handler.content = content_of("together", 5 * BLOCK + PART + 77)
+        self.write("credentials", b"region: none\n")
+        config = self.write("together.yaml", CONFIG.format(
+            folder=self.folder, origin=S3.KIND % endpoint_of(self)).encode())
+        daemon = Daemon(self, config, "origin.part_size=%d B" % PART,
+                        "origin.requests_max=%d" % requests)
+        self.assertEqual(daemon.forebay("get", "fine").stdout, Handler.content)
+        model = self.simulated(part=PART, block=BLOCK, requests=requests, workload=(
+            "kind: fan-out, object_size: %d B, window: 4" % len(Handler.content)))
+        sizes = [size for _, size in Handler.asked]
+        self.assertEqual(model["origin_reads"], len(sizes))
+        self.assertEqual(model["origin_fetch_bytes"], sum(sizes))
+        self.assertEqual(model["origin_read_bytes_max"], max(sizes))
+        self.assertEqual(model["origin_requests_max"], requests)
+        self.assertEqual(Handler.at_once_max, requests)
+
+    def test_stores(self):
+        bucket, port = hw_parts_test.serve(self)
+        block, part, size = 16 << 20, 6 << 20, (32 << 20) + 4096
+        sizes, asked = [], []
+        config = self.write("stores.yaml", hw_parts_test.CONFIG.format(
+            folder=self.folder, block="16 MiB", port=port).encode())
+        settings = ("core.memory_size=128 MiB", "client.arena=64 MiB", "origin.part_size=6 MiB")
+        self.assertEqual(Daemon(self, config, *settings, name="first").stop(), 0)
+        bucket.is_cut = lambda what, key, size: bool(
+            ".forebay-parts/" in key and size > 0 and sizes.append((what, size)))
+        bucket.hold = lambda method, what, key: asked.append(what) if (
+            method in ("PUT", "POST") and ".forebay-parts/" in key) else None
+        daemon = Daemon(self, config, *settings)
+        ended = daemon.forebay("put", self.write("source", content_of("stored", size)), "stored")
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode() + daemon.log())
+        model = self.simulated(part=part, block=block, requests=64, workload=(
+            "kind: checkpoint, state_size: %d B, writers: 1, readers: 0, level: memory" % size))
+        carried = [one for what, one in sizes if what != "upload"]  # that is a list of parts
+        self.assertEqual(model["origin_writes"], len(asked))
+        self.assertEqual(model["origin_write_bytes_max"], max(carried))
+        self.assertEqual(sum(carried), size)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-/* The origin of a simulated world and its nodes' clients; see origin.c. */
-#ifndef FB_SIM_WORLD_ORIGIN_H
-#define FB_SIM_WORLD_ORIGIN_H
+/* What moves between the nodes and the origin of a simulated world; see origin.c. */
+#ifndef FB_SIM_WORLD_MOVE_H
+#define FB_SIM_WORLD_MOVE_H
 
 #include "core/io.h"
 #include "sim/world/gate.h"
-
-struct world;
 
 /* What a node wants of the origin: an op's block, or the commit of an object. */
 enum move_kind { MOVE_FETCH, MOVE_STORE, MOVE_COMMIT };
@@ -48,20 +46,5 @@ struct move_request {
     uint32_t move, turn, tries, status;
     uint64_t bytes;
 };
-
-void world_origin_open(struct world *world);
-void world_origin_close(struct world *world);
-
-/* A FETCH or STORE, which begins at at_ns. */
-void world_origin_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
-
-/* What a pending request waited for has come; true: it is over. */
-bool world_origin_step(struct world *world, uint32_t index, enum fb_status status);
-
-/* The node has lost its memory: nothing of it waits any more. */
-void world_origin_forget(struct world *world, uint32_t node);
-
-/* Most requests that one node had under way. */
-uint32_t world_origin_requests_max(const struct world *world);
 
 #endif

@@ -16,6 +16,7 @@
 #include "hw/origin/posix_parts.h"
 #include "hw/origin/origin_s3.h"
 #include "hw/base/uring.h"
+#include "base/origin_client.h"
 #include "base/units.h"
 
 #include <dirent.h>
@@ -335,9 +336,29 @@ static void look_at_times(struct doctor *doctor, const char *path)
              (long long)ahead_s);
 }
 
+/* How a block comes from a store. */
+static void look_at_parts(struct doctor *doctor)
+{
+    const struct fb_settings *settings = doctor->settings;
+    const struct fb_origin_settings *origin = &settings->origin;
+    char block[32], part[32];
+    uint64_t size = settings->core.block_size_bytes;
+    uint64_t parts = fb_origin_parts(origin->part_bytes, size);
+    bool is_much = parts > origin->requests_max;
+    fb_format_bytes(block, (double)size);
+    fb_format_bytes(part, (double)(parts > 1 ? origin->part_bytes : size));
+    line(doctor, is_much ? GRADE_WARNING : GRADE_FINE, "origin",
+         "a block of %s: %" PRIu64 " requests of at most %s; at once %u%s", block, parts, part,
+         origin->requests_max,
+         is_much ? ": raise origin.part_size or origin.requests_max, or lower core.block_size"
+                 : "");
+}
+
 static void look_at_origin(struct doctor *doctor)
 {
     const struct fb_settings *settings = doctor->settings;
+    if (settings->origin.kind == FB_ORIGIN_S3 || settings->origin.kind == FB_ORIGIN_AZURE)
+        look_at_parts(doctor);
     if (settings->origin.kind == FB_ORIGIN_NONE) {
         line(doctor, GRADE_WARNING, "origin", "none: only KV blocks can be kept");
     } else if (settings->origin.kind == FB_ORIGIN_S3 &&

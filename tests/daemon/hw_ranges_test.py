@@ -168,6 +168,14 @@ class Ranges:
             self.reads(daemon, "fine")
             self.assertEqual(len(Handler.asked), 3, size)
 
+    def test_doctor_says_how_a_block_comes(self):
+        for requests, sentence in ((8, "256 KiB: 4 requests of at most 64.0 KiB; at once 8"),
+                                   (3, "at once 3: raise origin.part_size")):
+            ended = hw_test.run(hw_test.program("forebay"), "doctor", "--config", self.config,
+                                "--set", "origin.part_size=%d B" % PART,
+                                "--set", "origin.requests_max=%d" % requests)
+            self.assertIn(sentence, ended.stdout.decode())
+
     def test_range_that_fails_or_is_cut_is_asked_for_again_alone(self):
         daemon = self.daemon("origin.requests_max=16")
         for name in ("once", "cut"):

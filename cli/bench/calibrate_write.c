@@ -162,6 +162,24 @@ static void drive_write(struct target *target, const struct fb_drive_curve *curv
     target_close(target);
 }
 
+/* What was not looked for is taken for none. */
+static void limits_write(struct target *target)
+{
+    static const char *const none[] = {"object_requests_per_s", "prefix_reads_per_s",
+                                       "prefix_writes_per_s", "commit_requests",
+                                       "commit_block_requests"};
+    for (uint32_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        number(target, none[i], 0, "");
+        defined(target, "no limit was looked for");
+    }
+    number(target, "prefix_split", 1000000000, " ns");
+    defined(target, "no limit was looked for");
+    number(target, "rate_window", 1000000000, " ns");
+    defined(target, "no limit was looked for");
+    number(target, "store_part_min", 0, " B");
+    defined(target, "a block is stored in one request");
+}
+
 static void origin_write(struct target *target, const struct fb_origin_path *origin)
 {
     target_open(target, "origin", "The origin as two daemons of this machine saw it.");
@@ -179,11 +197,10 @@ static void origin_write(struct target *target, const struct fb_origin_path *ori
         fprintf(target->file, "latency_sigma:\n  value: %.3f\n", origin->latency_sigma);
     measured(target, "ln(p84 / p50) of the same");
     number(target, "stream_rate", origin->stream_bytes_per_s, " B/s");
-    measured(target, "8 blocks one by one, median less the latency");
-    number(target, "part_size", origin->block_size_bytes, " B");
-    defined(target, "the daemon asks for a block in one request");
+    measured(target, "8 blocks one by one, median less the latency; origin.part_size is 0 B");
     number(target, "requests_max", 4096, "");
     defined(target, "no limit was looked for");
+    limits_write(target);
     target_close(target);
 }
 

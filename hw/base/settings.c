@@ -2,6 +2,8 @@
  * as in experiments, so that a cluster and its simulation share them. */
 #include "hw/base/settings.h"
 
+#include "base/origin_client.h"
+
 #include "core/panic.h"
 #include "hw/base/settings_table.h"
 #include "base/core_fields.h"
@@ -103,6 +105,8 @@ static void origin_http_check(struct fb_map *map, struct fb_origin_settings *ori
         fb_map_fault(map, "endpoint", "begins with neither https:// nor http://");
     if (length > 0 && origin->endpoint[length - 1] == '/')
         origin->endpoint[length - 1] = '\0';
+    if (origin->part_bytes > 0 && origin->part_bytes < FB_ORIGIN_PART_BYTES_MIN)
+        fb_map_fault(map, "part_size", FB_ORIGIN_PART_FAULT);
     if (prefix > 0 && (origin->prefix[prefix - 1] != '/' || origin->prefix[0] == '/'))
         fb_map_fault(map, "prefix", "does not look like FOLDER/: it ends, not begins, in a slash");
 }

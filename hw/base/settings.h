@@ -34,6 +34,7 @@ struct fb_origin_settings {
     char account[FB_ORIGIN_WORD_MAX];       /* Azure, for the shared key */
     char credentials[FB_SETTINGS_PATH_MAX]; /* file; empty: environment */
     char ca_file[FB_SETTINGS_PATH_MAX];     /* empty: the system's */
+    uint64_t part_bytes;                    /* of a block, a request; 0: it is one */
     uint32_t requests_max;                  /* at once; more wait */
     uint32_t tries_max;                     /* of one request, the first included */
     uint64_t timeout_ns;                    /* without a byte */

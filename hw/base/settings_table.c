@@ -1,6 +1,7 @@
 /* See settings_table.h. */
 #include "hw/base/settings_table.h"
 
+#include "base/origin_client.h"
 #include "base/units.h"
 #include "core/panic.h"
 #include "hw/base/address.h"
@@ -90,10 +91,15 @@ static const struct fb_setting table[] = {
      .help = "for the signature; empty: us-east-1"},
     {"origin", "account", TEXT, FIELD(origin.account), .of = "azure", .initial = "",
      .help = "for the shared key"},
-    {"origin", "requests_max", COUNT(1, 4096), FIELD(origin.requests_max), .of = "s3|azure",
-     .initial = "64", .help = "requests at once; more wait"},
-    {"origin", "tries_max", COUNT(1, 20), FIELD(origin.tries_max), .of = "s3|azure", .initial = "7",
-     .help = "tries of one request, the first included"},
+    {"origin", "part_size", BYTES(0, FB_ORIGIN_PART_BYTES_MAX), FIELD(origin.part_bytes),
+     .of = "s3|azure", .initial = FB_ORIGIN_PART_SIZE,
+     .help = "of a block, a request; its parts are moved at once; 0: a block is one request"},
+    {"origin", "requests_max", COUNT(1, FB_ORIGIN_REQUESTS_MAX), FIELD(origin.requests_max),
+     .of = "s3|azure", .initial = FB_ORIGIN_REQUESTS,
+     .help = "requests at once, whatever blocks they are of; more wait"},
+    {"origin", "tries_max", COUNT(1, FB_ORIGIN_TRIES_MAX), FIELD(origin.tries_max),
+     .of = "s3|azure", .initial = FB_ORIGIN_TRIES,
+     .help = "tries of one request, or of a block's ranges together, the first included"},
     {"origin", "timeout", NS(SECOND_NS, 600 * SECOND_NS), FIELD(origin.timeout_ns),
      .of = "s3|azure", .initial = "10 s", .help = "of a request without a byte"},
 

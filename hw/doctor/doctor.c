@@ -369,6 +369,11 @@ static void look_at_bucket(struct doctor *doctor)
 static void look_at_origin(struct doctor *doctor)
 {
     const struct fb_settings *settings = doctor->settings;
+    char parts[FB_STORE_PARTS_BYTES];
+    if (settings->origin.kind == FB_ORIGIN_S3 || settings->origin.kind == FB_ORIGIN_AZURE) {
+        bool is_fine = fb_store_parts_print(settings, parts);
+        line(doctor, is_fine ? GRADE_FINE : GRADE_WARNING, "origin", "%s", parts);
+    }
     if (settings->origin.kind == FB_ORIGIN_NONE) {
         line(doctor, GRADE_WARNING, "origin", "none: only KV blocks can be kept");
     } else if (settings->origin.kind != FB_ORIGIN_POSIX) {

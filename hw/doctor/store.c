@@ -2,12 +2,17 @@
 #include "hw/doctor/store.h"
 
 #include "base/clock.h"
+#include "base/origin_client.h"
+#include "base/units.h"
+#include "core/panic.h"
 #include "hw/base/container.h"
 #include "hw/drive/drive_io.h"
 #include "hw/drive/head.h"
 #include "hw/origin/identity.h"
 #include "hw/origin/origin.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +148,24 @@ void fb_store_look(const struct fb_settings *settings, struct fb_store_answer *a
     }
     fb_uring_close(&probe->uring);
     free(probe);
+}
+
+bool fb_store_parts_print(const struct fb_settings *settings, char text[FB_STORE_PARTS_BYTES])
+{
+    const struct fb_origin_settings *origin = &settings->origin;
+    char block[32], part[32];
+    uint64_t size = settings->core.block_size_bytes;
+    uint64_t parts = fb_origin_parts(origin->part_bytes, size);
+    bool is_fine = parts <= origin->requests_max;
+    FB_ASSERT(parts > 0);
+    fb_format_bytes(block, (double)size);
+    fb_format_bytes(part, (double)(parts > 1 ? origin->part_bytes : size));
+    snprintf(text, FB_STORE_PARTS_BYTES,
+             "a block of %s: %" PRIu64 " requests of at most %s; at once %u%s", block, parts, part,
+             origin->requests_max,
+             is_fine ? ""
+                     : ": raise origin.part_size or origin.requests_max, or lower core.block_size");
+    return is_fine;
 }
 
 void fb_store_drive(const struct fb_settings *settings, struct fb_identities *knows,

@@ -19,6 +19,10 @@ struct fb_store_answer {
 void fb_store_look(const struct fb_settings *settings, struct fb_store_answer *answer,
                    struct fb_error *error);
 
+/* How a block comes from an object store. false: it is more requests than a node has at once. */
+enum { FB_STORE_PARTS_BYTES = 256 };
+bool fb_store_parts_print(const struct fb_settings *settings, char text[FB_STORE_PARTS_BYTES]);
+
 /* Whom the drive belongs to, as its head says, and whether it owes: 0: nothing. */
 void fb_store_drive(const struct fb_settings *settings, struct fb_identities *knows,
                     uint64_t *owed_bytes);

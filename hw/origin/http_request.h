@@ -70,8 +70,9 @@ struct http_request {
     struct http_request *next; /* free list, or those that pause */
     uint64_t retry_ns;
     uint32_t tries;
-    bool has_failed;  /* one of them; it is tried again */
-    bool is_digested; /* what is sent goes with its Content-MD5 */
+    bool has_failed;                    /* one of them; it is tried again */
+    bool is_digested;                   /* what is sent goes with its Content-MD5 */
+    uint64_t range_offset, range_bytes; /* FETCH, STORE: what of the task's bytes this one is of */
     uint64_t moved;
     const char *root; /* "<NAME", of the element that a 200 must be; NULL: it need be none */
     bool is_foreign;  /* the answer is none of the protocol */

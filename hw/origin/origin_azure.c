@@ -11,6 +11,7 @@
  * AZURE_STORAGE_SAS_TOKEN. Source: Azure, "Authorize with Shared Key", version 2015-02-21 and
  * later; "List Blobs". */
 #include "hw/origin/origin_http.h"
+#include "hw/origin/http_range.h"
 #include "hw/origin/http_answer.h"
 
 #include "core/panic.h"
@@ -176,14 +177,13 @@ static bool text_sign(const struct http_request *request, const char *date, char
 {
     const struct fb_origin_settings *settings = request->http->settings;
     const struct fb_origin_task *task = request->task;
-    char range[80] = "", upload[32] = "", object_version[64] = "";
+    char range[HTTP_RANGE_BYTES] = "", upload[32] = "", object_version[64] = "";
     bool has_steps = task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE;
     bool has_guard = has_steps && request->step != HTTP_STEP_HEAD;
     char query[2 * FB_SETTINGS_PATH_MAX + FB_OBJECT_NAME_MAX + FB_LOCAL_CURSOR_MAX + 128] = "";
     const char *path = url_path(request->url);
     if (task->verb == FB_ORIGIN_FETCH)
-        snprintf(range, sizeof(range), "bytes=%llu-%llu", (unsigned long long)task->offset,
-                 (unsigned long long)(task->offset + task->bytes.size - 1));
+        http_range_print(request, range);
     if (http_upload_size(request) > 0)
         snprintf(upload, sizeof(upload), "%llu", (unsigned long long)http_upload_size(request));
     if (task->verb == FB_ORIGIN_COMMIT && has_guard)

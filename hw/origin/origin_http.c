@@ -1,10 +1,12 @@
 /* The thread that runs the transfers; see origin_http.h. */
 #include "hw/origin/origin_http.h"
+#include "hw/origin/http_range.h"
 #include "hw/origin/http_answer.h"
 
 #include "core/key.h"
 #include "core/panic.h"
 #include "base/clock.h"
+#include "base/origin_client.h"
 #include "hw/base/container.h"
 #include "hw/base/log.h"
 #include "version.h"
@@ -16,7 +18,6 @@
 #include <string.h>
 
 enum {
-    PAUSE_DOUBLINGS_MAX = 6,
     RETRY_AFTER_MAX_S = 30,
     NAP_MS_MAX = 1000,
     CONNECT_S = 5,
@@ -26,7 +27,6 @@ enum {
     COMMIT_TIMEOUTS = 6
 };
 
-static const uint64_t pause_first_ns = 100000000;
 static const uint64_t whole_bytes_per_s = 256 << 10;
 static const char too_long[] = "the request's URL does not fit into 16 KiB: names and words of "
                                "listings are too long";
@@ -45,49 +45,41 @@ void http_header(struct http_request *request, const char *format, ...)
     request->headers = longer;
 }
 
-bool http_url_append(struct http_request *request, const char *text)
-{
-    size_t used = strlen(request->url), length = strlen(text);
-    if (used + length >= sizeof(request->url))
-        return false;
-    memcpy(request->url + used, text, length + 1);
-    return true;
-}
-
-bool http_url_add(struct http_request *request, const char *text, bool keeps_slash)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    size_t used = strlen(request->url);
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        bool is_plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                        (byte >= '0' && byte <= '9') || strchr("-._~", byte) != NULL ||
-                        (byte == '/' && keeps_slash);
-        if (used + 4 > sizeof(request->url))
-            return false;
-        if (!is_plain) {
-            request->url[used++] = '%';
-            request->url[used++] = digits[byte >> 4];
-        }
-        request->url[used++] = is_plain ? *text : digits[byte & 15];
-    }
-    request->url[used] = '\0';
-    return true;
-}
-
 uint64_t http_upload_size(const struct http_request *request)
 {
     const struct fb_origin_task *task = request->task;
-    if (task->verb == FB_ORIGIN_STORE)
-        return task->bytes.size;
-    return task->verb == FB_ORIGIN_COMMIT ? request->body_size : 0;
+    if (task->verb == FB_ORIGIN_STORE && request->send == NULL)
+        return request->range_bytes;
+    return task->verb == FB_ORIGIN_STORE || task->verb == FB_ORIGIN_COMMIT ? request->body_size : 0;
 }
 
-/* Tells the loop; the request is free for another task. */
+void http_request_free(struct http_request *request)
+{
+    struct http_origin *http = request->http;
+    http_list_drop(request);
+    EVP_MD_CTX_free(request->digest);
+    request->digest = NULL;
+    http->join_bytes -= request->body_room;
+    request->body_room = 0;
+    free(request->body);
+    free(request->list);
+    request->body = NULL;
+    request->list = NULL;
+    request->has_failed = false;
+    request->task = NULL;
+    request->next = http->free;
+    http->free = request;
+}
+
+/* The request is free for another task; the loop is told when the task is over with it. */
 static void request_end(struct http_request *request, enum fb_status status)
 {
     struct http_origin *http = request->http;
     struct fb_origin_task *task = request->task;
+    if (!http_range_end(request, status)) {
+        http_request_free(request);
+        return;
+    }
     if (status == FB_OK && task->verb == FB_ORIGIN_STAT) {
         const int64_t last_s = INT64_MAX / 1000000000 - 1;
         time_t modified = curl_getdate(request->said.modified, NULL);
@@ -101,18 +93,7 @@ static void request_end(struct http_request *request, enum fb_status status)
         task->object.written = task->object.order;
     }
     task->is_final = status != FB_OK && status != FB_BUSY && status != FB_ABSENT;
-    http_list_drop(request);
-    EVP_MD_CTX_free(request->digest);
-    request->digest = NULL;
-    http->join_bytes -= request->body_room;
-    request->body_room = 0;
-    free(request->body);
-    free(request->list);
-    request->body = NULL;
-    request->list = NULL;
-    request->next = http->free;
-    request->has_failed = false;
-    http->free = request;
+    http_request_free(request);
     task->status = status;
     if (task->verb == FB_ORIGIN_FETCH && status != FB_OK)
         http_tried_end(http, task);
@@ -126,9 +107,9 @@ static size_t upload_give(char *bytes, size_t one, size_t count, void *context)
     FB_ASSERT(request->body_sent <= http_upload_size(request));
     uint64_t room = one * count, left = http_upload_size(request) - request->body_sent;
     uint64_t part = left < room ? left : room;
-    const unsigned char *from = request->task->verb == FB_ORIGIN_STORE
-                                    ? request->task->bytes.at
-                                    : (const unsigned char *)request->send;
+    const unsigned char *from = request->send != NULL
+                                    ? (const unsigned char *)request->send
+                                    : request->task->bytes.at + request->range_offset;
     memcpy(bytes, from + request->body_sent, part);
     request->body_sent += part;
     return part;
@@ -147,7 +128,7 @@ static bool object_take(struct http_request *request, const char *bytes, size_t 
     FB_ASSERT(request->moved <= task->bytes.size);
     if (request->moved == 0 && !http_range_fits(request, code))
         return false;
-    if (size > task->bytes.size - request->moved) {
+    if (size > request->range_bytes - request->moved) {
         request->reason = "the answer is too long";
         return false;
     }
@@ -159,7 +140,7 @@ static bool object_take(struct http_request *request, const char *bytes, size_t 
     }
     if (request->digest != NULL)
         EVP_DigestUpdate(request->digest, bytes, size);
-    memcpy(task->bytes.at + request->moved, bytes, size);
+    memcpy(task->bytes.at + request->range_offset + request->moved, bytes, size);
     request->moved += size;
     return true;
 }
@@ -196,7 +177,8 @@ static void limits_set(struct http_request *request)
     const struct fb_origin_task *task = request->task;
     uint64_t timeout_ms = request->http->settings->timeout_ns / 1000000u;
     uint64_t silences = task->verb == FB_ORIGIN_COMMIT ? COMMIT_TIMEOUTS : 1;
-    uint64_t bytes = http_upload_size(request) + task->bytes.size + request->sink_room;
+    uint64_t down = task->verb == FB_ORIGIN_FETCH ? request->range_bytes : task->bytes.size;
+    uint64_t bytes = http_upload_size(request) + down + request->sink_room;
     uint64_t whole_ms = timeout_ms * WHOLE_TIMEOUTS * silences + bytes * 1000u / whole_bytes_per_s;
     curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
     curl_easy_setopt(request->easy, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_BYTES_PER_S);
@@ -210,7 +192,7 @@ static void options_set(struct http_request *request)
     const struct fb_origin_settings *settings = http->settings;
     const struct fb_origin_task *task = request->task;
     CURL *easy = request->easy;
-    char range[64];
+    char range[HTTP_RANGE_BYTES];
     curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "forebay/" FB_VERSION);
@@ -237,9 +219,8 @@ static void options_set(struct http_request *request)
             http_header(request, "Expect:");
     }
     if (task->verb == FB_ORIGIN_FETCH) {
-        snprintf(range, sizeof(range), "Range: bytes=%llu-%llu", (unsigned long long)task->offset,
-                 (unsigned long long)(task->offset + task->bytes.size - 1));
-        http_header(request, "%s", range);
+        http_range_print(request, range);
+        http_header(request, "Range: %s", range);
     }
 }
 
@@ -250,6 +231,7 @@ static void request_start(struct http_request *request)
     curl_slist_free_all(request->headers);
     request->headers = NULL;
     request->tries++;
+    http_range_start(request);
     request->signed_with = http->credentials_reads;
     request->moved = 0;
     request->reason = NULL;
@@ -283,11 +265,8 @@ static void request_start(struct http_request *request)
 static uint64_t pause_ns(struct http_request *request)
 {
     struct http_origin *http = request->http;
-    uint32_t doublings =
-        request->tries - 1 < PAUSE_DOUBLINGS_MAX ? request->tries - 1 : PAUSE_DOUBLINGS_MAX;
-    uint64_t base_ns = pause_first_ns << doublings;
     http->random = fb_mix(http->random + 1);
-    uint64_t wait_ns = base_ns / 2 + http->random % base_ns;
+    uint64_t wait_ns = fb_origin_pause_ns(request->tries, http->random);
     uint64_t asked_s = request->said.retry_after_s < RETRY_AFTER_MAX_S ? request->said.retry_after_s
                                                                        : RETRY_AFTER_MAX_S;
     return wait_ns > asked_s * 1000000000u ? wait_ns : asked_s * 1000000000u;
@@ -326,6 +305,8 @@ static bool request_goes_on(struct http_request *request, long answer, enum fb_s
     bool is_again = false;
     if (verb == FB_ORIGIN_COMMIT || verb == FB_ORIGIN_REMOVE)
         return request->http->dialect->advance(request, answer, status);
+    if (verb == FB_ORIGIN_STORE && request->http->dialect->store_advance != NULL)
+        return request->http->dialect->store_advance(request, status);
     if (verb == FB_ORIGIN_STAT)
         return http_stat_advance(request, answer, status);
     if (verb == FB_ORIGIN_CHANGE)
@@ -365,10 +346,10 @@ static void request_done(struct http_request *request, CURLcode code)
         request_start(request);
         return;
     }
-    bool may_try =
-        request->tries < http->settings->tries_max && !http_is_tried(http, request->task);
-    if (status != FB_OK && is_temporary && may_try) {
-        request->retry_ns = fb_clock_ns() + pause_ns(request);
+    if (status != FB_OK && is_temporary && http_range_may_try(request) &&
+        !http_is_tried(http, request->task)) {
+        http_range_join(request);
+        request->retry_ns = http_range_retry_ns(request, fb_clock_ns() + pause_ns(request));
         request->next = http->pausing;
         http->pausing = request;
         request->has_failed = true;
@@ -396,16 +377,16 @@ static bool tasks_take(struct http_origin *http)
         pthread_mutex_lock(&http->mutex);
         bool is_stopping = http->is_stopping;
         struct fb_origin_task *task = is_stopping ? NULL : http->todo_head;
-        if (task != NULL)
+        struct http_request *request = http->free;
+        request->task = task;
+        if (task != NULL && http_range_take(request)) /* else the rest of it stays the first */
             http->todo_head = task->next;
         if (http->todo_head == NULL)
             http->todo_tail = NULL;
         pthread_mutex_unlock(&http->mutex);
         if (task == NULL)
             return !is_stopping;
-        struct http_request *request = http->free;
         http->free = request->next;
-        request->task = task;
         request->tries = 0;
         request->step = 0;
         request->rounds = 0;
@@ -431,19 +412,17 @@ static bool tasks_take(struct http_origin *http)
 static int pauses_end(struct http_origin *http)
 {
     uint64_t now_ns = fb_clock_ns(), nap_ms = NAP_MS_MAX;
-    struct http_request *left = http->pausing;
-    http->pausing = NULL;
-    while (left != NULL) {
-        struct http_request *request = left;
-        left = request->next;
+    for (struct http_request **at = &http->pausing; *at != NULL;) {
+        struct http_request *request = *at;
         if (request->retry_ns <= now_ns) {
-            request_start(request);
+            *at = request->next;
+            request_start(request); /* others of its block may leave the list with it */
+            at = &http->pausing;
             continue;
         }
         uint64_t wait_ms = (request->retry_ns - now_ns) / 1000000 + 1;
         nap_ms = wait_ms < nap_ms ? wait_ms : nap_ms;
-        request->next = http->pausing;
-        http->pausing = request;
+        at = &request->next;
     }
     return (int)nap_ms;
 }
@@ -477,13 +456,17 @@ static void http_start(struct fb_origin *origin, struct fb_origin_task *task)
 {
     struct http_origin *http = origin->internal;
     task->offload = (struct fb_offload_task){.done = task_done};
-    task->next = NULL;
+    http_range_open(http, task);
     pthread_mutex_lock(&http->mutex);
-    if (http->todo_tail != NULL)
-        http->todo_tail->next = task;
-    else
-        http->todo_head = task;
-    http->todo_tail = task;
+    struct fb_origin_task **at =
+        http->todo_tail != NULL ? &http->todo_tail->next : &http->todo_head;
+    if (task->verb != FB_ORIGIN_FETCH) /* reads that wait are many, and hold nobody else up */
+        for (at = &http->todo_head; *at != NULL && (*at)->verb != FB_ORIGIN_FETCH;)
+            at = &(*at)->next;
+    task->next = *at;
+    *at = task;
+    if (task->next == NULL)
+        http->todo_tail = task;
     pthread_mutex_unlock(&http->mutex);
     curl_multi_wakeup(http->multi);
 }
@@ -517,7 +500,11 @@ static void http_close(struct fb_origin *origin)
         EVP_MD_CTX_free(request->digest);
         free(request->body);
         free(request->list);
+        if (request->task != NULL)
+            http_range_drop(request->task);
     }
+    for (struct fb_origin_task *task = http->todo_head; task != NULL; task = task->next)
+        http_range_drop(task);
     http_pages_free(http);
     if (http->multi != NULL)
         curl_multi_cleanup(http->multi);

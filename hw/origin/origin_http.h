@@ -5,9 +5,12 @@
  *                                        ^            |
  *                                        '--- pause --' 408, 429, 5xx, time-outs: tries_max
  *
- *  1. At most requests_max transfers at once; connections are used again.
+ *  1. At most requests_max transfers at once; connections are used again. A FETCH is as many as
+ *     its block has parts: see origin_http_range.c. Of what waits, FETCHes come last: the core
+ *     bounds how much else there is.
  *  2. Pauses double from 100 ms, with jitter, or are what the server asks for (Retry-After). A
- *     request is tried tries_max times and no more: nobody above tries a read again after that.
+ *     request is tried tries_max times and no more, a block that is read in parts, too: nobody
+ *     above tries a read again after that.
  *     Each try ends in time: one whose bytes come slower than 4 KiB/s for `timeout` does, and all
  *     do after some times that and what so many bytes may take.
  *  3. The version of an object is what its writer has put into its metadata, else a hash of its
@@ -42,6 +45,10 @@ struct http_dialect {
     bool (*prepare)(struct http_request *request);
     /* Fills in user, secret, token. Errors: error set, and what is there stays. */
     void (*credentials)(struct http_origin *http, struct fb_error *error);
+    uint64_t store_part_bytes_min; /* of a block's STORE in parts; 0: it is one request */
+    /* STORE: a request of it has ended, status as it looks; true: prepare the next. NULL: it is
+     * one. */
+    bool (*store_advance)(struct http_request *request, enum fb_status *status);
     /* COMMIT, REMOVE: a request of it has ended, status as it looks; true: prepare the next. */
     bool (*advance)(struct http_request *request, long code, enum fb_status *status);
 };
@@ -135,10 +142,7 @@ bool http_marks_advance(struct http_request *request, long answer, enum fb_statu
 /* Credentials: reads them again when their file has changed; true: there are others now. */
 bool http_credentials_renew(struct http_origin *http, bool is_told);
 
-/* origin_http_again.c */
-/* Is there a fetch of the same block, another one, that has failed and is tried again? */
-bool http_is_tried(const struct http_origin *http, const struct fb_origin_task *task);
-/* The task has failed as often as it may: others of the same block that wait fail with it. */
-void http_tried_end(struct http_origin *http, const struct fb_origin_task *task);
+/* The request is there for another. */
+void http_request_free(struct http_request *request);
 
 #endif

@@ -1,6 +1,7 @@
 /* Tries do not multiply: the core fetches a block a second time when the first fetch takes long.
  * That helps while the first has no answer; once it has had a bad one, it alone tries on. */
 #include "hw/origin/origin_http.h"
+#include "hw/origin/http_range.h"
 
 static bool is_same_block(const struct fb_origin_task *one, const struct fb_origin_task *other)
 {

@@ -13,6 +13,7 @@
 #include "hw/origin/http_answer.h"
 
 #include "hw/origin/origin_http.h"
+#include "hw/origin/http_range.h"
 #include "core/panic.h"
 
 #include <openssl/evp.h>
@@ -205,8 +206,8 @@ bool http_range_fits(struct http_request *request, long code)
 {
     const struct fb_origin_task *task = request->task;
     const struct http_answer *said = &request->said;
-    uint64_t last = task->offset + task->bytes.size - 1;
-    bool is_whole = task->offset == 0 && task->bytes.size == task->object.size;
+    uint64_t first = task->offset + request->range_offset, last = first + request->range_bytes - 1;
+    bool is_whole = first == 0 && request->range_bytes == task->object.size;
     request->reason = NULL;
     if (code != 200 && code != 206)
         return true;
@@ -218,12 +219,12 @@ bool http_range_fits(struct http_request *request, long code)
         request->reason = "a header of the answer is too long, or no number";
     else if (code == 200 && (!is_whole || !said->is_store))
         request->reason = "the server leaves the range aside";
-    else if (said->has_range && (said->range_first != task->offset || said->range_last != last))
+    else if (said->has_range && (said->range_first != first || said->range_last != last))
         request->reason = "the answer is another range";
     else if (said->has_range && said->range_total != UINT64_MAX &&
              said->range_total != task->object.size)
         request->reason = "the object has another size";
-    else if (said->has_size && said->size != task->bytes.size)
+    else if (said->has_size && said->size != request->range_bytes)
         request->reason = "the answer has another length";
     return request->reason == NULL;
 }
@@ -327,7 +328,8 @@ enum fb_status http_error_status(const struct http_request *request, long code)
 
 static enum fb_status fetch_status(struct http_request *request, long code, bool *is_temporary)
 {
-    const struct fb_object *object = &request->task->object;
+    struct fb_origin_task *task = request->task;
+    const struct fb_object *object = &task->object;
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
     *is_temporary = false;
@@ -336,11 +338,14 @@ static enum fb_status fetch_status(struct http_request *request, long code, bool
                                                http_version_of(request) < object->version);
         if (is_other_version(request))
             return is_before ? FB_ABSENT : FB_CONFLICT;
-        *is_temporary = code == 206;
+        bool is_all = code == 200 && request->said.is_store && task->offset == 0 &&
+                      task->bytes.size == object->size;
+        task->ranges.is_whole = is_all && request->range_bytes < task->bytes.size;
+        *is_temporary = code == 206 || task->ranges.is_whole;
         return FB_IO;
     }
     *is_temporary = true;
-    if (request->moved < request->task->bytes.size) {
+    if (request->moved < request->range_bytes) {
         request->reason = "the answer is cut";
         return FB_IO;
     }
@@ -349,6 +354,11 @@ static enum fb_status fetch_status(struct http_request *request, long code, bool
          memcmp(digest, request->said.md5, sizeof(request->said.md5)) != 0)) {
         request->reason = "the bytes do not match their Content-MD5";
         return FB_CORRUPT;
+    }
+    if (!http_range_agrees(request)) {
+        request->reason = "the ranges of the block have two ETags";
+        task->ranges.is_whole = true;
+        return FB_BUSY;
     }
     return FB_OK;
 }

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 bool s3_element_take(const char *from, const char *end, const char *name, char *text, size_t size)
 {
@@ -82,16 +81,6 @@ bool s3_name_append(struct http_request *request)
            http_url_add(request, http_marks_tail(request), true);
 }
 
-static bool store_prepare(struct http_request *request)
-{
-    const struct fb_origin_task *task = request->task;
-    http_header(request, HTTP_S3_DIGEST ": %016llx",
-                (unsigned long long)XXH3_64bits(task->bytes.at, task->bytes.size));
-    http_digest_put(request, task->bytes.at, task->bytes.size);
-    return s3_block_append(request,
-                           task->offset / task->origin->context.settings->core.block_size_bytes);
-}
-
 static bool s3_prepare(struct http_request *request)
 {
     const struct http_origin *http = request->http;
@@ -113,7 +102,7 @@ static bool s3_prepare(struct http_request *request)
     if (task->verb == FB_ORIGIN_COMMIT || task->verb == FB_ORIGIN_REMOVE)
         is_fine = is_fine && s3_steps_prepare(request);
     else if (task->verb == FB_ORIGIN_STORE)
-        is_fine = is_fine && store_prepare(request);
+        is_fine = is_fine && s3_store_prepare(request);
     else if (!is_list)
         is_fine = is_fine && s3_name_append(request);
     if (!is_fine || http->user[0] == '\0')
@@ -151,6 +140,8 @@ const struct http_dialect http_s3 = {.name = "s3",
                                      .list_root = "<ListBucketResult",
                                      .is_removed = s3_is_removed,
                                      .can_write = true,
+                                     .store_part_bytes_min = S3_PART_MIN,
+                                     .store_advance = s3_store_advance,
                                      .prepare = s3_prepare,
                                      .credentials = s3_credentials,
                                      .object_max = s3_object_max,

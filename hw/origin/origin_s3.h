@@ -16,6 +16,10 @@ bool s3_block_append(struct http_request *request, uint64_t index);
 /* Appends the path of the task's object to the URL. false: it does not fit. */
 bool s3_name_append(struct http_request *request);
 
+/* origin_s3_store.c: URL and headers of the request that is due of a STORE. */
+bool s3_store_prepare(struct http_request *request);
+/* A request of it has ended; true: the next is due, else *status is how the task ends. */
+bool s3_store_advance(struct http_request *request, enum fb_status *status);
 /* origin_s3_commit.c: URL and headers of the request that is due, of a COMMIT or REMOVE, and what
  * its answer leads to. */
 bool s3_steps_prepare(struct http_request *request);

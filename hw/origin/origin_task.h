@@ -55,6 +55,29 @@ struct fb_origin_change {
     char text[FB_LOCAL_CURSOR_MAX + 1];
 };
 
+/* What a block's requests are about: it, whole or in parts; what is before and after these. */
+enum fb_origin_stage {
+    FB_STAGE_PLAIN,
+    FB_STAGE_BEFORE,
+    FB_STAGE_PARTS,
+    FB_STAGE_AFTER,
+    FB_STAGE_ABORT
+};
+
+struct fb_origin_upload;
+
+/* FETCH and STORE at a store: the block's requests, each of a range of it. */
+struct fb_origin_ranges {
+    enum fb_origin_stage stage;
+    struct fb_origin_upload *upload; /* STORE in parts; freed with free() */
+    uint64_t begun;                  /* bytes whose requests have begun */
+    uint32_t count;                  /* requests under way */
+    uint32_t failed;                 /* tries */
+    uint64_t retry_ns;               /* when the next begins */
+    uint64_t etag;                   /* that the answers have, a hash; 0: none has come */
+    bool is_whole;                   /* it must come in one request from now on */
+};
+
 /* The caller's, who keeps it until done. */
 struct fb_origin_task {
     enum fb_origin_verb verb;
@@ -84,6 +107,7 @@ struct fb_origin_task {
     bool is_second;   /* try */
     uint64_t missing; /* COMMIT, BUSY: index of a block; UINT64_MAX: not known */
     bool is_final;    /* FETCH that failed: it was asked as often as it may be */
+    struct fb_origin_ranges ranges;
     uint64_t file_offset, seen;
     uint64_t untorn; /* posix: identity of a file of several names that nobody is replacing */
     uint32_t looks;  /* for that */

@@ -4,6 +4,7 @@
 #define FB_MODELS_SCENARIO_CLUSTER_H
 
 #include "base/core_fields.h"
+#include "base/origin_client.h"
 
 /* The drives of a node: counts of operations and bytes are those of one of them. */
 struct fb_drive {
@@ -58,10 +59,16 @@ struct fb_origin_model {
     double latency_sigma;      /* of ln(latency): log-normal spread; 0: constant */
     uint64_t read_bytes_per_s; /* per account */
     uint64_t write_bytes_per_s;
-    uint64_t requests_per_s;     /* per account */
     uint64_t stream_bytes_per_s; /* of one request */
-    uint64_t part_bytes;         /* a block is moved by parallel requests of this size */
-    uint32_t requests_max;       /* at once per account, above: throttled */
+    /* Above these a request is throttled. Requests a second: 0: no such limit; per account; of one
+     * object; of an account's prefix, which is split in two when it was above for so long. */
+    uint32_t requests_max; /* at once per account */
+    uint64_t requests_per_s, object_requests_per_s;
+    uint64_t prefix_reads_per_s, prefix_writes_per_s, prefix_split_ns;
+    uint64_t rate_window_ns; /* a burst is let through as long as the rate over this is kept */
+    uint64_t store_part_bytes_min; /* 0: a block is stored in one request; else it may be in parts,
+                                      between two requests more */
+    uint64_t commit_requests, commit_block_requests; /* an object's, and more for each block */
 };
 
 struct fb_metadata { /* operations_per_s 0: the cluster has none */

@@ -1,8 +1,8 @@
 /* An experiment file into a scenario.
  *
  * Order: the file, then `--set` assignments, then the sweep point's settings; then each part is
- * read and checked against the parts before it: hardware, network, origin, cluster size, workload,
- * core. Every map is closed, so that a key nobody knows is an error. */
+ * read and checked against the parts before it: hardware, network, origin, cluster size, the
+ * origin's client, workload, core. Every map is closed, so that a key nobody knows is an error. */
 #include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
@@ -92,6 +92,7 @@ static void root_load(struct fb_loader *loader, struct fb_map *root)
     fb_map_has(root, "checks");
     simulation_load(loader, root);
     cluster_load(loader, root);
+    fb_origin_client_load(loader, root);
     fb_workload_load(loader, root);
     fb_core_load(loader, root);
     fb_faults_load(loader, root);

@@ -25,6 +25,7 @@ struct fb_scenario {
     struct fb_hardware hardware;
     struct fb_network network;
     struct fb_origin_model origin;
+    struct fb_origin_client origin_client; /* of each node */
     struct fb_metadata metadata;
     struct fb_config core;
     struct fb_workload workload;

@@ -55,6 +55,8 @@ void fb_hardware_load(struct fb_loader *loader, struct fb_map *cluster, struct f
 void fb_network_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_metadata_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_origin_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
+/* The experiment's `origin`: how its nodes use it. */
+void fb_origin_client_load(struct fb_loader *loader, struct fb_map *root);
 void fb_workload_load(struct fb_loader *loader, struct fb_map *root);
 /* After cluster: nodes are checked. */
 void fb_faults_load(struct fb_loader *loader, struct fb_map *root);

@@ -126,10 +126,25 @@ static void origin_write(FILE *out, const struct fb_origin_model *origin)
     number_write(out, "  latency_sigma", origin->latency_sigma);
     rate_write(out, "  read_rate", origin->read_bytes_per_s);
     rate_write(out, "  write_rate", origin->write_bytes_per_s);
-    count_write(out, "  requests_per_s", origin->requests_per_s);
     rate_write(out, "  stream_rate", origin->stream_bytes_per_s);
-    bytes_write(out, "  part_size", origin->part_bytes);
     count_write(out, "  requests_max", origin->requests_max);
+    count_write(out, "  requests_per_s", origin->requests_per_s);
+    count_write(out, "  object_requests_per_s", origin->object_requests_per_s);
+    count_write(out, "  prefix_reads_per_s", origin->prefix_reads_per_s);
+    count_write(out, "  prefix_writes_per_s", origin->prefix_writes_per_s);
+    ns_write(out, "  prefix_split", origin->prefix_split_ns);
+    ns_write(out, "  rate_window", origin->rate_window_ns);
+    bytes_write(out, "  store_part_min", origin->store_part_bytes_min);
+    count_write(out, "  commit_requests", origin->commit_requests);
+    count_write(out, "  commit_block_requests", origin->commit_block_requests);
+}
+
+static void origin_client_write(FILE *out, const struct fb_origin_client *client)
+{
+    fputs("origin_client:\n", out);
+    bytes_write(out, "  part_size", client->part_bytes);
+    count_write(out, "  requests_max", client->requests_max);
+    count_write(out, "  tries_max", client->tries_max);
 }
 
 static void core_write(FILE *out, const struct fb_config *core)
@@ -331,6 +346,7 @@ static void scenario_write(FILE *out, const struct fb_scenario *scenario)
     hardware_write(out, &scenario->hardware);
     network_write(out, &scenario->network);
     origin_write(out, &scenario->origin);
+    origin_client_write(out, &scenario->origin_client);
     metadata_write(out, &scenario->metadata);
     core_write(out, &scenario->core);
     workload_write(out, scenario);

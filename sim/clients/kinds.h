@@ -58,6 +58,7 @@ void overwrite_start(struct world *world);
 void overwrite_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
 void overwrite_timer(struct world *world, uint32_t node, uint64_t detail);
 void overwrite_node_down(struct world *world, uint32_t node);
+uint64_t overwrite_object_blocks(const struct world *world, uint64_t object);
 double overwrite_progress(const struct world *world);
 void overwrite_metrics(const struct world *world, struct fb_run *run);
 
@@ -68,6 +69,8 @@ void checkpoint_start(struct world *world);
 void checkpoint_reply(struct world *world, uint32_t node, const struct fb_reply *reply);
 void checkpoint_timer(struct world *world, uint32_t node, uint64_t detail);
 void checkpoint_stored(struct world *world);
+void checkpoint_committed(struct world *world);
+uint64_t checkpoint_object_blocks(const struct world *world, uint64_t object);
 void checkpoint_node_down(struct world *world, uint32_t node);
 double checkpoint_progress(const struct world *world);
 void checkpoint_metrics(const struct world *world, struct fb_run *run);

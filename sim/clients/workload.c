@@ -20,6 +20,9 @@ static const struct kind {
     void (*reply)(struct world *world, uint32_t node, const struct fb_reply *reply);
     void (*timer)(struct world *world, uint32_t node, uint64_t detail);
     void (*stored)(struct world *world); /* NULL: it does not care what the origin has */
+    void (*committed)(struct world *world);
+    uint64_t (*object_blocks)(const struct world *world,
+                              uint64_t object);            /* NULL: it writes none */
     void (*node_down)(struct world *world, uint32_t node); /* NULL: its clients just end */
     void (*node_up)(struct world *world, uint32_t node);   /* NULL: and do not come back */
     double (*progress)(const struct world *world);
@@ -58,6 +61,8 @@ static const struct kind {
                                 .reply = checkpoint_reply,
                                 .timer = checkpoint_timer,
                                 .stored = checkpoint_stored,
+                                .committed = checkpoint_committed,
+                                .object_blocks = checkpoint_object_blocks,
                                 .node_down = checkpoint_node_down,
                                 .progress = checkpoint_progress,
                                 .metrics = checkpoint_metrics},
@@ -74,6 +79,7 @@ static const struct kind {
                                .start = overwrite_start,
                                .reply = overwrite_reply,
                                .timer = overwrite_timer,
+                               .object_blocks = overwrite_object_blocks,
                                .node_down = overwrite_node_down,
                                .progress = overwrite_progress,
                                .metrics = overwrite_metrics},
@@ -162,6 +168,25 @@ void workload_stored(struct world *world)
         if (is_active(world->scenario, i) && kinds[i].stored != NULL)
             kinds[i].stored(world);
     }
+}
+
+void workload_committed(struct world *world)
+{
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS; i++) {
+        world->kind = i;
+        if (is_active(world->scenario, i) && kinds[i].committed != NULL)
+            kinds[i].committed(world);
+    }
+}
+
+uint64_t workload_object_blocks(struct world *world, uint64_t object)
+{
+    uint64_t blocks = 0;
+    for (uint32_t i = 0; i < FB_WORKLOAD_KINDS && blocks == 0; i++) {
+        if (is_active(world->scenario, i) && kinds[i].object_blocks != NULL)
+            blocks = kinds[i].object_blocks(world, object);
+    }
+    return blocks;
 }
 
 /* A client may kill a node itself, and goes on afterwards as the kind that it is. */

@@ -128,8 +128,12 @@ static void fluid_transfer(struct fb_engine *engine, uint32_t source, uint32_t t
     uint32_t weight = engine->hosts[source].flow_weight;
     if (engine->hosts[target].flow_weight > weight)
         weight = engine->hosts[target].flow_weight;
-    fb_fluid_start(engine->fluid, engine->now_ns, links, count, size_bytes,
-                   engine->hosts[source].flow_bytes_per_s, weight > 0 ? weight : 1, cookie);
+    uint64_t cap = engine->hosts[source].flow_bytes_per_s;
+    uint64_t cap_down = engine->hosts[target].flow_down_bytes_per_s;
+    if (cap == 0 || (cap_down > 0 && cap_down < cap))
+        cap = cap_down;
+    fb_fluid_start(engine->fluid, engine->now_ns, links, count, size_bytes, cap,
+                   weight > 0 ? weight : 1, cookie);
 }
 
 void fb_engine_transfer(struct fb_engine *engine, uint32_t source, uint32_t target,

@@ -23,10 +23,11 @@
 /* A host's port to its leaf switch, each direction with its own capacity. */
 struct fb_engine_host {
     uint32_t leaf;
-    uint64_t up_bytes_per_s;   /* host to leaf */
-    uint64_t down_bytes_per_s; /* leaf to host */
-    uint64_t flow_bytes_per_s; /* cap of each flow out of this host; 0: none */
-    uint32_t flow_weight;      /* of flows from and to it, the larger of both counts; 0 is 1 */
+    uint64_t up_bytes_per_s;        /* host to leaf */
+    uint64_t down_bytes_per_s;      /* leaf to host */
+    uint64_t flow_bytes_per_s;      /* cap of each flow out of this host; 0: none */
+    uint64_t flow_down_bytes_per_s; /* of each flow into it */
+    uint32_t flow_weight;           /* of flows from and to it, the larger of both counts; 0 is 1 */
 };
 
 /* A leaf's uplinks, taken together, to a core that never blocks. 0: unlimited, no link is made. */

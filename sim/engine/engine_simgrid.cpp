@@ -123,22 +123,28 @@ sg4::Link *make_link(sg4::NetZone *zone, const std::string &name, uint64_t bytes
     return zone->create_link(name, static_cast<double>(bytes_per_s))->set_latency(0)->seal();
 }
 
+/* A fat pipe bounds each of its flows; 3.32 ignores Comm::set_rate between hosts. */
+void add_cap(sg4::NetZone *zone, const std::string &name, uint64_t bytes_per_s,
+             std::vector<sg4::LinkInRoute> *route)
+{
+    if (bytes_per_s == 0)
+        return;
+    auto *cap = zone->create_link(name, static_cast<double>(bytes_per_s));
+    cap->set_sharing_policy(sg4::Link::SharingPolicy::FATPIPE)->set_latency(0)->seal();
+    route->emplace_back(cap);
+}
+
 void add_host(SimgridState *state, sg4::NetZone *zone, const fb_engine_host &host, uint32_t index)
 {
     std::string name = "h" + std::to_string(index);
     sg4::Host *record = zone->create_host(name, 1e9)->seal();
     sg4::Link *up = make_link(zone, name + "u", host.up_bytes_per_s);
     sg4::Link *down = make_link(zone, name + "d", host.down_bytes_per_s);
-    std::vector<sg4::LinkInRoute> out{sg4::LinkInRoute(up)};
-    if (host.flow_bytes_per_s > 0) {
-        /* A fat pipe bounds each of its flows; 3.32 ignores Comm::set_rate between hosts. */
-        auto *cap = zone->create_link(name + "c", static_cast<double>(host.flow_bytes_per_s));
-        cap->set_sharing_policy(sg4::Link::SharingPolicy::FATPIPE)->set_latency(0)->seal();
-        out.emplace_back(cap);
-    }
+    std::vector<sg4::LinkInRoute> out{sg4::LinkInRoute(up)}, in{sg4::LinkInRoute(down)};
+    add_cap(zone, name + "c", host.flow_bytes_per_s, &out);
+    add_cap(zone, name + "cd", host.flow_down_bytes_per_s, &in);
     zone->add_route(record->get_netpoint(), nullptr, nullptr, nullptr, out, false);
-    zone->add_route(nullptr, record->get_netpoint(), nullptr, nullptr, {sg4::LinkInRoute(down)},
-                    false);
+    zone->add_route(nullptr, record->get_netpoint(), nullptr, nullptr, in, false);
     state->hosts[index] = record;
     state->up[index] = up;
     state->down[index] = down;

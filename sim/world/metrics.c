@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "core/panic.h"
 #include "sim/world/world_clients.h"
+#include "sim/world/origin.h"
 #include "sim/world/world_internal.h"
 
 #include <math.h>
@@ -183,8 +184,14 @@ static void add_origin_utilisation(const struct world *world, struct fb_run *run
 {
     const struct fb_origin_model *origin = &world->scenario->origin;
     double account_s = (double)busy_until_ns(world) * 1e-9 * origin->accounts;
-    double fetched = 0, stored = 0;
+    double fetched = 0, stored = 0, reads = 0, writes = 0, throttled = 0;
+    double read_max = 0, write_max = 0;
     for (uint32_t i = 0; i < origin->accounts; i++) {
+        reads += (double)world->accounts[i].reads;
+        writes += (double)world->accounts[i].writes;
+        throttled += (double)world->accounts[i].throttled;
+        read_max = fmax(read_max, (double)world->accounts[i].read_bytes_max);
+        write_max = fmax(write_max, (double)world->accounts[i].write_bytes_max);
         fetched += (double)world->accounts[i].fetched_bytes;
         stored += (double)world->accounts[i].stored_bytes;
     }
@@ -193,6 +200,12 @@ static void add_origin_utilisation(const struct world *world, struct fb_run *run
     metrics_add(run, "utilisation_origin", "1", fmax(read, write));
     metrics_add(run, "utilisation_origin_read", "1", read);
     metrics_add(run, "utilisation_origin_write", "1", write);
+    metrics_add(run, "origin_reads", "1", reads);
+    metrics_add(run, "origin_writes", "1", writes);
+    metrics_add(run, "origin_throttled", "1", throttled);
+    metrics_add(run, "origin_read_bytes_max", "B", read_max);
+    metrics_add(run, "origin_write_bytes_max", "B", write_max);
+    metrics_add(run, "origin_requests_max", "1", world_origin_requests_max(world));
 }
 
 static void add_utilisation(const struct world *world, struct fb_run *run)

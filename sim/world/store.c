@@ -1,12 +1,7 @@
-/* Stores to the origin, and the set of what has been stored.
- *
- *     STORE  one-way latency -> request limit of the account -> flow -> first-byte latency -> DONE
- *
- * Only blocks of objects from WORLD_WRITTEN on are remembered; others are taken to be there. A
- * store counts only when all of it has arrived: nothing half-written is ever found. */
+/* The set of what has been stored at the origin: blocks of objects from WORLD_WRITTEN on; others
+ * are taken to be there. */
 #include "base/memory.h"
 #include "core/panic.h"
-#include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
 #include <stdlib.h>
@@ -42,9 +37,9 @@ static void stored_grow(struct world *world)
     *stored = grown;
 }
 
-static void stored_add(struct world *world, uint64_t tag)
+bool world_store_add(struct world *world, const struct fb_block *block)
 {
-    uint64_t at;
+    uint64_t at, tag = world_tag_of(block);
     if (world->stored == NULL) {
         world->stored = fb_allocate(1, sizeof(*world->stored), "what the origin stores", NULL);
         world->stored->mask = 1023;
@@ -54,9 +49,10 @@ static void stored_add(struct world *world, uint64_t tag)
     if (world->stored->count * 2 > world->stored->mask)
         stored_grow(world);
     if (stored_find(world->stored, tag, &at))
-        return;
+        return false;
     world->stored->tags[at] = tag;
     world->stored->count++;
+    return true;
 }
 
 bool world_is_stored(const struct world *world, const struct fb_block *block)
@@ -71,60 +67,4 @@ void world_store_close(struct world *world)
         return;
     free(world->stored->tags);
     free(world->stored);
-}
-
-void world_store_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
-{
-    FB_ASSERT(op->kind == FB_OP_STORE);
-    uint32_t index = world_pending(world, PENDING_STORE_ARRIVE, node);
-    world->pending[index].op = *op;
-    world->pending[index].account = (uint32_t)(op->block.object % world->scenario->origin.accounts);
-    world_timer(world, at_ns + world_far_way_ns(world, node, true), index);
-}
-
-void world_store_arrive(struct world *world, uint32_t index)
-{
-    struct pending *pending = &world->pending[index];
-    const struct fb_origin_model *origin = &world->scenario->origin;
-    struct account *account = &world->accounts[pending->account];
-    uint64_t now_ns = world_now_ns(world);
-    uint32_t parts = world_parts(world, pending->op.span.size);
-    FB_ASSERT(pending->kind == PENDING_STORE_ARRIVE);
-    FB_ASSERT(pending->account < world->scenario->origin.accounts);
-    if (account->in_flight + parts > origin->requests_max) {
-        account->throttled++;
-        pending->kind = PENDING_EVENT;
-        uint64_t op_id = pending->op.op_id;
-        pending->event = (struct fb_event){.kind = FB_EVENT_DONE,
-                                           .done = {.op_id = op_id, .status = FB_THROTTLED}};
-        world_timer(world, now_ns + origin->latency_ns, index);
-        return;
-    }
-    account->in_flight += parts;
-    fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
-    pending->kind = PENDING_STORE_FLOW;
-    fb_engine_transfer(world->engine, pending->node, world->scenario->nodes + pending->account,
-                       pending->op.span.size, (uint64_t)pending->node << 32 | index);
-}
-
-void world_store_end(struct world *world, uint32_t index, enum fb_status status)
-{
-    struct pending pending = world->pending[index];
-    const struct fb_op *op = &pending.op;
-    struct account *account = &world->accounts[pending.account];
-    FB_ASSERT(account->in_flight >= world_parts(world, op->span.size));
-    account->in_flight -= world_parts(world, op->span.size);
-    if (pending.life != world->hosts[pending.node].life)
-        return; /* the writer died before its request was whole */
-    if (status == FB_OK) {
-        if (!world_check_bytes(world, pending.node, &op->span, &op->block))
-            return;
-        stored_add(world, world_tag_of(&op->block));
-        account->stored_bytes += op->span.size;
-        world->stored_ns = world_now_ns(world);
-        workload_stored(world);
-    }
-    uint64_t at_ns = world_now_ns(world) + world->scenario->origin.latency_ns +
-                     world_far_way_ns(world, pending.node, false);
-    world_done(world, pending.node, at_ns, op->op_id, status, 0);
 }

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "sim/world/world.h"
 #include "sim/world/world_clients.h"
+#include "sim/world/origin.h"
 #include "sim/world/world_internal.h"
 
 #include "base/progress.h"
@@ -198,11 +199,11 @@ static bool is_of_another_life(const struct world *world, const struct pending *
         return !host->is_up || pending->life != host->life;
     case PENDING_PULL_START:
     case PENDING_PULL_FLOW:
-    case PENDING_FETCH_ARRIVE:
-    case PENDING_FETCH_START:
-    case PENDING_FETCH_FLOW:
-    case PENDING_STORE_ARRIVE:
-    case PENDING_STORE_FLOW:
+    case PENDING_REQUEST_ARRIVE:
+    case PENDING_REQUEST_START:
+    case PENDING_REQUEST_FLOW:
+    case PENDING_REQUEST_ENDED:
+    case PENDING_REQUEST_AGAIN:
     case PENDING_METADATA:
     case PENDING_FAULT:
         break;
@@ -234,24 +235,17 @@ static void world_deliver(void *context, uint64_t cookie, enum fb_status status)
     case PENDING_PULL_FLOW:
         world_pull_end(world, index, status);
         break;
-    case PENDING_FETCH_ARRIVE:
-        world_fetch_arrive(world, index);
-        return;
-    case PENDING_FETCH_START:
-        world_fetch_start(world, index);
-        return;
-    case PENDING_FETCH_FLOW:
-        world_fetch_end(world, index, status);
+    case PENDING_REQUEST_ARRIVE:
+    case PENDING_REQUEST_START:
+    case PENDING_REQUEST_FLOW:
+    case PENDING_REQUEST_ENDED:
+    case PENDING_REQUEST_AGAIN:
+        if (!world_origin_step(world, index, status))
+            return;
         break;
-    case PENDING_STORE_ARRIVE:
-        world_store_arrive(world, index);
-        return;
     case PENDING_METADATA:
         world_metadata_arrive(world, index);
         return;
-    case PENDING_STORE_FLOW:
-        world_store_end(world, index, status);
-        break;
     case PENDING_EVENT:
         world_event(world, pending.node, &pending.event);
         break;
@@ -301,13 +295,13 @@ static bool world_open_engine(struct world *world)
     for (uint32_t i = 0; i < leaves && is_blocking; i++)
         leaf[i] = (struct fb_engine_leaf){.up_bytes_per_s = uplink, .down_bytes_per_s = uplink};
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
-        hosts[scenario->nodes + i] = (struct fb_engine_host){
-            .leaf = leaves + i,
-            .up_bytes_per_s = scenario->origin.read_bytes_per_s,
-            .down_bytes_per_s = scenario->origin.write_bytes_per_s,
-            .flow_bytes_per_s = scenario->origin.stream_bytes_per_s *
-                                world_parts(world, scenario->core.block_size_bytes),
-            .flow_weight = origin_flow_weight(scenario)};
+        hosts[scenario->nodes + i] =
+            (struct fb_engine_host){.leaf = leaves + i,
+                                    .up_bytes_per_s = scenario->origin.read_bytes_per_s,
+                                    .down_bytes_per_s = scenario->origin.write_bytes_per_s,
+                                    .flow_bytes_per_s = scenario->origin.stream_bytes_per_s,
+                                    .flow_down_bytes_per_s = scenario->origin.stream_bytes_per_s,
+                                    .flow_weight = origin_flow_weight(scenario)};
     const struct fb_engine_network network = {.hosts = hosts,
                                               .leaves = leaf,
                                               .host_count = count,

@@ -19,6 +19,10 @@ void workload_reply(struct world *world, uint32_t node, const struct fb_reply *r
 void workload_timer(struct world *world, uint32_t node, uint64_t detail);
 /* The origin has another block of what was written. */
 void workload_stored(struct world *world);
+/* And the object is visible there. */
+void workload_committed(struct world *world);
+/* Blocks that the object has when it is whole; 0: it is not known. */
+uint64_t workload_object_blocks(struct world *world, uint64_t object);
 /* A node has died, and its clients with it. */
 void workload_node_down(struct world *world, uint32_t node);
 /* A node is back with an empty memory: clients that begin anew do so. */

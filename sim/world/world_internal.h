@@ -25,14 +25,10 @@ void world_fault(struct world *world, const char *text, uint32_t node);
 /* The engine's simulated time. */
 uint64_t world_now_ns(const struct world *world);
 
-/* store.c: stores to the origin, and what is there */
+/* store.c: what is at the origin */
 #define WORLD_WRITTEN (UINT64_C(1) << 40) /* objects from here on exist once they are stored */
-/* STORE begins at at_ns: its request is on its way to the account of the block's object. */
-void world_store_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
-/* A store's request is at the origin: throttled, or its bytes begin to flow. */
-void world_store_arrive(struct world *world, uint32_t index);
-/* A store's bytes have arrived, or broke off: judged, remembered, answered by a DONE. */
-void world_store_end(struct world *world, uint32_t index, enum fb_status status);
+/* The origin has all of a block. Returns false: it was there. */
+bool world_store_add(struct world *world, const struct fb_block *block);
 /* Has all of a block from WORLD_WRITTEN on arrived at the origin? */
 bool world_is_stored(const struct world *world, const struct fb_block *block);
 /* Frees what is remembered of stores. */
@@ -83,19 +79,13 @@ uint64_t world_far_way_ns(const struct world *world, uint32_t node, bool is_up);
 void world_pull_start(struct world *world, uint32_t index);
 /* A pull's last byte has come, or the peer is gone: answered by a DONE. */
 void world_pull_end(struct world *world, uint32_t index, enum fb_status status);
-/* A fetch's request is at the origin: absent, throttled, or admitted. */
-void world_fetch_arrive(struct world *world, uint32_t index);
-/* The origin has the first byte of a fetch: bytes begin to flow. */
-void world_fetch_start(struct world *world, uint32_t index);
-/* A fetch's last byte has come, or broke off: answered by a DONE. */
-void world_fetch_end(struct world *world, uint32_t index, enum fb_status status);
 /* Bytes of a unit, the 64th part of a block, rounded up. */
 uint64_t world_unit_bytes(const struct world *world);
 /* The target's content becomes the source's. */
 void world_copy_tag(const struct world *world, const struct fb_span *source,
                     const struct fb_span *target);
-/* Parallel requests in which a block of this size moves to or from the origin. */
-uint32_t world_parts(const struct world *world, uint64_t size_bytes);
+/* The target's content becomes the tag. */
+void world_tag_set(const struct world *world, const struct fb_span *span, uint64_t tag);
 /* The content tag of a block as its writer or the origin has it; never 0. */
 uint64_t world_tag_of(const struct fb_block *block);
 /* The oracle: does the span hold the block's content? False: it does not, and the run has failed.

@@ -5,19 +5,19 @@
  *     SEND    NIC work request -> way -> MESSAGE at the target
  *     PULL    NIC work requests -> way -> flow peer to self -> DONE (one-sided read)
  *             from the client: a memory copy
- *     FETCH   way -> request limit of the account -> first-byte latency -> flow -> DONE
+ *     FETCH, STORE              requests to the origin: origin.c
  *     READ, WRITE, SCAN, MARK   the node's drives: drive.c
  *     DIGEST, ENCODE, DECODE    the node's CPU cores
  * Content is an 8-byte tag per extent: READ, PULL, FETCH and WRITE copy it, DIGEST is made from
  * it, so that a read of bytes that have been overwritten in the meantime shows (R5), and the
  * oracle can compare. */
+#include "sim/world/origin.h"
 #include "sim/world/world_internal.h"
 
 #include "base/memory.h"
 #include "core/key.h"
 #include "core/panic.h"
 
-#include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ bool world_check_bytes(struct world *world, uint32_t node, const struct fb_span 
 }
 
 /* Every unit, where blocks may be read in parts. */
-static void world_tag_set(const struct world *world, const struct fb_span *span, uint64_t tag)
+void world_tag_set(const struct world *world, const struct fb_span *span, uint64_t tag)
 {
     uint64_t unit = world_unit_bytes(world), units = (span->size + unit - 1) / unit;
     struct fb_span part = *span;
@@ -238,94 +238,6 @@ void world_pull_end(struct world *world, uint32_t index, enum fb_status status)
     world_done(world, pending.node, at_ns, op->op_id, status, 0);
 }
 
-/* Requests that move a block of this size between origin and node, in parallel. */
-uint32_t world_parts(const struct world *world, uint64_t size_bytes)
-{
-    uint64_t part = world->scenario->origin.part_bytes;
-    return (uint32_t)((size_bytes + part - 1) / part);
-}
-
-static void op_fetch(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
-{
-    uint32_t index = world_pending(world, PENDING_FETCH_ARRIVE, node);
-    world->pending[index].op = *op;
-    world->pending[index].account = (uint32_t)(op->block.object % world->scenario->origin.accounts);
-    world_timer(world, at_ns + world_far_way_ns(world, node, true), index);
-}
-
-/* First-byte latency: log-normal around its median (latency_ns). */
-static uint64_t origin_latency_ns(struct world *world)
-{
-    const struct fb_origin_model *origin = &world->scenario->origin;
-    if (origin->latency_sigma <= 0)
-        return origin->latency_ns;
-    double factor = gsl_ran_lognormal(world->random, 0.0, origin->latency_sigma);
-    return (uint64_t)llround((double)origin->latency_ns * factor);
-}
-
-void world_fetch_arrive(struct world *world, uint32_t index)
-{
-    struct pending *pending = &world->pending[index];
-    const struct fb_origin_model *origin = &world->scenario->origin;
-    struct account *account = &world->accounts[pending->account];
-    uint64_t now_ns = world_now_ns(world);
-    uint32_t parts = world_parts(world, pending->op.span.size);
-    FB_ASSERT(pending->kind == PENDING_FETCH_ARRIVE);
-    FB_ASSERT(pending->account < world->scenario->origin.accounts);
-    bool is_there =
-        pending->op.block.object < WORLD_WRITTEN || world_is_stored(world, &pending->op.block);
-    if (!is_there) {
-        pending->kind = PENDING_EVENT;
-        uint64_t op_id = pending->op.op_id;
-        pending->event =
-            (struct fb_event){.kind = FB_EVENT_DONE, .done = {.op_id = op_id, .status = FB_ABSENT}};
-        world_timer(world, now_ns + origin->latency_ns, index);
-        return;
-    }
-    if (account->in_flight + parts > origin->requests_max) {
-        account->throttled++;
-        pending->kind = PENDING_EVENT;
-        uint64_t op_id = pending->op.op_id;
-        pending->event = (struct fb_event){.kind = FB_EVENT_DONE,
-                                           .done = {.op_id = op_id, .status = FB_THROTTLED}};
-        world_timer(world, now_ns + origin->latency_ns, index);
-        return;
-    }
-    account->in_flight += parts;
-    uint64_t admitted_ns = fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
-    pending->kind = PENDING_FETCH_START;
-    world_timer(world,
-                admitted_ns + origin_latency_ns(world) + port_queue_ns(world, pending->node, false),
-                index);
-}
-
-void world_fetch_start(struct world *world, uint32_t index)
-{
-    struct pending *pending = &world->pending[index];
-    pending->kind = PENDING_FETCH_FLOW;
-    fb_engine_transfer(world->engine, world->scenario->nodes + pending->account, pending->node,
-                       pending->op.span.size, (uint64_t)pending->node << 32 | index);
-}
-
-void world_fetch_end(struct world *world, uint32_t index, enum fb_status status)
-{
-    struct pending pending = world->pending[index];
-    const struct fb_op *op = &pending.op;
-    struct account *account = &world->accounts[pending.account];
-    uint64_t at_ns = world_now_ns(world) + world->scenario->network.core_latency_ns;
-    FB_ASSERT(account->in_flight >= world_parts(world, op->span.size));
-    account->in_flight -= world_parts(world, op->span.size);
-    if (pending.life != world->hosts[pending.node].life)
-        return;
-    if (status == FB_OK) {
-        world_tag_set(world, &op->span, world_tag_of(&op->block));
-        account->fetched_bytes += op->span.size;
-        world->hosts[pending.node].fetched_bytes += op->span.size;
-        fb_series_add(&world->series, FB_SERIES_ORIGIN, at_ns, (double)op->span.size);
-    }
-    world_done(world, pending.node, at_ns, op->op_id, status, 0);
-}
-
 void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
     FB_ASSERT(node < world->scenario->nodes);
@@ -346,14 +258,12 @@ void world_op(struct world *world, uint32_t node, uint64_t at_ns, const struct f
     case FB_OP_PULL:
         op_pull(world, node, at_ns, op);
         return;
-    case FB_OP_FETCH:
-        op_fetch(world, node, at_ns, op);
-        return;
     case FB_OP_DIGEST:
         op_digest(world, node, at_ns, op);
         return;
+    case FB_OP_FETCH:
     case FB_OP_STORE:
-        world_store_begin(world, node, at_ns, op);
+        world_origin_begin(world, node, at_ns, op);
         return;
     case FB_OP_META_GET:
     case FB_OP_META_PUT:

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "core/panic.h"
 #include "sim/generator.h"
+#include "sim/world/origin.h"
 #include "sim/world/world_internal.h"
 
 #include <stdlib.h>
@@ -60,6 +61,7 @@ void world_host_reset(struct world *world, uint32_t node)
     uint64_t now_ns = world_now_ns(world);
     uint64_t seed = (world->seed * 1000003 + node) ^ (uint64_t)host->life << 48;
     host->life++;
+    world_origin_forget(world, node);
     if (host->earlier == NULL)
         host->earlier = fb_allocate(1, sizeof(*host->earlier), "counters", NULL);
     fb_stats_add(host->earlier, fb_node_stats(host->core));
@@ -191,7 +193,8 @@ void world_open(struct world *world)
     if (fb_error_is_set(world->error))
         return;
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)
-        world->accounts[i].gate = world_gate_open(world, scenario->origin.requests_per_s);
+        world->accounts[i].prefixes = 1;
+    world_origin_open(world);
     world_metadata_open(world);
     if (!fb_arena_open(&world->arena, scenario->nodes * world_host_bytes(scenario)))
         fb_out_of_memory(scenario->nodes, world_host_bytes(scenario), "nodes", world->error);
@@ -214,8 +217,7 @@ void world_close(struct world *world)
         world_drive_close(world, i);
     }
     fb_arena_close(&world->arena);
-    for (uint32_t i = 0; world->accounts != NULL && i < world->scenario->origin.accounts; i++)
-        free(world->accounts[i].gate);
+    world_origin_close(world);
     for (uint32_t i = 0; i < world->pending_used; i++)
         free(world->pending[i].keys);
     world_store_close(world);

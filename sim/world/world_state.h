@@ -7,6 +7,7 @@
 #include "sim/engine/engine.h"
 #include "sim/engine/station.h"
 #include "sim/world/arena.h"
+#include "sim/world/move.h"
 #include "sim/world/series.h"
 #include "sim/world/tags.h"
 
@@ -14,19 +15,19 @@
 
 /* What a cookie of the engine stands for. */
 enum pending_kind {
-    PENDING_EVENT,        /* an event reaches a node */
-    PENDING_TICK,         /* a node's deadline */
-    PENDING_PULL_START,   /* a pull's request reached the peer's NIC: bytes begin to flow */
-    PENDING_PULL_FLOW,    /* the last byte left the network */
-    PENDING_FETCH_ARRIVE, /* a request reached the origin */
-    PENDING_FETCH_START,  /* the origin has its first byte ready */
-    PENDING_FETCH_FLOW,   /* the last byte left the network */
-    PENDING_STORE_ARRIVE, /* a store's request reached the origin: bytes begin to flow */
-    PENDING_STORE_FLOW,   /* the last byte reached the origin */
-    PENDING_METADATA,     /* an op reaches the metadata store */
-    PENDING_REPLY,        /* a reply reaches the node's client */
-    PENDING_CLIENT,       /* a client's own timer */
-    PENDING_FAULT,        /* the schedule of faults: a node fails, comes back, is found out */
+    PENDING_EVENT,          /* an event reaches a node */
+    PENDING_TICK,           /* a node's deadline */
+    PENDING_PULL_START,     /* a pull's request reached the peer's NIC: bytes begin to flow */
+    PENDING_PULL_FLOW,      /* the last byte left the network */
+    PENDING_REQUEST_ARRIVE, /* a request reached the origin */
+    PENDING_REQUEST_START,  /* its first byte has come */
+    PENDING_REQUEST_FLOW,   /* the last byte left the network */
+    PENDING_REQUEST_ENDED,  /* the answer reached the node */
+    PENDING_REQUEST_AGAIN,  /* its pause is over */
+    PENDING_METADATA,       /* an op reaches the metadata store */
+    PENDING_REPLY,          /* a reply reaches the node's client */
+    PENDING_CLIENT,         /* a client's own timer */
+    PENDING_FAULT,          /* the schedule of faults: a node fails, comes back, is found out */
 };
 
 /* What a cookie stands for until it comes back. */
@@ -43,6 +44,7 @@ struct pending {
         struct fb_event event;
         struct fb_op op;
         struct fb_reply reply;
+        struct move_request request;
     };
 };
 
@@ -62,10 +64,14 @@ struct host {
     bool is_up, is_member, is_slow;
 };
 
-struct account {             /* one account of the origin */
-    struct fb_station *gate; /* request limit */
+struct account { /* one account of the origin */
+    struct fb_gate gate, prefix_reads, prefix_writes;
+    uint64_t prefixes; /* that there are by now */
+    uint64_t split_ns; /* when there are twice as many; 0: none is above its rate */
     uint32_t in_flight;
     uint64_t fetched_bytes, stored_bytes;
+    uint64_t reads, writes;                   /* requests that were let in */
+    uint64_t read_bytes_max, write_bytes_max; /* of one of them */
     uint64_t throttled;
 };
 
@@ -83,6 +89,7 @@ struct world {
     struct host *hosts;
     struct fb_arena arena; /* of what every host has: cores, stations */
     struct account *accounts;
+    struct world_origin *origin; /* and its clients */
     struct fb_view *view;
     uint64_t view_version;
     uint64_t died_ns;   /* when a node died last; 0: none has */

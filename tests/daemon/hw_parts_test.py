@@ -30,9 +30,9 @@ stop_patience: 1 s
 
 
 class Bucket:
-    """What the server has; uploads: parts, version, key and moment of each. refuse(method, what,
-    key): an error code, or None; lie(handler, method, what, key): true when it has answered; hold:
-    the same, and waits as long as the answer is to be late."""
+    """What the server has; uploads: parts, version, key, moment and digest of each. refuse(method,
+    what, key): an error code, or None; lie(handler, method, what, key): true when it has answered;
+    hold: the same, and waits as long as the answer is to be late."""
 
     def __init__(self):
         self.objects, self.uploads, self.seen = {}, {}, []
@@ -165,7 +165,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def begin(self, key, query, body):
         name = "upload&<%d" % len(self.bucket.seen)
         self.bucket.uploads[name.replace("&", "").replace("<", "")] = (
-            {}, self.headers.get("x-amz-meta-forebayversion"), key, self.bucket.moment())
+            {}, self.headers.get("x-amz-meta-forebayversion"), key, self.bucket.moment(),
+            self.headers.get("x-amz-meta-forebaydigest"))
         self.answer(200, ("<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>%s</Key>"
                           "<UploadId>%s</UploadId></InitiateMultipartUploadResult>" % (
                               escape(key, {'"': "&quot;"}),
@@ -230,6 +231,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.put(key, b"".join(parts[one][0] for one in numbers))
             content, etag, _ = self.bucket.objects[key]
             self.bucket.objects[key] = (content, etag, version)
+            self.bucket.digests[key] = (self.bucket.uploads[name][4:] or [None])[0]
             del self.bucket.uploads[name]
             self.answer(200, b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
 

@@ -161,6 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (task.verb == FB_ORIGIN_FETCH || task.verb == FB_ORIGIN_STAT) {
         bool is_temporary;
         task.bytes.size = BLOCK_BYTES;
+        request.range_bytes = BLOCK_BYTES;
         request.moved = 0;
         (void)http_answer_status(&request, fuzz_below(&input, 2) > 0 ? 200 : 206, &is_temporary);
     }

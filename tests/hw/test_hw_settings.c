@@ -170,6 +170,29 @@ static void load_words_of_an_origin_at_their_longest_and_beyond(void **state)
     }
 }
 
+static void load_part_size_of_none_and_of_less_than_a_request_is_worth(void **state)
+{
+    (void)state;
+    static const char *const sizes[] = {"0 B", "4 KiB", "4095 B"};
+    for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        char text[512];
+        struct fb_settings settings;
+        struct fb_error error = {.text = ""};
+        snprintf(text, sizeof(text),
+                 "schema_version: 1\ncluster: c\nnode: 0\ncore: {}\n"
+                 "origin: {kind: s3, endpoint: \"http://h\", bucket: b, part_size: %s}\n",
+                 sizes[i]);
+        load(text, &settings, &error);
+        if (i == 2) {
+            assert_line_holds(error.text, "origin.part_size: is less than 4 KiB: raise it");
+            continue;
+        }
+        assert_string_equal(error.text, "");
+        assert_int_equal(settings.origin.part_bytes, i * 4096);
+        fb_settings_free(&settings);
+    }
+}
+
 static void load_shipped_examples_is_fine(void **state)
 {
     (void)state;
@@ -195,6 +218,7 @@ int main(void)
         cmocka_unit_test(load_hold_shorter_than_an_answer_refuses),
         cmocka_unit_test(load_arena_without_room_for_a_block_refuses),
         cmocka_unit_test(load_words_of_an_origin_at_their_longest_and_beyond),
+        cmocka_unit_test(load_part_size_of_none_and_of_less_than_a_request_is_worth),
         cmocka_unit_test(load_shipped_examples_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -376,6 +376,10 @@ static void load_of_counts_at_their_limits_and_beyond(void **state)
         {good, "workload.files", "1073741824", "1073741825", "write at most 1073741824"},
         {good, "override.hardware.drive.queue_depth", "1024", "1025",
          "queue_depth: \"1025\" is too large: write at most 1024"},
+        {good, "origin.requests_max", "4096", "4097", "is too large: write at most 4096"},
+        {good, "origin.tries_max", "20", "21", "is too large: write at most 20"},
+        {good, "origin.part_size", "1 GiB", "2 GiB", "origin.part_size: \"2 GiB\" is too large"},
+        {good, "origin.part_size", "4 KiB", "4095 B", "origin.part_size: is less than 4 KiB"},
         {good_kv, "workload.layer_groups", "64", "65", "is too large: write at most 64"},
         {good_kv, "workload.window", "64", "65", "is too large: write at most 64"},
     };

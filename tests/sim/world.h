@@ -13,6 +13,21 @@
 
 static const uint64_t GB = 1000000000;
 
+static inline void scenario_origin_make(struct fb_scenario *scenario)
+{
+    scenario->origin = (struct fb_origin_model){.accounts = 1,
+                                                .latency_ns = 10000000,
+                                                .read_bytes_per_s = 6 * GB,
+                                                .write_bytes_per_s = 3 * GB,
+                                                .requests_per_s = 20000,
+                                                .stream_bytes_per_s = GB,
+                                                .requests_max = 1000,
+                                                .prefix_split_ns = 1,
+                                                .rate_window_ns = GB};
+    scenario->origin_client =
+        (struct fb_origin_client){.part_bytes = 0, .requests_max = 1000, .tries_max = 7};
+}
+
 static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                  uint32_t accelerators)
 {
@@ -49,14 +64,7 @@ static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                             .oversubscription = 1,
                                             .leaf_latency_ns = 500,
                                             .core_latency_ns = 1500};
-    scenario->origin = (struct fb_origin_model){.accounts = 1,
-                                                .latency_ns = 10000000,
-                                                .read_bytes_per_s = 6 * GB,
-                                                .write_bytes_per_s = 3 * GB,
-                                                .requests_per_s = 20000,
-                                                .stream_bytes_per_s = GB,
-                                                .part_bytes = 1 << 30,
-                                                .requests_max = 1000};
+    scenario_origin_make(scenario);
     fb_config_init(&scenario->core);
     scenario->core.block_size_bytes = 4194304;
     scenario->core.memory_size_bytes = 16 * 1073741824ull;

@@ -127,7 +127,8 @@ static const struct {
     {"utilisation_drive", "drives"},
     {"utilisation_memory", "memory copies"},
     {"utilisation_digest", "digest cores"},
-    {"utilisation_cpu", "cache thread"},
+    {"utilisation_cpu", "cache and transport threads"},
+    {"utilisation_cores", "all cores"},
 };
 
 const char *fb_metric_label(const char *name, char *buffer, size_t size)

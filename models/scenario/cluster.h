@@ -1,5 +1,5 @@
-/* What a cluster is made of, as component files say it: hardware, network, origin, metadata
- * store. */
+/* What a cluster is made of, as component files say it: hardware, network, transport, origin,
+ * metadata store. */
 #ifndef FB_MODELS_SCENARIO_CLUSTER_H
 #define FB_MODELS_SCENARIO_CLUSTER_H
 
@@ -17,10 +17,8 @@ struct fb_drive {
 struct fb_nic {
     uint32_t count;            /* ports in the node */
     uint64_t rate_bytes_per_s; /* of one port: line rate */
-    double efficiency;         /* share of the line rate that payload gets */
     uint64_t latency_ns;       /* one way, host to host, without switches */
     uint64_t work_requests_per_s;
-    uint64_t message_bytes_max; /* a transfer is cut into work requests of this size */
 };
 
 struct fb_hardware {
@@ -44,6 +42,25 @@ struct fb_network {
     uint64_t leaf_latency_ns; /* added inside a leaf */
     uint64_t core_latency_ns; /* added between leaves, in place of leaf_latency_ns */
     uint64_t port_queue_ns;   /* a message waits behind bulk in a host's port, at most so long */
+};
+
+/* How nodes move bytes between them, and what that costs their processors. */
+struct fb_transport_model {
+    char name[FB_NAME_MAX];
+    bool is_built;             /* this build's daemon has it */
+    bool is_one_sided;         /* a pull takes no processor time of the node that is read */
+    bool is_striped;           /* one pull goes through all ports of a node; else through one */
+    uint32_t threads;          /* of a node, that work on it; the core's own is the first */
+    uint64_t send_message_ns;  /* processor time, whatever the size */
+    uint64_t send_mebibyte_ns; /* and for 2^20 bytes, the kernel's copies included */
+    uint64_t receive_message_ns, receive_mebibyte_ns;
+    double send_copies, receive_copies; /* bytes through the memory for one of payload */
+    double efficiency;                  /* share of the ports' line rate that payload gets */
+    uint64_t latency_ns;                /* one way, added to the ports' and switches' */
+    uint64_t header_bytes;              /* of a message */
+    uint64_t message_bytes_max;         /* a transfer is cut into work requests of this size */
+    uint64_t piece_bytes;               /* what is sent, received and copied at a time */
+    uint64_t gone_ns;                   /* until it says that a peer is gone */
 };
 
 struct fb_origin_model {

@@ -1,8 +1,8 @@
 /* An experiment file into a scenario.
  *
  * Order: the file, then `--set` assignments, then the sweep point's settings; then each part is
- * read and checked against the parts before it: hardware, network, origin, cluster size, workload,
- * core. Every map is closed, so that a key nobody knows is an error. */
+ * read and checked against the parts before it: hardware, network, transport, origin, cluster size,
+ * workload, core. Every map is closed, so that a key nobody knows is an error. */
 #include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
@@ -22,6 +22,7 @@ static void cluster_load(struct fb_loader *loader, struct fb_map *root)
     struct fb_map override = fb_map_child(root, "override", false);
     fb_hardware_load(loader, &cluster, &override);
     fb_network_load(loader, &cluster, &override);
+    fb_transport_load(loader, &cluster, &override);
     fb_origin_load(loader, &cluster, &override);
     fb_metadata_load(loader, &cluster, &override);
     fb_map_close(&override);
@@ -114,6 +115,15 @@ static void point_apply(struct fb_document *document, const struct fb_sweep_poin
     }
 }
 
+/* An experiment that names none is simulated with what this build's daemons speak. */
+static void transport_default(struct fb_document *document, struct fb_error *error)
+{
+    struct fb_map root = fb_document_root(document, error);
+    struct fb_map cluster = fb_map_child(&root, "cluster", false);
+    if (cluster.node != NULL && !fb_map_has(&cluster, "transport"))
+        fb_document_set_value(document, "cluster.transport", "tcp", "cluster.transport", error);
+}
+
 void fb_scenario_load(const char *path, const char *const *assignments, uint32_t assignment_count,
                       const struct fb_sweep_point *point, struct fb_scenario *scenario,
                       struct fb_error *error)
@@ -126,6 +136,8 @@ void fb_scenario_load(const char *path, const char *const *assignments, uint32_t
         fb_document_set(document, assignments[i], error);
     if (point != NULL)
         point_apply(document, point, error);
+    if (!fb_error_is_set(error))
+        transport_default(document, error);
     struct fb_loader loader = {.scenario = scenario, .error = error};
     struct fb_map root = fb_document_root(document, error);
     snprintf(scenario->inputs[scenario->input_count++], FB_PATH_MAX, "%s", path);

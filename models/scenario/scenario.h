@@ -22,6 +22,7 @@ struct fb_scenario {
     uint64_t first_seed;
     struct fb_hardware hardware;
     struct fb_network network;
+    struct fb_transport_model transport;
     struct fb_origin_model origin;
     struct fb_metadata metadata;
     struct fb_config core;

@@ -31,10 +31,8 @@ static void nic_load(struct fb_component *node, struct fb_nic *nic)
     struct fb_component part = {.document = NULL};
     nic->count = part_open(node, "nic", 1, &part);
     nic->rate_bytes_per_s = fb_fact_rate(&part, "rate", 1, rate_max);
-    nic->efficiency = fb_fact_number(&part, "efficiency", 0.01, 1);
     nic->latency_ns = fb_fact_ns(&part, "latency", 0, second_ns);
     nic->work_requests_per_s = fb_fact_count(&part, "work_requests_per_s", 1, second_ns);
-    nic->message_bytes_max = fb_fact_bytes(&part, "message_size_max", 256, UINT64_C(1) << 31);
     fb_component_close(&part);
 }
 

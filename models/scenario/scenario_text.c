@@ -78,10 +78,8 @@ static void hardware_write(FILE *out, const struct fb_hardware *hardware)
     fputs("  nic:\n", out);
     count_write(out, "    count", nic->count);
     rate_write(out, "    rate", nic->rate_bytes_per_s);
-    number_write(out, "    efficiency", nic->efficiency);
     ns_write(out, "    latency", nic->latency_ns);
     count_write(out, "    work_requests_per_s", nic->work_requests_per_s);
-    bytes_write(out, "    message_size_max", nic->message_bytes_max);
     fputs("  drive:\n", out);
     count_write(out, "    count", drive->count);
     bytes_write(out, "    size", drive->size_bytes);
@@ -104,6 +102,33 @@ static void network_write(FILE *out, const struct fb_network *network)
     ns_write(out, "  leaf_latency", network->leaf_latency_ns);
     ns_write(out, "  core_latency", network->core_latency_ns);
     ns_write(out, "  port_queue", network->port_queue_ns);
+}
+
+static void flag_write(FILE *out, const char *key, bool value)
+{
+    fprintf(out, "%s: %s\n", key, value ? "true" : "false");
+}
+
+static void transport_write(FILE *out, const struct fb_transport_model *transport)
+{
+    fputs("transport:\n", out);
+    text_write(out, "  name", transport->name);
+    flag_write(out, "  is_built", transport->is_built);
+    flag_write(out, "  is_one_sided", transport->is_one_sided);
+    flag_write(out, "  is_striped", transport->is_striped);
+    count_write(out, "  threads", transport->threads);
+    ns_write(out, "  send_message", transport->send_message_ns);
+    ns_write(out, "  receive_message", transport->receive_message_ns);
+    ns_write(out, "  send_mebibyte", transport->send_mebibyte_ns);
+    ns_write(out, "  receive_mebibyte", transport->receive_mebibyte_ns);
+    number_write(out, "  send_copies", transport->send_copies);
+    number_write(out, "  receive_copies", transport->receive_copies);
+    number_write(out, "  efficiency", transport->efficiency);
+    ns_write(out, "  latency", transport->latency_ns);
+    bytes_write(out, "  header_size", transport->header_bytes);
+    bytes_write(out, "  message_size_max", transport->message_bytes_max);
+    bytes_write(out, "  piece_size", transport->piece_bytes);
+    ns_write(out, "  gone", transport->gone_ns);
 }
 
 static void metadata_write(FILE *out, const struct fb_metadata *metadata)
@@ -330,6 +355,7 @@ static void scenario_write(FILE *out, const struct fb_scenario *scenario)
     count_write(out, "  accelerators", scenario->accelerators);
     hardware_write(out, &scenario->hardware);
     network_write(out, &scenario->network);
+    transport_write(out, &scenario->transport);
     origin_write(out, &scenario->origin);
     metadata_write(out, &scenario->metadata);
     core_write(out, &scenario->core);

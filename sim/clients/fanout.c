@@ -247,7 +247,7 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
     metrics_add(run, "fan_out_unfinished", "1", left);
     if (count > 0) {
         double port = (double)scenario->hardware.nic.rate_bytes_per_s *
-                      scenario->hardware.nic.efficiency * scenario->hardware.nic.count;
+                      scenario->transport.efficiency * scenario->hardware.nic.count;
         double size = (double)spec(world)->object_size_bytes;
         double bound_s = size / port + log2(nodes) * (double)scenario->core.block_size_bytes / port;
         qsort(times, count, sizeof(*times), compare);

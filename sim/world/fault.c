@@ -3,9 +3,9 @@
  *     up --kill--> down --restart_after--> up, with an empty memory (R10); drives kept or lost
  *     up --slow--> up, ports at a fraction of their rate
  *
- * A node that is down hears nothing and says nothing. What others pull from it fails after
- * GONE_NS, as a transport's own retries do; the members learn of it detect_after later, when its
- * lease has run out, by a new view; a restarted node joins with the next view at once. */
+ * A node that is down hears nothing and says nothing. What others pull from it fails when the
+ * transport gives it up (gone_ns); the members learn of it detect_after later, when its lease has
+ * run out, by a new view; a restarted node joins with the next view at once. */
 #include "base/memory.h"
 #include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"

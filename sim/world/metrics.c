@@ -195,9 +195,9 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
 {
     const struct fb_scenario *scenario = world->scenario;
     double elapsed_ns = (double)busy_until_ns(world), nodes = scenario->nodes;
-    double port = (double)scenario->hardware.nic.rate_bytes_per_s *
-                  scenario->hardware.nic.efficiency * scenario->hardware.nic.count;
-    double down = 0, up = 0, drive = 0, cpu = 0, memory = 0, digest = 0;
+    double port = (double)scenario->hardware.nic.rate_bytes_per_s * scenario->transport.efficiency *
+                  scenario->hardware.nic.count;
+    double down = 0, up = 0, drive = 0, cpu = 0, cores = 0, memory = 0, digest = 0;
     if (elapsed_ns <= 0)
         return;
     for (uint32_t i = 0; i < scenario->nodes; i++) {
@@ -207,7 +207,8 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
         drive += (double)fb_station_busy_ns(host->drive);
         memory += (double)fb_station_busy_ns(host->memory);
         digest += (double)fb_station_busy_ns(host->digest);
-        cpu += (double)host->cpu_busy_ns;
+        cpu += (double)fb_station_busy_ns(host->transport);
+        cores += (double)fb_station_busy_ns(host->cores);
     }
     add_origin_utilisation(world, run);
     metrics_add(run, "utilisation_nic_down", "1", down / (port * nodes * elapsed_ns * 1e-9));
@@ -216,6 +217,7 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
     metrics_add(run, "utilisation_memory", "1", memory / (nodes * elapsed_ns));
     metrics_add(run, "utilisation_digest", "1", digest / (nodes * elapsed_ns));
     metrics_add(run, "utilisation_cpu", "1", cpu / (nodes * elapsed_ns));
+    metrics_add(run, "utilisation_cores", "1", cores / (nodes * elapsed_ns));
 }
 
 static void add_entities(const struct world *world, struct fb_run *run)
@@ -232,7 +234,9 @@ static void add_entities(const struct world *world, struct fb_run *run)
             {.name = "pulled_bytes", .value = (double)host->pulled_bytes},
             {.name = "served_bytes", .value = (double)host->served_bytes},
             {.name = "fetched_bytes", .value = (double)host->fetched_bytes},
-            {.name = "cpu_busy_s", .value = (double)host->cpu_busy_ns * 1e-9},
+            {.name = "cpu_busy_s",
+             .value = (double)fb_station_busy_ns(host->cores) *
+                      world->scenario->hardware.cpu_cores * 1e-9},
         };
         for (uint32_t r = 0; r < 5; r++) {
             struct fb_entity_row *row = &run->entities[run->entity_count++];

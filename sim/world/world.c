@@ -1,9 +1,10 @@
 /* The world's loop: events reach nodes, nodes give ops, ops become work on engine and stations.
  *
  * CPU time: the core of a node is one thread. An event that arrives at t is handled at
- * start = max(t, thread free); the step costs core_step_ns, each op submit_ns more, and the ops
- * begin when that time is over. The step runs with now = start at once: nothing that arrives in
- * between can come before it, since the thread is first come, first served.
+ * start = max(t, thread free); the step costs core_step_ns, each op submit_ns or what its message
+ * costs (transport.c), and the ops begin when that time is over. The step runs with now = start at
+ * once: nothing that arrives in between can come before it, since the thread is first come, first
+ * served.
  *
  * Determinism: the engine delivers by (date, cookie); cookies are (node, pending index), and
  * pending indexes are given out in the order of the run. Every event and op is hashed. */
@@ -109,9 +110,11 @@ static void world_step(struct world *world, uint32_t node, const struct fb_event
     fb_trace_event(&record, start_ns, node, event);
     world_hash(world, &record);
     uint32_t count = fb_node_step(host->core, start_ns, event, ops);
-    uint64_t cost_ns = hardware->core_step_ns + count * hardware->submit_ns;
+    uint64_t cost_ns = hardware->core_step_ns + world_event_cost_ns(world, event);
+    for (uint32_t i = 0; i < count; i++)
+        cost_ns += world_op_cost_ns(world, node, &ops[i]);
     host->cpu_free_ns = start_ns + cost_ns;
-    host->cpu_busy_ns += cost_ns;
+    (void)world_transport_take(world, node, start_ns, cost_ns);
     world->events++;
     for (uint32_t i = 0; i < count; i++) {
         fb_trace_op(&record, host->cpu_free_ns, node, &ops[i]);
@@ -281,13 +284,16 @@ static bool world_open_engine(struct world *world)
     struct fb_engine_leaf *leaf =
         fb_allocate(leaves + scenario->origin.accounts, sizeof(*leaf), "the network", NULL);
     uint64_t port = world_port_bytes_per_s(world);
+    uint64_t one_port = port / scenario->hardware.nic.count;
     uint64_t uplink = (uint64_t)((double)port * scenario->network.hosts_per_leaf /
                                  scenario->network.oversubscription);
     bool is_blocking = scenario->network.oversubscription > 1;
+    bool is_bound = scenario->hardware.nic.count > 1 && !scenario->transport.is_striped;
     for (uint32_t i = 0; i < scenario->nodes; i++)
         hosts[i] = (struct fb_engine_host){.leaf = i / scenario->network.hosts_per_leaf,
                                            .up_bytes_per_s = port,
-                                           .down_bytes_per_s = port};
+                                           .down_bytes_per_s = port,
+                                           .flow_bytes_per_s = is_bound ? one_port : 0};
     for (uint32_t i = 0; i < leaves && is_blocking; i++)
         leaf[i] = (struct fb_engine_leaf){.up_bytes_per_s = uplink, .down_bytes_per_s = uplink};
     for (uint32_t i = 0; i < scenario->origin.accounts; i++)

@@ -61,6 +61,28 @@ bool world_check_bytes(struct world *world, uint32_t node, const struct fb_span 
                        const struct fb_block *block);
 uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes); /* done at, ns */
 
+/* Are its bytes in another node's memory? */
+static inline bool world_is_remote(const struct fb_op *op, uint32_t node)
+{
+    return op->kind == FB_OP_PULL && op->source.region != FB_REGION_CLIENT &&
+           op->source.peer != node;
+}
+
+/* transport.c: processor time, ns */
+uint64_t world_message_bytes(const struct world *world, const struct fb_message *message);
+uint64_t world_op_cost_ns(const struct world *world, uint32_t node, const struct fb_op *op);
+uint64_t world_event_cost_ns(const struct world *world, const struct fb_event *event);
+uint32_t world_transport_threads(const struct world *world);
+/* On the threads of the transport, or on any core; the date at which it is done. */
+uint64_t world_transport_take(struct world *world, uint32_t node, uint64_t at_ns, uint64_t cost_ns);
+uint64_t world_cores_take(struct world *world, uint32_t node, uint64_t at_ns, uint64_t cost_ns);
+/* Bytes begin to flow: the date at which both nodes have done their work on them, unless the flow
+ * takes longer. */
+uint64_t world_transfer_begin(struct world *world, uint32_t source, uint32_t target,
+                              uint64_t size_bytes);
+/* The flow ends: the date at which the target has its bytes. */
+uint64_t world_transfer_end_ns(const struct world *world, uint64_t size_bytes, uint64_t worked_ns);
+
 /* world_setup.c */
 struct fb_station *world_gate_open(struct world *world, uint64_t operations_per_s);
 uint64_t world_host_bytes(const struct fb_scenario *scenario); /* of the arena */

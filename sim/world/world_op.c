@@ -3,7 +3,8 @@
  * A way is the one-way latency and, where a host's port is full of bulk, its queue.
  *
  *     SEND    NIC work request -> way -> MESSAGE at the target
- *     PULL    NIC work requests -> way -> flow peer to self -> DONE (one-sided read)
+ *     PULL    NIC work requests -> way -> flow peer to self, and both nodes' work on it
+ *             (transport.c) -> DONE
  *             from the client: a memory copy
  *     FETCH   way -> request limit of the account -> first-byte latency -> flow -> DONE
  *     READ, WRITE, SCAN, MARK   the node's drives: drive.c
@@ -20,11 +21,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* guess: 100 ms to 5 s: what a transport's own retries take before it says that a peer is gone. */
-static const uint64_t GONE_NS = 500000000;
-
-enum { MESSAGE_BYTES = 256 }; /* what one SEND occupies on the NIC */
 
 /* Content of a block as the origin or the client holds it; never 0. */
 uint64_t world_tag_of(const struct fb_block *block)
@@ -79,7 +75,7 @@ static uint64_t world_latency_ns(const struct world *world, uint32_t source, uin
     const struct fb_scenario *scenario = world->scenario;
     uint32_t per_leaf = scenario->network.hosts_per_leaf;
     bool is_near = source / per_leaf == target / per_leaf;
-    return scenario->hardware.nic.latency_ns +
+    return scenario->hardware.nic.latency_ns + scenario->transport.latency_ns +
            (is_near ? scenario->network.leaf_latency_ns : scenario->network.core_latency_ns);
 }
 
@@ -105,6 +101,13 @@ uint64_t world_far_way_ns(const struct world *world, uint32_t node, bool is_up)
     return world->scenario->network.core_latency_ns + port_queue_ns(world, node, is_up);
 }
 
+/* A message's way through its port: bulk is not slowed by it. */
+static uint64_t message_ns(const struct world *world, const struct fb_message *message)
+{
+    uint64_t one_port = world_port_bytes_per_s(world) / world->scenario->hardware.nic.count;
+    return world_message_bytes(world, message) * 1000000000 / one_port;
+}
+
 /* A DONE for op, to be delivered at at_ns. */
 void world_done(struct world *world, uint32_t node, uint64_t at_ns, uint64_t op_id,
                 enum fb_status status, uint64_t digest)
@@ -125,7 +128,8 @@ static void op_reply(struct world *world, uint32_t node, uint64_t at_ns, const s
 static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
     struct host *host = &world->hosts[node];
-    uint64_t sent_ns = fb_station_submit(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES);
+    uint64_t sent_ns =
+        fb_station_submit(host->nic, at_ns, FB_STATION_WRITE, 0) + message_ns(world, &op->message);
     uint32_t index = world_pending(world, PENDING_EVENT, op->target);
     struct pending *pending = &world->pending[index];
     pending->event = (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = op->message};
@@ -145,9 +149,11 @@ static void op_digest(struct world *world, uint32_t node, uint64_t at_ns, const 
     /* One core digests a block; the station's pipe is all cores together. */
     double extra_ns = seconds * 1e9 * (1.0 - 1.0 / hardware->cpu_cores);
     uint64_t end_ns =
-        fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, op->span.size);
+        fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, op->span.size) +
+        (uint64_t)llround(extra_ns);
+    uint64_t cores_ns = world_cores_take(world, node, at_ns, (uint64_t)llround(seconds * 1e9));
     uint64_t digest = fb_mix(*world_tag(world, &op->span) ^ op->span.size);
-    world_done(world, node, end_ns + (uint64_t)llround(extra_ns), op->op_id, FB_OK, digest);
+    world_done(world, node, cores_ns > end_ns ? cores_ns : end_ns, op->op_id, FB_OK, digest);
 }
 
 /* A block's fragments all have its tag; those of different blocks make nonsense.
@@ -161,7 +167,9 @@ static void op_code(struct world *world, uint32_t node, uint64_t at_ns, const st
     uint64_t size = 2 * (is_encode ? op->source.size : op->span.size);
     double seconds = (double)size / (double)hardware->digest_bytes_per_s;
     double extra_ns = seconds * 1e9 * (1.0 - 1.0 / hardware->cpu_cores);
-    uint64_t end_ns = fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, size);
+    uint64_t end_ns = fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, size) +
+                      (uint64_t)llround(extra_ns);
+    uint64_t cores_ns = world_cores_take(world, node, at_ns, (uint64_t)llround(seconds * 1e9));
     uint64_t tag = is_encode ? *world_tag(world, &op->source) : 0;
     for (uint32_t i = 0; !is_encode && i < FB_FRAGMENTS_MAX; i++) {
         const struct fb_span part = {
@@ -170,7 +178,7 @@ static void op_code(struct world *world, uint32_t node, uint64_t at_ns, const st
             tag = tag == 0 || tag == *world_tag(world, &part) ? *world_tag(world, &part) : 1;
     }
     world_tag_set(world, &op->span, tag);
-    world_done(world, node, end_ns + (uint64_t)llround(extra_ns), op->op_id, FB_OK, 0);
+    world_done(world, node, cores_ns > end_ns ? cores_ns : end_ns, op->op_id, FB_OK, 0);
 }
 
 /* A copy between client and cache memory; the date at which it is done. */
@@ -185,16 +193,15 @@ uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes)
 static void op_pull(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
     struct host *host = &world->hosts[node];
-    const struct fb_nic *nic = &world->scenario->hardware.nic;
+    uint64_t part_bytes = world->scenario->transport.message_bytes_max;
     if (op->source.region == FB_REGION_CLIENT) {
         uint64_t end_ns = fb_station_submit(host->memory, at_ns, FB_STATION_WRITE, op->span.size);
         world_tag_set(world, &op->span, world_tag_of(&op->block));
         world_done(world, node, end_ns, op->op_id, FB_OK, 0);
         return;
     }
-    uint64_t requests = (op->span.size + nic->message_bytes_max - 1) / nic->message_bytes_max;
-    uint64_t sent_ns =
-        fb_station_submit_many(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES, requests);
+    uint64_t requests = (op->span.size + part_bytes - 1) / part_bytes;
+    uint64_t sent_ns = fb_station_submit_many(host->nic, at_ns, FB_STATION_WRITE, 0, requests);
     uint32_t index = world_pending(world, PENDING_PULL_START, node);
     world->pending[index].op = *op;
     /* The first byte waits in the ports on its way here, too. */
@@ -207,6 +214,9 @@ void world_pull_start(struct world *world, uint32_t index)
 {
     struct pending *pending = &world->pending[index];
     pending->kind = PENDING_PULL_FLOW;
+    if (world_is_remote(&pending->op, pending->node))
+        pending->detail = world_transfer_begin(world, pending->op.source.peer, pending->node,
+                                               pending->op.span.size);
     fb_engine_transfer(world->engine, pending->op.source.peer, pending->node, pending->op.span.size,
                        (uint64_t)pending->node << 32 | index);
 }
@@ -217,14 +227,17 @@ void world_pull_end(struct world *world, uint32_t index, enum fb_status status)
     const struct fb_op *op = &pending.op;
     if (pending.life != world->hosts[pending.node].life)
         return; /* who asked for it has died */
-    uint64_t at_ns = world_now_ns(world) + world_latency_ns(world, op->source.peer, pending.node);
+    uint64_t at_ns = world_now_ns(world);
+    if (status == FB_OK && world_is_remote(op, pending.node))
+        at_ns = world_transfer_end_ns(world, op->span.size, pending.detail);
+    at_ns += world_latency_ns(world, op->source.peer, pending.node);
     if (status == FB_OK) {
         world_tag_set(world, &op->span, *world_tag(world, &op->source));
         world->hosts[pending.node].pulled_bytes += op->span.size;
         world->hosts[op->source.peer].served_bytes += op->span.size;
         fb_series_add(&world->series, FB_SERIES_PEER, at_ns, (double)op->span.size);
     } else {
-        at_ns += GONE_NS;
+        at_ns += world->scenario->transport.gone_ns;
     }
     world_done(world, pending.node, at_ns, op->op_id, status, 0);
 }

@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PIPES = 5 }; /* stations of a host beside its drives */
+
+/* Of processor time: a station's bytes are ns of one thread. */
+static const uint64_t SECOND_NS = 1000000000;
+
 static struct fb_station_config drive_config(const struct fb_scenario *scenario)
 {
     const struct fb_drive *drive = &scenario->hardware.drive;
@@ -40,7 +45,8 @@ static struct fb_station *station_open(struct world *world, struct fb_station_co
 uint64_t world_port_bytes_per_s(const struct world *world)
 {
     const struct fb_nic *nic = &world->scenario->hardware.nic;
-    return (uint64_t)((double)nic->rate_bytes_per_s * nic->efficiency * nic->count);
+    double efficiency = world->scenario->transport.efficiency;
+    return (uint64_t)((double)nic->rate_bytes_per_s * efficiency * nic->count);
 }
 
 static struct fb_config host_config(const struct world *world, uint32_t index)
@@ -64,6 +70,8 @@ void world_host_reset(struct world *world, uint32_t node)
     fb_station_reset(host->nic, now_ns);
     fb_station_reset(host->memory, now_ns);
     fb_station_reset(host->digest, now_ns);
+    fb_station_reset(host->transport, now_ns);
+    fb_station_reset(host->cores, now_ns);
     if (fb_node_init(host->core, fb_node_size_bytes(&config), &config, seed) != FB_OK)
         world_fault(world, "a node that came up before does not come up again", node);
 }
@@ -93,6 +101,9 @@ static void host_open(struct world *world, uint32_t index)
     host->memory = station_open(world, pipe_config(hardware->memory_bytes_per_s, 0));
     host->digest =
         station_open(world, pipe_config(hardware->digest_bytes_per_s * hardware->cpu_cores, 0));
+    host->transport =
+        station_open(world, pipe_config(SECOND_NS * world_transport_threads(world), 0));
+    host->cores = station_open(world, pipe_config(SECOND_NS * hardware->cpu_cores, 0));
     host->tick_ns = FB_NEVER_NS;
     host->is_up = true;
     host->is_member = true;
@@ -173,7 +184,7 @@ uint64_t world_host_bytes(const struct fb_scenario *scenario)
     const struct fb_station_config drive = drive_config(scenario), pipe = pipe_config(0, 0);
     return fb_arena_part_bytes(fb_node_size_bytes(&scenario->core)) +
            fb_arena_part_bytes(fb_station_size_bytes(&drive)) +
-           3 * fb_arena_part_bytes(fb_station_size_bytes(&pipe));
+           PIPES * fb_arena_part_bytes(fb_station_size_bytes(&pipe));
 }
 
 void world_open(struct world *world)

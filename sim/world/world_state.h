@@ -34,8 +34,9 @@ struct pending {
     uint32_t node;
     uint32_t next_free;
     uint32_t account;
-    uint32_t life;   /* of the node when this was made; of another life: dropped */
-    uint64_t detail; /* CLIENT and FAULT: their own word */
+    uint32_t life; /* of the node when this was made; of another life: dropped */
+    uint64_t
+        detail; /* CLIENT and FAULT: their own word; a flow: when processors have done with it */
     uint64_t key_count;
     struct fb_key *keys; /* copy of a MATCH_ASK's keys; freed on delivery */
     union {
@@ -48,11 +49,11 @@ struct pending {
 struct host {
     struct fb_node *core;
     struct fb_station *drive, *nic, *memory, *digest;
+    struct fb_station *transport, *cores;    /* processor time: transport.c */
     struct fb_tags memory_tags, device_tags; /* content of extents: the oracle's bytes */
     struct fb_header_page **pages; /* of the drives, by chunk; NULL: nobody reads them again */
     uint64_t cpu_free_ns;          /* the core's thread is busy until then */
-    uint64_t cpu_busy_ns;
-    uint64_t tick_ns; /* a TICK is scheduled for then; FB_NEVER_NS: none */
+    uint64_t tick_ns;              /* a TICK is scheduled for then; FB_NEVER_NS: none */
     uint64_t pulled_bytes, served_bytes, fetched_bytes;
     struct fb_stats *earlier; /* what its lives before this one counted; NULL: none */
     uint32_t life;            /* counts deaths and restarts */

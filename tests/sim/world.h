@@ -13,6 +13,32 @@
 
 static const uint64_t GB = 1000000000;
 
+/* What is between the nodes and behind them. */
+static inline void around_make(struct fb_scenario *scenario)
+{
+    scenario->network = (struct fb_network){.hosts_per_leaf = 4,
+                                            .leaves_max = 16,
+                                            .oversubscription = 1,
+                                            .leaf_latency_ns = 500,
+                                            .core_latency_ns = 1500};
+    /* Processors do nothing for it. */
+    scenario->transport = (struct fb_transport_model){.is_one_sided = true,
+                                                      .threads = 1,
+                                                      .send_message_ns = 200,
+                                                      .efficiency = 0.96,
+                                                      .message_bytes_max = 1048576,
+                                                      .piece_bytes = 1048576,
+                                                      .gone_ns = 500000000};
+    scenario->origin = (struct fb_origin_model){.accounts = 1,
+                                                .latency_ns = 10000000,
+                                                .read_bytes_per_s = 6 * GB,
+                                                .write_bytes_per_s = 3 * GB,
+                                                .requests_per_s = 20000,
+                                                .stream_bytes_per_s = GB,
+                                                .part_bytes = 1 << 30,
+                                                .requests_max = 1000};
+}
+
 static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                  uint32_t accelerators)
 {
@@ -31,10 +57,8 @@ static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                               .digest_bytes_per_s = 20 * GB,
                                               .nic = {.count = 1,
                                                       .rate_bytes_per_s = 50 * GB,
-                                                      .efficiency = 0.96,
                                                       .latency_ns = 2000,
-                                                      .work_requests_per_s = 1480000,
-                                                      .message_bytes_max = 1048576},
+                                                      .work_requests_per_s = 1480000},
                                               .drive = {.count = 1,
                                                         .queue_depth = 128,
                                                         .size_bytes = 1000 * GB,
@@ -44,19 +68,7 @@ static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                                         .write_bytes_per_s = 10 * GB,
                                                         .read_operations_per_s = 3300000,
                                                         .write_operations_per_s = 400000}};
-    scenario->network = (struct fb_network){.hosts_per_leaf = 4,
-                                            .leaves_max = 16,
-                                            .oversubscription = 1,
-                                            .leaf_latency_ns = 500,
-                                            .core_latency_ns = 1500};
-    scenario->origin = (struct fb_origin_model){.accounts = 1,
-                                                .latency_ns = 10000000,
-                                                .read_bytes_per_s = 6 * GB,
-                                                .write_bytes_per_s = 3 * GB,
-                                                .requests_per_s = 20000,
-                                                .stream_bytes_per_s = GB,
-                                                .part_bytes = 1 << 30,
-                                                .requests_max = 1000};
+    around_make(scenario);
     fb_config_init(&scenario->core);
     scenario->core.block_size_bytes = 4194304;
     scenario->core.memory_size_bytes = 16 * 1073741824ull;

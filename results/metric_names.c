@@ -128,7 +128,7 @@ static const struct {
     {"utilisation_memory", "memory copies"},
     {"utilisation_digest", "digest cores"},
     {"utilisation_cpu", "cache and transport threads"},
-    {"utilisation_cores", "all cores"},
+    {"utilisation_cores", "all of the cache's cores"},
 };
 
 const char *fb_metric_label(const char *name, char *buffer, size_t size)

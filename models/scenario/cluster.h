@@ -30,6 +30,9 @@ struct fb_hardware {
     uint64_t core_step_ns;       /* CPU time of one core step */
     uint64_t submit_ns;          /* CPU time of handing one op to device, NIC or origin client */
     uint64_t digest_bytes_per_s; /* of one CPU core */
+    uint64_t encode_bytes_per_s; /* of data, of one CPU core, and of blocks that are decoded */
+    uint32_t client_read_ahead;  /* blocks that a loader's thread keeps in flight */
+    uint64_t client_retry_ns;    /* a client's pause after BUSY */
     struct fb_nic nic;
     struct fb_drive drive;
 };
@@ -74,6 +77,9 @@ struct fb_origin_model {
     uint64_t stream_bytes_per_s; /* of one request */
     uint64_t part_bytes;         /* a block is moved by parallel requests of this size */
     uint32_t requests_max;       /* at once per account, above: throttled */
+    uint32_t client_threads;     /* of a node, that speak to the origin */
+    uint64_t client_request_ns;  /* processor time of a request */
+    uint64_t client_read_mebibyte_ns, client_write_mebibyte_ns; /* and of 2^20 bytes */
 };
 
 struct fb_metadata { /* operations_per_s 0: the cluster has none */

@@ -1,7 +1,7 @@
 /* Component files: hardware, networks, transports, origins. Each number in them is a map with
  * `value` and exactly one of `source` (where it is published) and `guess` (a range, and how to
- * measure it). Guesses that are not overridden go to the scenario, so that reports can list what a conclusion
- * rests on. */
+ * measure it). Guesses that are not overridden go to the scenario, so that reports can list what a
+ * conclusion rests on. */
 #include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 

@@ -65,6 +65,9 @@ void fb_hardware_load(struct fb_loader *loader, struct fb_map *cluster, struct f
     hardware->core_step_ns = fb_fact_ns(&node, "core_step", 0, second_ns);
     hardware->submit_ns = fb_fact_ns(&node, "submit", 0, second_ns);
     hardware->digest_bytes_per_s = fb_fact_rate(&node, "digest_rate", 1, rate_max);
+    hardware->encode_bytes_per_s = fb_fact_rate(&node, "encode_rate", 1, rate_max);
+    hardware->client_read_ahead = (uint32_t)fb_fact_count(&node, "client_read_ahead", 1, 1024);
+    hardware->client_retry_ns = fb_fact_ns(&node, "client_retry", 1, second_ns);
     nic_load(&node, &hardware->nic);
     drive_load(&node, &hardware->drive);
     fb_component_close(&node);

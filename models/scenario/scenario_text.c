@@ -75,6 +75,9 @@ static void hardware_write(FILE *out, const struct fb_hardware *hardware)
     ns_write(out, "  core_step", hardware->core_step_ns);
     ns_write(out, "  submit", hardware->submit_ns);
     rate_write(out, "  digest_rate", hardware->digest_bytes_per_s);
+    rate_write(out, "  encode_rate", hardware->encode_bytes_per_s);
+    count_write(out, "  client_read_ahead", hardware->client_read_ahead);
+    ns_write(out, "  client_retry", hardware->client_retry_ns);
     fputs("  nic:\n", out);
     count_write(out, "    count", nic->count);
     rate_write(out, "    rate", nic->rate_bytes_per_s);
@@ -155,6 +158,10 @@ static void origin_write(FILE *out, const struct fb_origin_model *origin)
     rate_write(out, "  stream_rate", origin->stream_bytes_per_s);
     bytes_write(out, "  part_size", origin->part_bytes);
     count_write(out, "  requests_max", origin->requests_max);
+    count_write(out, "  client_threads", origin->client_threads);
+    ns_write(out, "  client_request", origin->client_request_ns);
+    ns_write(out, "  client_read_mebibyte", origin->client_read_mebibyte_ns);
+    ns_write(out, "  client_write_mebibyte", origin->client_write_mebibyte_ns);
 }
 
 static void core_write(FILE *out, const struct fb_config *core)

@@ -12,7 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 enum { TIMER_START, TIMER_COPIED, TIMER_RETRY };
 
 struct fanout_read {
@@ -145,7 +144,7 @@ void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *rep
     uint32_t slot = (uint32_t)reply->request_id;
     struct fanout_read *read = &state->reads[(size_t)node * state->window + slot];
     if (reply->status != FB_OK) {
-        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
+        world_client_timer(world, node, world_now_ns(world) + world_retry_ns(world),
                            timer_word(TIMER_RETRY, slot));
         return;
     }

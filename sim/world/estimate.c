@@ -16,7 +16,6 @@ enum {
     FLOW_BYTES = 256,         /* a flow, its places in its links' lists and in the finish order */
     SIMGRID_BYTES = 4608,     /* a host, its links and zone in SimGrid; measured: 4.4 KiB */
     HEAP_BYTES = 32,          /* an event's place in the heap, half of it spare */
-    READ_AHEAD = 4,           /* blocks a loader's worker keeps in flight */
     KV_FLIGHT = 64,           /* blocks a KV client keeps in flight */
     CLIENT_BYTES = 128,       /* a client's record of itself */
     CLIENT_FLIGHT_BYTES = 96  /* and of what it has in flight */
@@ -59,7 +58,8 @@ static uint64_t flight_of(const struct fb_scenario *scenario)
     const struct fb_workload *workload = &scenario->workload;
     uint64_t reads = 0, writes = 0;
     if (has(scenario, FB_WORKLOAD_TRAINING))
-        reads += (uint64_t)scenario->accelerators * workload->training.read_threads * READ_AHEAD;
+        reads += (uint64_t)scenario->accelerators * workload->training.read_threads *
+                 scenario->hardware.client_read_ahead;
     if (has(scenario, FB_WORKLOAD_KV))
         reads += KV_FLIGHT;
     if (has(scenario, FB_WORKLOAD_FAN_OUT))

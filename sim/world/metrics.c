@@ -191,6 +191,14 @@ static void add_origin_utilisation(const struct world *world, struct fb_run *run
     metrics_add(run, "utilisation_origin_write", "1", write);
 }
 
+/* Of all threads. */
+static double processor_ns(const struct world *world, const struct host *host)
+{
+    return (double)host->digest_ns +
+           (double)fb_station_busy_ns(host->transport) * world_transport_threads(world) +
+           (double)fb_station_busy_ns(host->origin) * world_origin_threads(world);
+}
+
 static void add_utilisation(const struct world *world, struct fb_run *run)
 {
     const struct fb_scenario *scenario = world->scenario;
@@ -206,9 +214,9 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
         up += (double)host->served_bytes;
         drive += (double)fb_station_busy_ns(host->drive);
         memory += (double)fb_station_busy_ns(host->memory);
-        digest += (double)fb_station_busy_ns(host->digest);
+        digest += (double)host->digest_ns / world_cores(world);
         cpu += (double)fb_station_busy_ns(host->transport);
-        cores += (double)fb_station_busy_ns(host->cores);
+        cores += processor_ns(world, host) / scenario->hardware.cpu_cores;
     }
     add_origin_utilisation(world, run);
     metrics_add(run, "utilisation_nic_down", "1", down / (port * nodes * elapsed_ns * 1e-9));
@@ -234,9 +242,7 @@ static void add_entities(const struct world *world, struct fb_run *run)
             {.name = "pulled_bytes", .value = (double)host->pulled_bytes},
             {.name = "served_bytes", .value = (double)host->served_bytes},
             {.name = "fetched_bytes", .value = (double)host->fetched_bytes},
-            {.name = "cpu_busy_s",
-             .value = (double)fb_station_busy_ns(host->cores) *
-                      world->scenario->hardware.cpu_cores * 1e-9},
+            {.name = "cpu_busy_s", .value = processor_ns(world, host) * 1e-9},
         };
         for (uint32_t r = 0; r < 5; r++) {
             struct fb_entity_row *row = &run->entities[run->entity_count++];

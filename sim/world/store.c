@@ -1,6 +1,7 @@
 /* Stores to the origin, and the set of what has been stored.
  *
- *     STORE  one-way latency -> request limit of the account -> flow -> first-byte latency -> DONE
+ *     STORE  one-way latency -> request limit of the account -> flow, and the node's work on it
+ *            -> first-byte latency -> DONE
  *
  * Only blocks of objects from WORLD_WRITTEN on are remembered; others are taken to be there. A
  * store counts only when all of it has arrived: nothing half-written is ever found. */
@@ -97,8 +98,21 @@ void world_store_arrive(struct world *world, uint32_t index)
     account->in_flight += parts;
     fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
     pending->kind = PENDING_STORE_FLOW;
+    pending->detail = world_origin_begin(world, pending->node, &pending->op);
     fb_engine_transfer(world->engine, pending->node, world->scenario->nodes + pending->account,
                        pending->op.span.size, (uint64_t)pending->node << 32 | index);
+}
+
+/* The node has not sent all of it yet. */
+static void store_wait(struct world *world, const struct pending *pending)
+{
+    uint32_t index = world_pending(world, PENDING_STORE_FLOW, pending->node);
+    struct pending *waiting = &world->pending[index];
+    waiting->op = pending->op;
+    waiting->account = pending->account;
+    waiting->life = pending->life;
+    waiting->detail = 0;
+    world_timer(world, pending->detail, index);
 }
 
 void world_store_end(struct world *world, uint32_t index, enum fb_status status)
@@ -106,6 +120,10 @@ void world_store_end(struct world *world, uint32_t index, enum fb_status status)
     struct pending pending = world->pending[index];
     const struct fb_op *op = &pending.op;
     struct account *account = &world->accounts[pending.account];
+    if (status == FB_OK && pending.detail > world_now_ns(world)) {
+        store_wait(world, &pending);
+        return;
+    }
     account->in_flight -= world_parts(world, op->span.size);
     if (pending.life != world->hosts[pending.node].life)
         return; /* the writer died before its request was whole */

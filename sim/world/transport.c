@@ -6,11 +6,14 @@
  *                  the flow's end and the asker's work on the last piece,
  *                  the lender's end of work and the asker's on the last piece,
  *                  the asker's end of work, and what both copy through their memory
+ *     FETCH,   the same of one end, by the threads that speak to the origin
+ *     STORE
  *
  * 1. Work on bytes is first come, first served on `threads` threads of a node, the first of which
  *    is the core's own. Steps of the core do not wait for it: a loop takes turns after each piece;
  *    but what they take is taken from it.
- * 2. Steps, digests and this share the node's cores: none gets more than is left of them.
+ * 2. Where a node has more cores than the threads of its transport and origin, each thread has one
+ *    of them, and digests share the others; else everything shares them all.
  * 3. What waits here does not hold up the flow: its port is given to others sooner than it would
  *    be, and a bound that is the processors' shows in the dates alone. */
 #include "sim/world/world_internal.h"
@@ -54,11 +57,33 @@ uint64_t world_event_cost_ns(const struct world *world, const struct fb_event *e
     return receive_ns(&world->scenario->transport, world_message_bytes(world, &event->message));
 }
 
-uint32_t world_transport_threads(const struct world *world)
+static uint32_t threads_of(const struct world *world, uint32_t threads)
 {
-    uint32_t threads = world->scenario->transport.threads;
     uint32_t cores = world->scenario->hardware.cpu_cores;
     return threads < cores ? threads : cores;
+}
+
+uint32_t world_transport_threads(const struct world *world)
+{
+    return threads_of(world, world->scenario->transport.threads);
+}
+
+uint32_t world_origin_threads(const struct world *world)
+{
+    return threads_of(world, world->scenario->origin.client_threads);
+}
+
+static bool is_shared(const struct world *world)
+{
+    uint32_t threads = world_transport_threads(world) + world_origin_threads(world);
+    return world->scenario->hardware.cpu_cores <= threads;
+}
+
+uint32_t world_cores(const struct world *world)
+{
+    uint32_t threads = world_transport_threads(world) + world_origin_threads(world);
+    uint32_t cores = world->scenario->hardware.cpu_cores;
+    return is_shared(world) ? cores : cores - threads;
 }
 
 /* One thread does it, whatever others are free: the station's pipe is all of them together. */
@@ -71,8 +96,7 @@ static uint64_t work_end_ns(struct fb_station *station, uint32_t threads, uint64
 
 uint64_t world_cores_take(struct world *world, uint32_t node, uint64_t at_ns, uint64_t cost_ns)
 {
-    return work_end_ns(world->hosts[node].cores, world->scenario->hardware.cpu_cores, at_ns,
-                       cost_ns);
+    return work_end_ns(world->hosts[node].cores, world_cores(world), at_ns, cost_ns);
 }
 
 static uint64_t later(uint64_t a_ns, uint64_t b_ns)
@@ -80,13 +104,23 @@ static uint64_t later(uint64_t a_ns, uint64_t b_ns)
     return a_ns > b_ns ? a_ns : b_ns;
 }
 
-uint64_t world_transport_take(struct world *world, uint32_t node, uint64_t at_ns, uint64_t cost_ns)
+/* By the threads of a station, which want cores. */
+static uint64_t threads_take(struct world *world, uint32_t node, struct fb_station *station,
+                             uint32_t threads, uint64_t cost_ns)
 {
+    uint64_t now_ns = world_now_ns(world);
     if (cost_ns == 0)
-        return at_ns;
-    uint64_t end_ns =
-        work_end_ns(world->hosts[node].transport, world_transport_threads(world), at_ns, cost_ns);
-    return later(end_ns, world_cores_take(world, node, at_ns, cost_ns));
+        return now_ns;
+    uint64_t end_ns = work_end_ns(station, threads, now_ns, cost_ns);
+    if (is_shared(world))
+        end_ns = later(end_ns, world_cores_take(world, node, now_ns, cost_ns));
+    return end_ns;
+}
+
+uint64_t world_transport_take(struct world *world, uint32_t node, uint64_t cost_ns)
+{
+    return threads_take(world, node, world->hosts[node].transport, world_transport_threads(world),
+                        cost_ns);
 }
 
 static uint64_t copies_end_ns(struct world *world, uint32_t node, uint64_t size_bytes,
@@ -116,11 +150,11 @@ uint64_t world_transfer_begin(struct world *world, uint32_t source, uint32_t tar
     if (world->hosts[source].is_up && !transport->is_one_sided) {
         uint64_t cost_ns =
             receive_ns(transport, transport->header_bytes) + send_ns(transport, size_bytes);
-        sent_ns = later(world_transport_take(world, source, now_ns, cost_ns),
+        sent_ns = later(world_transport_take(world, source, cost_ns),
                         copies_end_ns(world, source, size_bytes, transport->send_copies));
     }
     uint64_t received_ns =
-        later(world_transport_take(world, target, now_ns, receive_ns(transport, size_bytes)),
+        later(world_transport_take(world, target, receive_ns(transport, size_bytes)),
               copies_end_ns(world, target, size_bytes, transport->receive_copies));
     return later(received_ns, sent_ns + last_piece_ns(world, size_bytes));
 }
@@ -128,4 +162,16 @@ uint64_t world_transfer_begin(struct world *world, uint32_t source, uint32_t tar
 uint64_t world_transfer_end_ns(const struct world *world, uint64_t size_bytes, uint64_t worked_ns)
 {
     return later(worked_ns, world_now_ns(world) + last_piece_ns(world, size_bytes));
+}
+
+uint64_t world_origin_begin(struct world *world, uint32_t node, const struct fb_op *op)
+{
+    const struct fb_origin_model *origin = &world->scenario->origin;
+    uint64_t size_bytes = op->span.size;
+    uint64_t mebibyte_ns = op->kind == FB_OP_STORE ? origin->client_write_mebibyte_ns
+                                                   : origin->client_read_mebibyte_ns;
+    uint64_t cost_ns = world_parts(world, size_bytes) * origin->client_request_ns +
+                       mebibytes_ns(size_bytes, mebibyte_ns);
+    return threads_take(world, node, world->hosts[node].origin, world_origin_threads(world),
+                        cost_ns);
 }

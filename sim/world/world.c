@@ -114,7 +114,7 @@ static void world_step(struct world *world, uint32_t node, const struct fb_event
     for (uint32_t i = 0; i < count; i++)
         cost_ns += world_op_cost_ns(world, node, &ops[i]);
     host->cpu_free_ns = start_ns + cost_ns;
-    (void)world_transport_take(world, node, start_ns, cost_ns);
+    (void)world_transport_take(world, node, cost_ns);
     world->events++;
     for (uint32_t i = 0; i < count; i++) {
         fb_trace_op(&record, host->cpu_free_ns, node, &ops[i]);

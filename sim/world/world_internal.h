@@ -14,6 +14,12 @@ void world_stop(struct world *world);
 void world_fault(struct world *world, const char *text, uint32_t node);
 uint64_t world_now_ns(const struct world *world);
 
+/* A client's pause after BUSY. */
+static inline uint64_t world_retry_ns(const struct world *world)
+{
+    return world->scenario->hardware.client_retry_ns;
+}
+
 /* store.c: stores to the origin, and what is there */
 #define WORLD_WRITTEN (UINT64_C(1) << 40) /* objects from here on exist once they are stored */
 void world_store_begin(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op);
@@ -73,13 +79,17 @@ uint64_t world_message_bytes(const struct world *world, const struct fb_message 
 uint64_t world_op_cost_ns(const struct world *world, uint32_t node, const struct fb_op *op);
 uint64_t world_event_cost_ns(const struct world *world, const struct fb_event *event);
 uint32_t world_transport_threads(const struct world *world);
-/* On the threads of the transport, or on any core; the date at which it is done. */
-uint64_t world_transport_take(struct world *world, uint32_t node, uint64_t at_ns, uint64_t cost_ns);
+uint32_t world_origin_threads(const struct world *world);
+uint32_t world_cores(const struct world *world); /* for what is not theirs */
+/* On the threads of the transport from now on, or on a core; the date at which it is done. */
+uint64_t world_transport_take(struct world *world, uint32_t node, uint64_t cost_ns);
 uint64_t world_cores_take(struct world *world, uint32_t node, uint64_t at_ns, uint64_t cost_ns);
 /* Bytes begin to flow: the date at which both nodes have done their work on them, unless the flow
  * takes longer. */
 uint64_t world_transfer_begin(struct world *world, uint32_t source, uint32_t target,
                               uint64_t size_bytes);
+/* The same of bytes that go between a node and the origin. */
+uint64_t world_origin_begin(struct world *world, uint32_t node, const struct fb_op *op);
 /* The flow ends: the date at which the target has its bytes. */
 uint64_t world_transfer_end_ns(const struct world *world, uint64_t size_bytes, uint64_t worked_ns);
 

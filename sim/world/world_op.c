@@ -6,7 +6,8 @@
  *     PULL    NIC work requests -> way -> flow peer to self, and both nodes' work on it
  *             (transport.c) -> DONE
  *             from the client: a memory copy
- *     FETCH   way -> request limit of the account -> first-byte latency -> flow -> DONE
+ *     FETCH   way -> request limit of the account -> first-byte latency -> flow, and the node's
+ *             work on it -> DONE
  *     READ, WRITE, SCAN, MARK   the node's drives: drive.c
  *     DIGEST, ENCODE, DECODE    the node's CPU cores
  * Content is an 8-byte tag per extent: READ, PULL, FETCH and WRITE copy it, DIGEST is made from
@@ -142,34 +143,32 @@ static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const st
     world_timer(world, sent_ns + way_ns(world, node, op->target), index);
 }
 
+/* Bytes that one core works on at bytes_per_s; the date at which it is done. */
+static uint64_t core_work(struct world *world, uint32_t node, uint64_t at_ns, uint64_t size_bytes,
+                          uint64_t bytes_per_s)
+{
+    uint64_t cost_ns = (uint64_t)((unsigned __int128)size_bytes * 1000000000 / bytes_per_s);
+    world->hosts[node].digest_ns += cost_ns;
+    return world_cores_take(world, node, at_ns, cost_ns);
+}
+
 static void op_digest(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
-    const struct fb_hardware *hardware = &world->scenario->hardware;
-    double seconds = (double)op->span.size / (double)hardware->digest_bytes_per_s;
-    /* One core digests a block; the station's pipe is all cores together. */
-    double extra_ns = seconds * 1e9 * (1.0 - 1.0 / hardware->cpu_cores);
     uint64_t end_ns =
-        fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, op->span.size) +
-        (uint64_t)llround(extra_ns);
-    uint64_t cores_ns = world_cores_take(world, node, at_ns, (uint64_t)llround(seconds * 1e9));
+        core_work(world, node, at_ns, op->span.size, world->scenario->hardware.digest_bytes_per_s);
     uint64_t digest = fb_mix(*world_tag(world, &op->span) ^ op->span.size);
-    world_done(world, node, cores_ns > end_ns ? cores_ns : end_ns, op->op_id, FB_OK, digest);
+    world_done(world, node, end_ns, op->op_id, FB_OK, digest);
 }
 
 /* A block's fragments all have its tag; those of different blocks make nonsense.
- * guess: 0.2 to 1 of a digest's rate: ISA-L encodes 4 + 2 with AVX2 at 5 to 15 GB/s of data a core
- * and XXH3 digests at 20 to 30; a half is taken, for both directions, of the data's bytes. */
+ * Both directions take as long for the data's bytes. */
 static void op_code(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
-    const struct fb_hardware *hardware = &world->scenario->hardware;
     const struct fb_fragments *plan = op->fragments;
     bool is_encode = op->kind == FB_OP_ENCODE;
-    uint64_t size = 2 * (is_encode ? op->source.size : op->span.size);
-    double seconds = (double)size / (double)hardware->digest_bytes_per_s;
-    double extra_ns = seconds * 1e9 * (1.0 - 1.0 / hardware->cpu_cores);
-    uint64_t end_ns = fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, size) +
-                      (uint64_t)llround(extra_ns);
-    uint64_t cores_ns = world_cores_take(world, node, at_ns, (uint64_t)llround(seconds * 1e9));
+    uint64_t size = is_encode ? op->source.size : op->span.size;
+    uint64_t end_ns =
+        core_work(world, node, at_ns, size, world->scenario->hardware.encode_bytes_per_s);
     uint64_t tag = is_encode ? *world_tag(world, &op->source) : 0;
     for (uint32_t i = 0; !is_encode && i < FB_FRAGMENTS_MAX; i++) {
         const struct fb_span part = {
@@ -178,7 +177,7 @@ static void op_code(struct world *world, uint32_t node, uint64_t at_ns, const st
             tag = tag == 0 || tag == *world_tag(world, &part) ? *world_tag(world, &part) : 1;
     }
     world_tag_set(world, &op->span, tag);
-    world_done(world, node, cores_ns > end_ns ? cores_ns : end_ns, op->op_id, FB_OK, 0);
+    world_done(world, node, end_ns, op->op_id, FB_OK, 0);
 }
 
 /* A copy between client and cache memory; the date at which it is done. */
@@ -305,6 +304,7 @@ void world_fetch_start(struct world *world, uint32_t index)
 {
     struct pending *pending = &world->pending[index];
     pending->kind = PENDING_FETCH_FLOW;
+    pending->detail = world_origin_begin(world, pending->node, &pending->op);
     fb_engine_transfer(world->engine, world->scenario->nodes + pending->account, pending->node,
                        pending->op.span.size, (uint64_t)pending->node << 32 | index);
 }
@@ -314,7 +314,9 @@ void world_fetch_end(struct world *world, uint32_t index, enum fb_status status)
     struct pending pending = world->pending[index];
     const struct fb_op *op = &pending.op;
     struct account *account = &world->accounts[pending.account];
-    uint64_t at_ns = world_now_ns(world) + world->scenario->network.core_latency_ns;
+    uint64_t now_ns = world_now_ns(world);
+    uint64_t at_ns = (pending.detail > now_ns ? pending.detail : now_ns) +
+                     world->scenario->network.core_latency_ns;
     account->in_flight -= world_parts(world, op->span.size);
     if (pending.life != world->hosts[pending.node].life)
         return;

@@ -69,8 +69,8 @@ void world_host_reset(struct world *world, uint32_t node)
     fb_station_reset(host->drive, now_ns);
     fb_station_reset(host->nic, now_ns);
     fb_station_reset(host->memory, now_ns);
-    fb_station_reset(host->digest, now_ns);
     fb_station_reset(host->transport, now_ns);
+    fb_station_reset(host->origin, now_ns);
     fb_station_reset(host->cores, now_ns);
     if (fb_node_init(host->core, fb_node_size_bytes(&config), &config, seed) != FB_OK)
         world_fault(world, "a node that came up before does not come up again", node);
@@ -99,11 +99,10 @@ static void host_open(struct world *world, uint32_t index)
     host->drive = station_open(world, drive_config(scenario));
     host->nic = station_open(world, pipe_config(0, work_requests_per_s));
     host->memory = station_open(world, pipe_config(hardware->memory_bytes_per_s, 0));
-    host->digest =
-        station_open(world, pipe_config(hardware->digest_bytes_per_s * hardware->cpu_cores, 0));
     host->transport =
         station_open(world, pipe_config(SECOND_NS * world_transport_threads(world), 0));
-    host->cores = station_open(world, pipe_config(SECOND_NS * hardware->cpu_cores, 0));
+    host->origin = station_open(world, pipe_config(SECOND_NS * world_origin_threads(world), 0));
+    host->cores = station_open(world, pipe_config(SECOND_NS * world_cores(world), 0));
     host->tick_ns = FB_NEVER_NS;
     host->is_up = true;
     host->is_member = true;

@@ -48,12 +48,13 @@ struct pending {
 
 struct host {
     struct fb_node *core;
-    struct fb_station *drive, *nic, *memory, *digest;
-    struct fb_station *transport, *cores;    /* processor time: transport.c */
-    struct fb_tags memory_tags, device_tags; /* content of extents: the oracle's bytes */
+    struct fb_station *drive, *nic, *memory;
+    struct fb_station *transport, *origin, *cores; /* processor time: transport.c */
+    struct fb_tags memory_tags, device_tags;       /* content of extents: the oracle's bytes */
     struct fb_header_page **pages; /* of the drives, by chunk; NULL: nobody reads them again */
     uint64_t cpu_free_ns;          /* the core's thread is busy until then */
     uint64_t tick_ns;              /* a TICK is scheduled for then; FB_NEVER_NS: none */
+    uint64_t digest_ns;            /* processor time of digests and codes, also in cores */
     uint64_t pulled_bytes, served_bytes, fetched_bytes;
     struct fb_stats *earlier; /* what its lives before this one counted; NULL: none */
     uint32_t life;            /* counts deaths and restarts */

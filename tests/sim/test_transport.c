@@ -93,8 +93,6 @@ static void transfer_takes_as_long_as_the_slower_end(void **state)
     /* The lender: the request of 48 bytes in, the answer and 4 MiB out. */
     assert_int_equal(fb_station_busy_ns(world->hosts[0].transport), 2000 + 11 + 2000 + 4 * 150000);
     assert_int_equal(fb_station_busy_ns(world->hosts[1].transport), 2000 + 4 * 250000);
-    /* Four cores each. */
-    assert_int_equal(fb_station_busy_ns(world->hosts[1].cores), (2000 + 4 * 250000) / 4);
     /* The flow may end at once, or later: then the last quarter MiB is still to be received. */
     assert_int_equal(world_transfer_end_ns(world, 4 * MEBIBYTE, worked_ns), worked_ns);
     assert_int_equal(world_transfer_end_ns(world, 4 * MEBIBYTE, 0), 250000 / 4);
@@ -192,6 +190,27 @@ static void step_pays_for_messages_by_their_size(void **state)
     bench_close(bench);
 }
 
+static void fetch_is_billed_to_those_who_speak_to_the_origin(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_open(2);
+    bench->scenario.origin.part_bytes = MEBIBYTE;
+    bench->scenario.origin.client_request_ns = 10000;
+    bench->scenario.origin.client_read_mebibyte_ns = 700000;
+    bench->scenario.origin.client_write_mebibyte_ns = 500000;
+    struct world *world = bench_start(bench);
+    struct fb_op op = {.kind = FB_OP_FETCH, .span = {.size = 4 * MEBIBYTE}};
+    assert_int_equal(world_origin_begin(world, 0, &op), 4 * (10000 + 700000));
+    op.kind = FB_OP_STORE; /* by the same thread, after it */
+    assert_int_equal(world_origin_begin(world, 0, &op), 4 * (20000 + 1200000));
+    /* Others are not held up: of four cores the transport has one, and digests have two. */
+    assert_int_equal(world_transfer_begin(world, 1, 0, MEBIBYTE), 252000);
+    assert_int_equal(world_cores(world), 2);
+    assert_int_equal(world_cores_take(world, 0, 0, 1000000), 1000000);
+    assert_int_equal(world_cores_take(world, 0, 0, 1000000), 1500000);
+    bench_close(bench);
+}
+
 /* Every node reads one object, of which the origin gives each block once. */
 static void fan_out_make(struct fb_scenario *scenario, uint32_t nodes, uint64_t size_bytes)
 {
@@ -253,6 +272,45 @@ static void world_by_rdma_is_bound_by_its_port(void **state)
     free(scenario);
 }
 
+static void world_reads_the_origin_no_faster_than_its_clients_work(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    double pulled_bytes, cpu;
+    fan_out_make(scenario, 8, GB);
+    assert_true(fan_out_s(scenario, &pulled_bytes, &cpu) < 0.1);
+    scenario->origin.client_read_mebibyte_ns = 10000000;
+    /* An owner fetches what it owns: an eighth of the object in the mean. */
+    assert_true(fan_out_s(scenario, &pulled_bytes, &cpu) > 1e9 / 8 / MEBIBYTE * 0.01);
+    free(scenario);
+}
+
+static double drained_s(uint64_t write_mebibyte_ns)
+{
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    struct fb_run run;
+    scenario_make(scenario, 4, 1);
+    scenario->workload.kinds = 1u << FB_WORKLOAD_CHECKPOINT;
+    scenario->workload.checkpoint = (struct fb_checkpoint){.state_size_bytes = GB,
+                                                           .writers = 4,
+                                                           .level = FB_LEVEL_REPLICATED,
+                                                           .window = 4,
+                                                           .failures_per_1000_node_days = 6.5};
+    scenario->origin.client_write_mebibyte_ns = write_mebibyte_ns;
+    run_fine(scenario, 1, &run);
+    double time_s = metric(&run, "checkpoint_drained_s");
+    fb_run_free(&run);
+    free(scenario);
+    return time_s;
+}
+
+static void world_stores_no_faster_than_its_clients_work(void **state)
+{
+    (void)state;
+    assert_true(drained_s(0) < 1);
+    assert_true(drained_s(10000000) > 1e9 / 4 / MEBIBYTE * 0.01);
+}
+
 /* One block of 1 GB, which one of the two has: a pull is one port's, unless it is striped. */
 static void world_gives_one_pull_one_port_of_eight(void **state)
 {
@@ -285,8 +343,11 @@ int main(void)
         cmocka_unit_test(transfer_loads_memory_with_its_copies),
         cmocka_unit_test(transfer_of_one_side_takes_nothing_of_the_lender),
         cmocka_unit_test(step_pays_for_messages_by_their_size),
+        cmocka_unit_test(fetch_is_billed_to_those_who_speak_to_the_origin),
         cmocka_unit_test(world_by_tcp_is_bound_by_processors_whatever_the_port),
         cmocka_unit_test(world_by_rdma_is_bound_by_its_port),
+        cmocka_unit_test(world_reads_the_origin_no_faster_than_its_clients_work),
+        cmocka_unit_test(world_stores_no_faster_than_its_clients_work),
         cmocka_unit_test(world_gives_one_pull_one_port_of_eight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

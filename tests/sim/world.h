@@ -36,7 +36,8 @@ static inline void around_make(struct fb_scenario *scenario)
                                                 .requests_per_s = 20000,
                                                 .stream_bytes_per_s = GB,
                                                 .part_bytes = 1 << 30,
-                                                .requests_max = 1000};
+                                                .requests_max = 1000,
+                                                .client_threads = 1};
 }
 
 static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
@@ -55,6 +56,9 @@ static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                               .core_step_ns = 300,
                                               .submit_ns = 200,
                                               .digest_bytes_per_s = 20 * GB,
+                                              .encode_bytes_per_s = 10 * GB,
+                                              .client_read_ahead = 4,
+                                              .client_retry_ns = 1000000,
                                               .nic = {.count = 1,
                                                       .rate_bytes_per_s = 50 * GB,
                                                       .latency_ns = 2000,

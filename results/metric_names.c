@@ -124,6 +124,7 @@ static const struct {
     {"utilisation_origin", "origin bandwidth"},
     {"utilisation_nic_down", "NIC, receive"},
     {"utilisation_nic_up", "NIC, send"},
+    {"utilisation_front_nic_down", "NIC to the origin, receive"},
     {"utilisation_drive", "drives"},
     {"utilisation_memory", "memory copies"},
     {"utilisation_digest", "digest cores"},

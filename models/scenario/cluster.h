@@ -34,6 +34,7 @@ struct fb_hardware {
     uint32_t client_read_ahead;  /* blocks that a loader's thread keeps in flight */
     uint64_t client_retry_ns;    /* a client's pause after BUSY */
     struct fb_nic nic;
+    struct fb_nic front_nic; /* to the origin and the metadata store; count 0: nic is, too */
     struct fb_drive drive;
 };
 

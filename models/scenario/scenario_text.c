@@ -62,9 +62,17 @@ static void number_write(FILE *out, const char *key, double value)
     fprintf(out, "%s: %s\n", key, text);
 }
 
+static void nic_write(FILE *out, const char *key, const struct fb_nic *nic)
+{
+    fprintf(out, "  %s:\n", key);
+    count_write(out, "    count", nic->count);
+    rate_write(out, "    rate", nic->rate_bytes_per_s);
+    ns_write(out, "    latency", nic->latency_ns);
+    count_write(out, "    work_requests_per_s", nic->work_requests_per_s);
+}
+
 static void hardware_write(FILE *out, const struct fb_hardware *hardware)
 {
-    const struct fb_nic *nic = &hardware->nic;
     const struct fb_drive *drive = &hardware->drive;
     fputs("hardware:\n", out);
     text_write(out, "  name", hardware->name);
@@ -78,11 +86,9 @@ static void hardware_write(FILE *out, const struct fb_hardware *hardware)
     rate_write(out, "  encode_rate", hardware->encode_bytes_per_s);
     count_write(out, "  client_read_ahead", hardware->client_read_ahead);
     ns_write(out, "  client_retry", hardware->client_retry_ns);
-    fputs("  nic:\n", out);
-    count_write(out, "    count", nic->count);
-    rate_write(out, "    rate", nic->rate_bytes_per_s);
-    ns_write(out, "    latency", nic->latency_ns);
-    count_write(out, "    work_requests_per_s", nic->work_requests_per_s);
+    nic_write(out, "nic", &hardware->nic);
+    if (hardware->front_nic.count > 0)
+        nic_write(out, "front_nic", &hardware->front_nic);
     fputs("  drive:\n", out);
     count_write(out, "    count", drive->count);
     bytes_write(out, "    size", drive->size_bytes);

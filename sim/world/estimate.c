@@ -93,7 +93,8 @@ void fb_world_estimate(const struct fb_scenario *scenario, struct fb_world_bytes
     uint64_t chunks =
         core->memory_size_bytes / core->block_size_bytes +
         (core->device_size_bytes > 0 ? core->device_size_bytes / core->block_size_bytes : 0);
-    uint64_t hosts = nodes + scenario->origin.accounts;
+    uint64_t fronts = scenario->hardware.front_nic.count > 0 ? nodes : 0;
+    uint64_t hosts = nodes + scenario->origin.accounts + fronts;
     uint64_t leaves = nodes / scenario->network.hosts_per_leaf + scenario->origin.accounts + 1;
     bool is_lmm = scenario->engine == FB_ENGINE_SIMGRID && scenario->flows == FB_FLOWS_LMM;
     *bytes = (struct fb_world_bytes){

@@ -62,7 +62,10 @@ void fault_start(struct world *world)
 static void fault_slow(struct world *world, uint32_t node, double factor)
 {
     uint64_t rate = (uint64_t)((double)world_port_bytes_per_s(world) * factor);
+    uint64_t front = (uint64_t)((double)world_front_bytes_per_s(world) * factor);
     fb_engine_set_capacity(world->engine, node, rate, rate);
+    if (world_front(world, node) != node)
+        fb_engine_set_capacity(world->engine, world_front(world, node), front, front);
     world->hosts[node].is_slow = factor < 1;
 }
 
@@ -77,6 +80,7 @@ void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns, b
     host->life++;
     host->deaths++;
     fb_engine_set_up(world->engine, node, false);
+    fb_engine_set_up(world->engine, world_front(world, node), false);
     workload_node_down(world, node);
     fault_timer(world, node, now_ns + world->scenario->detect_ns, STEP_DETECT, 0);
     if (restart_after_ns > 0)
@@ -92,6 +96,7 @@ static void fault_restart(struct world *world, uint32_t node, bool is_drive_lost
     host->tick_ns = FB_NEVER_NS;
     host->cpu_free_ns = world_now_ns(world);
     fb_engine_set_up(world->engine, node, true);
+    fb_engine_set_up(world->engine, world_front(world, node), true);
     world_host_reset(world, node);
     if (is_drive_lost)
         world_drive_empty(world, node);

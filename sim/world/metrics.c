@@ -206,11 +206,14 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
     double port = (double)scenario->hardware.nic.rate_bytes_per_s * scenario->transport.efficiency *
                   scenario->hardware.nic.count;
     double down = 0, up = 0, drive = 0, cpu = 0, cores = 0, memory = 0, digest = 0;
+    double fetched = 0, front = (double)world_front_bytes_per_s(world);
+    bool has_front = scenario->hardware.front_nic.count > 0;
     if (elapsed_ns <= 0)
         return;
     for (uint32_t i = 0; i < scenario->nodes; i++) {
         const struct host *host = &world->hosts[i];
-        down += (double)(host->pulled_bytes + host->fetched_bytes);
+        down += (double)(host->pulled_bytes + (has_front ? 0 : host->fetched_bytes));
+        fetched += (double)host->fetched_bytes;
         up += (double)host->served_bytes;
         drive += (double)fb_station_busy_ns(host->drive);
         memory += (double)fb_station_busy_ns(host->memory);
@@ -221,6 +224,9 @@ static void add_utilisation(const struct world *world, struct fb_run *run)
     add_origin_utilisation(world, run);
     metrics_add(run, "utilisation_nic_down", "1", down / (port * nodes * elapsed_ns * 1e-9));
     metrics_add(run, "utilisation_nic_up", "1", up / (port * nodes * elapsed_ns * 1e-9));
+    if (has_front)
+        metrics_add(run, "utilisation_front_nic_down", "1",
+                    fetched / (front * nodes * elapsed_ns * 1e-9));
     metrics_add(run, "utilisation_drive", "1", drive / (nodes * elapsed_ns));
     metrics_add(run, "utilisation_memory", "1", memory / (nodes * elapsed_ns));
     metrics_add(run, "utilisation_digest", "1", digest / (nodes * elapsed_ns));

@@ -99,8 +99,9 @@ void world_store_arrive(struct world *world, uint32_t index)
     fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
     pending->kind = PENDING_STORE_FLOW;
     pending->detail = world_origin_begin(world, pending->node, &pending->op);
-    fb_engine_transfer(world->engine, pending->node, world->scenario->nodes + pending->account,
-                       pending->op.span.size, (uint64_t)pending->node << 32 | index);
+    fb_engine_transfer(world->engine, world_front(world, pending->node),
+                       world->scenario->nodes + pending->account, pending->op.span.size,
+                       (uint64_t)pending->node << 32 | index);
 }
 
 /* The node has not sent all of it yet. */

@@ -273,41 +273,52 @@ static uint32_t origin_flow_weight(const struct fb_scenario *scenario)
     return scenario->network.port_queue_ns > 0 ? 2 : 1;
 }
 
-static bool world_open_engine(struct world *world)
+/* Nodes, then accounts, then the nodes' ports to the origin, where they are others. */
+static void hosts_fill(const struct world *world, struct fb_engine_host *hosts)
 {
     const struct fb_scenario *scenario = world->scenario;
-    char text[256] = "";
-    uint32_t count = scenario->nodes + scenario->origin.accounts;
-    uint32_t leaves =
-        (scenario->nodes + scenario->network.hosts_per_leaf - 1) / scenario->network.hosts_per_leaf;
-    struct fb_engine_host *hosts = fb_allocate(count, sizeof(*hosts), "the network", NULL);
-    struct fb_engine_leaf *leaf =
-        fb_allocate(leaves + scenario->origin.accounts, sizeof(*leaf), "the network", NULL);
-    uint64_t port = world_port_bytes_per_s(world);
-    uint64_t one_port = port / scenario->hardware.nic.count;
-    uint64_t uplink = (uint64_t)((double)port * scenario->network.hosts_per_leaf /
-                                 scenario->network.oversubscription);
-    bool is_blocking = scenario->network.oversubscription > 1;
+    uint32_t per_leaf = scenario->network.hosts_per_leaf, nodes = scenario->nodes;
+    uint32_t leaves = (nodes + per_leaf - 1) / per_leaf, accounts = scenario->origin.accounts;
+    uint64_t port = world_port_bytes_per_s(world), front = world_front_bytes_per_s(world);
     bool is_bound = scenario->hardware.nic.count > 1 && !scenario->transport.is_striped;
-    for (uint32_t i = 0; i < scenario->nodes; i++)
-        hosts[i] = (struct fb_engine_host){.leaf = i / scenario->network.hosts_per_leaf,
+    uint64_t flow = is_bound ? port / scenario->hardware.nic.count : 0;
+    for (uint32_t i = 0; i < nodes; i++)
+        hosts[i] = (struct fb_engine_host){.leaf = i / per_leaf,
                                            .up_bytes_per_s = port,
                                            .down_bytes_per_s = port,
-                                           .flow_bytes_per_s = is_bound ? one_port : 0};
-    for (uint32_t i = 0; i < leaves && is_blocking; i++)
-        leaf[i] = (struct fb_engine_leaf){.up_bytes_per_s = uplink, .down_bytes_per_s = uplink};
-    for (uint32_t i = 0; i < scenario->origin.accounts; i++)
-        hosts[scenario->nodes + i] = (struct fb_engine_host){
+                                           .flow_bytes_per_s = flow};
+    for (uint32_t i = 0; i < accounts; i++)
+        hosts[nodes + i] = (struct fb_engine_host){
             .leaf = leaves + i,
             .up_bytes_per_s = scenario->origin.read_bytes_per_s,
             .down_bytes_per_s = scenario->origin.write_bytes_per_s,
             .flow_bytes_per_s = scenario->origin.stream_bytes_per_s *
                                 world_parts(world, scenario->core.block_size_bytes),
             .flow_weight = origin_flow_weight(scenario)};
-    const struct fb_engine_network network = {.hosts = hosts,
-                                              .leaves = leaf,
-                                              .host_count = count,
-                                              .leaf_count = leaves + scenario->origin.accounts};
+    for (uint32_t i = 0; world_front(world, i) != i && i < nodes; i++) /* no leaf binds there */
+        hosts[world_front(world, i)] = (struct fb_engine_host){
+            .leaf = leaves, .up_bytes_per_s = front, .down_bytes_per_s = front};
+}
+
+static bool world_open_engine(struct world *world)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    char text[256] = "";
+    uint32_t per_leaf = scenario->network.hosts_per_leaf, accounts = scenario->origin.accounts;
+    uint32_t leaves = (scenario->nodes + per_leaf - 1) / per_leaf;
+    uint32_t fronts = world_front(world, 0) != 0 ? scenario->nodes : 0;
+    uint32_t count = scenario->nodes + accounts + fronts;
+    struct fb_engine_host *hosts = fb_allocate(count, sizeof(*hosts), "the network", NULL);
+    struct fb_engine_leaf *leaf =
+        fb_allocate(leaves + accounts, sizeof(*leaf), "the network", NULL);
+    uint64_t uplink = (uint64_t)((double)world_port_bytes_per_s(world) * per_leaf /
+                                 scenario->network.oversubscription);
+    bool is_blocking = scenario->network.oversubscription > 1;
+    hosts_fill(world, hosts);
+    for (uint32_t i = 0; i < leaves && is_blocking; i++)
+        leaf[i] = (struct fb_engine_leaf){.up_bytes_per_s = uplink, .down_bytes_per_s = uplink};
+    const struct fb_engine_network network = {
+        .hosts = hosts, .leaves = leaf, .host_count = count, .leaf_count = leaves + accounts};
     world->engine =
         fb_engine_open((enum fb_engine_kind)scenario->engine, (enum fb_engine_flows)scenario->flows,
                        &network, world_deliver, world, text, sizeof(text));

@@ -101,6 +101,15 @@ void world_close(struct world *world);
 void world_host_reset(struct world *world, uint32_t node); /* a core that remembers nothing */
 void world_view_change(struct world *world);               /* members as they are now */
 uint64_t world_port_bytes_per_s(const struct world *world);
+uint64_t world_front_bytes_per_s(const struct world *world); /* ports to the origin; 0: the same */
+
+/* The engine's host by which a node reaches the origin: behind nodes and accounts. */
+static inline uint32_t world_front(const struct world *world, uint32_t node)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    bool is_own = scenario->hardware.front_nic.count > 0;
+    return is_own ? scenario->nodes + scenario->origin.accounts + node : node;
+}
 
 /* estimate.c */
 void world_check_memory(struct world *world);

@@ -82,12 +82,12 @@ static uint64_t world_latency_ns(const struct world *world, uint32_t source, uin
 
 /* A port serves in the order of arrival: what enters it waits behind the bulk that is under way
  * there, but no longer than the queue is, since the senders of bulk back off when it overflows. */
-static uint64_t port_queue_ns(const struct world *world, uint32_t node, bool is_up)
+static uint64_t port_queue_ns(const struct world *world, uint32_t host, bool is_up)
 {
     uint64_t queue_ns = world->scenario->network.port_queue_ns;
     if (queue_ns == 0)
         return 0;
-    uint64_t backlog_ns = fb_engine_backlog_ns(world->engine, node, is_up);
+    uint64_t backlog_ns = fb_engine_backlog_ns(world->engine, host, is_up);
     return backlog_ns < queue_ns ? backlog_ns : queue_ns;
 }
 
@@ -99,7 +99,8 @@ static uint64_t way_ns(const struct world *world, uint32_t source, uint32_t targ
 
 uint64_t world_far_way_ns(const struct world *world, uint32_t node, bool is_up)
 {
-    return world->scenario->network.core_latency_ns + port_queue_ns(world, node, is_up);
+    return world->scenario->network.core_latency_ns +
+           port_queue_ns(world, world_front(world, node), is_up);
 }
 
 /* A message's way through its port: bulk is not slowed by it. */
@@ -296,7 +297,8 @@ void world_fetch_arrive(struct world *world, uint32_t index)
     uint64_t admitted_ns = fb_station_submit_many(account->gate, now_ns, FB_STATION_READ, 0, parts);
     pending->kind = PENDING_FETCH_START;
     world_timer(world,
-                admitted_ns + origin_latency_ns(world) + port_queue_ns(world, pending->node, false),
+                admitted_ns + origin_latency_ns(world) +
+                    port_queue_ns(world, world_front(world, pending->node), false),
                 index);
 }
 
@@ -305,8 +307,9 @@ void world_fetch_start(struct world *world, uint32_t index)
     struct pending *pending = &world->pending[index];
     pending->kind = PENDING_FETCH_FLOW;
     pending->detail = world_origin_begin(world, pending->node, &pending->op);
-    fb_engine_transfer(world->engine, world->scenario->nodes + pending->account, pending->node,
-                       pending->op.span.size, (uint64_t)pending->node << 32 | index);
+    fb_engine_transfer(world->engine, world->scenario->nodes + pending->account,
+                       world_front(world, pending->node), pending->op.span.size,
+                       (uint64_t)pending->node << 32 | index);
 }
 
 void world_fetch_end(struct world *world, uint32_t index, enum fb_status status)

@@ -42,11 +42,20 @@ static struct fb_station *station_open(struct world *world, struct fb_station_co
     return station;
 }
 
-uint64_t world_port_bytes_per_s(const struct world *world)
+static uint64_t ports_bytes_per_s(const struct world *world, const struct fb_nic *nic)
 {
-    const struct fb_nic *nic = &world->scenario->hardware.nic;
     double efficiency = world->scenario->transport.efficiency;
     return (uint64_t)((double)nic->rate_bytes_per_s * efficiency * nic->count);
+}
+
+uint64_t world_port_bytes_per_s(const struct world *world)
+{
+    return ports_bytes_per_s(world, &world->scenario->hardware.nic);
+}
+
+uint64_t world_front_bytes_per_s(const struct world *world)
+{
+    return ports_bytes_per_s(world, &world->scenario->hardware.front_nic);
 }
 
 static struct fb_config host_config(const struct world *world, uint32_t index)

@@ -371,6 +371,14 @@ static void load_with_overrides_takes_them_and_drops_their_guesses(void **state)
     assert_int_equal(scenario.network.leaf_latency_ns, 1000);
     /* core_step, nic latency and leaf_latency were guesses. */
     assert_int_equal(scenario.guess_count, guesses - 3);
+    assert_int_equal(scenario.hardware.front_nic.count, 0);
+    load_text(changed(good, "gpu-node-h100", "gpu-node-nd-h100-v5"), NULL, 0);
+    assert_string_equal(error.text, "");
+    assert_int_equal(scenario.hardware.front_nic.rate_bytes_per_s, UINT64_C(10000000000));
+    assert_non_null(strstr(scenario.resolved, "  front_nic:\n    count: 1\n"));
+    load_text(changed(good, "core:\n", "override: {hardware: {front_nic: {count: 2}}}\ncore:\n"),
+              NULL, 0);
+    assert_line_holds(error.text, "override.hardware.front_nic: unknown key");
 }
 
 static void load_with_assignments_changes_values_and_names_them(void **state)

@@ -285,6 +285,28 @@ static void world_reads_the_origin_no_faster_than_its_clients_work(void **state)
     free(scenario);
 }
 
+/* Where the port to the origin is another, it alone binds what is fetched, and pulls are not held
+ * up by it. */
+static void world_fetches_by_the_front_port_and_pulls_by_the_other(void **state)
+{
+    (void)state;
+    struct fb_scenario *scenario = malloc(sizeof(*scenario));
+    double pulled_bytes, cpu, apart_s, shared_s;
+    fan_out_make(scenario, 1, GB);
+    scenario->hardware.front_nic = scenario->hardware.nic;
+    scenario->hardware.front_nic.rate_bytes_per_s = GB;
+    apart_s = fan_out_s(scenario, &pulled_bytes, &cpu);
+    assert_true(apart_s > 1 / 0.96 && apart_s < 1.1 / 0.96);
+    /* Two ports of 1 GB/s: half of the object comes through each at once, or all through one. */
+    fan_out_make(scenario, 2, GB);
+    scenario->hardware.nic.rate_bytes_per_s = GB;
+    shared_s = fan_out_s(scenario, &pulled_bytes, &cpu);
+    scenario->hardware.front_nic = scenario->hardware.nic;
+    apart_s = fan_out_s(scenario, &pulled_bytes, &cpu);
+    assert_true(shared_s > 1 / 0.96 && apart_s < 0.7 * shared_s);
+    free(scenario);
+}
+
 static double drained_s(uint64_t write_mebibyte_ns)
 {
     struct fb_scenario *scenario = malloc(sizeof(*scenario));
@@ -347,6 +369,7 @@ int main(void)
         cmocka_unit_test(world_by_tcp_is_bound_by_processors_whatever_the_port),
         cmocka_unit_test(world_by_rdma_is_bound_by_its_port),
         cmocka_unit_test(world_reads_the_origin_no_faster_than_its_clients_work),
+        cmocka_unit_test(world_fetches_by_the_front_port_and_pulls_by_the_other),
         cmocka_unit_test(world_stores_no_faster_than_its_clients_work),
         cmocka_unit_test(world_gives_one_pull_one_port_of_eight),
     };

@@ -115,15 +115,6 @@ static void point_apply(struct fb_document *document, const struct fb_sweep_poin
     }
 }
 
-/* An experiment that names none is simulated with what this build's daemons speak. */
-static void transport_default(struct fb_document *document, struct fb_error *error)
-{
-    struct fb_map root = fb_document_root(document, error);
-    struct fb_map cluster = fb_map_child(&root, "cluster", false);
-    if (cluster.node != NULL && !fb_map_has(&cluster, "transport"))
-        fb_document_set_value(document, "cluster.transport", "tcp", "cluster.transport", error);
-}
-
 void fb_scenario_load(const char *path, const char *const *assignments, uint32_t assignment_count,
                       const struct fb_sweep_point *point, struct fb_scenario *scenario,
                       struct fb_error *error)
@@ -136,8 +127,6 @@ void fb_scenario_load(const char *path, const char *const *assignments, uint32_t
         fb_document_set(document, assignments[i], error);
     if (point != NULL)
         point_apply(document, point, error);
-    if (!fb_error_is_set(error))
-        transport_default(document, error);
     struct fb_loader loader = {.scenario = scenario, .error = error};
     struct fb_map root = fb_document_root(document, error);
     snprintf(scenario->inputs[scenario->input_count++], FB_PATH_MAX, "%s", path);

@@ -13,6 +13,7 @@ enum { FB_SCHEMA_VERSION = 1 };
 struct fb_loader {
     struct fb_scenario *scenario;
     struct fb_error *error;
+    const char *fallback; /* the file's name where the key is absent; NULL: it is required */
 };
 
 /* A component file being read, and the experiment's overrides of its facts. */

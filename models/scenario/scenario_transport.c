@@ -21,7 +21,9 @@ void fb_transport_load(struct fb_loader *loader, struct fb_map *cluster, struct 
     static const uint64_t second_ns = UINT64_C(1000000000), size_max = UINT64_C(1) << 31;
     struct fb_transport_model *transport = &loader->scenario->transport;
     struct fb_component file = {.override = fb_map_child(override, "transport", false)};
+    loader->fallback = "tcp"; /* what this build's daemons speak */
     fb_component_open(loader, cluster, "transport", "transports", &file);
+    loader->fallback = NULL;
     snprintf(transport->name, sizeof(transport->name), "%s", file.name);
     transport->is_built = fb_map_flag_or(&file.map, "is_built", false);
     transport->is_one_sided = fb_fact_flag(&file, "is_one_sided");

@@ -3,10 +3,12 @@
 
 #include "core/panic.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define PLACE(place, bytes) +(bytes)
-static_assert((0 FB_MESSAGE_PLACES(PLACE)) + sizeof(void *) == sizeof(struct fb_message_flat),
+enum { PLACES_BYTES = 0 FB_MESSAGE_PLACES(PLACE) };
+static_assert(PLACES_BYTES + sizeof(void *) == sizeof(struct fb_message_flat),
               "no place is forgotten");
 #undef PLACE
 
@@ -37,6 +39,15 @@ void fb_message_pack(struct fb_message_flat *flat, const struct fb_message *mess
         FB_MESSAGE_KINDS(KIND)
 #undef FIELD
     }
+}
+
+uint64_t fb_message_size_bytes(const struct fb_message *message)
+{
+    FB_ASSERT(message != NULL);
+    bool has_keys = message->kind == FB_MESSAGE_MATCH_ASK;
+    uint64_t keys = has_keys ? message->match_ask.key_count : 0;
+    FB_ASSERT(keys <= FB_MATCH_KEYS_MAX);
+    return PLACES_BYTES + keys * sizeof(struct fb_key);
 }
 
 void fb_message_unpack(struct fb_message *message, const struct fb_message_flat *flat)

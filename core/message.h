@@ -90,6 +90,8 @@ struct fb_message_flat {
 
 /* Every field to its place. */
 void fb_message_pack(struct fb_message_flat *flat, const struct fb_message *message);
+/* As they are sent: all places, then the keys. */
+uint64_t fb_message_size_bytes(const struct fb_message *message);
 /* And back; of a kind that is not known only who sent it. */
 void fb_message_unpack(struct fb_message *message, const struct fb_message_flat *flat);
 

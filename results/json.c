@@ -236,6 +236,7 @@ void fb_manifest_write(const struct fb_results *results, const char *folder, str
     json_object_set_new(root, "events", json_integer((json_int_t)events));
     json_object_set_new(root, "runs", runs);
     json_object_set_new(root, "inputs_sha256", inputs_json(results));
+    json_object_set_new(root, "transport", json_string(results->transport));
     json_object_set_new(root, "guesses", strings_json(results->guesses, results->guess_count));
     json_object_set_new(root, "warnings", strings_json(results->warnings, results->warning_count));
     json_object_set_new(root, "expectations", expectations_json(results));

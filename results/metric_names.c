@@ -124,10 +124,12 @@ static const struct {
     {"utilisation_origin", "origin bandwidth"},
     {"utilisation_nic_down", "NIC, receive"},
     {"utilisation_nic_up", "NIC, send"},
+    {"utilisation_front_nic_down", "NIC to the origin, receive"},
     {"utilisation_drive", "drives"},
     {"utilisation_memory", "memory copies"},
     {"utilisation_digest", "digest cores"},
-    {"utilisation_cpu", "cache thread"},
+    {"utilisation_cpu", "cache and transport threads"},
+    {"utilisation_cores", "all of the cache's cores"},
 };
 
 const char *fb_metric_label(const char *name, char *buffer, size_t size)

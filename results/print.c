@@ -98,6 +98,7 @@ void fb_results_print(const struct fb_results *results)
         print_list(results, &results->points[0]);
     else if (results->point_count > 1)
         print_table(results);
+    printf("transport: %s\n", results->transport);
     char advice[1024];
     if (fb_advice_text(results, advice, sizeof(advice))[0] != 0)
         printf("%s\n", advice);

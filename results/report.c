@@ -214,6 +214,13 @@ static void put_reproduction(FILE *stream, const struct fb_results *results)
           stream);
 }
 
+static void put_transport(FILE *stream, const struct fb_results *results)
+{
+    fputs("<p class=\"soft\">Transport: ", stream);
+    put_escaped(stream, results->transport);
+    fputs("</p>\n", stream);
+}
+
 static void put_body(FILE *stream, const struct fb_results *results, const struct fb_plot *plots,
                      uint32_t plot_count)
 {
@@ -221,6 +228,7 @@ static void put_body(FILE *stream, const struct fb_results *results, const struc
     put_escaped(stream, results->experiment);
     fputs("</h1>\n", stream);
     put_paragraph(stream, "question", results->question);
+    put_transport(stream, results);
     if (results->is_partial)
         fputs("<div class=\"banner\">Partial: the run was stopped before its end. Figures cover "
               "only what was simulated.</div>\n",

@@ -56,6 +56,7 @@ struct fb_results {
     char question[512];
     char expect[512];
     char engine[64];            /* name and version */
+    char transport[256];        /* of all points, and whether this build has it, in a line */
     const char *const *configs; /* resolved YAML of each point */
     const char *const *inputs;  /* files to hash into the manifest */
     uint32_t input_count;

@@ -31,7 +31,8 @@ struct fb_calibration {
     bool has_origin;
 };
 
-/* Writes hardware.yaml, nic.yaml, drive.yaml, network.yaml and, if it was measured, origin.yaml
+/* Writes hardware.yaml, nic.yaml, drive.yaml, network.yaml, transport.yaml and, if it was measured,
+ * origin.yaml
  * into a folder, which is made. Errors: error set. */
 void fb_calibration_write(const struct fb_calibration *calibration, const char *folder,
                           struct fb_error *error);

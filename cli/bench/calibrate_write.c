@@ -70,6 +70,9 @@ static void component(struct target *target, const char *key, uint32_t count)
 
 static void hardware_write(struct target *target, const struct fb_calibration *calibration)
 {
+    const struct fb_offload_rates *offload = &calibration->offload;
+    uint64_t encode_rate = offload->encode_bytes_per_s > 0 ? offload->encode_bytes_per_s
+                                                           : offload->digest_bytes_per_s / 2;
     struct sysinfo system;
     sysinfo(&system);
     target_open(target, "hardware", "This machine as a node of a cluster.");
@@ -84,12 +87,18 @@ static void hardware_write(struct target *target, const struct fb_calibration *c
     number(target, "core_step", calibration->core_step_ns, " ns");
     measured(target, "median of the steps of a hit and a miss, as forebay bench step");
     number(target, "submit", calibration->network.message_cpu_ns, " ns");
-    measured(target, "processor time for a message of 64 bytes over TCP");
+    measured(target, "processor time for a message of 64 bytes over TCP; io_uring takes less");
     number(target, "digest_rate", calibration->offload.digest_bytes_per_s, " B/s");
     measured(target, "XXH3 of 4 MiB by one core, median of 65");
-    if (target->file != NULL && calibration->offload.encode_bytes_per_s > 0)
-        fprintf(target->file, "notes: \"Reed-Solomon 4+2 by one core: %" PRIu64 " B/s\"\n",
-                calibration->offload.encode_bytes_per_s);
+    number(target, "encode_rate", encode_rate, " B/s");
+    if (offload->encode_bytes_per_s > 0)
+        measured(target, "Reed-Solomon 4+2 of 4 MiB by one core, median of 65");
+    else
+        defined(target, "half of the digest's: this build has no ISA-L");
+    number(target, "client_read_ahead", 4, "");
+    defined(target, "a client's setting");
+    number(target, "client_retry", 1000000, " ns");
+    defined(target, "a client's setting");
     component(target, "nic", 1);
     component(target, "drive", 1);
     target_close(target);
@@ -100,14 +109,10 @@ static void nic_write(struct target *target, const struct fb_network_path *netwo
     target_open(target, "nic", "TCP between two nodes.");
     number(target, "rate", network->bytes_per_s, " B/s");
     measured(target, "received in 1.7 s over eight TCP connections");
-    number(target, "efficiency", 1, "");
-    defined(target, "the rate is that of the stream's bytes");
     number(target, "latency", network->round_trip_ns / 2, " ns");
     measured(target, "half of the median round trip of 64 bytes; switches included");
     number(target, "work_requests_per_s", network->messages_per_s, "");
     measured(target, "messages of 64 bytes answered, 16 in flight");
-    number(target, "message_size_max", UINT64_C(1) << 30, " B");
-    defined(target, "TCP has no messages");
     target_close(target);
     target_open(target, "network", "What is between the nodes.");
     number(target, "hosts_per_leaf", 1, "");
@@ -123,6 +128,65 @@ static void nic_write(struct target *target, const struct fb_network_path *netwo
     number(target, "port_queue", network->queue_ns, " ns");
     measured(target, "median round trip of 64 bytes beside bulk that comes in over eight other "
                      "connections, less the round trip alone");
+    target_close(target);
+}
+
+static void flag(struct target *target, const char *key, bool value, const char *why)
+{
+    if (target->file != NULL)
+        fprintf(target->file, "%s:\n  value: %s\n", key, value ? "true" : "false");
+    defined(target, why);
+}
+
+static void answers_note(struct target *target, const struct fb_answer_cost *cost)
+{
+    if (target->file == NULL)
+        return;
+    fprintf(target->file, "notes: \"processor time of an answer by size, receiver/sender:");
+    for (uint32_t i = 0; i < FB_CALIBRATE_ANSWERS; i++)
+        fprintf(target->file, " %" PRIu64 " B %" PRIu64 "/%" PRIu64 " ns",
+                fb_calibrate_answer_bytes[i], cost->cpu_ns[0][i], cost->cpu_ns[1][i]);
+    fprintf(target->file, "\"\nis_built: true\n");
+}
+
+/* The sum of a request's and an answer's cost is known, at each end: each is taken for a quarter of
+ * both. */
+static void transport_write(struct target *target, const struct fb_answer_cost *cost)
+{
+    static const char messages[] =
+        "the line through answers of 64 B to 16 MiB over TCP, at size 0: a quarter of both ends'; "
+        "by plain sockets: the daemon's loop is core_step and more";
+    uint64_t message_ns = (cost->message_ns[0] + cost->message_ns[1]) / 4;
+    target_open(target, "transport", "TCP between two processes, as the daemon uses it.");
+    answers_note(target, cost);
+    flag(target, "is_one_sided", false, "TCP");
+    flag(target, "is_striped", false, "a pull is one connection's");
+    number(target, "threads", 1, "");
+    defined(target, "the daemon's loop");
+    number(target, "send_message", message_ns, " ns");
+    measured(target, messages);
+    number(target, "receive_message", message_ns, " ns");
+    measured(target, messages);
+    number(target, "send_mebibyte", cost->mebibyte_ns[1], " ns");
+    measured(target, "the slope of that line at the sender, sendfile from 64 KiB on");
+    number(target, "receive_mebibyte", cost->mebibyte_ns[0], " ns");
+    measured(target, "the slope of that line at the receiver");
+    number(target, "send_copies", 0, "");
+    defined(target, "sendfile");
+    number(target, "receive_copies", 1, "");
+    defined(target, "the kernel's copy");
+    number(target, "efficiency", 1, "");
+    defined(target, "the nic's rate is that of the stream's bytes");
+    number(target, "latency", 0, " ns");
+    defined(target, "it is part of the nic's");
+    number(target, "header_size", 48, " B");
+    defined(target, "the daemon's frame");
+    number(target, "message_size_max", UINT64_C(1) << 30, " B");
+    defined(target, "TCP has no messages");
+    number(target, "piece_size", UINT64_C(1) << 20, " B");
+    defined(target, "what one receive takes out of a socket, at most");
+    number(target, "gone", UINT64_C(10000000000), " ns");
+    defined(target, "the daemon's peer_timeout");
     target_close(target);
 }
 
@@ -201,6 +265,14 @@ static void origin_write(struct target *target, const struct fb_origin_path *ori
     number(target, "requests_max", 4096, "");
     defined(target, "no limit was looked for");
     limits_write(target);
+    number(target, "client_threads", 1, "");
+    defined(target, "the daemon's");
+    number(target, "client_request", 0, " ns");
+    defined(target, "it is part of the latency and of the rates");
+    number(target, "client_read_mebibyte", 0, " ns");
+    defined(target, "it is part of the rates");
+    number(target, "client_write_mebibyte", 0, " ns");
+    defined(target, "it is part of the rates");
     target_close(target);
 }
 
@@ -215,6 +287,7 @@ void fb_calibration_write(const struct fb_calibration *calibration, const char *
     }
     hardware_write(&target, calibration);
     nic_write(&target, &calibration->network);
+    transport_write(&target, &calibration->network.answer);
     drive_write(&target, &calibration->drive);
     if (calibration->has_origin)
         origin_write(&target, &calibration->origin);

@@ -140,6 +140,25 @@ static void points_gather(struct session *session)
     results->configs = session->configs;
 }
 
+/* Names what bytes go by; figures of what nobody can run yet say so. */
+static void transport_describe(struct session *session)
+{
+    char *text = session->results.transport;
+    size_t size = sizeof(session->results.transport), used = 0;
+    for (uint32_t p = 0; p < session->point_count && used < size; p++) {
+        const struct fb_transport_model *transport = &session->scenarios[p].transport;
+        bool is_told = false;
+        for (uint32_t i = 0; i < p; i++)
+            is_told = is_told || strcmp(session->scenarios[i].transport.name, transport->name) == 0;
+        if (is_told)
+            continue;
+        const char *built =
+            transport->is_built ? "" : ": not in this build; figures are of a build to come";
+        used += (size_t)snprintf(text + used, size - used, "%s%s%s", p > 0 ? ", " : "",
+                                 transport->name, built);
+    }
+}
+
 static void results_describe(struct session *session)
 {
     const struct fb_scenario *first = &session->scenarios[0];
@@ -152,6 +171,7 @@ static void results_describe(struct session *session)
     snprintf(results->engine, sizeof(results->engine), "%s, network %s", engine,
              first->engine == FB_ENGINE_PLAIN ? "fluid" : network);
     results->point_count = session->point_count;
+    transport_describe(session);
     points_gather(session);
 }
 

@@ -109,11 +109,11 @@ static const struct fb_help table[] = {
     {
         .name = "calibrate",
         .arguments = "--out FOLDER [OPTION]... | --listen HOST:PORT",
-        .summary = "measure this machine, and write it as hardware, network and origin for run",
+        .summary = "measure this machine, and write it as hardware, network, transport and origin",
         .text =
             "Takes some ten seconds, on a machine that does nothing else. FOLDER gets "
-            "hardware.yaml, nic.yaml, drive.yaml, network.yaml and, with --reader and --writer, "
-            "origin.yaml; experiments name them as cluster.hardware and so on.",
+            "hardware.yaml, nic.yaml, drive.yaml, network.yaml, transport.yaml and, with --reader "
+            "and --writer, origin.yaml; experiments name them as cluster.hardware and so on.",
         .options =
             {
                 {"--out FOLDER", "where the files go; it is made"},

@@ -38,6 +38,30 @@ uint64_t fb_calibrate_rate(uint64_t bytes, uint64_t ns)
     return rate > 1 ? (uint64_t)rate : 1;
 }
 
+const uint64_t fb_calibrate_answer_bytes[FB_CALIBRATE_ANSWERS] = {64, 4 << 10, 64 << 10, 1 << 20,
+                                                                  16 << 20};
+
+/* With weights w = 1 / cost^2, of m + b * size: m = (sum of wc - b * sum of ws) / sum of w. */
+void fb_calibrate_fit(struct fb_answer_cost *cost, uint32_t end)
+{
+    double w = 0, ws = 0, wss = 0, wc = 0, wsc = 0;
+    FB_ASSERT(end < 2);
+    for (uint32_t i = 0; i < FB_CALIBRATE_ANSWERS; i++) {
+        double size = (double)fb_calibrate_answer_bytes[i], ns = (double)cost->cpu_ns[end][i];
+        double weight = ns > 0 ? 1 / (ns * ns) : 1;
+        w += weight;
+        ws += weight * size;
+        wss += weight * size * size;
+        wc += weight * ns;
+        wsc += weight * size * ns;
+    }
+    double byte_ns = (w * wsc - ws * wc) / (w * wss - ws * ws);
+    byte_ns = byte_ns > 0 ? byte_ns : 0;
+    double message_ns = (wc - byte_ns * ws) / w;
+    cost->message_ns[end] = message_ns > 0 ? (uint64_t)message_ns : 0;
+    cost->mebibyte_ns[end] = (uint64_t)(byte_ns * (1 << 20));
+}
+
 enum work { WORK_DIGEST, WORK_COPY, WORK_ENCODE };
 
 /* A block in memory, and room for a copy of it. */

@@ -43,13 +43,31 @@ enum { FB_CALIBRATE_DRIVE_MIN = 256 << 20 }; /* bytes of its file */
 void fb_calibrate_drive(const char *path, uint64_t size_bytes, struct fb_drive_curve *curve,
                         struct fb_error *error);
 
+/* Processor time of an answer over TCP, at both ends: [0] asks and receives, [1] sends. Of each
+ * size the mean of many; and the line through them, message_ns + size * mebibyte_ns / 2^20. */
+enum { FB_CALIBRATE_ANSWERS = 5 };
+/* The sizes that are measured. */
+extern const uint64_t fb_calibrate_answer_bytes[FB_CALIBRATE_ANSWERS];
+
+/* What they cost. */
+struct fb_answer_cost {
+    uint64_t cpu_ns[2][FB_CALIBRATE_ANSWERS];
+    uint64_t message_ns[2]; /* of the request and of the answer together */
+    uint64_t mebibyte_ns[2];
+};
+
+/* The line whose errors, each as a share of what was measured, have the least squares; neither
+ * part is below 0. Of the end `end`. */
+void fb_calibrate_fit(struct fb_answer_cost *cost, uint32_t end);
+
 /* TCP between two machines. */
 struct fb_network_path {
     uint64_t round_trip_ns;  /* 64 bytes there and back */
     uint64_t bytes_per_s;    /* towards the caller */
     uint64_t messages_per_s; /* of 64 bytes, 16 in flight, answered */
     uint64_t message_cpu_ns; /* the caller's processor time for one message sent or received */
-    uint64_t queue_ns;       /* added to a round trip by bulk towards the caller */
+    struct fb_answer_cost answer;
+    uint64_t queue_ns; /* added to a round trip by bulk towards the caller */
 };
 
 /* Answers one fb_calibrate_network at HOST:PORT and returns. Errors: error set. */

@@ -1,8 +1,10 @@
 /* TCP connections between two machines. The asker leads, the other side answers each message of 64
- * bytes with one, and one that begins with 'b' with bulk:
+ * bytes with one; one that begins with 'b' with bulk, with 's' by as many bytes as it says, with
+ * 'u' by the processor time that this side has taken:
  *
- *     PING, one at a time --> PING, 16 in flight --> BULK: as many bytes as come in BULK_NS on all
- *                                                    but one, and PING, one at a time, on that
+ *     PING, one at a time --> PING, 16 in flight --> answers of each size, some in flight
+ *         --> BULK: as many bytes as come in BULK_NS on all but one, and PING, one at a time, on
+ *             that
  *
  * Bulk comes over several, as it does between nodes: the kernel lets a single connection keep only
  * a millisecond or two in its port's queue. */
@@ -11,13 +13,16 @@
 #include "hw/base/address.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,9 +36,11 @@ enum {
     PATIENCE_S = 30,
     BULKS = 8,
     CONNECTIONS = BULKS + 1,
+    SPLICE_BYTES_MIN = 64 << 10, /* as in hw/net/tcp_pull.c */
+    LARGEST_BYTES = 16 << 20,
 };
 
-static const uint64_t BULK_NS = 2000000000, WARM_NS = 300000000;
+static const uint64_t BULK_NS = 2000000000, WARM_NS = 300000000, ANSWER_NS = 300000000;
 
 static bool bytes_send(int socket, const void *bytes, uint64_t size)
 {
@@ -60,12 +67,62 @@ static void socket_prepare(int socket)
     (void)setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
+static uint64_t cpu_ns(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
+           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+}
+
+/* A number in a message, behind its letter. */
+static void number_put(char message[MESSAGE_BYTES], uint64_t number)
+{
+    memcpy(message + sizeof(number), &number, sizeof(number));
+}
+
+static uint64_t number_get(const char message[MESSAGE_BYTES])
+{
+    uint64_t number;
+    memcpy(&number, message + sizeof(number), sizeof(number));
+    return number;
+}
+
+/* As a daemon answers a pull: small ones are copied, large ones go out of a file without it. */
+static bool sized_send(int socket, int file, const char *bytes, uint64_t size)
+{
+    if (size > LARGEST_BYTES)
+        return false;
+    if (size < SPLICE_BYTES_MIN)
+        return bytes_send(socket, bytes, size);
+    for (off_t at = 0; (uint64_t)at < size;)
+        if (sendfile(socket, file, &at, size - (uint64_t)at) <= 0)
+            return false;
+    return true;
+}
+
+/* Answers a message; false: it is none of these, or the connection is at its end. */
+static bool message_answer(int socket, int file, const char *bytes, char message[MESSAGE_BYTES])
+{
+    if (message[0] == 'b')
+        return false;
+    if (message[0] == 's')
+        return sized_send(socket, file, bytes, number_get(message));
+    if (message[0] == 'u')
+        number_put(message, cpu_ns());
+    return bytes_send(socket, message, MESSAGE_BYTES);
+}
+
 /* Until the asker goes. */
 static void answer(int socket)
 {
     char message[MESSAGE_BYTES];
+    static const char bytes[SPLICE_BYTES_MIN];
+    int file = memfd_create("answers", MFD_CLOEXEC);
+    if (file < 0 || posix_fallocate(file, 0, LARGEST_BYTES) != 0)
+        return;
     while (bytes_receive(socket, message, sizeof(message))) {
-        if (message[0] != 'b' && bytes_send(socket, message, sizeof(message)))
+        if (message_answer(socket, file, bytes, message))
             continue;
         void *bulk = calloc(1, BULK_BYTES);
         while (bulk != NULL && message[0] == 'b' && bytes_send(socket, bulk, BULK_BYTES))
@@ -113,14 +170,6 @@ static bool ping_measure(int socket, struct fb_network_path *path)
     return true;
 }
 
-static uint64_t cpu_ns(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
-           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
-}
-
 /* 16 messages, each a call of its own, as messages of different moments are. */
 static bool messages_measure(int socket, struct fb_network_path *path)
 {
@@ -138,6 +187,61 @@ static bool messages_measure(int socket, struct fb_network_path *path)
     path->messages_per_s = fb_calibrate_rate(count, fb_calibrate_now_ns() - begun_ns);
     path->message_cpu_ns = (cpu_ns() - cpu_begun_ns) / (2 * count);
     return true;
+}
+
+/* The answerer's processor time so far. */
+static bool peer_cpu(int socket, uint64_t *ns)
+{
+    char message[MESSAGE_BYTES] = "u";
+    if (!bytes_send(socket, message, sizeof(message)) ||
+        !bytes_receive(socket, message, sizeof(message)))
+        return false;
+    *ns = number_get(message);
+    return true;
+}
+
+static bool sized_ask(int socket, uint64_t size)
+{
+    char message[MESSAGE_BYTES] = "s";
+    number_put(message, size);
+    return bytes_send(socket, message, sizeof(message));
+}
+
+/* Answers of one size for ANSWER_NS, some in flight: what one takes at each end. */
+static bool answer_measure(int socket, uint64_t size, unsigned char *bytes, uint64_t cost_ns[2])
+{
+    uint64_t begun_ns = fb_calibrate_now_ns(), own_ns = cpu_ns(), peer_ns = 0, now_ns = 0;
+    uint32_t window = size <= SPLICE_BYTES_MIN ? AT_ONCE : 2, count = 0;
+    bool is_fine = peer_cpu(socket, &peer_ns);
+    for (uint32_t i = 0; i < window && is_fine; i++)
+        is_fine = sized_ask(socket, size);
+    for (uint64_t end_ns = begun_ns + ANSWER_NS; is_fine && now_ns < end_ns; count++) {
+        is_fine = bytes_receive(socket, bytes, size) && sized_ask(socket, size);
+        now_ns = fb_calibrate_now_ns();
+    }
+    for (uint32_t i = 0; i < window && is_fine; i++, count++)
+        is_fine = bytes_receive(socket, bytes, size);
+    uint64_t peer_end_ns = 0;
+    cost_ns[0] = (cpu_ns() - own_ns) / (count > 0 ? count : 1);
+    is_fine = is_fine && peer_cpu(socket, &peer_end_ns);
+    cost_ns[1] = (peer_end_ns - peer_ns) / (count > 0 ? count : 1);
+    return is_fine;
+}
+
+static bool answers_measure(int socket, struct fb_network_path *path)
+{
+    unsigned char *bytes = malloc(LARGEST_BYTES);
+    bool is_fine = bytes != NULL;
+    for (uint32_t i = 0; i < FB_CALIBRATE_ANSWERS && is_fine; i++) {
+        uint64_t cost_ns[2];
+        is_fine = answer_measure(socket, fb_calibrate_answer_bytes[i], bytes, cost_ns);
+        path->answer.cpu_ns[0][i] = cost_ns[0];
+        path->answer.cpu_ns[1][i] = cost_ns[1];
+    }
+    free(bytes);
+    for (uint32_t end = 0; end < 2 && is_fine; end++)
+        fb_calibrate_fit(&path->answer, end);
+    return is_fine;
 }
 
 struct bulk {
@@ -230,7 +334,7 @@ void fb_calibrate_network(const char *address, struct fb_network_path *path, str
         fb_error_set(error, "--peer %s: %s: start forebay calibrate --listen there first", address,
                      strerror(errno));
     else if (!ping_measure(sockets[0], path) || !messages_measure(sockets[0], path) ||
-             !bulk_measure(sockets, path))
+             !answers_measure(sockets[0], path) || !bulk_measure(sockets, path))
         fb_error_set(error, "--peer %s: the connection broke: is it forebay calibrate?", address);
     while (count > 0)
         close(sockets[--count]);

@@ -1,5 +1,5 @@
-/* What a cluster is made of, as component files say it: hardware, network, origin, metadata
- * store. */
+/* What a cluster is made of, as component files say it: hardware, network, transport, origin,
+ * metadata store. */
 #ifndef FB_MODELS_SCENARIO_CLUSTER_H
 #define FB_MODELS_SCENARIO_CLUSTER_H
 
@@ -20,10 +20,8 @@ struct fb_drive {
 struct fb_nic {
     uint32_t count;            /* ports in the node */
     uint64_t rate_bytes_per_s; /* of one port: line rate */
-    double efficiency;         /* share of the line rate that payload gets */
     uint64_t latency_ns;       /* one way, host to host, without switches */
     uint64_t work_requests_per_s;
-    uint64_t message_bytes_max; /* a transfer is cut into work requests of this size */
 };
 
 /* A node: what its cache may use, and how fast that is. */
@@ -36,7 +34,11 @@ struct fb_hardware {
     uint64_t core_step_ns;       /* CPU time of one core step */
     uint64_t submit_ns;          /* CPU time of handing one op to device, NIC or origin client */
     uint64_t digest_bytes_per_s; /* of one CPU core */
+    uint64_t encode_bytes_per_s; /* of data, of one CPU core, and of blocks that are decoded */
+    uint32_t client_read_ahead;  /* blocks that a loader's thread keeps in flight */
+    uint64_t client_retry_ns;    /* a client's pause after BUSY */
     struct fb_nic nic;
+    struct fb_nic front_nic; /* to the origin and the metadata store; count 0: nic is, too */
     struct fb_drive drive;
 };
 
@@ -49,6 +51,25 @@ struct fb_network {
     uint64_t leaf_latency_ns; /* added inside a leaf */
     uint64_t core_latency_ns; /* added between leaves, in place of leaf_latency_ns */
     uint64_t port_queue_ns;   /* a message waits behind bulk in a host's port, at most so long */
+};
+
+/* How nodes move bytes between them, and what that costs their processors. */
+struct fb_transport_model {
+    char name[FB_NAME_MAX];
+    bool is_built;             /* this build's daemon has it */
+    bool is_one_sided;         /* a pull takes no processor time of the node that is read */
+    bool is_striped;           /* one pull goes through all ports of a node; else through one */
+    uint32_t threads;          /* of a node, that work on it; the core's own is the first */
+    uint64_t send_message_ns;  /* processor time, whatever the size */
+    uint64_t send_mebibyte_ns; /* and for 2^20 bytes, the kernel's copies included */
+    uint64_t receive_message_ns, receive_mebibyte_ns;
+    double send_copies, receive_copies; /* bytes through the memory for one of payload */
+    double efficiency;                  /* share of the ports' line rate that payload gets */
+    uint64_t latency_ns;                /* one way, added to the ports' and switches' */
+    uint64_t header_bytes;              /* of a message */
+    uint64_t message_bytes_max;         /* a transfer is cut into work requests of this size */
+    uint64_t piece_bytes;               /* what is sent, received and copied at a time */
+    uint64_t gone_ns;                   /* until it says that a peer is gone */
 };
 
 /* The object store behind the cache, as accounts with limits of their own. */
@@ -69,6 +90,9 @@ struct fb_origin_model {
     uint64_t store_part_bytes_min; /* 0: a block is stored in one request; else it may be in parts,
                                       between two requests more */
     uint64_t commit_requests, commit_block_requests; /* an object's, and more for each block */
+    uint32_t client_threads;                         /* of a node, that speak to the origin */
+    uint64_t client_request_ns;                      /* processor time of a request */
+    uint64_t client_read_mebibyte_ns, client_write_mebibyte_ns; /* and of 2^20 bytes */
 };
 
 struct fb_metadata { /* operations_per_s 0: the cluster has none */

@@ -1,7 +1,7 @@
-/* Component files: hardware, networks, origins. Each number in them is a map with `value` and
- * exactly one of `source` (where it is published) and `guess` (a range, and how to measure it).
- * Guesses that are not overridden go to the scenario, so that reports can list what a conclusion
- * rests on. */
+/* Component files: hardware, networks, transports, origins. Each number in them is a map with
+ * `value` and exactly one of `source` (where it is published) and `guess` (a range, and how to
+ * measure it). Guesses that are not overridden go to the scenario, so that reports can list what a
+ * conclusion rests on. */
 #include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
@@ -142,4 +142,12 @@ double fb_fact_number(struct fb_component *component, const char *key, double mi
 {
     struct place place = place_choose(component, key);
     return fb_map_number(&place.map, place.name, min, max);
+}
+
+bool fb_fact_flag(struct fb_component *component, const char *key)
+{
+    struct place place = place_choose(component, key);
+    if (!fb_map_has(&place.map, place.name))
+        fb_map_fault(&place.map, place.name, "the key is missing: write true or false");
+    return fb_map_flag_or(&place.map, place.name, false);
 }

@@ -148,7 +148,9 @@ void fb_file_find(struct fb_loader *loader, struct fb_map *map, const char *key,
                   char path[FB_PATH_MAX])
 {
     path[0] = '\0';
-    const char *text = fb_map_text(map, key);
+    const char *fallback = loader->fallback;
+    const char *text =
+        fallback != NULL ? fb_map_text_or(map, key, fallback) : fb_map_text(map, key);
     if (fb_error_is_set(loader->error))
         return;
     bool is_found = folder != NULL && is_component_name(text)

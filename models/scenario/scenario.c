@@ -1,8 +1,9 @@
 /* An experiment file into a scenario.
  *
  * Order: the file, then `--set` assignments, then the sweep point's settings; then each part is
- * read and checked against the parts before it: hardware, network, origin, cluster size, the
- * origin's client, workload, core. Every map is closed, so that a key nobody knows is an error. */
+ * read and checked against the parts before it: hardware, network, transport, origin, cluster size,
+ * the origin's client, workload, core. Every map is closed, so that a key nobody knows is an error.
+ */
 #include "models/scenario/scenario.h"
 #include "models/scenario/scenario_internal.h"
 
@@ -22,6 +23,7 @@ static void cluster_load(struct fb_loader *loader, struct fb_map *root)
     struct fb_map override = fb_map_child(root, "override", false);
     fb_hardware_load(loader, &cluster, &override);
     fb_network_load(loader, &cluster, &override);
+    fb_transport_load(loader, &cluster, &override);
     fb_origin_load(loader, &cluster, &override);
     fb_metadata_load(loader, &cluster, &override);
     fb_map_close(&override);

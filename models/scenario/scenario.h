@@ -24,6 +24,7 @@ struct fb_scenario {
     uint64_t first_seed;
     struct fb_hardware hardware;
     struct fb_network network;
+    struct fb_transport_model transport;
     struct fb_origin_model origin;
     struct fb_origin_client origin_client; /* of each node */
     struct fb_metadata metadata;

@@ -26,15 +26,13 @@ static uint32_t part_open(struct fb_component *node, const char *key, uint64_t c
     return count;
 }
 
-static void nic_load(struct fb_component *node, struct fb_nic *nic)
+static void nic_load(struct fb_component *node, const char *key, struct fb_nic *nic)
 {
     struct fb_component part = {.document = NULL};
-    nic->count = part_open(node, "nic", 1, &part);
+    nic->count = part_open(node, key, 1, &part);
     nic->rate_bytes_per_s = fb_fact_rate(&part, "rate", 1, rate_max);
-    nic->efficiency = fb_fact_number(&part, "efficiency", 0.01, 1);
     nic->latency_ns = fb_fact_ns(&part, "latency", 0, second_ns);
     nic->work_requests_per_s = fb_fact_count(&part, "work_requests_per_s", 1, second_ns);
-    nic->message_bytes_max = fb_fact_bytes(&part, "message_size_max", 256, UINT64_C(1) << 31);
     fb_component_close(&part);
 }
 
@@ -67,7 +65,12 @@ void fb_hardware_load(struct fb_loader *loader, struct fb_map *cluster, struct f
     hardware->core_step_ns = fb_fact_ns(&node, "core_step", 0, second_ns);
     hardware->submit_ns = fb_fact_ns(&node, "submit", 0, second_ns);
     hardware->digest_bytes_per_s = fb_fact_rate(&node, "digest_rate", 1, rate_max);
-    nic_load(&node, &hardware->nic);
+    hardware->encode_bytes_per_s = fb_fact_rate(&node, "encode_rate", 1, rate_max);
+    hardware->client_read_ahead = (uint32_t)fb_fact_count(&node, "client_read_ahead", 1, 1024);
+    hardware->client_retry_ns = fb_fact_ns(&node, "client_retry", 1, second_ns);
+    nic_load(&node, "nic", &hardware->nic);
+    if (fb_map_has(&node.map, "front_nic"))
+        nic_load(&node, "front_nic", &hardware->front_nic);
     drive_load(&node, &hardware->drive);
     fb_component_close(&node);
 }

@@ -13,6 +13,7 @@ enum { FB_SCHEMA_VERSION = 1 };
 struct fb_loader {
     struct fb_scenario *scenario;
     struct fb_error *error;
+    const char *fallback; /* the file's name where the key is absent; NULL: it is required */
 };
 
 /* A component file being read, and the experiment's overrides of its facts. */
@@ -48,11 +49,13 @@ uint64_t fb_fact_bytes(struct fb_component *component, const char *key, uint64_t
 uint64_t fb_fact_ns(struct fb_component *component, const char *key, uint64_t min, uint64_t max);
 uint64_t fb_fact_rate(struct fb_component *component, const char *key, uint64_t min, uint64_t max);
 double fb_fact_number(struct fb_component *component, const char *key, double min, double max);
+bool fb_fact_flag(struct fb_component *component, const char *key);
 
 /* Parts of the experiment, each from its own file. `cluster` holds the names, `override` the facts
  * that the experiment sets. */
 void fb_hardware_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_network_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
+void fb_transport_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_metadata_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 void fb_origin_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override);
 /* The experiment's `origin`: how its nodes use it. */

@@ -19,7 +19,8 @@ static void limits_load(struct fb_component *file, struct fb_origin_model *origi
 
 void fb_origin_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_map *override)
 {
-    static const uint64_t latency_ns_max = UINT64_C(60000000000);
+    static const uint64_t latency_ns_max = UINT64_C(60000000000),
+                          cost_ns_max = UINT64_C(1000000000);
     static const uint64_t rate_max = UINT64_C(1) << 60;
     struct fb_origin_model *origin = &loader->scenario->origin;
     struct fb_component file = {.override = fb_map_child(override, "origin", false)};
@@ -36,6 +37,10 @@ void fb_origin_load(struct fb_loader *loader, struct fb_map *cluster, struct fb_
         fb_fact_bytes(&file, "store_part_min", 0, FB_ORIGIN_PART_BYTES_MAX);
     origin->commit_requests = fb_fact_count(&file, "commit_requests", 0, 1000);
     origin->commit_block_requests = fb_fact_count(&file, "commit_block_requests", 0, 1000);
+    origin->client_threads = (uint32_t)fb_fact_count(&file, "client_threads", 1, 1024);
+    origin->client_request_ns = fb_fact_ns(&file, "client_request", 0, cost_ns_max);
+    origin->client_read_mebibyte_ns = fb_fact_ns(&file, "client_read_mebibyte", 0, cost_ns_max);
+    origin->client_write_mebibyte_ns = fb_fact_ns(&file, "client_write_mebibyte", 0, cost_ns_max);
     fb_component_close(&file);
 }
 

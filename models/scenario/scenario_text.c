@@ -62,9 +62,17 @@ static void number_write(FILE *out, const char *key, double value)
     fprintf(out, "%s: %s\n", key, text);
 }
 
+static void nic_write(FILE *out, const char *key, const struct fb_nic *nic)
+{
+    fprintf(out, "  %s:\n", key);
+    count_write(out, "    count", nic->count);
+    rate_write(out, "    rate", nic->rate_bytes_per_s);
+    ns_write(out, "    latency", nic->latency_ns);
+    count_write(out, "    work_requests_per_s", nic->work_requests_per_s);
+}
+
 static void hardware_write(FILE *out, const struct fb_hardware *hardware)
 {
-    const struct fb_nic *nic = &hardware->nic;
     const struct fb_drive *drive = &hardware->drive;
     fputs("hardware:\n", out);
     text_write(out, "  name", hardware->name);
@@ -75,13 +83,12 @@ static void hardware_write(FILE *out, const struct fb_hardware *hardware)
     ns_write(out, "  core_step", hardware->core_step_ns);
     ns_write(out, "  submit", hardware->submit_ns);
     rate_write(out, "  digest_rate", hardware->digest_bytes_per_s);
-    fputs("  nic:\n", out);
-    count_write(out, "    count", nic->count);
-    rate_write(out, "    rate", nic->rate_bytes_per_s);
-    number_write(out, "    efficiency", nic->efficiency);
-    ns_write(out, "    latency", nic->latency_ns);
-    count_write(out, "    work_requests_per_s", nic->work_requests_per_s);
-    bytes_write(out, "    message_size_max", nic->message_bytes_max);
+    rate_write(out, "  encode_rate", hardware->encode_bytes_per_s);
+    count_write(out, "  client_read_ahead", hardware->client_read_ahead);
+    ns_write(out, "  client_retry", hardware->client_retry_ns);
+    nic_write(out, "nic", &hardware->nic);
+    if (hardware->front_nic.count > 0)
+        nic_write(out, "front_nic", &hardware->front_nic);
     fputs("  drive:\n", out);
     count_write(out, "    count", drive->count);
     bytes_write(out, "    size", drive->size_bytes);
@@ -104,6 +111,33 @@ static void network_write(FILE *out, const struct fb_network *network)
     ns_write(out, "  leaf_latency", network->leaf_latency_ns);
     ns_write(out, "  core_latency", network->core_latency_ns);
     ns_write(out, "  port_queue", network->port_queue_ns);
+}
+
+static void flag_write(FILE *out, const char *key, bool value)
+{
+    fprintf(out, "%s: %s\n", key, value ? "true" : "false");
+}
+
+static void transport_write(FILE *out, const struct fb_transport_model *transport)
+{
+    fputs("transport:\n", out);
+    text_write(out, "  name", transport->name);
+    flag_write(out, "  is_built", transport->is_built);
+    flag_write(out, "  is_one_sided", transport->is_one_sided);
+    flag_write(out, "  is_striped", transport->is_striped);
+    count_write(out, "  threads", transport->threads);
+    ns_write(out, "  send_message", transport->send_message_ns);
+    ns_write(out, "  receive_message", transport->receive_message_ns);
+    ns_write(out, "  send_mebibyte", transport->send_mebibyte_ns);
+    ns_write(out, "  receive_mebibyte", transport->receive_mebibyte_ns);
+    number_write(out, "  send_copies", transport->send_copies);
+    number_write(out, "  receive_copies", transport->receive_copies);
+    number_write(out, "  efficiency", transport->efficiency);
+    ns_write(out, "  latency", transport->latency_ns);
+    bytes_write(out, "  header_size", transport->header_bytes);
+    bytes_write(out, "  message_size_max", transport->message_bytes_max);
+    bytes_write(out, "  piece_size", transport->piece_bytes);
+    ns_write(out, "  gone", transport->gone_ns);
 }
 
 static void metadata_write(FILE *out, const struct fb_metadata *metadata)
@@ -137,6 +171,10 @@ static void origin_write(FILE *out, const struct fb_origin_model *origin)
     bytes_write(out, "  store_part_min", origin->store_part_bytes_min);
     count_write(out, "  commit_requests", origin->commit_requests);
     count_write(out, "  commit_block_requests", origin->commit_block_requests);
+    count_write(out, "  client_threads", origin->client_threads);
+    ns_write(out, "  client_request", origin->client_request_ns);
+    ns_write(out, "  client_read_mebibyte", origin->client_read_mebibyte_ns);
+    ns_write(out, "  client_write_mebibyte", origin->client_write_mebibyte_ns);
 }
 
 static void origin_client_write(FILE *out, const struct fb_origin_client *client)
@@ -345,6 +383,7 @@ static void scenario_write(FILE *out, const struct fb_scenario *scenario)
     count_write(out, "  accelerators", scenario->accelerators);
     hardware_write(out, &scenario->hardware);
     network_write(out, &scenario->network);
+    transport_write(out, &scenario->transport);
     origin_write(out, &scenario->origin);
     origin_client_write(out, &scenario->origin_client);
     metadata_write(out, &scenario->metadata);

@@ -202,7 +202,7 @@ static void manifest_reply(struct world *world, uint32_t node, const struct fb_r
         return;
     }
     if (!is_known) {
-        world_client_timer(world, node, world_now_ns(world) + CHECKPOINT_RETRY_NS,
+        world_client_timer(world, node, world_now_ns(world) + world_retry_ns(world),
                            checkpoint_word(WORD_MANIFEST, 0));
         return;
     }
@@ -255,7 +255,7 @@ void checkpoint_reply(struct world *world, uint32_t node, const struct fb_reply 
     else if (reply->status == FB_OK)
         write_acked(world, node, (uint32_t)reply->request_id);
     else
-        world_client_timer(world, node, world_now_ns(world) + CHECKPOINT_RETRY_NS,
+        world_client_timer(world, node, world_now_ns(world) + world_retry_ns(world),
                            reply->request_id);
 }
 

@@ -5,7 +5,6 @@
 
 #include "sim/world/world_internal.h"
 
-enum { CHECKPOINT_RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 enum { RESTORE_GATHERS = 2 }; /* under way a reader: one is read while the next is asked */
 
 /* The upper half of a request's id and of a timer's word; the lower is a slot or a gather. */

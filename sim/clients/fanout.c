@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 enum { TIMER_START, TIMER_COPIED, TIMER_RETRY };
 
 struct fanout_read {
@@ -151,7 +150,7 @@ void fanout_reply(struct world *world, uint32_t node, const struct fb_reply *rep
     FB_ASSERT(slot < state->window);
     struct fanout_read *read = &state->reads[(size_t)node * state->window + slot];
     if (reply->status != FB_OK) {
-        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
+        world_client_timer(world, node, world_now_ns(world) + world_retry_ns(world),
                            timer_word(TIMER_RETRY, slot));
         return;
     }
@@ -259,7 +258,7 @@ void fanout_metrics(const struct world *world, struct fb_run *run)
     metrics_add(run, "fan_out_unfinished", "1", left);
     if (count > 0) {
         double port = (double)scenario->hardware.nic.rate_bytes_per_s *
-                      scenario->hardware.nic.efficiency * scenario->hardware.nic.count;
+                      scenario->transport.efficiency * scenario->hardware.nic.count;
         double size = (double)spec(world)->object_size_bytes;
         double bound_s = size / port + log2(nodes) * (double)scenario->core.block_size_bytes / port;
         qsort(times, count, sizeof(*times), compare);

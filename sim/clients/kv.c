@@ -333,7 +333,7 @@ void kv_reply(struct world *world, uint32_t node, const struct fb_reply *reply)
         return;
     }
     if (reply->status != FB_OK) {
-        world_client_timer(world, node, world_now_ns(world) + KV_RETRY_NS,
+        world_client_timer(world, node, world_now_ns(world) + world_retry_ns(world),
                            (uint64_t)TIMER_RETRY << 32 | slot);
         return;
     }

@@ -6,7 +6,6 @@
 #include "models/trace/trace_file.h"
 #include "sim/world/world_internal.h"
 
-enum { KV_RETRY_NS = 1000000 };                        /* guess: a client's pause after BUSY */
 enum { LIST_BIT = 1, PIECE_BIT = 2, WORD_SHIFT = 32 }; /* of the ids of a pull's requests */
 
 enum kv_phase { IDLE, MATCHING, PULLING, MOVING };

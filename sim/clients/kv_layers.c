@@ -109,7 +109,7 @@ void kv_pull_reply(struct world *world, uint32_t node, const struct fb_reply *re
 {
     struct kv_node *state = &world->kv->nodes[node];
     bool is_list = reply->request_id >> WORD_SHIFT == LIST_BIT;
-    uint64_t later_ns = world_now_ns(world) + KV_RETRY_NS;
+    uint64_t later_ns = world_now_ns(world) + world_retry_ns(world);
     if (is_list && reply->item == FB_NONE) {
         world_client_timer(world, node, later_ns, (uint64_t)TIMER_LIST << WORD_SHIFT);
         return;

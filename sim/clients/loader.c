@@ -16,9 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { READ_AHEAD_BLOCKS = 4 }; /* guess: 2..8, what a file system client keeps in flight a file */
-enum { RETRY_NS = 1000000 };    /* guess: a client's pause after BUSY */
-enum { GATHER_SHIFT = 48 };     /* a GATHER's request id has this bit set; a read's has not */
+enum { GATHER_SHIFT = 48 }; /* a GATHER's request id has this bit set; a read's has not */
 
 static uint64_t timer_word(uint32_t kind, uint32_t index)
 {
@@ -173,7 +171,8 @@ static void reads_begin(struct world *world, uint32_t accelerator, uint32_t inde
 {
     struct training *state = world->training;
     struct worker *worker = &state->accelerators[accelerator].workers[index];
-    while (worker->in_flight < READ_AHEAD_BLOCKS && worker->at.offset < worker->at.end) {
+    uint32_t read_ahead = world->scenario->hardware.client_read_ahead;
+    while (worker->in_flight < read_ahead && worker->at.offset < worker->at.end) {
         uint32_t read = read_take(state);
         read_fill_in(world, &worker->at, &state->reads[read]);
         state->reads[read].accelerator = accelerator;
@@ -218,7 +217,8 @@ static uint32_t gather_read(struct world *world, const struct fb_reply *reply)
     if (reply->item != FB_NONE)
         return record->workers[number % threads].items[reply->item];
     world_client_timer(world, training_node_of(world, (uint32_t)(number / threads)),
-                       world_now_ns(world) + RETRY_NS, timer_word(TIMER_GATHER, (uint32_t)number));
+                       world_now_ns(world) + world_retry_ns(world),
+                       timer_word(TIMER_GATHER, (uint32_t)number));
     return FB_NONE;
 }
 
@@ -232,7 +232,7 @@ void loader_reply(struct world *world, uint32_t node, const struct fb_reply *rep
     FB_ASSERT(index < state->read_count);
     struct read *read = &state->reads[index];
     if (reply->status != FB_OK) {
-        world_client_timer(world, node, world_now_ns(world) + RETRY_NS,
+        world_client_timer(world, node, world_now_ns(world) + world_retry_ns(world),
                            timer_word(TIMER_RETRY, index));
         return;
     }

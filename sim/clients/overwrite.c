@@ -18,7 +18,6 @@
 
 #include <stdlib.h>
 
-enum { RETRY_NS = 1000000 }; /* guess: a client's pause after BUSY */
 enum { WRITER, READER, ROLES };
 
 /* What a client waits for: the upper half of a request's id and of a timer's word. The lower is a
@@ -284,7 +283,8 @@ void overwrite_reply(struct world *world, uint32_t node, const struct fb_reply *
     enum step step = (enum step)(reply->request_id >> 32);
     FB_ASSERT(step != START);
     if (!is_final(step, reply->status)) {
-        world_client_timer(world, node, world_now_ns(world) + RETRY_NS, reply->request_id);
+        world_client_timer(world, node, world_now_ns(world) + world_retry_ns(world),
+                           reply->request_id);
         return;
     }
     switch (step) {

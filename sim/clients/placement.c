@@ -217,8 +217,8 @@ static struct placement_count placement_count(struct placement *state,
 static void add_metadata(const struct world *world, struct fb_run *run)
 {
     const struct fb_scenario *scenario = world->scenario;
-    double port = (double)scenario->hardware.nic.rate_bytes_per_s *
-                  scenario->hardware.nic.efficiency * scenario->hardware.nic.count;
+    double port = (double)scenario->hardware.nic.rate_bytes_per_s * scenario->transport.efficiency *
+                  scenario->hardware.nic.count;
     double asked = port * world->placement->alive_after / (double)scenario->core.block_size_bytes;
     asked = spec(world)->is_directory ? asked : 0;
     metrics_add(run, "placement_metadata_lookups_per_s", "1/s", asked);

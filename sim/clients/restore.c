@@ -174,7 +174,7 @@ static void range_ended(struct world *world, uint32_t node, uint32_t slot)
 
 static void pause_before(struct world *world, uint32_t node, uint64_t word)
 {
-    world_client_timer(world, node, world_now_ns(world) + CHECKPOINT_RETRY_NS, word);
+    world_client_timer(world, node, world_now_ns(world) + world_retry_ns(world), word);
 }
 
 void restore_reply(struct world *world, uint32_t node, const struct fb_reply *reply)

@@ -16,7 +16,6 @@ enum {
     FLOW_BYTES = 256,         /* a flow, its places in its links' lists and in the finish order */
     SIMGRID_BYTES = 4608,     /* a host, its links and zone in SimGrid; measured: 4.4 KiB */
     HEAP_BYTES = 32,          /* an event's place in the heap, half of it spare */
-    READ_AHEAD = 4,           /* blocks a loader's worker keeps in flight */
     KV_FLIGHT = 64,           /* blocks a KV client keeps in flight */
     CLIENT_BYTES = 128,       /* a client's record of itself */
     CLIENT_FLIGHT_BYTES = 96  /* and of what it has in flight */
@@ -59,7 +58,8 @@ static uint64_t flight_of(const struct fb_scenario *scenario)
     const struct fb_workload *workload = &scenario->workload;
     uint64_t reads = 0, writes = 0;
     if (has(scenario, FB_WORKLOAD_TRAINING))
-        reads += (uint64_t)scenario->accelerators * workload->training.read_threads * READ_AHEAD;
+        reads += (uint64_t)scenario->accelerators * workload->training.read_threads *
+                 scenario->hardware.client_read_ahead;
     if (has(scenario, FB_WORKLOAD_KV))
         reads += KV_FLIGHT;
     if (has(scenario, FB_WORKLOAD_FAN_OUT))
@@ -93,7 +93,8 @@ void fb_world_estimate(const struct fb_scenario *scenario, struct fb_world_bytes
     uint64_t chunks =
         core->memory_size_bytes / core->block_size_bytes +
         (core->device_size_bytes > 0 ? core->device_size_bytes / core->block_size_bytes : 0);
-    uint64_t hosts = nodes + scenario->origin.accounts;
+    uint64_t fronts = scenario->hardware.front_nic.count > 0 ? nodes : 0;
+    uint64_t hosts = nodes + scenario->origin.accounts + fronts;
     uint64_t leaves = nodes / scenario->network.hosts_per_leaf + scenario->origin.accounts + 1;
     bool is_lmm = scenario->engine == FB_ENGINE_SIMGRID && scenario->flows == FB_FLOWS_LMM;
     *bytes = (struct fb_world_bytes){

@@ -3,12 +3,13 @@
  *     up --kill--> down --restart_after--> up, with an empty memory (R10); drives kept or lost
  *     up --slow--> up, ports at a fraction of their rate
  *
- * A node that is down hears nothing and says nothing. What others pull from it fails after
- * GONE_NS, as a transport's own retries do; the members learn of it detect_after later, when its
- * lease has run out, by a new view; a restarted node joins with the next view at once. */
+ * A node that is down hears nothing and says nothing. What others pull from it fails when the
+ * transport gives it up (gone_ns); the members learn of it detect_after later, when its lease has
+ * run out, by a new view; a restarted node joins with the next view at once. */
 #include "base/memory.h"
 #include "core/panic.h"
 #include "sim/world/world_clients.h"
+#include "sim/world/transport.h"
 #include "sim/world/world_internal.h"
 
 #include <gsl/gsl_randist.h>
@@ -67,7 +68,10 @@ static void fault_slow(struct world *world, uint32_t node, double factor)
 {
     FB_ASSERT(factor > 0);
     uint64_t rate = (uint64_t)((double)world_port_bytes_per_s(world) * factor);
+    uint64_t front = (uint64_t)((double)world_front_bytes_per_s(world) * factor);
     fb_engine_set_capacity(world->engine, node, rate, rate);
+    if (world_front(world, node) != node)
+        fb_engine_set_capacity(world->engine, world_front(world, node), front, front);
     world->hosts[node].is_slow = factor < 1;
 }
 
@@ -83,6 +87,7 @@ void fault_kill(struct world *world, uint32_t node, uint64_t restart_after_ns, b
     host->life++;
     host->deaths++;
     fb_engine_set_up(world->engine, node, false);
+    fb_engine_set_up(world->engine, world_front(world, node), false);
     workload_node_down(world, node);
     fault_timer(world, node, now_ns + world->scenario->detect_ns, STEP_DETECT, 0);
     if (restart_after_ns > 0)
@@ -99,6 +104,7 @@ static void fault_restart(struct world *world, uint32_t node, bool is_drive_lost
     host->tick_ns = FB_NEVER_NS;
     host->cpu_free_ns = world_now_ns(world);
     fb_engine_set_up(world->engine, node, true);
+    fb_engine_set_up(world->engine, world_front(world, node), true);
     world_host_reset(world, node);
     if (is_drive_lost)
         world_drive_empty(world, node);

@@ -4,6 +4,7 @@
 #include "core/panic.h"
 #include "sim/world/world_clients.h"
 #include "sim/world/origin.h"
+#include "sim/world/transport.h"
 #include "sim/world/world_internal.h"
 
 #include <math.h>
@@ -208,31 +209,47 @@ static void add_origin_utilisation(const struct world *world, struct fb_run *run
     metrics_add(run, "origin_requests_max", "1", world_origin_requests_max(world));
 }
 
+/* Of all threads. */
+static double processor_ns(const struct world *world, const struct host *host)
+{
+    return (double)host->digest_ns +
+           (double)fb_station_busy_ns(host->transport) * world_transport_threads(world) +
+           (double)fb_station_busy_ns(host->origin) * world_origin_threads(world);
+}
+
 static void add_utilisation(const struct world *world, struct fb_run *run)
 {
     const struct fb_scenario *scenario = world->scenario;
     double elapsed_ns = (double)busy_until_ns(world), nodes = scenario->nodes;
-    double port = (double)scenario->hardware.nic.rate_bytes_per_s *
-                  scenario->hardware.nic.efficiency * scenario->hardware.nic.count;
-    double down = 0, up = 0, drive = 0, cpu = 0, memory = 0, digest = 0;
+    double port = (double)scenario->hardware.nic.rate_bytes_per_s * scenario->transport.efficiency *
+                  scenario->hardware.nic.count;
+    double down = 0, up = 0, drive = 0, cpu = 0, cores = 0, memory = 0, digest = 0;
+    double fetched = 0, front = (double)world_front_bytes_per_s(world);
+    bool has_front = scenario->hardware.front_nic.count > 0;
     if (elapsed_ns <= 0)
         return;
     for (uint32_t i = 0; i < scenario->nodes; i++) {
         const struct host *host = &world->hosts[i];
-        down += (double)(host->pulled_bytes + host->fetched_bytes);
+        down += (double)(host->pulled_bytes + (has_front ? 0 : host->fetched_bytes));
+        fetched += (double)host->fetched_bytes;
         up += (double)host->served_bytes;
         drive += (double)fb_station_busy_ns(host->drive);
         memory += (double)fb_station_busy_ns(host->memory);
-        digest += (double)fb_station_busy_ns(host->digest);
-        cpu += (double)host->cpu_busy_ns;
+        digest += (double)host->digest_ns / world_cores(world);
+        cpu += (double)fb_station_busy_ns(host->transport);
+        cores += processor_ns(world, host) / scenario->hardware.cpu_cores;
     }
     add_origin_utilisation(world, run);
     metrics_add(run, "utilisation_nic_down", "1", down / (port * nodes * elapsed_ns * 1e-9));
     metrics_add(run, "utilisation_nic_up", "1", up / (port * nodes * elapsed_ns * 1e-9));
+    if (has_front)
+        metrics_add(run, "utilisation_front_nic_down", "1",
+                    fetched / (front * nodes * elapsed_ns * 1e-9));
     metrics_add(run, "utilisation_drive", "1", drive / (nodes * elapsed_ns));
     metrics_add(run, "utilisation_memory", "1", memory / (nodes * elapsed_ns));
     metrics_add(run, "utilisation_digest", "1", digest / (nodes * elapsed_ns));
     metrics_add(run, "utilisation_cpu", "1", cpu / (nodes * elapsed_ns));
+    metrics_add(run, "utilisation_cores", "1", cores / (nodes * elapsed_ns));
 }
 
 static void add_entities(const struct world *world, struct fb_run *run)
@@ -249,7 +266,7 @@ static void add_entities(const struct world *world, struct fb_run *run)
             {.name = "pulled_bytes", .value = (double)host->pulled_bytes},
             {.name = "served_bytes", .value = (double)host->served_bytes},
             {.name = "fetched_bytes", .value = (double)host->fetched_bytes},
-            {.name = "cpu_busy_s", .value = (double)host->cpu_busy_ns * 1e-9},
+            {.name = "cpu_busy_s", .value = processor_ns(world, host) * 1e-9},
         };
         for (uint32_t r = 0; r < 5; r++) {
             struct fb_entity_row *row = &run->entities[run->entity_count++];

@@ -4,7 +4,9 @@
  *     op --> queue of the node --> request: way --> limits of the store --503--> pause, again
  *                                                      |
  *         FETCH: first-byte latency, flow, way      <--'--> STORE: flow, latency, way
- *     all requests of a move have ended --> DONE. A STORE in parts: one request before them and
+ *     The node's threads that speak to the origin work on each request: on one that is refused or
+ *     carries nothing, too (transport.c). It ends when flow and work have.
+ *     All requests of a move have ended --> DONE. A STORE in parts: one request before them and
  *     one after them. The last block of an object is stored --> its commit: one request after the
  *     other, its parts' copies among them.
  *
@@ -18,6 +20,7 @@
 #include "base/memory.h"
 #include "core/panic.h"
 #include "sim/world/origin.h"
+#include "sim/world/transport.h"
 #include "sim/world/world_clients.h"
 #include "sim/world/world_internal.h"
 
@@ -139,6 +142,7 @@ static void request_begin(struct world *world, uint32_t move_index, uint64_t byt
     uint64_t now_ns = world_now_ns(world);
     uint32_t index = world_pending(world, PENDING_REQUEST_ARRIVE, move->node);
     world->pending[index].account = move->account;
+    world->pending[index].detail = 0;
     world->pending[index].request = (struct move_request){
         .move = move_index, .turn = move->turn, .tries = move->failed + 1, .bytes = bytes};
     request_send(world, index, now_ns > move->begin_ns ? now_ns : move->begin_ns);
@@ -300,18 +304,22 @@ static bool request_arrive(struct world *world, uint32_t index)
     if (!is_taken) {
         pending->kind = PENDING_REQUEST_ENDED;
         pending->request.status = is_there ? FB_THROTTLED : FB_ABSENT;
+        pending->detail = world_origin_work(world, pending->node, 0, false);
         world_timer(world, world_now_ns(world) + model->latency_ns + way_ns, index);
         return false;
     }
     pending->request.status = FB_OK;
+    if (!is_fetch)
+        pending->detail = world_origin_work(world, pending->node, pending->request.bytes, true);
     pending->kind = PENDING_REQUEST_FLOW;
     if (is_fetch || pending->request.bytes == 0) {
         pending->kind = is_fetch ? PENDING_REQUEST_START : PENDING_REQUEST_FLOW;
         world_timer(world, world_now_ns(world) + latency_ns(world) + way_ns, index);
         return false;
     }
-    fb_engine_transfer(world->engine, pending->node, world->scenario->nodes + pending->account,
-                       pending->request.bytes, (uint64_t)pending->node << 32 | index);
+    fb_engine_transfer(world->engine, world_front(world, pending->node),
+                       world->scenario->nodes + pending->account, pending->request.bytes,
+                       (uint64_t)pending->node << 32 | index);
     return false;
 }
 
@@ -320,8 +328,11 @@ static bool request_start(struct world *world, uint32_t index)
 {
     struct pending *pending = &world->pending[index];
     pending->kind = PENDING_REQUEST_FLOW;
-    fb_engine_transfer(world->engine, world->scenario->nodes + pending->account, pending->node,
-                       pending->request.bytes, (uint64_t)pending->node << 32 | index);
+    if (move_of(world, pending) != NULL)
+        pending->detail = world_origin_work(world, pending->node, pending->request.bytes, false);
+    fb_engine_transfer(world->engine, world->scenario->nodes + pending->account,
+                       world_front(world, pending->node), pending->request.bytes,
+                       (uint64_t)pending->node << 32 | index);
     return false;
 }
 
@@ -411,9 +422,13 @@ static bool request_again(struct world *world, uint32_t index, struct move *move
     return true;
 }
 
-/* The node has the answer. */
+/* The node has the answer, when its threads have done with it. */
 static bool request_end(struct world *world, uint32_t index)
 {
+    if (world->pending[index].detail > world_now_ns(world)) {
+        world_timer(world, world->pending[index].detail, index);
+        return false;
+    }
     const struct move_request request = world->pending[index].request;
     uint32_t node = world->pending[index].node;
     struct move *move = move_of(world, &world->pending[index]);
@@ -434,13 +449,19 @@ static bool request_end(struct world *world, uint32_t index)
     return true;
 }
 
-/* The last byte has arrived, at one end or the other. */
+/* The last byte has arrived, at one end or the other: as soon as the node's threads have taken or
+ * given it. Until then the connection is open at the store. */
 static bool request_flown(struct world *world, uint32_t index, enum fb_status status)
 {
     struct pending *pending = &world->pending[index];
     struct account *account = &world->accounts[pending->account];
     const struct move *move = move_of(world, pending);
     uint64_t now_ns = world_now_ns(world), bytes = pending->request.bytes;
+    if (status == FB_OK && pending->detail > now_ns) {
+        world_timer(world, pending->detail, index);
+        return false;
+    }
+    FB_ASSERT(account->in_flight > 0);
     account->in_flight--;
     if (move == NULL || status != FB_OK) /* GONE: the node is */
         return true;

@@ -1,9 +1,10 @@
 /* The world's loop: events reach nodes, nodes give ops, ops become work on engine and stations.
  *
  * CPU time: the core of a node is one thread. An event that arrives at t is handled at
- * start = max(t, thread free); the step costs core_step_ns, each op submit_ns more, and the ops
- * begin when that time is over. The step runs with now = start at once: nothing that arrives in
- * between can come before it, since the thread is first come, first served.
+ * start = max(t, thread free); the step costs core_step_ns, each op submit_ns or what its message
+ * costs (transport.c), and the ops begin when that time is over. The step runs with now = start at
+ * once: nothing that arrives in between can come before it, since the thread is first come, first
+ * served.
  *
  * Determinism: the engine delivers by (date, cookie); cookies are (node, pending index), and
  * pending indexes are given out in the order of the run. Every event and op is hashed. */
@@ -12,6 +13,7 @@
 #include "sim/world/world.h"
 #include "sim/world/world_clients.h"
 #include "sim/world/origin.h"
+#include "sim/world/transport.h"
 #include "sim/world/world_internal.h"
 
 #include "base/progress.h"
@@ -117,9 +119,11 @@ static void world_step(struct world *world, uint32_t node, const struct fb_event
     world_hash(world, &record);
     uint32_t count = fb_node_step(host->core, start_ns, event, ops);
     FB_ASSERT(count <= FB_STEP_OPS_MAX);
-    uint64_t cost_ns = hardware->core_step_ns + count * hardware->submit_ns;
+    uint64_t cost_ns = hardware->core_step_ns + world_event_cost_ns(world, event);
+    for (uint32_t i = 0; i < count; i++)
+        cost_ns += world_op_cost_ns(world, node, &ops[i]);
     host->cpu_free_ns = start_ns + cost_ns;
-    host->cpu_busy_ns += cost_ns;
+    (void)world_transport_take(world, node, cost_ns);
     world->events++;
     for (uint32_t i = 0; i < count; i++) {
         fb_trace_op(&record, host->cpu_free_ns, node, &ops[i]);
@@ -274,38 +278,65 @@ static uint32_t origin_flow_weight(const struct fb_scenario *scenario)
     return scenario->network.port_queue_ns > 0 ? 2 : 1;
 }
 
+/* A request to the origin is one connection's, and so one port's, whatever goes between nodes. */
+static uint64_t origin_flow_bytes_per_s(const struct world *world)
+{
+    const struct fb_hardware *hardware = &world->scenario->hardware;
+    bool is_own = hardware->front_nic.count > 0;
+    uint64_t ports = is_own ? world_front_bytes_per_s(world) : world_port_bytes_per_s(world);
+    uint64_t port = ports / (is_own ? hardware->front_nic.count : hardware->nic.count);
+    uint64_t stream = world->scenario->origin.stream_bytes_per_s;
+    FB_ASSERT(port > 0);
+    return stream < port ? stream : port;
+}
+
+/* Nodes, then accounts, then the nodes' ports to the origin, where they are others. */
+static void hosts_fill(const struct world *world, struct fb_engine_host *hosts)
+{
+    const struct fb_scenario *scenario = world->scenario;
+    uint32_t per_leaf = scenario->network.hosts_per_leaf, nodes = scenario->nodes;
+    uint32_t leaves = (nodes + per_leaf - 1) / per_leaf, accounts = scenario->origin.accounts;
+    uint64_t port = world_port_bytes_per_s(world), front = world_front_bytes_per_s(world);
+    bool is_bound = scenario->hardware.nic.count > 1 && !scenario->transport.is_striped;
+    uint64_t flow = is_bound ? port / scenario->hardware.nic.count : 0;
+    uint64_t stream = origin_flow_bytes_per_s(world);
+    for (uint32_t i = 0; i < nodes; i++)
+        hosts[i] = (struct fb_engine_host){.leaf = i / per_leaf,
+                                           .up_bytes_per_s = port,
+                                           .down_bytes_per_s = port,
+                                           .flow_bytes_per_s = flow};
+    for (uint32_t i = 0; i < accounts; i++)
+        hosts[nodes + i] =
+            (struct fb_engine_host){.leaf = leaves + i,
+                                    .up_bytes_per_s = scenario->origin.read_bytes_per_s,
+                                    .down_bytes_per_s = scenario->origin.write_bytes_per_s,
+                                    .flow_bytes_per_s = stream,
+                                    .flow_down_bytes_per_s = stream,
+                                    .flow_weight = origin_flow_weight(scenario)};
+    for (uint32_t i = 0; world_front(world, i) != i && i < nodes; i++) /* no leaf binds there */
+        hosts[world_front(world, i)] = (struct fb_engine_host){
+            .leaf = leaves, .up_bytes_per_s = front, .down_bytes_per_s = front};
+}
+
 static bool world_open_engine(struct world *world)
 {
     const struct fb_scenario *scenario = world->scenario;
     char text[256] = "";
-    uint32_t count = scenario->nodes + scenario->origin.accounts;
-    uint32_t leaves =
-        (scenario->nodes + scenario->network.hosts_per_leaf - 1) / scenario->network.hosts_per_leaf;
+    uint32_t per_leaf = scenario->network.hosts_per_leaf, accounts = scenario->origin.accounts;
+    uint32_t leaves = (scenario->nodes + per_leaf - 1) / per_leaf;
+    uint32_t fronts = world_front(world, 0) != 0 ? scenario->nodes : 0;
+    uint32_t count = scenario->nodes + accounts + fronts;
     struct fb_engine_host *hosts = fb_allocate(count, sizeof(*hosts), "the network", NULL);
     struct fb_engine_leaf *leaf =
-        fb_allocate(leaves + scenario->origin.accounts, sizeof(*leaf), "the network", NULL);
-    uint64_t port = world_port_bytes_per_s(world);
-    uint64_t uplink = (uint64_t)((double)port * scenario->network.hosts_per_leaf /
+        fb_allocate(leaves + accounts, sizeof(*leaf), "the network", NULL);
+    uint64_t uplink = (uint64_t)((double)world_port_bytes_per_s(world) * per_leaf /
                                  scenario->network.oversubscription);
     bool is_blocking = scenario->network.oversubscription > 1;
-    for (uint32_t i = 0; i < scenario->nodes; i++)
-        hosts[i] = (struct fb_engine_host){.leaf = i / scenario->network.hosts_per_leaf,
-                                           .up_bytes_per_s = port,
-                                           .down_bytes_per_s = port};
+    hosts_fill(world, hosts);
     for (uint32_t i = 0; i < leaves && is_blocking; i++)
         leaf[i] = (struct fb_engine_leaf){.up_bytes_per_s = uplink, .down_bytes_per_s = uplink};
-    for (uint32_t i = 0; i < scenario->origin.accounts; i++)
-        hosts[scenario->nodes + i] =
-            (struct fb_engine_host){.leaf = leaves + i,
-                                    .up_bytes_per_s = scenario->origin.read_bytes_per_s,
-                                    .down_bytes_per_s = scenario->origin.write_bytes_per_s,
-                                    .flow_bytes_per_s = scenario->origin.stream_bytes_per_s,
-                                    .flow_down_bytes_per_s = scenario->origin.stream_bytes_per_s,
-                                    .flow_weight = origin_flow_weight(scenario)};
-    const struct fb_engine_network network = {.hosts = hosts,
-                                              .leaves = leaf,
-                                              .host_count = count,
-                                              .leaf_count = leaves + scenario->origin.accounts};
+    const struct fb_engine_network network = {
+        .hosts = hosts, .leaves = leaf, .host_count = count, .leaf_count = leaves + accounts};
     world->engine =
         fb_engine_open((enum fb_engine_kind)scenario->engine, (enum fb_engine_flows)scenario->flows,
                        &network, world_deliver, world, text, sizeof(text));

@@ -25,6 +25,12 @@ void world_fault(struct world *world, const char *text, uint32_t node);
 /* The engine's simulated time. */
 uint64_t world_now_ns(const struct world *world);
 
+/* A client's pause after BUSY. */
+static inline uint64_t world_retry_ns(const struct world *world)
+{
+    return world->scenario->hardware.client_retry_ns;
+}
+
 /* store.c: what is at the origin */
 #define WORLD_WRITTEN (UINT64_C(1) << 40) /* objects from here on exist once they are stored */
 /* The origin has all of a block. Returns false: it was there. */

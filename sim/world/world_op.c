@@ -3,15 +3,17 @@
  * A way is the one-way latency and, where a host's port is full of bulk, its queue.
  *
  *     SEND    NIC work request -> way -> MESSAGE at the target
- *     PULL    NIC work requests -> way -> flow peer to self -> DONE (one-sided read)
+ *     PULL    NIC work requests -> way -> flow peer to self, and both nodes' work on it
+ *             (transport.c) -> DONE
  *             from the client: a memory copy
- *     FETCH, STORE              requests to the origin: origin.c
+ *     FETCH, STORE              requests to the origin, and the node's work on them: origin.c
  *     READ, WRITE, SCAN, MARK   the node's drives: drive.c
  *     DIGEST, ENCODE, DECODE    the node's CPU cores
  * Content is an 8-byte tag per extent: READ, PULL, FETCH and WRITE copy it, DIGEST is made from
  * it, so that a read of bytes that have been overwritten in the meantime shows (R5), and the
  * oracle can compare. */
 #include "sim/world/origin.h"
+#include "sim/world/transport.h"
 #include "sim/world/world_internal.h"
 
 #include "base/memory.h"
@@ -21,11 +23,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* guess: 100 ms to 5 s: what a transport's own retries take before it says that a peer is gone. */
-static const uint64_t GONE_NS = 500000000;
-
-enum { MESSAGE_BYTES = 256 }; /* what one SEND occupies on the NIC */
 
 /* Content of a block as the origin or the client holds it; never 0. */
 uint64_t world_tag_of(const struct fb_block *block)
@@ -82,18 +79,18 @@ static uint64_t world_latency_ns(const struct world *world, uint32_t source, uin
     const struct fb_scenario *scenario = world->scenario;
     uint32_t per_leaf = scenario->network.hosts_per_leaf;
     bool is_near = source / per_leaf == target / per_leaf;
-    return scenario->hardware.nic.latency_ns +
+    return scenario->hardware.nic.latency_ns + scenario->transport.latency_ns +
            (is_near ? scenario->network.leaf_latency_ns : scenario->network.core_latency_ns);
 }
 
 /* A port serves in the order of arrival: what enters it waits behind the bulk that is under way
  * there, but no longer than the queue is, since the senders of bulk back off when it overflows. */
-static uint64_t port_queue_ns(const struct world *world, uint32_t node, bool is_up)
+static uint64_t port_queue_ns(const struct world *world, uint32_t host, bool is_up)
 {
     uint64_t queue_ns = world->scenario->network.port_queue_ns;
     if (queue_ns == 0)
         return 0;
-    uint64_t backlog_ns = fb_engine_backlog_ns(world->engine, node, is_up);
+    uint64_t backlog_ns = fb_engine_backlog_ns(world->engine, host, is_up);
     return backlog_ns < queue_ns ? backlog_ns : queue_ns;
 }
 
@@ -105,7 +102,15 @@ static uint64_t way_ns(const struct world *world, uint32_t source, uint32_t targ
 
 uint64_t world_far_way_ns(const struct world *world, uint32_t node, bool is_up)
 {
-    return world->scenario->network.core_latency_ns + port_queue_ns(world, node, is_up);
+    return world->scenario->network.core_latency_ns +
+           port_queue_ns(world, world_front(world, node), is_up);
+}
+
+/* A message's way through its port: bulk is not slowed by it. */
+static uint64_t message_ns(const struct world *world, const struct fb_message *message)
+{
+    uint64_t one_port = world_port_bytes_per_s(world) / world->scenario->hardware.nic.count;
+    return world_message_bytes(world, message) * 1000000000 / one_port;
 }
 
 /* A DONE for op, to be delivered at at_ns. */
@@ -130,7 +135,8 @@ static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const st
     FB_ASSERT(op->target < world->scenario->nodes);
     FB_ASSERT(op->target != node);
     struct host *host = &world->hosts[node];
-    uint64_t sent_ns = fb_station_submit(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES);
+    uint64_t sent_ns =
+        fb_station_submit(host->nic, at_ns, FB_STATION_WRITE, 0) + message_ns(world, &op->message);
     uint32_t index = world_pending(world, PENDING_EVENT, op->target);
     struct pending *pending = &world->pending[index];
     pending->event = (struct fb_event){.kind = FB_EVENT_MESSAGE, .message = op->message};
@@ -143,31 +149,33 @@ static void op_send(struct world *world, uint32_t node, uint64_t at_ns, const st
     world_timer(world, sent_ns + way_ns(world, node, op->target), index);
 }
 
+/* Bytes that one core works on at bytes_per_s; the date at which it is done. */
+static uint64_t core_work(struct world *world, uint32_t node, uint64_t at_ns, uint64_t size_bytes,
+                          uint64_t bytes_per_s)
+{
+    uint64_t cost_ns = (uint64_t)((unsigned __int128)size_bytes * 1000000000 / bytes_per_s);
+    world->hosts[node].digest_ns += cost_ns;
+    return world_cores_take(world, node, at_ns, cost_ns);
+}
+
 static void op_digest(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
-    const struct fb_hardware *hardware = &world->scenario->hardware;
-    double seconds = (double)op->span.size / (double)hardware->digest_bytes_per_s;
-    /* One core digests a block; the station's pipe is all cores together. */
-    double extra_ns = seconds * 1e9 * (1.0 - 1.0 / hardware->cpu_cores);
     uint64_t end_ns =
-        fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, op->span.size);
+        core_work(world, node, at_ns, op->span.size, world->scenario->hardware.digest_bytes_per_s);
     uint64_t digest = fb_mix(*world_tag(world, &op->span) ^ op->span.size);
-    world_done(world, node, end_ns + (uint64_t)llround(extra_ns), op->op_id, FB_OK, digest);
+    world_done(world, node, end_ns, op->op_id, FB_OK, digest);
 }
 
 /* A block's fragments all have its tag; those of different blocks make nonsense.
- * guess: 0.2 to 1 of a digest's rate: ISA-L encodes 4 + 2 with AVX2 at 5 to 15 GB/s of data a core
- * and XXH3 digests at 20 to 30; a half is taken, for both directions, of the data's bytes. */
+ * Both directions take as long for the data's bytes. */
 static void op_code(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
-    const struct fb_hardware *hardware = &world->scenario->hardware;
     const struct fb_fragments *plan = op->fragments;
     FB_ASSERT(plan != NULL);
     bool is_encode = op->kind == FB_OP_ENCODE;
-    uint64_t size = 2 * (is_encode ? op->source.size : op->span.size);
-    double seconds = (double)size / (double)hardware->digest_bytes_per_s;
-    double extra_ns = seconds * 1e9 * (1.0 - 1.0 / hardware->cpu_cores);
-    uint64_t end_ns = fb_station_submit(world->hosts[node].digest, at_ns, FB_STATION_READ, size);
+    uint64_t size = is_encode ? op->source.size : op->span.size;
+    uint64_t end_ns =
+        core_work(world, node, at_ns, size, world->scenario->hardware.encode_bytes_per_s);
     uint64_t tag = is_encode ? *world_tag(world, &op->source) : 0;
     for (uint32_t i = 0; !is_encode && i < FB_FRAGMENTS_MAX; i++) {
         const struct fb_span part = {
@@ -176,7 +184,7 @@ static void op_code(struct world *world, uint32_t node, uint64_t at_ns, const st
             tag = tag == 0 || tag == *world_tag(world, &part) ? *world_tag(world, &part) : 1;
     }
     world_tag_set(world, &op->span, tag);
-    world_done(world, node, end_ns + (uint64_t)llround(extra_ns), op->op_id, FB_OK, 0);
+    world_done(world, node, end_ns, op->op_id, FB_OK, 0);
 }
 
 /* A copy between client and cache memory; the date at which it is done. */
@@ -191,18 +199,17 @@ uint64_t world_copy(struct world *world, uint32_t node, uint64_t size_bytes)
 static void op_pull(struct world *world, uint32_t node, uint64_t at_ns, const struct fb_op *op)
 {
     struct host *host = &world->hosts[node];
-    const struct fb_nic *nic = &world->scenario->hardware.nic;
+    uint64_t part_bytes = world->scenario->transport.message_bytes_max;
     if (op->source.region == FB_REGION_CLIENT) {
         uint64_t end_ns = fb_station_submit(host->memory, at_ns, FB_STATION_WRITE, op->span.size);
         world_tag_set(world, &op->span, world_tag_of(&op->block));
         world_done(world, node, end_ns, op->op_id, FB_OK, 0);
         return;
     }
-    uint64_t requests = (op->span.size + nic->message_bytes_max - 1) / nic->message_bytes_max;
+    uint64_t requests = (op->span.size + part_bytes - 1) / part_bytes;
     FB_ASSERT(op->source.region == FB_REGION_MEMORY);
     FB_ASSERT(op->source.peer != node);
-    uint64_t sent_ns =
-        fb_station_submit_many(host->nic, at_ns, FB_STATION_WRITE, MESSAGE_BYTES, requests);
+    uint64_t sent_ns = fb_station_submit_many(host->nic, at_ns, FB_STATION_WRITE, 0, requests);
     uint32_t index = world_pending(world, PENDING_PULL_START, node);
     world->pending[index].op = *op;
     /* The first byte waits in the ports on its way here, too. */
@@ -215,6 +222,9 @@ void world_pull_start(struct world *world, uint32_t index)
 {
     struct pending *pending = &world->pending[index];
     pending->kind = PENDING_PULL_FLOW;
+    if (world_is_remote(&pending->op, pending->node))
+        pending->detail = world_transfer_begin(world, pending->op.source.peer, pending->node,
+                                               pending->op.span.size);
     fb_engine_transfer(world->engine, pending->op.source.peer, pending->node, pending->op.span.size,
                        (uint64_t)pending->node << 32 | index);
 }
@@ -226,14 +236,17 @@ void world_pull_end(struct world *world, uint32_t index, enum fb_status status)
     FB_ASSERT(pending.kind == PENDING_PULL_FLOW);
     if (pending.life != world->hosts[pending.node].life)
         return; /* who asked for it has died */
-    uint64_t at_ns = world_now_ns(world) + world_latency_ns(world, op->source.peer, pending.node);
+    uint64_t at_ns = world_now_ns(world);
+    if (status == FB_OK && world_is_remote(op, pending.node))
+        at_ns = world_transfer_end_ns(world, op->span.size, pending.detail);
+    at_ns += world_latency_ns(world, op->source.peer, pending.node);
     if (status == FB_OK) {
         world_tag_set(world, &op->span, *world_tag(world, &op->source));
         world->hosts[pending.node].pulled_bytes += op->span.size;
         world->hosts[op->source.peer].served_bytes += op->span.size;
         fb_series_add(&world->series, FB_SERIES_PEER, at_ns, (double)op->span.size);
     } else {
-        at_ns += GONE_NS;
+        at_ns += world->scenario->transport.gone_ns;
     }
     world_done(world, pending.node, at_ns, op->op_id, status, 0);
 }

@@ -3,10 +3,16 @@
 #include "core/panic.h"
 #include "sim/generator.h"
 #include "sim/world/origin.h"
+#include "sim/world/transport.h"
 #include "sim/world/world_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { PIPES = 5 }; /* stations of a host beside its drives */
+
+/* Of processor time: a station's bytes are ns of one thread. */
+static const uint64_t SECOND_NS = 1000000000;
 
 static struct fb_station_config drive_config(const struct fb_scenario *scenario)
 {
@@ -39,10 +45,20 @@ static struct fb_station *station_open(struct world *world, struct fb_station_co
     return station;
 }
 
+static uint64_t ports_bytes_per_s(const struct world *world, const struct fb_nic *nic)
+{
+    double efficiency = world->scenario->transport.efficiency;
+    return (uint64_t)((double)nic->rate_bytes_per_s * efficiency * nic->count);
+}
+
 uint64_t world_port_bytes_per_s(const struct world *world)
 {
-    const struct fb_nic *nic = &world->scenario->hardware.nic;
-    return (uint64_t)((double)nic->rate_bytes_per_s * nic->efficiency * nic->count);
+    return ports_bytes_per_s(world, &world->scenario->hardware.nic);
+}
+
+uint64_t world_front_bytes_per_s(const struct world *world)
+{
+    return ports_bytes_per_s(world, &world->scenario->hardware.front_nic);
 }
 
 static struct fb_config host_config(const struct world *world, uint32_t index)
@@ -68,7 +84,9 @@ void world_host_reset(struct world *world, uint32_t node)
     fb_station_reset(host->drive, now_ns);
     fb_station_reset(host->nic, now_ns);
     fb_station_reset(host->memory, now_ns);
-    fb_station_reset(host->digest, now_ns);
+    fb_station_reset(host->transport, now_ns);
+    fb_station_reset(host->origin, now_ns);
+    fb_station_reset(host->cores, now_ns);
     if (fb_node_init(host->core, fb_node_size_bytes(&config), &config, seed) != FB_OK)
         world_fault(world, "a node that came up before does not come up again", node);
 }
@@ -96,8 +114,10 @@ static void host_open(struct world *world, uint32_t index)
     host->drive = station_open(world, drive_config(scenario));
     host->nic = station_open(world, pipe_config(0, work_requests_per_s));
     host->memory = station_open(world, pipe_config(hardware->memory_bytes_per_s, 0));
-    host->digest =
-        station_open(world, pipe_config(hardware->digest_bytes_per_s * hardware->cpu_cores, 0));
+    host->transport =
+        station_open(world, pipe_config(SECOND_NS * world_transport_threads(world), 0));
+    host->origin = station_open(world, pipe_config(SECOND_NS * world_origin_threads(world), 0));
+    host->cores = station_open(world, pipe_config(SECOND_NS * world_cores(world), 0));
     host->tick_ns = FB_NEVER_NS;
     host->is_up = true;
     host->is_member = true;
@@ -180,7 +200,7 @@ uint64_t world_host_bytes(const struct fb_scenario *scenario)
     const struct fb_station_config drive = drive_config(scenario), pipe = pipe_config(0, 0);
     return fb_arena_part_bytes(fb_node_size_bytes(&scenario->core)) +
            fb_arena_part_bytes(fb_station_size_bytes(&drive)) +
-           3 * fb_arena_part_bytes(fb_station_size_bytes(&pipe));
+           PIPES * fb_arena_part_bytes(fb_station_size_bytes(&pipe));
 }
 
 void world_open(struct world *world)

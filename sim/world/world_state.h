@@ -36,8 +36,9 @@ struct pending {
     uint32_t node;
     uint32_t next_free;
     uint32_t account;
-    uint32_t life;   /* of the node when this was made; of another life: dropped */
-    uint64_t detail; /* CLIENT and FAULT: their own word */
+    uint32_t life; /* of the node when this was made; of another life: dropped */
+    uint64_t
+        detail; /* CLIENT and FAULT: their own word; a flow: when processors have done with it */
     uint64_t key_count;
     struct fb_key *keys; /* copy of a MATCH_ASK's keys; freed on delivery */
     union {
@@ -51,12 +52,13 @@ struct pending {
 /* A node: its core, its devices as stations, and what it has moved. */
 struct host {
     struct fb_node *core;
-    struct fb_station *drive, *nic, *memory, *digest;
-    struct fb_tags memory_tags, device_tags; /* content of extents: the oracle's bytes */
+    struct fb_station *drive, *nic, *memory;
+    struct fb_station *transport, *origin, *cores; /* processor time: transport.c */
+    struct fb_tags memory_tags, device_tags;       /* content of extents: the oracle's bytes */
     struct fb_header_page **pages; /* of the drives, by chunk; NULL: nobody reads them again */
     uint64_t cpu_free_ns;          /* the core's thread is busy until then */
-    uint64_t cpu_busy_ns;
-    uint64_t tick_ns; /* a TICK is scheduled for then; FB_NEVER_NS: none */
+    uint64_t tick_ns;              /* a TICK is scheduled for then; FB_NEVER_NS: none */
+    uint64_t digest_ns;            /* processor time of digests and codes, also in cores */
     uint64_t pulled_bytes, served_bytes, fetched_bytes;
     struct fb_stats *earlier; /* what its lives before this one counted; NULL: none */
     uint32_t life;            /* counts deaths and restarts */

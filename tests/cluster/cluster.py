@@ -196,7 +196,7 @@ def simulate(build, name, folder, models):
     """The same experiment in the simulator; models: a folder of calibrate's; None: the
     models that the experiment names."""
     assignments = []
-    for key in ("hardware", "network", "origin") if models else ():
+    for key in ("hardware", "network", "transport", "origin") if models else ():
         assignments += ["--set", "cluster.%s=%s" % (key, os.path.join(models, key + ".yaml"))]
     out = os.path.join(folder, "simulated")
     run(os.path.join(build, "forebay"), "run", experiment_path(name), "--quiet", "--out", out,

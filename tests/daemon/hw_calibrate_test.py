@@ -14,7 +14,7 @@ import unittest
 import hw_test
 from hw_test import Case, Daemon, run
 
-PARTS = ("hardware", "network", "origin")
+PARTS = ("hardware", "network", "transport", "origin")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -53,6 +53,9 @@ class Calibrate(Case):
                     values[name + "." + key] = int(value)
         for key, least, most in (("nic.rate", 10**7, 10**12), ("nic.latency", 500, 10**8),
                                  ("hardware.core_step", 5, 10**5),
+                                 ("transport.send_message", 100, 10**6),
+                                 ("transport.send_mebibyte", 10**3, 10**8),
+                                 ("transport.receive_mebibyte", 10**4, 10**8),
                                  ("hardware.digest_rate", 10**8, 10**12),
                                  ("drive.read_rate", 10**5, 10**12),
                                  ("drive.write_latency", 500, 10**9),

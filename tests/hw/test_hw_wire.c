@@ -6,6 +6,7 @@
 #include "hw/net/wire.h"
 
 #include "core/index/random.h"
+#include "models/scenario/scenario.h"
 #include "tests/support/unit.h"
 
 #include <stdio.h>
@@ -78,12 +79,37 @@ static void put_message_of_each_kind_is_as_releases_know_it(void **state)
             message.match_ask.key_count = 0;
         uint32_t size = fb_wire_put_message(bytes, &message, NULL, 0);
         assert_int_equal(size, FB_WIRE_HEADER_BYTES + FB_WIRE_MESSAGE_BYTES);
+        assert_int_equal(size, FB_WIRE_HEADER_BYTES + fb_message_size_bytes(&message));
         assert_int_equal(fb_wire_take(bytes, size, &frame, &fault), size);
         assert_messages_equal(&frame.message, &message);
         XXH3_64bits_update(hash, bytes + FB_WIRE_HEADER_BYTES, FB_WIRE_MESSAGE_BYTES);
     }
     assert_true(XXH3_64bits_digest(hash) == UINT64_C(0xd743462212070ca));
     XXH3_freeState(hash);
+}
+
+/* What the simulator takes for a frame's header, and for a list of keys. */
+static void put_message_is_as_long_as_models_say(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cluster.transport=tcp", "cluster.transport=tcp-tls",
+                                        "cluster.transport=rdma", "cluster.transport=cluster-tcp"};
+    enum { RECORD_BYTES = 22 }; /* TLS adds to what it encrypts at once */
+    static struct fb_scenario scenario;
+    for (uint32_t i = 0; i < 4; i++) {
+        struct fb_error error = {.text = ""};
+        fb_scenario_load("experiments/quickstart.yaml", &names[i], 1, NULL, &scenario, &error);
+        assert_string_equal(error.text, "");
+        uint64_t more = i == 1 ? RECORD_BYTES : 0;
+        assert_int_equal(scenario.transport.header_bytes, FB_WIRE_HEADER_BYTES + more);
+        fb_scenario_free(&scenario);
+    }
+    const struct fb_key keys[3] = {{.low = 1}, {.low = 2}, {.low = 3}};
+    const struct fb_message message = {.kind = FB_MESSAGE_MATCH_ASK,
+                                       .match_ask = {.keys = keys, .key_count = 3}};
+    unsigned char bytes[FB_WIRE_FRAME_MAX];
+    assert_int_equal(fb_wire_put_message(bytes, &message, NULL, 0),
+                     FB_WIRE_HEADER_BYTES + fb_message_size_bytes(&message));
 }
 
 static void message_of_a_later_kind_says_who_sent_it(void **state)
@@ -390,6 +416,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(put_message_with_object_comes_back),
         cmocka_unit_test(put_message_with_keys_comes_back),
         cmocka_unit_test(put_message_of_each_kind_is_as_releases_know_it),
+        cmocka_unit_test(put_message_is_as_long_as_models_say),
         cmocka_unit_test(message_of_a_later_kind_says_who_sent_it),
         cmocka_unit_test(bytes_behind_a_message_are_what_it_offers),
         cmocka_unit_test(put_others_come_back),

@@ -134,6 +134,16 @@ static void network_visit(const char *path)
     component_visit(path, "leaf-spine-400g");
 }
 
+static void transport_visit(const char *path)
+{
+    char assignment[400];
+    snprintf(assignment, sizeof(assignment), "cluster.transport=%s", path);
+    const char *const assignments[] = {assignment};
+    load_text(good, assignments, 1);
+    assert_string_equal(error.text, "");
+    assert_non_null(strstr(path, scenario.transport.name));
+}
+
 static void origin_visit(const char *path)
 {
     component_visit(path, "posix-local");
@@ -154,6 +164,7 @@ static void load_of_every_shipped_component_is_fine(void **state)
     (void)state;
     assert_true(for_each_yaml("models/hardware", hardware_visit) >= 5);
     assert_true(for_each_yaml("models/networks", network_visit) >= 2);
+    assert_true(for_each_yaml("models/transports", transport_visit) >= 4);
     assert_true(for_each_yaml("models/origins", origin_visit) >= 3);
     assert_true(for_each_yaml("models/metadata", metadata_visit) >= 2);
     assert_true(for_each_yaml("models/workloads", workload_visit) >= 1);

@@ -315,6 +315,41 @@ static void load_of_components_demands_source_or_guess(void **state)
     assert_true(is_listed);
 }
 
+static void load_takes_the_transport_that_is_named_or_this_build_s(void **state)
+{
+    (void)state;
+    load_text(good, NULL, 0);
+    assert_string_equal(error.text, "");
+    assert_string_equal(scenario.transport.name, "tcp");
+    assert_true(scenario.transport.is_built && !scenario.transport.is_one_sided);
+    assert_true(scenario.transport.receive_mebibyte_ns > scenario.transport.send_mebibyte_ns);
+    uint64_t tcp_ns = scenario.transport.receive_mebibyte_ns;
+    const char *const rdma[] = {"cluster.transport=rdma"};
+    load_text(good, rdma, 1);
+    assert_string_equal(error.text, "");
+    assert_string_equal(scenario.transport.name, "rdma");
+    assert_true(!scenario.transport.is_built && scenario.transport.is_one_sided);
+    assert_int_equal(scenario.transport.receive_mebibyte_ns, 0);
+    assert_true(strstr(scenario.resolved, "\n  is_built: false\n") != NULL);
+    const char *const secure[] = {"cluster.transport=tcp-tls"};
+    load_text(good, secure, 1);
+    assert_string_equal(error.text, "");
+    assert_true(scenario.transport.is_built && scenario.transport.receive_mebibyte_ns > tcp_ns);
+    static const struct mistake mistakes[] = {
+        {"origin: posix-local", "transport: tpc, origin: posix-local",
+         "cluster.transport: \"tpc\": no such file in models/transports: did you mean tcp?"},
+        {"core:\n", "override: {transport: {piece: 1 KiB}}\ncore:\n",
+         "override.transport.piece: unknown key: did you mean piece_size?"},
+        {"core:\n", "override: {transport: {threads: 0}}\ncore:\n",
+         "override.transport.threads: \"0\" is too small"},
+        {"core:\n", "override: {transport: {is_striped: perhaps}}\ncore:\n",
+         "override.transport.is_striped: \"perhaps\" is not a flag: write true or false"},
+        {"core:\n", "override: {transport: {is_built: true}}\ncore:\n",
+         "override.transport.is_built: unknown key"},
+    };
+    assert_mistakes(good, mistakes, sizeof(mistakes) / sizeof(mistakes[0]));
+}
+
 static void load_with_overrides_takes_them_and_drops_their_guesses(void **state)
 {
     (void)state;
@@ -336,6 +371,14 @@ static void load_with_overrides_takes_them_and_drops_their_guesses(void **state)
     assert_int_equal(scenario.network.leaf_latency_ns, 1000);
     /* core_step, nic latency and leaf_latency were guesses. */
     assert_int_equal(scenario.guess_count, guesses - 3);
+    assert_int_equal(scenario.hardware.front_nic.count, 0);
+    load_text(changed(good, "gpu-node-h100", "gpu-node-nd-h100-v5"), NULL, 0);
+    assert_string_equal(error.text, "");
+    assert_int_equal(scenario.hardware.front_nic.rate_bytes_per_s, UINT64_C(10000000000));
+    assert_non_null(strstr(scenario.resolved, "  front_nic:\n    count: 1\n"));
+    load_text(changed(good, "core:\n", "override: {hardware: {front_nic: {count: 2}}}\ncore:\n"),
+              NULL, 0);
+    assert_line_holds(error.text, "override.hardware.front_nic: unknown key");
 }
 
 static void load_with_assignments_changes_values_and_names_them(void **state)
@@ -509,12 +552,13 @@ static void load_lists_every_file_that_it_read(void **state)
         "models/hardware/nic-400g.yaml",
         "models/hardware/nvme-gen4.yaml",
         "models/networks/leaf-spine-400g.yaml",
+        "models/transports/tcp.yaml",
         "models/origins/posix-local.yaml",
         "models/metadata/etcd.yaml",
         "models/workloads/unet3d_h100.yaml",
     };
-    assert_int_equal(scenario.input_count, 8);
-    for (uint32_t i = 0; i < 8; i++)
+    assert_int_equal(scenario.input_count, 9);
+    for (uint32_t i = 0; i < 9; i++)
         assert_line_holds(scenario.inputs[i], expected[i]);
 }
 
@@ -540,6 +584,7 @@ int main(void)
         TEST(load_with_wrong_core_says_what_to_write),
         TEST(load_with_wrong_workload_says_what_to_write),
         TEST(load_of_components_demands_source_or_guess),
+        TEST(load_takes_the_transport_that_is_named_or_this_build_s),
         TEST(load_with_overrides_takes_them_and_drops_their_guesses),
         TEST(load_with_assignments_changes_values_and_names_them),
         TEST(load_finds_paths_where_they_were_written),

@@ -13,6 +13,24 @@
 
 static const uint64_t GB = 1000000000;
 
+/* What is between the nodes and behind them. */
+static inline void around_make(struct fb_scenario *scenario)
+{
+    scenario->network = (struct fb_network){.hosts_per_leaf = 4,
+                                            .leaves_max = 16,
+                                            .oversubscription = 1,
+                                            .leaf_latency_ns = 500,
+                                            .core_latency_ns = 1500};
+    /* Processors do nothing for it. */
+    scenario->transport = (struct fb_transport_model){.is_one_sided = true,
+                                                      .threads = 1,
+                                                      .send_message_ns = 200,
+                                                      .efficiency = 0.96,
+                                                      .message_bytes_max = 1048576,
+                                                      .piece_bytes = 1048576,
+                                                      .gone_ns = 500000000};
+}
+
 static inline void scenario_origin_make(struct fb_scenario *scenario)
 {
     scenario->origin = (struct fb_origin_model){.accounts = 1,
@@ -22,6 +40,7 @@ static inline void scenario_origin_make(struct fb_scenario *scenario)
                                                 .requests_per_s = 20000,
                                                 .stream_bytes_per_s = GB,
                                                 .requests_max = 1000,
+                                                .client_threads = 1,
                                                 .prefix_split_ns = 1,
                                                 .rate_window_ns = GB};
     scenario->origin_client =
@@ -44,12 +63,13 @@ static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                               .core_step_ns = 300,
                                               .submit_ns = 200,
                                               .digest_bytes_per_s = 20 * GB,
+                                              .encode_bytes_per_s = 10 * GB,
+                                              .client_read_ahead = 4,
+                                              .client_retry_ns = 1000000,
                                               .nic = {.count = 1,
                                                       .rate_bytes_per_s = 50 * GB,
-                                                      .efficiency = 0.96,
                                                       .latency_ns = 2000,
-                                                      .work_requests_per_s = 1480000,
-                                                      .message_bytes_max = 1048576},
+                                                      .work_requests_per_s = 1480000},
                                               .drive = {.count = 1,
                                                         .queue_depth = 128,
                                                         .size_bytes = 1000 * GB,
@@ -59,11 +79,7 @@ static inline void scenario_make(struct fb_scenario *scenario, uint32_t nodes,
                                                         .write_bytes_per_s = 10 * GB,
                                                         .read_operations_per_s = 3300000,
                                                         .write_operations_per_s = 400000}};
-    scenario->network = (struct fb_network){.hosts_per_leaf = 4,
-                                            .leaves_max = 16,
-                                            .oversubscription = 1,
-                                            .leaf_latency_ns = 500,
-                                            .core_latency_ns = 1500};
+    around_make(scenario);
     scenario_origin_make(scenario);
     fb_config_init(&scenario->core);
     scenario->core.block_size_bytes = 4194304;

@@ -357,7 +357,7 @@ def opening_comment(sources):
 @rule("a model's numbers say where they come from")
 def model_source(sources):
     for source in sources:
-        folders = "hardware|networks|origins|metadata|systems"
+        folders = "hardware|networks|transports|origins|metadata|systems"
         is_model = re.match(rf"models/({folders})/.*\.yaml$", source.path)
         if is_model and not re.search(r"(^|[{,])\s*(source|guess):", source.text, re.M):
             yield source, 1, "neither source: nor guess:"

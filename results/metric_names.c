@@ -122,6 +122,7 @@ static const struct {
     {"reads_share_absent", "absent"},
     {"reads_share_refused", "refused (busy)"},
     {"utilisation_origin", "origin bandwidth"},
+    {"utilisation_origin_client", "threads that speak to it"},
     {"utilisation_nic_down", "NIC, receive"},
     {"utilisation_nic_up", "NIC, send"},
     {"utilisation_front_nic_down", "NIC to the origin, receive"},

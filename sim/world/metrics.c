@@ -196,11 +196,15 @@ static void add_origin_utilisation(const struct world *world, struct fb_run *run
         fetched += (double)world->accounts[i].fetched_bytes;
         stored += (double)world->accounts[i].stored_bytes;
     }
+    double client_ns = 0, nodes_ns = (double)busy_until_ns(world) * world->scenario->nodes;
+    for (uint32_t i = 0; i < world->scenario->nodes; i++)
+        client_ns += (double)fb_station_busy_ns(world->hosts[i].origin);
     double read = fetched / ((double)origin->read_bytes_per_s * account_s);
     double write = stored / ((double)origin->write_bytes_per_s * account_s);
     metrics_add(run, "utilisation_origin", "1", fmax(read, write));
     metrics_add(run, "utilisation_origin_read", "1", read);
     metrics_add(run, "utilisation_origin_write", "1", write);
+    metrics_add(run, "utilisation_origin_client", "1", client_ns / nodes_ns);
     metrics_add(run, "origin_reads", "1", reads);
     metrics_add(run, "origin_writes", "1", writes);
     metrics_add(run, "origin_throttled", "1", throttled);

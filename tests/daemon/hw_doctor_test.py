@@ -74,8 +74,9 @@ class Buckets(Looked):
 
     def test_parts_that_are_too_small_are_said(self):
         said = self.doctor(self.config, *self.sizes, "core.block_size=1 MiB")["origin"]
-        self.assertEqual([grade for grade, _ in said], ["warning", "fine"])
-        self.assertIn("set core.block_size to 8 MiB", said[0][1])
+        self.assertEqual([grade for grade, _ in said], ["fine", "warning", "fine"])
+        self.assertIn("a block of 1.00 MiB: 1 requests", said[0][1])
+        self.assertIn("set core.block_size to 8 MiB", said[1][1])
 
     def test_bucket_that_is_not_there_is_named_by_all(self):
         missing = lambda method, what, key: (404, "NoSuchBucket")

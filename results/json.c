@@ -72,6 +72,7 @@ const char *fb_point_name(const struct fb_point *point, char *text, size_t size)
     return text;
 }
 
+/* Each with its mean, its interval, and what each run had, by seed. */
 static json_t *metrics_json(const struct fb_point *point)
 {
     json_t *metrics = json_object();
@@ -88,11 +89,14 @@ static json_t *metrics_json(const struct fb_point *point)
             }
         }
         estimate = fb_estimate_of(values, count);
+        json_t *runs = json_array();
+        for (uint32_t r = 0; r < count; r++)
+            json_array_append_new(runs, json_real(values[r]));
         free(values);
         unit = first->metrics[m].unit;
         json_object_set_new(metrics, first->metrics[m].name,
-                            json_pack("{s:f,s:s,s:f,s:i}", "value", estimate.mean, "unit", unit,
-                                      "ci95", estimate.ci95, "n", (int)estimate.n));
+                            json_pack("{s:f,s:s,s:f,s:i,s:o}", "value", estimate.mean, "unit", unit,
+                                      "ci95", estimate.ci95, "n", (int)estimate.n, "runs", runs));
     }
     return metrics;
 }

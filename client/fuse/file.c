@@ -215,11 +215,7 @@ void do_create(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t 
                struct fuse_file_info *info)
 {
     struct mount *mount = mount_of(request);
-    const struct fuse_ctx *caller = fuse_req_ctx(request);
-    const struct client_change change = {.kind = FB_CHANGE_MAKE,
-                                         .attributes = {.mode = S_IFREG | (mode & 07777),
-                                                        .owner = caller->uid,
-                                                        .group = caller->gid}};
+    const struct client_change change = making_of(request, S_IFREG | (mode & 07777));
     struct fuse_entry_param entry = {.ino = 0};
     char name[NAME_MAX_BYTES] = "";
     struct mount_wait wait = {.is_look = false};

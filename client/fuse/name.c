@@ -89,19 +89,23 @@ void entry_reply(fuse_req_t request, struct mount *mount, bool is_asked, int cod
         fuse_nodes_forget(&mount->nodes, (struct fuse_node *)(uintptr_t)entry->ino, 1);
 }
 
+struct client_change making_of(fuse_req_t request, mode_t mode)
+{
+    const struct fuse_ctx *caller = fuse_req_ctx(request);
+    return (struct client_change){
+        .kind = FB_CHANGE_MAKE,
+        .attributes = {.mode = mode, .owner = caller->uid, .group = caller->gid}};
+}
+
 /* Makes what a change says, and tells the kernel. */
 static void make_reply(fuse_req_t request, fuse_ino_t parent, const char *child,
-                       struct client_change *change)
+                       const struct client_change *change)
 {
     struct mount *mount = mount_of(request);
-    const struct fuse_ctx *caller = fuse_req_ctx(request);
     struct fuse_entry_param entry = {.ino = 0};
     char name[NAME_MAX_BYTES] = "";
     struct mount_wait wait = {.is_look = false};
     int code = name_to_change(request, parent, child, name);
-    change->kind = FB_CHANGE_MAKE;
-    change->attributes.owner = caller->uid;
-    change->attributes.group = caller->gid;
     struct fuse_node *above = wait_begin_holding(request, parent, &wait);
     if (code == 0)
         code = name_make(mount, name, change);
@@ -114,15 +118,16 @@ static void make_reply(fuse_req_t request, fuse_ino_t parent, const char *child,
 
 void do_mknod(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t mode, dev_t device)
 {
-    struct client_change change = {.attributes = {.mode = mode, .device = device}};
+    struct client_change change = making_of(request, mode);
+    change.attributes.device = device;
     make_reply(request, parent, child, &change);
 }
 
 void do_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *child)
 {
-    struct client_change change = {.attributes = {.mode = S_IFLNK | 0777},
-                                   .text = target,
-                                   .text_size = (uint32_t)strlen(target)};
+    struct client_change change = making_of(request, S_IFLNK | 0777);
+    change.text = target;
+    change.text_size = (uint32_t)strlen(target);
     make_reply(request, parent, child, &change);
 }
 
@@ -366,11 +371,7 @@ void do_link(fuse_req_t request, fuse_ino_t inode, fuse_ino_t parent, const char
 void do_mkdir(fuse_req_t request, fuse_ino_t parent, const char *child, mode_t mode)
 {
     struct mount *mount = mount_of(request);
-    const struct fuse_ctx *caller = fuse_req_ctx(request);
-    const struct client_change change = {.kind = FB_CHANGE_MAKE,
-                                         .attributes = {.mode = S_IFDIR | (mode & 07777),
-                                                        .owner = caller->uid,
-                                                        .group = caller->gid}};
+    const struct client_change change = making_of(request, S_IFDIR | (mode & 07777));
     struct fuse_entry_param entry = {.ino = 0};
     struct fuse_found found;
     char name[NAME_MAX_BYTES] = "";

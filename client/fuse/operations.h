@@ -54,6 +54,8 @@ static inline int name_of(fuse_req_t request, fuse_ino_t inode, const char *chil
 /* The same of a child that is to be changed. */
 int name_to_change(fuse_req_t request, fuse_ino_t parent, const char *child,
                    char name[NAME_MAX_BYTES]);
+/* What makes something of this mode, type and rights, for who asks. */
+struct client_change making_of(fuse_req_t request, mode_t mode);
 void note(struct mount *mount, const char *operation, const char *name, int code);
 
 /* file.c: the open file is nobody's any more. */

@@ -391,10 +391,11 @@ static bool attempt_searches(struct step *step, uint32_t fill_index, bool is_ori
     return false;
 }
 
-static void failure_count(struct fill *fill, bool does_count)
+static void failure_count(struct fill *fill)
 {
     FB_ASSERT(fill->state == FILL_ACTIVE);
-    fill->failures = (uint8_t)(fill->failures + (does_count && fill->failures < UINT8_MAX));
+    if (fill->failures < UINT8_MAX)
+        fill->failures++;
 }
 
 void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
@@ -429,8 +430,8 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
     if (status != FB_ABSENT && is_vain(node, attempt_other(node, index)))
         attempt_release(node, index ^ 1u, false);
     if (attempt_other(node, index)->state != ATTEMPT_IDLE) {
-        /* It counts: two attempts that hedge each other would else fail in turns for ever. */
-        failure_count(fill, is_origin);
+        if (is_origin) /* else two attempts that hedge each other fail in turns for ever */
+            failure_count(fill);
         return;
     }
     if (attempt_searches(step, index / FB_ATTEMPTS_MAX, is_origin, &status))
@@ -449,7 +450,7 @@ void attempt_fail(struct step *step, uint32_t index, enum fb_status status)
         fill_fail(node, index / FB_ATTEMPTS_MAX, is_unsure ? FB_BUSY : status);
         return;
     }
-    failure_count(fill, true);
+    failure_count(fill);
     node->stats.retries++;
     /* The writer may be asked next again: nobody else is left. */
     if (status_needs_pause(status, is_origin) || is_writers)

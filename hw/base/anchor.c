@@ -69,11 +69,22 @@ static int look(struct fb_anchor *anchor)
     return is_same ? below_look(anchor) : ESTALE;
 }
 
+/* This process could not look, which says nothing of what is there; EAGAIN: something was renamed
+ * while the path was followed. */
+static bool is_unlooked(int fault)
+{
+    return fault == EMFILE || fault == ENFILE || fault == ENOMEM || fault == EINTR ||
+           fault == EAGAIN;
+}
+
 int fb_anchor_look(struct fb_anchor *anchor)
 {
     if (anchor->setting == NULL)
         return 0;
-    int fault = look(anchor), before = atomic_exchange(&anchor->fault, fault);
+    int fault = look(anchor);
+    if (is_unlooked(fault))
+        return atomic_load(&anchor->fault);
+    int before = atomic_exchange(&anchor->fault, fault);
     char path[FB_LOG_QUOTE_MAX];
     if (fault != 0 && before != fault)
         fb_log(FB_LOG_ERROR, "path_moved",

@@ -329,6 +329,16 @@ static void look_at_times(struct doctor *doctor, const char *path)
              (long long)ahead_s);
 }
 
+/* Asks the origin, also who it is. */
+static struct fb_store_answer ask_origin(struct doctor *doctor, struct fb_error *error)
+{
+    struct fb_store_answer answer;
+    fb_store_look(doctor->settings, &answer, error);
+    doctor->facts.origin = answer.identity;
+    doctor->has_answered = answer.has_identity;
+    return answer;
+}
+
 /* Words of the store are on stderr, as in a daemon's log. */
 static void look_at_bucket(struct doctor *doctor)
 {
@@ -340,11 +350,8 @@ static void look_at_bucket(struct doctor *doctor)
                   {"removing", "DeleteObject, AbortMultipartUpload, ListBucketMultipartUploads"}};
     const struct fb_origin_settings *origin = &doctor->settings->origin;
     const char *right = "";
-    struct fb_store_answer answer;
     struct fb_error error = {.text = ""};
-    fb_store_look(doctor->settings, &answer, &error);
-    doctor->facts.origin = answer.identity;
-    doctor->has_answered = answer.has_identity;
+    const struct fb_store_answer answer = ask_origin(doctor, &error);
     for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
         if (strcmp(rights[i].what, answer.what) == 0)
             right = rights[i].right;
@@ -398,11 +405,8 @@ static void look_at_origin(struct doctor *doctor)
         if (folder != NULL)
             closedir(folder);
         if (folder != NULL && !doctor->is_brief) {
-            struct fb_store_answer answer;
             look_at_times(doctor, settings->origin.path);
-            fb_store_look(settings, &answer, &error);
-            doctor->facts.origin = answer.identity;
-            doctor->has_answered = answer.has_identity;
+            (void)ask_origin(doctor, &error);
         }
     }
 }

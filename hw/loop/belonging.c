@@ -81,11 +81,22 @@ static void store_place(const struct fb_settings *settings, char *text, size_t s
     }
 }
 
+/* What is to be done where an origin's identity cannot be read. */
+static const char *origin_remedy(bool is_folder, enum fb_status status)
+{
+    if (is_folder)
+        return FB_IDENTITY_REMEDY;
+    if (status == FB_BUSY)
+        return "is a proxy before it? It says another version at each look: see what is there";
+    return "let it be read: what the store said is at origin_failed or origin_denied";
+}
+
 /* Once for as long as it is the same: it keeps the node from serving. code: -errno; 0: none. */
 static void failure_log(struct fb_loop *loop, bool is_store, enum fb_status status, int code)
 {
     struct fb_belonging *belonging = &loop->belonging;
-    bool is_folder = !is_store && loop->settings->origin.kind == FB_ORIGIN_POSIX;
+    bool is_folder = loop->settings->origin.kind == FB_ORIGIN_POSIX;
+    const char *file = is_folder ? FB_IDENTITY_FILE : FB_IDENTITY_OBJECT;
     char place[PLACE_BYTES], quoted[FB_LOG_QUOTE_MAX];
     if (belonging->told.status == status && belonging->told.code == code &&
         belonging->told.is_store == is_store)
@@ -99,16 +110,10 @@ static void failure_log(struct fb_loop *loop, bool is_store, enum fb_status stat
         origin_place(loop->settings, place, sizeof(place));
     fb_log(FB_LOG_ERROR, is_store ? "metadata_identity_failed" : "origin_identity_failed",
            "status=%s place=%s file=%s reason=\"%s\" effect=\"nobody is served\" remedy=\"%s\"",
-           fb_status_name(status), fb_log_quote(place, quoted),
-           is_store    ? "none"
-           : is_folder ? FB_IDENTITY_FILE
-                       : FB_IDENTITY_OBJECT,
+           fb_status_name(status), fb_log_quote(place, quoted), is_store ? "none" : file,
            code != 0 ? strerror(-code) : "",
-           is_store    ? "let the store answer: what it said is at metadata_failed"
-           : is_folder ? FB_IDENTITY_REMEDY
-           : status == FB_BUSY
-               ? "is a proxy before it? It says another version at each look: see what is there"
-               : "let it be read: what the store said is at origin_failed or origin_denied");
+           is_store ? "let the store answer: what it said is at metadata_failed"
+                    : origin_remedy(is_folder, status));
 }
 
 /* It is away, or as good as that: asked again later, and whoever waits hears so. */

@@ -186,11 +186,11 @@ static void element_read(const struct http_request *request, const char *element
 
 void http_answer_end(struct http_request *request)
 {
-    static const char element[] = "<Code>";
     struct http_answer *said = &request->said;
-    const char *found = strstr(request->answer, element);
-    if (found != NULL && said->code[0] == '\0')
-        code_read(said, found + sizeof(element) - 1, HTTP_CODE_MAX);
+    char code[HTTP_CODE_MAX];
+    element_read(request, "<Code>", code, sizeof(code));
+    if (said->code[0] == '\0')
+        code_read(said, code, strlen(code));
     element_read(request, "<Message>", said->sentence, sizeof(said->sentence));
     if (said->region[0] == '\0')
         element_read(request, "<Region>", said->region, sizeof(said->region));

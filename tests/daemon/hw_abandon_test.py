@@ -150,7 +150,7 @@ class Leftovers(Case):
         hasty.wait_until(lambda: len(self.blocks()) == 2)
         time.sleep(3)
         self.assertEqual(len(self.blocks()), 2)
-        self.assertIn('event=orphan_found object="half"', hasty.log())
+        hasty.says('event=orphan_found object="half"')
         self.assertNotIn('event=orphan_found object="being', hasty.log())
         client.close()
         self.stays_clean(hasty)

@@ -48,7 +48,7 @@ INSTEAD = {
         "forebay run experiments/kv-cache.yaml --set workload.trace=trace.jsonl",
     "forebay doctor --config hw/examples/cluster.yaml": "forebay doctor --config forebayd.yaml",
     "forebay stats --interval '5 s'": "forebay stats --interval '100 ms' --count 2",
-    "forebay help --man | man -l -": "forebay help --man | grep -q '^.TH'",
+    "forebay help --man | man -l -": "forebay help --man | grep '^.TH'",
     "forebay get --verbose weights/layer-01.safetensors /tmp/layer-01":
         "forebay get --verbose weights/layer-01.safetensors layer-01",
     "forebay get models/weights.safetensors - | sha256sum":

@@ -108,8 +108,8 @@ class Errors(Drives):
         self.assertGreater(int(after["device_errors"]), 0)
         self.assertEqual(after["digest_errors"], "0")
         self.assertGreater(int(after["origin_fetches"]), int(before["origin_fetches"]))
-        self.assertIn("event=device_error", daemon.log())
-        self.assertIn("Input/output error", daemon.log())
+        daemon.says("event=device_error")
+        daemon.says("Input/output error")
         self.assertEqual(daemon.stop(), 0, daemon.log())
 
     def test_level_device_is_not_acknowledged_and_others_are(self):
@@ -123,7 +123,7 @@ class Errors(Drives):
         self.assertEqual(status["device_state"], "Input/output error")
         self.assertEqual((status["ready"], status["ready_reason"]), (
             "1", "ready, but for level device: device.path: Input/output error"))
-        self.assertIn("event=device_failing", daemon.log())
+        daemon.says("event=device_failing")
         daemon.kill()  # it would rightly say what it leaves behind
 
     def test_dead_drive_is_named_at_the_start(self):
@@ -210,7 +210,7 @@ class Room(Drives):
             self.assertTrue(ended.stdout == content, ended.stderr)
         status = daemon.status()
         self.assertGreater(int(status["device_errors"]), 0)
-        self.assertIn("No space left on device", daemon.log())
+        daemon.says("No space left on device")
         self.device_is_out_of_reach(daemon)
         daemon.kill()  # it would rightly say what it leaves behind
 
@@ -224,7 +224,7 @@ class Room(Drives):
         self.assertEqual(self.put(daemon, content, "kept", "memory").returncode, 0)
         daemon.wait_until(lambda: int(daemon.status()["drain_errors"]) > 0)
         self.assertEqual(daemon.forebay("get", "kept").stdout, content)
-        self.assertIn("event=origin_error status=full", daemon.log())
+        daemon.says("event=origin_error status=full")
         os.remove(origin + "/others")
         daemon.wait_until(lambda: os.path.exists(origin + "/files/kept"))
         with open(origin + "/files/kept", "rb") as file:

@@ -132,7 +132,7 @@ class Origin(Identity):
         self.make_identity()
         shutil.copy2(self.path("origin/data"), self.path("other/data"))
         daemon = self.start(self.other(), name="after")
-        self.assertIn("event=device_taken_over", daemon.log())
+        daemon.says("event=device_taken_over")
         daemon.wait_until(lambda: daemon.status()["recovering"] == "0")
         self.assertEqual(daemon.status()["recovered"], "0")
         self.assertEqual(daemon.forebay("get", "data").stdout, content)
@@ -197,13 +197,13 @@ class Origin(Identity):
         daemon = self.start("metadata.kind=etcd", "metadata.endpoint=http://127.0.0.1:%d" % port,
                             name="silent")
         daemon.wait_until(lambda: "event=not_ready" in daemon.log())
-        self.assertIn("event=metadata_identity_failed", daemon.log())
+        daemon.says("event=metadata_identity_failed")
         self.assertTrue(daemon.forebay("status", "--page").stdout.startswith(b"DOWN"))
         self.assertEqual(daemon.stop(), 0, daemon.log())
         daemon = self.start(name="gone")
         os.rename(self.path("origin"), self.path("aside"))
         daemon.wait_until(lambda: "event=not_ready" in daemon.log())
-        self.assertRegex(daemon.log(), "not_ready reason=\"origin.path %s" % self.path("origin"))
+        daemon.says_like("not_ready reason=\"origin.path %s" % self.path("origin"))
         os.rename(self.path("aside"), self.path("origin"))
         daemon.wait_until(lambda: "event=ready_again" in daemon.log())
 
@@ -229,7 +229,7 @@ class Store(Identity):
         text = daemon.forebay("status", "--page").stdout.decode()
         self.assertTrue(text.startswith("ATTENTION"), text)
         self.assertIn("under names without a record, such as \"a\":", text)
-        self.assertIn("event=owed_unnamed", daemon.log())
+        daemon.says("event=owed_unnamed")
         daemon.wait_until(lambda: daemon.status()["device_owed_bytes"] == "0")
         self.assertEqual(daemon.stop(), 0, daemon.log())
 
@@ -309,8 +309,8 @@ class Objects(Case):
                 (code, word) if key == self.NAME and method == "HEAD" else None
             daemon = Daemon(self, self.config, *self.store, name="held%d" % code)
             daemon.wait_until(lambda: "event=not_ready" in daemon.log())
-            self.assertIn("event=origin_identity_failed", daemon.log())
-            self.assertIn("http=%d" % code, daemon.log())
+            daemon.says("event=origin_identity_failed")
+            daemon.says("http=%d" % code)
             self.assertNotIn("http=200", daemon.log())
             self.assertIn(told, daemon.forebay("get", "data").stderr)
             self.bucket.refuse = lambda method, what, key: None
@@ -327,7 +327,7 @@ class Objects(Case):
         self.bucket.lie = lie
         daemon = Daemon(self, self.config, *self.store, name="held")
         daemon.wait_until(lambda: "event=origin_identity_failed" in daemon.log())
-        self.assertRegex(daemon.log(), "origin_identity_failed status=busy .*remedy=")
+        daemon.says_like("origin_identity_failed status=busy .*remedy=")
 
 
 @unittest.skipIf(shutil.which("etcd") is None, "no etcd here")
@@ -380,7 +380,7 @@ class Etcd(hw_etcd_test.Etcd):
         self.assertEqual(os.listdir(self.path("other")), [])
         self.start_etcd()
         self.assertEqual(daemon.process.wait(60), 1)
-        self.assertIn("what is there has no identity", daemon.log())
+        daemon.says("what is there has no identity")
         self.assertEqual(os.listdir(self.path("other")), [])
 
 

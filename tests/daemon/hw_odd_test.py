@@ -252,7 +252,8 @@ class Descriptors(Case):
             resource.prlimit(process, resource.RLIMIT_NOFILE, limits)
             got = waiting.communicate(timeout=60)[0]
             self.assertTrue(got == content or waiting.returncode != 0, room)
-            self.assertTrue(daemon.forebay("get", "data").stdout == content)
+            again = daemon.forebay("get", "data")
+            self.assertTrue(again.stdout == content, (room, again.returncode, again.stderr))
 
 
 @unittest.skipUnless(os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK), "no FUSE here")

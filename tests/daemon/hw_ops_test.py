@@ -137,10 +137,10 @@ class Peers(Operator):
         self.assertIn("node 1 at 127.0.0.1:%d is away for " % ports[1], text)
         peer = self.json(first)["peers"][0]
         self.assertEqual((peer["node"], peer["state"]), (1, "away"))
-        self.assertIn("event=peer_away peer=1", first.log())
+        first.says("event=peer_away peer=1")
         self.start(1, config)
         first.wait_until(lambda: self.json(first)["peers"][0]["state"] == "connected")
-        self.assertIn("event=peer_back peer=1", first.log())
+        first.says("event=peer_back peer=1")
         first.wait_until(lambda: self.json(first)["verdict"] == "fine")
 
     def test_more_peers_than_are_shown(self):
@@ -354,7 +354,7 @@ class Drain(Operator):
                          (0, b"left: the daemon has ended and owes nothing\n"))
         self.assertEqual(daemon.process.wait(10), 0)
         self.assertEqual(os.path.getsize(self.path("origin/file")), 700000)
-        self.assertIn("event=drain wish=leave user=%d" % os.geteuid(), daemon.log())
+        daemon.says("event=drain wish=leave user=%d" % os.geteuid())
         self.assertEqual(daemon.forebay("leave").returncode, 1)
 
     @unittest.skipIf(os.geteuid() != 0, "only root can be another user")

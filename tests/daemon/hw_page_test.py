@@ -91,7 +91,7 @@ class Page(Case):
             self.assertEqual(daemon.forebay("rm", gone).returncode, 0)
             self.assertNotIn(gone, self.bucket.objects)
         for text in ("began=\"<html><body>Please log in", "the answer is a page", "is no listing"):
-            self.assertIn(text, daemon.log())
+            daemon.says(text)
 
     def test_page_in_place_of_one_answer_is_asked_for_again(self):
         """Whichever request of a write, a removal or a read has it."""

@@ -524,7 +524,7 @@ class Parts(Case):
             (400, "EntityTooSmall") if method == "POST" and what == "upload" else None)
         daemon.wait_until(lambda: not self.bucket.uploads)
         self.assertEqual(self.stopped(daemon), 1)
-        self.assertIn("1 names", daemon.log())
+        daemon.says("1 names")
         self.assertEqual(self.bucket.uploads, {})
         self.bucket.refuse = lambda method, what, key: None
         again = self.start("1 MiB", "metadata.kind=lmdb",

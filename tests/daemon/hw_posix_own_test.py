@@ -225,7 +225,7 @@ class SeveralNames(Own):
         daemon = Daemon(self, self.config)
         daemon.wait_until(lambda: not os.path.exists(mark))
         self.is_mended(mark)
-        self.assertIn("event=origin_rewrite_finished", daemon.log())
+        daemon.says("event=origin_rewrite_finished")
         mark = self.tear()
         self.assertEqual(self.put(daemon, b"third", "a").returncode, 0)
         self.assertEqual(self.contents(), [b"third"] * 2)

@@ -47,7 +47,7 @@ class Stop(Case):
     def test_acknowledged_bytes_that_are_left_are_an_error(self):
         self.start("core.drain_delay=600 s", "stop_patience=100 ms")
         self.assertEqual(self.daemon.process.wait(30), 1, self.daemon.log())
-        self.assertIn("acknowledged bytes that are not at the origin", self.daemon.log())
+        self.daemon.says("acknowledged bytes that are not at the origin")
         self.assertEqual(self.finish()[0], 1)
         self.assertFalse(os.path.exists(self.path("origin/data")))
 
@@ -178,7 +178,7 @@ class Owed(Case):
     def test_discarding_is_asked_for_and_logged(self):
         self.owe()
         daemon = self.start("core.device_size=16 MiB", options=("--discard-owed",))
-        self.assertRegex(daemon.log(), "event=owed_discarded .*blocks=5 bytes=%d" % self.SIZE)
+        daemon.says_like("event=owed_discarded .*blocks=5 bytes=%d" % self.SIZE)
         daemon.wait_until(lambda: daemon.status()["unfinished_names"] == "1")
         self.assertEqual(daemon.stop(), 1)  # its name is left, and nobody can finish it
 
@@ -198,7 +198,7 @@ class Owed(Case):
         status = daemon.status()
         self.assertEqual(status["device_heads_mended"], "1")
         self.assertGreater(int(status["device_headers_mended"]), 64)
-        self.assertIn("level=warning node=0 event=headers_open", daemon.log())
+        daemon.says("level=warning node=0 event=headers_open")
         daemon.wait_until(self.is_stored)
 
     def test_file_cut_short_is_refused(self):

@@ -191,8 +191,8 @@ class Started(Case):
         self.drive()
         daemon = self.start("ulimit -f 6144", "stop_patience=0 s", "client.arena=4 MiB")
         self.addCleanup(daemon.kill)  # what it cannot store stays owed
-        self.assertIn("event=file_size_limit", daemon.log())
-        self.assertIn("metadata.size is more", daemon.log())
+        daemon.says("event=file_size_limit")
+        daemon.says("metadata.size is more")
         small, large = self.write("small", b"1" * 1000), self.write("large", os.urandom(8 << 20))
         self.assertEqual(daemon.forebay("put", small, "small").returncode, 0)
         for level in ("origin", "memory"):

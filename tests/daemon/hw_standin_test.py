@@ -109,8 +109,8 @@ class Promise(Cluster):
         ended, _, _ = self.put(daemons[0], "refused")
         self.assertEqual(ended.returncode, 1)
         self.assertIn(b"degraded", ended.stderr)
-        self.assertIn("event=degraded", daemons[0].log())
-        self.assertIn("answer=refused", daemons[0].log())
+        daemons[0].says("event=degraded")
+        daemons[0].says("answer=refused")
         self.assertEqual(daemons[0].status()["degraded"], "0")
         daemons[0].kill()  # it would wait for its drain
 
@@ -121,7 +121,7 @@ class Promise(Cluster):
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertEqual(daemons[0].forebay("get", "allowed").stdout, content)
         self.assertGreater(int(daemons[0].status()["degraded"]), 0)
-        self.assertIn("answer=allowed", daemons[0].log())
+        daemons[0].says("answer=allowed")
 
     def test_copies_that_cannot_be_are_refused_at_the_start(self):
         cases = (("core.replicas=2", "1 members"), ("core.write_quorum=2", "never more than 1"),
@@ -144,7 +144,7 @@ class Promise(Cluster):
         looked = run(program("forebay"), "doctor", *config).stdout.decode()
         self.assertRegex(looked, "warning +copies +level replicated is level memory")
         daemon = Daemon(self, self.config, "http=127.0.0.1:%d" % http, *metadata)
-        self.assertIn("level=warning node=0 event=one_copy", daemon.log())
+        daemon.says("level=warning node=0 event=one_copy")
         self.assertEqual(daemon.status()["write_quorum"], "1")
         self.assertIn("\nforebay_write_quorum 1\n", hw_test.page(http, "/metrics")[1])
         for level, shown in (("replicated", "memory"), ("memory", "memory")):

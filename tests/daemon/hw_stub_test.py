@@ -397,7 +397,7 @@ class Misbehaviour(Case):
             self.assertEqual(self.listed(folder), names, folder)
             self.assertNotIn(reason, self.daemon.log())
             self.listed(beyond, "nvalid argument" if beyond[0] == "s" else "")
-            self.assertIn(reason, self.daemon.log())
+            self.daemon.says(reason)
 
     def test_name_too_long_to_be_read_is_left_out_and_never_cut(self):
         daemon = Daemon(self, self.path("stub.yaml"), "client.socket=" + self.path("deep"),
@@ -444,7 +444,7 @@ class Misbehaviour(Case):
         self.assertEqual(daemon.forebay("get", "first").stdout, Handler.content)
         Handler.key = "NEWKEY"
         self.assertIn(b"Permission denied", daemon.forebay("get", "second").stderr)
-        self.assertIn("ExpiredToken", daemon.log())
+        daemon.says("ExpiredToken")
         self.write("credentials", b"access_key_id: NEWKEY\nsecret_access_key: S\n")
         self.assertEqual(daemon.forebay("get", "second").stdout, Handler.content)
         self.assertNotIn("NEWKEY", daemon.log())
@@ -470,7 +470,7 @@ class Misbehaviour(Case):
             Handler.key, Handler.error_code, Handler.error_status = "KEY%d" % number, word, status
             self.assertIn(b"Permission denied", daemon.forebay("get", "other").stderr, word)
             self.assertIn(b"Permission denied", daemon.forebay("ls", "markers").stderr, word)
-            self.assertIn("http=%d code=\"%s\"" % (status, word), daemon.log())
+            daemon.says("http=%d code=\"%s\"" % (status, word))
             self.write("credentials", b"access_key_id: KEY%d\nsecret_access_key: S\n" % number)
             self.assertEqual(daemon.forebay("stat", "stat%d" % number).returncode, 0, word)
             self.assertEqual(daemon.forebay("get", "other%d" % number).stdout, Handler.content)
@@ -501,7 +501,7 @@ class Misbehaviour(Case):
             Handler.error_code = "RequestTimeTooSkewed"
             self.assertIn(b"Permission denied", daemon.forebay("stat", "any").stderr)
             near = "|".join(str(abs(off_s) + more) for more in range(-20, 20))
-            self.assertRegex(daemon.log(), "clock: it is (%s) s %s the origin" % (near, word))
+            daemon.says_like("clock: it is (%s) s %s the origin" % (near, word))
         Handler.clock_off_s = 600  # which stores allow
         count = daemon.log().count("clock")
         daemon.forebay("stat", "any")

@@ -132,6 +132,15 @@ class Daemon:
         with open(self.log_path, encoding="utf-8") as file:
             return file.read()
 
+    def says(self, text):
+        self.says_like(re.escape(text))  # or will: what it does can be seen before
+
+    def says_like(self, pattern):
+        end = time.monotonic() + 10
+        while not re.search(pattern, self.log()):
+            assert time.monotonic() < end, "%r is not in:\n%s" % (pattern, self.log())
+            time.sleep(0.02)
+
     def wait_until(self, condition, patience_s=30):
         end = time.monotonic() + patience_s
         while not condition():
@@ -433,7 +442,7 @@ class Peers(Case):
                     self.assertEqual(stranger.recv(100), b"")
                 except OSError:
                     pass
-        self.assertIn("the peer is no forebayd", daemons[0].log())
+        daemons[0].says("the peer is no forebayd")
         self.assertEqual(daemons[0].stop(), 0)
 
     def test_second_daemon_of_one_id_is_noticed(self):

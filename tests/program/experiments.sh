@@ -1,9 +1,9 @@
 #!/bin/sh
 # Proves that the shipped experiments that take seconds still answer as their files expect: each is
 # run with one seed and its checks are evaluated. The others take minutes: run them by hand with
-# `forebay run FILE --expect` after a change of the core. Figures of docs/findings.md that a run
-# gives otherwise by a twentieth, and by more than their interval, are a failure: it is to be kept
-# anew (experiments/findings.py --keep).
+# `forebay run FILE --expect` after a change of the core. Figures of docs/findings.md that the
+# first seed gives otherwise by a twentieth are a failure: it is to be kept anew
+# (experiments/findings.py --keep).
 #
 # usage: experiments.sh FOREBAY
 set -eu

@@ -5,12 +5,11 @@ values that change with their type and for enumerations that a switch leaves out
 usage: conversions.py BUILD     exit code 77: the build is not by gcc
 """
 
-import concurrent.futures
-import json
-import os
 import re
 import subprocess
 import sys
+
+import built
 
 WARNINGS = " -fsyntax-only -Wconversion -Wswitch-enum -Werror -c "
 
@@ -22,21 +21,14 @@ def check(entry):
 
 
 def main(build):
-    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-        entries = {entry["file"]: entry for entry in json.load(file)
-                   if entry["file"].endswith(".c") and "/tests/" not in entry["file"]}
+    entries = built.sources(build)
     compiler = next(iter(entries.values()))["command"].replace("ccache ", "").split()[0]
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True,
                              check=False).stdout
     if "Free Software Foundation" not in version:
         print("skipped: the build is not by gcc: " + version.split("\n", 1)[0])
         return 77
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        ended = list(pool.map(check, entries.values()))
-    for one in ended:
-        sys.stderr.write(one.stderr)
-    print(f"{len(entries)} files, {sum(one.returncode != 0 for one in ended)} with warnings")
-    return int(any(one.returncode != 0 for one in ended))
+    return built.look_at_each(check, entries.values(), "warnings")
 
 
 if __name__ == "__main__":

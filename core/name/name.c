@@ -255,16 +255,32 @@ bool name_is_raised(uint64_t version, uint64_t shown)
     return version > 0 && shown > version && (shown - version) % slot == 0;
 }
 
-/* Is what the origin shows one from before a removal, made by who has not heard of that yet? */
+/* Could a member have made this version? Its last bits say whose; a stranger's time has any. */
+static bool is_of_member(const struct fb_node *node, uint64_t version)
+{
+    const uint32_t mask = (1u << NODE_BITS) - 1;
+    uint32_t members = node->view == NULL ? 0 : fb_view_member_count(node->view);
+    uint32_t place = 0;
+    while (place < members &&
+           (fb_view_member(node->view, place)->node & mask) != (version >> COUNT_BITS & mask))
+        place++;
+    FB_ASSERT(place <= members);
+    return place < members;
+}
+
+/* Is what the origin shows one from before a removal, made by who has not heard of that yet? The
+ * removed version, or one before it whose keeper was stopped while others went on. */
 static bool is_buried(const struct fb_node *node, const struct name *name, uint64_t written)
 {
     struct fb_name_facts facts = fb_name_read(&name->record);
     FB_ASSERT(name->kind != NAME_FREE);
     bool is_tombstone =
         name->record.version > 0 && facts.state == FB_NAME_ORIGIN && facts.level == FB_LEVEL_COUNT;
-    bool is_it = written == facts.size || name_is_raised(facts.size, written);
-    return is_tombstone && written > 0 && is_it &&
-           name->wall_ns < facts.version + node->config.name_tombstone_ns;
+    if (!is_tombstone || written == 0 ||
+        name->wall_ns >= facts.version + node->config.name_tombstone_ns)
+        return false;
+    return written == facts.size || name_is_raised(facts.size, written) ||
+           (written < facts.size && is_of_member(node, written));
 }
 
 /* REMOVE: the origin has been asked. */

@@ -3,69 +3,9 @@
  * writers one wins; what a dead node began is finished by another, once; a name that cannot be
  * finished stops no other. How: scripted nodes (script.h), its metadata store and its origin of
  * names. */
-#include "core/name/name.h"
-
-#include "tests/support/name.h"
+#include "tests/support/name_write.h"
 
 static const uint64_t HOUR = UINT64_C(3600000000000);
-static struct fb_config name_config(void)
-{
-    clock_ns = 0;
-    struct fb_config config = flow_config();
-    config.names_max = 8;
-    config.records = 2;
-    config.metas_max = 8;
-    return config;
-}
-
-static struct fb_request ask(enum fb_request_kind kind, uint64_t request_id, uint64_t wall_ns)
-{
-    return (struct fb_request){.kind = kind,
-                               .request_id = request_id,
-                               .block = {.key = NAME, .object = FB_OBJECT_NONE},
-                               .wall_ns = wall_ns};
-}
-
-/* What BEGIN told of a name, made into its COMMIT. */
-static struct fb_request commit_of(const struct fb_reply *begin, uint64_t request_id, uint32_t node,
-                                   struct fb_key key)
-{
-    const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
-                                        .level = FB_LEVEL_DEVICE,
-                                        .node = node,
-                                        .block_size_bytes = FLOW_BLOCK_BYTES,
-                                        .version = begin->version,
-                                        .size = 10};
-    return (struct fb_request){.kind = FB_REQUEST_NAME_COMMIT,
-                               .request_id = request_id,
-                               .block = {.key = key, .object = FB_OBJECT_NONE},
-                               .record = fb_name_record(&facts, begin->record.version),
-                               .replaced = begin->replaced};
-}
-
-/* Writes the name; its version. Request ids id and id + 1. */
-static uint64_t write_name(struct script *script, uint32_t node, uint64_t id, uint64_t wall_ns)
-{
-    struct fb_request begin = ask(FB_REQUEST_NAME_BEGIN, id, wall_ns);
-    const struct fb_reply reply = *run(script, node, &begin);
-    assert_int_equal(reply.status, FB_OK);
-    assert_true(reply.version + 2 * MS >= wall_ns);
-    struct fb_request commit = commit_of(&reply, id + 1, node, NAME);
-    assert_int_equal(run(script, node, &commit)->status, FB_OK);
-    return reply.version;
-}
-
-static const struct fb_reply *look(struct script *script, uint32_t node, uint64_t id)
-{
-    struct fb_request request = ask(FB_REQUEST_NAME_LOOK, id, clock_ns);
-    return run(script, node, &request);
-}
-
-static enum fb_name_state state_of(struct script *script, struct fb_key key)
-{
-    struct fb_meta record = script_record(script, key);
-    return fb_name_read(&record).state;
-}
 
 /* What a driver has begun already is not begun again, though the count has come round. */
 static void begin_is_later_than_what_is_begun(void **state)
@@ -345,6 +285,31 @@ static void removed_version_that_a_stranger_shows_stays_hidden(void **state)
     script_close(script);
 }
 
+/* Node 1 is stopped in its commit, and shows it when others have written and removed the name. */
+static void overwritten_version_that_is_shown_after_a_removal_stays_hidden(void **state)
+{
+    (void)state;
+    const struct fb_config config = name_config();
+    struct script *script = script_open(2, &config, 1);
+    script_set_fault(script, slow_keeper, NULL);
+    uint64_t late = write_name(script, 1, 1, 5 * S);
+    assert_true(write_name(script, 0, 3, 5 * S) > late);
+    struct fb_request request = ask(FB_REQUEST_NAME_REMOVE, 5, 6 * S);
+    assert_int_equal(run(script, 0, &request)->status, FB_OK);
+    uint32_t shown = 0;
+    for (uint64_t i = 0; i < 400; i++) {
+        shown += script_shown(script, NAME)->blocks == late;
+        assert_int_equal(look(script, i % 2, 10 + i)->status, FB_ABSENT);
+        rest(script, 10 * MS);
+    }
+    assert_true(shown > 10);
+    assert_int_equal(script_shown(script, NAME)->version, 0); /* undone */
+    /* A stranger's object of as early a time is none that a member has made. */
+    *script_shown(script, NAME) = (struct script_shown){.version = late | 77 << 10, .size = 3};
+    assert_int_equal(look(script, 0, 600)->status, FB_OK);
+    script_close(script);
+}
+
 static void removal_takes_what_another_committed_meanwhile(void **state)
 {
     (void)state;
@@ -586,6 +551,7 @@ int main(void)
         cmocka_unit_test(removed_after_it_was_raised_past_its_removal_stays_away),
         cmocka_unit_test(removed_blindly_after_its_keeper_raised_it_and_died_stays_away),
         cmocka_unit_test(removed_version_that_a_stranger_shows_stays_hidden),
+        cmocka_unit_test(overwritten_version_that_is_shown_after_a_removal_stays_hidden),
         cmocka_unit_test(removal_takes_what_another_committed_meanwhile),
         cmocka_unit_test(commit_of_a_dead_node_is_finished_by_another),
         cmocka_unit_test(unfinishable_names_stop_no_other),

@@ -493,20 +493,15 @@ static bool request_retry(struct world *world, uint32_t index)
 
 bool world_origin_step(struct world *world, uint32_t index, enum fb_status status)
 {
-    switch ((enum pending_kind)world->pending[index].kind) {
-    case PENDING_REQUEST_ARRIVE:
+    enum pending_kind kind = (enum pending_kind)world->pending[index].kind;
+    if (kind == PENDING_REQUEST_ARRIVE)
         return request_arrive(world, index);
-    case PENDING_REQUEST_START:
+    if (kind == PENDING_REQUEST_START)
         return request_start(world, index);
-    case PENDING_REQUEST_FLOW:
+    if (kind == PENDING_REQUEST_FLOW)
         return request_flown(world, index, status);
-    case PENDING_REQUEST_ENDED:
+    if (kind == PENDING_REQUEST_ENDED)
         return request_end(world, index);
-    case PENDING_REQUEST_AGAIN:
-        return request_retry(world, index);
-    default:
-        break;
-    }
-    FB_ASSERT(false);
-    return true;
+    FB_ASSERT(kind == PENDING_REQUEST_AGAIN);
+    return request_retry(world, index);
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "results/internal.h"
+#include "results/metric_names.h"
 
 #include "core/panic.h"
 #include "results/results.h"
@@ -77,27 +78,19 @@ static json_t *metrics_json(const struct fb_point *point)
 {
     json_t *metrics = json_object();
     const struct fb_run *first = point->run_count > 0 ? &point->runs[0] : NULL;
+    double *values = fb_allocate(point->run_count, sizeof(*values), "figures", NULL);
     for (uint32_t m = 0; first != NULL && m < first->metric_count; m++) {
-        const char *unit;
-        struct fb_estimate estimate = fb_estimate_of(NULL, 0);
-        double *values = fb_allocate(point->run_count, sizeof(*values), "figures", NULL);
-        uint32_t count = 0;
-        for (uint32_t r = 0; r < point->run_count; r++) {
-            for (uint32_t k = 0; k < point->runs[r].metric_count; k++) {
-                if (strcmp(point->runs[r].metrics[k].name, first->metrics[m].name) == 0)
-                    values[count++] = point->runs[r].metrics[k].value;
-            }
-        }
-        estimate = fb_estimate_of(values, count);
+        const char *unit, *name = first->metrics[m].name;
+        uint32_t count = fb_point_values(point, name, values, &unit);
+        struct fb_estimate estimate = fb_estimate_of(values, count);
         json_t *runs = json_array();
         for (uint32_t r = 0; r < count; r++)
             json_array_append_new(runs, json_real(values[r]));
-        free(values);
-        unit = first->metrics[m].unit;
-        json_object_set_new(metrics, first->metrics[m].name,
+        json_object_set_new(metrics, name,
                             json_pack("{s:f,s:s,s:f,s:i,s:o}", "value", estimate.mean, "unit", unit,
                                       "ci95", estimate.ci95, "n", (int)estimate.n, "runs", runs));
     }
+    free(values);
     return metrics;
 }
 

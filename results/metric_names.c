@@ -1,10 +1,12 @@
 /* See metric_names.h. */
 #include "results/metric_names.h"
 
+#include "base/memory.h"
 #include "base/units.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const fb_metric_headlines[] = {"epoch_1_au",
@@ -213,13 +215,12 @@ double fb_metric_axis(const char *name, const char *unit, double largest, const 
     return 1;
 }
 
-struct fb_estimate fb_point_estimate(const struct fb_point *point, const char *name,
-                                     const char **unit)
+uint32_t fb_point_values(const struct fb_point *point, const char *name, double *values,
+                         const char **unit)
 {
-    double values[1024];
     uint32_t count = 0;
     *unit = "";
-    for (uint32_t r = 0; r < point->run_count && count < 1024; r++) {
+    for (uint32_t r = 0; r < point->run_count; r++) {
         const struct fb_run *run = &point->runs[r];
         for (uint32_t m = 0; m < run->metric_count; m++) {
             if (strcmp(run->metrics[m].name, name) != 0)
@@ -229,5 +230,15 @@ struct fb_estimate fb_point_estimate(const struct fb_point *point, const char *n
             break;
         }
     }
-    return fb_estimate_of(values, count);
+    return count;
+}
+
+struct fb_estimate fb_point_estimate(const struct fb_point *point, const char *name,
+                                     const char **unit)
+{
+    double *values = fb_allocate(point->run_count, sizeof(*values), "figures", NULL);
+    struct fb_estimate estimate =
+        fb_estimate_of(values, fb_point_values(point, name, values, unit));
+    free(values);
+    return estimate;
 }

@@ -19,6 +19,11 @@ bool fb_metric_is_share(const char *name, const char *unit);
 /* Metrics worth a tile or a column, most important first; NULL ends the list. */
 extern const char *const fb_metric_headlines[];
 
+/* What each run that has the metric has, by seed, and its unit; how many do. values: room for one
+ * of each run of the point. */
+uint32_t fb_point_values(const struct fb_point *point, const char *name, double *values,
+                         const char **unit);
+
 /* Mean and interval of a metric over a point's runs; n is 0 when no run has it. */
 struct fb_estimate fb_point_estimate(const struct fb_point *point, const char *name,
                                      const char **unit);

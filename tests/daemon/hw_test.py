@@ -136,16 +136,15 @@ class Daemon:
         self.says_like(re.escape(text))  # or will: what it does can be seen before
 
     def says_like(self, pattern):
-        end = time.monotonic() + 10
-        while not re.search(pattern, self.log()):
-            assert time.monotonic() < end, "%r is not in:\n%s" % (pattern, self.log())
-            time.sleep(0.02)
+        self.wait_until(lambda: re.search(pattern, self.log()), 10)
 
     def wait_until(self, condition, patience_s=30):
         end = time.monotonic() + patience_s
+        is_over = False
         while not condition():
-            if self.process.poll() is not None or time.monotonic() > end:
+            if is_over:
                 raise AssertionError("the daemon did not do it:\n" + self.log())
+            is_over = self.process.poll() is not None or time.monotonic() > end  # once more then
             time.sleep(0.02)
 
     def forebay(self, command, *arguments):

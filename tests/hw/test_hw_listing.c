@@ -3,17 +3,18 @@
  * names, which nobody could make in a test. */
 #include "hw/origin/origin_posix_list.c"
 
+#include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
 static void names_beyond_the_limit_are_refused(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/forebay_listing_XXXXXX", path[64];
     static struct fb_origin_task task;
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/name", folder);
-    int file = open(path, O_WRONLY | O_CREAT, 0600), root = open(folder, O_RDONLY | O_DIRECTORY);
-    assert_true(file >= 0 && root >= 0);
+    struct temporary temporary;
+    temporary_begin(&temporary);
+    temporary_write(&temporary, "name", "");
+    int root = open(temporary.folder, O_RDONLY | O_DIRECTORY);
+    assert_true(root >= 0);
     struct posix_names names = {.list = NULL};
     assert_int_equal(names_read(&task, &names, root), FB_OK);
     assert_int_equal(names.count, 1);
@@ -28,10 +29,8 @@ static void names_beyond_the_limit_are_refused(void **state)
     assert_int_equal(names.count, NAMES_MAX);
     free(names.list[NAMES_MAX - 1]);
     free(names.list);
-    close(file);
     close(root);
-    unlink(path);
-    rmdir(folder);
+    temporary_end(&temporary);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include "hw/origin/origin.h"
 #include "hw/origin/origin_posix.h"
 
+#include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
 #include <dirent.h>
@@ -35,7 +36,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool (*is_whole_now)(void); /* asked before and after each call; NULL: nothing is */
 static uint32_t cuts, losses;
 
-static char root_path[128];
+static struct temporary temporary;
 static int root;
 static struct fb_settings settings;
 static struct fb_uring uring;
@@ -475,14 +476,10 @@ static int entry_remove(const char *path, const struct stat *facts, int kind, st
 
 static int begin(void **state)
 {
-    const char *base = getenv("TMPDIR");
     struct fb_error error = {.text = ""};
     (void)state;
-    snprintf(root_path, sizeof(root_path), "%.64s/forebay-test-XXXXXX",
-             base == NULL ? "/tmp" : base);
-    if (mkdtemp(root_path) == NULL)
-        return -1;
-    root = open(root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    temporary_begin(&temporary);
+    root = open(temporary.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     synced_count = 0;
     for (uint32_t i = 0; i < sizeof(content); i++)
         content[i / sizeof(content[0])][i % sizeof(content[0])] = (unsigned char)(i * 7 + i / 251);
@@ -490,7 +487,7 @@ static int begin(void **state)
         .objects_max = 16,
         .core = {.block_size_bytes = BLOCK_BYTES},
         .origin = {.kind = FB_ORIGIN_POSIX, .orphan_age_ns = UINT64_C(3600) * second_ns}};
-    snprintf(settings.origin.path, sizeof(settings.origin.path), "%s", root_path);
+    snprintf(settings.origin.path, sizeof(settings.origin.path), "%s", temporary.folder);
     if (fb_uring_open(&uring, 64) != 0 || fb_offload_open(&offload, &uring, 1) != 0)
         return -1;
     const struct fb_origin_context context = {
@@ -506,7 +503,7 @@ static int end(void **state)
     fb_offload_close(&offload);
     fb_uring_close(&uring);
     close(root);
-    return nftw(root_path, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    return nftw(temporary.folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 #define test_of(name) cmocka_unit_test_setup_teardown(name, begin, end)

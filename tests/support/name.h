@@ -10,6 +10,16 @@ static const struct fb_key NAME = {.high = 0x6e, .low = 1};
 
 static uint64_t clock_ns; /* the script's own stands still while nothing happens */
 
+static inline struct fb_config name_config(void)
+{
+    clock_ns = 0;
+    struct fb_config config = flow_config();
+    config.names_max = 8;
+    config.records = 2;
+    config.metas_max = 8;
+    return config;
+}
+
 static inline void rest(struct script *script, uint64_t time_ns)
 {
     clock_ns += time_ns;

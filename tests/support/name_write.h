@@ -6,16 +6,6 @@
 
 #include "tests/support/name.h"
 
-static inline struct fb_config name_config(void)
-{
-    clock_ns = 0;
-    struct fb_config config = flow_config();
-    config.names_max = 8;
-    config.records = 2;
-    config.metas_max = 8;
-    return config;
-}
-
 static inline struct fb_request ask(enum fb_request_kind kind, uint64_t request_id,
                                     uint64_t wall_ns)
 {

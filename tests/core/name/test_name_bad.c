@@ -16,11 +16,7 @@ static enum fb_status ask(struct script *script, enum fb_request_kind kind, uint
 static void record_of_more_blocks_than_a_file_has_is_bad_until_it_is_removed(void **state)
 {
     (void)state;
-    struct fb_config config = flow_config();
-    config.names_max = 8;
-    config.records = 2;
-    config.metas_max = 8;
-    clock_ns = 0;
+    const struct fb_config config = name_config();
     struct script *script = script_open(1, &config, 1);
     const uint64_t most = (FLOW_BLOCK_BYTES + 1024) * (uint64_t)FB_NAME_BLOCKS_MAX;
     struct fb_name_facts facts = {.state = FB_NAME_CACHED,

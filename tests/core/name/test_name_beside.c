@@ -9,11 +9,7 @@
 
 static struct script *beside_open_with(uint32_t retries_max)
 {
-    clock_ns = 0;
-    struct fb_config config = flow_config();
-    config.names_max = 8;
-    config.records = 2;
-    config.metas_max = 8;
+    struct fb_config config = name_config();
     config.retries_max = retries_max;
     return script_open(1, &config, 1);
 }

@@ -2,38 +2,7 @@
  * object over it before its record says so, when its blocks are nowhere any more: by who
  * composed it, also when another has taken it on meanwhile. How: scripted nodes (script.h), of
  * which one cannot change records for a while. */
-#include "core/name/name.h"
-
-#include "tests/support/name.h"
-
-static const struct fb_reply *run_fine(struct script *script, const struct fb_request *request)
-{
-    const struct fb_reply *reply = run(script, 0, request);
-    assert_int_equal(reply->status, FB_OK);
-    return reply;
-}
-
-/* Node 0 commits a version of the name; which. */
-static uint64_t commit(struct script *script)
-{
-    const struct fb_request begin = {.kind = FB_REQUEST_NAME_BEGIN,
-                                     .request_id = 1,
-                                     .block = {.key = NAME, .object = FB_OBJECT_NONE},
-                                     .wall_ns = S};
-    const struct fb_reply reply = *run_fine(script, &begin);
-    const struct fb_name_facts facts = {.state = FB_NAME_CACHED,
-                                        .level = FB_LEVEL_DEVICE,
-                                        .block_size_bytes = FLOW_BLOCK_BYTES,
-                                        .version = reply.version,
-                                        .size = 10};
-    const struct fb_request change = {.kind = FB_REQUEST_NAME_COMMIT,
-                                      .request_id = 2,
-                                      .block = {.key = NAME, .object = FB_OBJECT_NONE},
-                                      .record = fb_name_record(&facts, reply.record.version),
-                                      .replaced = reply.replaced};
-    (void)run_fine(script, &change);
-    return reply.version;
-}
+#include "tests/support/name_write.h"
 
 static struct fb_name_facts facts_now(struct script *script)
 {
@@ -55,15 +24,11 @@ static struct script_fault unheard(struct script *script, uint32_t node, const s
  * name until then. */
 static void assert_finished(uint32_t nodes, uint64_t away_ns, uint32_t keeper)
 {
-    struct fb_config config = flow_config();
+    const struct fb_config config = name_config();
     bool is_over = false;
-    clock_ns = 0;
-    config.names_max = 8;
-    config.records = 2;
-    config.metas_max = 8;
     struct script *script = script_open(nodes, &config, 1);
     script_set_fault(script, unheard, &is_over);
-    uint64_t version = commit(script);
+    uint64_t version = write_name(script, 0, 1, S);
     rest(script, 100 * MS);
     assert_int_equal(script_shown(script, NAME)->blocks, version);
     *script_shown(script, NAME) = (struct script_shown){.version = 1, .size = 3};

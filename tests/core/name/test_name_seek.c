@@ -10,11 +10,7 @@ enum { NODES = 4 };
 
 static struct script *seek_open(uint32_t erasure)
 {
-    struct fb_config config = flow_config();
-    clock_ns = 0;
-    config.names_max = 8;
-    config.records = 2;
-    config.metas_max = 8;
+    struct fb_config config = name_config();
     config.replicas = 2;
     config.write_quorum = erasure > 0 ? 1 : 2;
     config.puts_max = 4;
